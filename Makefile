@@ -1,0 +1,73 @@
+# Verbs only: every target is one stage, or one job a person has. Settings go through to Hydra:
+#   make pretrain EXP=wikitext2_small ARGS="optim.lr=3e-4 trainer.steps=500"
+SHELL  := /bin/bash
+PYTHON ?= python3
+EXP    ?= demo
+ARGS   ?=
+VENV   := .venv
+RUN    := $(VENV)/bin/python -m pipeline experiment=$(EXP)
+
+.DEFAULT_GOAL := help
+.PHONY: help venv demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
+        config test lint bench wandb-sync
+
+help:  ## This list
+	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
+
+venv: $(VENV)/.installed  ## Make .venv and install everything, once
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with PYTHON=…")'
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+demo: venv  ## All nine stages on the built-in corpus: CPU, offline, a few minutes
+	@$(VENV)/bin/python -m pipeline experiment=demo stage=report $(ARGS)
+
+all: venv  ## Every stage of an experiment, up to the report
+	@$(RUN) stage=report $(ARGS)
+
+download: venv  ## Fetch the raw corpus
+	@$(RUN) stage=download $(ARGS)
+
+clean-corpus: venv  ## Raw corpus to documents
+	@$(RUN) stage=clean $(ARGS)
+
+tokenizer: venv  ## Train (or bring) the tokenizer
+	@$(RUN) stage=tokenizer $(ARGS)
+
+shards: venv  ## Documents to token shards
+	@$(RUN) stage=shards $(ARGS)
+
+pretrain: venv  ## Train the language model
+	@$(RUN) stage=pretrain $(ARGS)
+
+finetune: venv  ## Fine-tune it
+	@$(RUN) stage=finetune $(ARGS)
+
+evaluate: venv  ## Perplexity, BLEU, ROUGE and the rest
+	@$(RUN) stage=evaluate $(ARGS)
+
+export: venv  ## Hugging Face folder, parity-checked
+	@$(RUN) stage=export $(ARGS)
+
+report: venv  ## One HTML file with the run's picture
+	@$(RUN) stage=report $(ARGS)
+
+config: venv  ## Print the composed configuration and run nothing
+	@$(RUN) $(ARGS) --cfg job
+
+test: venv  ## Run the tests
+	@$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: venv  ## Formatting, lint, import rules
+	@$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check . && $(VENV)/bin/lint-imports
+
+bench: venv  ## Ratios against references, measured in one run
+	@$(VENV)/bin/python -m tests.bench $(ARGS)
+
+wandb-sync: venv  ## Send runs that were kept offline to Weights & Biases
+	@ls -d runs/*/wandb/offline-run-* >/dev/null 2>&1 || { echo "no offline runs below runs/"; exit 0; }; \
+	 $(VENV)/bin/wandb sync runs/*/wandb/offline-run-*

@@ -1,0 +1,42 @@
+"""Which pages only list the meanings of their title."""
+
+import re
+
+from data_prep.mediawiki.dump import Page
+
+_TEMPLATE = re.compile(r"\{\{([^{}|<\n]{1,60})")
+_MAGIC_WORD = re.compile(r"__DISAMBIG__", re.IGNORECASE)
+_TITLE = re.compile(
+    r"[(（](?:disambiguation|begriffsklärung|homonymie|desambiguación|disambigua|desambiguação|"
+    r"doorverwijspagina|ujednoznacznienie|значения|значення|曖昧さ回避|消歧义|消歧義|olika betydelser|"
+    r"định hướng|동음이의|توضيح|ابهام‌زدایی|anlam ayrımı|rozcestník|disambiguasi|desambiguació|argipena|"
+    r"apartigilo|täsmennyssivu|egyértelműsítő lap|dezambiguizare)[)）]$",
+    re.IGNORECASE,
+)
+_NAMES = frozenset(
+    name.strip()
+    for name in """
+    disambig|disamb|dab|disambiguation|disambiguation page|disambig page|disambiguation-cleanup|hndis
+    hndis-cleanup|geodis|mathdab|roaddis|schooldis|hospitaldis|numberdis|callsigndis|tndis
+    dab page|mil-unit-dis|letter-number combination disambiguation|letter-numbercombdisambig|wp disambig
+    begriffsklärung|homonymie|paronymie|patronyme|toponymie|desambiguación|desambig|disambigua|desambiguação
+    doorverwijspagina|ujednoznacznienie|strona ujednoznaczniająca|неоднозначность|неоднозначність
+    вишезначна одредница|пояснение|aimai|曖昧さ回避|人名の曖昧さ回避|地名の曖昧さ回避
+    消歧义|消歧義|消歧义页|消歧義頁|förgrening|grensida|pejling
+    trang định hướng|định hướng|동음이의|동음이의어 문서|توضيح|ابهام‌زدایی|anlam ayrımı|anlamayrımı
+    rozcestník|rozlišovací stránka|disambiguasi|desambiguació|argipen|apartigilo|täsmennyssivu|egyért
+    egyértelműsítő lap|dezambiguizare|razločitev|nuorodinis|täpsustuslehekülg|פירושונים
+    """.replace("\n", "|").split("|")
+    if name.strip()
+)
+
+
+def is_disambiguation(page: Page) -> bool:
+    """By its title, by a magic word, or by one of the templates that the large wikis use."""
+    if _TITLE.search(page.title) or _MAGIC_WORD.search(page.text):
+        return True
+    for match in _TEMPLATE.finditer(page.text):
+        name = match[1].replace("_", " ").strip().lower()
+        if name in _NAMES or name.endswith(" disambiguation"):
+            return True
+    return False

@@ -1,0 +1,114 @@
+"""Internal links, external links and Chinese variant markup."""
+
+import re
+
+# A whole link where it holds no other, else its opening: target, label with its pipe, closing brackets.
+_LINK = re.compile(r"\[\[([^\[\]|\n]*)(\|[^\[\]]*)?(\]\])?|\]\]")
+_EXTERNAL = re.compile(
+    r"\[(?:(?:https?|ftps?|ircs?|gopher|telnet|nntp|worldwind|svn|git|mms)://|//(?=\w)|mailto:)"
+    r"[^\s\[\]<>]*[ \t]*([^\[\]\n]*)\]?",
+    re.IGNORECASE,
+)
+# Only ASCII, so that a URL ends where Chinese or Japanese text goes on, and not on a sentence's punctuation.
+_BARE_URL = re.compile(r"(?:https?|ftp)://(?:[!#-;=?-Z_a-z~\\%]*[#-&*+/-9=@-Z_a-z~\\%-])?", re.IGNORECASE)
+
+_VARIANTS = re.compile(r"-\{([^{}]*)\}-")
+_VARIANT_RULE = re.compile(r"\s*(zh(?:-[a-z]+)*|[a-z]{2,3}-[a-z]+)\s*:([^;]*)")
+_VARIANT_FLAGS = re.compile(r"[A-Za-z;\s-]*")
+_PREFERRED_VARIANTS = ("zh-hans", "zh-cn", "zh")
+_MAX_VARIANT_NESTING = 3
+
+
+def replace_internal_links(text: str, invisible: frozenset[str]) -> str:
+    """Leave the label of each link; of links with one of the ``invisible`` prefixes, nothing.
+
+    Brackets are matched innermost first. A file's caption may hold links; where one opens and never closes,
+    the rest of its line goes with it.
+    """
+    if "[[" not in text:
+        return text
+    out: list[str] = []
+    opened: list[tuple[int, bool]] = []  # length of out where a link began, and whether nothing of it shows
+    position = 0
+    for match in _LINK.finditer(text):
+        out.append(text[position : match.start()])
+        position = match.end()
+        target, label, closing = match.groups()
+        if target is None:
+            if opened:
+                begin, hidden = opened.pop()
+                if hidden:
+                    del out[begin:]
+                    # "[[File:a.jpg|[http://b c]]]": the first bracket is the external link's.
+                    if text.startswith("]", position) and not text.startswith("]]", position):
+                        position += 1
+            continue
+        hidden = ":" in target and target.partition(":")[0].strip().replace("_", " ").lower() in invisible
+        if not closing:
+            opened.append((len(out), hidden))
+        elif hidden:
+            continue
+        if label is None:
+            out.append(target.lstrip(" :"))
+        elif label == "|" and closing:
+            out.append(_pipe_trick(target))
+        else:
+            out.append(label[1:])
+    out.append(text[position:])
+    _drop_unclosed(out, [begin for begin, hidden in opened if hidden])
+    return "".join(out)
+
+
+def _pipe_trick(target: str) -> str:
+    """The label that MediaWiki makes of ``[[Help:Name (kind)|]]`` and ``[[Town, Country|]]``: Name, Town."""
+    name = target.lstrip(" :")
+    name = name.partition(":")[2] or name
+    for separator in (" (", "（", ", "):
+        if separator in name:
+            return name.partition(separator)[0]
+    return name
+
+
+def _drop_unclosed(out: list[str], begins: list[int]) -> None:
+    """Empty the pieces of ``out`` from each of these on, as far as the next end of a line."""
+    done = 0
+    for begin in begins:
+        if begin < done:
+            continue
+        for index in range(begin, len(out)):
+            _, line_end, rest = out[index].partition("\n")
+            out[index] = line_end + rest
+            done = index + 1
+            if line_end:
+                break
+
+
+def replace_external_links(text: str) -> str:
+    """Leave the label of each link to a URL; of a bare URL, nothing."""
+    if "//" not in text and "[mailto:" not in text:
+        return text
+    text = _EXTERNAL.sub(r"\1", text)
+    return _BARE_URL.sub("", text) if "://" in text else text
+
+
+def resolve_variants(text: str) -> str:
+    """Chinese ``-{zh-hans:…;zh-hant:…}-``: the simplified wording, or the first; ``-{plain}-`` as it is."""
+    for _ in range(_MAX_VARIANT_NESTING):
+        if "-{" not in text:
+            break
+        text = _VARIANTS.sub(_variant, text)
+    return text
+
+
+def _variant(match: re.Match[str]) -> str:
+    flags, pipe, content = match[1].partition("|")
+    if not pipe or not _VARIANT_FLAGS.fullmatch(flags):
+        content = match[1]
+    elif {flag.strip() for flag in flags.split(";")} & {"H", "T", "D", "-"}:
+        return ""  # rules for the rest of the page, or for its title
+    rules = {}
+    for code, wording in _VARIANT_RULE.findall(content):
+        rules.setdefault(code, wording.strip())
+    if not rules:
+        return content
+    return next((rules[code] for code in _PREFERRED_VARIANTS if code in rules), next(iter(rules.values())))

@@ -1,0 +1,73 @@
+"""What a dump says about its wiki: language, and the local names of its namespaces."""
+
+import re
+from dataclasses import dataclass, field
+from xml.sax.saxutils import unescape
+
+CANONICAL_NAMESPACES = {
+    -2: "Media",
+    -1: "Special",
+    0: "",
+    1: "Talk",
+    2: "User",
+    3: "User talk",
+    4: "Project",
+    5: "Project talk",
+    6: "File",
+    7: "File talk",
+    8: "MediaWiki",
+    9: "MediaWiki talk",
+    10: "Template",
+    11: "Template talk",
+    12: "Help",
+    13: "Help talk",
+    14: "Category",
+    15: "Category talk",
+}
+
+_WIKI_PROJECTS = r"(?:wiki|wiktionary|wikibooks|wikinews|wikiquote|wikisource|wikiversity|wikivoyage)"
+_FIELDS = re.compile(r"<(sitename|dbname|base|case)>([^<]*)</")
+_NAMESPACE = re.compile(r'<namespace key="(-?\d+)"[^<>]*?(?:/>|>([^<]*)</namespace>)')
+
+
+@dataclass(frozen=True)
+class Site:
+    """The ``<siteinfo>`` of a dump. Where it is missing: English, with the canonical namespaces."""
+
+    name: str = ""
+    dbname: str = ""
+    base: str = ""
+    """URL of the main page."""
+    case: str = "first-letter"
+    """Whether the first letter of a title is always a capital (``first-letter``, else ``case-sensitive``)."""
+    language: str = "en"
+    namespaces: dict[int, str] = field(default_factory=lambda: dict(CANONICAL_NAMESPACES))
+    """Id to local name; a name that is not localized is the canonical English one."""
+
+
+def parse_siteinfo(xml: str) -> Site:
+    """Read what stands before a dump's first page."""
+    fields = {key: unescape(value, {"&quot;": '"'}).strip() for key, value in _FIELDS.findall(xml)}
+    local = {int(key): unescape(name, {"&quot;": '"'}).strip() for key, name in _NAMESPACE.findall(xml)}
+    dbname, base = fields.get("dbname", ""), fields.get("base", "")
+    return Site(
+        name=fields.get("sitename", ""),
+        dbname=dbname,
+        base=base,
+        case=fields.get("case", "first-letter"),
+        language=_language(dbname, base, xml),
+        namespaces=CANONICAL_NAMESPACES | local,
+    )
+
+
+def _language(dbname: str, base: str, xml: str) -> str:
+    """The database name tells it (``zh_yuewiki``); else the host; ``xml:lang`` of the root comes last."""
+    for pattern, source in (
+        (rf"([a-z]{{2,3}}(?:_[a-z_]+)?|simple){_WIKI_PROJECTS}$", dbname),
+        (r"https?://([a-z]{2,3}(?:-[a-z-]+)?|simple)\.wik", base),
+        (r'xml:lang="([A-Za-z-]+)"', xml),
+    ):
+        if found := re.match(pattern, source) or (source is xml and re.search(pattern, source)):
+            code = found[1].replace("_", "-")
+            return "en" if code == "simple" else code
+    return "en"

@@ -1,0 +1,103 @@
+"""Templates: which text between double braces goes, and which leaves words behind."""
+
+import re
+
+from data_prep.mediawiki.prose_templates import Arguments, renderer
+
+_BRACES = re.compile(r"\{\{+|\}\}+")
+_NAME = re.compile(r"\s*([^{}|\[\]<>\n]{0,80})")
+_ARGUMENT_MARK = re.compile(r"\[\[|\]\]|\{\{|\}\}|\|")
+
+_MAX_DEPTH = 5
+"""Nested templates with words in them; each level reads its content once more, so this bounds the work."""
+
+
+def expand_templates(text: str, depth: int = 0) -> str:
+    """Replace each outermost template by its words: of most templates there are none.
+
+    Braces are matched as MediaWiki does, innermost first. An opening that is never closed hides the rest of
+    its line: it is a template that somebody broke.
+    """
+    if "{{" not in text:
+        return text
+    out: list[str] = []
+    position = 0
+    for start, end in _outermost(text):
+        if start < position:
+            continue
+        out.append(text[position:start])
+        if end is None:
+            line_end = text.find("\n", start)
+            position = len(text) if line_end < 0 else line_end
+            continue
+        position = end
+        if depth < _MAX_DEPTH and (words := _words(text, start, end, depth)):
+            out.append(words)
+    out.append(text[position:])
+    return "".join(out)
+
+
+def _outermost(text: str) -> list[tuple[int, int | None]]:
+    """The spans of the templates that are in no other, in order; the end is None for one never closed."""
+    spans: list[tuple[int, int | None]] = []
+    opened: list[list[int]] = []  # of each run of opening braces: where it begins, how many are unmatched
+    for match in _BRACES.finditer(text):
+        start, end = match.span()
+        if text[start] == "{":
+            opened.append([start, end - start])
+            continue
+        while opened and end - start >= 2:
+            run = opened[-1]
+            # Three on both sides are a template's parameter.
+            matched = 3 if run[1] >= 3 and end - start >= 3 else 2
+            run[1] -= matched
+            start += matched
+            opening = run[0] + run[1]
+            while spans and spans[-1][0] > opening:
+                spans.pop()
+            spans.append((opening, start))
+            if run[1] < 2:
+                opened.pop()
+    if opened:
+        spans += [(start, None) for start, _ in opened]
+        spans.sort(key=lambda span: span[0])
+    return spans
+
+
+def _words(text: str, start: int, end: int, depth: int) -> str:
+    """What a reader sees of the template in ``text[start:end]``."""
+    if text.startswith("{{{", start):
+        return _parameter_default(text[start + 3 : end - 3], depth)
+    name = _NAME.match(text, start + 2, end - 2)[1].replace("_", " ").strip().lower()
+    render = renderer(name)
+    if render is None:
+        return ""
+    content = text[start + 2 : end - 2]
+    if ":" in name:
+        # A parser function: what follows the colon is its first argument.
+        content = name.split(":")[0] + "|" + content.split(":", 1)[1]
+    return render(name, Arguments(_split(content)[1:], lambda value: expand_templates(value, depth + 1)))
+
+
+def _parameter_default(content: str, depth: int) -> str:
+    """``{{{name|default}}}`` outside a template shows its default."""
+    parts = _split(content)
+    return expand_templates(parts[1], depth + 1) if len(parts) > 1 else ""
+
+
+def _split(content: str) -> list[str]:
+    """Split at the pipes that are in no link and no inner template."""
+    parts: list[str] = []
+    nesting = start = 0
+    for match in _ARGUMENT_MARK.finditer(content):
+        mark = match[0]
+        if mark == "|":
+            if nesting == 0:
+                parts.append(content[start : match.start()])
+                start = match.end()
+        elif mark in "[[{{":
+            nesting += 1
+        elif nesting:
+            nesting -= 1
+    parts.append(content[start:])
+    return parts

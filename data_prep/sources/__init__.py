@@ -1,0 +1,1 @@
+"""The corpora that the download stage can fetch: one module each."""

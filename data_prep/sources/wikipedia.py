@@ -1,0 +1,106 @@
+"""Article dumps of a Wikimedia project: listed, downloaded in parallel, verified, resumed."""
+
+import json
+import shutil
+import threading
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from dataclasses import asdict
+
+from data_prep.sources.http import Downloader, RemoteFile, Stopped
+from data_prep.sources.wikimedia_dumps import article_files, newest_complete
+from pipeline.config.data import WikipediaCorpus
+from pipeline.context import Context
+from pipeline.errors import UserError
+from pipeline.progress import progress
+from pipeline.source import Source, describe_file
+from pipeline.store import write_json
+
+LISTING = "listing.json"
+
+
+def fetch(corpus: WikipediaCorpus, context: Context, first_pause: float = 1.0) -> Source:
+    """Download the dump's article files into the artifact.
+
+    Args:
+        first_pause: seconds before the first retry; see `Downloader`.
+
+    Raises:
+        UserError: where there is no such dump, the mirror stays out of reach, a file is wrong, or the disk is
+            too small. What was downloaded is kept.
+    """
+    date, files = _listing(corpus, context, first_pause)
+    missing = [file for file in files if not (context.folder / file.name).exists()]
+    _download(missing, corpus, context, first_pause)
+    return Source(
+        format="mediawiki",
+        name=corpus.project,
+        files=tuple(describe_file(context.folder / file.name, context.folder) for file in files),
+        license="CC-BY-SA-4.0",
+        attribution=f"The contributors of {corpus.project}, dump of {date}",
+        url=f"{corpus.mirror.rstrip('/')}/{corpus.project}/{date}/",
+        date=date,
+    )
+
+
+def _listing(corpus: WikipediaCorpus, context: Context, first_pause: float) -> tuple[str, list[RemoteFile]]:
+    """Date and files, asked once: a resumed download stays with the dump that it began."""
+    path = context.folder / LISTING
+    if path.exists():
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return kept["date"], [RemoteFile(**file) for file in kept["files"]]
+    read = Downloader(corpus.retries, context.log, first_pause).text
+    mirror = corpus.mirror.rstrip("/")
+    if corpus.date == "latest":
+        date, files = newest_complete(read, mirror, corpus.project)
+    else:
+        date, files = corpus.date, article_files(read, mirror, corpus.project, corpus.date)
+    if not files:
+        raise UserError(
+            f"{mirror}/{corpus.project}/{date}/ has no complete article dump: too old, still being made, or "
+            f"never was. {mirror}/{corpus.project}/ lists the days; corpus.date=latest takes the newest"
+        )
+    files = files[: corpus.parts]
+    write_json(path, {"date": date, "files": [asdict(file) for file in files]})
+    return date, files
+
+
+def _download(files: list[RemoteFile], corpus: WikipediaCorpus, context: Context, first_pause: float) -> None:
+    total = _remaining_bytes(files, context)
+    stop, lock = threading.Event(), threading.Lock()
+    with (
+        progress(corpus.project, total, "MB", scale=1e6, enabled=context.run.progress) as bar,
+        ThreadPoolExecutor(corpus.connections) as pool,
+    ):
+
+        def advance(amount: int) -> None:
+            with lock:
+                bar.advance(amount)
+
+        def download(file: RemoteFile) -> None:
+            if not stop.is_set():
+                downloader = Downloader(corpus.retries, context.log, first_pause, stop)
+                downloader.file(file, context.folder / file.name, advance)
+
+        tasks = [pool.submit(download, file) for file in files]
+        try:
+            wait(tasks, return_when=FIRST_EXCEPTION)
+        finally:
+            stop.set()  # after a failure or an interrupt the others need not go on; each keeps its part
+    errors = [error for task in tasks if (error := task.exception()) and not isinstance(error, Stopped)]
+    if errors:
+        raise errors[0]
+
+
+def _remaining_bytes(files: list[RemoteFile], context: Context) -> float | None:
+    """Bytes still to fetch, None where the mirror does not say; and the check that the disk holds them."""
+    if any(file.size is None for file in files):
+        return None
+    parts = [context.folder / f"{file.name}.part" for file in files]
+    remaining = sum(file.size for file in files) - sum(part.stat().st_size for part in parts if part.exists())
+    free = shutil.disk_usage(context.folder).free
+    if remaining > free:
+        raise UserError(
+            f"the download needs {remaining / 1e9:,.1f} GB, {context.folder} has {free / 1e9:,.1f} GB; "
+            "free some space, set run.artifacts to a larger disk, or take fewer corpus.parts"
+        )
+    return remaining

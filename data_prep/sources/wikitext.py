@@ -1,0 +1,68 @@
+"""WikiText from a local folder, or through `datasets`."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from data_prep.sources.hub import load_split
+from pipeline.config.data import WikiTextCorpus
+from pipeline.context import Context
+from pipeline.errors import UserError
+from pipeline.source import Source, SourceFile, Split, describe_file
+
+REPOSITORY = "Salesforce/wikitext"
+NAMES: dict[Split, str] = {"train": "train", "validation": "valid", "test": "test"}
+FORMS = ("tokens", "raw")
+
+
+def fetch(corpus: WikiTextCorpus, context: Context) -> Source:
+    """Record the three files of `corpus.path`, used in place, or download them.
+
+    Raises:
+        UserError: where the folder lacks one of them, or the hub cannot be reached.
+    """
+    files = _download(corpus, context) if corpus.path is None else _in_place(corpus, context)
+    return Source(
+        format="wikitext",
+        name=f"wikitext-{corpus.size}",
+        files=files,
+        license="CC-BY-SA-3.0",
+        attribution="WikiText (Merity et al., 2016), from articles of the English Wikipedia",
+        url=f"https://huggingface.co/datasets/{REPOSITORY}",
+    )
+
+
+def _in_place(corpus: WikiTextCorpus, context: Context) -> tuple[SourceFile, ...]:
+    folder = context.locate(corpus.path)
+    forms = sorted(FORMS, key=lambda form: form != corpus.form)  # the asked one first
+    files, missing = [], []
+    for split, name in NAMES.items():
+        found = [path for form in forms if (path := folder / f"wiki.{name}.{form}").is_file()]
+        if found:
+            files.append(describe_file(found[0], context.folder, split))
+        else:
+            missing.append(f"wiki.{name}.{corpus.form}")
+    if missing:
+        raise UserError(f"corpus.path={corpus.path} lacks {', '.join(missing)}; all three files are needed")
+    if not any(file.bytes for file in files if file.split == "train"):
+        raise UserError(f"empty corpus: {files[0].path} has no text")
+    return tuple(files)
+
+
+def _download(corpus: WikiTextCorpus, context: Context) -> tuple[SourceFile, ...]:
+    suffix = "raw-v1" if corpus.form == "raw" else "v1"
+    files = []
+    for split, name in NAMES.items():
+        rows = load_split(
+            REPOSITORY, f"wikitext-{corpus.size}-{suffix}", split, hint="its folder as corpus.path"
+        )
+        path = context.folder / f"wiki.{name}.{corpus.form}"
+        _write_lines(rows["text"], path)
+        files.append(describe_file(path, context.folder, split))
+    return tuple(files)
+
+
+def _write_lines(lines: Iterable[str], path: Path) -> None:
+    """Restore the original file: there an empty line is a space, which the hub's copy drops."""
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for line in lines:
+            file.write((line.removesuffix("\n") or " ") + "\n")

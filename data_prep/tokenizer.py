@@ -1,0 +1,130 @@
+"""The tokenizer stage: train a tokenizer on the corpus, or bring one, and prove that it fits the text."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.config.data import TokenizerConfig
+from pipeline.config.stages import TokenizerStage
+from pipeline.context import Context
+from pipeline.documents import sample_texts
+from pipeline.errors import UserError
+from pipeline.tokenizers import TOKENIZER_FOLDER, TextEncoder, save_tokenizer
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+CHECK_MB = 4.0
+"""Validation text on which a tokenizer is checked and measured, 10^6 bytes."""
+LONGEST = 50
+SEGMENTED = 8
+
+
+def run(config: TokenizerStage, context: Context) -> dict[str, float]:
+    """Writes `tokenizer/`, which `transformers.AutoTokenizer` loads.
+
+    Raises:
+        UserError: where the corpus is empty, too small for the vocabulary, or not restored by decoding.
+    """
+    settings = config.tokenizer
+    documents = context.inputs["clean"] / "documents"
+    if settings.kind == "pretrained":
+        folder = context.locate(settings.path)
+        context.log.info("taking the tokenizer in %s", folder)
+        from data_prep.pretrained_tokenizer import bring_tokenizer
+
+        tokenizer = bring_tokenizer(folder, settings)
+    else:
+        tokenizer = _train(settings, documents, context)
+    save_tokenizer(tokenizer, context.folder / TOKENIZER_FOLDER)
+
+    encoder = TextEncoder(context.folder)
+    split = "validation"
+    texts = list(sample_texts(documents, split, CHECK_MB))
+    if not texts:
+        split = "train"
+        texts = list(sample_texts(documents, split, CHECK_MB))
+        context.log.info("the corpus has no validation documents: the tokenizer is checked on training text")
+    if not texts:
+        raise UserError(f"{documents} holds no text to check the tokenizer on; give the corpus more text")
+    metrics = _measure(encoder, texts, split, tokenizer.unk_token)
+    _show(encoder, texts, context)
+    context.log.info(
+        "%s tokens; on %s text %.2f bytes a token, %.2f tokens a word, %.3f%% unknown",
+        f"{encoder.vocab_size:,}",
+        split,
+        metrics["bytes_per_token"],
+        metrics["fertility"],
+        100 * metrics["unknown_rate"],
+    )
+    return metrics
+
+
+def _train(settings: TokenizerConfig, documents: Path, context: Context) -> "PreTrainedTokenizerFast":
+    from transformers import PreTrainedTokenizerFast
+
+    from data_prep.tokenizer_models import special_tokens, train_tokenizer
+
+    texts = list(sample_texts(documents, "train", settings.sample_mb))
+    size = sum(len(text.encode()) for text in texts)
+    if size == 0:
+        raise UserError(
+            f"{documents} holds no training text; give the corpus more text or loosen clean.filters"
+        )
+    context.log.info("training %s on %.1f MB of %s documents", settings.kind, size / 1e6, f"{len(texts):,}")
+    trained = train_tokenizer(settings, texts, context.run.progress)
+    special = special_tokens(settings)
+    named = {"eos_token": settings.eos_token, "pad_token": settings.pad_token}
+    if settings.unk_token in special:
+        named["unk_token"] = settings.unk_token
+    return PreTrainedTokenizerFast(
+        tokenizer_object=trained,
+        **named,
+        additional_special_tokens=[token for token in special if token not in named.values()],
+        clean_up_tokenization_spaces=False,
+    )
+
+
+def _measure(encoder: TextEncoder, texts: list[str], split: str, unk_token: str | None) -> dict[str, float]:
+    """How well the tokenizer serves the texts.
+
+    `fertility` is tokens per word between white space (Rust et al., 2021): it says little of scripts that
+    have no spaces.
+    """
+    unknown_id = encoder.token_to_id(unk_token) if unk_token else None
+    tokens = unknown = size = words = 0
+    for text, ids in zip(texts, encoder.encode_batch(texts), strict=True):
+        if encoder.is_byte_level and (restored := encoder.decode(ids)) != text:
+            raise UserError(_difference(text, restored, split))
+        tokens += len(ids)
+        unknown += 0 if unknown_id is None or encoder.is_byte_level else int((ids == unknown_id).sum())
+        size += len(text.encode())
+        words += len(text.split())
+    return {
+        "vocab_size": encoder.vocab_size,
+        "bytes_per_token": size / tokens,
+        "fertility": tokens / max(words, 1),
+        "unknown_rate": unknown / tokens,
+    }
+
+
+def _difference(text: str, restored: str, split: str) -> str:
+    pairs = enumerate(zip(text, restored, strict=False))
+    at = next((place for place, (a, b) in pairs if a != b), min(len(text), len(restored)))
+    return (
+        f"the tokenizer does not restore {split} text: {text[max(at - 20, 0) : at + 20]!r} came back as "
+        f"{restored[max(at - 20, 0) : at + 20]!r}; a byte-level tokenizer must restore every text. If it is "
+        "a brought one that normalizes text, set clean.normalization to its form; else choose another"
+    )
+
+
+def _show(encoder: TextEncoder, texts: list[str], context: Context) -> None:
+    vocabulary = sorted(encoder.vocabulary().items(), key=lambda item: (-len(item[1]), item[0]))
+    context.tracker.table(
+        "longest_tokens", ["token", "characters", "id"], [[t, len(t), i] for i, t in vocabulary[:LONGEST]]
+    )
+    rows = []
+    for text in texts[:: max(len(texts) // SEGMENTED, 1)][:SEGMENTED]:
+        start = " ".join(text[:400].split())[:200]
+        ids = encoder.encode(start)
+        rows.append([start, " | ".join(encoder.decode([id]) for id in ids), len(ids)])
+    context.tracker.table("segmentations", ["text", "tokens", "count"], rows)

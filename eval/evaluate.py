@@ -1,0 +1,126 @@
+"""The evaluate stage: what the models make of held-out text and of the task's test examples."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from eval.language import Text, check_tokenizer, model_results, ngram_results, samples
+from eval.results import Bootstrap, Result, write_results
+from eval.task import evaluate_labels, evaluate_texts, read_task
+from pipeline.config.stages import EvaluateStage
+from pipeline.context import Context
+from pipeline.errors import UserError
+from pipeline.tokenizers import load_tokenizer, tokenizer_hash
+from train.checkpoint import load_model
+from train.classifier import load_classifier
+
+RESULTS, PREDICTIONS, SAMPLES = "results.json", "predictions.jsonl", "samples.jsonl"
+PERPLEXITIES = ("perplexity", "word_perplexity", "bits_per_byte")
+SAMPLE_CHARS = 600
+TABLE_ROWS = 200
+
+
+def run(config: EvaluateStage, context: Context) -> dict[str, Any]:
+    """Write results.json, predictions.jsonl and samples.jsonl.
+
+    Returns each result's value under its name: those of the pretrained model and of the task plainly, the
+    others with `unigram_`, `bigram_` or, for the fine-tuned model's perplexities, `finetuned_` before it.
+
+    Raises:
+        UserError: where there is no text or example to score, or a model, its tokenizer and the text do not
+        fit.
+    """
+    settings, device = config.evaluate, _device(config.evaluate.accelerator)
+    bootstrap = Bootstrap(settings.bootstrap, settings.confidence, config.seed)
+    results: list[Result] = []
+    sampled: list[dict[str, Any]] = []
+    predictions: list[dict[str, Any]] = []
+
+    def add(found: Iterable[Result]) -> None:
+        for result in found:
+            context.log.info("%s", result)
+            context.log.debug("%s", result.signature)
+            results.append(result)
+
+    text = None
+    if "pretrain" in context.inputs:
+        artifact = context.inputs["pretrain"]
+        text = Text.encode(context.inputs["tokenizer"], settings.perplexity, context)
+        check_tokenizer(artifact, text.tokenizer, text.tokenizer_hash)
+        model = load_model(artifact, device)
+        add(model_results("pretrain", model, text, settings.perplexity, bootstrap, context))
+        if settings.ngram_baselines:
+            add(ngram_results(context.inputs["shards"], text, settings.perplexity, bootstrap, context))
+        sampled = samples(model, text.tokenizer, settings, config.seed)
+
+    if "finetune" in context.inputs:
+        artifact = context.inputs["finetune"]
+        task = read_task(artifact)
+        tokenizer, digest = load_tokenizer(artifact), tokenizer_hash(artifact)
+        check_tokenizer(artifact, tokenizer, digest)
+        if task["task"] == "classify":
+            classifier = load_classifier(artifact, device)
+            found, predictions = evaluate_labels(artifact, task, classifier, settings, bootstrap, context)
+        else:
+            model = load_model(artifact, device)
+            if text is None or text.tokenizer_hash != digest:
+                text = Text.encode(artifact, settings.perplexity, context)
+            add(model_results("finetune", model, text, settings.perplexity, bootstrap, context))
+            found, predictions = evaluate_texts(
+                artifact, task, model, settings, bootstrap, config.seed, context
+            )
+            sampled = sampled or samples(model, tokenizer, settings, config.seed)
+        add(found)
+
+    write_results(context.folder / RESULTS, results)
+    _write_jsonl(context.folder / SAMPLES, sampled)
+    _write_jsonl(context.folder / PREDICTIONS, predictions)
+    metrics: dict[str, Any] = {_key(result): result.value for result in results}
+    context.tracker.log(metrics, step=0)
+    if predictions:
+        columns = ["prompt", "prediction", "references"]
+        rows = [[row[name] for name in columns] for row in predictions[:TABLE_ROWS]]
+        context.tracker.table("predictions", columns, rows)
+    if sampled:
+        context.tracker.table(
+            "samples", ["prompt", "continuation"], [[row["prompt"], row["continuation"]] for row in sampled]
+        )
+        metrics["sample"] = (sampled[0]["prompt"] + sampled[0]["continuation"])[:SAMPLE_CHARS]
+    return metrics | {"headline": _headline(metrics)}
+
+
+def _device(accelerator: str) -> torch.device:
+    available = torch.cuda.is_available()
+    if accelerator == "gpu" and not available:
+        raise UserError("evaluate.accelerator=gpu, but torch finds no GPU; set it to auto or cpu")
+    return torch.device("cuda" if available and accelerator != "cpu" else "cpu")
+
+
+def _key(result: Result) -> str:
+    """The result's name among the stage's metrics."""
+    if result.model == "finetune":
+        return f"finetuned_{result.name}" if result.name in PERPLEXITIES else result.name
+    return result.name if result.model == "pretrain" else f"{result.model}_{result.name}"
+
+
+def _headline(metrics: Mapping[str, Any]) -> str:
+    """The main figures in words, for the table that a run ends with."""
+    shown = {
+        "perplexity": "perplexity {:,.1f} a token",
+        "word_perplexity": "{:,.1f} a word",
+        "bits_per_byte": "{:.3f} bits per byte",
+        "rougeL": "ROUGE-L {:.1f}",
+        "bleu": "BLEU {:.1f}",
+        "exact_match": "exact match {:.1f}%",
+        "accuracy": "accuracy {:.1f}%",
+    }
+    return ", ".join(words.format(metrics[name]) for name, words in shown.items() if name in metrics)
+
+
+def _write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -1,0 +1,144 @@
+"""Language modelling on the corpus's held-out split: perplexities of the models and of counting, and
+samples."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from eval.ngram import MOST_TRAINING_TOKENS, ArrayStream, Bigram, Counts
+from eval.perplexity import check_window, document_nats, perplexity_results, stream_losses
+from eval.results import Bootstrap, Result
+from eval.text import TokenizedSplit, tokenize_split
+from pipeline.config.evaluation import EvaluateConfig, PerplexityConfig
+from pipeline.context import Context
+from pipeline.errors import UserError
+from pipeline.progress import progress
+from pipeline.shards import TokenStream
+from pipeline.tokenizers import TextEncoder, load_tokenizer, tokenizer_hash
+from train.checkpoint import describe_model
+from train.generation import generate
+from train.models import LanguageModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True)
+class Text:
+    """The held-out split in the ids of one tokenizer."""
+
+    split: TokenizedSplit
+    tokenizer: "PreTrainedTokenizerFast"
+    tokenizer_hash: str
+
+    @classmethod
+    def encode(cls, tokenizer_artifact: Path, config: PerplexityConfig, context: Context) -> "Text":
+        tokenizer = load_tokenizer(tokenizer_artifact)
+        # GPT-2's tokenizer names its eos as unknown token, and never uses it as such.
+        unk_id = None if tokenizer.unk_token_id == tokenizer.eos_token_id else tokenizer.unk_token_id
+        split = tokenize_split(
+            context.inputs["clean"] / "documents",
+            TextEncoder(tokenizer_artifact),
+            config,
+            context.folder,
+            unk_id=unk_id,
+            show_progress=context.run.progress,
+        )
+        return cls(split, tokenizer, tokenizer_hash(tokenizer_artifact))
+
+    def signature(self, config: PerplexityConfig) -> str:
+        words = "whitespace+line ends" if config.count_line_ends else "whitespace"
+        tokens = len(self.split.tokens)
+        unknown = f"|unk:{self.split.unknown / tokens:.2%}" if self.split.unknown else ""
+        return (
+            f"split:{config.split}|tokens:{tokens}|words:{words}|documents:joined by eos"
+            f"|tokenizer:{self.tokenizer_hash[:12]}{unknown}"
+        )
+
+
+def check_tokenizer(artifact: Path, tokenizer: "PreTrainedTokenizerFast", digest: str) -> None:
+    """Raises: UserError: where the model was trained with another tokenizer, or lacks rows for some of its
+    ids."""
+    description = describe_model(artifact)
+    rows = description["vocab_size"]
+    if description.get("tokenizer", digest) != digest or len(tokenizer) > rows:
+        raise UserError(
+            f"the model in {artifact} has {rows:,} token ids and the tokenizer {len(tokenizer):,}: it was "
+            "trained with another one; evaluate it with its own, or train it again"
+        )
+
+
+def model_results(
+    name: str,
+    model: LanguageModel,
+    text: Text,
+    config: PerplexityConfig,
+    bootstrap: Bootstrap,
+    context: Context,
+) -> list[Result]:
+    """Perplexities and bits per byte of a model.
+
+    Raises:
+        UserError: where the window does not fit the model or the text.
+    """
+    window = config.context or model.context
+    stride = config.stride or max(1, window // 2)
+    tokens = text.split.tokens
+    check_window(len(tokens), config.split, window, model)
+    if stride > window:
+        raise UserError(
+            f"evaluate.perplexity.stride={stride} is longer than its context of {window}: tokens in between "
+            "would not be scored; set it to at most that"
+        )
+    with progress(f"scoring {name}", len(tokens), "tokens", enabled=context.run.progress) as bar:
+        pieces = stream_losses(model, tokens, text.split.eos_id, window, stride, config.batch_size)
+        nats = document_nats(pieces, text.split.ends, bar.advance)
+    signature = f"{text.signature(config)}|context:{window}|stride:{stride}"
+    return perplexity_results(name, nats, text.split, bootstrap, signature)
+
+
+def ngram_results(
+    shards: Path, text: Text, config: PerplexityConfig, bootstrap: Bootstrap, context: Context
+) -> list[Result]:
+    """Perplexities and bits per byte of a unigram and an interpolated bigram model of the training split."""
+    training, validation = TokenStream(shards, "train"), TokenStream(shards, "validation")
+    if training.index.tokenizer != text.tokenizer_hash:
+        raise UserError(
+            f"the shards in {shards} were made with another tokenizer; run the shards stage again, or set "
+            "evaluate.ngram_baselines=false"
+        )
+    scored, eos = ArrayStream(text.split.tokens), text.split.eos_id
+    total = min(len(training), MOST_TRAINING_TOKENS)
+    with progress("counting", total, "tokens", enabled=context.run.progress) as bar:
+        counts = Counts.of(training, training.index.vocab_size, eos, bar.advance)
+    bigram = Bigram(counts, validation, eos)
+
+    def nats(order: int) -> np.ndarray:
+        pieces: Iterator[tuple[int, np.ndarray]] = (
+            (start, (unigram, pair)[order - 1]) for start, unigram, pair in bigram.losses(scored, eos)
+        )
+        return document_nats(pieces, text.split.ends)
+
+    signature = f"{text.signature(config)}|smoothing:jelinek-mercer|counted:{counts.tokens}"
+    return [
+        *perplexity_results("unigram", nats(1), text.split, bootstrap, signature),
+        *perplexity_results("bigram", nats(2), text.split, bootstrap, signature),
+    ]
+
+
+def samples(
+    model: LanguageModel, tokenizer: "PreTrainedTokenizerFast", config: EvaluateConfig, seed: int
+) -> list[dict[str, Any]]:
+    """Rows of samples.jsonl: what the model makes of each prompt.
+
+    Sampled even where the task is decoded greedily: a small model's likeliest text goes in circles.
+    """
+    decode = config.decode.model_copy(update={"method": "sample", "max_new_tokens": config.prompt_tokens})
+    continuations = generate(model, tokenizer, config.prompts, decode, seed)
+    return [
+        {"prompt": prompt, "continuation": continuation}
+        for prompt, continuation in zip(config.prompts, continuations, strict=True)
+    ]

@@ -1,0 +1,219 @@
+"""The report stage: one self-contained HTML file with the picture of a run."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from eval import report_data as data
+from eval.report_plots import Series, compact, line_plot
+from pipeline.config.stages import ReportStage
+from pipeline.context import Context
+
+REPORT_FILE = "report.html"
+TEMPLATES = Path(__file__).parent / "templates"
+TASK_METRICS = {
+    "accuracy": "Accuracy",
+    "rougeL": "ROUGE-L",
+    "bleu": "BLEU",
+    "exact_match": "Exact match",
+}
+"""Of a task's metrics, those that may stand at the top, the most telling first."""
+
+
+def run(config: ReportStage, context: Context) -> dict[str, Any]:
+    """Write report.html from whatever input artifacts there are. Returns `megabytes` and `figures`."""
+    page = render(gather(config, context))
+    path = context.folder / REPORT_FILE
+    path.write_text(page, encoding="utf-8")
+    return {"megabytes": path.stat().st_size / 1e6, "figures": page.count("<figure")}
+
+
+def gather(config: ReportStage, context: Context) -> dict[str, Any]:
+    """What the template shows."""
+    most, inputs = config.report.samples, context.inputs
+    stages = data.read_stages(inputs)
+    by_name = {stage.name: stage for stage in stages}
+    pretrain = data.read_training(by_name.get("pretrain"))
+    finetune = data.read_training(by_name.get("finetune"))
+    results = data.read_results(inputs.get("evaluate"))
+    evaluate = inputs.get("evaluate")
+    return {
+        "title": config.report.title or context.run.name,
+        "stages": stages,
+        "tiles": headline_figures(by_name, results),
+        "source": data.read_source(inputs.get("download")),
+        "funnel": data.read_funnel(inputs.get("clean")),
+        "tokenizer_tiles": tokenizer_figures(by_name.get("tokenizer")),
+        "token_pieces": data.tokenize_example(
+            inputs.get("tokenizer"), data.example_text(inputs.get("clean"))
+        ),
+        "longest_tokens": data.read_longest_tokens(inputs.get("tokenizer")),
+        "trainings": [
+            {
+                "title": title,
+                "plots": training_plots(title, training),
+                "progressions": data.read_progressions(training.record.folder, most),
+            }
+            for title, training in (("Pretraining", pretrain), ("Fine-tuning", finetune))
+            if training
+        ],
+        "charts": data.comparison_bars(results),
+        "results": results,
+        "predictions": data.read_rows(evaluate and evaluate / "predictions.jsonl", most),
+        "samples": data.read_rows(evaluate and evaluate / "samples.jsonl", most),
+        "model_card": data.read_model_card(inputs.get("export")),
+        "config": {
+            name: yaml.safe_dump(section, sort_keys=False, allow_unicode=True)
+            for name, section in data.merged_config(stages).items()
+        },
+        "command": context.run.command,
+        "total_seconds": sum(stage.manifest.get("seconds") or 0 for stage in stages),
+    }
+
+
+def headline_figures(stages: Mapping[str, data.StageRecord], results: list[dict]) -> list[dict[str, str]]:
+    """The few figures at the top: value, label, note."""
+    tiles = []
+
+    def add(value: str, label: str, note: str = "") -> None:
+        tiles.append({"value": value, "label": label, "note": note})
+
+    by_key = {(result["model"], result["name"]): result for result in results}
+    for name, label in (("word_perplexity", "perplexity per word"), ("bits_per_byte", "bits per byte")):
+        if model := by_key.get(("pretrain", name)) or by_key.get(("finetune", name)):
+            baselines = [(m, by_key[m, name]["value"]) for m in ("unigram", "bigram") if (m, name) in by_key]
+            add(number(model["value"]), label, " · ".join(f"{m} {number(value)}" for m, value in baselines))
+    task = [
+        (label, by_key["finetune", name])
+        for name, label in TASK_METRICS.items()
+        if ("finetune", name) in by_key
+    ]
+    for label, result in task[:2]:
+        interval = "" if result["low"] is None else f"{number(result['low'])} to {number(result['high'])}"
+        add(number(result["value"]), label, interval)
+    trained = stages.get("pretrain") or stages.get("finetune")
+    if trained:
+        if parameters := trained.metrics.get("parameters"):
+            add(compact(parameters), "parameters")
+        if tokens := trained.metrics.get("tokens"):
+            rate = trained.metrics.get("tokens_per_second")
+            add(compact(tokens), "training tokens", f"{compact(rate)} per second" if rate else "")
+        add(duration(trained.manifest.get("seconds") or 0), "training time", hardware(trained.manifest))
+    return tiles
+
+
+def tokenizer_figures(tokenizer: data.StageRecord | None) -> list[dict[str, str]]:
+    shown = {
+        "vocab_size": ("tokens in the vocabulary", number),
+        "bytes_per_token": ("bytes per token", number),
+        "fertility": ("tokens per word", number),
+        "unknown_rate": ("unknown", "{:.2%}".format),
+    }
+    metrics = tokenizer.metrics if tokenizer else {}
+    return [
+        {"value": write(metrics[key]), "label": label, "note": ""}
+        for key, (label, write) in shown.items()
+        if key in metrics
+    ]
+
+
+def training_plots(title: str, training: data.Training) -> list[dict[str, Any]]:
+    """Plots of one training stage with a caption each, the losses first."""
+    tokens = training.tokens_per_step
+
+    def series(label: str, key: str, number: int = 1, scale: float = 1.0, marked: bool = False) -> Series:
+        steps, values = training.series(key)
+        return Series(label, steps, [scale * value for value in values], marked, number)
+
+    losses = [series("train", "train/loss"), series("validation", "validation/loss", 2, marked=True)]
+    plots = [("Loss", "nats per token", losses, {"tokens_per_step": tokens, "width": 6.6, "height": 4.1})]
+    single = (
+        ("Learning rate", "", series("", "train/lr"), {"from_zero": True}),
+        ("Gradient norm", "before clipping", series("", "train/grad_norm"), {"spikes": True}),
+        ("Throughput", _utilization(training), series("", "train/tokens_per_second"), {"from_zero": True}),
+        ("Memory", "GB, peak of rank 0", series("", "train/memory_gb"), {"from_zero": True}),
+        (
+            "Waiting for data",
+            "percent of the time",
+            series("", "train/data_wait", scale=100),
+            {"from_zero": True},
+        ),
+    )
+    plots += [(name, unit, [line], options) for name, unit, line, options in single]
+    drawn = [
+        {"name": name, "unit": unit, "lines": lines, "svg": line_plot(f"{title}: {name}", lines, **options)}
+        for name, unit, lines, options in plots
+    ]
+    return [plot for plot in drawn if plot["svg"] is not None]
+
+
+def _utilization(training: data.Training) -> str:
+    mfu = training.mean("train/mfu")
+    return "tokens per second" + (f", MFU {mfu:.0%} on average" if mfu else "")
+
+
+def render(values: Mapping[str, Any]) -> str:
+    """The page. Everything is escaped: the texts come from corpora and models."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "number": number,
+        "compact": compact,
+        "duration": duration,
+        "size": size,
+        "hardware": hardware,
+        "day": lambda time: (time or "").replace("T", " ").removesuffix("Z"),
+    }
+    style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
+    return environment.get_template("report.html.j2").render(**values, style=style)
+
+
+def number(value: Any) -> str:
+    """A figure with the digits that matter; text as it is."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    if not math.isfinite(value):
+        return "–"
+    if isinstance(value, int) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if value and abs(value) < 0.001:
+        return f"{value:.1e}"
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
+
+
+def duration(seconds: float) -> str:
+    if seconds < 59.5:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def size(count: float) -> str:
+    """Bytes in decimal units."""
+    for limit, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if count >= limit:
+            return f"{count / limit:,.1f} {unit}"
+    return f"{count:.0f} B"
+
+
+def hardware(manifest: Mapping[str, Any]) -> str:
+    """What a stage ran on, in a few words."""
+    facts = manifest.get("hardware") or {}
+    ranks = manifest.get("ranks") or 1
+    processes = f", {ranks} processes" if ranks > 1 else ""
+    if facts.get("gpus"):
+        return f"{len(facts['gpus'])} × {facts['gpus'][0]} per node{processes}"
+    cores = f", {facts['cores']} cores" if facts.get("cores") else ""
+    return f"{facts.get('cpu') or 'CPU'}{cores}{processes}"

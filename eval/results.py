@@ -1,0 +1,82 @@
+"""What a measurement is reported as: a value with its confidence interval and the settings that define it."""
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.store import write_json
+
+
+@dataclass(frozen=True)
+class Result:
+    """One figure. Scores (BLEU, ROUGE, accuracy, …) are percentages; perplexities and bits are as they
+    are."""
+
+    model: str
+    """What was measured: `pretrain`, `finetune`, `unigram` or `bigram`."""
+    name: str
+    value: float
+    low: float | None
+    """Ends of the confidence interval; None where there is none (no resamples, or a single unit)."""
+    high: float | None
+    n: int
+    """Units that were resampled: documents or examples."""
+    signature: str
+    """All that two values must share to be comparable."""
+
+    def __str__(self) -> str:
+        digits = 2 if self.value >= 10 else 3
+        interval = "" if self.low is None else f"  [{self.low:,.{digits}f}, {self.high:,.{digits}f}]"
+        return f"{self.model:8} {self.name:15} {self.value:>10,.{digits}f}{interval}  n={self.n:,}"
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """The percentile bootstrap (Efron and Tibshirani, 1993, ch. 13).
+
+    The resamples depend on the seed and the number of units only, so the metrics and models measured on the
+    same units are resampled alike, and the differences between them are paired (Koehn, 2004).
+    """
+
+    resamples: int
+    confidence: float
+    seed: int
+
+    def interval(self, statistic: Callable[[np.ndarray], float], units: int) -> tuple[float, float] | None:
+        """Ends of the interval of `statistic(rows)`, rows being int64 [units] drawn with replacement.
+
+        None without resamples, and with fewer than two units.
+        """
+        if self.resamples == 0 or units < 2:
+            return None
+        draw = np.random.default_rng(self.seed)
+        values = [statistic(draw.integers(0, units, units)) for _ in range(self.resamples)]
+        tail = (1 - self.confidence) / 2
+        low, high = np.quantile(values, [tail, 1 - tail])
+        return float(low), float(high)
+
+    def result(
+        self, model: str, name: str, statistic: Callable[[np.ndarray], float], units: int, signature: str
+    ) -> Result:
+        """The statistic of all units, and its interval."""
+        low, high = self.interval(statistic, units) or (None, None)
+        value = float(statistic(np.arange(units)))
+        if low is not None:
+            signature += f"|bs:{self.resamples}|ci:{self.confidence:g}|seed:{self.seed}"
+        return Result(model, name, value, low, high, units, signature)
+
+
+def write_results(path: Path, results: Iterable[Result]) -> None:
+    """A JSON list, one object per result.
+
+    Raises:
+        ValueError: where a value is not finite: JSON has no word for it, and no figure of ours should be.
+    """
+    rows = [asdict(result) for result in results]
+    for row in rows:
+        if not math.isfinite(row["value"]):
+            raise ValueError(f"{row['model']} {row['name']} is {row['value']}")
+    write_json(path, rows)

@@ -1,0 +1,1 @@
+"""The configuration: typed sections, one class each, composed by Hydra and checked here."""

@@ -1,0 +1,53 @@
+"""The base of every configuration section: frozen, typed, strict about unknown keys."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict
+
+
+class _Neutral:
+    """Marks a field that does not change a stage's result, so it stays out of the fingerprint."""
+
+    def __repr__(self) -> str:
+        return "NEUTRAL"
+
+
+class _Content:
+    """Marks a local path (or list of paths or globs) whose content, not whose name, enters the fingerprint."""
+
+    def __repr__(self) -> str:
+        return "CONTENT"
+
+
+NEUTRAL = _Neutral()
+CONTENT = _Content()
+
+# A number of processes, a logging interval, …: anything that may differ between two runs whose
+# artifacts are the same.
+NeutralInt = Annotated[int, NEUTRAL]
+NeutralBool = Annotated[bool, NEUTRAL]
+NeutralStr = Annotated[str, NEUTRAL]
+
+
+class Section(BaseModel):
+    """A group of settings. Fields are documented by the docstring below each of them."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        validate_default=True,
+        protected_namespaces=(),
+    )
+
+    def problems(self) -> list[str]:
+        """Contradictions between this section's own fields, one sentence each, with the remedy.
+
+        Types and ranges are checked by pydantic before; all problems of all sections are reported
+        together.
+        """
+        return []
+
+    def environment(self) -> dict[str, str]:
+        """Facts outside the configuration that define the result, such as versions of what is read."""
+        return {}

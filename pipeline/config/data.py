@@ -1,0 +1,231 @@
+"""Where the text comes from and how it becomes tokens: corpus, clean, tokenizer and shards."""
+
+import hashlib
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from pipeline.config.base import CONTENT, NEUTRAL, Section
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+def installed_version(package: str) -> str | None:
+    """Version of an installed package, by the name it is imported under; None where it is absent."""
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+class PythonDocsCorpus(Section):
+    """English prose that every machine has: docstrings and topics of Python and installed packages."""
+
+    kind: Literal["python_docs"] = "python_docs"
+    packages: list[str] = [
+        "numpy",
+        "numpy._core",
+        "torch",
+        "pandas",
+        "pyarrow",
+        "datasets",
+        "pytorch_lightning",
+        "transformers.generation",
+        "transformers.pipelines",
+    ]
+    """Installed packages, or parts of them, whose docstrings are read besides the standard library's.
+
+    Absent ones are skipped, and so are private folders that are not named here."""
+    max_mb: PositiveFloat | None = None
+    """Stop after this much text (10^6 bytes); None takes all there is."""
+
+    def environment(self) -> dict[str, str]:
+        packages = sorted({name.partition(".")[0] for name in self.packages})
+        return {"python": platform.python_version()} | {
+            name: version for name in packages if (version := installed_version(name)) is not None
+        }
+
+
+class WikiTextCorpus(Section):
+    """WikiText-2 or WikiText-103 (Merity et al., 2016), with its own train, validation and test splits."""
+
+    kind: Literal["wikitext"] = "wikitext"
+    size: Annotated[Literal["2", "103"], BeforeValidator(str)] = "2"
+    form: Literal["tokens", "raw"] = "raw"
+    """`tokens`: rare words are `<unk>`, punctuation is spaced. `raw`: the text before that.
+    In a folder that only has the other form, that one is taken."""
+    path: Annotated[str | None, CONTENT] = None
+    """Folder with wiki.{train,valid,test}.{tokens,raw}; None downloads through `datasets`."""
+
+
+class WikipediaCorpus(Section):
+    """Article dumps of a Wikimedia project."""
+
+    kind: Literal["wikipedia"] = "wikipedia"
+    project: Annotated[str, Field(pattern=r"^[a-z0-9_]+$")] = "enwiki"
+    """Database name: enwiki, zhwiki, simplewiki, enwiktionary, …"""
+    date: Annotated[str, BeforeValidator(str), Field(pattern=r"^(latest|\d{8})$")] = "latest"
+    """Day of the dump, YYYYMMDD, or `latest`: the newest complete one at the time of the download. Name a day
+    where a result must be repeatable elsewhere."""
+    parts: PositiveInt | None = None
+    """Only the first parts of the dump, for a try; None takes all."""
+    mirror: Annotated[str, Field(pattern=r"^https?://")] = "https://dumps.wikimedia.org"
+    connections: Annotated[PositiveInt, Field(le=3), NEUTRAL] = 2
+    """Parallel downloads; the site asks for at most three."""
+    retries: Annotated[NonNegativeInt, NEUTRAL] = 8
+    """Attempts after one that brought nothing, with growing pauses."""
+
+
+class HubCorpus(Section):
+    """Any data set of the Hugging Face hub that has a text column."""
+
+    kind: Literal["hub"] = "hub"
+    path: str
+    """`owner/name`, or a local folder: of data files, or written by `save_to_disk`."""
+    name: str | None = None
+    """Configuration of the data set."""
+    revision: str | None = None
+    """Branch, tag or commit; name a commit where a result must be repeatable."""
+    text_field: str = "text"
+    splits: Annotated[dict[Literal["train", "validation", "test"], str], Field(min_length=1)] = {
+        "train": "train"
+    }
+    """Our split to theirs, slices like `train[:10%]` included. A lone one is divided by a hash of the ids."""
+    streaming: Annotated[bool, NEUTRAL] = False
+    """Read over the network without a copy in the cache; slices need the copy."""
+
+    def problems(self) -> list[str]:
+        return [] if "train" in self.splits else ["splits.train is missing: name their split to train on"]
+
+    def environment(self) -> dict[str, str]:
+        folder = Path(self.path).expanduser()
+        if not folder.is_dir():
+            return {}
+        files = [(path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
+        stamps = [f"{path.relative_to(folder)} {stat.st_size} {stat.st_mtime_ns}" for path, stat in files]
+        return {"files": hashlib.sha256("\n".join(stamps).encode()).hexdigest()}
+
+
+class FilesCorpus(Section):
+    """Local files, by path or glob."""
+
+    kind: Literal["files"] = "files"
+    paths: Annotated[list[str], CONTENT, Field(min_length=1)]
+    """Files, folders (with all below them) and globs; hidden files are left out."""
+    format: Literal["auto", "text", "jsonl", "parquet", "mediawiki"] = "auto"
+    """`auto` goes by the ending: .txt .text .md, .jsonl .jsonl.gz, .parquet, .xml .xml.bz2 (MediaWiki)."""
+    text_field: str = "text"
+    """Column or key that holds the text in jsonl and parquet."""
+    split_documents: bool = True
+    """In text files a blank line ends a document; False makes each file one document."""
+
+
+CorpusConfig = Annotated[
+    PythonDocsCorpus | WikiTextCorpus | WikipediaCorpus | HubCorpus | FilesCorpus, Field(discriminator="kind")
+]
+
+
+class FilterConfig(Section):
+    """Documents outside these bounds are dropped, each with a named reason. None turns a rule off.
+
+    What a corpus itself holds out for validation and test is never filtered, and WikiText not at all.
+    """
+
+    min_chars: NonNegativeInt | None = 200
+    max_chars: PositiveInt | None = None
+    min_words: NonNegativeInt | None = None
+    """A character of a script without spaces (Han, Kana, Thai, …) counts as a word."""
+    max_mean_word_length: PositiveFloat | None = 20.0
+    max_symbol_ratio: Fraction | None = 0.3
+    """Characters that are neither letters, digits nor punctuation, among all that are not white space."""
+    min_alpha_ratio: Fraction | None = 0.5
+    """Letters among all characters that are not white space."""
+    max_repeated_line_ratio: Fraction | None = 0.3
+    """Characters in lines that stand in the document before (Rae et al., 2021)."""
+    max_bullet_line_ratio: Fraction | None = 0.9
+    """Characters in lines that begin with a bullet (Rae et al., 2021, for lines)."""
+    max_ellipsis_line_ratio: Fraction | None = 0.3
+    """Lines that end in an ellipsis (Rae et al., 2021)."""
+    max_invalid_ratio: Fraction | None = 0.001
+    """Characters that stand for bytes that were not UTF-8; below this they are only removed."""
+
+
+class CleanConfig(Section):
+    """From raw input to documents."""
+
+    detokenize: bool = False
+    """Undo WikiText's tokenization (` @-@ `, spaced punctuation); its `<unk>` stay."""
+    normalization: Literal["NFC", "NFKC", "none"] = "NFC"
+    namespaces: list[int] = [0]
+    """Namespaces of a MediaWiki dump to keep; 0 holds the articles."""
+    keep_disambiguations: bool = False
+    filters: FilterConfig = FilterConfig()
+    deduplicate: Literal["exact", "none"] = "exact"
+    """`exact`: a document equal to an earlier one, white space and case aside, is dropped."""
+    validation_fraction: Fraction = 0.01
+    """Share of the documents held out by a hash of their id, where the corpus has no such split itself."""
+    test_fraction: Fraction = 0.01
+    max_documents: PositiveInt | None = None
+    """Stop after this many, not counting what the corpus itself holds out; None takes all there are."""
+    shard_mb: PositiveInt = 128
+    """Text per Parquet file, 10^6 bytes before compression."""
+    workers: Annotated[PositiveInt | None, NEUTRAL] = None
+    """Processes; None takes every core this process may use, fewer for a small corpus."""
+
+    def problems(self) -> list[str]:
+        if self.validation_fraction + self.test_fraction >= 1:
+            return [
+                f"validation_fraction={self.validation_fraction} and test_fraction={self.test_fraction} "
+                "leave nothing to train on; lower one"
+            ]
+        return []
+
+
+class TokenizerConfig(Section):
+    """The tokenizer: trained on the corpus, or brought."""
+
+    kind: Literal["bpe", "wordpiece", "unigram", "char", "pretrained"] = "bpe"
+    """`bpe` is byte-level and restores every text exactly."""
+    vocab_size: PositiveInt = 4096
+    path: Annotated[str | None, CONTENT] = None
+    """For `pretrained`: a folder with tokenizer.json, or with GPT-2's vocab.bpe and encoder.json."""
+    sample_mb: PositiveFloat = 200.0
+    """Training text taken from the corpus, 10^6 bytes, spread evenly over its documents."""
+    min_frequency: PositiveInt = 2
+    """Pairs (bpe, wordpiece) that stand less often in the sample are not merged."""
+    pattern: Literal["modern", "gpt2"] = "modern"
+    """How bpe splits text into words first. `modern`: as Llama 3 (digits in threes, a line break ends a word), with
+    combining marks inside words and `han_run`."""
+    eos_token: str = "<|endoftext|>"
+    pad_token: str = "<|pad|>"
+    unk_token: str = "<|unk|>"
+    """For the kinds that are not byte-level."""
+    special_tokens: list[str] = ["<|user|>", "<|assistant|>", "<|end|>"]
+    """Further tokens that are never split; these mark the turns of a chat."""
+    han_run: PositiveInt | None = 4
+    """For the `modern` pattern: longest run of Han characters that may become one token; keeps training on Chinese
+    fast. None sets no bound."""
+
+    def problems(self) -> list[str]:
+        if self.kind == "pretrained" and self.path is None:
+            return ["tokenizer.path is missing: kind=pretrained needs a folder"]
+        special = len({self.eos_token, self.pad_token, *self.special_tokens})
+        smallest, what = (256 + special, "bytes") if self.kind == "bpe" else (50 + special, "characters")
+        if self.kind != "pretrained" and self.vocab_size < smallest:
+            return [
+                f"tokenizer.vocab_size={self.vocab_size} is below the {smallest} that {what} and special "
+                "tokens need"
+            ]
+        return []
+
+
+class ShardsConfig(Section):
+    """Token shards."""
+
+    shard_mb: PositiveInt = 256
+    """Size of a .bin file, 10^6 bytes."""
+    workers: Annotated[PositiveInt | None, NEUTRAL] = None
+    """Processes; None takes every core this process may use."""

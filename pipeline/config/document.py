@@ -1,0 +1,272 @@
+"""docs/configuration.md, written from the sections and `conf/`.
+
+`python -m pipeline.config.document > docs/configuration.md`
+"""
+
+import json
+import types
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import annotated_types as limits
+import yaml
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from pipeline.config.base import CONTENT, NEUTRAL, Section
+from pipeline.config.root import RootConfig
+from pipeline.stages import STAGES
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+NAMES = {int: "integer", float: "number", str: "text", bool: "true or false", type(None): "null", Any: "any"}
+SYMBOLS = {limits.Gt: (">", "gt"), limits.Ge: ("≥", "ge"), limits.Lt: ("<", "lt"), limits.Le: ("≤", "le")}
+
+INTRO = """\
+# Configuration
+
+*Made by `python -m pipeline.config.document > docs/configuration.md` from the classes in `pipeline/config/` and
+the files in `conf/`; a test fails where it is out of date. Change those, not this file.*
+
+## How a configuration comes about
+
+[Hydra](https://hydra.cc) composes it once, in the planner. Later sources win:
+
+1. the defaults of the sections below;
+2. one option per **group**, a file `conf/<group>/<option>.yaml`: `model=gpt2_124m`;
+3. one **experiment**, a file `conf/experiment/<name>.yaml` that chooses groups and sets keys: `experiment=demo`;
+4. the command line: `trainer.steps=500`.
+
+```sh
+make pretrain EXP=wikitext2_small ARGS="optim.lr=3e-4 trainer.steps=500"
+.venv/bin/python -m pipeline stage=pretrain experiment=wikitext2_small optim.lr=3e-4 trainer.steps=500   # the same
+make config EXP=demo ARGS="model=lstm optim=adamw"       # prints the composed configuration, runs nothing
+.venv/bin/python -m pipeline --help                              # groups, options and all keys
+```
+
+- A key that a group's file does not name is set like any other; Hydra's `+` is not needed.
+- `null` is what the descriptions call None: `tokenizer.han_run=null`. With `trainer.tokens` or `trainer.epochs`
+  instead of `trainer.steps`, set `trainer.steps=null` too.
+- Keys that an experiment sets stay set when you choose another option of a group. Where that option has no such key
+  (`model=lstm` has no `heads`) the check says so; write an experiment of your own then.
+- Lists and globs need quotes against the shell: `'corpus.paths=[notes/**/*.txt]'`.
+- Everything is checked before anything runs. Unknown keys and wrong values are reported together, each with what
+  would be right; contradictions between values are reported together once these are corrected.
+- The experiments that read local data find it below `$LM_DATA`, or `data/` where that is not set.
+
+**Several runs at once.** `-m` (Hydra's multirun) takes lists of values and runs every combination, one after the
+other, as runs `<name>-0`, `<name>-1`, …:
+
+```sh
+.venv/bin/python -m pipeline -m stage=evaluate experiment=demo optim.lr=1e-3,3e-3 seed=1,2
+```
+
+They share what they have in common: the four jobs above download, clean and tokenize once. A job that fails ends
+the sweep; started again, it continues there.
+
+**What is kept.** `runs/<run.name>/config.yaml` holds the whole checked configuration of the last start. Each
+artifact holds what its stage saw, in `stage.yaml` and in `manifest.json` under `config`.
+
+**What enters the fingerprint.** An artifact is found again by a hash of its stage's name and version, the settings
+of the sections that the stage sees, and its inputs' fingerprints. The last column says of each setting:
+
+- **yes**: another value is another artifact;
+- **content**: a path; the content of the files that it names counts, not where they lie;
+- **no**: it changes how the work is done and not what comes out (processes, logging intervals, retries, …).
+"""
+
+
+def document() -> str:
+    """The whole of docs/configuration.md."""
+    parts = [INTRO, "## Groups and experiments\n", *_groups(), "## Sections\n", *_sections()]
+    return "\n".join(parts)
+
+
+def _groups() -> Iterator[str]:
+    chosen = _default_options()
+    for group in sorted((path for path in CONF.iterdir() if path.is_dir()), key=_experiments_last):
+        rows = []
+        for file in sorted(group.glob("*.yaml")):
+            name = f"`{file.stem}`" + (" (default)" if chosen.get(group.name) == file.stem else "")
+            settings = yaml.safe_load(file.read_text(encoding="utf-8"))
+            rows.append((name, _leading_comment(file), ", ".join(_chosen_and_set(settings))))
+        yield f"### `{group.name}=`\n"
+        yield _table(("option", "what it is", "sets"), rows)
+
+
+def _experiments_last(group: Path) -> tuple[bool, str]:
+    return group.name == "experiment", group.name
+
+
+def _default_options() -> dict[str, str]:
+    defaults = yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))["defaults"]
+    return {group: option for entry in defaults if isinstance(entry, dict) for group, option in entry.items()}
+
+
+def _leading_comment(file: Path) -> str:
+    """The comment that a file begins with, less Hydra's own directive."""
+    words = []
+    for line in file.read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#"):
+            break
+        if not line.startswith("# @"):
+            words.append(line.removeprefix("#").strip())
+    return " ".join(words)
+
+
+def _chosen_and_set(settings: dict[str, Any]) -> Iterator[str]:
+    """Groups that an experiment chooses, then keys with their values."""
+    for entry in settings.pop("defaults", []):
+        if isinstance(entry, dict):
+            yield from (f"`{key.removeprefix('override /')}={option}`" for key, option in entry.items())
+        elif entry != "_self_":
+            yield f"all of `{entry}`"
+    yield from (f"`{key}={_value(value)}`" for key, value in _leaves(settings))
+
+
+def _leaves(settings: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, dict) and value:
+            yield from _leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+def _sections() -> Iterator[str]:
+    single = {n: f for n, f in RootConfig.model_fields.items() if not _section_classes(f.annotation)}
+    yield "### At the top\n"
+    yield _table(
+        _HEADER, [_row(name, field, _default(field), _is_seen(name)) for name, field in single.items()]
+    )
+    for name, field in RootConfig.model_fields.items():
+        classes = _section_classes(field.annotation)
+        for section in classes:
+            tag = (
+                next((n for n in ("kind", "family") if n in section.model_fields), None)
+                if classes[1:]
+                else None
+            )
+            chosen = f" with `{name}.{tag}={section.model_fields[tag].default}`" if tag else ""
+            yield f"### `{name}`{chosen}\n"
+            default = None if field.is_required() else field.get_default()
+            yield f"{_prose(section.__doc__)} {_readers(name)}\n"
+            yield _table(_HEADER, list(_rows(section, name, default, _is_seen(name))))
+
+
+_HEADER = ("key", "value", "default", "meaning", "in the fingerprint")
+Row = tuple[str, ...]
+
+
+def _rows(section: type[Section], path: str, values: Section | None, seen: bool) -> Iterator[Row]:
+    for name, field in section.model_fields.items():
+        key = f"{path}.{name}"
+        value = getattr(values, name) if values is not None else _default(field)
+        if not isinstance(value, Section):
+            yield _row(key, field, value, seen)
+        elif type(value) in (f.annotation for f in RootConfig.model_fields.values()):
+            yield _like_root_section(key, name, value)
+        else:
+            yield from _rows(type(value), key, value, seen)
+
+
+def _like_root_section(key: str, name: str, value: Section) -> Row:
+    """One row for a section that is documented above, with the defaults that it has of its own."""
+    own = [
+        f"`{n}={_value(getattr(value, n))}`"
+        for n, field in type(value).model_fields.items()
+        if getattr(value, n) != _default(field)
+    ]
+    return (
+        f"`{key}.*`",
+        f"as [`{name}`](#{name})",
+        ", ".join(own),
+        "Its own values, apart from those.",
+        "alike",
+    )
+
+
+def _row(key: str, field: FieldInfo, default: Any, seen: bool) -> Row:
+    shown = "*needed*" if default is PydanticUndefined else f"`{_value(default)}`"
+    enters = "content" if CONTENT in field.metadata else "yes"
+    if NEUTRAL in field.metadata or not seen:
+        enters = "no"
+    return f"`{key}`", _type(field.annotation, field.metadata), shown, _prose(field.description or ""), enters
+
+
+def _default(field: FieldInfo) -> Any:
+    return PydanticUndefined if field.is_required() else field.get_default(call_default_factory=True)
+
+
+def _value(value: Any) -> str:
+    """As it is typed on a command line."""
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+
+
+def _type(annotation: Any, metadata: Any = ()) -> str:
+    """A type in words, with its bounds."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        inner = [
+            m for item in arguments[1:] for m in (item.metadata if isinstance(item, FieldInfo) else [item])
+        ]
+        return _type(arguments[0], [*inner, *metadata])
+    if origin is Literal:
+        words = ", ".join(f"`{choice}`" for choice in arguments)
+    elif origin in (Union, types.UnionType):
+        words = " or ".join(_type(argument) for argument in arguments)
+    elif origin is list:
+        words = f"list of {_type(arguments[0])}"
+    elif origin is tuple:
+        words = " and ".join(_type(argument) for argument in arguments)
+    elif origin is dict:
+        words = f"map of {_type(arguments[0])} to {_type(arguments[1])}"
+    else:
+        words = NAMES[annotation]
+    return " ".join([words, *_bounds(metadata)])
+
+
+def _bounds(metadata: Any) -> Iterator[str]:
+    for item in metadata:
+        if type(item) in SYMBOLS:
+            symbol, attribute = SYMBOLS[type(item)]
+            yield f"{symbol} {getattr(item, attribute)}"
+        elif isinstance(item, limits.MinLen):
+            yield "(not empty)"
+
+
+def _section_classes(annotation: Any) -> list[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    return [section for part in get_args(annotation) for section in _section_classes(part)]
+
+
+def _is_seen(name: str) -> bool:
+    """Whether a stage sees the section, or value, as something that defines its result."""
+    fields = (stage.config.model_fields.get(name) for stage in STAGES.values())
+    return any(field is not None and NEUTRAL not in field.metadata for field in fields)
+
+
+def _readers(name: str) -> str:
+    stages = [stage.name for stage in STAGES.values() if name in stage.config.model_fields]
+    if not stages:
+        return "No stage's result depends on it."
+    return f"Read by {' and '.join(stages)}."
+
+
+def _prose(docstring: str) -> str:
+    """On one line; outside of code spans `<` must not open a tag."""
+    parts = " ".join(docstring.split()).split("`")
+    return "`".join(part if number % 2 else part.replace("<", "&lt;") for number, part in enumerate(parts))
+
+
+def _table(header: tuple[str, ...], rows: list[Row]) -> str:
+    lines = [
+        header,
+        ("---",) * len(header),
+        *(tuple(cell.replace("|", "\\|") for cell in row) for row in rows),
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(document(), end="")

@@ -1,0 +1,86 @@
+"""What is measured and shipped: evaluate, export and report."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from pipeline.config.base import NEUTRAL, Section
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class DecodeConfig(Section):
+    """How text is generated."""
+
+    method: Literal["greedy", "sample", "beam"] = "greedy"
+    max_new_tokens: PositiveInt = 128
+    temperature: PositiveFloat = 0.8
+    """For sampling, as are top_k and top_p."""
+    top_k: PositiveInt | None = None
+    """Draw among this many likeliest tokens."""
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = 0.95
+    beams: PositiveInt = 4
+    length_penalty: float = 1.0
+    """Beam scores are divided by length to this power."""
+    batch_size: Annotated[PositiveInt, NEUTRAL] = 32
+
+
+class PerplexityConfig(Section):
+    """Perplexity of the pretrained and of the fine-tuned model on a held-out split."""
+
+    split: Literal["validation", "test"] = "test"
+    context: PositiveInt | None = None
+    """Tokens the model sees at once; None means its own context."""
+    stride: PositiveInt | None = None
+    """New tokens scored per window; None means half the context. Smaller: more context for each token,
+    slower."""
+    batch_size: Annotated[PositiveInt, NEUTRAL] = 16
+    max_tokens: PositiveInt | None = None
+    """Score only the beginning of the split."""
+    count_line_ends: bool = False
+    """For the word-level figure, count each line end as a word, as the literature does for WikiText and the
+    Penn Treebank, whose lines end with an <eos> that is predicted too."""
+
+
+class EvaluateConfig(Section):
+    """The evaluate stage."""
+
+    perplexity: PerplexityConfig = PerplexityConfig()
+    ngram_baselines: bool = True
+    """Unigram and interpolated bigram perplexity of the same split beside the model's."""
+    metrics: list[Literal["bleu", "chrf", "rouge", "exact_match", "f1"]] = ["bleu", "chrf", "rouge"]
+    """Scored on texts generated for the fine-tuning task's test examples; exact_match and f1 are SQuAD's.
+    Classification is always scored by accuracy and macro-averaged F1."""
+    bleu_tokenize: Literal["13a", "zh", "char", "intl"] = "13a"
+    """sacrebleu's tokenizer for BLEU. With `zh` or `char` ROUGE counts Han characters one by one, too."""
+    decode: DecodeConfig = DecodeConfig()
+    max_examples: PositiveInt | None = 200
+    """Test examples scored, from the first; None takes all."""
+    bootstrap: NonNegativeInt = 1000
+    """Resamples behind each confidence interval; 0 leaves them out."""
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    prompts: list[str] = ["The"]
+    """Prompts continued by the pretrained model, for the report and the model card: sampled with `decode`'s
+    temperature, top_k and top_p, whatever its method."""
+    prompt_tokens: PositiveInt = 80
+    """New tokens per prompt."""
+    accelerator: Annotated[Literal["auto", "cpu", "gpu"], NEUTRAL] = "auto"
+
+
+class ExportConfig(Section):
+    """The export stage: a Hugging Face folder."""
+
+    dtype: Literal["fp32", "bf16"] = "fp32"
+    tolerance: PositiveFloat = 1e-4
+    """Largest absolute logit difference between our model and the exported one, in fp32."""
+    license: str | None = None
+    """Licence named on the model card; None takes the corpus's."""
+
+
+class ReportConfig(Section):
+    """The report stage: one HTML file."""
+
+    title: str | None = None
+    """None takes the run's name."""
+    samples: PositiveInt = 8
+    """Examples shown per table."""

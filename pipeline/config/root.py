@@ -1,0 +1,165 @@
+"""The whole configuration of a run, and the check that reports every problem at once."""
+
+import difflib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from pipeline.config.base import Section
+from pipeline.config.data import CleanConfig, CorpusConfig, ShardsConfig, TokenizerConfig
+from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
+from pipeline.config.model import ModelConfig
+from pipeline.config.run import LauncherConfig, RunConfig, TrackingConfig
+from pipeline.config.training import (
+    FinetuneConfig,
+    OptimConfig,
+    ScheduleConfig,
+    StrategyConfig,
+    TrainerConfig,
+)
+from pipeline.errors import UserError
+
+
+class RootConfig(Section):
+    """Every section. A stage gets a subset: see `pipeline.config.stages`."""
+
+    stage: str = "report"
+    """The stage to bring up to date, with all that it needs."""
+    seed: int = 1337
+    """Of the data order, the initial weights and everything else that is drawn."""
+    run: RunConfig = RunConfig()
+    corpus: CorpusConfig
+    clean: CleanConfig = CleanConfig()
+    tokenizer: TokenizerConfig = TokenizerConfig()
+    shards: ShardsConfig = ShardsConfig()
+    model: ModelConfig
+    optim: OptimConfig = OptimConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    trainer: TrainerConfig
+    strategy: StrategyConfig = StrategyConfig()
+    finetune: FinetuneConfig = FinetuneConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+    export: ExportConfig = ExportConfig()
+    report: ReportConfig = ReportConfig()
+    tracking: TrackingConfig = TrackingConfig()
+    launcher: LauncherConfig = LauncherConfig()
+
+    def problems(self) -> list[str]:
+        """Contradictions between sections."""
+        found = []
+        for where, trainer in (("trainer", self.trainer), ("finetune.trainer", self.finetune.trainer)):
+            if self.strategy.name == "single" and trainer.ranks > 1:
+                found.append(
+                    f"strategy=single cannot use {trainer.ranks} ranks ({where}.devices × {where}.nodes); "
+                    "choose strategy=ddp or one of zero1, zero2, zero3, or one device"
+                )
+        length = self.trainer.sequence_length
+        if length and length > self.model.context:
+            found.append(
+                f"trainer.sequence_length={length} is longer than model.context={self.model.context}; "
+                "shorten the one or raise the other"
+            )
+        scored = self.evaluate.perplexity
+        if scored.context and scored.context > self.model.context and self.finetune.init is None:
+            found.append(
+                f"evaluate.perplexity.context={scored.context} is longer than model.context={self.model.context}"
+            )
+        window = scored.context or self.model.context
+        if scored.stride and scored.stride > window:
+            found.append(
+                f"evaluate.perplexity.stride={scored.stride} must be at most its context of {window}"
+            )
+        return found
+
+
+def parse_config(values: Mapping[str, Any]) -> RootConfig:
+    """The checked configuration.
+
+    Raises:
+        UserError: with all problems, one per line: key, value, what would be right.
+    """
+    try:
+        root = RootConfig.model_validate(values)
+        problems = list(_problems(root, ""))
+    except ValidationError as error:
+        problems = [_explain(details, values) for details in error.errors()]
+        wrong = {details["loc"][0] for details in error.errors()}
+        for name in (
+            set(values) & set(RootConfig.model_fields) - wrong
+        ):  # what is right so far may contradict itself
+            section = TypeAdapter(RootConfig.model_fields[name].annotation).validate_python(values[name])
+            if isinstance(section, Section):
+                problems += _problems(section, name)
+    if problems:
+        raise UserError(_report(problems))
+    return root
+
+
+def _report(problems: list[str]) -> str:
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return "\n".join([f"the configuration has {count}:", *(f"  - {problem}" for problem in problems)])
+
+
+def _problems(section: Section, path: str) -> Iterator[str]:
+    for problem in section.problems():
+        yield f"{path}: {problem}" if path else problem
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield from _problems(value, f"{path}.{name}" if path else name)
+
+
+def _explain(details: Any, values: Mapping[str, Any]) -> str:
+    """One sentence for one of pydantic's errors."""
+    location = [part for part in details["loc"] if not _is_union_tag(part, details["loc"], values)]
+    key = ".".join(str(part) for part in location)
+    if details["input"] == "???":
+        return f"{key} is missing: this choice needs a value, {key}=…"
+    if details["type"] == "extra_forbidden":
+        known = _known_keys(location[:-1], values)
+        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.6)
+        hint = (
+            f"; did you mean {'.'.join(map(str, [*location[:-1], near[0]]))}?"
+            if near
+            else f"; known: {', '.join(known)}"
+        )
+        return f"{key}: no such key{hint}"
+    if details["type"] == "missing":
+        return f"{key} is missing"
+    return f"{key}={details['input']!r}: {details['msg'][0].lower()}{details['msg'][1:]}"
+
+
+def _is_union_tag(part: Any, location: tuple, values: Mapping[str, Any]) -> bool:
+    """pydantic puts the chosen variant's tag (`decoder`, `files`, …) behind the key of a union."""
+    return (
+        location.index(part) == 1
+        and location[0] in ("corpus", "model")
+        and part
+        in (
+            values.get(location[0], {}).get("kind"),
+            values.get(location[0], {}).get("family"),
+        )
+    )
+
+
+def _known_keys(path: list[Any], values: Mapping[str, Any]) -> list[str]:
+    """Keys that the section at `path` has; of a union's variants, the chosen one's."""
+    classes = [RootConfig]
+    for part in path:
+        values = values.get(part, {})
+        found = [c.model_fields[part].annotation for c in classes if part in c.model_fields]
+        classes = [c for annotation in found for c in _section_classes(annotation)]
+    chosen = [c for c in classes if _tag(c) in (values.get("kind"), values.get("family"))] or classes
+    return sorted({name for c in chosen for name in c.model_fields})
+
+
+def _tag(section: type[Section]) -> Any:
+    fields = section.model_fields
+    return next((fields[name].default for name in ("kind", "family") if name in fields), None)
+
+
+def _section_classes(annotation: Any) -> list[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    return [c for part in getattr(annotation, "__args__", ()) for c in _section_classes(part)]

@@ -1,0 +1,59 @@
+"""What each stage sees of the configuration: its own sections and nothing else."""
+
+from typing import Annotated
+
+from pipeline.config.base import NEUTRAL, Section
+from pipeline.config.data import CleanConfig, CorpusConfig, ShardsConfig, TokenizerConfig
+from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
+from pipeline.config.model import ModelConfig
+from pipeline.config.training import (
+    FinetuneConfig,
+    OptimConfig,
+    ScheduleConfig,
+    StrategyConfig,
+    TrainerConfig,
+)
+
+
+class DownloadStage(Section):
+    corpus: CorpusConfig
+
+
+class CleanStage(Section):
+    clean: CleanConfig
+
+
+class TokenizerStage(Section):
+    tokenizer: TokenizerConfig
+
+
+class ShardsStage(Section):
+    shards: ShardsConfig
+
+
+class PretrainStage(Section):
+    seed: int
+    model: ModelConfig
+    optim: OptimConfig
+    schedule: ScheduleConfig
+    trainer: TrainerConfig
+    strategy: Annotated[StrategyConfig, NEUTRAL]
+
+
+class FinetuneStage(Section):
+    seed: int
+    finetune: FinetuneConfig
+    strategy: Annotated[StrategyConfig, NEUTRAL]
+
+
+class EvaluateStage(Section):
+    seed: int
+    evaluate: EvaluateConfig
+
+
+class ExportStage(Section):
+    export: ExportConfig
+
+
+class ReportStage(Section):
+    report: ReportConfig

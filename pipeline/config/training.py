@@ -1,0 +1,195 @@
+"""How a model is trained: the sections shared by pretraining and fine-tuning."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from pipeline.config.base import CONTENT, NEUTRAL, NeutralBool, Section
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class OptimConfig(Section):
+    """The optimizer: AdamW, or Muon for the hidden matrices with AdamW for the rest."""
+
+    name: Literal["adamw", "muon"] = "adamw"
+    lr: PositiveFloat = 1e-3
+    """Peak learning rate of AdamW."""
+    betas: tuple[Fraction, Fraction] = (0.9, 0.95)
+    eps: PositiveFloat = 1e-8
+    weight_decay: NonNegativeFloat = 0.1
+    """Decoupled decay of matrices; norms and biases have none."""
+    muon_lr: PositiveFloat | None = None
+    """Peak learning rate of Muon's matrices; None means `lr`."""
+    momentum: Fraction = 0.95
+    """Muon's Nesterov momentum."""
+    grad_clip: PositiveFloat | None = 1.0
+    """Largest global gradient norm; None turns clipping off."""
+
+
+class ScheduleConfig(Section):
+    """The learning rate over the steps, as a factor of its peak."""
+
+    name: Literal["cosine", "wsd", "linear", "constant"] = "cosine"
+    """`wsd`: warm up, stay, decay (Hu et al., 2024)."""
+    warmup: Annotated[float, Field(ge=0)] = 0.02
+    """Linear warm-up: below 1 a fraction of all steps, from 1 on a number of steps."""
+    min_ratio: Fraction = 0.1
+    """Factor at the last step."""
+    decay: Fraction = 0.2
+    """The last fraction of the steps in which wsd decays."""
+
+
+class StrategyConfig(Section):
+    """How the ranks share the work."""
+
+    name: Literal["single", "ddp", "zero1", "zero2", "zero3"] = "single"
+    deepspeed: str | None = None
+    """Path of a DeepSpeed JSON config that replaces the one made from `name` (zero* only)."""
+
+
+class TrainerConfig(Section):
+    """The training loop."""
+
+    steps: PositiveInt | None = None
+    """Optimizer steps; give this, `tokens` or `epochs`."""
+    tokens: PositiveInt | None = None
+    """Training tokens; steps follow from the global batch and the sequence length."""
+    epochs: PositiveFloat | None = None
+    """Passes over the training data."""
+    global_batch: PositiveInt = 32
+    """Sequences per optimizer step, over all ranks and accumulation steps."""
+    micro_batch: Annotated[PositiveInt | None, NEUTRAL] = None
+    """Sequences per rank and forward pass; None takes the global batch divided by the ranks.
+    Gradient accumulation follows from this, the global batch and the number of ranks."""
+    sequence_length: PositiveInt | None = None
+    """Tokens per training sequence; None means the model's context."""
+    precision: Literal["fp32", "bf16"] = "fp32"
+    compile: NeutralBool = False
+    """Compile the model with torch.compile."""
+    activation_checkpointing: NeutralBool = False
+    """Recompute each block's activations in the backward pass, for memory."""
+    validate_every: Annotated[NonNegativeInt, NEUTRAL] = 100
+    """Steps between validations; 0 validates at the end only."""
+    validation_sequences: Annotated[PositiveInt | None, NEUTRAL] = 256
+    """Sequences per validation, over all ranks; None means the whole split."""
+    checkpoint_every: Annotated[NonNegativeInt, NEUTRAL] = 200
+    """Steps between checkpoints; 0 writes one at the end only."""
+    keep_last: Annotated[PositiveInt, NEUTRAL] = 2
+    """Checkpoints kept besides the best one."""
+    sample_every: Annotated[NonNegativeInt, NEUTRAL] = 500
+    """Steps between sample texts; 0 turns them off."""
+    sample_prompts: Annotated[list[str], NEUTRAL] = ["The"]
+    log_every: Annotated[PositiveInt, NEUTRAL] = 10
+    """Steps between logged metrics."""
+    accelerator: Annotated[Literal["auto", "cpu", "gpu"], NEUTRAL] = "auto"
+    devices: Annotated[PositiveInt, NEUTRAL] = 1
+    """Ranks per node."""
+    nodes: Annotated[PositiveInt, NEUTRAL] = 1
+    workers: Annotated[NonNegativeInt, NEUTRAL] = 0
+    """Processes that load data, per rank; the memory-mapped loader rarely needs one."""
+    threads: Annotated[PositiveInt | None, NEUTRAL] = None
+    """CPU threads per rank; None shares the machine's cores among its ranks."""
+    deterministic: bool = False
+    """Ask torch for deterministic kernels; bitwise equal runs, somewhat slower."""
+
+    def problems(self) -> list[str]:
+        found = []
+        given = [name for name in ("steps", "tokens", "epochs") if getattr(self, name) is not None]
+        if len(given) != 1:
+            found.append(f"give exactly one of steps, tokens, epochs (given: {', '.join(given) or 'none'})")
+        ranks = self.devices * self.nodes
+        if self.global_batch % ranks:
+            below = self.global_batch - self.global_batch % ranks
+            near = [str(n) for n in (below, below + ranks) if n]
+            found.append(
+                f"global_batch={self.global_batch} does not divide among {ranks} ranks; nearest: {' or '.join(near)}"
+            )
+        elif self.micro_batch is not None and (self.global_batch // ranks) % self.micro_batch:
+            share = self.global_batch // ranks
+            divisors = [n for n in range(1, share + 1) if share % n == 0]
+            near = sorted(divisors, key=lambda n: abs(n - self.micro_batch))[:2]
+            found.append(
+                f"micro_batch={self.micro_batch} does not divide a rank's share of the global batch "
+                f"({self.global_batch} / {ranks} ranks = {share}); nearest: {' or '.join(map(str, sorted(near)))}"
+            )
+        return found
+
+    @property
+    def ranks(self) -> int:
+        return self.devices * self.nodes
+
+    @property
+    def accumulation(self) -> int:
+        """Micro-batches per rank and optimizer step."""
+        share = self.global_batch // self.ranks
+        return share // (self.micro_batch or share)
+
+
+class LoRAConfig(Section):
+    """Low-rank adapters (Hu et al., 2021), through peft."""
+
+    rank: PositiveInt = 8
+    alpha: PositiveFloat = 16
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    targets: list[str] | None = None
+    """Names of the linear layers to adapt; None takes all of attention and MLP."""
+
+
+class FinetuneDataConfig(Section):
+    """Examples as jsonl, json, csv or tsv files. `artifact://<stage>/<path>` names a file of an input artifact."""
+
+    train: Annotated[str | None, CONTENT] = None
+    validation: Annotated[str | None, CONTENT] = None
+    """None holds out 5% of the training examples, by a hash of their source."""
+    test: Annotated[str | None, CONTENT] = None
+    """Kept for `evaluate`; never trained on. None holds out another 5%."""
+    prompt_field: str | None = None
+    """Field of the prompt, the source text or the text to classify; a list of texts is joined by spaces.
+    None goes by the file's own names: prompt/response, prompt/completion, instruction/input/output (alpaca),
+    source/target, text/label, sentence/label. A number is a column, from 1, of a csv or tsv without a header."""
+    response_field: str | None = None
+    """Field of the response, the target or the label. Of a list of targets the first is trained on; in the test
+    split all are references."""
+    max_examples: PositiveInt | None = None
+    """Train on the first so many; validation and test are held out before."""
+
+    def problems(self) -> list[str]:
+        if (self.prompt_field is None) != (self.response_field is None):
+            return ["finetune.data: name both prompt_field and response_field, or neither"]
+        return []
+
+
+class FinetuneConfig(Section):
+    """Fine-tuning of the pretrained model or of any Hugging Face folder."""
+
+    task: Literal["none", "instruct", "seq2seq", "classify"] = "none"
+    """`none` leaves the stage out. `instruct`: answers in a chat. `seq2seq`: text to text with the decoder.
+    The loss is on the response only. `classify`: one label per text."""
+    init: Annotated[str | None, CONTENT] = None
+    """A Hugging Face folder to start from; None takes this run's pretrained checkpoint."""
+    method: Literal["full", "lora"] = "full"
+    lora: LoRAConfig = LoRAConfig()
+    data: FinetuneDataConfig = FinetuneDataConfig()
+    prompt_template: str | None = None
+    """seq2seq: the text that the target continues, with {source}; None takes "{source}\\n\\nTL;DR:"."""
+    max_length: PositiveInt | None = None
+    """Longest example in tokens; None means the model's context. A longer prompt loses its middle."""
+    optim: OptimConfig = OptimConfig(lr=2e-4, weight_decay=0.01)
+    schedule: ScheduleConfig = ScheduleConfig(name="linear", warmup=0.05, min_ratio=0.0)
+    trainer: TrainerConfig = TrainerConfig(epochs=3, global_batch=16)
+
+    def problems(self) -> list[str]:
+        found = []
+        if self.task != "none" and self.data.train is None:
+            found.append(
+                "finetune.data.train is missing: name a jsonl or json file, or set finetune.task=none"
+            )
+        if self.prompt_template is not None:
+            if self.task != "seq2seq":
+                found.append("finetune.prompt_template is for task=seq2seq; other tasks have no use for it")
+            if self.prompt_template.count("{source}") != 1:
+                found.append(
+                    f"finetune.prompt_template={self.prompt_template!r} must hold {{source}} exactly once"
+                )
+        return found

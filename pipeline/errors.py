@@ -1,0 +1,23 @@
+"""Errors that the user can mend, and what to tell them."""
+
+import errno
+
+
+class UserError(Exception):
+    """A mistake of the user's, or a state of the world that only they can mend.
+
+    Its text says what was wrong, where, and what to do. Entry points print it without a traceback
+    and exit with code 2; every other exception is a bug of ours and keeps its traceback.
+    """
+
+
+def message_for_user(error: BaseException) -> str | None:
+    """What to tell the user, or None where the error is a bug that needs its traceback."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted; start again to continue"
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        where = f" while writing {error.filename}" if error.filename else ""
+        return f"the disk is full{where}; free some space and start again: what is done so far is kept"
+    return None

@@ -1,0 +1,103 @@
+"""The identity of an artifact: a hash of everything that defines its content."""
+
+import glob
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.base import CONTENT, NEUTRAL, Section
+from pipeline.errors import UserError
+
+ARTIFACT_SCHEME = "artifact://"
+
+
+def fingerprint(
+    name: str, version: int, config: Section, inputs: Mapping[str, str], hashes: "FileHashes"
+) -> str:
+    """16 hex digits from the stage, its version, the settings that define its result and its inputs' fingerprints."""
+    identity = {
+        "stage": name,
+        "version": version,
+        "config": _identity(config, hashes),
+        "inputs": dict(inputs),
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _identity(value: Any, hashes: "FileHashes") -> Any:
+    if not isinstance(value, Section):
+        if isinstance(value, (list, tuple)):
+            return [_identity(item, hashes) for item in value]
+        return value
+    fields: dict[str, Any] = {}
+    for name, info in type(value).model_fields.items():
+        if NEUTRAL in info.metadata:
+            continue
+        item = getattr(value, name)
+        fields[name] = hashes.content(item) if CONTENT in info.metadata else _identity(item, hashes)
+    return {**fields, **value.environment()}
+
+
+def expand_paths(paths: Iterable[str]) -> list[Path]:
+    """Files that the paths, folders and globs name, sorted.
+
+    Raises:
+        UserError: where one of them names nothing.
+    """
+    files: set[Path] = set()
+    for pattern in paths:
+        path = Path(pattern).expanduser()
+        if path.is_dir():
+            matches = [p for p in path.rglob("*") if p.is_file()]
+        elif path.is_file():
+            matches = [path]
+        else:
+            matches = [Path(p) for p in glob.glob(str(path), recursive=True) if os.path.isfile(p)]
+        if not matches:
+            raise UserError(
+                f"no file at {pattern!r} (seen from {Path.cwd()}); check the path, and quote globs"
+            )
+        files.update(matches)
+    return sorted(files)
+
+
+class FileHashes:
+    """sha256 of files, remembered by path, size and modification time in a small JSON file."""
+
+    def __init__(self, cache: Path):
+        self._cache = cache
+        try:
+            self._known: dict[str, list] = json.loads(cache.read_text())
+        except (OSError, ValueError):
+            self._known = {}
+
+    def content(self, value: Any) -> Any:
+        """Identity of a path's content, of a list's, or the value itself where it names no local path."""
+        if value is None or (isinstance(value, str) and value.startswith(ARTIFACT_SCHEME)):
+            return value
+        paths = [value] if isinstance(value, str) else value
+        return [[path.name, self.sha256(path)] for path in expand_paths(paths)]
+
+    def sha256(self, path: Path) -> str:
+        key, stat = str(path.resolve()), path.stat()
+        stamp = [stat.st_size, stat.st_mtime_ns]
+        known = self._known.get(key)
+        if known is None or known[:2] != stamp:
+            known = [*stamp, hash_file(path)]
+            self._known[key] = known
+            self._save()
+        return known[2]
+
+    def _save(self) -> None:
+        self._cache.parent.mkdir(parents=True, exist_ok=True)
+        scratch = self._cache.with_suffix(f".{os.getpid()}.tmp")
+        scratch.write_text(json.dumps(self._known))
+        scratch.replace(self._cache)
+
+
+def hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

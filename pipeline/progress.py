@@ -1,0 +1,117 @@
+"""Progress of long work with rate and ETA: a bar on a terminal, a line now and then elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from rich.progress import Task
+
+LINE_EVERY_SECONDS = 10.0
+
+
+class Progress(Protocol):
+    """What counts the work."""
+
+    def advance(self, amount: float = 1.0) -> None:
+        """Count work that is done, in the unit of the total."""
+
+
+@contextmanager
+def progress(
+    label: str, total: float | None, unit: str, scale: float = 1.0, enabled: bool = True
+) -> Iterator[Progress]:
+    """Shows how far a piece of work is, and how fast it goes.
+
+    Args:
+        total: amount of work; None where unknown.
+        unit: name of what is shown.
+        scale: amount per shown unit: 1e6 shows bytes as MB.
+        enabled: False shows nothing: for ranks above 0, tests and `run.progress=false`.
+    """
+    if not enabled:
+        yield _Silent()
+    elif sys.stdout.isatty():
+        with _bar(label, total, unit, scale) as bar:
+            yield bar
+    else:
+        lines = _Lines(label, total, unit, scale)
+        try:
+            yield lines
+        finally:
+            lines.close()
+
+
+def describe_progress(done: float, total: float | None, seconds: float, unit: str, scale: float) -> str:
+    """Amount, rate and, where the total is known, share and time left."""
+    rate = done / seconds if seconds > 0 else 0.0
+    text = f"{_amount(done / scale, scale)} {unit}, {_amount(rate / scale, scale)} {unit}/s"
+    if total and rate:
+        left = max(total - done, 0.0) / rate
+        text += f", {min(done / total, 1.0):.0%}, ETA {_clock(left)}"
+    return text
+
+
+class _Silent:
+    def advance(self, amount: float = 1.0) -> None:
+        pass
+
+
+class _Lines:
+    """For logs: nothing about short work, and a line every ten seconds about long work."""
+
+    def __init__(self, label: str, total: float | None, unit: str, scale: float):
+        self._label, self._total, self._unit, self._scale = label, total, unit, scale
+        self._done = 0.0
+        self._started = self._last_line = time.monotonic()
+
+    def advance(self, amount: float = 1.0) -> None:
+        self._done += amount
+        now = time.monotonic()
+        if now - self._last_line >= LINE_EVERY_SECONDS:
+            self._last_line = now
+            self._print(now)
+
+    def close(self) -> None:
+        if self._last_line > self._started:
+            self._print(time.monotonic())
+
+    def _print(self, now: float) -> None:
+        seconds = now - self._started
+        text = describe_progress(self._done, self._total, seconds, self._unit, self._scale)
+        print(f"{self._label}: {text}", flush=True)
+
+
+@contextmanager
+def _bar(label: str, total: float | None, unit: str, scale: float) -> Iterator[Progress]:
+    from rich.progress import BarColumn, ProgressColumn, TextColumn
+    from rich.progress import Progress as Display
+    from rich.text import Text
+
+    class Figures(ProgressColumn):
+        def render(self, task: "Task") -> Text:
+            return Text(
+                describe_progress(task.completed, task.total, task.elapsed or 0.0, unit, scale), style="dim"
+            )
+
+    with Display(TextColumn("{task.description}", markup=False), BarColumn(), Figures()) as display:
+        task = display.add_task(label, total=total)
+
+        class Bar:
+            def advance(self, amount: float = 1.0) -> None:
+                display.advance(task, amount)
+
+        yield Bar()
+
+
+def _amount(value: float, scale: float) -> str:
+    """Whole numbers for what is counted, a decimal for what is measured."""
+    return f"{value:,.0f}" if scale == 1 and value >= 10 else f"{value:,.1f}"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"

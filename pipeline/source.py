@@ -1,0 +1,88 @@
+"""What the download stage hands to the clean stage: which files hold the corpus, and in what format."""
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from pipeline.errors import UserError
+from pipeline.fingerprint import hash_file
+from pipeline.store import write_json
+
+SOURCE_FILE = "source.json"
+
+Format = Literal["documents", "text", "jsonl", "parquet", "mediawiki", "wikitext"]
+Split = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a corpus. `split` is None where the corpus has no split of its own."""
+
+    path: str
+    """Relative to the artifact's folder; absolute for local files that are used in place."""
+    bytes: int
+    sha256: str
+    split: Split | None = None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A corpus as downloaded.
+
+    `documents` are Parquet files in the schema of `pipeline.documents`; `parquet` and `jsonl` hold the text
+    in `text_field`; `text` is plain text; `mediawiki` is an XML dump, plain or .bz2; `wikitext` is the line
+    format of WikiText (` = Title = ` starts an article).
+    """
+
+    format: Format
+    name: str
+    files: tuple[SourceFile, ...]
+    license: str | None = None
+    attribution: str | None = None
+    url: str | None = None
+    date: str | None = None
+    """Day of the dump, or revision of the data set, that was actually taken."""
+    text_field: str = "text"
+    split_documents: bool = True
+    """In `text` files a blank line ends a document; False makes each file one document."""
+
+    def save(self, folder: Path) -> None:
+        """Write `source.json` into the artifact's folder."""
+        write_json(folder / SOURCE_FILE, asdict(self))
+
+    @classmethod
+    def load(cls, folder: Path) -> "Source":
+        """Read what `save` wrote.
+
+        Raises:
+            UserError: where the file is absent or was written by another version.
+        """
+        path = folder / SOURCE_FILE
+        try:
+            values = json.loads(path.read_text(encoding="utf-8"))
+            source = cls(**{**values, "files": tuple(SourceFile(**file) for file in values["files"])})
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UserError(
+                f"{path} cannot be read ({error}); delete its folder and run the download stage again"
+            ) from None
+        if source.format not in get_args(Format):
+            raise UserError(f"{path}: unknown format {source.format!r}; known: {', '.join(get_args(Format))}")
+        return source
+
+    def locate(self, file: SourceFile, folder: Path) -> Path:
+        """Where `file` is; `folder` is the download artifact's."""
+        return folder / file.path  # an absolute path replaces the folder
+
+
+def describe_file(path: Path, folder: Path, split: Split | None = None) -> SourceFile:
+    """The entry of a file inside the artifact's `folder`, or of one elsewhere that is used in place."""
+    inside = path.is_relative_to(folder)
+    name = str(path.relative_to(folder)) if inside else os.path.abspath(path)  # a link keeps its own name
+    return SourceFile(name, path.stat().st_size, hash_file(path), split)
+
+
+def total_bytes(files: Sequence[SourceFile]) -> int:
+    return sum(file.bytes for file in files)

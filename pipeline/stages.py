@@ -1,0 +1,89 @@
+"""The stages: one row each. Adding a stage is a row here, a function, and a section in `pipeline.config`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.config import stages as configs
+from pipeline.config.base import Section
+from pipeline.config.root import RootConfig
+from pipeline.config.training import TrainerConfig
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What the planner knows of a stage without importing its code."""
+
+    name: str
+    version: int
+    """Raised by hand when the code changes what the stage produces; older artifacts are then rebuilt."""
+    config: type[Section]
+    """The sections it sees: a class whose fields are named as in `RootConfig`."""
+    target: str
+    """`module:function` of its body, `run(config, context) -> metrics`."""
+    inputs: tuple[str, ...]
+    """Stages whose artifacts it reads."""
+    headline: str
+    """Its main figure, a format string over its metrics."""
+    trainer: Callable[[RootConfig], TrainerConfig] | None = None
+    """Where the number of ranks is set; None for a stage of one process (which may fork its own)."""
+    enabled: Callable[[RootConfig], bool] = lambda root: True
+
+    def config_from(self, root: RootConfig) -> Section:
+        return self.config(**{name: getattr(root, name) for name in self.config.model_fields})
+
+    def inputs_for(self, root: RootConfig) -> tuple[str, ...]:
+        return tuple(name for name in self.inputs if STAGES[name].enabled(root))
+
+
+def _pretrains(root: RootConfig) -> bool:
+    return root.finetune.task == "none" or root.finetune.init is None
+
+
+def _finetunes(root: RootConfig) -> bool:
+    return root.finetune.task != "none"
+
+
+_TABLE = (
+    Stage("download", 1, configs.DownloadStage, "data_prep.download:run", (), "{megabytes:,.1f} MB"),
+    Stage("clean", 1, configs.CleanStage, "data_prep.clean:run", ("download",),
+          "{documents:,} documents, {megabytes:,.1f} MB"),
+    Stage("tokenizer", 1, configs.TokenizerStage, "data_prep.tokenizer:run", ("clean",),
+          "{vocab_size:,} tokens, {bytes_per_token:.2f} bytes each", enabled=_pretrains),
+    Stage("shards", 1, configs.ShardsStage, "data_prep.shards:run", ("clean", "tokenizer"),
+          "{train_tokens:,} training tokens", enabled=_pretrains),
+    Stage("pretrain", 1, configs.PretrainStage, "train.pretrain:run", ("shards", "tokenizer"),
+          "validation perplexity {validation_perplexity:,.1f}", lambda root: root.trainer, _pretrains),
+    Stage("finetune", 1, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
+          "validation loss {validation_loss:.3f}", lambda root: root.finetune.trainer, _finetunes),
+    Stage("evaluate", 1, configs.EvaluateStage, "eval.evaluate:run",
+          ("clean", "tokenizer", "shards", "pretrain", "finetune"), "{headline}"),
+    Stage("export", 1, configs.ExportStage, "train.export:run",
+          ("clean", "tokenizer", "pretrain", "finetune", "evaluate"), "logits differ by {max_logit_difference:.1e}"),
+    Stage("report", 1, configs.ReportStage, "eval.report:run",
+          ("download", "clean", "tokenizer", "shards", "pretrain", "finetune", "evaluate", "export"),
+          "{megabytes:.1f} MB of HTML"),
+)  # fmt: skip
+
+STAGES: dict[str, Stage] = {stage.name: stage for stage in _TABLE}
+
+
+def upstream(target: str, root: RootConfig) -> list[Stage]:
+    """The enabled stages that `target` needs, itself last, each after its inputs."""
+    order: dict[str, Stage] = {}
+
+    def visit(name: str) -> None:
+        for parent in STAGES[name].inputs_for(root):
+            visit(parent)
+        order.setdefault(name, STAGES[name])
+
+    visit(target)
+    return list(order.values())
+
+
+def describe(stage: Stage, metrics: dict[str, Any]) -> str:
+    """The stage's main figure in words; empty where its metrics do not hold it."""
+    try:
+        return stage.headline.format(**metrics)
+    except (KeyError, ValueError, TypeError):
+        return ""

@@ -1,0 +1,108 @@
+"""Runs of the command line on a small corpus: fixtures for tests/e2e and tests/distributed."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+# Small enough for seconds, large enough that every stage does its real work.
+TINY = [
+    "experiment=demo",
+    "tracking=none",
+    "run.progress=false",
+    "corpus.max_mb=0.6",
+    "corpus.packages=[]",
+    "clean.validation_fraction=0.1",
+    "clean.test_fraction=0.1",
+    "clean.workers=1",
+    "shards.workers=1",
+    "tokenizer.vocab_size=400",
+    "model.layers=2",
+    "model.hidden=32",
+    "model.heads=2",
+    "model.context=64",
+    "trainer.steps=12",
+    "trainer.global_batch=4",
+    "trainer.validate_every=6",
+    "trainer.validation_sequences=8",
+    "trainer.checkpoint_every=4",
+    "trainer.sample_every=0",
+    "trainer.threads=1",
+    "finetune.trainer.steps=3",
+    "finetune.trainer.global_batch=4",
+    "finetune.trainer.threads=1",
+    "finetune.data.max_examples=60",
+    "evaluate.max_examples=4",
+    "evaluate.decode.max_new_tokens=8",
+    "evaluate.prompt_tokens=8",
+    "evaluate.bootstrap=50",
+]
+
+
+@pytest.fixture(scope="session")
+def pipeline() -> Callable[..., subprocess.CompletedProcess]:
+    """`pipeline(folder, "stage=report", …)` runs the planner with its artifacts and runs below the folder."""
+
+    def run(folder: Path, *words: str, timeout: float = 600) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            command(folder, *words),
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=timeout,
+            env=environment(),
+        )
+
+    return run
+
+
+def command(folder: Path, *words: str) -> list[str]:
+    places = [f"run.artifacts={folder / 'artifacts'}", f"run.runs={folder / 'runs'}"]
+    return [sys.executable, "-m", "pipeline", *TINY, *places, *words]
+
+
+def environment() -> dict[str, str]:
+    return os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+@pytest.fixture(scope="session")
+def shards(tmp_path_factory: pytest.TempPathFactory, pipeline: Callable) -> Path:
+    """A folder in which all stages up to the shards are built."""
+    folder = tmp_path_factory.mktemp("shards")
+    result = pipeline(folder, "stage=shards")
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder
+
+
+def kill_after_a_checkpoint(folder: Path, *words: str) -> None:
+    """Start pretraining and kill all of it, without warning, as soon as one checkpoint is complete."""
+    planner = subprocess.Popen(
+        command(folder, "stage=pretrain", *words),
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 300
+    while not list(folder.glob("artifacts/pretrain/*/checkpoints/step-*/meta.json")):
+        assert time.monotonic() < deadline
+        assert planner.poll() is None, planner.stdout.read().decode()
+        time.sleep(0.02)
+    os.killpg(planner.pid, signal.SIGKILL)
+    planner.wait()
+    assert not list(folder.glob("artifacts/pretrain/*[0-9a-f]/manifest.json"))
+
+
+def copy_data_stages(source: Path, target: Path) -> None:
+    """Give `target` a copy of the artifacts that pretraining starts from."""
+    for stage in ("download", "clean", "tokenizer", "shards"):
+        shutil.copytree(source / "artifacts" / stage, target / "artifacts" / stage)

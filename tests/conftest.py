@@ -1,0 +1,86 @@
+"""Fixtures that all tests share."""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pipeline.config.run import RunConfig
+from pipeline.context import Context
+from pipeline.tracking import Tracker
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from train.models import LanguageModel
+
+pytest_plugins = ["tests.command_line"]
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Callable[[str], Path]:
+    """A folder or file of the real data beside the checkout; skips the test where it is absent."""
+    root = Path(os.environ.get("LM_DATA", ROOT.parent / "shared" / "data"))
+
+    def locate(name: str) -> Path:
+        if not (root / name).exists():
+            pytest.skip(f"the shared data {name!r} is not at {root} (set LM_DATA)")
+        return root / name
+
+    return locate
+
+
+@pytest.fixture
+def make_context() -> Callable[..., Context]:
+    """A stage's context in a folder, its inputs by name, tracked in the folder only."""
+
+    def make(folder: Path, **inputs: Path) -> Context:
+        folder.mkdir(parents=True, exist_ok=True)
+        return Context(folder, inputs, Tracker(folder), logging.getLogger("test"), RunConfig(progress=False))
+
+    return make
+
+
+# Heavy imports stay inside: most tests need neither torch nor transformers.
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> "PreTrainedTokenizerFast":
+    """One token per byte, and five special ones: 261 in all."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    special = ["<|endoftext|>", "<|pad|>", "<|user|>", "<|assistant|>", "<|end|>"]
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    vocab = {token: index for index, token in enumerate([*special, *alphabet])}
+    backend = Tokenizer(models.BPE(vocab, []))
+    backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    backend.decoder = decoders.ByteLevel()
+    made = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token=special[0], pad_token=special[1])
+    made.add_special_tokens({"additional_special_tokens": special[2:]})
+    return made
+
+
+@pytest.fixture(scope="session")
+def tiny_model() -> "Callable[..., LanguageModel]":
+    """A decoder with random weights, large enough that no two logits are close.
+
+    Untied, because a tied one with such weights says the same token for ever.
+    """
+    import torch
+
+    from pipeline.config.model import DecoderConfig
+    from train.models import build_model
+
+    def make(vocab_size: int = 261, seed: int = 0, **settings) -> "LanguageModel":
+        torch.manual_seed(seed)
+        defaults = {"layers": 2, "hidden": 32, "heads": 4, "mlp": 64, "context": 64}
+        defaults |= {"init_std": 0.3, "tie_embeddings": False}
+        return build_model(DecoderConfig(**(defaults | settings)), vocab_size).eval()
+
+    return make

@@ -1,0 +1,66 @@
+"""What the tests of the clean stage share: a corpus as the download stage leaves it, and a run over it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data_prep.clean import DOCUMENTS_FOLDER, STATS_FILE, run
+from pipeline.config.data import CleanConfig, FilterConfig
+from pipeline.config.stages import CleanStage
+from pipeline.context import Context
+from pipeline.documents import SPLITS, Document, read_documents
+from pipeline.source import Source, describe_file
+
+PROSE = (
+    "The harbour was quiet when the first boats came in. Nobody had slept much, and the nets were still wet "
+    "from the night before, but the catch was good, the market would open soon, and the children were "
+    "already waiting on the pier to count the baskets."
+)
+NO_FILTERS = FilterConfig(**dict.fromkeys(FilterConfig.model_fields))
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """The stage's output."""
+
+    folder: Path
+    metrics: dict[str, Any]
+
+    @property
+    def stats(self) -> dict[str, Any]:
+        return json.loads((self.folder / STATS_FILE).read_text(encoding="utf-8"))
+
+    def split(self, name: str) -> list[Document]:
+        return list(read_documents(self.folder / DOCUMENTS_FOLDER, name))
+
+    @property
+    def documents(self) -> list[Document]:
+        return [document for name in SPLITS for document in self.split(name)]
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        return {reason: counts["documents"] for reason, counts in self.stats["dropped"].items()}
+
+    def files(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in (self.folder / DOCUMENTS_FOLDER).iterdir()}
+
+
+def clean_corpus(
+    make_context: Callable[..., Context],
+    folder: Path,
+    file_format: str,
+    files: dict[str, str | None] | list[Path],
+    source: dict[str, Any] | None = None,
+    **config: Any,
+) -> Cleaned:
+    """Clean `files` (paths, with the corpus's own split of each) in `folder`, with one worker unless told."""
+    splits = files if isinstance(files, dict) else dict.fromkeys(map(str, files))
+    download = folder / "download"
+    download.mkdir(parents=True, exist_ok=True)
+    described = tuple(describe_file(Path(path), download, split) for path, split in splits.items())
+    Source(file_format, "corpus", described, **(source or {})).save(download)
+    context = make_context(folder / "clean", download=download)
+    metrics = run(CleanStage(clean=CleanConfig(**{"workers": 1, **config})), context)
+    return Cleaned(context.folder, metrics)

@@ -1,0 +1,146 @@
+"""Formats, and input that is empty, huge, damaged or of another shape."""
+
+import gzip
+import json
+import re
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from cleaning import PROSE
+
+from pipeline.documents import Document, DocumentWriter
+from pipeline.errors import UserError
+
+ENWIKI = "wikidump/enwiki-latest-pages-articles1.xml-p10p30302-shortened.xml.bz2"
+ROWS = [{"title": f"Story {n}", "text": f"{PROSE} Day {n}, and {n * n} fish.", "n": n} for n in range(20)]
+JSONL = "".join(json.dumps(row) + "\n" for row in ROWS)
+NO_SPLITS = {"validation_fraction": 0, "test_fraction": 0}
+
+
+def test_jsonl_plain_and_compressed(clean_corpus, write, tmp_path) -> None:
+    plain = clean_corpus(tmp_path / "1", "jsonl", [write("a.jsonl", JSONL + "\n")], **NO_SPLITS)
+    packed = clean_corpus(
+        tmp_path / "2", "jsonl", [write("a.jsonl.gz", gzip.compress(JSONL.encode()))], **NO_SPLITS
+    )
+    assert [(d.title, d.text) for d in plain.documents] == [(row["title"], row["text"]) for row in ROWS]
+    assert [d.text for d in packed.documents] == [d.text for d in plain.documents]
+    assert plain.documents[3].id == "a.jsonl:3"
+
+
+def test_parquet(clean_corpus, tmp_path) -> None:
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.Table.from_pylist([{"body": row["text"], "n": row["n"]} for row in ROWS]), path)
+    cleaned = clean_corpus(tmp_path, "parquet", [path], source={"text_field": "body"}, **NO_SPLITS)
+    assert [document.text for document in cleaned.documents] == [row["text"] for row in ROWS]
+
+
+def test_documents_keep_what_they_say_of_themselves(clean_corpus, tmp_path) -> None:
+    document = Document("docs:os.path", PROSE + " " + PROSE, "os.path", "python", {"version": "3.11"})
+    with DocumentWriter(tmp_path, "all", shard_mb=1) as writer:
+        writer.write(document)
+    cleaned = clean_corpus(tmp_path, "documents", [tmp_path / "all-00000.parquet"], **NO_SPLITS)
+    assert cleaned.documents == [document]
+
+
+def test_a_file_may_be_one_document(clean_corpus, write, tmp_path) -> None:
+    book = write("book.txt", f"{PROSE}\n\n{PROSE} Again.\n")
+    cleaned = clean_corpus(tmp_path, "text", [book], source={"split_documents": False}, **NO_SPLITS)
+    assert [document.text for document in cleaned.documents] == [f"{PROSE}\n\n{PROSE} Again."]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"text": "cut', r"a\.jsonl, line 21: this is no JSON \(Invalid control character"),
+        ('["text"]', r"a\.jsonl, line 21: a list stands where an object must be"),
+        ('{"body": "x", "id": 3}', r"line 21: no key 'text'; there is: body, id\. Set corpus\.text_field"),
+        ('{"text": ["x"]}', r"line 21: 'text' holds a list, not text"),
+    ],
+)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_bad_line_of_jsonl_is_named(clean_corpus, write, tmp_path, line, message, workers) -> None:
+    with pytest.raises(UserError, match=message):
+        clean_corpus(tmp_path, "jsonl", [write("a.jsonl", JSONL + line + "\n")], workers=workers)
+
+
+def test_a_cut_gzip_file_and_a_damaged_parquet_file(clean_corpus, write, tmp_path) -> None:
+    with pytest.raises(UserError, match=r"a\.jsonl\.gz is cut or damaged"):
+        clean_corpus(tmp_path, "jsonl", [write("a.jsonl.gz", gzip.compress(JSONL.encode())[:-20])])
+    with pytest.raises(UserError, match=r"a\.parquet is no Parquet file, or is damaged"):
+        clean_corpus(tmp_path, "parquet", [write("a.parquet", b"PAR1 not really PAR1")])
+
+
+def test_a_file_that_is_gone_is_named(clean_corpus, write, tmp_path) -> None:
+    path = write("a.txt", PROSE)
+    clean_corpus(tmp_path, "text", [path], filters={"min_chars": 1}, **NO_SPLITS)
+    path.rename(tmp_path / "b.txt")
+    from data_prep.readers import read_records
+    from pipeline.source import Source
+
+    with pytest.raises(UserError, match=r"a\.txt is gone"):
+        list(read_records(Source.load(tmp_path / "download"), tmp_path / "download"))
+
+
+def test_an_empty_corpus(clean_corpus, write, tmp_path) -> None:
+    with pytest.raises(UserError, match=r"empty corpus: no document in .*a\.txt"):
+        clean_corpus(tmp_path, "text", [write("a.txt", "\n \n\n")])
+
+
+def test_nothing_left_shows_the_funnel_and_the_filter_to_loosen(clean_corpus, write, tmp_path) -> None:
+    text = write("a.txt", "\n\n".join(["little", "less", "☃☃☃ " * 100]))
+    with pytest.raises(UserError) as raised:
+        clean_corpus(tmp_path, "text", [text])
+    assert re.search(r"read +3 documents", str(raised.value))
+    assert re.search(r"dropped: too_short +2 documents", str(raised.value))
+    assert str(raised.value).endswith("Loosen clean.filters.min_chars, or set it to null.")
+
+
+def test_everything_held_out_is_told_apart(clean_corpus, write, tmp_path) -> None:
+    with pytest.raises(UserError, match=r"Lower clean\.validation_fraction"):
+        clean_corpus(
+            tmp_path, "text", [write("a.txt", PROSE + PROSE)], validation_fraction=0.99, test_fraction=0
+        )
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_dump_cut_in_the_middle(clean_corpus, shared_data, write, tmp_path, workers) -> None:
+    whole = shared_data(ENWIKI).read_bytes()
+    cut = write("enwiki.xml.bz2", whole[: len(whole) // 2])
+    with pytest.raises(UserError, match=r"enwiki\.xml\.bz2 is cut or damaged at byte [\d,]+: .* Download"):
+        clean_corpus(tmp_path, "mediawiki", [cut], workers=workers)
+
+
+def test_a_second_file_that_is_no_dump_is_found_before_the_first_is_cleaned(
+    clean_corpus, shared_data, write, tmp_path
+) -> None:
+    with pytest.raises(UserError, match=r"b\.xml is no MediaWiki XML dump"):
+        clean_corpus(tmp_path, "mediawiki", [shared_data(ENWIKI), write("b.xml", "<html></html>")])
+    assert not list((tmp_path / "clean" / "documents").glob("*"))
+
+
+def test_invalid_utf8_is_removed_where_it_is_rare_and_dropped_where_it_is_not(
+    clean_corpus, write, tmp_path
+) -> None:
+    rare = (PROSE * 10).encode() + b"\xff."
+    latin1 = ("Voilà, c'est déjà l'été à la plage, où l'on a mangé des pâtés. " * 10).encode("latin-1")
+    cleaned = clean_corpus(tmp_path, "text", [write("a.txt", rare + b"\n\n" + latin1)], **NO_SPLITS)
+    assert cleaned.reasons == {"invalid_utf8": 1}
+    assert [document.text for document in cleaned.documents] == [PROSE * 10 + "."]
+    assert cleaned.stats["invalid_utf8"] == {"documents": 2, "characters": 1 + 100}
+
+
+def test_lone_surrogates_in_json_can_be_written(clean_corpus, write, tmp_path) -> None:
+    line = json.dumps({"title": "half \ud83d", "text": PROSE + " \udc00 " + PROSE})
+    cleaned = clean_corpus(tmp_path, "jsonl", [write("a.jsonl", line)], **NO_SPLITS)
+    assert cleaned.documents[0].title == "half"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_document_of_50_mb(clean_corpus, write, tmp_path, workers) -> None:
+    sentences = "".join(f"Sentence {n} of an endless book, told without a break. " for n in range(900_000))
+    path = write("big.jsonl", json.dumps({"text": sentences}) + "\n" + JSONL)
+    cleaned = clean_corpus(tmp_path, "jsonl", [path], workers=workers, **NO_SPLITS)
+    assert len(sentences) > 50_000_000
+    assert cleaned.documents[0].text == sentences.strip()
+    assert cleaned.metrics["documents"] == 21

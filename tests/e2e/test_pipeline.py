@@ -1,0 +1,126 @@
+"""The nine stages through the command line: built once, reused, traceable, and resumed after a kill."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from tests.command_line import copy_data_stages, kill_after_a_checkpoint
+
+pytestmark = pytest.mark.e2e
+STAGES = ("download", "clean", "tokenizer", "shards", "pretrain", "finetune", "evaluate", "export", "report")
+
+
+@pytest.fixture(scope="module")
+def finished(shards: Path, pipeline: Callable) -> tuple[Path, subprocess.CompletedProcess]:
+    """All nine stages."""
+    return shards, pipeline(shards, "stage=report")
+
+
+def test_all_nine_stages_run_and_are_summed_up(finished: tuple[Path, subprocess.CompletedProcess]) -> None:
+    folder, result = finished
+    assert result.returncode == 0, result.stdout + result.stderr
+    for stage in STAGES:
+        assert (folder / "runs" / "demo" / stage / "manifest.json").is_file()
+        assert f"\n{stage} " in result.stdout
+    assert "Report:" in result.stdout
+    assert "Exported model:" in result.stdout
+    assert (folder / "runs/demo/report/report.html").stat().st_size > 10_000
+    assert (folder / "runs/demo/export/model/model.safetensors").is_file()
+
+
+def test_running_again_reuses_everything(
+    finished: tuple[Path, subprocess.CompletedProcess], pipeline: Callable
+) -> None:
+    folder, _ = finished
+    result = pipeline(folder, "stage=report", timeout=30)
+    assert result.returncode == 0
+    assert result.stdout.count("reused") == len(STAGES)
+
+
+def test_a_changed_setting_rebuilds_what_depends_on_it(
+    finished: tuple[Path, subprocess.CompletedProcess], pipeline: Callable
+) -> None:
+    folder, _ = finished
+    result = pipeline(folder, "stage=tokenizer", "tokenizer.vocab_size=380", "run.name=changed")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("reused") == 2
+    assert len(list((folder / "artifacts" / "tokenizer").glob("*-*"))) == 2
+
+
+def test_every_artifact_names_its_inputs_outputs_and_code(
+    finished: tuple[Path, subprocess.CompletedProcess],
+) -> None:
+    folder, _ = finished
+    manifests = {s: json.loads((folder / "runs/demo" / s / "manifest.json").read_text()) for s in STAGES}
+    for stage, manifest in manifests.items():
+        for name, fingerprint in manifest["input_fingerprints"].items():
+            assert manifests[name]["fingerprint"] == fingerprint
+        assert manifest["packages"]["torch"]
+        for name, output in manifest["outputs"].items():
+            path = folder / "runs/demo" / stage / name
+            assert path.stat().st_size == output["bytes"]
+
+
+def test_a_killed_training_resumes_to_bitwise_the_same_weights(
+    finished: tuple[Path, subprocess.CompletedProcess], shards: Path, pipeline: Callable, tmp_path: Path
+) -> None:
+    folder, _ = finished
+    copy_data_stages(shards, tmp_path)
+    kill_after_a_checkpoint(tmp_path, "trainer.checkpoint_every=1")
+    result = pipeline(tmp_path, "stage=pretrain")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "continuing from step" in result.stdout
+    resumed = load_file(tmp_path / "runs/demo/pretrain/model/model.safetensors")
+    straight = load_file(folder / "runs/demo/pretrain/model/model.safetensors")
+    assert all((resumed[name] == straight[name]).all() for name in straight)
+
+
+def test_a_tokenizer_that_does_not_fit_the_shards_is_refused(
+    finished: tuple[Path, subprocess.CompletedProcess], pipeline: Callable, tmp_path: Path
+) -> None:
+    folder, _ = finished
+    copy_data_stages(folder, tmp_path)
+    for path in tmp_path.glob("artifacts/tokenizer/*/tokenizer/tokenizer.json"):
+        path.write_text(path.read_text() + "\n")
+    result = pipeline(tmp_path, "stage=pretrain")
+    assert result.returncode == 2
+    assert "another tokenizer" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_a_damaged_shard_is_found_before_training(
+    finished: tuple[Path, subprocess.CompletedProcess], pipeline: Callable, tmp_path: Path
+) -> None:
+    folder, _ = finished
+    copy_data_stages(folder, tmp_path)
+    path = next(tmp_path.glob("artifacts/shards/*/train-00000.bin"))
+    data = bytearray(path.read_bytes())
+    data[1000] ^= 1
+    path.write_bytes(data)
+    result = pipeline(tmp_path, "stage=pretrain")
+    assert result.returncode == 2
+    assert "damaged" in result.stdout
+    assert "Traceback" not in result.stdout + result.stderr
+
+
+def test_a_full_disk_is_said_in_one_line_and_loses_nothing(
+    finished: tuple[Path, subprocess.CompletedProcess], pipeline: Callable, tmp_path: Path
+) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(small)], capture_output=True
+    )
+    if mounted.returncode:
+        pytest.skip("mounting a small file system needs root")
+    try:
+        result = pipeline(small, "stage=clean")
+        assert result.returncode == 2
+        assert "disk is full" in result.stdout + result.stderr
+        assert "Traceback" not in result.stdout + result.stderr
+    finally:
+        subprocess.run(["umount", str(small)], check=True)

@@ -1,0 +1,173 @@
+"""The evaluate stage from end to end, on models with random weights."""
+
+import json
+
+import numpy as np
+import pytest
+
+from eval.evaluate import run
+from pipeline.config.evaluation import DecodeConfig, EvaluateConfig, PerplexityConfig
+from pipeline.config.model import DecoderConfig
+from pipeline.config.stages import EvaluateStage
+from pipeline.documents import Document, DocumentWriter, read_texts
+from pipeline.errors import UserError
+from pipeline.shards import ShardIndex, ShardWriter
+from pipeline.tokenizers import tokenizer_hash
+from pipeline.tracking import read_jsonl
+from train.checkpoint import save_model
+from train.classifier import Classifier, save_classifier
+from train.models import build_model
+
+SENTENCES = ["The cat sat on the mat.", "A dog ran home at night.", "It rains in the north.", "We went out."]
+
+
+def text(seed):
+    return " ".join(np.random.default_rng(seed).choice(SENTENCES, 12)) + "\n"
+
+
+@pytest.fixture
+def inputs(tmp_path, tokenizer, save_tokenizer, tiny_model):
+    """The artifacts that come before: documents, tokenizer, shards and a pretrained model."""
+    clean, shards, pretrain = tmp_path / "clean", tmp_path / "shards", tmp_path / "pretrain"
+    for number, (split, documents) in enumerate({"train": 20, "validation": 3, "test": 3}.items()):
+        with DocumentWriter(clean / "documents", split, 1) as writer:
+            for index in range(documents):
+                writer.write(Document(f"{split}-{index}", text(100 * number + index)))
+    tokens = save_tokenizer(tmp_path / "tokenizer")
+    shards.mkdir()
+    files = {}
+    for split in ("train", "validation", "test"):
+        with ShardWriter(shards, split, np.dtype("<u2"), 1) as writer:
+            for document in read_texts(clean / "documents", split):
+                writer.write(np.array([*tokenizer(document)["input_ids"], tokenizer.eos_token_id]))
+        files[split] = writer.files
+    digest = tokenizer_hash(tokens)
+    ShardIndex("<u2", len(tokenizer), tokenizer.eos_token_id, digest, files).save(shards)
+    model = tiny_model()
+    save_model(pretrain, model.state_dict(), model.config, model.vocab_size, tokenizer=digest)
+    return {"clean": clean, "tokenizer": tokens, "shards": shards, "pretrain": pretrain}
+
+
+@pytest.fixture
+def finetune(tmp_path, save_tokenizer, tiny_model):
+    """A fine-tuned generator with test examples."""
+    folder = save_tokenizer(tmp_path / "finetune")
+    model = tiny_model(seed=1)
+    save_model(folder, model.state_dict(), model.config, model.vocab_size)
+    (folder / "task.json").write_text(json.dumps({"task": "instruct", "stop_token_ids": [0, 4]}))
+    rows = [
+        {"prompt": f"<|user|>say {n}<|assistant|>", "references": ["one", f"{n} two"], "source": f"say {n}"}
+        for n in range(5)
+    ]
+    (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def settings(**evaluate):
+    defaults = {
+        "bootstrap": 50,
+        "prompts": ["The cat", "A"],
+        "prompt_tokens": 12,
+        "decode": DecodeConfig(max_new_tokens=10),
+    }
+    return EvaluateStage(seed=1, evaluate=EvaluateConfig(**(defaults | evaluate)))
+
+
+def test_a_pretrained_model(inputs, tmp_path, make_context):
+    context = make_context(tmp_path / "out", **inputs)
+    metrics = run(settings(), context)
+    by_model = {}
+    for result in json.loads((tmp_path / "out/results.json").read_text()):
+        assert result["low"] <= result["value"] <= result["high"]
+        assert result["n"] == 3
+        by_model.setdefault(result["model"], set()).add(result["name"])
+    names = {"perplexity", "word_perplexity", "bits_per_byte"}
+    assert by_model == {"pretrain": names, "unigram": names, "bigram": names}
+    # Random weights know less than counting, and a bigram of letters more than their frequencies.
+    assert metrics["bigram_perplexity"] < metrics["unigram_perplexity"] < 40 < metrics["perplexity"]
+    assert metrics["bigram_word_perplexity"] < metrics["unigram_word_perplexity"] < metrics["word_perplexity"]
+    rows = read_jsonl(tmp_path / "out/samples.jsonl")
+    assert [row["prompt"] for row in rows] == ["The cat", "A"]
+    assert metrics["sample"] == "The cat" + rows[0]["continuation"]
+    assert metrics["headline"].startswith("perplexity ")
+    assert read_jsonl(tmp_path / "out/tables/samples.jsonl") == rows
+    # Nothing else stays in the artifact.
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "results.json", "samples.jsonl", "predictions.jsonl", "metrics.jsonl", "tables",
+    }  # fmt: skip
+
+
+def test_the_same_seed_gives_the_same_result(inputs, finetune, tmp_path, make_context):
+    both = inputs | {"finetune": finetune}
+    first = run(settings(), make_context(tmp_path / "a", **both))
+    assert first == run(settings(), make_context(tmp_path / "b", **both))
+
+
+def test_a_fine_tuned_generator(inputs, finetune, tmp_path, make_context):
+    metrics = run(
+        settings(metrics=["bleu", "chrf", "rouge", "exact_match", "f1"], max_examples=4),
+        make_context(tmp_path / "out", **inputs, finetune=finetune),
+    )
+    wanted = {"bleu", "chrf", "rouge1", "rouge2", "rougeL", "rougeLsum", "exact_match", "f1"}
+    assert wanted | {"perplexity", "finetuned_perplexity", "finetuned_bits_per_byte"} <= set(metrics)
+    assert metrics["finetuned_perplexity"] != metrics["perplexity"]
+    rows = read_jsonl(tmp_path / "out/predictions.jsonl")
+    assert [row["prompt"] for row in rows] == [f"<|user|>say {n}<|assistant|>" for n in range(4)]
+    assert rows[2]["references"] == ["one", "2 two"]
+    assert read_jsonl(tmp_path / "out/tables/predictions.jsonl") == rows
+    results = json.loads((tmp_path / "out/results.json").read_text())
+    [bleu] = [result for result in results if result["name"] == "bleu"]
+    assert "decoding:greedy,max_new_tokens=10" in bleu["signature"]
+
+
+def test_without_a_pretrained_model_only_the_fine_tuned_is_scored(inputs, finetune, tmp_path, make_context):
+    metrics = run(settings(), make_context(tmp_path / "out", clean=inputs["clean"], finetune=finetune))
+    assert {"finetuned_perplexity", "bleu", "sample"} <= set(metrics)
+    assert "perplexity" not in metrics
+
+
+def test_a_classifier(inputs, tmp_path, save_tokenizer, make_context):
+    folder, labels = save_tokenizer(tmp_path / "classifier"), ["negative", "positive"]
+    config = DecoderConfig(layers=1, hidden=32, heads=4, mlp=64, context=64)
+    model = Classifier(build_model(config, 261), labels)
+    save_classifier(folder, model.state_dict(), config, 261, labels)
+    (folder / "task.json").write_text(json.dumps({"task": "classify", "labels": labels}))
+    rows = [{"text": SENTENCES[n % 4] * (1 + n), "label": labels[n % 2]} for n in range(8)]
+    (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    given = inputs | {"finetune": folder}
+    metrics = run(settings(), make_context(tmp_path / "out", **given))
+    found = read_jsonl(tmp_path / "out/predictions.jsonl")
+    hits = [row["prediction"] in row["references"] for row in found]
+    assert metrics["accuracy"] == pytest.approx(100 * np.mean(hits))
+    assert 0 <= metrics["f1"] <= 100
+    assert "finetuned_perplexity" not in metrics
+    (folder / "test.jsonl").write_text(json.dumps({"text": "a", "label": "neutral"}) + "\n")
+    with pytest.raises(UserError, match="example 1 has the label 'neutral'"):
+        run(settings(), make_context(tmp_path / "other", **given))
+
+
+def test_a_model_of_another_tokenizer_is_refused(inputs, tmp_path, make_context, tiny_model):
+    for name, vocab_size, facts in (("small", 200, {}), ("foreign", 261, {"tokenizer": "0" * 64})):
+        model = tiny_model(vocab_size)
+        save_model(tmp_path / name, model.state_dict(), model.config, vocab_size, **facts)
+        with pytest.raises(UserError, match="trained with another"):
+            run(settings(), make_context(tmp_path / "out", **(inputs | {"pretrain": tmp_path / name})))
+
+
+@pytest.mark.parametrize(
+    ("perplexity", "message"),
+    [
+        ({"context": 128}, "longer than the 64 tokens"),
+        ({"context": 64, "max_tokens": 50}, "less than one window"),
+        ({"context": 32, "stride": 33}, "longer than its context of 32"),
+    ],
+)
+def test_windows_that_do_not_fit_are_refused(inputs, tmp_path, make_context, perplexity, message):
+    with pytest.raises(UserError, match=message):
+        run(settings(perplexity=PerplexityConfig(**perplexity)), make_context(tmp_path / "out", **inputs))
+
+
+def test_no_test_examples(inputs, finetune, tmp_path, make_context):
+    (finetune / "test.jsonl").write_text("")
+    with pytest.raises(UserError, match="no test examples"):
+        run(settings(), make_context(tmp_path / "out", **inputs, finetune=finetune))

@@ -1,0 +1,118 @@
+"""Scores against values that others publish or that follow by hand."""
+
+import json
+
+import numpy as np
+import pytest
+import sacrebleu
+from rouge_score.rouge_scorer import RougeScorer
+
+from eval.classification import classification_results
+from eval.metrics import ROUGE_TYPES, TextScorer
+from eval.results import Bootstrap
+from pipeline.config.evaluation import EvaluateConfig
+
+BOOTSTRAP = Bootstrap(200, 0.95, 1)
+PREDICTIONS = ["the cat sat on the mat .", "a dog ran home", "it rains in the north today", "no"]
+REFERENCES = [
+    ["the cat sat on a mat .", "a cat was sitting on the mat ."],
+    ["the dog ran home quickly"],
+    ["today it rains in the north", "it is raining up north today", "rain in the north"],
+    ["yes"],
+]
+
+
+def scorer(predictions=PREDICTIONS, references=REFERENCES, bootstrap=BOOTSTRAP):
+    return TextScorer(predictions, references, bootstrap, "decoding:greedy")
+
+
+def test_bleu_and_chrf_are_sacrebleus():
+    streams = [[row[i] if i < len(row) else None for row in REFERENCES] for i in range(3)]
+    bleu, chrf = scorer().bleu(), scorer().chrf()
+    assert bleu.value == pytest.approx(sacrebleu.metrics.BLEU().corpus_score(PREDICTIONS, streams).score)
+    assert chrf.value == pytest.approx(sacrebleu.metrics.CHRF().corpus_score(PREDICTIONS, streams).score)
+    assert bleu.signature.startswith("nrefs:var|case:mixed|eff:no|tok:13a|smooth:exp|version:")
+    assert "nc:6|nw:0" in chrf.signature
+    for result in (bleu, chrf):
+        assert result.signature.endswith("|decoding:greedy|bs:200|ci:0.95|seed:1")
+        assert result.low < result.value < result.high
+        assert result.n == 4
+
+
+def test_chinese_bleu_takes_characters():
+    chinese = scorer(["我喜欢语言模型"], [["我很喜欢语言模型"]])
+    assert chinese.bleu("zh").value == pytest.approx(
+        sacrebleu.corpus_bleu(["我喜欢语言模型"], [["我很喜欢语言模型"]], tokenize="zh").score
+    )
+    assert chinese.bleu("zh").value > 50
+    assert chinese.bleu("13a").value == 0
+
+
+def test_chinese_rouge_takes_characters():
+    results = {
+        result.name: result for result in scorer(["我喜欢GPU模型。"], [["我用GPU模型"]]).rouge(han=True)
+    }
+    # Tokens 我 喜 欢 gpu 模 型 and 我 用 gpu 模 型: four in common, of 6 and 5.
+    assert results["rouge1"].value == pytest.approx(100 * 2 * (4 / 6) * (4 / 5) / (4 / 6 + 4 / 5))
+    assert "tok:han characters" in results["rouge1"].signature
+
+
+def test_rouge_takes_the_best_reference():
+    results = scorer(["b c"], [["x y", "b c d", "b"]]).rouge()
+    values = {result.name: result.value for result in results}
+    assert list(values) == list(ROUGE_TYPES)
+    assert values["rouge1"] == pytest.approx(100 * 0.8)
+    assert values["rouge2"] == pytest.approx(100 * 2 / 3)
+
+
+def test_rouge_equals_the_perl_scores(shared_data):
+    folder = shared_data("rouge-refs")
+    expected = json.loads((folder / "expected.json").read_text())
+    predictions = (folder / "prediction.txt").read_text().splitlines()
+    targets = (folder / "target.txt").read_text().splitlines()
+    for line in (0, 1):
+        perl = expected[f"target.txt line{line} vs prediction.txt line{line}"]
+        ours = {r.name: r.value / 100 for r in scorer([predictions[line]], [[targets[line]]]).rouge()}
+        for name in ("rouge1", "rouge2"):
+            assert ours[name] == pytest.approx(perl[f"{name}_stem"][2], abs=1e-5)
+        # The reference has ROUGE-L without stemming only: the library itself, at the same setting.
+        plain = RougeScorer(["rougeL"]).score(targets[line], predictions[line])["rougeL"]
+        assert plain.fmeasure == pytest.approx(perl["rougeL"][2], abs=1e-5)
+    multi = scorer(
+        [(folder / "prediction_multi.0.txt").read_text()], [[(folder / "target_multi.0.txt").read_text()]]
+    ).rouge()
+    perl = expected["target_multi.0.txt vs prediction_multi.0.txt"]["rougeLsum_stem"]
+    assert {r.name: r.value / 100 for r in multi}["rougeLsum"] == pytest.approx(perl[2], abs=1e-5)
+
+
+def test_exact_match_and_f1_are_squads():
+    results = scorer(
+        ["The Eiffel Tower!", "in 1889", "Paris"], [["eiffel tower"], ["1889", "the year 1889"], ["Lyon"]]
+    ).squad()
+    values = {result.name: result.value for result in results}
+    assert values["exact_match"] == pytest.approx(100 / 3)
+    assert values["f1"] == pytest.approx(100 * (1 + 2 / 3 + 0) / 3)
+
+
+def test_the_config_chooses():
+    config = EvaluateConfig(metrics=["rouge", "exact_match"])
+    names = [result.name for result in scorer(bootstrap=Bootstrap(0, 0.95, 1)).results(config)]
+    assert names == ["rouge1", "rouge2", "rougeL", "rougeLsum", "exact_match"]
+
+
+def test_empty_predictions_are_scored_not_refused():
+    results = scorer(["", ""], [["a b"], ["c"]]).results(EvaluateConfig())
+    assert {result.name: result.value for result in results} == pytest.approx(
+        {"bleu": 0, "chrf": 0, "rouge1": 0, "rouge2": 0, "rougeL": 0, "rougeLsum": 0}
+    )
+
+
+def test_accuracy_and_macro_f1_by_hand():
+    expected = np.array([0, 0, 0, 0, 1, 1, 2, 2])
+    predicted = np.array([0, 0, 0, 1, 1, 1, 0, 2])
+    accuracy, f1 = classification_results("finetune", predicted, expected, ["a", "b", "c"], BOOTSTRAP)
+    assert accuracy.value == pytest.approx(75)
+    # F1 of a: P 3/4, R 3/4; b: P 2/3, R 1; c: P 1, R 1/2.
+    assert f1.value == pytest.approx(100 * (0.75 + 0.8 + 2 / 3) / 3)
+    assert "average:macro|labels:3" in f1.signature
+    assert accuracy.low < 75 < accuracy.high

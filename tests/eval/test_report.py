@@ -1,0 +1,317 @@
+"""The report shows what there is, does without what is absent, and lets no text become markup."""
+
+import logging
+import math
+import re
+from html.parser import HTMLParser
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from eval.report import duration, number, run, size
+from eval.report_plots import compact
+from eval.results import Result, write_results
+from pipeline.config.run import RunConfig
+from pipeline.config.stages import CleanStage, DownloadStage, ReportStage, TokenizerStage
+from pipeline.context import Context
+from pipeline.stages import STAGES
+from pipeline.store import finish
+from pipeline.tracking import Tracker
+
+HOSTILE = "</p><script>alert('x')</script><img src=https://example.org/x.png onerror=alert(1)>&amp;"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+WORDS = ("the", "tokenizer", "reads", "each", "document", "and", "writes", "what", "a", "model", "needs")
+
+
+def sentence(seed: int) -> str:
+    return " ".join(WORDS[(seed * 7 + i * (seed % 5 + 1)) % len(WORDS)] for i in range(12)).capitalize() + "."
+
+
+def artifact(root: Path, stage: str, metrics: dict, config: dict | None = None, **changes) -> Path:
+    """Finish the stage's folder, as a worker does."""
+    folder = root / "artifacts" / stage / "trial-0123456789ab.partial"
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest = {
+        "stage": stage,
+        "version": 1,
+        "fingerprint": "0123456789ab",
+        "config": config or {},
+        "inputs": {name: f"artifacts/{name}/trial-0123456789ab" for name in STAGES[stage].inputs},
+        "metrics": metrics,
+        "run": "trial",
+        "seconds": 72.4,
+        "finished": "2026-01-31T12:00:00Z",
+        "host": "node-1",
+        "ranks": 1,
+        "tracking": {"backend": "none"},
+        "git_commit": COMMIT,
+        "python": "3.11.7",
+        "packages": {"torch": "2.13.0", "deepspeed": None},
+        "hardware": {"cpu": "A processor", "cores": 2, "gpus": []},
+    }
+    return finish(folder, manifest | changes)
+
+
+def partial(root: Path, stage: str) -> Path:
+    folder = root / "artifacts" / stage / "trial-0123456789ab.partial"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def context_in(folder: Path, **inputs: Path) -> Context:
+    folder.mkdir(parents=True, exist_ok=True)
+    run = RunConfig(name="trial", progress=False, command="python -m pipeline experiment=trial")
+    return Context(folder, inputs, Tracker(folder), logging.getLogger("test"), run)
+
+
+def log_training(folder: Path, steps: int, batch_tokens: int) -> dict:
+    """Metrics in the names that the training loop uses; the curve is that of no model."""
+    tracker = Tracker(folder)
+    for step in range(10, steps + 1, 10):
+        loss = 3.2 + 4.5 * math.exp(-step / (steps / 5)) + 0.05 * math.sin(step)
+        tracker.log(
+            {
+                "train/loss": loss,
+                "train/lr": 3e-3 * (1 - step / steps),
+                "train/grad_norm": 0.6 + 2 / step + 0.2 * math.sin(step / 3),
+                "train/tokens_per_second": 2900 + 60 * math.cos(step),
+                "train/data_wait": 0.004,
+                "train/memory_gb": 1.1,
+                "train/mfu": 0.37,
+            },
+            step,
+        )
+        if step % (steps // 5) == 0:
+            tracker.log({"validation/loss": loss + 0.15}, step)
+            tracker.table("samples", ["prompt", "continuation"], [["Return the ", sentence(step)]], step)
+    return {
+        "parameters": 5_243_904,
+        "steps": steps,
+        "tokens": steps * batch_tokens,
+        "train_loss": 3.2,
+        "validation_loss": 3.35,
+        "validation_perplexity": math.exp(3.35),
+        "tokens_per_second": 2900.0,
+    }
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A finished run: the data stages as they are, training and evaluation by what they write."""
+    root = tmp_path_factory.mktemp("run")
+    made: dict[str, Path] = {}
+    corpus = root / "corpus.txt"
+    documents = [" ".join(sentence(i * 40 + j) for j in range(12)) + f" {HOSTILE} {i}" for i in range(60)]
+    corpus.write_text("\n\n".join([*documents, "too short", documents[0]]))
+    sections = {
+        "download": DownloadStage.model_validate({"corpus": {"kind": "files", "paths": [str(corpus)]}}),
+        "clean": CleanStage.model_validate({"clean": {"validation_fraction": 0.2, "workers": 1}}),
+        "tokenizer": TokenizerStage.model_validate({"tokenizer": {"vocab_size": 300}}),
+    }
+    for stage, config in sections.items():
+        module, function = STAGES[stage].target.split(":")
+        context = context_in(partial(root, stage), **made)
+        metrics = getattr(import_module(module), function)(config, context)
+        made[stage] = artifact(root, stage, metrics, config.model_dump(mode="json"))
+    made["shards"] = artifact(root, "shards", {"train_tokens": 512_000})
+    for stage, steps in (("pretrain", 250), ("finetune", 60)):
+        metrics = log_training(partial(root, stage), steps, 2048)
+        made[stage] = artifact(root, stage, metrics, {"optim": {"lr": 0.003}})
+    folder = partial(root, "evaluate")
+    signature = "split:test|tokens:25000|words:whitespace|bs:1000|ci:0.95|seed:1"
+    values = {"pretrain": 181.2, "finetune": 204.9, "bigram": 516.3, "unigram": 1180.4}
+    results = [
+        Result(model, "word_perplexity", value, 0.95 * value, 1.06 * value, 31, signature)
+        for model, value in values.items()
+    ]
+    write_results(
+        folder / "results.json", [*results, Result("finetune", "rougeL", 27.4, None, None, 40, "stem:porter")]
+    )
+    rows = Tracker(folder)
+    rows.table(
+        "predictions", ["prompt", "prediction", "references"], [[HOSTILE, sentence(3), [sentence(3)]]] * 12
+    )
+    rows.table("samples", ["prompt", "continuation"], [["Return the ", HOSTILE]])
+    for name in ("predictions", "samples"):
+        (folder / "tables" / f"{name}.jsonl").rename(folder / f"{name}.jsonl")
+    made["evaluate"] = artifact(
+        root, "evaluate", {"word_perplexity": 181.2, "headline": "word perplexity 181.2"}
+    )
+    (partial(root, "export") / "model").mkdir()
+    (root / "artifacts/export/trial-0123456789ab.partial/model/README.md").write_text(f"# Card {HOSTILE}")
+    made["export"] = artifact(root, "export", {"max_logit_difference": 2e-6})
+    return made
+
+
+class Page(HTMLParser):
+    """The elements and the text of a page, and what is wrong with its structure."""
+
+    VOID = ("meta", "br", "img", "path", "use")
+
+    def __init__(self, page: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.words: list[str] = []
+        self.feed(page)
+        self.close()
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag: str, attributes: list) -> None:
+        self.elements.append((tag, dict(attributes)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list) -> None:
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag, f"</{tag}> closes another element"
+
+    def handle_data(self, text: str) -> None:
+        if "style" not in self.open:
+            self.words.append(text)
+
+
+def report(folder: Path, most: int = 8, title: str | None = None, **inputs: Path) -> tuple[Page, dict]:
+    config = ReportStage.model_validate({"report": {"samples": most, "title": title}})
+    metrics = run(config, context_in(folder, **inputs))
+    return Page((folder / "report.html").read_text(encoding="utf-8")), metrics
+
+
+@pytest.fixture(scope="module")
+def whole(inputs, tmp_path_factory) -> tuple[Page, dict]:
+    return report(tmp_path_factory.mktemp("report"), **inputs)
+
+
+def test_the_figures_of_the_run_are_there(whole, inputs):
+    page, metrics = whole
+    for shown in ("trial", "181.2", "516.3", "1,180", "5.24M", "512k", "27.40", "A processor, 2 cores"):
+        assert shown in page.text, shown
+    for stage in inputs:
+        assert stage in page.text.split()
+    assert COMMIT in page.text
+    assert "python -m pipeline experiment=trial" in page.text
+    assert "artifacts/pretrain/trial-0123456789ab" in page.text
+    assert "172.1 – 192.1" in page.text
+    assert "dropped: too short 1 documents" in page.text
+    assert "dropped: duplicate 1 documents" in page.text
+    assert "step 250" in page.text
+    assert "vocab_size: 300" in page.text
+    assert metrics["figures"] == sum(tag == "figure" for tag, _ in page.elements) > 12
+
+
+def test_every_plot_has_its_lines(whole):
+    page, _ = whole
+    plots = [attributes["aria-label"] for tag, attributes in page.elements if tag == "svg"]
+    names = ("Loss", "Learning rate", "Gradient norm", "Throughput", "Memory", "Waiting for data")
+    assert plots == [f"{stage}: {name}" for stage in ("Pretraining", "Fine-tuning") for name in names]
+    lines = [attributes.get("style") or "" for tag, attributes in page.elements if tag == "path"]
+    assert sum("var(--series-1); stroke-width: 1.7" in style for style in lines) == len(plots)
+    assert not [style for style in lines if "#0" in style], "a colour that dark mode cannot change"
+
+
+def test_ids_are_unique(whole):
+    ids = [attributes["id"] for _, attributes in whole[0].elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_texts_of_corpora_and_models_stay_text(whole):
+    page, _ = whole
+    assert page.text.count(HOSTILE) >= 10  # predictions, samples, the model card
+    assert not {"script", "img", "iframe", "object", "link"} & {tag for tag, _ in page.elements}
+
+
+def test_nothing_is_fetched(whole):
+    page, _ = whole
+    policy = next(a["content"] for tag, a in page.elements if tag == "meta" and "http-equiv" in a)
+    assert policy.startswith("default-src 'none'")
+    targets = [
+        value
+        for _, attributes in page.elements
+        for name, value in attributes.items()
+        if name in ("src", "href", "xlink:href", "data")
+    ]
+    assert all(target.startswith("#") for target in targets)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"), [("https://wandb.example/run", True), ("javascript:alert(1)", False)]
+)
+def test_a_link_to_wandb_is_only_made_of_a_web_address(url, shown, tmp_path):
+    tracking = {"backend": "wandb", "id": "abc123", "url": url}
+    folder = artifact(tmp_path, "shards", {"train_tokens": 5}, tracking=tracking)
+    page, _ = report(tmp_path / "report", shards=folder)
+    assert [a["href"] for tag, a in page.elements if tag == "a"] == ([url] if shown else [])
+
+
+def test_without_any_input_there_is_a_page(tmp_path):
+    page, metrics = report(tmp_path, title="Nothing yet")
+    assert "Nothing yet" in page.text
+    assert metrics["figures"] == 0
+
+
+@pytest.mark.parametrize("absent", ["download", "clean", "tokenizer", "evaluate", "export"])
+def test_each_input_may_be_absent(absent, inputs, tmp_path):
+    left = {name: folder for name, folder in inputs.items() if name not in (absent, "pretrain", "finetune")}
+    page, _ = report(tmp_path, **left)
+    assert "Pretraining" not in page.text
+    assert ("Tokenizer" in page.text) == (absent != "tokenizer")
+    assert ("Predictions" in page.text) == (absent != "evaluate")
+
+
+def test_empty_folders_leave_their_parts_out(tmp_path):
+    folders = {name: tmp_path / name for name in STAGES if name != "report"}
+    for folder in folders.values():
+        folder.mkdir()
+    page, metrics = report(tmp_path / "report", **folders)
+    assert "Pretraining" not in page.text
+    assert metrics["figures"] == 0
+
+
+def test_metrics_that_are_no_numbers_leave_gaps(tmp_path):
+    folder = partial(tmp_path, "pretrain")
+    tracker = Tracker(folder)
+    for step, loss in ((1, 9.0), (2, math.nan), (3, math.inf), (4, 3.0)):
+        tracker.log({"train/loss": loss, "train/lr": 0.1}, step)
+    made = artifact(tmp_path, "pretrain", {"validation_loss": math.nan, "validation_perplexity": math.nan})
+    page, metrics = report(tmp_path / "report", pretrain=made)
+    assert "train 3.00" in page.text
+    assert metrics["figures"] == 2
+
+
+def test_samples_are_chosen_over_the_whole_training(inputs, tmp_path):
+    page, _ = report(tmp_path, most=2, pretrain=inputs["pretrain"])
+    assert re.findall(r"step (\d+) Return", page.text) == ["50", "250"]
+
+
+def test_long_runs_stay_small(tmp_path):
+    folder = partial(tmp_path, "pretrain")
+    tracker = Tracker(folder)
+    for step in range(1, 5001):
+        tracker.log({"train/loss": 10 / step**0.1}, step)
+    _, metrics = report(tmp_path / "report", pretrain=artifact(tmp_path, "pretrain", {}))
+    assert metrics["megabytes"] < 0.1
+
+
+@pytest.mark.parametrize(
+    ("write", "value", "text"),
+    [
+        (duration, 3.21, "3.2 s"),
+        (duration, 59.7, "1 min 0 s"),
+        (duration, 192, "3 min 12 s"),
+        (duration, 7_500, "2 h 5 min"),
+        (size, 999, "999 B"),
+        (size, 1_234_567, "1.2 MB"),
+        (number, 1234.5, "1,234"),
+        (number, 181.24, "181.2"),
+        (number, 0.0000021, "2.1e-06"),
+        (number, math.nan, "–"),
+        (compact, 5_243_904, "5.24M"),
+        (compact, 250, "250"),
+        (compact, 0.003, "0.003"),
+    ],
+)
+def test_figures_in_words(write, value, text):
+    assert write(value) == text

@@ -1,0 +1,132 @@
+"""The configuration: every experiment composes, and all mistakes are told at once."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from pipeline.__main__ import CONF
+from pipeline.config.defaults import default_values
+from pipeline.config.root import RootConfig, parse_config
+from pipeline.errors import UserError
+
+EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
+GROUPS = sorted(
+    (group.name, option.stem)
+    for group in CONF.iterdir()
+    if group.is_dir() and group.name != "experiment"
+    for option in group.glob("*.yaml")
+)
+
+
+def composed(*overrides: str) -> dict:
+    ConfigStore.instance().store("schema", node=default_values())
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
+
+
+def run_cli(*words: str) -> subprocess.CompletedProcess:
+    command = [sys.executable, "-m", "pipeline", *words]
+    return subprocess.run(command, capture_output=True, text=True, cwd=CONF.parent)
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_experiment_composes_and_says_what_it_is(name: str) -> None:
+    root = parse_config(
+        composed(f"experiment={name}", "++corpus.path=null")
+        if "wikitext" in name
+        else composed(f"experiment={name}")
+    )
+    assert root.run.name == name
+    text = (CONF / "experiment" / f"{name}.yaml").read_text().splitlines()
+    assert text[0] == "# @package _global_"
+    assert text[1].startswith("# ")
+
+
+@pytest.mark.parametrize(("group", "option"), GROUPS)
+def test_every_choice_of_every_group_is_valid(group: str, option: str) -> None:
+    values = composed(f"{group}={option}")
+    for section in values.values():
+        if isinstance(section, dict):
+            fill_required(section)
+    if group == "model" and option == "hf":
+        values["model"]["path"] = "folder"
+    if group == "tokenizer" and option == "pretrained":
+        values["tokenizer"]["path"] = "folder"
+    if option in ("ddp", "zero1", "zero2", "zero3"):
+        values["optim"]["name"] = "adamw"
+    parse_config(values)
+
+
+def fill_required(section: dict) -> None:
+    for key, value in section.items():
+        if value == "???":
+            section[key] = ["some/path"] if key == "paths" else "some/path"
+        elif isinstance(value, dict):
+            fill_required(value)
+
+
+def test_three_mistakes_are_told_at_once_with_the_nearest_key() -> None:
+    result = run_cli("optim.lrr=1", "trainer.steps=-5", "strategy.name=zero9")
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert "3 problems" in result.stderr
+    assert "did you mean optim.lr?" in result.stderr
+    assert "trainer.steps=-5" in result.stderr
+    assert "'zero1'" in result.stderr
+
+
+def test_contradictions_are_told_together_with_wrong_values() -> None:
+    values = composed("++trainer.steps=-5", "++model.heads=5", "++optim.lrr=1")
+    with pytest.raises(UserError) as caught:
+        parse_config(values)
+    for part in ("3 problems", "heads=5 must divide hidden=192", "trainer.steps=-5", "optim.lr?"):
+        assert part in str(caught.value)
+
+
+def test_an_unknown_choice_lists_those_there_are() -> None:
+    result = run_cli("strategy=zero9")
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    assert "ddp" in result.stderr
+
+
+def test_an_unknown_stage_is_an_error_that_lists_the_stages() -> None:
+    result = run_cli("stage=pretrian")
+    assert result.returncode == 2
+    assert "pretrain" in result.stderr
+
+
+def test_impossible_batch_names_the_nearest_possible_ones() -> None:
+    values = composed(
+        "strategy=ddp",
+        "optim=adamw",
+        "++trainer.devices=2",
+        "++trainer.global_batch=12",
+        "++trainer.micro_batch=5",
+    )
+    with pytest.raises(UserError, match="nearest: 3 or 6"):
+        parse_config(values)
+
+
+def test_sequence_longer_than_the_context_is_refused() -> None:
+    with pytest.raises(UserError, match=r"sequence_length=4096 is longer than model.context=128"):
+        parse_config(composed("++trainer.sequence_length=4096"))
+
+
+def test_every_field_is_documented_or_self_explaining() -> None:
+    """Sections carry a docstring, and every default passes its own check."""
+    for name, field in RootConfig.model_fields.items():
+        if hasattr(field.annotation, "model_fields"):
+            assert field.annotation.__doc__, name
+
+
+def test_help_answers_without_importing_torch() -> None:
+    code = (
+        "import sys; import pipeline.__main__; sys.exit('torch' in sys.modules or 'datasets' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=Path(CONF).parent).returncode == 0

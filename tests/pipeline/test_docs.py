@@ -1,0 +1,69 @@
+"""The documents say what is so: the generated one is up to date; targets, files and links exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from omegaconf import OmegaConf
+
+from pipeline.__main__ import CONF, DOTTED_OVERRIDE
+from pipeline.config.defaults import default_values
+from pipeline.config.document import document
+from pipeline.config.root import parse_config
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+PACKAGES = ("pipeline", "data_prep", "train", "eval", "tests", "conf", "docs")
+
+
+def test_configuration_is_up_to_date() -> None:
+    committed = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert committed == document(), "python -m pipeline.config.document > docs/configuration.md"
+
+
+def shown(path: Path) -> str:
+    return re.sub(r"<!--.*?-->", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+
+
+def make_commands() -> list[str]:
+    """Commands of the README and the documents that set something of the configuration."""
+    blocks = [block for path in DOCUMENTS for block in re.findall(r"```sh\n(.*?)```", shown(path), re.DOTALL)]
+    lines = [line for block in blocks for line in block.splitlines()]
+    return [line for line in lines if re.search(r"\bmake (all|config|pretrain)\b", line)]
+
+
+@pytest.mark.parametrize("command", make_commands())
+def test_commands_compose(command: str) -> None:
+    words = shlex.split(command, comments=True)
+    settings = dict(word.split("=", 1) for word in words if re.match(r"(EXP|ARGS)=", word))
+    overrides = [f"experiment={settings['EXP']}", *shlex.split(settings.get("ARGS", ""))]
+    ConfigStore.instance().store("schema", node=default_values())
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        composed = compose(
+            "config", overrides=[f"++{word}" if DOTTED_OVERRIDE.match(word) else word for word in overrides]
+        )
+    parse_config(OmegaConf.to_container(composed, resolve=True))
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", shown(path))
+    local = [target for target in targets if not target.startswith("http")]
+    assert [target for target in local if not (path.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_make_targets_exist(path: Path) -> None:
+    known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    code = " ".join(re.findall(r"```.*?```|`[^`\n]+`", shown(path), re.DOTALL))
+    assert set(re.findall(r"(?:^|[\s`])make ([a-z-]+)", code)) <= known
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def test_files_that_are_named_exist(path: Path) -> None:
+    words = re.findall(r"`([\w./-]+)`", shown(path))
+    named = [w for w in words if w.split("/")[0] in PACKAGES and w.endswith((".py", ".yaml", ".md", "/"))]
+    assert [name for name in named if not (ROOT / name).exists()] == []

@@ -1,0 +1,73 @@
+"""Progress: a bar on a terminal, lines in a log, nothing where it is switched off."""
+
+import os
+import pty
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline import progress as module
+from pipeline.progress import describe_progress, progress
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = """
+import time
+from pipeline.progress import progress
+with progress("clean", 40e6, "MB", scale=1e6) as bar:
+    for _ in range(40):
+        bar.advance(1e6)
+        time.sleep(0.01)
+"""
+
+
+def test_a_terminal_shows_a_bar_with_rate_and_share():
+    ours, theirs = pty.openpty()
+    environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
+    process = subprocess.Popen([sys.executable, "-c", WORK], stdout=theirs, cwd=ROOT, env=environment)
+    os.close(theirs)
+    shown = b""
+    while True:
+        try:
+            piece = os.read(ours, 4096)
+        except OSError:  # the other end is closed
+            break
+        if not piece:
+            break
+        shown += piece
+    os.close(ours)
+    assert process.wait() == 0
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert "━" in text
+    assert re.search(r"clean .*40\.0 MB, [\d.,]+ MB/s, 100%, ETA 0:00:00", text)
+
+
+def test_short_work_writes_nothing_into_a_log():
+    done = subprocess.run([sys.executable, "-c", WORK], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout == done.stderr == ""
+
+
+def test_long_work_writes_a_line_now_and_then_and_at_its_end(capsys, monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    with progress("tokens", 400, "documents") as bar:
+        for _ in range(25):
+            now[0] += 1
+            bar.advance(10)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "tokens: 100 documents, 10 documents/s, 25%, ETA 0:00:30",
+        "tokens: 200 documents, 10 documents/s, 50%, ETA 0:00:20",
+        "tokens: 250 documents, 10 documents/s, 62%, ETA 0:00:15",
+    ]
+
+
+def test_switched_off_it_shows_nothing(capsys, monkeypatch):
+    monkeypatch.setattr(module, "LINE_EVERY_SECONDS", 0.0)
+    with progress("tokens", 400, "documents", enabled=False) as bar:
+        bar.advance(400)
+    assert capsys.readouterr().out == ""
+
+
+def test_work_of_unknown_size_has_no_eta():
+    assert describe_progress(5e6, None, 2.0, "MB", 1e6) == "5.0 MB, 2.5 MB/s"

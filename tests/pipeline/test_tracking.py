@@ -1,0 +1,289 @@
+"""Tracking: what a stage logs is in its folder, and in W&B's own files; trouble with W&B stops nothing."""
+
+import json
+import logging
+import math
+import os
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.run import RunConfig, TrackingConfig
+from pipeline.errors import UserError
+from pipeline.tracking import Tracker, open_tracker, read_jsonl, read_metrics
+from pipeline.wandb_tracking import RUN_ID_FILE, check_key, is_offline
+
+FROZEN = {
+    "stage": "pretrain",
+    "fingerprint": "0123456789ab",
+    "input_fingerprints": {"shards": "aaaa", "tokenizer": "bbbb"},
+    "config": {"optim": {"lr": 0.003}, "seed": 1337},
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _own_folders(tmp_path_factory):
+    """W&B's own folders, away from the user's."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
+            patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
+        yield
+
+
+def test_metrics_are_read_back_by_step(tmp_path):
+    tracker = Tracker(tmp_path)
+    tracker.log({"train/loss": 4.0}, 10)
+    tracker.log({"validation/loss": 4.5}, 10)
+    tracker.log({"train/loss": 3.0}, 20)
+    tracker.log({"train/loss": 3.9}, 10)  # the stage was killed and did these steps again
+    rows = [{key: value for key, value in row.items() if key != "time"} for row in read_metrics(tmp_path)]
+    assert rows == [
+        {"step": 10, "train/loss": 3.9, "validation/loss": 4.5},
+        {"step": 20, "train/loss": 3.0},
+    ]
+
+
+def test_a_line_cut_by_a_kill_is_left_out(tmp_path):
+    Tracker(tmp_path).log({"train/loss": 4.0}, 10)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 20, "train/lo')
+    assert [row["step"] for row in read_metrics(tmp_path)] == [10]
+
+
+def test_what_follows_a_cut_line_is_read(tmp_path):
+    (tmp_path / "metrics.jsonl").write_text('{"step": 20, "train/lo')
+    Tracker(tmp_path).log({"train/loss": 4.0}, 30)
+    assert [row["step"] for row in read_metrics(tmp_path)] == [30]
+
+
+def test_tables_keep_texts_as_they_are(tmp_path):
+    Tracker(tmp_path).table("samples", ["prompt", "continuation"], [["Der ", "Bär\n\u2028\x00 走る"]], step=5)
+    assert read_jsonl(tmp_path / "tables" / "samples.jsonl") == [
+        {"step": 5, "prompt": "Der ", "continuation": "Bär\n\u2028\x00 走る"}
+    ]
+
+
+def test_other_ranks_write_nothing(tmp_path):
+    tracker = open_tracker(TrackingConfig(), RunConfig(runs=str(tmp_path / "runs")), FROZEN, tmp_path, rank=1)
+    tracker.log({"train/loss": 4.0}, 10)
+    tracker.table("samples", ["prompt"], [["The"]])
+    tracker.finish({}, tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+STAGE = """
+import json, sys
+from pathlib import Path
+from pipeline.config.run import RunConfig, TrackingConfig
+from pipeline.tracking import open_tracker
+
+root, start, stop, failed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "failed"
+folder = root / "folder"
+folder.mkdir(exist_ok=True)
+run = RunConfig(name="trial", runs=str(root / "runs"))
+tracker = open_tracker(TrackingConfig(mode="offline", tags=["a-tag"]), run, json.loads(sys.argv[5]), folder, 0)
+for step in range(start, stop):
+    tracker.log({"train/loss": 10.0 - step}, step)
+    tracker.log({"validation/loss": 11.0 - step}, step)
+tracker.table("samples", ["prompt", "references"], [["The", ["a", "b"]], ["Der", "a"]], step=stop)
+print(json.dumps(tracker.identity()))
+tracker.finish({"validation_perplexity": 12.5, "headline": "in words"}, None if failed else folder)
+"""
+
+
+def run_stage(root: Path, start: int, stop: int, end: str = "finished") -> dict:
+    """A stage's worth of tracking in a process of its own, as workers are. Returns its identity."""
+    command = [sys.executable, "-c", STAGE, str(root), str(start), str(stop), end, json.dumps(FROZEN)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 1, "W&B talks on its own"
+    return json.loads(done.stdout)
+
+
+@cache
+def read_records(segment: Path) -> dict[str, list[dict]]:
+    """What W&B itself finds in a run that was kept offline, by type of record."""
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(segment)]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    records: dict[str, list[dict]] = {}
+    for record in map(json.loads, lines):
+        records.setdefault(record["type"], []).append(record)
+    return records
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory) -> tuple[dict, dict, list[Path], Path]:
+    """A stage that fails after three steps and is started again."""
+    root = tmp_path_factory.mktemp("tracked")
+    first = run_stage(root, 1, 4, "failed")
+    second = run_stage(root, 3, 6)
+    return first, second, sorted((root / "runs/trial/wandb").glob("offline-run-*")), root
+
+
+def test_what_was_kept_offline_holds_group_job_type_and_config(kept):
+    _, _, segments, _ = kept
+    for segment in segments:
+        run = read_records(segment)["run"][0]["run"]
+        assert (run["run_group"], run["job_type"], run["display_name"]) == (
+            "trial",
+            "pretrain",
+            "trial-pretrain",
+        )
+        assert run["tags"] == ["a-tag"]
+        config = run["config"]["update"]
+        assert config["optim"] == {"lr": 0.003}
+        assert config["seed"] == 1337
+        assert config["fingerprint"] == "0123456789ab"
+
+
+def test_what_was_kept_offline_holds_the_metrics_over_time(kept):
+    seen = [
+        [
+            (item["_step"], item["train/loss"], item["validation/loss"])
+            for item in history(segment)
+            if "train/loss" in item
+        ]
+        for segment in kept[2]
+    ]
+    assert seen == [
+        [(1, 9.0, 10.0), (2, 8.0, 9.0), (3, 7.0, 8.0)],
+        [(3, 7.0, 8.0), (4, 6.0, 7.0), (5, 5.0, 6.0)],
+    ]
+
+
+def history(segment: Path) -> list[dict]:
+    return [record["history"]["item"] for record in read_records(segment)["history"]]
+
+
+def test_a_stage_started_again_continues_the_same_run(kept):
+    first, second, segments, root = kept
+    assert len(segments) == 2
+    assert (
+        first
+        == second
+        == {"backend": "wandb", "id": (root / "folder" / RUN_ID_FILE).read_text(), "url": None}
+    )
+    assert {read_records(segment)["run"][0]["run"]["run_id"] for segment in segments} == {first["id"]}
+    assert [read_records(segment)["exit"][0]["exit"].get("exit_code", 0) for segment in segments] == [1, 0]
+
+
+def test_the_end_of_a_stage_is_its_summary_and_its_lineage(kept):
+    records = read_records(kept[2][1])
+    summary: dict = {}
+    for record in records["summary"]:
+        summary |= record["summary"].get("update", {})
+    assert summary["validation_perplexity"] == 12.5
+    assert summary["headline"] == "in words"
+    outputs = [
+        record["artifact"] for record in records["artifact"] if record["artifact"]["type"] == "pretrain"
+    ]
+    assert [output["name"] for output in outputs] == ["pretrain-0123456789ab"]
+    references = [entry["ref"] for entry in outputs[0]["manifest"]["contents"]]
+    assert (kept[3] / "folder" / "metrics.jsonl").as_uri() in references
+    assert records["config"][-1]["config"]["update"]["inputs"] == FROZEN["input_fingerprints"]
+    first = read_records(kept[2][0])
+    assert not [r for r in first["artifact"] if r["artifact"]["type"] == "pretrain"], (
+        "a failed stage has no output"
+    )
+
+
+def test_tables_are_sent_whatever_their_columns_hold(kept):
+    tables = list(kept[2][1].glob("files/media/table/samples_*.table.json"))
+    assert [json.loads(table.read_text())["data"] for table in tables] == [
+        [["The", ["a", "b"]], ["Der", "a"]]
+    ]
+
+
+def test_wandb_can_sync_what_was_kept(kept):
+    command = [sys.executable, "-m", "wandb", "sync", "--dry-run", *map(str, kept[2])]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "Would sync 2 run(s)" in done.stdout + done.stderr
+
+
+def test_without_a_place_to_write_training_goes_on(tmp_path, caplog):
+    (tmp_path / "runs").write_text("a file where the folder should be")
+    run = RunConfig(name="trial", runs=str(tmp_path / "runs"))
+    with caplog.at_level(logging.WARNING):
+        tracker = open_tracker(TrackingConfig(mode="offline"), run, FROZEN, tmp_path, 0)
+        for step in range(3):
+            tracker.log({"train/loss": 4.0}, step)
+        tracker.finish({"loss": math.nan}, tmp_path)
+    assert len(caplog.records) == 1
+    assert "goes without it" in caplog.text
+    assert tracker.identity() == {"backend": "none"}
+    assert len(read_metrics(tmp_path)) == 3
+
+
+UNREACHABLE = """
+import json, logging, sys
+from pathlib import Path
+import pipeline.wandb_tracking
+from pipeline.config.run import RunConfig, TrackingConfig
+
+logging.basicConfig(format="%(message)s")
+pipeline.wandb_tracking.INIT_SECONDS = 1.0
+root = Path(sys.argv[1])
+run, tracking = RunConfig(name="trial", runs=str(root / "runs")), TrackingConfig(mode="online")
+tracker = pipeline.wandb_tracking.WandbTracker(root, run, tracking, json.loads(sys.argv[2]))
+tracker.log({"train/loss": 4.0}, 1)
+tracker.finish({}, None)
+print(json.dumps(tracker.identity()))
+"""
+
+
+def test_without_the_server_a_stage_is_kept_offline(tmp_path):
+    environment = os.environ | {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "a" * 40}
+    command = [sys.executable, "-c", UNREACHABLE, str(tmp_path), json.dumps(FROZEN)]
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment, cwd=Path(__file__).parents[2]
+    )
+    assert json.loads(done.stdout)["url"] is None
+    assert len(done.stderr.splitlines()) == 1
+    assert "kept offline; `make wandb-sync` sends it later" in done.stderr
+    (segment,) = (tmp_path / "runs/trial/wandb").glob("offline-run-*")
+    assert history(segment)[0]["train/loss"] == 4.0
+
+
+def test_after_an_error_wandb_is_left_alone(tmp_path):
+    code = STAGE.replace(
+        "for step in",
+        "tracker._run.finish()  # as where its service dies\nimport logging; logging.basicConfig()\nfor step in",
+    )
+    command = [sys.executable, "-c", code, str(tmp_path), "1", "9", "finished", json.dumps(FROZEN)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
+    assert done.stderr.count("Weights & Biases") == 1
+    assert "only kept in its folder" in done.stderr
+    assert len(read_metrics(tmp_path / "folder")) == 8
+
+
+@pytest.mark.parametrize(
+    ("mode", "environment", "offline"),
+    [
+        ("auto", {}, True),
+        ("auto", {"WANDB_API_KEY": "a" * 40}, False),
+        ("auto", {"WANDB_API_KEY": "a" * 40, "WANDB_MODE": "offline"}, True),
+        ("offline", {"WANDB_API_KEY": "a" * 40}, True),
+        ("online", {}, False),
+    ],
+)
+def test_offline_where_there_is_no_key(mode, environment, offline, tmp_path):
+    nothing = {"NETRC": str(tmp_path / "absent")}
+    assert is_offline(TrackingConfig(mode=mode), nothing | environment) is offline
+
+
+def test_a_key_in_netrc_is_found_for_its_own_host(tmp_path):
+    (tmp_path / "netrc").write_text(f"machine wandb.example\n  login user\n  password {'a' * 40}\n")
+    environment = {"NETRC": str(tmp_path / "netrc")}
+    assert is_offline(TrackingConfig(), environment)
+    assert not is_offline(TrackingConfig(), environment | {"WANDB_BASE_URL": "https://wandb.example/"})
+
+
+def test_online_without_a_key_is_the_users_mistake(tmp_path):
+    nothing = {"NETRC": str(tmp_path / "absent")}
+    with pytest.raises(UserError, match="wandb login"):
+        check_key(TrackingConfig(mode="online"), nothing)
+    check_key(TrackingConfig(mode="online"), nothing | {"WANDB_API_KEY": "a" * 40})
+    check_key(TrackingConfig(mode="online", backend="none"), nothing)

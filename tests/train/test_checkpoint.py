@@ -1,0 +1,36 @@
+"""Saved models: they come back as they were, and one of another architecture is refused in words."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.config.model import DecoderConfig, LSTMConfig
+from pipeline.errors import UserError
+from train.checkpoint import load_model, load_weights, save_model
+from train.models import build_model
+
+DECODER = DecoderConfig(layers=2, hidden=32, heads=2, context=16)
+LSTM = LSTMConfig(layers=1, hidden=16, embedding=16, context=16)
+
+
+@pytest.mark.parametrize("config", [DECODER, DECODER.model_copy(update={"tie_embeddings": False}), LSTM])
+def test_a_model_comes_back_as_it_was(tmp_path: Path, config: DecoderConfig | LSTMConfig) -> None:
+    model = build_model(config, 50).eval()
+    save_model(tmp_path, model.state_dict(), config, 50)
+    loaded = load_model(tmp_path)
+    ids = torch.randint(0, 50, (2, 16))
+    assert torch.equal(model(ids), loaded(ids))
+
+
+def test_weights_of_another_architecture_are_refused() -> None:
+    other = build_model(DECODER.model_copy(update={"hidden": 64}), 50)
+    with pytest.raises(UserError, match="another architecture"):
+        load_weights(build_model(DECODER, 50), other.state_dict(), "there")
+    with pytest.raises(UserError, match="another architecture"):
+        load_weights(build_model(DECODER, 50), build_model(LSTM, 50).state_dict(), "there")
+
+
+def test_a_folder_without_a_model_is_the_users_mistake(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="holds no model"):
+        load_model(tmp_path)

@@ -1,0 +1,235 @@
+"""Exported folders: what transformers reads from them, and what the model card says."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from pipeline.config.model import DecoderConfig, HuggingFaceConfig, LSTMConfig, ModelConfig
+from pipeline.config.stages import ExportStage
+from pipeline.documents import Document, DocumentWriter
+from pipeline.errors import UserError
+from pipeline.store import write_json
+from pipeline.tokenizers import save_tokenizer
+from train.chat import ChatFormat, set_chat_template, stop_token_ids
+from train.checkpoint import load_model, save_model
+from train.classifier import Classifier, save_classifier
+from train.export import run
+from train.models import build_model
+
+TEXTS = [
+    f"The model reads {n} tokens and writes the next; that is all it does. Übung №{n}." for n in range(40)
+]
+SIZES = {"layers": 2, "hidden": 32, "heads": 4, "context": 64}
+
+
+def write_manifest(artifact: Path, **config) -> None:
+    """What the worker writes beside a trained model, in small."""
+    training = {
+        "optim": {"name": "adamw", "lr": 1e-3, "muon_lr": None, "weight_decay": 0.1},
+        "schedule": {"name": "cosine", "warmup": 0.02},
+        "trainer": {"global_batch": 32, "precision": "fp32"},
+    }
+    if "finetune" in config:
+        config["finetune"] |= training
+    else:
+        config |= training
+    manifest = {
+        "config": {"seed": 1, **config},
+        "metrics": {"parameters": 12345, "steps": 7, "validation_loss": 2.5},
+        "packages": {"torch": "2.13.0", "deepspeed": None},
+        "fingerprint": "0123456789abcdef",
+        "git_commit": None,
+        "seconds": 65.0,
+        "ranks": 1,
+    }
+    write_json(artifact / "manifest.json", manifest)
+
+
+@pytest.fixture
+def make_inputs(tmp_path, chat_tokenizer):
+    """Inputs of the export stage around a model with random weights."""
+
+    def make(config: ModelConfig, tokenizer=chat_tokenizer) -> dict[str, Path]:
+        inputs = {name: tmp_path / name for name in ("clean", "tokenizer", "pretrain", "evaluate")}
+        with DocumentWriter(inputs["clean"] / "documents", "validation", 1) as writer:
+            for number, text in enumerate(TEXTS):
+                writer.write(Document(str(number), text))
+        counts = {"documents": len(TEXTS), "bytes": sum(len(text.encode()) for text in TEXTS)}
+        source = {
+            "name": "Sentences",
+            "license": "CC-BY-SA-4.0",
+            "attribution": None,
+            "url": None,
+            "date": None,
+        }
+        stats = {"read": counts, "dropped": {"too_short": {"documents": 3, "bytes": 30}}, "kept": counts}
+        write_json(
+            inputs["clean"] / "stats.json", {**stats, "splits": {"validation": counts}, "source": source}
+        )
+        save_tokenizer(tokenizer, inputs["tokenizer"] / "tokenizer")
+        torch.manual_seed(0)
+        model = build_model(config, len(tokenizer))
+        for parameter in model.parameters():  # as far from the initial values as training goes
+            torch.nn.init.normal_(parameter, std=0.3 if parameter.dim() > 1 else 1.0)
+        save_model(inputs["pretrain"], model.state_dict(), config, len(tokenizer))
+        write_manifest(inputs["pretrain"], model=config.model_dump(mode="json"))
+        inputs["evaluate"].mkdir()
+        row = {"model": "pretrain", "name": "word_perplexity", "value": 123.456, "low": 120.0, "high": 127.0}
+        write_json(
+            inputs["evaluate"] / "results.json", [{**row, "n": 40, "signature": "split:test|context:64"}]
+        )
+        return inputs
+
+    return make
+
+
+def export(**settings) -> ExportStage:
+    return ExportStage(export=settings)
+
+
+GPT2 = DecoderConfig(layout="gpt2", **SIZES)
+LLAMA = DecoderConfig(layout="llama", tie_embeddings=False, kv_heads=2, **SIZES)
+QWEN3 = DecoderConfig(layout="qwen3", head_size=16, kv_heads=1, rope_theta=50000.0, **SIZES)
+
+
+def check_logits(folder: Path, ours: Path, name: str, tolerance: float) -> None:
+    """Against the folder read by its public names, in this process."""
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    assert type(model).__name__ == name
+    ids = tokenizer(TEXTS[0], return_tensors="pt").input_ids
+    with torch.inference_mode():
+        torch.testing.assert_close(model(ids).logits.float(), load_model(ours)(ids), atol=tolerance, rtol=0)
+
+
+def test_a_decoder_loads_in_transformers(make_inputs, tmp_path, make_context):
+    inputs = make_inputs(QWEN3)
+    context = make_context(tmp_path / "out", **inputs)
+    metrics = run(export(), context)
+    assert 0 < metrics["max_logit_difference"] <= 1e-4
+    assert metrics["parity_tokens"] >= 2 * SIZES["context"]
+    assert metrics["format"] == "Qwen3ForCausalLM"
+    check_logits(context.folder / "model", inputs["pretrain"], "Qwen3ForCausalLM", 1e-4)
+
+
+def test_bf16_and_the_model_card(make_inputs, tmp_path, make_context):
+    inputs = make_inputs(GPT2)
+    context = make_context(tmp_path / "out", **inputs)
+    metrics = run(export(dtype="bf16"), context)
+    folder = context.folder / "model"
+    # Parity is of the fp32 weights; what the cast costs is stated beside it.
+    assert metrics["max_logit_difference"] <= 1e-4 < metrics["bf16_logit_difference"]
+    assert {tensor.dtype for tensor in load_file(folder / "model.safetensors").values()} == {torch.bfloat16}
+    check_logits(folder, inputs["pretrain"], "GPT2LMHeadModel", 2 * metrics["bf16_logit_difference"])
+
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    front = yaml.safe_load(card.split("---\n")[1])
+    assert front["license"] == "cc-by-sa-4.0"
+    assert front["library_name"] == "transformers"
+    for fact in ("Sentences", "3 too_short", "12,345", "GPT2LMHeadModel", "cosine", "perplexity", "123.46"):
+        assert fact in card, fact
+    assert "[120.00, 127.00]" in card
+    assert "bf16 weights in this folder differ by" in card
+    # The card's code runs as it stands, but for the folder's name.
+    code = card.split("```python\n")[1].split("```")[0].replace('"demo"', repr(str(folder)))
+    exec(compile(code, "README.md", "exec"), {})
+
+
+def test_a_chat_model_keeps_its_template_and_its_end(make_inputs, chat_tokenizer, tmp_path, make_context):
+    from transformers import AutoTokenizer, GenerationConfig
+
+    inputs = make_inputs(LLAMA)
+    set_chat_template(chat_tokenizer)
+    form = ChatFormat(chat_tokenizer)
+    tuned = tmp_path / "finetune"
+    save_tokenizer(chat_tokenizer, tuned / "tokenizer")
+    save_model(tuned, load_model(inputs["pretrain"]).state_dict(), LLAMA, len(chat_tokenizer))
+    stops = stop_token_ids(chat_tokenizer, form)
+    write_json(tuned / "task.json", {"task": "instruct", "template": "…", "stop_token_ids": stops})
+    finetune = {"task": "instruct", "method": "lora", "init": None, "data": {"train": "a.jsonl"}}
+    write_manifest(tuned, finetune=finetune)
+    context = make_context(tmp_path / "out", **inputs, finetune=tuned)
+    run(export(), context)
+    folder = context.folder / "model"
+    check_logits(folder, tuned, "LlamaForCausalLM", 1e-4)
+    turn = [{"role": "user", "content": "What is it?"}]
+    saved = AutoTokenizer.from_pretrained(folder)
+    prompt = saved.apply_chat_template(turn, add_generation_prompt=True, tokenize=False)
+    assert prompt == form.prompt("What is it?")
+    assert GenerationConfig.from_pretrained(folder).eos_token_id == stops
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "apply_chat_template" in card
+    assert "instruct, LoRA" in card
+
+
+def test_a_classifier_keeps_its_labels(make_inputs, chat_tokenizer, tmp_path, make_context):
+    from transformers import pipeline
+
+    inputs = make_inputs(GPT2)
+    tuned = tmp_path / "finetune"
+    save_tokenizer(chat_tokenizer, tuned / "tokenizer")
+    classifier = Classifier(load_model(inputs["pretrain"]), ["bad", "good"])
+    torch.nn.init.normal_(classifier.score.weight)
+    save_classifier(tuned, classifier.state_dict(), GPT2, len(chat_tokenizer), ["bad", "good"])
+    write_json(tuned / "task.json", {"task": "classify", "labels": ["bad", "good"]})
+    rows = [{"text": text[: 10 + 3 * n], "label": "good"} for n, text in enumerate(TEXTS)]
+    (tuned / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    finetune = {"task": "classify", "method": "full", "init": None, "data": {"train": "a.jsonl"}}
+    write_manifest(tuned, finetune=finetune)
+    context = make_context(tmp_path / "out", **inputs, finetune=tuned)
+    metrics = run(export(), context)
+    assert metrics["format"] == "GPT2ForSequenceClassification"
+    classify = pipeline("text-classification", str(context.folder / "model"), device="cpu")
+    ids = torch.tensor([chat_tokenizer(TEXTS[0]).input_ids])
+    with torch.inference_mode():
+        expected = classifier.eval()(ids, torch.tensor([ids.size(1)])).softmax(-1)[0]
+    found = classify(TEXTS[0])[0]
+    assert found["label"] == ["bad", "good"][int(expected.argmax())]
+    assert found["score"] == pytest.approx(float(expected.max()), abs=1e-4)
+
+
+def test_an_architecture_of_transformers(make_inputs, tmp_path, make_context):
+    fields = {
+        "model_type": "mistral",
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+        "num_key_value_heads": 2,
+    }
+    context = make_context(tmp_path / "out", **make_inputs(HuggingFaceConfig(config=fields, context=64)))
+    metrics = run(export(), context)
+    assert metrics["format"] == "MistralForCausalLM"
+    assert metrics["max_logit_difference"] <= 1e-4
+
+
+def test_an_lstm_is_for_our_own_loader(make_inputs, tmp_path, make_context):
+    inputs = make_inputs(LSTMConfig(layers=1, hidden=32, embedding=32, context=64))
+    context = make_context(tmp_path / "out", **inputs)
+    metrics = run(export(), context)
+    assert metrics["format"] == "lm-workflow"
+    ids = torch.tensor([[5, 6, 7]])
+    torch.testing.assert_close(
+        load_model(context.folder)(ids), load_model(inputs["pretrain"])(ids), atol=0, rtol=0
+    )
+    card = (context.folder / "model" / "README.md").read_text(encoding="utf-8")
+    assert "no class in transformers" in card
+
+
+def test_another_model_is_refused(make_inputs, tmp_path, make_context, monkeypatch):
+    """As it would be, did transformers and we disagree on what a setting means: here on the rotary base."""
+    from train import export as module
+
+    real = module.to_hf_config
+
+    def wrong(config, *args, **ids):
+        return real(config.model_copy(update={"rope_theta": 100.0}), *args, **ids)
+
+    monkeypatch.setattr(module, "to_hf_config", wrong)
+    with pytest.raises(UserError, match=r"logits differ from ours by up to \d.*export\.tolerance=1e-04"):
+        run(export(), make_context(tmp_path / "out", **make_inputs(LLAMA)))

@@ -1,0 +1,257 @@
+"""Reading examples, splitting them, and turning them into token ids."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.config.training import FinetuneDataConfig
+from pipeline.errors import UserError
+from train.chat import ChatFormat, TextFormat, set_chat_template
+from train.data import PADDING
+from train.finetune_data import Example, load_splits, read_examples
+from train.finetune_examples import cut_middle, encode_labels, encode_responses, label_names
+from train.models import IGNORE_INDEX
+
+
+def write_rows(path: Path, rows: list) -> Path:
+    path.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def read(path: Path, task: str = "instruct", **fields: str) -> list[Example]:
+    return read_examples(path, FinetuneDataConfig(train=str(path), **fields), task)
+
+
+def splits(task: str = "instruct", **files: Path | int):
+    config = FinetuneDataConfig(**{k: str(v) if isinstance(v, Path) else v for k, v in files.items()})
+    return load_splits(config, task, Path)
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"prompt": "p", "response": "r"}, Example("p", ("r",))),
+        ({"prompt": "p", "completion": "r", "id": 3}, Example("p", ("r",))),
+        ({"instruction": "i", "input": "", "output": "o"}, Example("i", ("o",))),
+        ({"instruction": "i", "input": "x", "output": "o"}, Example("i\n\nx", ("o",))),
+        (
+            {"source": ["One.", "Two."], "target": ["first", "second"]},
+            Example("One. Two.", ("first", "second")),
+        ),
+    ],
+)
+def test_fields_are_found_by_their_names(tmp_path, row, expected):
+    assert read(write_rows(tmp_path / "a.jsonl", [row])) == [expected]
+
+
+def test_labels_may_be_numbers(tmp_path):
+    path = write_rows(tmp_path / "a.jsonl", [{"text": "fine", "label": 1}])
+    assert read(path, "classify") == [Example("fine", ("1",))]
+
+
+def test_tables(tmp_path):
+    table = tmp_path / "a.csv"
+    table.write_text('text,label\n"a, ""quoted""\nline",pos\nb,neg\n', encoding="utf-8")
+    assert read(table, "classify") == [Example('a, "quoted"\nline', ("pos",)), Example("b", ("neg",))]
+    pairs = tmp_path / "a.tsv"
+    pairs.write_text('\ufeffHi.\t嗨。\tone\nSay "no\t说不\ttwo\n', encoding="utf-8")
+    read_pairs = read(pairs, prompt_field="1", response_field="2")
+    assert read_pairs == [Example("Hi.", ("嗨。",)), Example('Say "no', ("说不",))]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (
+            "a.jsonl",
+            '{"prompt": "p", "response": "r"}\n{"prompt": "p"}\n',
+            "line 2: the field 'response' is missing",
+        ),
+        ("a.jsonl", '{"prompt": "p", "response": "r"}\n\n{"prompt": \n', "line 3 is not JSON"),
+        ("a.jsonl", '{"prompt": "p", "response": {"text": "r"}}\n', "line 1: .*must be a text"),
+        ("a.jsonl", '{"q": "p", "a": "r"}\n', "line 1: none of the known pairs.*prompt_field"),
+        ("a.json", '[{"prompt": "p", "response": "r"}, 7]', "item 2: an example must be a JSON object"),
+        ("a.json", '[{"prompt": "p"', "is not JSON"),
+        ("a.csv", "prompt,response\na,b\nc\n", "line 3: 1 columns, but the header has 2"),
+        ("a.csv", 'prompt,response\na,"b\n', "line 2: unexpected end of data"),
+        ("a.xlsx", "PK", "not .xlsx"),
+    ],
+)
+def test_a_bad_row_is_named(tmp_path, name, content, message):
+    path = tmp_path / name
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(UserError, match=message):
+        read(path)
+
+
+def test_files_that_are_not_utf8(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"prompt,response\ncaf\xe9,b\n")
+    with pytest.raises(UserError, match="not UTF-8"):
+        read(tmp_path / "a.csv")
+
+
+def test_an_empty_file(tmp_path):
+    with pytest.raises(UserError, match="holds no examples"):
+        splits(train=write_rows(tmp_path / "a.jsonl", []))
+
+
+def test_held_out_examples_stay_held_out(tmp_path):
+    rows = [{"prompt": f"question {n}", "response": "r"} for n in range(400)]
+    before = splits(train=write_rows(tmp_path / "a.jsonl", rows))
+    # more examples, in another order
+    more = [{"prompt": f"new {n}", "response": "r"} for n in range(100)] + rows[::-1]
+    after = splits(train=write_rows(tmp_path / "b.jsonl", more))
+    for split in ("train", "validation", "test"):
+        sources = {e.source for e in getattr(before, split)}
+        assert sources == {e.source for e in getattr(after, split) if e.source.startswith("question")}
+    assert 5 < len(before.test) < 40
+    assert 5 < len(before.validation) < 40
+    assert len(before.train) + len(before.validation) + len(before.test) == 400
+
+
+def test_few_examples_still_give_every_split_one(tmp_path):
+    rows = [{"prompt": f"{n}", "response": "r"} for n in range(4)]
+    found = splits(train=write_rows(tmp_path / "a.jsonl", rows))
+    assert [len(found.train), len(found.validation), len(found.test)] == [2, 1, 1]
+    with pytest.raises(UserError, match="no training examples are left"):
+        splits(train=write_rows(tmp_path / "b.jsonl", rows[:2]))
+
+
+def test_nothing_of_the_held_out_files_is_trained_on(tmp_path):
+    rows = [{"prompt": f"Question {n}", "response": "r"} for n in range(20)]
+    given = {
+        "train": write_rows(tmp_path / "train.jsonl", rows),
+        "validation": write_rows(tmp_path / "validation.jsonl", [{"prompt": "v", "response": "r"}, rows[4]]),
+        "test": write_rows(tmp_path / "test.jsonl", [{"prompt": " question  3", "response": "r"}, rows[4]]),
+    }
+    found = splits(**given)
+    assert {e.source for e in found.train} == {f"Question {n}" for n in range(20) if n not in (3, 4)}
+    assert [e.source for e in found.validation] == ["v"]
+    assert found.leaked == 3
+    assert len(splits(**given, max_examples=5).train) == 5
+
+
+def test_empty_responses_are_left_out_and_counted(tmp_path):
+    rows = [{"prompt": f"{n}", "response": "" if n == 7 else "r"} for n in range(50)]
+    found = splits(train=write_rows(tmp_path / "a.jsonl", rows))
+    assert found.empty == 1
+    assert "7" not in {e.source for e in [*found.train, *found.validation, *found.test]}
+
+
+def test_real_instructions(shared_data):
+    dolly = read(shared_data("instruct/dolly_hhrlhf_train_small.jsonl"))
+    assert len(dolly) == 1000
+    assert "kangen water" in dolly[0].source
+    assert dolly[0].targets[0].startswith("Kangen water is alkaline")
+    alpaca = read(shared_data("instruct/rasbt_instruction-data.json"))
+    assert len(alpaca) == 1100
+    assert alpaca[1] == Example(
+        "Edit the following sentence for grammar.\n\nHe go to the park every day.",
+        ("He goes to the park every day.",),
+    )
+    # a .json file with an object per line, its fields named by the configuration
+    fields = {"prompt_field": "question", "response_field": "std_answer"}
+    belle = read(shared_data("instruct/belle_eval_set.json"), **fields)
+    assert len(belle) == 1000
+    assert belle[0].source == "请你写出一个可以生成五个不同随机数的 Python 程序。"
+
+
+def test_scitldr(shared_data):
+    folder = shared_data("scitldr")
+    names = {"train": "train", "validation": "dev", "test": "test"}
+    found = splits("seq2seq", **{split: folder / f"SciTLDR-A.{name}.jsonl" for split, name in names.items()})
+    # Three abstracts of the training and one of the validation split are held out elsewhere, too.
+    assert found.leaked == 4
+    assert [len(found.train), len(found.validation), len(found.test)] == [1992 - 3, 619 - 1, 618]
+    assert sum(len(e.targets) for e in found.test) == 2 * 83 + 3 * 339 + 4 * 196
+    assert found.test[0].source.startswith(
+        "Incremental class learning involves sequentially learning classes in"
+    )
+
+
+def test_tatoeba(shared_data):
+    pairs = read(shared_data("tatoeba-zh-en/cmn.txt"), "seq2seq", prompt_field="1", response_field="2")
+    assert len(pairs) == 29155  # and a blank line
+    assert pairs[0] == Example("Hi.", ("嗨。",))
+
+
+def test_the_loss_is_on_the_response_alone(chat_tokenizer):
+    set_chat_template(chat_tokenizer)
+    example = Example("What is the capital of France?", ("Paris.", "The capital is Paris."))
+    encoded = encode_responses([example], ChatFormat(chat_tokenizer), chat_tokenizer, 64)
+    whole = "<|user|>What is the capital of France?<|end|><|assistant|>Paris.<|end|>"
+    ids = chat_tokenizer(whole).input_ids
+    assert encoded.input_ids[0].tolist() == ids[:-1]
+    counted = encoded.labels[0] != IGNORE_INDEX
+    assert chat_tokenizer.decode(encoded.labels[0][counted]) == "Paris.<|end|>"
+    # shifted: the label is the token after, and the first that counts stands at the last marker of the prompt
+    assert encoded.labels[0][counted].tolist() == ids[-counted.sum() :]
+    assert chat_tokenizer.decode(encoded.input_ids[0][counted][:1]) == "<|assistant|>"
+    assert encoded.target_counts(np.array([0])).tolist() == [counted.sum()]
+
+
+def test_batches_are_padded_with_ignored_labels(plain_tokenizer):
+    examples = [
+        Example("The dog", ("sleeps on.",)),
+        Example("The quick brown fox jumps over", ("the lazy dog",)),
+    ]
+    encoded = encode_responses(examples, TextFormat(plain_tokenizer), plain_tokenizer, 100)
+    batch = encoded.collate(np.array([0, 1, PADDING]))
+    lengths = [len(ids) for ids in encoded.input_ids]
+    assert batch["input_ids"].shape == (3, -(-max(lengths) // 8) * 8)
+    for row, length in enumerate([*lengths, 0]):
+        assert (batch["input_ids"][row, length:] == plain_tokenizer.pad_token_id).all()
+        assert (batch["labels"][row, length:] == IGNORE_INDEX).all()
+    counts = encoded.target_counts(np.array([0, 1]))
+    assert (batch["labels"] != IGNORE_INDEX).sum(1).tolist() == [*counts, 0]
+    # a batch never grows beyond what the model reads
+    short = encode_responses(examples, TextFormat(plain_tokenizer), plain_tokenizer, 13)
+    assert short.collate(np.array([0, 1]))["input_ids"].shape == (2, 13)
+
+
+def test_long_prompts_lose_their_middle_and_responses_nothing(chat_tokenizer):
+    set_chat_template(chat_tokenizer)
+    form = ChatFormat(chat_tokenizer)
+    example = Example("START " + "the lazy dog " * 50 + "FINISH", ("Paris is the capital.",))
+    encoded = encode_responses([example], form, chat_tokenizer, 48)
+    assert (encoded.cut_prompts, encoded.cut_responses) == (1, 0)
+    assert len(encoded.input_ids[0]) == 48
+    text = chat_tokenizer.decode(encoded.input_ids[0])
+    assert text.startswith("<|user|>START the lazy")
+    assert text.endswith("FINISH<|end|><|assistant|>Paris is the capital.")
+    labels = encoded.labels[0][encoded.labels[0] != IGNORE_INDEX]
+    assert chat_tokenizer.decode(labels) == "Paris is the capital.<|end|>"
+
+
+def test_a_response_longer_than_the_context_is_cut(chat_tokenizer):
+    set_chat_template(chat_tokenizer)
+    example = Example("Say it.", ("the lazy dog " * 50,))
+    encoded = encode_responses([example], ChatFormat(chat_tokenizer), chat_tokenizer, 16)
+    assert encoded.cut_responses == 1
+    assert len(encoded.input_ids[0]) == 16
+    assert encoded.target_counts(np.array([0])).tolist() == [16]
+    assert chat_tokenizer.decode(encoded.input_ids[0][:1]) == "<|assistant|>"
+
+
+def test_cut_middle():
+    assert cut_middle([1, 2, 3], 3) == [1, 2, 3]
+    assert cut_middle([1, 2, 3, 4, 5], 3) == [1, 4, 5]
+    assert cut_middle([1, 2, 3, 4, 5], 1) == [5]
+
+
+def test_labels(plain_tokenizer):
+    examples = [Example("a dog", ("10",)), Example("the quick brown fox", ("2",)), Example("sleeps", ("10",))]
+    labels = label_names(examples)
+    assert labels == ["2", "10"]
+    encoded = encode_labels(examples, labels, plain_tokenizer, 5)
+    batch = encoded.collate(np.array([2, 1, PADDING]))
+    assert batch["labels"].tolist() == [1, 0, IGNORE_INDEX]
+    last = batch["input_ids"][range(3), batch["lengths"] - 1]
+    assert last[0] == plain_tokenizer("sleeps").input_ids[-1]
+    assert last[1] == plain_tokenizer("the quick brown fox").input_ids[:5][-1]
+    with pytest.raises(UserError, match=r"'7'.*not among"):
+        encode_labels([Example("x", ("7",))], labels, plain_tokenizer, 5)
+    with pytest.raises(UserError, match="two labels"):
+        label_names(examples[:1])

@@ -1,0 +1,113 @@
+"""Low-rank adapters."""
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pipeline.config.model import DecoderConfig, HuggingFaceConfig
+from pipeline.config.training import LoRAConfig
+from pipeline.errors import UserError
+from train.classifier import Classifier
+from train.lora import add_adapters, merge_adapters, save_adapters
+from train.models import build_model
+
+VOCABULARY = 50
+LORA = LoRAConfig(rank=4, alpha=8, dropout=0.0)
+
+
+def small_model(kind: str) -> torch.nn.Module:
+    torch.manual_seed(0)
+    if kind == "hf":
+        sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+        fields = {"model_type": "mistral", "num_key_value_heads": 2, **sizes}
+        return build_model(HuggingFaceConfig(config=fields, context=32), VOCABULARY)
+    layout, _, use = kind.partition("-")
+    model = build_model(DecoderConfig(layout=layout, layers=2, hidden=32, heads=2, context=32), VOCABULARY)
+    return Classifier(model, ["a", "b", "c"]) if use else model
+
+
+def arguments(kind: str) -> dict[str, torch.Tensor]:
+    torch.manual_seed(1)
+    batch = {"input_ids": torch.randint(VOCABULARY, (3, 9))}
+    if kind.endswith("classifier"):
+        return {**batch, "lengths": torch.tensor([9, 4, 7]), "labels": torch.tensor([0, 2, 1])}
+    return {**batch, "labels": torch.randint(VOCABULARY, (3, 9))}
+
+
+KINDS = ["gpt2", "llama", "llama-classifier", "hf"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_only_adapters_learn_and_merging_keeps_what_they_learnt(kind):
+    model = small_model(kind)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    plain_loss = model(**arguments(kind)).total.item()
+    adapted = add_adapters(model, LORA)
+    assert model(**arguments(kind)).total.item() == pytest.approx(
+        plain_loss, abs=1e-4
+    )  # they start as nothing
+
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.05)
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(**arguments(kind)).total.backward()
+        optimizer.step()
+    frozen = {name.replace("base_layer.", ""): tensor for name, tensor in model.state_dict().items()}
+    for name, tensor in before.items():
+        if not name.startswith("score."):
+            assert torch.equal(frozen[name], tensor), name
+    learnt_loss = model(**arguments(kind)).total.item()
+    assert learnt_loss < plain_loss - 0.05
+
+    merged = merge_adapters(adapted)
+    assert type(merged) is type(small_model(kind))
+    assert set(merged.state_dict()) == set(before)
+    assert merged(**arguments(kind)).total.item() == pytest.approx(learnt_loss, abs=1e-3)
+
+
+def test_few_parameters_are_trained():
+    model = small_model("llama")
+    add_adapters(model, LoRAConfig(rank=2, targets=["q_proj", "v_proj"]))
+    trained = {name: p.numel() for name, p in model.named_parameters() if p.requires_grad}
+    assert sum(trained.values()) == 2 * 2 * 2 * (32 + 32)  # layers, targets, rank, in + out
+    assert all(".q_proj.lora_" in name or ".v_proj.lora_" in name for name in trained)
+
+
+def test_a_target_that_does_not_exist():
+    with pytest.raises(UserError, match=r"c_attn.*it has down_proj, gate_proj"):
+        add_adapters(small_model("llama"), LoRAConfig(targets=["c_attn"]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_peft_reads_the_saved_adapters_on_the_model_of_transformers(kind, tmp_path):
+    import transformers
+    from peft import PeftModel
+
+    from train.models.hf_config import to_hf_config
+
+    model = small_model(kind)
+    if kind == "hf":
+        theirs = transformers.AutoModelForCausalLM.from_config(model.model.config)
+        theirs.load_state_dict(model.model.state_dict())
+    else:
+        decoder = model.backbone.config if isinstance(model, Classifier) else model.config
+        fields = to_hf_config(decoder, VOCABULARY, pad_token_id=VOCABULARY - 1)
+        task = "SequenceClassification" if isinstance(model, Classifier) else "CausalLM"
+        config = transformers.AutoConfig.for_model(**fields, num_labels=3)
+        theirs = getattr(transformers, f"AutoModelFor{task}").from_config(config)
+        state = {name.removeprefix("backbone."): tensor for name, tensor in model.state_dict().items()}
+        theirs.load_state_dict(state)
+    adapted = add_adapters(model, LORA)
+    for name, parameter in model.named_parameters():
+        if "lora_" in name or "score" in name:
+            torch.nn.init.normal_(parameter, std=0.1)
+    save_adapters(adapted, tmp_path, "base")
+    assert all(
+        "lora_" in name or "score" in name for name in load_file(tmp_path / "adapter_model.safetensors")
+    )
+    theirs = PeftModel.from_pretrained(theirs, tmp_path).eval()
+    model.eval()
+    ids = torch.randint(VOCABULARY - 1, (2, 9))
+    with torch.inference_mode():
+        ours = model(ids, torch.tensor([9, 9])) if isinstance(model, Classifier) else model(ids)
+        torch.testing.assert_close(theirs(input_ids=ids).logits, ours, atol=1e-5, rtol=1e-5)

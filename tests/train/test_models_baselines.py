@@ -1,0 +1,140 @@
+"""The LSTM baseline and the transformers adapter, through the interface they share with the decoder."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+from transformers import AutoModelForCausalLM
+
+from pipeline.config.model import HuggingFaceConfig, LSTMConfig
+from pipeline.errors import UserError
+from train.models import IGNORE_INDEX, LanguageModel, build_model
+
+VOCAB, CONTEXT = 61, 20
+NEOX = {
+    "model_type": "gpt_neox",
+    "hidden_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 64,
+}
+CONFIGS = {
+    "lstm": LSTMConfig(layers=2, hidden=24, embedding=16, context=CONTEXT, dropout=0.0),
+    "lstm-untied": LSTMConfig(layers=1, hidden=24, embedding=16, context=CONTEXT, tie_embeddings=False),
+    "gpt_neox": HuggingFaceConfig(config=NEOX, context=CONTEXT),
+    "bloom": HuggingFaceConfig(
+        config={"model_type": "bloom", "hidden_size": 32, "n_layer": 2, "n_head": 4}, context=CONTEXT
+    ),
+}
+
+
+@pytest.fixture(params=CONFIGS.values(), ids=CONFIGS.keys())
+def model(request):
+    torch.manual_seed(5)
+    model = build_model(request.param, VOCAB)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.05)
+    return model.eval()
+
+
+def test_loss_is_the_cross_entropy_of_the_logits(model):
+    assert isinstance(model, LanguageModel)
+    ids = torch.randint(VOCAB, (3, CONTEXT))
+    labels = torch.randint(VOCAB, (3, CONTEXT))
+    labels[1, :4] = IGNORE_INDEX
+    logits = model(ids)
+    assert logits.shape == (3, CONTEXT, VOCAB)
+    expected = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
+    total, tokens = model(ids, labels)
+    assert tokens == 3 * CONTEXT - 4
+    assert total.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert model.token_losses(ids, labels).sum().item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_stepwise_decoding_equals_the_full_pass_with_left_padding(model):
+    padding = torch.tensor([0, 3, 6])
+    ids = torch.randint(VOCAB, (3, CONTEXT))
+    with torch.no_grad():
+        state = model.new_state(3, CONTEXT, padding=padding)
+        found = [model.next_logits(ids[:, :8], state)]
+        found += [model.next_logits(ids[:, t : t + 1], state) for t in range(8, CONTEXT)]
+        for row, p in enumerate(padding):
+            alone = model(ids[row : row + 1, p:])[0, 7 - p :]
+            torch.testing.assert_close(torch.stack(found)[:, row], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_states_can_be_reordered(model):
+    rows = torch.tensor([1, 1, 0])
+    ids = torch.randint(VOCAB, (3, 9))
+    with torch.no_grad():
+        state = model.new_state(3, CONTEXT)
+        model.next_logits(ids[:, :8], state)
+        state.reorder(rows)
+        found = model.next_logits(ids[rows, 8:], state)
+        straight = model.new_state(3, CONTEXT)
+        model.next_logits(ids[rows, :8], straight)
+        torch.testing.assert_close(found, model.next_logits(ids[rows, 8:], straight), rtol=1e-4, atol=1e-5)
+
+
+def test_learns(model):
+    model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    ids = (torch.arange(CONTEXT + 1) + torch.arange(4)[:, None]) * 5 % 7
+    losses = []
+    for _ in range(30):
+        total, tokens = model(ids[:, :-1], ids[:, 1:])
+        (total / tokens).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append((total / tokens).item())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_lstm_cannot_recompute_blocks():
+    model = build_model(CONFIGS["lstm"], VOCAB)
+    with pytest.raises(UserError, match="activation_checkpointing"):
+        model.gradient_checkpointing = True
+
+
+def test_adapter_recomputes_blocks_with_the_same_gradients():
+    model = build_model(CONFIGS["gpt_neox"], VOCAB)
+    ids = torch.randint(VOCAB, (2, CONTEXT))
+    runs = []
+    assert len(model.blocks) == 2
+    model.blocks[0].mlp.register_forward_pre_hook(lambda *_: runs.append(1))
+    found = []
+    for model.gradient_checkpointing in (False, True):
+        model.zero_grad()
+        model(ids, ids).total.backward()
+        found.append([p.grad.clone() for p in model.parameters()])
+    assert len(runs) == 3, "once without, and twice with recomputation"
+    for plain, again in zip(*found, strict=True):
+        torch.testing.assert_close(plain, again)
+
+
+def test_adapter_reads_a_checkpoint_folder(tmp_path):
+    source = build_model(CONFIGS["gpt_neox"], VOCAB).eval()
+    source.model.save_pretrained(tmp_path)
+    loaded = build_model(HuggingFaceConfig(path=str(tmp_path), context=CONTEXT), VOCAB).eval()
+    ids = torch.randint(VOCAB, (2, CONTEXT))
+    with torch.no_grad():
+        assert torch.equal(loaded(ids), source(ids))
+        assert torch.equal(AutoModelForCausalLM.from_pretrained(tmp_path)(ids).logits, source(ids))
+    with pytest.raises(UserError, match="tokenizer"):
+        build_model(HuggingFaceConfig(path=str(tmp_path), context=CONTEXT), VOCAB + 1)
+    with pytest.raises(UserError, match=f"context={CONTEXT + 1}"):
+        build_model(HuggingFaceConfig(path=str(tmp_path), context=CONTEXT + 1), VOCAB)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"path": "no/such/folder"}, "no/such/folder"),
+        ({"config": {"model_type": "gpt5000"}}, "gpt5000"),
+        ({"config": {**NEOX, "hidden_size": "wide"}}, "hidden_size"),
+        ({"config": {"model_type": "t5"}}, "no causal language model"),
+    ],
+)
+def test_wrong_transformers_settings_are_explained(fields, said):
+    with pytest.raises(UserError, match=said):
+        build_model(HuggingFaceConfig(context=CONTEXT, **fields), VOCAB)

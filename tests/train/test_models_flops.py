@@ -1,0 +1,44 @@
+"""The FLOPs formula against torch's own count."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
+
+from pipeline.config.model import DecoderConfig, HuggingFaceConfig
+from train.models import build_model
+from train.models.flops import flops_per_token
+
+VOCAB, TOKENS = 512, 64
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        DecoderConfig(layout="gpt2", layers=3, hidden=96, heads=4, context=TOKENS),
+        DecoderConfig(layout="llama", layers=3, hidden=96, heads=4, kv_heads=2, context=TOKENS),
+        DecoderConfig(layout="qwen3", layers=3, hidden=96, heads=4, head_size=32, context=TOKENS),
+        HuggingFaceConfig(
+            config={
+                "model_type": "gpt_neox",
+                "hidden_size": 96,
+                "num_hidden_layers": 3,
+                "num_attention_heads": 4,
+                "intermediate_size": 256,
+            },
+            context=TOKENS,
+        ),
+    ],
+    ids=lambda config: getattr(config, "layout", "gpt_neox"),
+)
+def test_formula_agrees_with_the_counter(config):
+    model = build_model(config, VOCAB)
+    ids = torch.randint(VOCAB, (2, TOKENS))
+    # The counter knows neither the CPU's fused attention nor the in-place products of the chunked loss.
+    with (
+        torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),
+        FlopCounterMode(display=False) as counter,
+    ):
+        F.cross_entropy(model(ids).flatten(0, 1), ids.flatten()).backward()
+    counted = counter.get_total_flops() / ids.numel()
+    assert flops_per_token(config, VOCAB, TOKENS) == pytest.approx(counted, rel=0.03)

@@ -1,0 +1,53 @@
+"""Muon under DeepSpeed's ZeRO, on two real processes, trains like Muon on one."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.nn.utils import clip_grad_norm_
+
+from tests.train import muon_zero_worker
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def alone() -> dict[str, torch.Tensor]:
+    """Weights after training on the whole batches in this process, without DeepSpeed."""
+    model, optimizer, batches = muon_zero_worker.setting()
+    for ids in batches:
+        total, tokens = model(ids[:, :-1], ids[:, 1:])
+        (total / tokens).backward()
+        clip_grad_norm_(model.parameters(), muon_zero_worker.CLIP)
+        optimizer.step()
+        optimizer.zero_grad()
+    return model.state_dict()
+
+
+@pytest.fixture(scope="module")
+def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the weights that two processes arrive at, one file per stage."""
+    folder = tmp_path_factory.mktemp("zero")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    found = subprocess.run(
+        [*launch, muon_zero_worker.__file__, str(folder)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert found.returncode == 0, found.stderr[-4000:]
+    return folder
+
+
+@pytest.mark.distributed
+@pytest.mark.parametrize("stage", [1, 2, 3])
+def test_two_processes_train_like_one(stage: int, alone: dict[str, torch.Tensor], together: Path):
+    weights = torch.load(together / f"zero{stage}.pt", weights_only=True)
+    assert weights.keys() == alone.keys()
+    for name, expected in alone.items():
+        torch.testing.assert_close(weights[name], expected, rtol=1e-3, atol=2e-5, msg=f"zero{stage}: {name}")

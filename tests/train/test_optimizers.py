@@ -1,0 +1,199 @@
+"""Parameter groups, and Muon's step."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from pipeline.config.model import DecoderConfig, LSTMConfig
+from pipeline.config.training import OptimConfig, ScheduleConfig
+from pipeline.errors import UserError
+from train.models import build_model
+from train.muon import Muon, orthogonalize
+from train.optimizers import build_optimizer
+from train.schedules import build_scheduler
+
+VOCAB = 53
+
+
+def decoder(layout: str = "llama", **fields) -> nn.Module:
+    torch.manual_seed(6)
+    return build_model(DecoderConfig(layout=layout, layers=2, hidden=32, context=16, **fields), VOCAB)
+
+
+def names_in(model: nn.Module, group: dict) -> set[str]:
+    wanted = {id(p) for p in group["params"]}
+    return {name for name, p in model.named_parameters() if id(p) in wanted}
+
+
+def train(model: nn.Module, optimizer, steps: int) -> list[float]:
+    generator = torch.Generator().manual_seed(7)
+    ids = torch.randint(VOCAB, (4, 17), generator=generator)
+    losses = []
+    for _ in range(steps):
+        total, tokens = model(ids[:, :-1], ids[:, 1:])
+        (total / tokens).backward()
+        optimizer.step()
+        optimizer.zero_grad()
+        losses.append((total / tokens).item())
+    return losses
+
+
+@pytest.mark.parametrize("layout", ["gpt2", "llama", "qwen3"])
+def test_norms_and_biases_do_not_decay(layout):
+    model = decoder(layout)
+    optimizer = build_optimizer(model, OptimConfig(weight_decay=0.3))
+    groups = {group["weight_decay"]: names_in(model, group) for group in optimizer.param_groups}
+    assert groups.keys() == {0.3, 0.0}
+    assert groups[0.0] == {name for name, p in model.named_parameters() if p.ndim == 1}
+    assert groups[0.3] | groups[0.0] == {name for name, _ in model.named_parameters()}
+
+
+def test_muon_takes_the_matrices_of_the_layers_only():
+    model = decoder("llama", tie_embeddings=False)
+    optimizer = build_optimizer(model, OptimConfig(name="muon", lr=1e-3, muon_lr=2e-2))
+    muon = set().union(*(names_in(model, g) for g in optimizer.param_groups if g["kind"] == "muon"))
+    adamw = set().union(*(names_in(model, g) for g in optimizer.param_groups if g["kind"] == "adamw"))
+    assert "model.layers.1.self_attn.q_proj.weight" in muon
+    assert {"model.embed_tokens.weight", "lm_head.weight", "model.norm.weight"} <= adamw
+    assert len(muon) == 2 * 7
+    assert muon | adamw == {name for name, _ in model.named_parameters()}
+    assert {g["lr"] for g in optimizer.param_groups if g["kind"] == "muon"} == {2e-2}
+
+
+def test_frozen_parameters_stay_out():
+    model = decoder()
+    for parameter in model.model.embed_tokens.parameters():
+        parameter.requires_grad_(False)
+    for name in ("adamw", "muon"):
+        optimizer = build_optimizer(model, OptimConfig(name=name))
+        assert "model.embed_tokens.weight" not in set().union(
+            *(names_in(model, g) for g in optimizer.param_groups)
+        )
+
+
+@pytest.mark.parametrize("shape", [(40, 40), (40, 100), (100, 40)])
+def test_orthogonalized_singular_values_are_near_one(shape):
+    generator = torch.Generator().manual_seed(8)
+    matrices = [torch.randn(shape, generator=generator) * scale for scale in (1e-4, 1.0, 1e3)]
+    for matrix, result in zip(matrices, orthogonalize(matrices), strict=True):
+        assert result.shape == matrix.shape
+        values = torch.linalg.svdvals(result)
+        assert values.max() < 1.3
+        # A square random matrix has singular values near 0, which five iterations only begin to lift.
+        assert values.quantile(0.05) > 0.6
+        u, _, vh = torch.linalg.svd(matrix, full_matrices=False)
+        assert nn.functional.cosine_similarity(result.flatten(), (u @ vh).flatten(), dim=0) > 0.97
+
+
+def test_first_step_of_muon_is_the_orthogonalized_gradient_at_adamws_scale():
+    weight = nn.Parameter(torch.zeros(48, 24))
+    gradient = torch.randn(48, 24)
+    optimizer = Muon(
+        [{"params": [weight], "kind": "muon", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.0, "split": 1}]
+    )
+    weight.grad = gradient.clone()
+    optimizer.step()
+    expected = -0.1 * 0.2 * 48**0.5 * orthogonalize([gradient])[0]
+    torch.testing.assert_close(weight.data, expected)
+    # Liu et al. (2025): the root mean square of an update is about 0.2 × lr.
+    assert weight.square().mean().sqrt().item() == pytest.approx(0.2 * 0.1, rel=0.2)
+
+
+def test_weight_decay_of_muon_is_decoupled():
+    weight = nn.Parameter(torch.ones(8, 8))
+    optimizer = Muon(
+        [{"params": [weight], "kind": "muon", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.5, "split": 1}]
+    )
+    weight.grad = torch.zeros_like(weight)
+    optimizer.step()
+    torch.testing.assert_close(weight.data, torch.full((8, 8), 0.95))
+
+
+def test_gpt2s_fused_matrix_trains_like_llamas_three():
+    fused = nn.Parameter(torch.zeros(24, 72))
+    parts = [nn.Parameter(torch.zeros(24, 24)) for _ in range(3)]
+    settings = {"kind": "muon", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}
+    one = Muon([{"params": [fused], "split": 3, **settings}])
+    three = Muon([{"params": parts, "split": 1, **settings}])
+    for _ in range(3):
+        fused.grad = torch.randn(24, 72)
+        for part, grad in zip(parts, fused.grad.chunk(3, 1), strict=True):
+            part.grad = grad.clone()
+        one.step()
+        three.step()
+    torch.testing.assert_close(fused.data, torch.cat([part.data for part in parts], 1))
+
+
+def test_gpt2s_fused_matrix_is_split_by_build_optimizer():
+    model = decoder("gpt2")
+    optimizer = build_optimizer(model, OptimConfig(name="muon"))
+    split = {
+        group["split"]: names_in(model, group) for group in optimizer.param_groups if group["kind"] == "muon"
+    }
+    assert split[3] == {f"transformer.h.{layer}.attn.c_attn.weight" for layer in range(2)}
+    assert len(split[1]) == 2 * 3
+
+
+@pytest.mark.parametrize("layout", ["gpt2", "llama", "qwen3"])
+def test_muon_reduces_the_loss(layout):
+    model = decoder(layout)
+    losses = train(model, build_optimizer(model, OptimConfig(name="muon", lr=1e-2)), 15)
+    assert losses[-1] < losses[0] - 1.5
+
+
+def test_muons_adamw_is_torchs():
+    first = decoder()
+    second = copy.deepcopy(first)
+    config = OptimConfig(name="muon", lr=1e-2)
+    ours = build_optimizer(first, config)
+    matrices = [p for g in ours.param_groups if g["kind"] == "muon" for p in g["params"]]
+    for parameter in matrices:
+        parameter.requires_grad_(False)
+    frozen = {name for name, p in first.named_parameters() if not p.requires_grad}
+    for name, parameter in second.named_parameters():
+        parameter.requires_grad_(name not in frozen)
+    theirs = build_optimizer(second, OptimConfig(name="adamw", lr=1e-2))
+    assert train(first, ours, 5) == pytest.approx(train(second, theirs, 5), abs=1e-6)
+
+
+@pytest.mark.parametrize("name", ["adamw", "muon"])
+def test_state_survives_saving(name, tmp_path):
+    model = decoder("gpt2")
+    optimizer = build_optimizer(model, OptimConfig(name=name, lr=1e-2))
+    train(model, optimizer, 3)
+    torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "state.pt")
+    expected = train(model, optimizer, 3)
+
+    saved = torch.load(tmp_path / "state.pt", weights_only=True)
+    resumed = decoder("gpt2")
+    resumed.load_state_dict(saved["model"])
+    fresh = build_optimizer(resumed, OptimConfig(name=name, lr=1e-2))
+    fresh.load_state_dict(saved["optimizer"])
+    assert train(resumed, fresh, 3) == expected
+
+
+def test_one_schedule_moves_every_group_from_its_own_peak():
+    optimizer = build_optimizer(decoder(), OptimConfig(name="muon", lr=1e-3, muon_lr=2e-2))
+    scheduler = build_scheduler(optimizer, ScheduleConfig(name="linear", warmup=0, min_ratio=0.0), 11)
+    for _ in range(5):
+        optimizer.step()
+        scheduler.step()
+    for group in optimizer.param_groups:
+        assert group["lr"] == pytest.approx((2e-2 if group["kind"] == "muon" else 1e-3) / 2)
+
+
+def test_muon_without_matrices_is_refused():
+    with pytest.raises(UserError, match="use adamw"):
+        build_optimizer(build_model(LSTMConfig(hidden=8, embedding=8), VOCAB), OptimConfig(name="muon"))
+
+
+def test_muon_on_flat_slices_is_refused():
+    flat = nn.Parameter(torch.zeros(64))
+    optimizer = Muon(
+        [{"params": [flat], "kind": "muon", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.0, "split": 1}]
+    )
+    flat.grad = torch.ones(64)
+    with pytest.raises(UserError, match="whole matrices"):
+        optimizer.step()

@@ -1,0 +1,46 @@
+"""The order of samples: a bijection per epoch, the same from anywhere, cheap at any position."""
+
+import time
+
+import numpy as np
+import pytest
+
+from train.order import SampleOrder
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 10, 255, 256, 257, 5000])
+def test_every_epoch_sees_every_item_once(size: int) -> None:
+    order = SampleOrder(size, seed=3)
+    for epoch in (0, 1, 1000):
+        items = order.items(np.arange(epoch * size, (epoch + 1) * size))
+        assert sorted(items) == list(range(size))
+
+
+def test_epochs_and_seeds_differ() -> None:
+    first, second = (SampleOrder(1000, seed).items(np.arange(2000)) for seed in (1, 2))
+    assert (first[:1000] != first[1000:]).mean() > 0.9
+    assert (first != second).mean() > 0.9
+
+
+def test_the_order_is_a_function_of_seed_and_number_alone() -> None:
+    whole = SampleOrder(777, 5).items(np.arange(5000))
+    assert (SampleOrder(777, 5).items(np.arange(4000, 4100)) == whole[4000:4100]).all()
+
+
+def test_neighbours_are_scattered() -> None:
+    items = SampleOrder(100_000, 9).items(np.arange(100_000))
+    assert abs(np.corrcoef(items[:-1], items[1:])[0, 1]) < 0.02
+    assert abs(np.corrcoef(np.arange(100_000), items)[0, 1]) < 0.02
+
+
+def test_sample_one_billion_costs_what_sample_zero_does() -> None:
+    order = SampleOrder(3_000_000_000, 1)
+    order.items(np.arange(512))
+
+    def seconds(start: int) -> float:
+        started = time.perf_counter()
+        for _ in range(20):
+            order.items(np.arange(start, start + 512))
+        return time.perf_counter() - started
+
+    assert seconds(10**9) < 20 * seconds(0) + 0.1

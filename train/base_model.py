@@ -1,0 +1,123 @@
+"""What fine-tuning starts from: this run's pretrained checkpoint, or a Hugging Face folder."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from pydantic import TypeAdapter
+
+from pipeline.config.model import HuggingFaceConfig, ModelConfig
+from pipeline.context import Context
+from pipeline.errors import UserError
+from pipeline.tokenizers import load_tokenizer
+from train.checkpoint import describe_model, load_model, load_weights
+from train.models import LanguageModel, build_model
+from train.models.hf_config import ARCHITECTURES, from_hf_config
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+DEFAULT_CONTEXT = 1024
+"""For architectures whose config names no longest sequence."""
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A trained language model and its tokenizer."""
+
+    name: str
+    config: ModelConfig
+    vocab_size: int
+    tokenizer: "PreTrainedTokenizerFast"
+    load: Callable[[], LanguageModel]
+    """A new copy of the model."""
+
+
+def find_base_model(init: str | None, context: Context) -> BaseModel:
+    """The pretrained artifact among the inputs, or the folder `init`.
+
+    Raises:
+        UserError: where there is no model or no tokenizer, or the two do not fit.
+    """
+    base = _pretrained(context) if init is None else _hugging_face(context.locate(init))
+    if base.tokenizer.eos_token_id is None:
+        raise UserError(
+            f"the tokenizer of {base.name} has no eos_token, so no response could end; give it one"
+        )
+    if len(base.tokenizer) > base.vocab_size:
+        raise UserError(
+            f"the tokenizer of {base.name} has {len(base.tokenizer):,} ids, its model {base.vocab_size:,}: "
+            "they do not belong together"
+        )
+    return base
+
+
+def _pretrained(context: Context) -> BaseModel:
+    artifact = context.inputs["pretrain"]
+    description = describe_model(artifact)
+    return BaseModel(
+        artifact.name,
+        TypeAdapter(ModelConfig).validate_python(description["model"]),
+        description["vocab_size"],
+        load_tokenizer(context.inputs["tokenizer"]),
+        lambda: load_model(artifact).train(),
+    )
+
+
+def _hugging_face(folder: Path) -> BaseModel:
+    from transformers import AutoConfig, AutoTokenizer
+
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            f"finetune.init={folder} holds no config.json; name a folder as save_pretrained writes it"
+        )
+    try:
+        hf_config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"finetune.init={folder} cannot be read: {error}") from None
+    if not tokenizer.is_fast:
+        raise UserError(
+            f"the tokenizer in {folder} has no tokenizer.json; convert it to a fast tokenizer first"
+        )
+    fields = hf_config.to_dict()
+    try:
+        config = from_hf_config(fields) if fields["model_type"] in ARCHITECTURES else None
+    except UserError:
+        config = None  # a variant that our decoder does not compute
+    if config is None:
+        return _adapted(folder, fields, tokenizer)
+    vocab_size = fields["vocab_size"]
+
+    def load() -> LanguageModel:
+        model = build_model(config, vocab_size)
+        load_weights(model, _weights(folder), str(folder))
+        return model
+
+    return BaseModel(folder.name, config, vocab_size, tokenizer, load)
+
+
+def _adapted(folder: Path, fields: dict[str, Any], tokenizer: "PreTrainedTokenizerFast") -> BaseModel:
+    """An architecture that transformers computes. What is saved later does not need the folder any more."""
+    names = ("max_position_embeddings", "n_positions", "max_seq_len")
+    context = next((fields[name] for name in names if fields.get(name)), DEFAULT_CONTEXT)
+    return BaseModel(
+        folder.name,
+        HuggingFaceConfig(config=fields, context=context),
+        fields["vocab_size"],
+        tokenizer,
+        lambda: build_model(
+            HuggingFaceConfig(path=str(folder), context=context), fields["vocab_size"]
+        ).train(),
+    )
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    """The folder's weights in fp32 under the names of the class with the output matrix."""
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
+    return model.state_dict()

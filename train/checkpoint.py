@@ -1,0 +1,96 @@
+"""The model in an artifact: safetensors and a JSON file that says how to build it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter, ValidationError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from pipeline.config.model import ModelConfig
+from pipeline.errors import UserError
+from pipeline.store import write_json
+from train.models import LanguageModel, build_model
+
+MODEL_FOLDER = "model"
+WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+TASK_FILE, TEST_FILE = "task.json", "test.jsonl"
+"""What a fine-tuned model's artifact holds besides: the task and its test examples."""
+
+
+def save_model(
+    artifact: Path, state: dict[str, Tensor], config: ModelConfig, vocab_size: int, **facts: Any
+) -> None:
+    """Write `<artifact>/model`. Of tensors that share memory (tied embeddings) the first name is written.
+
+    Args:
+        state: the model's full state dict, in fp32.
+        facts: what else model.json should say, such as the hash of the tokenizer.
+    """
+    folder = artifact / MODEL_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    unique: dict[int, str] = {}
+    for name, tensor in state.items():
+        unique.setdefault(tensor.data_ptr(), name)
+    kept = {name: state[name].detach().cpu().contiguous() for name in unique.values()}
+    save_file(kept, folder / WEIGHTS, metadata={"format": "pt"})
+    write_json(
+        folder / DESCRIPTION, {"model": config.model_dump(mode="json"), "vocab_size": vocab_size, **facts}
+    )
+
+
+def describe_model(artifact: Path) -> dict[str, Any]:
+    """What model.json says.
+
+    Raises:
+        UserError: where the folder holds no model.
+    """
+    path = artifact / MODEL_FOLDER / DESCRIPTION
+    if not path.is_file():
+        raise UserError(f"{artifact} holds no model ({path} is missing); run the stage that makes it")
+    return json.loads(path.read_text())
+
+
+def load_model(artifact: Path, device: str | torch.device = "cpu") -> LanguageModel:
+    """The artifact's model in evaluation mode.
+
+    Raises:
+        UserError: where there is none, or the weights are of another architecture.
+    """
+    description = describe_model(artifact)
+    try:
+        config = TypeAdapter(ModelConfig).validate_python(description["model"])
+    except ValidationError as error:
+        raise UserError(f"{artifact / MODEL_FOLDER / DESCRIPTION} is not readable: {error}") from None
+    model = build_model(config, description["vocab_size"])
+    load_weights(model, load_file(artifact / MODEL_FOLDER / WEIGHTS), str(artifact))
+    return model.to(device).eval()
+
+
+def load_weights(model: torch.nn.Module, state: dict[str, Tensor], source: str) -> None:
+    """Copy `state` into the model; a tied tensor may stand under either of its names.
+
+    Raises:
+        UserError: where names or shapes do not fit: a checkpoint of another architecture.
+    """
+    wanted = model.state_dict()
+    shared: dict[int, list[str]] = {}
+    for name, tensor in wanted.items():
+        shared.setdefault(tensor.data_ptr(), []).append(name)
+    missing = [names[0] for names in shared.values() if not any(name in state for name in names)]
+    unknown = sorted(set(state) - set(wanted))
+    shapes = [
+        f"{name} is {tuple(state[name].shape)}, the model has {tuple(wanted[name].shape)}"
+        for name in state
+        if name in wanted and state[name].shape != wanted[name].shape
+    ]
+    if missing or unknown or shapes:
+        facts = [f"{len(missing)} missing ({missing[0]}, …)"] if missing else []
+        facts += [f"{len(unknown)} unknown ({unknown[0]}, …)"] if unknown else []
+        raise UserError(
+            f"the weights in {source} are of another architecture: {'; '.join(facts + shapes[:2])}. "
+            "Use the model settings that they were trained with, or start from scratch under another run name"
+        )
+    model.load_state_dict(state, strict=False)

@@ -1,0 +1,144 @@
+"""Batches for training and validation. What step s sees depends on the seed and s alone."""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from pipeline.errors import UserError
+from pipeline.shards import TokenStream
+from train.models import IGNORE_INDEX
+from train.order import SampleOrder
+
+Batch = dict[str, Tensor]
+"""input_ids and labels (int64 [B, T], labels shifted to the next token) and loss_scale (fp32 scalar)."""
+
+PADDING = -1
+"""Index of an example that does not exist: it fills up the last validation batch with ignored labels."""
+
+
+class Examples(Protocol):
+    """A data set whose examples are drawn by index."""
+
+    def __len__(self) -> int: ...
+
+    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+        """Number of labels that count in each example."""
+
+    def collate(self, indices: np.ndarray) -> Batch:
+        """input_ids and labels of these examples; `PADDING` gives a row whose labels are all ignored."""
+
+
+class TokenWindows:
+    """Consecutive windows of a token stream, `length` tokens each and the token after as the last label."""
+
+    def __init__(self, stream: TokenStream, length: int):
+        self._stream, self._length = stream, length
+        self._count = (len(stream) - 1) // length
+        if self._count < 1:
+            raise UserError(
+                f"the split has {len(stream):,} tokens, fewer than one sequence of {length} needs; "
+                "shorten trainer.sequence_length or give the corpus more text"
+            )
+
+    def __len__(self) -> int:
+        return self._count
+
+    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+        return np.full(len(indices), self._length)
+
+    def collate(self, indices: np.ndarray) -> Batch:
+        length = self._length
+        rows = np.stack([self._stream.read(max(int(i), 0) * length, length + 1) for i in indices])
+        tokens = torch.from_numpy(rows)
+        labels = tokens[:, 1:].clone()
+        labels[torch.from_numpy(indices == PADDING)] = IGNORE_INDEX
+        return {"input_ids": tokens[:, :-1].contiguous(), "labels": labels}
+
+
+class MicroBatches(Sampler[list[int]]):
+    """The micro-batches of one rank: sample numbers, step after step, accumulation part after part.
+
+    Step s takes samples [s·B, (s+1)·B) of the global batch B; part a of rank r takes the slice
+    [(a·ranks + r)·b, +b) of it. Neither ranks nor workers change what the step as a whole sees.
+    """
+
+    def __init__(
+        self, global_batch: int, accumulation: int, rank: int, ranks: int, steps: int, start: int = 0
+    ):
+        self._batch, self._accumulation = global_batch, accumulation
+        self._rank, self._ranks = rank, ranks
+        self._steps, self._start = steps, start
+
+    def __len__(self) -> int:
+        return self._steps * self._accumulation
+
+    def __iter__(self) -> Iterator[list[int]]:
+        size = self._batch // (self._accumulation * self._ranks)
+        for step in range(self._start, self._steps):
+            for part in range(self._accumulation):
+                first = step * self._batch + (part * self._ranks + self._rank) * size
+                yield list(range(first, first + size))
+
+
+class TrainSamples(Dataset):
+    """Maps a micro-batch of sample numbers to its tensors."""
+
+    def __init__(self, examples: Examples, global_batch: int, accumulation: int, ranks: int, seed: int):
+        self._examples, self._batch = examples, global_batch
+        self._parts = accumulation * ranks
+        self._order = SampleOrder(len(examples), seed)
+
+    def __getitems__(self, samples: list[int]) -> Batch:
+        batch = self._examples.collate(self._order.items(np.array(samples)))
+        # Lightning and the strategies take the plain mean over the parts of a step. Scaled like this, that mean is
+        # the mean over all target tokens of the global batch, however they are spread over its parts.
+        first = samples[0] - samples[0] % self._batch
+        step = self._order.items(np.arange(first, first + self._batch))
+        targets = int(self._examples.target_counts(step).sum())
+        batch["loss_scale"] = torch.tensor(self._parts / max(targets, 1), dtype=torch.float32)
+        return batch
+
+    def window_ids(self, step: int) -> np.ndarray:
+        """Indices of the examples that a step sees, over all ranks."""
+        return self._order.items(np.arange(step * self._batch, (step + 1) * self._batch))
+
+
+class ValidationSamples(Dataset):
+    """The first `limit` examples, dealt to the ranks in turn; every rank has the same number of batches."""
+
+    def __init__(self, examples: Examples, limit: int | None, batch_size: int, rank: int, ranks: int):
+        self._examples = examples
+        count = min(len(examples), limit or len(examples))
+        per_rank = -(-count // ranks)
+        rounded = -(-per_rank // batch_size) * batch_size
+        mine = np.arange(rounded) * ranks + rank
+        self._batches = np.where(mine < count, mine, PADDING).reshape(-1, batch_size)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, number: int) -> Batch:
+        return self._examples.collate(self._batches[number])
+
+
+def train_loader(samples: TrainSamples, batches: MicroBatches, workers: int, pin_memory: bool) -> DataLoader:
+    return DataLoader(
+        samples,
+        batch_sampler=batches,
+        collate_fn=_as_is,
+        num_workers=workers,
+        pin_memory=pin_memory,
+        persistent_workers=workers > 0,
+    )
+
+
+def validation_loader(samples: ValidationSamples, pin_memory: bool) -> DataLoader:
+    return DataLoader(samples, batch_size=None, pin_memory=pin_memory)
+
+
+def _as_is(batch: Batch) -> Batch:
+    return batch

@@ -1,0 +1,131 @@
+"""The finetune stage: instructions, text to text or classification; all weights, or low-rank adapters."""
+
+import json
+import math
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from pipeline.config.stages import FinetuneStage
+from pipeline.config.training import FinetuneConfig
+from pipeline.context import Context
+from pipeline.store import write_json
+from pipeline.tokenizers import TOKENIZER_FOLDER, save_tokenizer
+from train.base_model import find_base_model
+from train.checkpoint import TASK_FILE, TEST_FILE
+from train.finetune_data import load_splits
+from train.finetune_tasks import FinetuneTask, build_task
+from train.loop import count_steps, fit, prepare
+from train.lora import add_adapters, merge_adapters, save_adapters
+from train.models import count_parameters
+from train.models.flops import flops_per_token
+
+ADAPTER_FOLDER = "adapter"
+
+
+def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
+    """Train on the examples; write the model, its tokenizer, `task.json` and the test rows as `test.jsonl`.
+
+    With adapters the model is written with them merged, and they themselves to `adapter`.
+
+    Raises:
+        UserError: for bad examples, or a base model that is absent or of no use for the task.
+    """
+    settings = config.finetune
+    base = find_base_model(settings.init, context)
+    splits = load_splits(settings.data, settings.task, context.locate)
+    task = build_task(settings, base, splits)
+    if context.rank == 0:
+        _write_facts(task, settings, context)
+        _report(task, context)
+
+    on_gpu = prepare(settings.trainer, config.seed)
+    model = task.new_model()
+    parameters = count_parameters(model)
+    if settings.method == "lora":
+        add_adapters(model, settings.lora)
+    trainable = count_parameters(model, trainable_only=True)
+    if context.rank == 0:
+        context.log.info(
+            f"{trainable:,} parameters are trained, {trainable / parameters:.1%} of the model's {parameters:,}"
+        )
+    length = float(np.mean([len(ids) for ids in task.train.input_ids]))
+    result = fit(
+        model,
+        task.train,
+        task.validation,
+        steps=count_steps(settings.trainer, len(task.train), length),
+        flops_per_token=flops_per_token(base.config, base.vocab_size, math.ceil(length)),
+        tokens_per_example=length,
+        optim=settings.optim,
+        schedule=settings.schedule,
+        trainer=settings.trainer,
+        strategy=config.strategy,
+        seed=config.seed,
+        on_gpu=on_gpu,
+        context=context,
+        sampler=task.sampler(config.seed),
+    )
+    if result.state is not None:
+        state = _merge(task, settings, result.state, context) if settings.method == "lora" else result.state
+        task.save(context.folder, state)
+    return {
+        "validation_loss": result.validation_loss,
+        "best_validation_loss": result.best_validation_loss,
+        "train_loss": result.train_loss,
+        "steps": result.steps,
+        "tokens": result.tokens,
+        "tokens_per_second": result.tokens_per_second,
+        "parameters": parameters,
+        "trainable_parameters": trainable,
+        "examples": len(splits.train),
+        "validation_examples": len(splits.validation),
+        "test_examples": len(splits.test),
+        "empty_examples": splits.empty,
+        "leaked_examples": splits.leaked,
+        **task.counts(),
+    }
+
+
+def _write_facts(task: FinetuneTask, settings: FinetuneConfig, context: Context) -> None:
+    """What evaluate and export need to know besides the weights."""
+    save_tokenizer(task.base.tokenizer, context.folder / TOKENIZER_FOLDER)
+    facts = {"task": settings.task, "method": settings.method, "base": task.base.name, **task.description()}
+    write_json(context.folder / TASK_FILE, facts)
+    with (context.folder / TEST_FILE).open("w", encoding="utf-8") as file:
+        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in task.test_rows())
+
+
+def _report(task: FinetuneTask, context: Context) -> None:
+    splits, log = task.splits, context.log
+    log.info(
+        f"examples: {len(splits.train):,} for training, {len(splits.validation):,} for validation, "
+        f"{len(splits.test):,} for the test"
+    )
+    if splits.leaked:
+        log.info(f"{splits.leaked:,} examples are left out: their source is held out for validation or test")
+    if splits.empty:
+        log.warning(f"{splits.empty:,} examples are left out: their source or target is empty")
+    for name, count in task.counts().items():
+        if name.startswith("cut_") and count:
+            log.warning(_ADVICE[name].format(f"{count:,} of {len(splits.train):,} training examples"))
+
+
+_ADVICE = {
+    "cut_prompts": "{}: the prompt is too long for the model's context and lost its middle",
+    "cut_responses": "{}: the response alone is longer than the context and lost its end",
+    "cut_texts": "{}: the text is longer than the context and lost its end",
+}
+
+
+def _merge(
+    task: FinetuneTask, settings: FinetuneConfig, state: dict[str, Tensor], context: Context
+) -> dict[str, Tensor]:
+    """Write the trained adapters by themselves; return the weights with them added."""
+    # On a new copy: under ZeRO-3 the trained module's own tensors are spread over the ranks.
+    model = task.new_model()
+    adapted = add_adapters(model, settings.lora)
+    model.load_state_dict(state)
+    save_adapters(adapted, context.folder / ADAPTER_FOLDER, task.base.name)
+    return merge_adapters(adapted).state_dict()

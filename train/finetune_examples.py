@@ -1,0 +1,171 @@
+"""Fine-tuning examples as token ids, with labels where the loss counts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.errors import UserError
+from train.chat import PromptFormat
+from train.data import PADDING, Batch
+from train.finetune_data import Example
+from train.models import IGNORE_INDEX
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+PAD_MULTIPLE = 8
+"""Lengths of batches are rounded up to this, so that kernels see few shapes, and aligned ones."""
+
+
+@dataclass(frozen=True)
+class ResponseExamples:
+    """Prompts with responses, drawn by index: see `train.data.Examples`."""
+
+    input_ids: list[np.ndarray]
+    labels: list[np.ndarray]
+    """The token after each of `input_ids` where the loss counts, else `IGNORE_INDEX`."""
+    pad_id: int
+    context: int
+    """Batches are padded to at most this length."""
+    cut_prompts: int
+    """Examples whose prompt lost its middle."""
+    cut_responses: int
+    """Examples whose response alone was longer than the context, and lost its end."""
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+        return self._all_target_counts[indices]
+
+    @cached_property
+    def _all_target_counts(self) -> np.ndarray:
+        return np.array([int((row != IGNORE_INDEX).sum()) for row in self.labels])
+
+    def collate(self, indices: np.ndarray) -> Batch:
+        """input_ids and labels, int64 [B, T]."""
+        return {
+            "input_ids": _pad(self.input_ids, indices, self.pad_id, self.context),
+            "labels": _pad(self.labels, indices, IGNORE_INDEX, self.context),
+        }
+
+
+@dataclass(frozen=True)
+class LabelExamples:
+    """Texts with one label each, drawn by index: see `train.data.Examples`."""
+
+    input_ids: list[np.ndarray]
+    label_ids: np.ndarray
+    pad_id: int
+    context: int
+    cut_texts: int
+    """Texts that lost their end."""
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+        return np.ones(len(indices), dtype=np.int64)
+
+    def collate(self, indices: np.ndarray) -> Batch:
+        """input_ids, int64 [B, T]; lengths and labels, int64 [B]."""
+        lengths = [1 if i == PADDING else len(self.input_ids[i]) for i in indices]
+        labels = np.where(indices == PADDING, IGNORE_INDEX, self.label_ids[indices])
+        return {
+            "input_ids": _pad(self.input_ids, indices, self.pad_id, self.context),
+            "lengths": torch.tensor(lengths),
+            "labels": torch.from_numpy(labels),
+        }
+
+
+def _pad(rows: list[np.ndarray], indices: np.ndarray, value: int, context: int) -> Tensor:
+    """The chosen rows, padded at the right to one length, int64 [B, T]."""
+    longest = max((len(rows[i]) for i in indices if i != PADDING), default=1)
+    width = min(-(-longest // PAD_MULTIPLE) * PAD_MULTIPLE, context)
+    padded = np.full((len(indices), width), value, dtype=np.int64)
+    for number, index in enumerate(indices):
+        if index != PADDING:
+            padded[number, : len(rows[index])] = rows[index]
+    return torch.from_numpy(padded)
+
+
+def cut_middle(ids: list[int], limit: int) -> list[int]:
+    """The first and last ids, `limit` in all: a prompt's beginning and end say what is asked."""
+    if len(ids) <= limit:
+        return ids
+    head = limit // 2
+    return ids[:head] + ids[len(ids) - (limit - head) :]
+
+
+def encode_responses(
+    examples: list[Example], form: PromptFormat, tokenizer: "PreTrainedTokenizerBase", max_length: int
+) -> ResponseExamples:
+    """Prompts with their first target, the loss on the target and the token that ends it.
+
+    At most `max_length` tokens are read per example: the prompt gives way to the response, down to one token.
+    """
+    prompts = _tokenize(tokenizer, [form.prompt(e.source) for e in examples])
+    responses = _tokenize(tokenizer, [form.response(e.source, e.targets[0]) for e in examples])
+    input_ids, labels, cut_prompts, cut_responses = [], [], 0, 0
+    for prompt, response in zip(prompts, responses, strict=True):
+        # The last token is predicted but never read, so a response may fill the whole context.
+        cut_responses += len(response) > max_length
+        response = response[:max_length]
+        kept = cut_middle(prompt, max_length + 1 - len(response))
+        cut_prompts += len(kept) < len(prompt)
+        ids = np.array(kept + response, dtype=np.int32)
+        input_ids.append(ids[:-1])
+        labels.append(ids[1:].copy())
+        labels[-1][: len(kept) - 1] = IGNORE_INDEX
+    return ResponseExamples(input_ids, labels, _pad_id(tokenizer), max_length, cut_prompts, cut_responses)
+
+
+def encode_labels(
+    examples: list[Example], labels: list[str], tokenizer: "PreTrainedTokenizerBase", max_length: int
+) -> LabelExamples:
+    """Texts with the numbers of their labels; of a longer text the first `max_length` tokens are read.
+
+    Raises:
+        UserError: for a label that is none of `labels`.
+    """
+    numbers = {label: number for number, label in enumerate(labels)}
+    input_ids, label_ids, cut = [], [], 0
+    for example, ids in zip(examples, _tokenize(tokenizer, [e.source for e in examples]), strict=True):
+        cut += len(ids) > max_length
+        if example.targets[0] not in numbers:
+            raise UserError(
+                f"the label {example.targets[0]!r} of {example.source[:60]!r} is not among those of the "
+                f"training examples ({', '.join(labels)}); correct it, or add training examples of it"
+            )
+        input_ids.append(np.array(ids[:max_length], dtype=np.int32))
+        label_ids.append(numbers[example.targets[0]])
+    return LabelExamples(input_ids, np.array(label_ids), _pad_id(tokenizer), max_length, cut)
+
+
+def label_names(examples: list[Example]) -> list[str]:
+    """The labels that occur, in order; numbers by value.
+
+    Raises:
+        UserError: where there is only one.
+    """
+    labels = {example.targets[0] for example in examples}
+    if len(labels) < 2:
+        raise UserError(
+            f"all training examples have the label {labels.pop()!r}; a classifier needs two labels or more"
+        )
+    key: Callable[[str], object] = int if all(label.lstrip("-").isdecimal() for label in labels) else str
+    return sorted(labels, key=key)
+
+
+def _tokenize(tokenizer: "PreTrainedTokenizerBase", texts: list[str]) -> list[list[int]]:
+    return tokenizer(texts, add_special_tokens=False, verbose=False).input_ids
+
+
+def _pad_id(tokenizer: "PreTrainedTokenizerBase") -> int:
+    # Padding is right of everything that counts, and models read left to right: any id will do.
+    return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id

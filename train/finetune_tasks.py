@@ -1,0 +1,134 @@
+"""The fine-tuning tasks: which examples, which model, and what the artifact says of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from pipeline.config.training import FinetuneConfig
+from pipeline.errors import UserError
+from pipeline.tokenizers import tokenizer_hash
+from train.base_model import BaseModel
+from train.chat import DEFAULT_TEXT_TEMPLATE, ChatFormat, TextFormat, set_chat_template, stop_token_ids
+from train.checkpoint import save_model
+from train.classifier import Classifier, save_classifier
+from train.finetune_data import Splits
+from train.finetune_examples import encode_labels, encode_responses, label_names
+from train.models import LanguageModel
+from train.models.decoder import Decoder
+from train.samples import sample_texts
+
+SAMPLES = 2
+"""Validation prompts that the model answers while it trains."""
+
+
+class TextTask:
+    """`instruct` and `seq2seq`: the model writes a response to a prompt."""
+
+    def __init__(self, settings: FinetuneConfig, base: BaseModel, splits: Splits):
+        self.settings, self.base, self.splits = settings, base, splits
+        if settings.task == "instruct":
+            set_chat_template(base.tokenizer)
+            self.form = ChatFormat(base.tokenizer)
+        else:
+            self.form = TextFormat(base.tokenizer, settings.prompt_template or DEFAULT_TEXT_TEMPLATE)
+        length = longest(settings, base)
+        self.train = encode_responses(splits.train, self.form, base.tokenizer, length)
+        self.validation = encode_responses(splits.validation, self.form, base.tokenizer, length)
+
+    def new_model(self) -> LanguageModel:
+        return self.base.load()
+
+    def save(self, artifact: Path, state: dict[str, Tensor]) -> None:
+        base = self.base
+        facts = {"tokenizer": tokenizer_hash(artifact), "eos_id": base.tokenizer.eos_token_id}
+        save_model(artifact, state, base.config, base.vocab_size, **facts)
+
+    def description(self) -> dict[str, Any]:
+        """The task's own part of `task.json`."""
+        template = (
+            self.form.template if isinstance(self.form, TextFormat) else self.base.tokenizer.chat_template
+        )
+        return {"template": template, "stop_token_ids": stop_token_ids(self.base.tokenizer, self.form)}
+
+    def test_rows(self) -> list[dict[str, Any]]:
+        return [
+            {"prompt": self.form.prompt(e.source), "references": list(e.targets), "source": e.source}
+            for e in self.splits.test
+        ]
+
+    def counts(self) -> dict[str, int]:
+        return {"cut_prompts": self.train.cut_prompts, "cut_responses": self.train.cut_responses}
+
+    def sampler(self, seed: int) -> Callable[[Any], list[tuple[str, str]]]:
+        prompts = [self.form.prompt(e.source) for e in self.splits.validation[:SAMPLES]]
+        return lambda module: sample_texts(module.model, self.base.tokenizer, prompts, seed)
+
+
+class LabelTask:
+    """`classify`: the model gives a text one of the labels.
+
+    Raises:
+        UserError: where the base model is none of our decoder's layouts, or the labels are of no use.
+    """
+
+    def __init__(self, settings: FinetuneConfig, base: BaseModel, splits: Splits):
+        if base.config.family != "decoder":
+            raise UserError(
+                f"finetune.task=classify needs a decoder in the layout of GPT-2, Llama or Qwen3; {base.name} "
+                f"is of model.family={base.config.family}"
+            )
+        self.base, self.splits = base, splits
+        self.labels = label_names(splits.train)
+        length = longest(settings, base)
+        self.train = encode_labels(splits.train, self.labels, base.tokenizer, length)
+        self.validation = encode_labels(splits.validation, self.labels, base.tokenizer, length)
+        encode_labels(
+            splits.test, self.labels, base.tokenizer, length
+        )  # a wrong label is told now, not in evaluate
+
+    def new_model(self) -> nn.Module:
+        backbone = self.base.load()
+        assert isinstance(backbone, Decoder)
+        return Classifier(backbone, self.labels)
+
+    def save(self, artifact: Path, state: dict[str, Tensor]) -> None:
+        base = self.base
+        save_classifier(
+            artifact, state, base.config, base.vocab_size, self.labels, tokenizer=tokenizer_hash(artifact)
+        )
+
+    def description(self) -> dict[str, Any]:
+        """The task's own part of `task.json`."""
+        return {"labels": self.labels}
+
+    def test_rows(self) -> list[dict[str, Any]]:
+        return [{"text": e.source, "label": e.targets[0]} for e in self.splits.test]
+
+    def counts(self) -> dict[str, int]:
+        return {"labels": len(self.labels), "cut_texts": self.train.cut_texts}
+
+    def sampler(self, seed: int) -> None:
+        """A classifier writes no text."""
+
+
+FinetuneTask = TextTask | LabelTask
+
+
+def build_task(settings: FinetuneConfig, base: BaseModel, splits: Splits) -> FinetuneTask:
+    return (LabelTask if settings.task == "classify" else TextTask)(settings, base, splits)
+
+
+def longest(settings: FinetuneConfig, base: BaseModel) -> int:
+    """Longest example in tokens.
+
+    Raises:
+        UserError: where `max_length` is more than the model reads.
+    """
+    if settings.max_length is not None and settings.max_length > base.config.context:
+        raise UserError(
+            f"finetune.max_length={settings.max_length} is longer than the context of {base.config.context} "
+            f"that {base.name} was trained with; lower it"
+        )
+    return settings.max_length or base.config.context

@@ -1,0 +1,181 @@
+"""Text continued by a model: greedy, sampled, or by beam search, in batches with the model's own cache."""
+
+import logging
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.config.evaluation import DecodeConfig
+from train.beam import beam_search
+from train.models import LanguageModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+END_OF_TURN = "<|end|>"
+
+Cut = Callable[[Sequence[int], int], Sequence[int]]
+"""Given ids and a limit, at most so many of them."""
+
+logger = logging.getLogger(__name__)
+
+
+def keep_end(ids: Sequence[int], limit: int) -> Sequence[int]:
+    """The last `limit` ids."""
+    return ids[-limit:]
+
+
+def generate(
+    model: LanguageModel,
+    tokenizer: "PreTrainedTokenizerFast",
+    prompts: Sequence[str],
+    config: DecodeConfig,
+    seed: int,
+    *,
+    stop_ids: Sequence[int] | None = None,
+    cut: Cut = keep_end,
+    advance: Callable[[int], None] = lambda prompts: None,
+) -> list[str]:
+    """The continuations of the prompts, without them and without special tokens.
+
+    Special tokens in a prompt (the marks of a chat) are read as such; an empty prompt is read as eos. What is
+    sampled depends on the seed and on a prompt's place in the list, not on the batch size.
+
+    Args:
+        stop_ids: tokens that end a continuation before `max_new_tokens`; None takes eos and, where the
+            vocabulary has it, `<|end|>`.
+        cut: shortens a prompt's ids that leave no room for `max_new_tokens` in the model's context.
+        advance: called with the number of prompts done since the last call.
+    """
+    if not prompts:
+        return []
+    encoded = tokenizer(list(prompts), add_special_tokens=False, verbose=False)["input_ids"]
+    ids = [row or [tokenizer.eos_token_id] for row in encoded]
+    stops = _default_stops(tokenizer) if stop_ids is None else stop_ids
+    found = generate_ids(model, ids, config, seed, stops, cut=cut, advance=advance)
+    return [_continuation(tokenizer, *pair) for pair in zip(ids, found, strict=True)]
+
+
+def _default_stops(tokenizer: "PreTrainedTokenizerFast") -> list[int]:
+    vocabulary = tokenizer.get_vocab()
+    return [tokenizer.eos_token_id, *([vocabulary[END_OF_TURN]] if END_OF_TURN in vocabulary else [])]
+
+
+def _continuation(tokenizer: "PreTrainedTokenizerFast", prompt: list[int], found: list[int]) -> str:
+    # Decoded alone, a first word loses the space before it in tokenizers that mark spaces on words.
+    settings = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
+    before, whole = tokenizer.decode(prompt, **settings), tokenizer.decode(prompt + found, **settings)
+    return whole[len(before) :] if whole.startswith(before) else tokenizer.decode(found, **settings)
+
+
+def generate_ids(
+    model: LanguageModel,
+    prompts: Sequence[Sequence[int]],
+    config: DecodeConfig,
+    seed: int,
+    stop_ids: Sequence[int],
+    *,
+    cut: Cut = keep_end,
+    advance: Callable[[int], None] = lambda prompts: None,
+) -> list[list[int]]:
+    """Token ids that continue each prompt (not empty), the stop token left out; see `generate`.
+
+    At least half of the context is the prompt's: a larger `max_new_tokens` is cut down to the other half.
+    """
+    new_tokens = min(config.max_new_tokens, model.context - model.context // 2)
+    if new_tokens < config.max_new_tokens:
+        logger.warning(
+            "max_new_tokens=%d is more than half of the model's context of %d; generating up to %d tokens",
+            config.max_new_tokens,
+            model.context,
+            new_tokens,
+        )
+    room = model.context - new_tokens
+    if long := sum(len(prompt) > room for prompt in prompts):
+        logger.warning(
+            "%d of %d prompts are longer than the %d tokens that the model's context of %d leaves beside "
+            "%d new ones, and are cut",
+            long,
+            len(prompts),
+            room,
+            model.context,
+            new_tokens,
+        )
+    # Prompts of like length together: the less padding is read.
+    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+    found: list[list[int]] = [[] for _ in prompts]
+    for first in range(0, len(order), config.batch_size):
+        chosen = order[first : first + config.batch_size]
+        batch = [cut(prompts[index], room) for index in chosen]
+        draws = [np.random.default_rng([seed, index]).random(new_tokens, np.float32) for index in chosen]
+        with torch.inference_mode():
+            rows = _continue(model, batch, config, new_tokens, list(stop_ids), np.stack(draws))
+        for index, row in zip(chosen, rows, strict=True):
+            ends = [place for place, token in enumerate(row) if token in stop_ids]
+            found[index] = row[: ends[0]] if ends else row
+        advance(len(chosen))
+    return found
+
+
+def _continue(
+    model: LanguageModel,
+    prompts: Sequence[Sequence[int]],
+    config: DecodeConfig,
+    new_tokens: int,
+    stop_ids: list[int],
+    draws: np.ndarray,
+) -> list[list[int]]:
+    """Up to `new_tokens` ids per prompt; `draws` [B, new_tokens] are uniform random numbers for sampling."""
+    device = next(model.parameters()).device
+    longest = max(map(len, prompts))
+    padding = torch.tensor([longest - len(prompt) for prompt in prompts], device=device)
+    # Any id serves as padding: the state knows where a row begins.
+    ids = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=device)
+    state = model.new_state(
+        len(prompts), longest + new_tokens, padding=padding if bool(padding.any()) else None
+    )
+    logits = model.next_logits(ids, state)
+    stops = torch.tensor(stop_ids, device=device)
+    if config.method == "beam":
+
+        def advance(rows: Tensor, tokens: Tensor) -> Tensor:
+            state.reorder(rows)
+            return model.next_logits(tokens[:, None], state)
+
+        return beam_search(logits, advance, config.beams, new_tokens, stops, config.length_penalty)
+
+    uniform = torch.from_numpy(draws).to(device)
+    ended = torch.zeros(len(prompts), dtype=torch.bool, device=device)
+    columns = []
+    for step in range(new_tokens):
+        token = logits.argmax(-1) if config.method == "greedy" else sample(logits, uniform[:, step], config)
+        columns.append(token)
+        ended |= torch.isin(token, stops)
+        if step + 1 == new_tokens or bool(ended.all()):
+            break
+        logits = model.next_logits(token[:, None], state)
+    return torch.stack(columns, 1).tolist()
+
+
+def sample(logits: Tensor, uniform: Tensor, config: DecodeConfig) -> Tensor:
+    """Tokens [B] drawn from logits [B, V] with uniform numbers [B] in [0, 1).
+
+    Temperature, then the `top_k` likeliest, then the fewest likeliest tokens whose probability reaches
+    `top_p` (nucleus sampling, Holtzman et al., 2020), in this order as `transformers` has it.
+    """
+    ordered, index = (logits.float() / config.temperature).sort(-1, descending=True)
+    if config.top_k is not None:
+        ordered, index = ordered[:, : config.top_k], index[:, : config.top_k]
+    probabilities = ordered.softmax(-1)
+    total = probabilities.cumsum(-1)
+    if config.top_p is not None:
+        # A token stays if those before it do not reach top_p; the first always does.
+        probabilities = probabilities.masked_fill(total - probabilities >= config.top_p, 0.0)
+        total = probabilities.cumsum(-1)
+    drawn = torch.searchsorted(total, (uniform * total[:, -1])[:, None], right=True)
+    # Rounding may carry the draw past the last token that is left.
+    last = (probabilities > 0).sum(-1, keepdim=True) - 1
+    return index.gather(1, torch.minimum(drawn, last)).squeeze(1)

@@ -1,0 +1,102 @@
+"""Our own decoder-only transformer, in the layouts of GPT-2, Llama and Qwen3.
+
+Names, shapes and semantics of the parameters are those of the Hugging Face classes, so a state dict
+passes either way as it is. Two deliberate differences concern training alone: dropout, where it is
+asked for, acts on the embeddings and on each block's two outputs, and not on attention weights (the
+fused CPU kernels have none); and residual projections start smaller in every layout (GPT-2's scheme).
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from pipeline.config.model import DecoderConfig
+from pipeline.errors import UserError
+from train.models.attention import KVCache
+from train.models.gpt2 import GPT2Body
+from train.models.interface import IGNORE_INDEX, LossSum
+from train.models.llama import LlamaBody
+from train.models.lm_head import LMHead
+
+
+class Decoder(nn.Module):
+    """A causal language model; see `LanguageModel` for the methods' contract."""
+
+    def __init__(self, config: DecoderConfig, vocab_size: int):
+        super().__init__()
+        self.config = config
+        self.vocab_size = vocab_size
+        self.context = config.context
+        self.gradient_checkpointing = False
+        """Keep only each block's input for the backward pass, and compute the block again there."""
+        # The attribute's name is part of the parameters' names.
+        if config.layout == "gpt2":
+            self.transformer = GPT2Body(config, vocab_size)
+        else:
+            self.model = LlamaBody(config, vocab_size)
+        # A module of its own, also when tied: ZeRO-3 and FSDP gather a weight where its module is called.
+        self.lm_head = LMHead(config.hidden, vocab_size, config.init_std)
+        if config.tie_embeddings:
+            self.lm_head.weight = self.body.embedding.weight
+
+    @property
+    def body(self) -> GPT2Body | LlamaBody:
+        return self.transformer if self.config.layout == "gpt2" else self.model
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        """The transformer blocks: units for sharding and compilation."""
+        return self.body.blocks
+
+    def forward(self, input_ids: Tensor, labels: Tensor | None = None) -> Tensor | LossSum:
+        hidden = self.hidden(input_ids)
+        if labels is None:
+            return self.lm_head(hidden)
+        return LossSum(self.lm_head(hidden, labels), (labels != IGNORE_INDEX).sum())
+
+    def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
+        return self.lm_head(self.hidden(input_ids), labels, reduction="none")
+
+    def hidden(self, input_ids: Tensor, state: KVCache | None = None) -> Tensor:
+        tokens = input_ids.size(1)
+        end = tokens if state is None else state.length + tokens
+        limit = self.context if state is None else state.capacity
+        if end > limit:
+            raise UserError(
+                f"a sequence of {end} tokens is longer than the {limit} this model was set up to read; "
+                "shorten it, or raise model.context and train again"
+            )
+        positions = None if state is None else state.positions(tokens)
+        mask = None if state is None else state.mask(tokens)
+        x, extras = self.body.embed(input_ids, positions)
+        for block in self.blocks:
+            if self.gradient_checkpointing and torch.is_grad_enabled():
+                x = checkpoint(block, x, mask, state, *extras, use_reentrant=False)
+            else:
+                x = block(x, mask, state, *extras)
+        if state is not None:
+            state.advance(tokens)
+        return self.body.normalize(x)
+
+    def next_logits(self, input_ids: Tensor, state: KVCache) -> Tensor:
+        return self.lm_head(self.hidden(input_ids, state)[:, -1])
+
+    def new_state(
+        self, batch_size: int, length: int, *, padding: Tensor | None = None, dtype: torch.dtype | None = None
+    ) -> KVCache:
+        if length > self.context:
+            raise UserError(
+                f"{length} tokens of prompt and continuation exceed this model's context of {self.context}; "
+                "shorten the prompt or generate fewer tokens"
+            )
+        weight = self.lm_head.weight
+        return KVCache(
+            self.config.layers,
+            batch_size,
+            length,
+            self.config.key_value_heads,
+            self.config.head_width,
+            dtype=dtype or weight.dtype,
+            device=weight.device,
+            padding=padding,
+        )

@@ -1,0 +1,181 @@
+"""Any causal language model of `transformers` behind our interface."""
+
+import inspect
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, PretrainedConfig
+
+from pipeline.config.model import HuggingFaceConfig
+from pipeline.errors import UserError
+from train.models.interface import IGNORE_INDEX, LossSum
+
+
+def read_config(config: HuggingFaceConfig, vocab_size: int) -> PretrainedConfig:
+    """The `transformers` config that a `model` section stands for.
+
+    Raises:
+        UserError: where the folder, the model type or a field is none of transformers'.
+    """
+    if config.path is not None:
+        try:
+            return AutoConfig.from_pretrained(config.path)
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"model.path={config.path} is no folder with a config.json that transformers reads: "
+                f"{_first_line(error)}"
+            ) from None
+    fields = dict(config.config)
+    model_type = fields.pop("model_type", None)
+    if model_type is None:
+        raise UserError("model.config has no model_type; name a transformers architecture, or set model.path")
+    fields = {"max_position_embeddings": config.context, **fields, "vocab_size": vocab_size}
+    try:
+        # Ids of special tokens default to those of the published vocabulary, which may lie beyond ours.
+        return AutoConfig.for_model(
+            model_type, **{"bos_token_id": None, "eos_token_id": None, "pad_token_id": None} | fields
+        )
+    except Exception as error:  # what a wrong field raises differs by architecture
+        raise UserError(
+            f"model.config is no config of model_type={model_type!r}: {_first_line(error)}"
+        ) from None
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+class HuggingFaceState:
+    """A `transformers` cache and the left padding of its rows."""
+
+    def __init__(self, padding: Tensor | None = None):
+        self.cache = DynamicCache()
+        self.padding = padding
+        self.length = 0
+
+    def reorder(self, rows: Tensor) -> None:
+        """Keep the given rows (int64 [new batch]), in that order."""
+        self.cache.reorder_cache(rows)
+        if self.padding is not None:
+            self.padding = self.padding.index_select(0, rows)
+
+
+class HuggingFaceModel(nn.Module):
+    """`model.*` is the `transformers` model; see `LanguageModel` for the methods' contract.
+
+    Logits are made for the whole batch: architectures scale and cap them in ways of their own, which
+    only their own forward pass knows.
+    """
+
+    def __init__(self, config: HuggingFaceConfig, vocab_size: int):
+        super().__init__()
+        self.config = config
+        self.context = config.context
+        settings = read_config(config, vocab_size)
+        limit = getattr(settings.get_text_config(), "max_position_embeddings", None)
+        if limit is not None and config.context > limit:
+            raise UserError(
+                f"model.context={config.context} is longer than the {limit} positions of this "
+                f"{settings.model_type} model; set model.context={limit} or less"
+            )
+        self.model = self._load(config, settings)
+        self.vocab_size = self.model.get_input_embeddings().weight.size(0)
+        if self.vocab_size < vocab_size:
+            raise UserError(
+                f"the checkpoint {config.path} has {self.vocab_size} token embeddings and the tokenizer "
+                f"{vocab_size} ids; use the tokenizer that belongs to the checkpoint"
+            )
+        self._recomputes = False
+        self._accepts = frozenset(inspect.signature(self.model.forward).parameters)
+
+    @staticmethod
+    def _load(config: HuggingFaceConfig, settings: PretrainedConfig) -> nn.Module:
+        if config.path is None:
+            try:
+                return AutoModelForCausalLM.from_config(settings, dtype=torch.float32)
+            except ValueError as error:
+                raise UserError(
+                    f"model_type={settings.model_type!r} is no causal language model: {_first_line(error)}"
+                ) from None
+        try:
+            return AutoModelForCausalLM.from_pretrained(config.path, config=settings, dtype=torch.float32)
+        except (OSError, ValueError) as error:
+            raise UserError(f"model.path={config.path} cannot be loaded: {_first_line(error)}") from None
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """The modules that the architecture wants kept whole: its transformer blocks."""
+        names = set(self.model._no_split_modules or ())
+        return [module for module in self.model.modules() if type(module).__name__ in names]
+
+    @property
+    def gradient_checkpointing(self) -> bool:
+        return self._recomputes
+
+    @gradient_checkpointing.setter
+    def gradient_checkpointing(self, value: bool) -> None:
+        # transformers 5.2x renamed the methods; the old names warn there, the new ones are absent before.
+        prefix = "activation" if hasattr(self.model, "activation_checkpointing_enable") else "gradient"
+        if not value:
+            getattr(self.model, f"{prefix}_checkpointing_disable")()
+        elif self.model.supports_gradient_checkpointing:
+            getattr(self.model, f"{prefix}_checkpointing_enable")({"use_reentrant": False})
+        else:
+            raise UserError(
+                f"{type(self.model).__name__} of transformers cannot recompute its blocks; "
+                "set trainer.activation_checkpointing=false"
+            )
+        self._recomputes = value
+
+    def forward(self, input_ids: Tensor, labels: Tensor | None = None) -> Tensor | LossSum:
+        logits = self.model(input_ids=input_ids, use_cache=False).logits
+        if labels is None:
+            return logits
+        return LossSum(_cross_entropy(logits, labels, "sum"), (labels != IGNORE_INDEX).sum())
+
+    def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
+        return _cross_entropy(self(input_ids), labels, "none").view(labels.shape)
+
+    def hidden(self, input_ids: Tensor, state: HuggingFaceState | None = None) -> Tensor:
+        inputs = {"use_cache": False} if state is None else self._advance(input_ids, state)
+        return self.model.base_model(input_ids=input_ids, **inputs).last_hidden_state
+
+    def next_logits(self, input_ids: Tensor, state: HuggingFaceState) -> Tensor:
+        inputs = self._advance(input_ids, state)
+        if "logits_to_keep" in self._accepts:
+            inputs["logits_to_keep"] = 1
+        return self.model(input_ids=input_ids, **inputs).logits[:, -1]
+
+    def new_state(
+        self, batch_size: int, length: int, *, padding: Tensor | None = None, dtype: torch.dtype | None = None
+    ) -> HuggingFaceState:
+        if "past_key_values" not in self._accepts:
+            raise UserError(
+                f"{type(self.model).__name__} keeps another state than a key-value cache and cannot "
+                "generate here; generate from its exported folder with transformers"
+            )
+        if length > self.context:
+            raise UserError(
+                f"{length} tokens of prompt and continuation exceed this model's context of {self.context}; "
+                "shorten the prompt or generate fewer tokens"
+            )
+        return HuggingFaceState(None if padding is None else padding.to(self.model.device))
+
+    def _advance(self, input_ids: Tensor, state: HuggingFaceState) -> dict:
+        """Arguments with which the model continues the state, which counts the tokens as read."""
+        end = state.length + input_ids.size(1)
+        inputs: dict = {"past_key_values": state.cache, "use_cache": True}
+        if state.padding is not None:
+            index = torch.arange(end, device=input_ids.device)[None]
+            inputs["attention_mask"] = (index >= state.padding[:, None]).long()
+            if "position_ids" in self._accepts:
+                positions = (index - state.padding[:, None]).clamp_(min=0)
+                inputs["position_ids"] = positions[:, state.length :]
+        state.length = end
+        return inputs
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor, reduction: str) -> Tensor:
+    flat = logits.flatten(0, 1).float()
+    return F.cross_entropy(flat, labels.flatten(), ignore_index=IGNORE_INDEX, reduction=reduction)

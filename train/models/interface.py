@@ -1,0 +1,78 @@
+"""What the training path, evaluation and export ask of a causal language model."""
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+
+IGNORE_INDEX = -100
+"""A label with this value does not count: padding, prompts, the token after the last."""
+
+
+class LossSum(NamedTuple):
+    """A summed loss with its weight, so that means over micro-batches and ranks can be exact."""
+
+    total: Tensor
+    """Sum of the tokens' cross-entropies in nats, fp32 scalar, differentiable."""
+    tokens: Tensor
+    """Number of labels that counted, int64 scalar."""
+
+
+class GenerationState(Protocol):
+    """What a model remembers of the tokens it has read: a KV cache, a recurrent state."""
+
+    length: int
+    """Tokens read so far per row, left padding included."""
+
+    def reorder(self, rows: Tensor) -> None:
+        """Keep the given rows (int64 [new batch]), in that order; beams repeat and drop rows."""
+
+
+@runtime_checkable
+class LanguageModel(Protocol):
+    """The interface of `Decoder`, `LSTM` and `HuggingFaceModel`; all are `nn.Module`s.
+
+    Labels are already shifted by the caller: `labels[b, t]` is the token after `input_ids[b, t]`,
+    or `IGNORE_INDEX`. Right padding needs no mask, since every model reads left to right; left
+    padding, as batched generation has it, is told to `new_state`.
+    """
+
+    vocab_size: int
+    """Number of logits; at least the tokenizer's ids."""
+    context: int
+    """Longest sequence the model reads, in tokens."""
+    gradient_checkpointing: bool
+    """Keep only each block's input for the backward pass and compute the rest again there; off at
+    first. Setting it raises UserError where the model cannot."""
+
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        """The repeated layers: units for sharding, none where there is nothing to shard."""
+
+    def forward(self, input_ids: Tensor, labels: Tensor | None = None) -> Tensor | LossSum:
+        """Logits [B, T, V] without labels, the summed cross-entropy with them.
+
+        The one entry for training, so that wrappers (DDP, FSDP, DeepSpeed, torch.compile) see it.
+        With labels the logits of the whole batch need not exist at once.
+        """
+
+    def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
+        """Cross-entropy per token in nats, fp32 [B, T]; 0 where the label is ignored."""
+
+    def hidden(self, input_ids: Tensor, state: GenerationState | None = None) -> Tensor:
+        """Final hidden states [B, T, H], normalized: what the output matrix is applied to.
+
+        With a state, `input_ids` continue what the state has read, and it is advanced.
+        """
+
+    def next_logits(self, input_ids: Tensor, state: GenerationState) -> Tensor:
+        """Logits [B, V] after the last of `input_ids` [B, T], which continue `state`."""
+
+    def new_state(
+        self, batch_size: int, length: int, *, padding: Tensor | None = None, dtype: torch.dtype | None = None
+    ) -> GenerationState:
+        """An empty state for up to `length` tokens per row on the model's device.
+
+        `padding` (int64 [B]) is the number of padding tokens at the left of each row.
+        """

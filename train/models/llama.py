@@ -1,0 +1,94 @@
+"""The Llama and Qwen3 layouts, with the parameter names of `LlamaForCausalLM` and `Qwen3ForCausalLM`.
+
+Llama: Touvron et al. (2023): RMSNorm (Zhang and Sennrich, 2019), RoPE (Su et al., 2021), SwiGLU
+(Shazeer, 2020), grouped-query attention (Ainslie et al., 2023). Qwen3 (Yang et al., 2025) adds a norm
+of each head's queries and keys.
+"""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipeline.config.model import DecoderConfig
+from train.models.attention import KVCache, attend
+from train.models.layers import Embedding, Linear, RMSNorm, Rotary, rotate
+
+
+class Attention(nn.Module):
+    def __init__(self, config: DecoderConfig, layer: int):
+        super().__init__()
+        self.layer = layer
+        self.heads, self.kv_heads, self.head_size = config.heads, config.key_value_heads, config.head_width
+        query, shared = self.heads * self.head_size, self.kv_heads * self.head_size
+        self.q_proj = Linear(config.hidden, query, config.init_std)
+        self.k_proj = Linear(config.hidden, shared, config.init_std)
+        self.v_proj = Linear(config.hidden, shared, config.init_std)
+        self.o_proj = Linear(query, config.hidden, config.residual_std)
+        qk_norm = config.layout == "qwen3"
+        self.q_norm = RMSNorm(self.head_size, config.norm_eps) if qk_norm else nn.Identity()
+        self.k_norm = RMSNorm(self.head_size, config.norm_eps) if qk_norm else nn.Identity()
+
+    def forward(
+        self, x: Tensor, mask: Tensor | None, cache: KVCache | None, cos: Tensor, sin: Tensor
+    ) -> Tensor:
+        query = self.q_norm(self.q_proj(x).unflatten(-1, (self.heads, self.head_size)))
+        key = self.k_norm(self.k_proj(x).unflatten(-1, (self.kv_heads, self.head_size)))
+        value = self.v_proj(x).unflatten(-1, (self.kv_heads, self.head_size))
+        query, key = rotate(query, cos, sin), rotate(key, cos, sin)
+        if cache is not None:
+            key, value = cache.update(self.layer, key, value)
+        return self.o_proj(attend(query, key, value, mask))
+
+
+class MLP(nn.Module):
+    def __init__(self, config: DecoderConfig):
+        super().__init__()
+        self.gate_proj = Linear(config.hidden, config.mlp_width, config.init_std)
+        self.up_proj = Linear(config.hidden, config.mlp_width, config.init_std)
+        self.down_proj = Linear(config.mlp_width, config.hidden, config.residual_std)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+
+
+class Block(nn.Module):
+    def __init__(self, config: DecoderConfig, layer: int):
+        super().__init__()
+        self.input_layernorm = RMSNorm(config.hidden, config.norm_eps)
+        self.self_attn = Attention(config, layer)
+        self.post_attention_layernorm = RMSNorm(config.hidden, config.norm_eps)
+        self.mlp = MLP(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(
+        self, x: Tensor, mask: Tensor | None, cache: KVCache | None, cos: Tensor, sin: Tensor
+    ) -> Tensor:
+        x = x + self.dropout(self.self_attn(self.input_layernorm(x), mask, cache, cos, sin))
+        return x + self.dropout(self.mlp(self.post_attention_layernorm(x)))
+
+
+class LlamaBody(nn.Module):
+    """Token ids → normalized final hidden states; `model.*` of the Hugging Face classes."""
+
+    def __init__(self, config: DecoderConfig, vocab_size: int):
+        super().__init__()
+        self.embed_tokens = Embedding(vocab_size, config.hidden, config.init_std)
+        self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
+        self.norm = RMSNorm(config.hidden, config.norm_eps)
+        self.rotary = Rotary(config.head_width, config.context, config.rope_theta)
+        self.dropout = nn.Dropout(config.dropout)
+
+    @property
+    def embedding(self) -> nn.Embedding:
+        return self.embed_tokens
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        return self.layers
+
+    def embed(self, input_ids: Tensor, positions: Tensor | None) -> tuple[Tensor, tuple]:
+        """The residual stream's start, and what every block is given besides."""
+        where = slice(input_ids.size(1)) if positions is None else positions
+        return self.dropout(self.embed_tokens(input_ids)), self.rotary(where)
+
+    def normalize(self, x: Tensor) -> Tensor:
+        return self.norm(x)

@@ -1,0 +1,107 @@
+"""The output matrix, and the cross-entropy that never holds the logits of a whole batch.
+
+For 2,048 tokens and 50,257 words the logits are 0.4 GB in fp32, and their gradient as much again.
+torch 2.13 has `F.linear_cross_entropy`, but its chunked form breaks the graph of torch.compile, and
+torch 2.11 lacks it. Here the tokens are taken a chunk at a time and the gradients are computed
+together with the loss, while a chunk's logits are at hand: nothing is computed twice (Hsu et al.,
+2024, "Liger Kernel"; Wijmans et al., 2024, "Cut Your Losses").
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+from torch.nn import functional as F
+
+from train.models.interface import IGNORE_INDEX
+from train.models.layers import Linear
+
+# Logits per chunk. On a CPU a chunk should fit its cache; a GPU wants large matrices, and 2**27
+# are 0.5 GB in fp32.
+CPU_CHUNK = 2**21
+GPU_CHUNK = 2**27
+
+
+class LMHead(Linear):
+    """Hidden states → logits, or → cross-entropy where labels are given.
+
+    Both happen inside `forward`, because only there is the weight whole under ZeRO-3.
+    """
+
+    def forward(
+        self, hidden: Tensor, labels: Tensor | None = None, reduction: Literal["sum", "none"] = "sum"
+    ) -> Tensor:
+        """Logits [..., V] of hidden [..., H]; with labels [...] their cross-entropy in nats, fp32.
+
+        `sum` gives a scalar, `none` the shape of the labels with 0 where one is ignored.
+        """
+        if labels is None:
+            return F.linear(hidden, self.weight)
+        flat, targets = hidden.flatten(0, -2), labels.flatten()
+        if reduction == "none":
+            return _token_losses(flat, self.weight, targets).view(labels.shape)
+        if torch.is_grad_enabled():
+            return _SummedLoss.apply(flat, self.weight, targets)
+        return _token_losses(flat, self.weight, targets).sum()
+
+
+def tokens_per_chunk(vocab_size: int, device: torch.device) -> int:
+    return max(1, (CPU_CHUNK if device.type == "cpu" else GPU_CHUNK) // vocab_size)
+
+
+def _token_losses(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    """Cross-entropies [N] of hidden [N, H], weight [V, H] and targets [N]."""
+    size = tokens_per_chunk(weight.size(0), hidden.device)
+    chunks = zip(hidden.split(size), targets.split(size), strict=True)
+    losses = [
+        F.cross_entropy(F.linear(part, weight).float(), target, reduction="none", ignore_index=IGNORE_INDEX)
+        for part, target in chunks
+    ]
+    return torch.cat(losses)
+
+
+class _SummedLoss(torch.autograd.Function):
+    """Summed cross-entropy whose gradients are made on the way forward."""
+
+    @staticmethod
+    def forward(ctx, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+        needs_hidden, needs_weight, _ = ctx.needs_input_grad
+        device = hidden.device.type
+        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
+        matrix = weight.to(dtype)
+        grad_hidden = torch.empty_like(hidden) if needs_hidden else None
+        # Summed over chunks in fp32: in bf16 the small later terms would be lost.
+        grad_weight = torch.zeros_like(weight, dtype=torch.float32) if needs_weight else None
+        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        size = tokens_per_chunk(weight.size(0), hidden.device)
+        for start in range(0, hidden.size(0), size):
+            part = hidden[start : start + size].to(dtype)
+            target = targets[start : start + size, None]
+            counts = (target != IGNORE_INDEX).float()
+            target = torch.where(target == IGNORE_INDEX, 0, target)
+            # In place from here on: on a CPU, touching fresh memory costs as much as the arithmetic.
+            scores = F.linear(part, matrix).float()
+            top = scores.amax(-1, keepdim=True)
+            picked = scores.gather(1, target)
+            scores.sub_(top).exp_()
+            partition = scores.sum(-1, keepdim=True)
+            total += ((partition.log() + top - picked) * counts).sum()
+            # d loss / d logits = softmax(logits) - onehot(target), and 0 for ignored tokens.
+            scores.mul_(counts / partition).scatter_add_(1, target, -counts)
+            grad_logits = scores.to(dtype)
+            if grad_hidden is not None:
+                grad_hidden[start : start + size] = grad_logits @ matrix
+            if grad_weight is not None:
+                if dtype == torch.float32:
+                    grad_weight.addmm_(grad_logits.t(), part)
+                else:
+                    grad_weight += grad_logits.t() @ part
+        ctx.save_for_backward(grad_hidden, None if grad_weight is None else grad_weight.to(weight.dtype))
+        return total
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_total: Tensor) -> tuple[Tensor | None, ...]:
+        grads = (None if grad is None else grad * grad_total.to(grad.dtype) for grad in ctx.saved_tensors)
+        return *grads, None

@@ -1,0 +1,152 @@
+"""Muon for matrices and AdamW for the rest, in one optimizer object, also under ZeRO."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.adamw import adamw
+
+from train.zero_partitions import ZeroPartition
+
+# The quintic of Jordan et al. (2024): chosen for its slope at 0, so that small singular values grow
+# fast; five iterations bring all but the smallest into about [0.7, 1.2].
+_QUINTIC = (3.4445, -4.7750, 2.0315)
+_ITERATIONS = 5
+
+
+class Muon(Optimizer):
+    """Momentum orthogonalized by Newton-Schulz (Jordan et al., 2024), and AdamW for the rest.
+
+    One object for both, since DeepSpeed and Lightning take a single optimizer. Every parameter
+    group has a `kind`, `muon` or `adamw`. Muon's updates are scaled by 0.2 × √max(rows, columns), so
+    that their root mean square is that of AdamW's and both can share learning rate and weight
+    decay (Liu et al., 2025, "Muon is Scalable for LLM Training").
+
+    A Muon group's `split` is the number of equal blocks side by side (along the last dimension) in
+    its matrices, each orthogonalized by itself.
+
+    DeepSpeed's ZeRO gives the optimizer one flat slice of all of a group's parameters. Muon then
+    gathers the slices of momentum from all ranks, orthogonalizes the matrices in them, and applies
+    its own slice of the result: the same steps as without ZeRO. DeepSpeed's own Muon clips the
+    orthogonalized update instead of the gradient, and would train differently.
+    """
+
+    def __init__(self, param_groups: Iterable[dict[str, Any]]):
+        groups = list(param_groups)
+        for index, group in enumerate(groups):
+            group["index"] = index
+            if group["kind"] == "adamw":
+                # Read by `Optimizer.load_state_dict`: step counts then move to the parameters' device.
+                group["fused"] = True
+        super().__init__(groups, defaults={})
+        # DeepSpeed puts its flat slices in their place, and hides all groups but one during a step.
+        self._originals = [list(group["params"]) for group in self.param_groups]
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            parameters = [p for p in group["params"] if p.grad is not None]
+            if parameters and group["kind"] == "adamw":
+                self._adamw(parameters, group)
+            elif parameters:
+                self._muon(parameters, group)
+        return loss
+
+    def _adamw(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        for p in parameters:
+            if not self.state[p]:
+                self.state[p]["step"] = torch.zeros((), dtype=torch.float32, device=p.device)
+                self.state[p]["exp_avg"] = torch.zeros_like(p)
+                self.state[p]["exp_avg_sq"] = torch.zeros_like(p)
+        states = [self.state[p] for p in parameters]
+        beta1, beta2 = group["betas"]
+        adamw(
+            parameters,
+            [p.grad for p in parameters],
+            [state["exp_avg"] for state in states],
+            [state["exp_avg_sq"] for state in states],
+            max_exp_avg_sqs=[],
+            state_steps=[state["step"] for state in states],
+            fused=True,
+            amsgrad=False,
+            beta1=beta1,
+            beta2=beta2,
+            lr=group["lr"],
+            weight_decay=group["weight_decay"],
+            eps=group["eps"],
+            maximize=False,
+        )
+
+    def _muon(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+        for p in parameters:
+            if not self.state[p]:
+                self.state[p]["momentum_buffer"] = torch.zeros_like(p)
+        gradients = [p.grad for p in parameters]
+        buffers = [self.state[p]["momentum_buffer"] for p in parameters]
+        torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
+        # Nesterov: the gradient looks one step of momentum ahead.
+        directions = torch._foreach_lerp(gradients, buffers, group["momentum"])
+        if parameters[0].ndim == 1:
+            partition = ZeroPartition(self._originals[group["index"]], parameters[0].numel())
+            matrices = partition.gather(directions[0])
+            updates = [partition.own(_updates(matrices, group["split"]))]
+        else:
+            updates = _updates(directions, group["split"])
+        torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+        torch._foreach_add_(parameters, updates, alpha=-group["lr"])
+
+
+def _updates(directions: list[Tensor], split: int) -> list[Tensor]:
+    """The directions with each of their blocks orthogonalized, at AdamW's scale."""
+    blocks = [block for direction in directions for block in direction.chunk(split, 1)]
+    updates = [
+        update.to(block.dtype).mul_(0.2 * max(block.shape) ** 0.5)
+        for block, update in zip(blocks, orthogonalize(blocks), strict=True)
+    ]
+    if split == 1:
+        return updates
+    return [torch.cat(updates[start : start + split], 1) for start in range(0, len(updates), split)]
+
+
+def orthogonalize(matrices: list[Tensor]) -> list[Tensor]:
+    """The nearest semi-orthogonal matrix of each, approximately: U Vᵀ for U S Vᵀ.
+
+    Singular values end up in about [0.7, 1.2] and not at 1, which Jordan et al. (2024) found to
+    make no difference. Matrices of one shape, up to transposition, go through the iteration as one
+    batch. It runs in bf16 on a GPU; in fp32 on a CPU, where bf16 is mostly emulated.
+    """
+    batches: dict[tuple, list[int]] = defaultdict(list)
+    for index, matrix in enumerate(matrices):
+        batches[*sorted(matrix.shape), matrix.device].append(index)
+    found: list[Tensor | None] = [None] * len(matrices)
+    for indices in batches.values():
+        # Wide, so that the Gram matrices of the iteration are the small ones.
+        wide = torch.stack([_transpose_if_tall(matrices[index]) for index in indices])
+        for index, result in zip(indices, _newton_schulz(wide), strict=True):
+            is_tall = matrices[index].size(0) > matrices[index].size(1)
+            found[index] = result.T if is_tall else result
+    return found
+
+
+def _transpose_if_tall(matrix: Tensor) -> Tensor:
+    return matrix.T if matrix.size(0) > matrix.size(1) else matrix
+
+
+def _newton_schulz(batch: Tensor) -> Tensor:
+    """Orthogonalize a batch [N, rows, columns] with rows ≤ columns."""
+    a, b, c = _QUINTIC
+    x = batch.to(torch.bfloat16 if batch.device.type == "cuda" else torch.float32)
+    # The Frobenius norm bounds the spectral norm, within which the iteration converges.
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
+    for _ in range(_ITERATIONS):
+        gram = x @ x.mT
+        polynomial = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        x = torch.baddbmm(x, polynomial, x, beta=a)
+    return x

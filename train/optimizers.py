@@ -1,0 +1,67 @@
+"""The optimizer of a run: which parameters decay, and which are Muon's."""
+
+from collections import defaultdict
+from typing import Any
+
+from torch import nn
+from torch.optim import AdamW, Optimizer
+
+from pipeline.config.training import OptimConfig
+from pipeline.errors import UserError
+from train.muon import Muon
+from train.zero_partitions import whole_shape
+
+
+def build_optimizer(model: nn.Module, config: OptimConfig) -> Optimizer:
+    """The optimizer of an `optim` section for the trainable parameters of a model.
+
+    Weight decay acts on every parameter of two or more dimensions, the embeddings among them
+    (as GPT-3 and its successors were trained), and not on norms and biases. Muon takes the
+    matrices within the model's layers; embeddings, the output matrix and all the rest are AdamW's.
+
+    Raises:
+        UserError: where Muon is asked for a model that has no such matrices.
+    """
+    hidden = _hidden_matrices(model) if config.name == "muon" else {}
+    if config.name == "muon" and not hidden:
+        raise UserError(
+            "optim.name=muon needs a model with layers of matrices, and this one has none; use adamw"
+        )
+    groups: dict[tuple, list[nn.Parameter]] = defaultdict(list)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            decays = len(whole_shape(parameter)) >= 2
+            kind = "muon" if parameter in hidden else "adamw"
+            groups[kind, hidden.get(parameter, 1), decays].append(parameter)
+    adamw_settings = {"lr": config.lr, "betas": config.betas, "eps": config.eps}
+    muon_settings = {"lr": config.muon_lr or config.lr, "momentum": config.momentum}
+    param_groups = []
+    for (kind, split, decays), parameters in groups.items():
+        group: dict[str, Any] = {"params": parameters, "weight_decay": config.weight_decay if decays else 0.0}
+        if config.name == "muon":
+            group["kind"] = kind
+        group |= adamw_settings if kind == "adamw" else {**muon_settings, "split": split}
+        param_groups.append(group)
+    if config.name == "muon":
+        return Muon(param_groups)
+    return AdamW(param_groups, fused=True)
+
+
+def _hidden_matrices(model: nn.Module) -> dict[nn.Parameter, int]:
+    """Trainable matrices within the layers, each with the number of blocks that it is made of.
+
+    Layers are what sits in an `nn.ModuleList`, in our models as in those of transformers;
+    embeddings and output matrices sit outside.
+    """
+    found: dict[nn.Parameter, int] = {}
+    for stack in model.modules():
+        if not isinstance(stack, nn.ModuleList):
+            continue
+        for name, module in stack.named_modules():
+            if isinstance(module, nn.Embedding):
+                continue
+            for parameter in module.parameters(recurse=False):
+                if parameter.requires_grad and len(whole_shape(parameter)) == 2:
+                    # GPT-2's queries, keys and values lie side by side in one matrix [in, 3 × out].
+                    found[parameter] = 3 if name.endswith("c_attn") else 1
+    return found

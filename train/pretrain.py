@@ -1,0 +1,88 @@
+"""The pretrain stage: a language model from random weights on token shards."""
+
+import math
+from typing import Any
+
+from pipeline.config.stages import PretrainStage
+from pipeline.context import Context
+from pipeline.errors import UserError
+from pipeline.shards import ShardIndex, TokenStream, verify
+from pipeline.tokenizers import load_tokenizer, tokenizer_hash
+from train.checkpoint import save_model
+from train.data import TokenWindows
+from train.loop import count_steps, fit, prepare
+from train.models import build_model, count_parameters
+from train.models.flops import flops_per_token
+from train.samples import sample_texts
+
+
+def run(config: PretrainStage, context: Context) -> dict[str, Any]:
+    """Train, keep checkpoints, and write the final weights to `<folder>/model`."""
+    shards, trainer = context.inputs["shards"], config.trainer
+    index = ShardIndex.load(shards)
+    if index.tokenizer != tokenizer_hash(context.inputs["tokenizer"]):
+        raise UserError(
+            f"the shards in {shards} were made with another tokenizer than {context.inputs['tokenizer']}; "
+            "run the shards stage again with this tokenizer"
+        )
+    if context.rank == 0:
+        verify(shards)
+    length = trainer.sequence_length or config.model.context
+    train = TokenWindows(TokenStream(shards, "train"), length)
+    validation = (
+        TokenWindows(TokenStream(shards, "validation"), length)
+        if index.tokens("validation") > length
+        else None
+    )
+
+    on_gpu = prepare(trainer, config.seed)
+    model = build_model(config.model, index.vocab_size)
+    steps = count_steps(trainer, len(train), length)
+    flops = flops_per_token(config.model, index.vocab_size, length)
+    if context.rank == 0:
+        tokens = steps * trainer.global_batch * length
+        epochs = steps * trainer.global_batch / len(train)
+        context.log.info(
+            f"{count_parameters(model) / 1e6:.1f}M parameters, {index.vocab_size:,} token ids; {steps:,} steps of "
+            f"{trainer.global_batch} × {length} tokens = {tokens / 1e6:,.1f}M tokens, {epochs:.2f} epochs; "
+            f"{context.world_size} rank(s), {trainer.accumulation} micro-batch(es) per step, "
+            f"{steps * trainer.global_batch * length * flops:.1e} FLOPs"
+        )
+    tokenizer = load_tokenizer(context.inputs["tokenizer"])
+    result = fit(
+        model,
+        train,
+        validation,
+        steps=steps,
+        flops_per_token=flops,
+        tokens_per_example=length,
+        optim=config.optim,
+        schedule=config.schedule,
+        trainer=trainer,
+        strategy=config.strategy,
+        seed=config.seed,
+        on_gpu=on_gpu,
+        context=context,
+        sampler=lambda module: sample_texts(module.model, tokenizer, trainer.sample_prompts, config.seed),
+    )
+    if result.state is not None:
+        save_model(
+            context.folder,
+            result.state,
+            config.model,
+            index.vocab_size,
+            tokenizer=index.tokenizer,
+            eos_id=index.eos_id,
+        )
+    metrics = {
+        "parameters": count_parameters(model),
+        "steps": result.steps,
+        "tokens": result.tokens,
+        "train_loss": result.train_loss,
+        "tokens_per_second": result.tokens_per_second,
+    }
+    if result.validation_loss is not None:
+        metrics["validation_loss"] = result.validation_loss
+        metrics["validation_perplexity"] = math.exp(min(result.validation_loss, 50.0))
+        metrics["best_validation_loss"] = result.best_validation_loss
+    return metrics

@@ -1,0 +1,56 @@
+"""Loads an exported folder as a stranger would: `python -I reload_export.py FOLDER WORK`.
+
+Run in a process of its own: nothing of this project is imported, nor can it be. Reads `request.json`
+in WORK; writes `reply.json` and `logits.npy` there.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+# None makes an import fail, also where an editable installation has put this project on the path.
+for package in ("pipeline", "data_prep", "train", "eval"):
+    sys.modules[package] = None
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+import transformers  # noqa: E402
+
+
+def main(folder: Path, work: Path) -> None:
+    request = json.loads((work / "request.json").read_text(encoding="utf-8"))
+    torch.set_num_threads(request["threads"])
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    auto_class = getattr(transformers, request["auto_class"])
+    model, loading = auto_class.from_pretrained(folder, output_loading_info=True)
+    model.eval()
+    problems = {kind: sorted(map(str, names)) for kind, names in loading.items() if names}
+    with torch.inference_mode():
+        rows = [torch.tensor(row) for row in request["rows"]]
+        padded = torch.nn.utils.rnn.pad_sequence(rows, True, model.config.pad_token_id or 0)
+        lengths = torch.tensor([len(row) for row in rows])
+        mask = (torch.arange(padded.size(1)) < lengths[:, None]).long()
+        logits = model(input_ids=padded, attention_mask=mask).logits
+        np.save(work / "logits.npy", logits.float().numpy())
+        continuation = []
+        if prompt := request["prompt"]:
+            ids = torch.tensor([prompt])
+            options = {"do_sample": False, "max_new_tokens": request["new_tokens"]}
+            generated = model.generate(ids, attention_mask=torch.ones_like(ids), **options)
+            continuation = generated[0, len(prompt) :].tolist()
+    chat_ids = None
+    if request["question"] is not None:
+        turn = [{"role": "user", "content": request["question"]}]
+        chat_ids = tokenizer.apply_chat_template(turn, add_generation_prompt=True, return_dict=False)
+    reply = {
+        "class": type(model).__name__,
+        "loading_problems": problems,
+        "token_ids": tokenizer(request["texts"], add_special_tokens=False).input_ids,
+        "chat_ids": chat_ids,
+        "continuation": continuation,
+    }
+    (work / "reply.json").write_text(json.dumps(reply), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

@@ -1,0 +1,95 @@
+"""The flat slices into which DeepSpeed's ZeRO cuts a parameter group, and the tensors in them."""
+
+from dataclasses import dataclass
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+from pipeline.errors import UserError
+
+
+@dataclass(frozen=True)
+class _Fragment:
+    """Consecutive elements of one parameter that lie in this rank's slice."""
+
+    parameter: int
+    """Index within the group."""
+    start: int
+    """First element, within the flattened parameter."""
+    offset: int
+    """Where it lies within the slice."""
+    size: int
+
+
+def whole_shape(parameter: nn.Parameter) -> torch.Size:
+    """Shape of the whole parameter; ZeRO 3 leaves an empty stand-in for it."""
+    return getattr(parameter, "ds_shape", parameter.shape)
+
+
+class ZeroPartition:
+    """Which elements of a group's parameters make up this rank's flat slice of `size` elements.
+
+    Read off the marks that DeepSpeed leaves on the parameters, so that paddings and orders of its
+    own do not matter here.
+
+    Raises:
+        UserError: where the parameters bear no such marks, or the slice holds part of them only.
+    """
+
+    def __init__(self, parameters: list[nn.Parameter], size: int):
+        self._shapes = [whole_shape(p) for p in parameters]
+        self._size = size
+        if all(hasattr(p, "_hp_mapping") for p in parameters):
+            self._fragments = _fragments_of_zero_1_and_2(parameters)
+        elif all(hasattr(p, "ds_tensor") for p in parameters) and size == sum(
+            p.ds_tensor.ds_numel for p in parameters
+        ):
+            self._fragments = _fragments_of_zero_3(parameters)
+        else:
+            raise UserError(
+                "optim.name=muon needs whole matrices, and this strategy gives the optimizer slices that cannot "
+                "be put together again; use strategy=single, ddp, zero1, zero2 or zero3 (the last without "
+                "sub_group_size), or optim.name=adamw"
+            )
+
+    def gather(self, own: Tensor) -> list[Tensor]:
+        """All tensors whole, from every rank's slice [size]; a collective operation."""
+        sizes = [shape.numel() for shape in self._shapes]
+        # Every rank adds its fragments to zeros: one reduction, whatever the slices look like.
+        whole = own.new_zeros(sum(sizes))
+        parts = whole.split(sizes)
+        for f in self._fragments:
+            parts[f.parameter][f.start : f.start + f.size] = own[f.offset : f.offset + f.size]
+        dist.all_reduce(whole)
+        return [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+
+    def own(self, tensors: list[Tensor]) -> Tensor:
+        """This rank's slice [size] of the tensors, with zeros in its padding."""
+        found = tensors[0].new_zeros(self._size)
+        for f in self._fragments:
+            flat = tensors[f.parameter].reshape(-1)
+            found[f.offset : f.offset + f.size] = flat[f.start : f.start + f.size]
+        return found
+
+
+def _fragments_of_zero_1_and_2(parameters: list[nn.Parameter]) -> list[_Fragment]:
+    """Parameters lie end to end and are cut into one slice per rank."""
+    found = []
+    for index, parameter in enumerate(parameters):
+        mapping = parameter._hp_mapping  # None where no element is this rank's
+        if mapping is not None:
+            within, slice_ = mapping.lp_fragment_address, mapping.get_hp_fragment_address()
+            found.append(_Fragment(index, within.start, slice_.start, slice_.numel))
+    return found
+
+
+def _fragments_of_zero_3(parameters: list[nn.Parameter]) -> list[_Fragment]:
+    """Every parameter is cut into equal shares, and a rank's shares lie end to end."""
+    found, offset = [], 0
+    for index, parameter in enumerate(parameters):
+        share = parameter.ds_tensor.ds_numel
+        start = min(dist.get_rank() * share, parameter.ds_numel)
+        found.append(_Fragment(index, start, offset, min(share, parameter.ds_numel - start)))
+        offset += share
+    return found
