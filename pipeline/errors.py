@@ -1,6 +1,7 @@
 """Errors that the user can mend, and what to tell them."""
 
 import errno
+from typing import Literal
 
 
 class UserError(Exception):
@@ -9,6 +10,14 @@ class UserError(Exception):
     Its text says what was wrong, where, and what to do. Entry points print it without a traceback
     and exit with code 2; every other exception is a bug of ours and keeps its traceback.
     """
+
+
+class Restart(Exception):
+    """A worker that ends early and wants to be started again: it continues from a checkpoint."""
+
+    def __init__(self, reason: Literal["preempted", "rollback"], step: int):
+        super().__init__(f"{reason} at step {step}")
+        self.reason, self.step = reason, step
 
 
 def message_for_user(error: BaseException) -> str | None:

@@ -43,6 +43,9 @@ class Tracker:
     def finish(self, summary: Mapping[str, Any], artifact: Path | None) -> None:
         """The stage's final metrics and its finished folder (None where it failed)."""
 
+    def pause(self) -> None:
+        """The stage ends for now, and will be continued under the same identity."""
+
     def identity(self) -> dict[str, Any]:
         """What the manifest says of where the metrics went."""
         return {"backend": "none"}

@@ -86,6 +86,10 @@ class WandbTracker(Tracker):
             self._send(lambda: self._record_lineage(artifact))
         self._send(lambda: self._run.finish(exit_code=0 if artifact is not None else 1))
 
+    def pause(self) -> None:
+        self._send(lambda: self._run.mark_preempting())
+        self._send(lambda: self._run.finish(exit_code=1))  # W&B then shows it as preempted, not as failed
+
     def identity(self) -> dict[str, Any]:
         if self._run is None:
             return super().identity()

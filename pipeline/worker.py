@@ -17,13 +17,15 @@ import yaml
 
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.context import Context
-from pipeline.errors import message_for_user
+from pipeline.errors import Restart, message_for_user
 from pipeline.machine import describe_machine
 from pipeline.stages import STAGES
-from pipeline.store import finish
+from pipeline.store import finish, write_json
 from pipeline.tracking import open_tracker
 
 FROZEN = "stage.yaml"
+RESTART_FILE, RESTART_CODE = "restart.json", 75
+"""How a worker says that it wants to be started again: rank 0 writes the file, all ranks end with the code."""
 PACKAGES = (
     "torch",
     "pytorch-lightning",
@@ -51,6 +53,12 @@ def main(folder: Path) -> int:
         module, function = stage.target.split(":")
         body = getattr(importlib.import_module(module), function)
         metrics = body(stage.config.model_validate(frozen["config"]), context)
+    except Restart as restart:
+        tracker.pause()
+        if rank == 0:
+            log.info(f"{restart.reason}: a checkpoint is kept, step {restart.step:,}")
+            write_json(folder / RESTART_FILE, {"reason": restart.reason, "step": restart.step})
+        return RESTART_CODE
     except BaseException as error:
         tracker.finish({}, None)
         message = message_for_user(error)

@@ -1,21 +1,60 @@
-"""What happens after an optimizer step: log line, validation, samples, checkpoint; in that order."""
+"""What happens before the first step and after each: resume; log, validate, sample, checkpoint, stop; in that order."""
 
+import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import pytorch_lightning as pl
 import torch
+from torch.distributed.fsdp import FSDPModule
 from torch.utils.data import DataLoader
 
 from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
-from train.checkpointing import Checkpoints
+from pipeline.errors import Restart
+from train.checkpointing import Checkpoints, any_rank, drop_after
+from train.data import Batch, MicroBatches, TrainSamples
 from train.hardware import peak_flops, peak_memory
+from train.loss_guard import SkippedData
 from train.module import LanguageModule, RunningLoss
+from train.preemption import StopRequest
+from train.training_state import TrainingState
 
 Sampler = Callable[[LanguageModule], list[tuple[str, str]]]
 """Gives (prompt, continuation) pairs; called by every rank, since a sharded model needs them all."""
+Decoder = Callable[[Sequence[int]], str]
+"""Token ids → text."""
+
+
+class Resume(pl.Callback):
+    """Sets a run back to its newest sound checkpoint, before the first step."""
+
+    def __init__(self, checkpoints: Checkpoints, batches: MicroBatches, context: Context):
+        self._checkpoints, self._batches, self._context = checkpoints, batches, context
+
+    def setup(self, trainer: pl.Trainer, module: LanguageModule, stage: str) -> None:
+        """Before the data loader starts, and when the ranks can already talk to each other."""
+        self._found = self._checkpoints.newest_sound()
+        if self._found is not None:
+            self._batches.start = self._found.step
+
+    def on_train_start(self, trainer: pl.Trainer, module: LanguageModule) -> None:
+        if (found := self._found) is None:
+            return
+        self._checkpoints.load(found, TrainingState(module.model, trainer.strategy))
+        module.guard.remember(found.guard)
+        # What Lightning counts steps by.
+        trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress.optimizer.step.total.completed = (
+            found.step
+        )
+        scheduler = trainer.lr_scheduler_configs[0].scheduler
+        scheduler.last_epoch = found.step - 1
+        scheduler.step()
+        if self._context.rank == 0:
+            self._context.log.info(
+                f"continuing from step {found.step:,}, written by {found.ranks} × {found.strategy}"
+            )
 
 
 class AfterStep(pl.Callback):
@@ -26,15 +65,25 @@ class AfterStep(pl.Callback):
         config: TrainerConfig,
         context: Context,
         checkpoints: Checkpoints,
+        samples: TrainSamples,
+        skipped: SkippedData,
+        stop: StopRequest,
+        *,
         steps: int,
+        tokens_per_step: int,
         flops_per_token: float,
         validation: DataLoader | None,
         sampler: Sampler | None,
+        decode: Decoder,
     ):
         self._config, self._context, self._checkpoints = config, context, checkpoints
-        self._steps, self._flops_per_token = steps, flops_per_token
-        self._validation, self._sampler = validation, sampler
+        self._samples, self._skipped, self._stop = samples, skipped, stop
+        self._steps, self._tokens_per_step = steps, tokens_per_step
+        self._flops_per_token = flops_per_token
+        self._validation, self._sampler, self._decode = validation, sampler, decode
         self._step = 0
+        self._train_loss: float | None = None
+        self._validation_loss: float | None = None
         self._throughput = Throughput()
 
     def on_train_start(self, trainer: pl.Trainer, module: LanguageModule) -> None:
@@ -47,13 +96,16 @@ class AfterStep(pl.Callback):
         self._throughput.batch_starts()
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, module: LanguageModule, outputs: object, batch: dict, batch_idx: int
+        self, trainer: pl.Trainer, module: LanguageModule, outputs: object, batch: Batch, batch_idx: int
     ) -> None:
         self._throughput.batch_ends(batch["input_ids"].numel() * trainer.world_size)
+        if self._config.record_data:
+            self._record(batch)
         if trainer.global_step == self._step:
             return  # the step still accumulates
         self._step = trainer.global_step
         last = self._step == self._steps
+        self._look_at_verdict(module)
         if last or self._log_next or self._due(self._config.log_every):
             self._log(trainer, module)
         with self._throughput.paused():
@@ -65,15 +117,74 @@ class AfterStep(pl.Callback):
                 and (last or self._due(self._config.sample_every))
             ):
                 self._sample(module)
-            self._checkpoints.after_step(trainer, self._step)
+            self._checkpoints.after_step()
+            stop = any_rank(trainer.strategy, self._stop.received) and not last
+            if last or stop or self._due(self._config.checkpoint_every):
+                self._save(trainer, module)
+            if last:
+                self._checkpoints.finish()
+            if stop:
+                self._checkpoints.conclude()
+                raise Restart("preempted", self._checkpoints.last_step)
+            if module.guard.out_of_patience and not last:
+                self._roll_back(trainer, module)
+        self._validation_loss = None
+
+    def _save(self, trainer: pl.Trainer, module: LanguageModule) -> None:
+        if self._checkpoints.last_step == self._step:
+            return
+        self._checkpoints.save(
+            TrainingState(module.model, trainer.strategy),
+            step=self._step,
+            tokens=self._step * self._tokens_per_step,
+            validation_loss=self._validation_loss,
+            train_loss=self._train_loss,
+            guard=module.guard.memory(),
+        )
+
+    def _record(self, batch: Batch) -> None:
+        folder = self._context.folder / "data"
+        folder.mkdir(exist_ok=True)
+        with (folder / f"rank-{self._context.rank}.jsonl").open("a") as file:
+            file.write(json.dumps({"step": self._step, "windows": batch["windows"].tolist()}) + "\n")
+
+    def _look_at_verdict(self, module: LanguageModule) -> None:
+        """Tell of a step that is out of line, and keep what it had read."""
+        reason = module.verdict()
+        if reason is None or self._context.rank != 0:
+            return
+        action = self._config.guard.action
+        done = "it counts all the same" if action == "warn" else "the weights stay as they were"
+        self._context.log.warning(f"step {self._step:,} is out of line: {reason}; {done}")
+        windows = self._samples.window_ids(self._skipped.data_step(self._step - 1))
+        ids = self._samples.examples.collate(windows)["input_ids"]
+        rows = [
+            [reason, int(window), self._decode(row)[:500]]
+            for window, row in zip(windows, ids.tolist(), strict=True)
+        ]
+        self._context.tracker.table("out_of_line", ["reason", "window", "text"], rows, self._step)
+        self._context.tracker.log({"guard/out_of_line": 1.0}, self._step)
+
+    def _roll_back(self, trainer: pl.Trainer, module: LanguageModule) -> None:
+        """Leave out the data of the last steps, and start again from a checkpoint before them."""
+        self._checkpoints.conclude()
+        first, count = module.guard.rejected[0], len(module.guard.rejected)
+        if trainer.is_global_zero:
+            self._skipped.add(at=first - 1, steps=count)
+            drop_after(self._context.folder, first - 1)
+            self._context.log.warning(
+                f"{count} steps in a row were out of line: going back to before step {first:,}, and leaving out the "
+                f"data of these steps"
+            )
+        trainer.strategy.barrier()
+        raise Restart("rollback", first - 1)
 
     def _due(self, every: int) -> bool:
         return every > 0 and self._step % every == 0
 
     def _log(self, trainer: pl.Trainer, module: LanguageModule) -> None:
         self._log_next = False
-        device = trainer.strategy.root_device
-        loss = module.seen.take(trainer.strategy)
+        loss = self._train_loss = module.seen.take(trainer.strategy)
         lr = trainer.optimizers[0].param_groups[0]["lr"]
         rate, waiting = self._throughput.take()
         metrics = {
@@ -81,14 +192,16 @@ class AfterStep(pl.Callback):
             "train/lr": lr,
             "train/tokens_per_second": rate,
             "train/data_wait": waiting,
-            "train/memory_gb": peak_memory(device) / 1e9,
+            "train/tokens": self._step * self._tokens_per_step,
+            "data/position": self._skipped.data_step(self._step - 1) * self._config.global_batch,
+            **_memory(trainer),
         }
         if (norm := module.grad_norm()) is not None:
             metrics["train/grad_norm"] = norm
         if self._peak:
             metrics["train/mfu"] = rate * self._flops_per_token / (self._peak * trainer.world_size)
-        if self._checkpoints.seconds:
-            metrics["train/checkpoint_seconds"] = self._checkpoints.seconds
+        if self._checkpoints.seconds_stopped:
+            metrics["train/checkpoint_seconds"] = self._checkpoints.seconds_stopped
         self._context.tracker.log(metrics, self._step)
         if self._context.rank == 0:
             eta = time.strftime(
@@ -109,7 +222,7 @@ class AfterStep(pl.Callback):
             with trainer.precision_plugin.forward_context():
                 seen.add(module.loss(batch))
         module.train()
-        loss = self._checkpoints.validation_loss = seen.take(trainer.strategy)
+        loss = self._validation_loss = seen.take(trainer.strategy)
         self._context.tracker.log({"validation/loss": loss}, self._step)
         if self._context.rank == 0:
             self._context.log.info(f"step {self._step:>6,}  validation loss {loss:.4f}")
@@ -117,12 +230,30 @@ class AfterStep(pl.Callback):
     @torch.no_grad()
     def _sample(self, module: LanguageModule) -> None:
         module.eval()
-        rows = self._sampler(module)
+        with _gathered(module.model):
+            rows = self._sampler(module)
         module.train()
         self._context.tracker.table("samples", ["prompt", "continuation"], rows, self._step)
         if self._context.rank == 0:
             for prompt, continuation in rows:
                 self._context.log.info(f"sample: {prompt}{continuation}".replace("\n", " ⏎ ")[:240])
+
+
+@contextmanager
+def _gathered(model: torch.nn.Module) -> Iterator[None]:
+    """Around calls of a model's other methods than `forward`: FSDP gathers what is outside the blocks there only."""
+    if isinstance(model, FSDPModule):
+        model.unshard()
+    yield
+    if isinstance(model, FSDPModule):
+        model.reshard()
+
+
+def _memory(trainer: pl.Trainer) -> dict[str, float]:
+    """Peak memory in GB: of this rank, and of the rank that has most."""
+    here = peak_memory(trainer.strategy.root_device) / 1e9
+    most = trainer.strategy.reduce(torch.tensor(here, device=trainer.strategy.root_device), reduce_op="max")
+    return {"train/memory_gb": here, "train/memory_gb_max": float(most)}
 
 
 class Throughput:

@@ -1,6 +1,6 @@
 """Batches for training and validation. What step s sees depends on the seed and s alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import numpy as np
@@ -14,7 +14,8 @@ from train.models import IGNORE_INDEX
 from train.order import SampleOrder
 
 Batch = dict[str, Tensor]
-"""input_ids and labels (int64 [B, T], labels shifted to the next token) and loss_scale (fp32 scalar)."""
+"""input_ids and labels (int64 [B, T], labels shifted to the next token), loss_scale (fp32 scalar) and, in training,
+windows (int64 [B]): which examples these are."""
 
 PADDING = -1
 """Index of an example that does not exist: it fills up the last validation batch with ignored labels."""
@@ -67,20 +68,30 @@ class MicroBatches(Sampler[list[int]]):
     """
 
     def __init__(
-        self, global_batch: int, accumulation: int, rank: int, ranks: int, steps: int, start: int = 0
+        self,
+        global_batch: int,
+        accumulation: int,
+        rank: int,
+        ranks: int,
+        steps: int,
+        start: int = 0,
+        data_step: Callable[[int], int] = lambda step: step,
     ):
+        """Args: data_step: position in the data of a training step: later than it, where a rollback left data out."""
         self._batch, self._accumulation = global_batch, accumulation
         self._rank, self._ranks = rank, ranks
-        self._steps, self._start = steps, start
+        self._steps, self._data_step = steps, data_step
+        self.start = start
+        """First step to give; set anew when a checkpoint to resume from is found."""
 
     def __len__(self) -> int:
         return self._steps * self._accumulation
 
     def __iter__(self) -> Iterator[list[int]]:
         size = self._batch // (self._accumulation * self._ranks)
-        for step in range(self._start, self._steps):
+        for step in range(self.start, self._steps):
             for part in range(self._accumulation):
-                first = step * self._batch + (part * self._ranks + self._rank) * size
+                first = self._data_step(step) * self._batch + (part * self._ranks + self._rank) * size
                 yield list(range(first, first + size))
 
 
@@ -88,22 +99,24 @@ class TrainSamples(Dataset):
     """Maps a micro-batch of sample numbers to its tensors."""
 
     def __init__(self, examples: Examples, global_batch: int, accumulation: int, ranks: int, seed: int):
-        self._examples, self._batch = examples, global_batch
+        self.examples, self._batch = examples, global_batch
         self._parts = accumulation * ranks
         self._order = SampleOrder(len(examples), seed)
 
     def __getitems__(self, samples: list[int]) -> Batch:
-        batch = self._examples.collate(self._order.items(np.array(samples)))
+        windows = self._order.items(np.array(samples))
+        batch = self.examples.collate(windows)
+        batch["windows"] = torch.from_numpy(windows)
         # Lightning and the strategies take the plain mean over the parts of a step. Scaled like this, that mean is
         # the mean over all target tokens of the global batch, however they are spread over its parts.
         first = samples[0] - samples[0] % self._batch
         step = self._order.items(np.arange(first, first + self._batch))
-        targets = int(self._examples.target_counts(step).sum())
+        targets = int(self.examples.target_counts(step).sum())
         batch["loss_scale"] = torch.tensor(self._parts / max(targets, 1), dtype=torch.float32)
         return batch
 
     def window_ids(self, step: int) -> np.ndarray:
-        """Indices of the examples that a step sees, over all ranks."""
+        """Indices of the examples that a step sees, over all ranks; `step` is its position in the data."""
         return self._order.items(np.arange(step * self._batch, (step + 1) * self._batch))
 
 

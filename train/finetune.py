@@ -65,6 +65,7 @@ def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
         seed=config.seed,
         on_gpu=on_gpu,
         context=context,
+        decode=base.tokenizer.decode,
         sampler=task.sampler(config.seed),
     )
     if result.state is not None:

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from torch import Tensor, nn
 
+from pipeline.checkpoints import Checkpoint, list_checkpoints
 from pipeline.config.training import OptimConfig, ScheduleConfig, StrategyConfig, TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.tracking import read_metrics
-from train.callbacks import AfterStep, Sampler
-from train.checkpointing import Checkpoint, Checkpoints, list_checkpoints
+from train.callbacks import AfterStep, Decoder, Resume, Sampler
+from train.checkpoint_writer import Reader
+from train.checkpointing import Checkpoints
 from train.data import (
     Examples,
     MicroBatches,
@@ -25,8 +28,10 @@ from train.data import (
     validation_loader,
 )
 from train.hardware import share_cpu_threads
+from train.loss_guard import LossGuard, SkippedData
 from train.module import LanguageModule
-from train.strategies import ZERO_STAGES, build_strategy
+from train.preemption import StopRequest
+from train.strategies import build_strategy
 
 
 @dataclass(frozen=True)
@@ -91,44 +96,64 @@ def fit(
     seed: int,
     on_gpu: bool,
     context: Context,
+    decode: Decoder,
     sampler: Sampler | None = None,
 ) -> FitResult:
-    """Train for `steps` optimizer steps, from the last checkpoint in the context's folder where there is one."""
+    """Train for `steps` optimizer steps, from the newest sound checkpoint in the context's folder if there is one.
+
+    Raises:
+        UserError: where the checkpoint is of another model or optimizer, or the last one cannot be written.
+        Restart: where a signal asked for a stop, or the loss guard for a rollback; a checkpoint is written.
+    """
     _quiet()
-    resume = _resume_point(context, strategy)
+    stop = StopRequest()
+    stop.listen()
     if trainer.activation_checkpointing:
         model.gradient_checkpointing = True
     if trainer.compile:
         model.compile()
-    module = LanguageModule(model, optim, schedule, steps)
-    checkpoints = Checkpoints(
-        context.folder,
-        every=trainer.checkpoint_every,
-        keep_last=trainer.keep_last,
-        steps=steps,
-        strategy=strategy.name,
-        tokens_per_step=round(trainer.global_batch * tokens_per_example),
+    final = FinalState(model, keeps_frozen=context.rank == 0)
+    tokens_per_step = round(trainer.global_batch * tokens_per_example)
+    skipped = SkippedData(context.folder)
+    samples = TrainSamples(train, trainer.global_batch, trainer.accumulation, context.world_size, seed)
+    batches = MicroBatches(
+        trainer.global_batch,
+        trainer.accumulation,
+        context.rank,
+        context.world_size,
+        steps,
+        data_step=skipped.data_step,
     )
+    plan = build_strategy(strategy, trainer, on_gpu)
+    checkpoints = Checkpoints(context.folder, trainer.keep_last, plan, strategy.name)
+    module = LanguageModule(model, optim, schedule, steps, LossGuard(trainer.guard), seed)
     after_step = AfterStep(
         trainer,
         context,
         checkpoints,
-        steps,
-        flops_per_token,
-        _validation_data(validation, trainer, context, on_gpu),
-        sampler,
+        samples,
+        skipped,
+        stop,
+        steps=steps,
+        tokens_per_step=tokens_per_step,
+        flops_per_token=flops_per_token,
+        validation=_validation_data(validation, trainer, context, on_gpu),
+        sampler=sampler,
+        decode=decode,
     )
     lightning = pl.Trainer(
         accelerator="gpu" if on_gpu else "cpu",
         devices=trainer.devices,
         num_nodes=trainer.nodes,
-        strategy=build_strategy(strategy, trainer, on_gpu),
-        precision="bf16-mixed" if trainer.precision == "bf16" else "32-true",
+        strategy=plan,
+        # Said outright, or Lightning would take SLURM's variables for its own and requeue by itself.
+        plugins=[TorchElasticEnvironment() if context.world_size > 1 else LightningEnvironment()],
+        precision="bf16-mixed" if trainer.precision == "bf16" and strategy.name != "fsdp" else "32-true",
         max_steps=steps,
         max_epochs=-1,
         accumulate_grad_batches=trainer.accumulation,
         gradient_clip_val=optim.grad_clip,
-        callbacks=[after_step],
+        callbacks=[Resume(checkpoints, batches, context), after_step],
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -137,31 +162,41 @@ def fit(
         limit_val_batches=0,
         default_root_dir=context.folder,
     )
-    samples = TrainSamples(train, trainer.global_batch, trainer.accumulation, context.world_size, seed)
-    start = resume.step if resume else 0
-    batches = MicroBatches(
-        trainer.global_batch, trainer.accumulation, context.rank, context.world_size, steps, start
-    )
-    loader = train_loader(samples, batches, trainer.workers, pin_memory=on_gpu)
-    # Also where every step is done and only the end of the stage is missing: this loads the weights.
-    lightning.fit(
-        module, loader, ckpt_path=resume.state if resume else None, weights_only=_weights_only(strategy)
-    )
-    state = _full_state(module, strategy, context)
+    lightning.fit(module, train_loader(samples, batches, trainer.workers, pin_memory=on_gpu))
     history = read_metrics(context.folder) if context.rank == 0 else []
     losses, rates, validations = (
         [row[name] for row in history if name in row]
         for name in ("train/loss", "train/tokens_per_second", "validation/loss")
     )
     return FitResult(
-        state=state,
+        state=final.read(list_checkpoints(context.folder)[-1]) if context.rank == 0 else None,
         steps=steps,
-        tokens=round(steps * trainer.global_batch * tokens_per_example),
+        tokens=steps * tokens_per_step,
         train_loss=losses[-1] if losses else None,
         validation_loss=validations[-1] if validations else None,
         best_validation_loss=min(validations, default=None),
         tokens_per_second=statistics.median(rates) if rates else None,
     )
+
+
+class FinalState:
+    """The model's state dict after training, put together from the last checkpoint, whatever the strategy."""
+
+    def __init__(self, model: nn.Module, keeps_frozen: bool):
+        """Remember, before the strategy takes the model apart, what is trained, and copy what is not."""
+        trained = {p: name for name, p in model.named_parameters() if p.requires_grad}
+        self._shapes = {name: p.shape for p, name in trained.items()}
+        self._first_names: dict[str, str] = {}
+        self._frozen: dict[str, Tensor] = {}
+        for name, tensor in model.state_dict(keep_vars=True).items():
+            if tensor in trained:
+                self._first_names[name] = trained[tensor]  # tied weights have several names
+            elif keeps_frozen:
+                self._frozen[name] = tensor.detach().clone()
+
+    def read(self, checkpoint: Checkpoint) -> dict[str, Tensor]:
+        weights = Reader(checkpoint).weights(self._shapes)
+        return {name: weights[first] for name, first in self._first_names.items()} | self._frozen
 
 
 def _validation_data(examples: Examples | None, trainer: TrainerConfig, context: Context, on_gpu: bool):
@@ -174,49 +209,6 @@ def _validation_data(examples: Examples | None, trainer: TrainerConfig, context:
     return validation_loader(samples, pin_memory=on_gpu)
 
 
-def _resume_point(context: Context, strategy: StrategyConfig) -> Checkpoint | None:
-    """The last complete checkpoint, if any.
-
-    Raises:
-        UserError: where it cannot be read under this strategy or number of ranks.
-    """
-    complete = list_checkpoints(context.folder)
-    if not complete:
-        return None
-    last = complete[-1]
-    sharded = last.strategy in ZERO_STAGES or strategy.name in ZERO_STAGES
-    if sharded and (last.strategy, last.ranks) != (strategy.name, context.world_size):
-        raise UserError(
-            f"the checkpoint {last.folder} was written by {last.ranks} ranks under strategy={last.strategy} and "
-            f"cannot be continued by {context.world_size} under {strategy.name}; use the same, or delete its "
-            f"folder {context.folder} to start over"
-        )
-    if context.rank == 0:
-        context.log.info(f"continuing from step {last.step:,}")
-    return last
-
-
-def _weights_only(strategy: StrategyConfig) -> bool | None:
-    return None if strategy.name in ZERO_STAGES else True
-
-
-def _full_state(
-    module: LanguageModule, strategy: StrategyConfig, context: Context
-) -> dict[str, Tensor] | None:
-    """The fp32 weights on rank 0. ZeRO keeps them in its partitions, which the last checkpoint holds."""
-    if context.rank != 0:
-        return None
-    if strategy.name not in ZERO_STAGES:
-        return {name: tensor.float() for name, tensor in module.model.state_dict().items()}
-    from deepspeed.utils.zero_to_fp32 import get_fp32_state_dict_from_zero_checkpoint
-
-    last = list_checkpoints(context.folder)[-1]
-    state = get_fp32_state_dict_from_zero_checkpoint(last.state, tag="checkpoint")
-    return {
-        name.removeprefix("model."): tensor for name, tensor in state.items() if name.startswith("model.")
-    }
-
-
 def _quiet() -> None:
     """Keep Lightning's advice on things that are decided here out of the log."""
     for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch", "lightning"):
@@ -227,5 +219,6 @@ def _quiet() -> None:
         "LeafSpec",
         "ckpt_path",
         "`isinstance",
+        "The `srun` command is available",
     ):
         warnings.filterwarnings("ignore", message=f".*{part}.*")

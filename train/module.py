@@ -1,33 +1,60 @@
 """The LightningModule: one model, one loss, whatever the task and the strategy."""
 
-from typing import Any
-
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.strategies import DeepSpeedStrategy
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from pipeline.config.training import OptimConfig, ScheduleConfig
 from train.data import Batch
+from train.loss_guard import LossGuard
 from train.models import LossSum
 from train.optimizers import build_optimizer
 from train.schedules import build_scheduler
+from train.strategies import FSDPStrategy
 
 
 class LanguageModule(pl.LightningModule):
     """Trains any model whose `forward(input_ids, labels, …)` gives a `LossSum`."""
 
-    def __init__(self, model: nn.Module, optim: OptimConfig, schedule: ScheduleConfig, steps: int):
+    def __init__(
+        self,
+        model: nn.Module,
+        optim: OptimConfig,
+        schedule: ScheduleConfig,
+        steps: int,
+        guard: LossGuard,
+        seed: int,
+    ):
         super().__init__()
         self.model = model
-        self._optim, self._schedule, self._steps = optim, schedule, steps
+        self.guard = guard
+        self._optim, self._schedule, self._steps, self._seed = optim, schedule, steps, seed
         self.seen = RunningLoss()
         """Loss since the last time somebody took it."""
+        self._step_loss = RunningLoss()
         self._grad_norm: Tensor | None = None
+        self._begun = self._judged = -1
+        self._verdict: str | None = None
+
+    def configure_model(self) -> None:
+        """Spread the parameters, where the strategy is FSDP; every other one does so by itself."""
+        if isinstance(self.trainer.strategy, FSDPStrategy):
+            self.trainer.strategy.shard(self.model)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Seed each step by itself, so that dropout after a resume is as it would have been."""
+        if self._begun != (step := self.trainer.global_step):
+            self._begun = step
+            sequence = np.random.SeedSequence([self._seed, step, self.trainer.global_rank])
+            torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1)))
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         loss = self.loss(batch)
         self.seen.add(loss)
+        self._step_loss.add(loss)
         mean = loss.total * batch["loss_scale"]
         if self.trainer.strategy.handles_gradient_accumulation:
             # Lightning divides by the accumulation steps, and DeepSpeed does so again.
@@ -35,19 +62,26 @@ class LanguageModule(pl.LightningModule):
         return mean
 
     def loss(self, batch: Batch) -> LossSum:
-        return self.model(**{name: tensor for name, tensor in batch.items() if name != "loss_scale"})
+        return self.model(
+            **{name: tensor for name, tensor in batch.items() if name not in ("loss_scale", "windows")}
+        )
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Count Lightning's micro-batches in this run's accumulation, which may not be the checkpoint's."""
-        done = checkpoint["global_step"] * self.trainer.accumulate_grad_batches
-        progress = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]
-        # As at the end of the step's last micro-batch, where checkpoints are written: it is not counted as completed.
-        counts = {"ready": done, "started": done, "processed": done, "completed": done - 1}
-        progress["total"].update(counts)
-        progress["current"].update(counts)
+    def verdict(self) -> str | None:
+        """What the guard says of the step whose gradients were made last. All ranks ask, and hear the same."""
+        if self.guard.config.action == "off":
+            return None
+        if self._judged != self._begun:
+            self._judged = self._begun
+            loss = self._step_loss.take(self.trainer.strategy)
+            self._verdict = self.guard.judge(self._begun + 1, loss, self.grad_norm())
+        return self._verdict
+
+    def _vetoes(self) -> bool:
+        return self.guard.config.action in ("skip", "rollback") and self.verdict() is not None
 
     def configure_optimizers(self) -> dict:
         optimizer = build_optimizer(self.model, self._optim)
+        optimizer.veto = self._vetoes
         scheduler = build_scheduler(optimizer, self._schedule, self._steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -64,13 +98,12 @@ class LanguageModule(pl.LightningModule):
 
     def grad_norm(self) -> float | None:
         """Global gradient norm of the last step, before clipping."""
-        strategy = self.trainer.strategy
-        norm = (
-            strategy.deepspeed_engine.get_global_grad_norm()
-            if isinstance(strategy, DeepSpeedStrategy)
-            else None
-        )
-        norm = self._grad_norm if norm is None else norm
+        strategy, norm = self.trainer.strategy, self._grad_norm
+        if isinstance(strategy, DeepSpeedStrategy):
+            # Known within the optimizer's step already; the engine's own is set after it.
+            norm = getattr(strategy.deepspeed_engine.optimizer, "_global_grad_norm", None)
+        if isinstance(norm, DTensor):
+            norm = norm.full_tensor()
         return None if norm is None else float(norm)
 
 

@@ -1,15 +1,44 @@
 """The optimizer of a run: which parameters decay, and which are Muon's."""
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from pipeline.config.training import OptimConfig
 from pipeline.errors import UserError
 from train.muon import Muon
 from train.zero_partitions import whole_shape
+
+
+class Vetoed:
+    """An optimizer whose step can be called off when its gradients are known. Comes before the optimizer's class.
+
+    Within `step`, because there all strategies meet: Lightning computes the gradients in its closure, DeepSpeed
+    calls the optimizer last.
+    """
+
+    veto: Callable[[], bool] | None = None
+
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        if self.veto is None or not self.veto():
+            super().step()
+        return loss
+
+
+class VetoedAdamW(Vetoed, AdamW):
+    """AdamW with a veto."""
+
+
+class VetoedMuon(Vetoed, Muon):
+    """Muon with a veto."""
 
 
 def build_optimizer(model: nn.Module, config: OptimConfig) -> Optimizer:
@@ -43,8 +72,8 @@ def build_optimizer(model: nn.Module, config: OptimConfig) -> Optimizer:
         group |= adamw_settings if kind == "adamw" else {**muon_settings, "split": split}
         param_groups.append(group)
     if config.name == "muon":
-        return Muon(param_groups)
-    return AdamW(param_groups, fused=True)
+        return VetoedMuon(param_groups)
+    return VetoedAdamW(param_groups, fused=True)
 
 
 def _hidden_matrices(model: nn.Module) -> dict[nn.Parameter, int]:

@@ -63,6 +63,7 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
         seed=config.seed,
         on_gpu=on_gpu,
         context=context,
+        decode=tokenizer.decode,
         sampler=lambda module: sample_texts(module.model, tokenizer, trainer.sample_prompts, config.seed),
     )
     if result.state is not None:

@@ -8,12 +8,22 @@ from typing import Any
 
 import torch
 from pytorch_lightning.accelerators import CPUAccelerator
-from pytorch_lightning.strategies import DDPStrategy, DeepSpeedStrategy, SingleDeviceStrategy, Strategy
+from pytorch_lightning.strategies import (
+    DDPStrategy,
+    DeepSpeedStrategy,
+    ModelParallelStrategy,
+    SingleDeviceStrategy,
+    Strategy,
+)
+from torch import nn
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.errors import UserError
 
-ZERO_STAGES = {"zero1": 1, "zero2": 2, "zero3": 3}
+ZERO_STAGES = {"zero1": 1, "zero2": 2, "zero3": 3, "zero2_offload": 2, "zero3_offload": 3}
+# A rank whose peers write, verify or load a large checkpoint waits for them.
+TIMEOUT = timedelta(minutes=30)
 
 
 def build_strategy(config: StrategyConfig, trainer: TrainerConfig, on_gpu: bool) -> Strategy:
@@ -26,43 +36,79 @@ def build_strategy(config: StrategyConfig, trainer: TrainerConfig, on_gpu: bool)
         return SingleDeviceStrategy(torch.device("cuda", 0) if on_gpu else torch.device("cpu"))
     backend = "nccl" if on_gpu else "gloo"
     if config.name == "ddp":
-        return DDPStrategy(process_group_backend=backend, gradient_as_bucket_view=True)
-    settings = (
-        _read_settings(config) if config.deepspeed else _zero_settings(ZERO_STAGES[config.name], on_gpu)
-    )
+        return DDPStrategy(process_group_backend=backend, gradient_as_bucket_view=True, timeout=TIMEOUT)
+    if config.name == "fsdp":
+        return FSDPStrategy(trainer.ranks, bf16=trainer.precision == "bf16", process_group_backend=backend)
+    settings = _read_settings(config) if config.deepspeed else _zero_settings(config.name, on_gpu)
     settings.setdefault(
         "train_micro_batch_size_per_gpu", trainer.global_batch // trainer.ranks // trainer.accumulation
     )
     if on_gpu:
-        return DeepSpeedStrategy(config=settings, process_group_backend=backend)
+        return DeepSpeedStrategy(config=settings, process_group_backend=backend, timeout=TIMEOUT)
     # Read when deepspeed is first imported, which Lightning does on the strategy's construction.
     os.environ["DS_ACCELERATOR"] = "cpu"
     return CPUDeepSpeedStrategy(config=settings, process_group_backend=backend)
 
 
-def _zero_settings(stage: int, on_gpu: bool) -> dict[str, Any]:
+def _zero_settings(name: str, on_gpu: bool) -> dict[str, Any]:
+    zero: dict[str, Any] = {
+        "stage": ZERO_STAGES[name],
+        "overlap_comm": on_gpu,
+        "contiguous_gradients": True,
+    }
+    if name.endswith("_offload"):
+        zero["offload_optimizer"] = {"device": "cpu", "pin_memory": on_gpu}
+    if name == "zero3_offload":
+        zero["offload_param"] = {"device": "cpu", "pin_memory": on_gpu}
     return {
-        "zero_optimization": {"stage": stage, "overlap_comm": on_gpu, "contiguous_gradients": True},
-        # Optimizers other than DeepSpeed's own, as ours, are "untested" to it.
+        "zero_optimization": zero,
+        # Optimizers other than DeepSpeed's own, as ours, are "untested" to it; torch's fused AdamW is as fast on a
+        # CPU as the one that DeepSpeed would insist on.
         "zero_allow_untested_optimizer": True,
+        "zero_force_ds_cpu_optimizer": False,
     }
 
 
 def _read_settings(config: StrategyConfig) -> dict[str, Any]:
     path = Path(config.deepspeed)
     try:
-        return json.loads(path.read_text())
+        settings = json.loads(path.read_text())
     except OSError as error:
         raise UserError(f"strategy.deepspeed={path}: {error.strerror}") from None
     except ValueError as error:
         raise UserError(f"strategy.deepspeed={path} is not JSON: {error}") from None
+    stage, expected = settings.get("zero_optimization", {}).get("stage", 0), ZERO_STAGES[config.name]
+    if stage != expected:
+        raise UserError(
+            f"strategy.deepspeed={path} asks for ZeRO stage {stage} and strategy={config.name} is stage {expected}; "
+            "name the strategy that the file describes"
+        )
+    return {"zero_allow_untested_optimizer": True, "zero_force_ds_cpu_optimizer": False, **settings}
+
+
+class FSDPStrategy(ModelParallelStrategy):
+    """FSDP2 over all ranks: each block's parameters are gathered when it runs, and let go again."""
+
+    def __init__(self, ranks: int, bf16: bool, **settings: Any):
+        super().__init__(data_parallel_size=ranks, tensor_parallel_size=1, timeout=TIMEOUT, **settings)
+        self._bf16 = bf16
+
+    def shard(self, model: nn.Module) -> None:
+        """Spread the model's parameters, in place; the ranks must hold equal ones."""
+        policy = MixedPrecisionPolicy(
+            param_dtype=torch.bfloat16 if self._bf16 else None, reduce_dtype=torch.float32
+        )
+        mesh = self.device_mesh["data_parallel"]
+        for block in model.blocks:
+            fully_shard(block, mesh=mesh, mp_policy=policy)
+        fully_shard(model, mesh=mesh, mp_policy=policy)
 
 
 class CPUDeepSpeedStrategy(DeepSpeedStrategy):
     """DeepSpeed over gloo. Lightning refuses CPUs in two checks; DeepSpeed itself runs there."""
 
     def __init__(self, **settings: Any):
-        super().__init__(timeout=timedelta(minutes=30), **settings)
+        super().__init__(timeout=TIMEOUT, **settings)
 
     def setup_environment(self) -> None:
         assert isinstance(self.accelerator, CPUAccelerator)

@@ -10,7 +10,7 @@ from pipeline.errors import UserError
 
 
 @dataclass(frozen=True)
-class _Fragment:
+class Fragment:
     """Consecutive elements of one parameter that lie in this rank's slice."""
 
     parameter: int
@@ -41,11 +41,11 @@ class ZeroPartition:
         self._shapes = [whole_shape(p) for p in parameters]
         self._size = size
         if all(hasattr(p, "_hp_mapping") for p in parameters):
-            self._fragments = _fragments_of_zero_1_and_2(parameters)
+            self._fragments = zero_1_and_2_fragments(parameters)
         elif all(hasattr(p, "ds_tensor") for p in parameters) and size == sum(
             p.ds_tensor.ds_numel for p in parameters
         ):
-            self._fragments = _fragments_of_zero_3(parameters)
+            self._fragments = zero_3_fragments(parameters)
         else:
             raise UserError(
                 "optim.name=muon needs whole matrices, and this strategy gives the optimizer slices that cannot "
@@ -73,23 +73,23 @@ class ZeroPartition:
         return found
 
 
-def _fragments_of_zero_1_and_2(parameters: list[nn.Parameter]) -> list[_Fragment]:
-    """Parameters lie end to end and are cut into one slice per rank."""
+def zero_1_and_2_fragments(parameters: list[nn.Parameter]) -> list[Fragment]:
+    """What this rank's slice of a group holds: parameters lie end to end and are cut into one slice per rank."""
     found = []
     for index, parameter in enumerate(parameters):
         mapping = parameter._hp_mapping  # None where no element is this rank's
         if mapping is not None:
             within, slice_ = mapping.lp_fragment_address, mapping.get_hp_fragment_address()
-            found.append(_Fragment(index, within.start, slice_.start, slice_.numel))
+            found.append(Fragment(index, within.start, slice_.start, slice_.numel))
     return found
 
 
-def _fragments_of_zero_3(parameters: list[nn.Parameter]) -> list[_Fragment]:
-    """Every parameter is cut into equal shares, and a rank's shares lie end to end."""
+def zero_3_fragments(parameters: list[nn.Parameter]) -> list[Fragment]:
+    """What this rank's slice of a group holds: every parameter is cut into equal shares, which lie end to end."""
     found, offset = [], 0
     for index, parameter in enumerate(parameters):
         share = parameter.ds_tensor.ds_numel
         start = min(dist.get_rank() * share, parameter.ds_numel)
-        found.append(_Fragment(index, start, offset, min(share, parameter.ds_numel - start)))
+        found.append(Fragment(index, start, offset, min(share, parameter.ds_numel - start)))
         offset += share
     return found

@@ -43,9 +43,33 @@ class ScheduleConfig(Section):
 class StrategyConfig(Section):
     """How the ranks share the work."""
 
-    name: Literal["single", "ddp", "zero1", "zero2", "zero3"] = "single"
+    name: Literal["single", "ddp", "fsdp", "zero1", "zero2", "zero3", "zero2_offload", "zero3_offload"] = (
+        "single"
+    )
+    """`fsdp` is FSDP2 (parameters, gradients and optimizer spread); `zero1` to `zero3` are DeepSpeed's ZeRO;
+    `_offload` keeps the optimizer's part in the host's memory."""
     deepspeed: str | None = None
     """Path of a DeepSpeed JSON config that replaces the one made from `name` (zero* only)."""
+
+    def problems(self) -> list[str]:
+        if self.deepspeed is not None and not self.name.startswith("zero"):
+            return [f"strategy.deepspeed is for the zero strategies; {self.name} has no use for it"]
+        return []
+
+
+class LossGuardConfig(Section):
+    """What to do about steps whose loss or gradient norm is not finite, or far outside the recent ones."""
+
+    action: Literal["off", "warn", "skip", "rollback"] = "skip"
+    """`skip`: all ranks leave the weights as they are in such a step. `rollback`: they also go back to a checkpoint
+    before them after `patience` in a row, and leave those windows out."""
+    deviations: PositiveFloat = 10.0
+    """Robust standard deviations (1.48 × the median absolute deviation) of the loss above the recent median."""
+    norm_factor: PositiveFloat = 20.0
+    """Gradient norm over the recent median."""
+    history: Annotated[int, Field(ge=8)] = 128
+    """Steps that count as recent; before there are a quarter as many only non-finite values are caught."""
+    patience: PositiveInt = 3
 
 
 class TrainerConfig(Section):
@@ -90,6 +114,9 @@ class TrainerConfig(Section):
     """Processes that load data, per rank; the memory-mapped loader rarely needs one."""
     threads: Annotated[PositiveInt | None, NEUTRAL] = None
     """CPU threads per rank; None shares the machine's cores among its ranks."""
+    guard: LossGuardConfig = LossGuardConfig()
+    record_data: NeutralBool = False
+    """Write which windows each step saw to `data/rank-<n>.jsonl`, to check what a run has read."""
     deterministic: bool = False
     """Ask torch for deterministic kernels; bitwise equal runs, somewhat slower."""
 

@@ -1,0 +1,132 @@
+"""Training checkpoints on disk: which are there, whether they are whole. Run as a program it lists them.
+
+A checkpoint is a folder `checkpoints/step-<number>` with one safetensors file per rank that wrote it, each with its
+sha256 beside it, and `meta.json`, which is written last: a folder without it does not count.
+"""
+
+import json
+import os
+import sys
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.fingerprint import hash_file
+from pipeline.store import PARTIAL, write_json
+
+FOLDER = "checkpoints"
+META = "meta.json"
+WRITING = ".writing"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A complete checkpoint."""
+
+    folder: Path
+    step: int
+    """Optimizer steps done."""
+    tokens: int
+    validation_loss: float | None
+    train_loss: float | None
+    strategy: str
+    ranks: int
+    """Processes that wrote it; it can be continued by any number."""
+    seconds: float
+    """From the beginning of its copy until it was complete."""
+    optimizer_steps: int
+    """Steps that changed the weights: those that the loss guard called off do not count."""
+    guard: dict[str, Any] = field(default_factory=dict)
+    """The loss guard's memory."""
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.folder / rank_file(rank) for rank in range(self.ranks)]
+
+    @property
+    def bytes(self) -> int:
+        return sum(path.stat().st_size for path in self.files if path.exists())
+
+    def damage(self) -> str | None:
+        """What is wrong with its files, or None. Reads all of them."""
+        for path in self.files:
+            written = path.with_name(path.name + ".sha256")
+            if not path.is_file() or not written.is_file():
+                return f"{path.name} is missing"
+            if hash_file(path) != written.read_text().strip():
+                return f"{path.name} is not what was written (its sha256 differs)"
+        return None
+
+
+def rank_file(rank: int) -> str:
+    return f"rank-{rank:05d}.safetensors"
+
+
+def checkpoint_folder(artifact: Path, step: int) -> Path:
+    return artifact / FOLDER / f"step-{step:08d}"
+
+
+def list_checkpoints(artifact: Path) -> list[Checkpoint]:
+    """Complete checkpoints, oldest first. One that was being written when its job died does not count."""
+    found = []
+    for folder in sorted((artifact / FOLDER).glob("step-*")):
+        if folder.suffix != WRITING and (folder / META).is_file():
+            found.append(Checkpoint(folder=folder, **json.loads((folder / META).read_text())))
+    return found
+
+
+def complete(checkpoint: Checkpoint, writing: Path) -> None:
+    """Turn a folder whose files are all written into the checkpoint: its meta.json, then one rename."""
+    facts = {name: value for name, value in asdict(checkpoint).items() if name != "folder"}
+    write_json(writing / META, facts)
+    to_disk(writing / META)
+    to_disk(writing)
+    writing.rename(checkpoint.folder)
+
+
+def to_disk(path: Path) -> None:
+    """Make sure that a file, or the names in a folder, outlive a power cut."""
+    number = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def main(store: Path) -> int:
+    """Print every training artifact's checkpoints; 1 where there are none."""
+    from rich.console import Console
+    from rich.table import Table
+
+    artifacts = sorted({path.parent for path in store.glob(f"*/*/{FOLDER}")})
+    rows = [(artifact, c) for artifact in artifacts for c in list_checkpoints(artifact)]
+    if not rows:
+        print(f"no checkpoints below {store}")
+        return 1
+    console = Console()
+    for artifact in artifacts:
+        state = "in training or stopped" if artifact.suffix == PARTIAL else "finished"
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in ("step", "tokens", "train loss", "validation", "size", "written by", "complete"):
+            table.add_column(column, justify="right" if column != "written by" else "left")
+        for checkpoint in list_checkpoints(artifact):
+            table.add_row(
+                f"{checkpoint.step:,}",
+                f"{checkpoint.tokens:,}",
+                _loss(checkpoint.train_loss),
+                _loss(checkpoint.validation_loss),
+                f"{checkpoint.bytes / 1e6:,.1f} MB",
+                f"{checkpoint.ranks} × {checkpoint.strategy}",
+                checkpoint.damage() or "yes",
+            )
+        console.print(f"\n[bold]{artifact}[/bold] ({state})", highlight=False)
+        console.print(table)
+    return 0
+
+
+def _loss(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "artifacts")))
