@@ -219,6 +219,8 @@ def _quiet() -> None:
         "LeafSpec",
         "ckpt_path",
         "`isinstance",
+        r"lr_scheduler.step\(\)",  # called once to set a resumed run's rate
         "The `srun` command is available",
+        "Please use `torch.distributed",  # meant for DeepSpeed's authors
     ):
         warnings.filterwarnings("ignore", message=f".*{part}.*")

@@ -14,6 +14,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.strategies import DeepSpeedStrategy
 from torch import Tensor, nn
+from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 from torch.optim import Optimizer
@@ -44,6 +45,8 @@ class TrainingState:
 
     def __init__(self, model: nn.Module, strategy: pl.strategies.Strategy):
         self._strategy = strategy
+        if isinstance(model, FSDPModule):
+            model.reshard()  # what is outside the blocks stays gathered after a validation
         self._names = {p: name for name, p in model.named_parameters() if p.requires_grad}
 
     @property

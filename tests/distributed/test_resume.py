@@ -1,0 +1,216 @@
+"""A run that is killed, resized or moved to another strategy goes on as if nothing had happened."""
+
+import json
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pipeline.checkpoints import list_checkpoints
+from pipeline.tracking import read_metrics
+from tests.command_line import ROOT, command, copy_data_stages, environment
+
+pytestmark = pytest.mark.distributed
+STEPS = 60
+SETTINGS = [
+    "stage=pretrain",
+    "optim=adamw",
+    "optim.lr=1e-3",
+    f"trainer.steps={STEPS}",
+    "trainer.log_every=1",
+    "trainer.validate_every=0",
+    "trainer.checkpoint_every=1",
+    "trainer.record_data=true",
+    "trainer.deterministic=true",
+    "model.dropout=0.1",
+]
+
+
+def start(folder: Path, *words: str) -> subprocess.Popen:
+    return subprocess.Popen(
+        command(folder, *SETTINGS, *words),
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def finish(folder: Path, *words: str) -> Path:
+    """Train to the end; gives the artifact."""
+    process = start(folder, *words)
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == 0, output
+    return folder / "runs/demo/pretrain"
+
+
+def kill(folder: Path) -> None:
+    """SIGKILL for every process of the run in `folder`: planner, launcher and ranks."""
+    subprocess.run(["pkill", "-KILL", "-f", f"{folder}/artifacts"], check=False)
+
+
+def newest(folder: Path) -> int:
+    """Step of the newest complete checkpoint; 0 where there is none, STEPS where training is over."""
+    partial = next(iter((folder / "artifacts/pretrain").glob("*.partial")), None)
+    if partial is None:
+        return STEPS if (folder / "runs/demo/pretrain").exists() else 0
+    try:
+        return max((c.step for c in list_checkpoints(partial)), default=0)
+    except FileNotFoundError:  # it was being pruned
+        return newest(folder)
+
+
+def windows(artifact: Path) -> dict[int, list[int]]:
+    """Every step's token windows, over all ranks. A step that was done again must have seen the same ones."""
+    found: dict[int, dict[tuple[str, int], list[int]]] = {}
+    for path in sorted((artifact / "data").glob("rank-*.jsonl")):
+        part, last = 0, None
+        for line in path.read_text().splitlines():
+            row = json.loads(line)
+            part = part + 1 if row["step"] == last else 0
+            last = row["step"]
+            seen = found.setdefault(last, {})
+            assert seen.setdefault((path.name, part), row["windows"]) == row["windows"]
+    return {step: sorted(sum(parts.values(), [])) for step, parts in sorted(found.items())}
+
+
+def losses(artifact: Path) -> list[float]:
+    return [row["train/loss"] for row in read_metrics(artifact)]
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory, shards: Path) -> Callable[[str], Path]:
+    def make(name: str) -> Path:
+        folder = tmp_path_factory.mktemp(name)
+        copy_data_stages(shards, folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def whole(base: Callable[[str], Path]) -> Path:
+    """One process, from the first step to the last."""
+    return finish(base("whole"))
+
+
+def test_killed_at_twenty_moments_it_ends_bitwise_the_same(whole: Path, base: Callable[[str], Path]) -> None:
+    folder, kills, seed = base("killed"), 0, 20
+    moments = random.Random(seed)
+    while kills < 20:
+        before = newest(folder)
+        process = start(folder)
+        # Training itself takes the process a second or two: first let it get somewhere, then any moment will do.
+        while newest(folder) <= before and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0, 0.08))
+        kill(folder)
+        process.communicate()
+        kills += 1
+        if process.returncode == 0:
+            pytest.fail(f"training was over after {kills} kills; it must be made longer")
+    artifact = finish(folder)
+    assert losses(artifact) == losses(whole)
+    assert windows(artifact) == windows(whole)
+    assert_equal(artifact, whole)
+
+
+def test_one_rank_killed_at_any_moment(base: Callable[[str], Path]) -> None:
+    """Two ranks; each time one of them dies without a word, and the run ends by itself, non-zero, in a minute."""
+    two = ["strategy=ddp", "trainer.devices=2"]
+    expected = finish(base("whole2"), *two)
+    folder, moments = base("killed2"), random.Random(3)
+    for turn in range(4):
+        before = newest(folder)
+        process = start(folder, *two)
+        while newest(folder) <= before and process.poll() is None:
+            time.sleep(0.005)
+        time.sleep(moments.uniform(0, 0.1))
+        ranks = subprocess.run(
+            ["pgrep", "-f", f"pipeline.worker {folder}"], capture_output=True, text=True, check=False
+        )
+        workers = [int(word) for word in ranks.stdout.split()]
+        # The launcher's command line holds the worker's; the ranks come after it.
+        subprocess.run(["kill", "-KILL", str(sorted(workers)[1 + turn % 2])], check=True)
+        started = time.monotonic()
+        process.communicate(timeout=90)
+        assert process.returncode != 0
+        assert time.monotonic() - started < 60
+    artifact = finish(folder, *two)
+    assert losses(artifact) == losses(expected)
+    assert windows(artifact) == windows(expected)
+    assert_equal(artifact, expected)
+
+
+def test_it_goes_on_under_other_strategies_and_ranks(whole: Path, base: Callable[[str], Path]) -> None:
+    folder = base("moved")
+    for until, words in (
+        (8, ["strategy=single"]),
+        (16, ["strategy=ddp", "trainer.devices=4"]),
+        (24, ["strategy=zero2", "trainer.devices=2", "trainer.micro_batch=1"]),
+        (32, ["strategy=zero3", "trainer.devices=2"]),
+        (40, ["strategy=fsdp", "trainer.devices=2"]),
+        (48, ["strategy=zero1", "trainer.devices=4"]),
+    ):
+        process = start(folder, "model.dropout=0", *words)
+        while newest(folder) < until and process.poll() is None:
+            time.sleep(0.005)
+        kill(folder)
+        output = process.communicate()[0]
+        assert process.returncode != 0, output
+    artifact = finish(folder, "model.dropout=0")
+    expected = finish(base("whole3"), "model.dropout=0")
+    assert losses(artifact) == pytest.approx(losses(expected), rel=1e-4)
+    assert windows(artifact) == windows(expected)
+    ours, theirs = (load_file(a / "model/model.safetensors") for a in (artifact, expected))
+    for name in theirs:
+        torch.testing.assert_close(ours[name], theirs[name], atol=2e-4, rtol=1e-3)
+
+
+def test_a_signal_writes_a_checkpoint_and_stops(whole: Path, base: Callable[[str], Path]) -> None:
+    folder = base("stopped")
+    process = start(folder, "trainer.checkpoint_every=0")
+    while not list(folder.glob("artifacts/pretrain/*/metrics.jsonl")):
+        time.sleep(0.01)
+    subprocess.run(["pkill", f"-{signal.SIGUSR1.name[3:]}", "-f", f"-m pipeline.worker {folder}"], check=True)
+    output = process.communicate(timeout=60)[0]
+    assert process.returncode != 0
+    assert "Traceback" not in output
+    stopped = newest(folder)
+    assert 0 < stopped < STEPS
+    artifact = finish(folder)
+    assert losses(artifact) == losses(whole)
+    assert_equal(artifact, whole)
+
+
+def test_a_damaged_checkpoint_is_passed_over(whole: Path, base: Callable[[str], Path]) -> None:
+    folder = base("damaged")
+    process = start(folder, "trainer.keep_last=3")
+    while newest(folder) < 10 and process.poll() is None:
+        time.sleep(0.005)
+    kill(folder)
+    process.communicate()
+    partial = next((folder / "artifacts/pretrain").glob("*.partial"))
+    last = list_checkpoints(partial)[-1]
+    with last.files[0].open("r+b") as file:
+        file.seek(-5, 2)
+        file.write(b"x")
+    process = start(folder)
+    output = process.communicate(timeout=300)[0]
+    assert f"{last.folder} is damaged" in output
+    assert f"continuing from step {last.step - 1}" in output
+    assert_equal(folder / "runs/demo/pretrain", whole)
+
+
+def assert_equal(artifact: Path, expected: Path) -> None:
+    ours, theirs = (load_file(a / "model/model.safetensors") for a in (artifact, expected))
+    assert ours.keys() == theirs.keys()
+    for name in theirs:
+        assert torch.equal(ours[name], theirs[name]), name
