@@ -2,7 +2,6 @@
 
 import json
 import random
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from pipeline.tracking import read_metrics
 from tests.command_line import ROOT, command, copy_data_stages, environment
 
 pytestmark = pytest.mark.distributed
-STEPS = 60
+STEPS = 100
 SETTINGS = [
     "stage=pretrain",
     "optim=adamw",
@@ -67,18 +66,15 @@ def newest(folder: Path) -> int:
         return newest(folder)
 
 
-def windows(artifact: Path) -> dict[int, list[int]]:
-    """Every step's token windows, over all ranks. A step that was done again must have seen the same ones."""
-    found: dict[int, dict[tuple[str, int], list[int]]] = {}
-    for path in sorted((artifact / "data").glob("rank-*.jsonl")):
-        part, last = 0, None
+def windows(artifact: Path) -> dict[int, set[int]]:
+    """The token windows of every step, over all ranks; of a step that was done again, over all attempts."""
+    found: dict[int, set[int]] = {}
+    for path in (artifact / "data").glob("rank-*.jsonl"):
         for line in path.read_text().splitlines():
             row = json.loads(line)
-            part = part + 1 if row["step"] == last else 0
-            last = row["step"]
-            seen = found.setdefault(last, {})
-            assert seen.setdefault((path.name, part), row["windows"]) == row["windows"]
-    return {step: sorted(sum(parts.values(), [])) for step, parts in sorted(found.items())}
+            found.setdefault(row["step"], set()).update(row["windows"])
+    assert all(len(seen) == 4 for seen in found.values())
+    return found
 
 
 def losses(artifact: Path) -> list[float]:
@@ -153,11 +149,10 @@ def test_it_goes_on_under_other_strategies_and_ranks(whole: Path, base: Callable
     folder = base("moved")
     for until, words in (
         (8, ["strategy=single"]),
-        (16, ["strategy=ddp", "trainer.devices=4"]),
+        (16, ["strategy=ddp", "trainer.devices=2"]),
         (24, ["strategy=zero2", "trainer.devices=2", "trainer.micro_batch=1"]),
         (32, ["strategy=zero3", "trainer.devices=2"]),
-        (40, ["strategy=fsdp", "trainer.devices=2"]),
-        (48, ["strategy=zero1", "trainer.devices=4"]),
+        (40, ["strategy=fsdp", "trainer.devices=4"]),
     ):
         process = start(folder, "model.dropout=0", *words)
         while newest(folder) < until and process.poll() is None:
@@ -179,7 +174,7 @@ def test_a_signal_writes_a_checkpoint_and_stops(whole: Path, base: Callable[[str
     process = start(folder, "trainer.checkpoint_every=0")
     while not list(folder.glob("artifacts/pretrain/*/metrics.jsonl")):
         time.sleep(0.01)
-    subprocess.run(["pkill", f"-{signal.SIGUSR1.name[3:]}", "-f", f"-m pipeline.worker {folder}"], check=True)
+    subprocess.run(["pkill", "-USR1", "-f", f"pipeline.worker {folder}"], check=True)
     output = process.communicate(timeout=60)[0]
     assert process.returncode != 0
     assert "Traceback" not in output

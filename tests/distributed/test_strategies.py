@@ -81,7 +81,7 @@ def test_untied_matrices_of_gpt2_are_spread_and_exported(
 ) -> None:
     """The other layout, recomputed activations and bf16, up to the parity check of the export."""
     copy_data_stages(shards, tmp_path)
-    model = ["model=gpt2_tiny", "model.layers=2", "model.hidden=32", "model.heads=2", "model.context=64"]
+    model = ["model.layout=gpt2"]
     words = [
         "strategy=fsdp",
         "trainer.devices=2",
