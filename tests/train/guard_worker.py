@@ -1,0 +1,120 @@
+"""Trains on data of which some windows make the gradients NaN: `guard_worker.py FOLDER ACTION STRATEGY`, on ranks."""
+
+import logging
+import math
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pipeline.config.model import DecoderConfig
+from pipeline.config.run import RunConfig
+from pipeline.config.training import (
+    LossGuardConfig,
+    OptimConfig,
+    ScheduleConfig,
+    StrategyConfig,
+    TrainerConfig,
+)
+from pipeline.context import Context
+from pipeline.errors import Restart
+from pipeline.tracking import Tracker
+from train.data import Batch
+from train.loop import FitResult, fit, prepare
+from train.models import IGNORE_INDEX, LossSum, build_model
+from train.order import SampleOrder
+
+POISON, VOCAB, LENGTH, BATCH, STEPS, SEED = 49, 50, 12, 4, 16, 7
+BAD_STEPS = (6, 7)
+"""Counted from 0; in each of them one window, of one rank, is poisoned."""
+
+
+class Rows:
+    """Examples that repeat a few tokens; one window of each bad step holds the poison."""
+
+    def __init__(self) -> None:
+        self.ids = torch.arange(400 * (LENGTH + 1)).view(400, LENGTH + 1) % 7
+        order = SampleOrder(400, SEED)
+        for step in BAD_STEPS:
+            self.ids[order.items(np.array([step * BATCH + 3]))[0], 5] = POISON
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+        return np.full(len(indices), LENGTH)
+
+    def collate(self, indices: np.ndarray) -> Batch:
+        rows = self.ids[torch.from_numpy(indices)]
+        return {"input_ids": rows[:, :-1].contiguous(), "labels": rows[:, 1:].contiguous()}
+
+
+class Poisoned(nn.Module):
+    """A decoder whose loss is NaN where it reads the poison."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        config = DecoderConfig(layers=1, hidden=16, heads=2, mlp=32, context=LENGTH)
+        self.decoder = build_model(config, VOCAB)
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        return self.decoder.blocks
+
+    def forward(self, input_ids: Tensor, labels: Tensor) -> LossSum:
+        labels = labels.masked_fill(labels == POISON, IGNORE_INDEX)
+        found = self.decoder(input_ids, labels)
+        factor = torch.where((input_ids == POISON).any(), math.nan, 1.0)
+        return LossSum(found.total * factor, found.tokens)
+
+
+def train(
+    folder: Path, action: str, strategy: str = "single", ranks: int = 1, **trainer: object
+) -> FitResult:
+    """Fit once, in this process, as rank `$RANK` of so many."""
+    rank = int(os.environ.get("RANK", 0))
+    log = logging.getLogger("train.test")
+    context = Context(
+        folder, {}, Tracker(folder if rank == 0 else None), log, RunConfig(progress=False), rank, ranks
+    )
+    settings = TrainerConfig(
+        steps=STEPS,
+        global_batch=BATCH,
+        devices=ranks,
+        accelerator="cpu",
+        threads=1,
+        log_every=1,
+        checkpoint_every=2,
+        sample_every=0,
+        record_data=True,
+        guard=LossGuardConfig(action=action, patience=len(BAD_STEPS)),
+        **trainer,
+    )
+    on_gpu = prepare(settings, SEED)
+    return fit(
+        Poisoned(),
+        Rows(),
+        None,
+        steps=STEPS,
+        flops_per_token=1.0,
+        tokens_per_example=LENGTH,
+        optim=OptimConfig(lr=1e-2),
+        schedule=ScheduleConfig(),
+        trainer=settings,
+        strategy=StrategyConfig(name=strategy),
+        seed=SEED,
+        on_gpu=on_gpu,
+        context=context,
+        decode=lambda ids: " ".join(map(str, ids)),
+    )
+
+
+if __name__ == "__main__":
+    try:
+        train(Path(sys.argv[1]), sys.argv[2], sys.argv[3], ranks=int(os.environ["WORLD_SIZE"]))
+    except Restart as restart:
+        print(restart)
