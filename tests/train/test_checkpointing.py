@@ -1,0 +1,113 @@
+"""Checkpoints of a run: written beside training, whole or absent, and what a full disk does to them."""
+
+import logging
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pipeline.checkpoints import FOLDER, list_checkpoints, main
+from pipeline.errors import UserError
+from pipeline.tracking import read_metrics
+from tests.train import guard_worker
+from tests.train.guard_worker import STEPS
+from train.checkpoint_writer import Reader, Writer
+from train.training_state import Piece
+
+
+def test_the_writer_copies_and_lets_training_go_on(tmp_path: Path) -> None:
+    tensor = torch.ones(40_000_000)
+    writer, path = Writer(), tmp_path / "rank-00000.safetensors"
+    writer.start([Piece("a", "weight", 0, tensor)], path)  # makes the buffers
+    writer.wait()
+    started = time.monotonic()
+    writer.start([Piece("a", "weight", 0, tensor)], path)
+    copied = time.monotonic() - started
+    assert writer.busy
+    tensor.zero_()  # the next step changes the weights
+    writer.wait()
+    assert time.monotonic() - started > 2 * copied
+    assert writer.error is None
+    assert load_file(path)["weight/a/0"].eq(1).all()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("store") / "pretrain" / "demo-1234"
+    guard_worker.train(folder_made(folder), "skip", keep_last=2)
+    return folder
+
+
+def folder_made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
+def test_the_last_ones_stay_and_are_listed(trained: Path, capsys: pytest.CaptureFixture) -> None:
+    assert [c.step for c in list_checkpoints(trained)] == [STEPS - 2, STEPS]
+    assert main(trained.parents[1]) == 0
+    printed = capsys.readouterr().out
+    assert f"{STEPS}" in printed
+    assert "1 × single" in printed
+    assert "yes" in printed
+
+
+def test_damage_is_seen(trained: Path, capsys: pytest.CaptureFixture) -> None:
+    checkpoint = list_checkpoints(trained)[0]
+    assert checkpoint.damage() is None
+    data = bytearray(checkpoint.files[0].read_bytes())
+    data[-3] ^= 1
+    checkpoint.files[0].write_bytes(data)
+    assert "sha256 differs" in checkpoint.damage()
+    checkpoint.files[0].unlink()
+    assert "missing" in checkpoint.damage()
+
+
+def test_one_that_was_being_written_does_not_count(trained: Path) -> None:
+    last = list_checkpoints(trained)[-1]
+    (trained / FOLDER / f"step-{STEPS + 2:08d}.writing").mkdir()
+    (trained / FOLDER / f"step-{STEPS + 4:08d}").mkdir()
+    assert list_checkpoints(trained)[-1] == last
+
+
+def test_another_model_is_refused(trained: Path) -> None:
+    last = list_checkpoints(trained)[-1]
+    with pytest.raises(UserError, match="another model or optimizer"):
+        Reader(last).weights({"decoder.model.other.weight": torch.Size((2, 2))})
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with room for two checkpoints and a half."""
+    folder = folder_made(tmp_path / "small")
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", folder], check=False).returncode:
+        pytest.skip("mounting a small file system needs root")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_full_disk_does_not_stop_training(small_disk: Path, caplog: pytest.LogCaptureFixture) -> None:
+    guard_worker.train(small_disk, "skip", keep_last=1)
+    size = list_checkpoints(small_disk)[-1].bytes
+    for path in (small_disk / FOLDER, small_disk / "metrics.jsonl", small_disk / "data"):
+        subprocess.run(["rm", "-r", path], check=True)
+    stat = os.statvfs(small_disk)
+    free = stat.f_bavail * stat.f_frsize
+    # Two checkpoints fit, the third one does not, as long as the filler lies there.
+    filler = small_disk / "filler"
+    filler.write_bytes(bytes(free - int(2.5 * size) - 40_000))
+    with caplog.at_level(logging.WARNING), pytest.raises(UserError, match="disk is full"):
+        guard_worker.train(small_disk, "skip", keep_last=5)
+    assert "Training goes on" in caplog.text
+    assert "No space left" in caplog.text
+    assert [c.step for c in list_checkpoints(small_disk)] == [2, 4]
+    assert all(c.damage() is None for c in list_checkpoints(small_disk))
+    assert read_metrics(small_disk)[-1]["step"] == STEPS
+    filler.unlink()
+    guard_worker.train(small_disk, "skip", keep_last=1)
+    assert [c.step for c in list_checkpoints(small_disk)] == [STEPS]
