@@ -5,7 +5,6 @@ import logging
 import os
 import platform
 import signal
-import socket
 import sys
 import time
 import traceback
@@ -113,6 +112,9 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
         tracker.pause()
         log.info(f"{restart.reason}: a checkpoint is kept, step {restart.step:,}")
         raise
+    except _ToldToStop:
+        tracker.pause()
+        raise
     except BaseException as error:
         tracker.finish({}, None)
         if message := message_for_user(error):
@@ -131,7 +133,7 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
         "run": run.name,
         "seconds": round(time.time() - started, 2),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "host": socket.gethostname(),
+        "host": host_name(),
         "ranks": world_size,
         "hardware": describe_machine(),
         "tracking": tracker.identity(),
@@ -147,7 +149,7 @@ def _logger(stage: str, folder: Path, rank: int) -> logging.Logger:
     """The stage's logger; what its packages log by module name goes the same way."""
     console = logging.StreamHandler(sys.stdout)
     console.setLevel(logging.INFO if rank == 0 else logging.ERROR)
-    prefix = "" if rank == 0 else f"rank {rank} on {socket.gethostname()}: "
+    prefix = "" if rank == 0 else f"rank {rank} on {host_name()}: "
     console.setFormatter(logging.Formatter(f"{stage:<9} | {prefix}%(message)s"))
     handlers: list[logging.Handler] = [console]
     if rank == 0:
