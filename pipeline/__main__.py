@@ -1,5 +1,6 @@
 """`python -m pipeline stage=… experiment=… key=value`: Hydra composes here, once, and nowhere else."""
 
+import os
 import re
 import shlex
 import sys
@@ -32,7 +33,8 @@ def main(composed: DictConfig) -> None:
             values["run"]["name"] += f"-{HydraConfig.get().job.num}"
         values["run"]["command"] = _command(HydraConfig.get().overrides.task)
         root = parse_config(values)
-        print_outcomes(root, execute(root, announce))
+        if outcomes := execute(root, announce):
+            print_outcomes(root, outcomes)
     except (
         UserError,
         OSError,
@@ -49,6 +51,14 @@ def _command(overrides: Sequence[str]) -> str:
     return shlex.join(["python", "-m", "pipeline", *(word.removeprefix("++") for word in overrides)])
 
 
+def _check_alone() -> None:
+    if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1 and "SLURM_STEP_ID" in os.environ:
+        raise UserError(
+            f"srun started this {os.environ['SLURM_STEP_NUM_TASKS']} times, and each would start all workers: run it "
+            "once, without srun, and let launcher=slurm submit the stages"
+        )
+
+
 def _fail(message: str, code: int) -> NoReturn:
     print(message, file=sys.stderr)
     sys.exit(code)
@@ -62,6 +72,7 @@ def start() -> None:
     ConfigStore.instance().store("schema", node=default_values())
     try:
         check_packages()
+        _check_alone()
     except UserError as error:
         _fail(f"error: {error}", 2)
     main()

@@ -1,6 +1,7 @@
 """Guard against another installed distribution that shadows our generically named packages."""
 
 import importlib.util
+import subprocess
 from pathlib import Path
 
 from pipeline.errors import UserError
@@ -23,3 +24,12 @@ def check_packages() -> None:
                 f"the package {name!r} {found}, not to {ROOT / name}: run from the project's root in its own "
                 "environment (make venv), or uninstall the distribution that shadows it"
             )
+
+
+def git_commit() -> str | None:
+    """The checkout's commit, with `-dirty` where it has uncommitted changes; None outside a checkout."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,43 +1,69 @@
-"""Starting a stage's workers: one process, or several under torchrun."""
+"""The commands that start a stage's workers: one process, torchrun's agent, or srun."""
 
-import os
-import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.config.run import LauncherConfig
+from pipeline.config.run import SlurmLauncher
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 
 
-def launch(folder: Path, launcher: LauncherConfig, trainer: TrainerConfig | None) -> int:
-    """Run the workers of the stage frozen in `folder` and wait for them.
+def one_process(folder: Path) -> list[str]:
+    return [sys.executable, "-m", "pipeline.worker", str(folder)]
 
-    Returns the exit code. An interrupt reaches the workers too (they share the terminal's process group); the
-    planner waits for them to end.
+
+def torchrun(folder: Path, trainer: TrainerConfig, rendezvous: tuple[str, str] | None) -> list[str]:
+    """torchrun's agent of this node, with a worker per device.
+
+    Args:
+        rendezvous: endpoint and id that all nodes share; None for one node.
     """
-    process = subprocess.Popen(_command(folder, launcher, trainer), env=os.environ | launcher.env)
-    while True:
-        try:
-            return process.wait()
-        except KeyboardInterrupt:
-            continue
-
-
-def _command(folder: Path, launcher: LauncherConfig, trainer: TrainerConfig | None) -> list[str]:
-    worker = ["-m", "pipeline.worker", str(folder)]
-    if trainer is None or trainer.ranks == 1:
-        return [sys.executable, *worker]
-    if trainer.nodes > 1:
-        raise UserError(
-            f"trainer.nodes={trainer.nodes}: training on several machines is not supported yet; use trainer.nodes=1"
-        )
+    if rendezvous is None:
+        meeting = ["--standalone"]
+    else:
+        endpoint, name = rendezvous
+        meeting = ["--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", f"--rdzv-id={name}",
+                   f"--nnodes={trainer.nodes}"]  # fmt: skip
     return [
-        sys.executable,
-        "-m",
-        "torch.distributed.run",
-        "--standalone",
+        *[sys.executable, "-m", "pipeline.agent", str(folder)],
+        *meeting,
         f"--nproc-per-node={trainer.devices}",
-        f"--max-restarts={launcher.max_restarts}",
-        *worker,
+        *["-m", "pipeline.worker", str(folder)],
     ]
+
+
+def srun(
+    folder: Path, launcher: SlurmLauncher, environment: Mapping[str, str], mounts: list[str]
+) -> list[str]:
+    """One task per device of the job; the first that fails ends the others.
+
+    Args:
+        mounts: folders that a container shows at the same paths.
+    """
+    command = ["srun", "--kill-on-bad-exit=1", "--mpi=none"]
+    if cpus := environment.get("SLURM_CPUS_PER_TASK"):  # which srun does not take from its job
+        command.append(f"--cpus-per-task={cpus}")
+    python = sys.executable
+    if launcher.container:
+        places = ",".join([*(f"{path}:{path}" for path in mounts), *launcher.container_mounts])
+        command += [
+            f"--container-image={launcher.container}",
+            f"--container-mounts={places}",
+            f"--container-workdir={Path.cwd()}",
+        ]
+        python = launcher.container_python
+    return [*command, python, "-m", "pipeline.slurm_task", str(folder)]
+
+
+def check_devices(trainer: TrainerConfig, environment: Mapping[str, str]) -> None:
+    """Raises: UserError: where fewer GPUs are visible on this node than the trainer asks for."""
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    if trainer.accelerator != "gpu" or visible is None:
+        return
+    count = len([name for name in visible.split(",") if name.strip()])
+    if count < trainer.devices:
+        raise UserError(
+            f"trainer.devices={trainer.devices}, but CUDA_VISIBLE_DEVICES={visible!r} shows {count} on this node; "
+            "lower the one or widen the other"
+        )

@@ -3,19 +3,23 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import yaml
 
+from pipeline.building import build_here
+from pipeline.checkout import git_commit
 from pipeline.config.root import RootConfig
+from pipeline.config.run import RunConfig, SlurmLauncher
 from pipeline.errors import UserError
 from pipeline.fingerprint import FileHashes, fingerprint
-from pipeline.launchers import launch
+from pipeline.frozen import Frozen
+from pipeline.ranks import host_name
+from pipeline.slurm import submit
+from pipeline.slurm_wait import print_jobs, stay
 from pipeline.stages import STAGES, Stage, upstream
 from pipeline.store import Artifact, Store
 from pipeline.wandb_tracking import check_key
-from pipeline.worker import FROZEN
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ def plan(root: RootConfig, store: Store) -> list[Step]:
 def execute(root: RootConfig, announce: Callable[[str], None]) -> list[Outcome]:
     """Build what is missing, reuse what is there, link both into the run's folder.
 
+    Returns nothing where jobs are submitted and not waited for.
+
     Raises:
         UserError: where a stage fails, what was finished before stays; where W&B lacks a key.
     """
@@ -70,55 +76,54 @@ def execute(root: RootConfig, announce: Callable[[str], None]) -> list[Outcome]:
     run_folder = Path(root.run.runs) / root.run.name
     run_folder.mkdir(parents=True, exist_ok=True)
     (run_folder / "config.yaml").write_text(yaml.safe_dump(root.model_dump(mode="json"), sort_keys=False))
+    steps, commit = plan(root, store), git_commit()
+    stages = [freeze(step, root, commit) for step in steps]
+    if root.launcher.kind == "slurm":
+        built = _run_as_jobs(stages, root.launcher, announce)
+    else:
+        built = (build_here(frozen, announce) for frozen in stages)
     outcomes: list[Outcome] = []
-    for step in plan(root, store):
-        folders = {o.stage.name: o.artifact.folder for o in outcomes if o.stage.name in step.inputs}
-        outcome = _bring_up_to_date(step, folders, root, store, announce)
-        _link(run_folder / step.stage.name, outcome.artifact.folder)
-        outcomes.append(outcome)
+    for step, (artifact, reused) in zip(steps, built, strict=False):
+        link_into_run(root.run, step.stage.name, artifact)
+        outcomes.append(Outcome(step.stage, artifact, reused))
     return outcomes
 
 
-def _bring_up_to_date(
-    step: Step, folders: dict[str, Path], root: RootConfig, store: Store, announce: Callable[[str], None]
-) -> Outcome:
+def _run_as_jobs(
+    stages: list[Frozen], launcher: SlurmLauncher, announce: Callable[[str], None]
+) -> list[tuple[Artifact, bool]]:
+    """Artifacts of all stages, and which were there already; nothing where the jobs are not waited for."""
+    jobs = submit(stages, announce)
+    if jobs:
+        print_jobs(jobs)
+    if jobs and not launcher.wait:
+        return []
+    stay(jobs, announce)
+    submitted = {job.frozen.stage for job in jobs}
+    return [(frozen.find(), frozen.stage not in submitted) for frozen in stages]
+
+
+def freeze(step: Step, root: RootConfig, commit: str | None) -> Frozen:
+    """The step with all that its workers need to know."""
     stage = step.stage
-    if artifact := store.find(stage.name, step.fingerprint):
-        return Outcome(stage, artifact, reused=True)
-    waiting = partial(announce, f"{stage.name}: another process builds the same artifact; waiting for it")
-    with store.exclusive(stage.name, step.fingerprint, waiting):
-        if artifact := store.find(stage.name, step.fingerprint):
-            return Outcome(stage, artifact, reused=True)
-        folder = store.partial(stage.name, root.run.name, step.fingerprint)
-        _freeze(step, folder, folders, root)
-        trainer = stage.trainer(root) if stage.trainer else None
-        code = launch(folder, root.launcher, trainer)
-        artifact = store.find(stage.name, step.fingerprint)
-    if code != 0 or artifact is None:
-        raise UserError(
-            f"stage {stage.name} failed (exit code {code}); its log: {folder / 'log.txt'}. "
-            "Start again to continue: finished stages are reused."
-        )
-    return Outcome(stage, artifact, reused=False)
+    return Frozen(
+        stage=stage.name,
+        version=stage.version,
+        fingerprint=step.fingerprint,
+        input_fingerprints=step.inputs,
+        config=stage.config_from(root).model_dump(mode="json"),
+        run=root.run,
+        tracking=root.tracking,
+        git_commit=commit,
+        launcher=root.launcher,
+        trainer=stage.trainer(root) if stage.trainer else None,
+        gpus=stage.gpus(root),
+    )
 
 
-def _freeze(step: Step, folder: Path, inputs: dict[str, Path], root: RootConfig) -> None:
-    """Write all that the workers need to know; they never see Hydra."""
-    frozen = {
-        "stage": step.stage.name,
-        "version": step.stage.version,
-        "fingerprint": step.fingerprint,
-        "input_fingerprints": step.inputs,
-        "inputs": {name: str(path.resolve()) for name, path in inputs.items()},
-        "config": step.stage.config_from(root).model_dump(mode="json"),
-        "run": root.run.model_dump(mode="json"),
-        "tracking": root.tracking.model_dump(mode="json"),
-    }
-    (folder / FROZEN).write_text(yaml.safe_dump(frozen, sort_keys=False, allow_unicode=True))
-
-
-def _link(link: Path, target: Path) -> None:
+def link_into_run(run: RunConfig, stage: str, artifact: Artifact) -> None:
     """Point the run's link at the artifact, relative so that both may be moved or mounted elsewhere together."""
-    scratch = link.with_name(f".{link.name}.{os.getpid()}")
-    scratch.symlink_to(os.path.relpath(target, link.parent), target_is_directory=True)
+    link = Path(run.runs) / run.name / stage
+    scratch = link.with_name(f".{link.name}.{host_name()}.{os.getpid()}")
+    scratch.symlink_to(os.path.relpath(artifact.folder, link.parent), target_is_directory=True)
     scratch.replace(link)

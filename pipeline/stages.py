@@ -27,10 +27,19 @@ class Stage:
     """Its main figure, a format string over its metrics."""
     trainer: Callable[[RootConfig], TrainerConfig] | None = None
     """Where the number of ranks is set; None for a stage of one process (which may fork its own)."""
+    gpu: Callable[[RootConfig], bool] = lambda root: False
+    """Whether a stage of one process can use a GPU."""
     enabled: Callable[[RootConfig], bool] = lambda root: True
 
     def config_from(self, root: RootConfig) -> Section:
         return self.config(**{name: getattr(root, name) for name in self.config.model_fields})
+
+    def gpus(self, root: RootConfig) -> int:
+        """GPUs per node that it can use."""
+        trainer = self.trainer(root) if self.trainer else None
+        if trainer is None:
+            return int(self.gpu(root))
+        return trainer.devices if trainer.accelerator != "cpu" else 0
 
     def inputs_for(self, root: RootConfig) -> tuple[str, ...]:
         return tuple(name for name in self.inputs if STAGES[name].enabled(root))
@@ -44,6 +53,11 @@ def _finetunes(root: RootConfig) -> bool:
     return root.finetune.task != "none"
 
 
+def _evaluates_on_gpu(root: RootConfig) -> bool:
+    chosen = root.evaluate.accelerator
+    return chosen == "gpu" or (chosen == "auto" and root.trainer.accelerator != "cpu")
+
+
 _TABLE = (
     Stage("download", 1, configs.DownloadStage, "data_prep.download:run", (), "{megabytes:,.1f} MB"),
     Stage("clean", 1, configs.CleanStage, "data_prep.clean:run", ("download",),
@@ -53,11 +67,12 @@ _TABLE = (
     Stage("shards", 1, configs.ShardsStage, "data_prep.shards:run", ("clean", "tokenizer"),
           "{train_tokens:,} training tokens", enabled=_pretrains),
     Stage("pretrain", 1, configs.PretrainStage, "train.pretrain:run", ("shards", "tokenizer"),
-          "validation perplexity {validation_perplexity:,.1f}", lambda root: root.trainer, _pretrains),
+          "validation perplexity {validation_perplexity:,.1f}", lambda root: root.trainer, enabled=_pretrains),
     Stage("finetune", 1, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
-          "validation loss {validation_loss:.3f}", lambda root: root.finetune.trainer, _finetunes),
+          "validation loss {validation_loss:.3f}", lambda root: root.finetune.trainer,
+          enabled=_finetunes),
     Stage("evaluate", 1, configs.EvaluateStage, "eval.evaluate:run",
-          ("clean", "tokenizer", "shards", "pretrain", "finetune"), "{headline}"),
+          ("clean", "tokenizer", "shards", "pretrain", "finetune"), "{headline}", gpu=_evaluates_on_gpu),
     Stage("export", 1, configs.ExportStage, "train.export:run",
           ("clean", "tokenizer", "pretrain", "finetune", "evaluate"), "logits differ by {max_logit_difference:.1e}"),
     Stage("report", 1, configs.ReportStage, "eval.report:run",

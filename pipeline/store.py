@@ -14,6 +14,8 @@ from pipeline.fingerprint import hash_file
 
 MANIFEST = "manifest.json"
 PARTIAL = ".partial"
+LAUNCH_FILES = ("worker.lock", "restart.json", "attempts.json", "launch.json")
+"""What launchers and workers tell each other in a partial folder; no output."""
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,17 @@ class Store:
 
     @contextmanager
     def exclusive(self, stage: str, fingerprint: str, waiting: Callable[[], None]) -> Iterator[None]:
-        """One process at a time builds the artifact; `waiting` is called by another that must wait for it."""
+        """One process at a time builds the artifact; another calls `waiting` about every second while it must wait."""
         path = self.root / stage / f".{fingerprint}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(path)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            waiting()
-            lock.acquire()
+        patience = 0.0
+        while not lock.is_locked:
+            try:
+                lock.acquire(timeout=patience)
+            except Timeout:
+                waiting()
+                patience = 1.0
         try:
             yield
         finally:
@@ -68,6 +72,8 @@ class Store:
 
 def finish(partial: Path, manifest: Mapping[str, Any]) -> Path:
     """Write the manifest with every output's size and sha256, then rename the folder into place."""
+    for name in LAUNCH_FILES:
+        (partial / name).unlink(missing_ok=True)
     outputs = {
         str(path.relative_to(partial)): {"bytes": path.stat().st_size, "sha256": hash_file(path)}
         for path in sorted(partial.rglob("*"))

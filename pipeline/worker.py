@@ -4,28 +4,29 @@ import importlib
 import logging
 import os
 import platform
-import socket
-import subprocess
+import signal
 import sys
 import time
 import traceback
+from contextlib import nullcontext
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import yaml
 
+from pipeline.attempts import RESTART_CODE, RESTART_FILE, ask_for_restart, newest_step
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.context import Context
 from pipeline.errors import Restart, message_for_user
+from pipeline.frozen import FROZEN
 from pipeline.machine import describe_machine
+from pipeline.ranks import RankFile, host_name, only_worker
 from pipeline.stages import STAGES
-from pipeline.store import finish, write_json
+from pipeline.store import finish
 from pipeline.tracking import open_tracker
 
-FROZEN = "stage.yaml"
-RESTART_FILE, RESTART_CODE = "restart.json", 75
-"""How a worker says that it wants to be started again: rank 0 writes the file, all ranks end with the code."""
+RESTART_SECONDS = 10.0
 PACKAGES = (
     "torch",
     "pytorch-lightning",
@@ -39,8 +40,62 @@ PACKAGES = (
 
 
 def main(folder: Path) -> int:
-    """Run the stage; rank 0 finishes its artifact. Returns the exit code: 2 for a mistake of the user's."""
+    """Run the stage; rank 0 finishes its artifact.
+
+    Returns the exit code: 2 for a mistake of the user's, `RESTART_CODE` where it wants to be started again.
+    """
     rank, world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    os.environ.pop("SLURM_NTASKS", None)  # Lightning would take its ranks from SLURM
+    if not (folder / FROZEN).is_file():
+        print(
+            f"error: rank {rank} on {host_name()} does not see {folder / FROZEN}: run.artifacts must lie on a "
+            "filesystem that all nodes share",
+            file=sys.stderr,
+        )
+        return 2
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, _make_way)
+    record = RankFile(folder, rank)
+    try:
+        with only_worker(folder) if rank == 0 else nullcontext():
+            _run(folder, rank, world_size, record)
+    except Restart as restart:
+        return _ask_for_restart(folder, rank, restart, record)
+    except _ToldToStop:
+        return _ask_for_restart(folder, rank, Restart("preempted", newest_step(folder)), record)
+    except BaseException as error:
+        message = message_for_user(error)
+        if message is None:
+            record.set("failed", "".join(traceback.format_exception(error)))
+            raise
+        record.set("failed", message, users=True)
+        return 2
+    return 0
+
+
+class _ToldToStop(BaseException):
+    """A signal asked the stage to end; like an interrupt, no `except Exception` stops it."""
+
+
+def _make_way(number: int, frame: object) -> NoReturn:
+    """Until the stage's body handles these signals itself: end, to be started again from what is there."""
+    for further in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(further, signal.SIG_IGN)
+    raise _ToldToStop
+
+
+def _ask_for_restart(folder: Path, rank: int, restart: Restart, record: RankFile) -> int:
+    """Rank 0's word must be there before the first rank ends: the launcher then kills those that are left."""
+    if rank == 0:
+        ask_for_restart(folder, restart)
+    deadline = time.monotonic() + RESTART_SECONDS
+    while not (folder / RESTART_FILE).exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    record.set("restart")
+    return RESTART_CODE
+
+
+def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
     frozen = yaml.safe_load((folder / FROZEN).read_text())
     stage = STAGES[frozen["stage"]]
     run, tracking = RunConfig(**frozen["run"]), TrackingConfig(**frozen["tracking"])
@@ -55,48 +110,46 @@ def main(folder: Path) -> int:
         metrics = body(stage.config.model_validate(frozen["config"]), context)
     except Restart as restart:
         tracker.pause()
-        if rank == 0:
-            log.info(f"{restart.reason}: a checkpoint is kept, step {restart.step:,}")
-            write_json(folder / RESTART_FILE, {"reason": restart.reason, "step": restart.step})
-        return RESTART_CODE
+        log.info(f"{restart.reason}: a checkpoint is kept, step {restart.step:,}")
+        raise
+    except _ToldToStop:
+        tracker.pause()
+        raise
     except BaseException as error:
         tracker.finish({}, None)
-        message = message_for_user(error)
-        if message is None:
-            raise
-        log.debug("%s", traceback.format_exc())
-        log.error("%s", message)
-        return 2
-    if rank == 0:
-        for handler in log.handlers:
-            handler.flush()
-        manifest = {
-            **{
-                key: frozen[key]
-                for key in ("stage", "version", "fingerprint", "config", "input_fingerprints")
-            },
-            "inputs": frozen["inputs"],
-            "metrics": metrics,
-            "run": run.name,
-            "seconds": round(time.time() - started, 2),
-            "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-            "host": socket.gethostname(),
-            "ranks": world_size,
-            "hardware": describe_machine(),
-            "tracking": tracker.identity(),
-            "git_commit": _git_commit(),
-            "python": platform.python_version(),
-            "packages": {name: _version(name) for name in PACKAGES},
-        }
-        tracker.finish(metrics, finish(folder, manifest))
-    return 0
+        if message := message_for_user(error):
+            log.debug("%s", traceback.format_exc())
+            log.error("%s", message)
+        raise
+    record.set("done")
+    if rank > 0:
+        return
+    for handler in log.handlers:
+        handler.flush()
+    manifest = {
+        **{key: frozen[key] for key in ("stage", "version", "fingerprint", "config", "input_fingerprints")},
+        "inputs": frozen["inputs"],
+        "metrics": metrics,
+        "run": run.name,
+        "seconds": round(time.time() - started, 2),
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "host": host_name(),
+        "ranks": world_size,
+        "hardware": describe_machine(),
+        "tracking": tracker.identity(),
+        "git_commit": frozen["git_commit"],
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+    }
+    record.remove_all(world_size)
+    tracker.finish(metrics, finish(folder, manifest))
 
 
 def _logger(stage: str, folder: Path, rank: int) -> logging.Logger:
     """The stage's logger; what its packages log by module name goes the same way."""
     console = logging.StreamHandler(sys.stdout)
     console.setLevel(logging.INFO if rank == 0 else logging.ERROR)
-    prefix = "" if rank == 0 else f"rank {rank} on {socket.gethostname()}: "
+    prefix = "" if rank == 0 else f"rank {rank} on {host_name()}: "
     console.setFormatter(logging.Formatter(f"{stage:<9} | {prefix}%(message)s"))
     handlers: list[logging.Handler] = [console]
     if rank == 0:
@@ -110,15 +163,6 @@ def _logger(stage: str, folder: Path, rank: int) -> logging.Logger:
         log.propagate = False
         log.handlers = list(handlers)
     return logging.getLogger(f"stage.{stage}")
-
-
-def _git_commit() -> str | None:
-    """The checkout's commit, with `-dirty` where it has uncommitted changes; None outside a checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
 
 
 def _version(package: str) -> Any:

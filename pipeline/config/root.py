@@ -43,7 +43,7 @@ class RootConfig(Section):
     export: ExportConfig = ExportConfig()
     report: ReportConfig = ReportConfig()
     tracking: TrackingConfig = TrackingConfig()
-    launcher: LauncherConfig = LauncherConfig()
+    launcher: LauncherConfig
 
     def problems(self) -> list[str]:
         """Contradictions between sections."""
@@ -54,6 +54,7 @@ class RootConfig(Section):
                     f"strategy=single cannot use {trainer.ranks} ranks ({where}.devices × {where}.nodes); "
                     "choose strategy=ddp or one of zero1, zero2, zero3, or one device"
                 )
+            found += _cannot_launch(self.launcher, trainer, where)
         length = self.trainer.sequence_length
         if length and length > self.model.context:
             found.append(
@@ -71,6 +72,20 @@ class RootConfig(Section):
                 f"evaluate.perplexity.stride={scored.stride} must be at most its context of {window}"
             )
         return found
+
+
+def _cannot_launch(launcher: LauncherConfig, trainer: TrainerConfig, where: str) -> list[str]:
+    if trainer.nodes > 1 and launcher.kind == "local":
+        return [
+            f"launcher=local cannot start workers on {where}.nodes={trainer.nodes} machines; "
+            "choose launcher=slurm, or launcher=torchrun with the same command on each"
+        ]
+    if trainer.nodes > 1 and launcher.kind == "torchrun" and launcher.rendezvous is None:
+        return [
+            f"{where}.nodes={trainer.nodes} machines need a place to meet: "
+            "launcher.rendezvous=host:port, one of them, with a free port"
+        ]
+    return []
 
 
 def parse_config(values: Mapping[str, Any]) -> RootConfig:
@@ -134,7 +149,7 @@ def _is_union_tag(part: Any, location: tuple, values: Mapping[str, Any]) -> bool
     """pydantic puts the chosen variant's tag (`decoder`, `files`, …) behind the key of a union."""
     return (
         location.index(part) == 1
-        and location[0] in ("corpus", "model")
+        and location[0] in ("corpus", "model", "launcher")
         and part
         in (
             values.get(location[0], {}).get("kind"),

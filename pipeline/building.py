@@ -1,0 +1,81 @@
+"""Brings one frozen stage up to date: finds its artifact, or builds it under the store's lock."""
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from pipeline.attempts import Attempts
+from pipeline.errors import UserError
+from pipeline.frozen import Frozen
+from pipeline.launchers import check_devices, one_process, torchrun
+from pipeline.rendezvous import Follower, lead
+from pipeline.store import Artifact
+from pipeline.supervise import run_launcher, supervise
+
+Announce = Callable[[str], None]
+
+
+def build_here(frozen: Frozen, announce: Announce) -> tuple[Artifact, bool]:
+    """Build with workers on this machine, or together with the planners of other machines."""
+    if frozen.launcher.kind == "torchrun" and frozen.trainer and frozen.trainer.nodes > 1:
+        follower = Follower(frozen, announce)
+        return build(frozen, partial(_lead, frozen, announce, follower), follower)
+    return build(frozen, partial(_start, frozen, announce), waiting_for_another(frozen, announce))
+
+
+def build(
+    frozen: Frozen, start: Callable[[Path], None], waiting: Callable[[], None]
+) -> tuple[Artifact, bool]:
+    """The stage's artifact, and whether it was there already.
+
+    Args:
+        start: runs the stage in the folder that it is given.
+        waiting: called again and again while another process builds the same artifact.
+
+    Raises:
+        UserError: where the stage fails.
+    """
+    if artifact := frozen.find():
+        return artifact, True
+    try:
+        with frozen.store.exclusive(frozen.stage, frozen.fingerprint, waiting):
+            if artifact := frozen.find():
+                return artifact, True
+            start(frozen.prepare())
+    except UserError as error:
+        raise UserError(f"stage {frozen.stage}: {error}") from error
+    if artifact := frozen.find():
+        return artifact, False
+    raise RuntimeError(f"stage {frozen.stage} ended well and left no artifact")
+
+
+def waiting_for_another(frozen: Frozen, announce: Announce) -> Callable[[], None]:
+    """Says once that another process builds the artifact."""
+    said = []
+
+    def wait() -> None:
+        if not said:
+            announce(f"{frozen.stage}: another process builds the same artifact; waiting for it")
+        said.append(True)
+
+    return wait
+
+
+def _start(frozen: Frozen, announce: Announce, folder: Path) -> None:
+    environment = os.environ | frozen.launcher.env
+    command = one_process(folder)
+    if frozen.trainer:
+        check_devices(frozen.trainer, environment)
+    if frozen.ranks > 1:
+        command = torchrun(folder, frozen.trainer, None)
+    attempts = Attempts(folder, frozen.launcher.attempts, None)
+    supervise(folder, partial(run_launcher, command, environment, folder), attempts, announce)
+
+
+def _lead(frozen: Frozen, announce: Announce, follower: Follower, folder: Path) -> None:
+    if follower.took_part:
+        raise UserError("the launch failed; the planner that led it says why")
+    attempts = Attempts(folder, frozen.launcher.attempts, None)
+    with lead(frozen, announce, folder) as launch:
+        supervise(folder, launch, attempts, announce)

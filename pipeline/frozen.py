@@ -1,0 +1,74 @@
+"""One stage as it is frozen: all that its launch and its workers need to know. They never see Hydra."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.config.base import Section
+from pipeline.config.run import LauncherConfig, RunConfig, TrackingConfig
+from pipeline.config.training import TrainerConfig
+from pipeline.errors import UserError
+from pipeline.store import Artifact, Store
+
+FROZEN = "stage.yaml"
+
+
+class Frozen(Section):
+    """A stage of a plan, apart from its code."""
+
+    stage: str
+    version: int
+    fingerprint: str
+    input_fingerprints: dict[str, str]
+    inputs: dict[str, str] = {}  # noqa: RUF012
+    """Folders of the inputs; looked up when the stage starts."""
+    config: dict[str, Any]
+    run: RunConfig
+    tracking: TrackingConfig
+    git_commit: str | None
+    launcher: LauncherConfig
+    trainer: TrainerConfig | None
+    """Where the number of ranks is set; None for a stage of one process."""
+    gpus: int = 0
+    """Per node, that it can use."""
+
+    @property
+    def store(self) -> Store:
+        return Store(Path(self.run.artifacts))
+
+    @property
+    def ranks(self) -> int:
+        return self.trainer.ranks if self.trainer else 1
+
+    def find(self) -> Artifact | None:
+        """The finished artifact, if it is there."""
+        return self.store.find(self.stage, self.fingerprint)
+
+    def prepare(self) -> Path:
+        """The folder to build in, with `stage.yaml` for the workers.
+
+        Raises:
+            UserError: where an input is not in the store.
+        """
+        inputs = {}
+        for name, fingerprint in self.input_fingerprints.items():
+            artifact = self.store.find(name, fingerprint)
+            if artifact is None:
+                raise UserError(
+                    f"its input {name}-{fingerprint} is not in {self.run.artifacts}; it was deleted, or its stage "
+                    "has not been run: start again to build it"
+                )
+            inputs[name] = str(artifact.folder.resolve())
+        folder = self.store.partial(self.stage, self.run.name, self.fingerprint)
+        # Less the launcher: its environment may hold keys, and this file stays in the artifact.
+        told = {**self.model_dump(mode="json", exclude={"launcher", "trainer", "gpus"}), "inputs": inputs}
+        (folder / FROZEN).write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True))
+        return folder
+
+    def save(self, path: Path) -> None:
+        path.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+
+    @classmethod
+    def load(cls, path: Path) -> "Frozen":
+        return cls.model_validate(yaml.safe_load(path.read_text()))

@@ -1,0 +1,165 @@
+"""What each rank of a launch came to: small files in the stage's folder, and who was at fault."""
+
+import contextlib
+import faulthandler
+import json
+import os
+import re
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock, Timeout
+
+from pipeline.errors import UserError
+from pipeline.store import write_json
+
+FOLDER = "ranks"
+ERROR_LINES = 6
+MARKER = re.compile(r"\s*[~^]+")
+LAST_WORDS_SECONDS = 30.0
+LOCK = "worker.lock"
+LOCK_SECONDS = 10.0
+HEAD_START = 3.0
+"""Seconds by which the peers of a rank that is killed may notice before its launcher does."""
+
+
+@contextlib.contextmanager
+def only_worker(folder: Path) -> Iterator[None]:
+    """Held by rank 0 for its whole life: a planner that was killed may have left its workers running.
+
+    Raises:
+        UserError: where another worker still holds the folder after a little while.
+    """
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(timeout=LOCK_SECONDS)
+    except Timeout:
+        holder = (folder / LOCK).read_text().strip() or "unknown"
+        raise UserError(
+            f"a worker of an earlier start still works in {folder} ({holder}); wait until it ends, or stop it, "
+            "and start again"
+        ) from None
+    try:
+        (folder / LOCK).write_text(f"pid {os.getpid()} on {host_name()}\n")
+        yield
+    finally:
+        lock.release()
+
+
+@dataclass(frozen=True)
+class RankRecord:
+    """The life of one worker: `ranks/rank-<rank>.json`."""
+
+    rank: int
+    host: str
+    pid: int
+    state: Literal["running", "restart", "done", "failed"] = "running"
+    """One that stays `running` when its launch is over ended without a word."""
+    error: str = ""
+    """The last lines of what went wrong."""
+    users: bool = False
+    """Whether only the user can mend it, so that another launch would fail alike."""
+    time: float = 0.0
+
+    def write(self, folder: Path) -> None:
+        (folder / FOLDER).mkdir(exist_ok=True)
+        write_json(_file(folder, self.rank), asdict(self))
+
+
+def _file(folder: Path, rank: int) -> Path:
+    return folder / FOLDER / f"rank-{rank}.json"
+
+
+class RankFile:
+    """A worker's own record. Crashes of the interpreter leave their stacks in `rank-<rank>.fault`."""
+
+    def __init__(self, folder: Path, rank: int):
+        self._folder = folder
+        self._record = RankRecord(rank, host_name(), os.getpid(), time=time.time())
+        self._record.write(folder)
+        self._fault = _fault_file(folder, rank).open("w")
+        faulthandler.enable(self._fault)
+
+    def set(self, state: str, error: str = "", users: bool = False) -> None:
+        """Note a new state. A full disk, or a folder that has been moved away, is not worth another error."""
+        lines = [line for line in error.strip().splitlines() if not MARKER.fullmatch(line)]
+        last = "\n".join(lines[-ERROR_LINES:])
+        changed = {"state": state, "error": last, "users": users, "time": time.time()}
+        with contextlib.suppress(OSError):
+            RankRecord(**{**asdict(self._record), **changed}).write(self._folder)
+
+    def remove_all(self, world_size: int) -> None:
+        """Called by rank 0 at the end: the records are no output. Others may still be writing their last."""
+        deadline = time.monotonic() + LAST_WORDS_SECONDS
+        while sum(r.state == "done" for r in read_records(self._folder)) < world_size:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        faulthandler.disable()
+        remove_records(self._folder)
+
+
+def _fault_file(folder: Path, rank: int) -> Path:
+    return folder / FOLDER / f"rank-{rank}.fault"
+
+
+def host_name() -> str:
+    """This node as SLURM calls it, else as it calls itself."""
+    return os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+
+
+def remove_records(folder: Path) -> None:
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+
+
+def read_records(folder: Path) -> list[RankRecord]:
+    """All records, by rank."""
+    found = []
+    for path in (folder / FOLDER).glob("rank-*.json"):
+        with contextlib.suppress(OSError, ValueError, TypeError):  # being replaced
+            found.append(RankRecord(**json.loads(path.read_text())))
+    return sorted(found, key=lambda record: record.rank)
+
+
+def note_silent_end(folder: Path, rank: int, how: str, when: float) -> None:
+    """A launcher saw a rank end; where the rank itself has left no word, this becomes its error."""
+    when -= HEAD_START
+    records = read_records(folder)
+    late = any(record.state == "failed" and record.time < when for record in records)
+    why = "by its launcher, after another rank's failure" if late else "killed from outside, or out of memory"
+    for record in records:
+        if record.rank == rank and record.state == "running":
+            error = f"{how} without a word: {why}"
+            RankRecord(rank, record.host, record.pid, "failed", error, time=when).write(folder)
+
+
+def faults(folder: Path) -> list[RankRecord]:
+    """Ranks at fault in a launch that is over, the first in time first; then those that ended without a word."""
+    records = read_records(folder)
+    failed = sorted((r for r in records if r.state == "failed"), key=lambda record: record.time)
+    return failed + [r for r in records if r.state == "running"]
+
+
+def describe_faults(folder: Path, most: int = 4) -> list[str]:
+    """Lines for the user: rank, host and last lines of each."""
+    lines = []
+    found = faults(folder)
+    for record in found[:most]:
+        fault = _fault_file(folder, record.rank)
+        crash = fault.read_text(errors="replace").strip() if fault.is_file() else ""
+        said = record.error or "\n".join(crash.splitlines()[:ERROR_LINES])
+        how = (
+            "failed"
+            if said
+            else "ended without a word: killed, out of memory, or ended because of another rank"
+        )
+        lines.append(f"rank {record.rank} on {record.host} (pid {record.pid}) {how}")
+        lines += [f"    {line}" for line in said.splitlines()]
+    if len(found) > most:
+        lines.append(f"… and {len(found) - most} more in {folder / FOLDER}")
+    return lines
