@@ -53,7 +53,7 @@ def run(config: CleanStage, context: Context) -> dict[str, Any]:
     processor = DocumentProcessor(clean, source.format)
     with progress("clean", size, "MB", scale=1e6, enabled=context.run.progress) as bar:
         batches = _batches(read_records(source, download, workers, bar.advance))
-        with closing(ordered_map(processor, batches, workers)) as results:
+        with closing(ordered_map(processor, batches, workers, "clean.workers")) as results:
             outcomes = (outcome for batch in results for outcome in batch)
             funnel = _collect(outcomes, processor, source, documents)
     for line in funnel.lines():

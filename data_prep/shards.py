@@ -1,19 +1,16 @@
 """The shards stage: encode every document once, in parallel, into memory-mapped token files."""
 
 import os
-import signal
-import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from collections.abc import Iterator
+from contextlib import closing
+from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
+from data_prep.parallel import ordered_map
 from pipeline.config.stages import ShardsStage
 from pipeline.context import Context
 from pipeline.documents import SPLITS, document_files, read_texts, text_bytes
@@ -26,11 +23,11 @@ BATCH_BYTES = 250_000
 """Text that a process encodes at a time: small enough to hold its encodings in about 50 MB."""
 
 
-Encoded = tuple[np.ndarray, np.ndarray, int]
-"""A batch's documents: all ids (uint32), the length of each document, and the bytes of text in all."""
+Batch = tuple[str, list[str]]
+"""A split, and texts of it."""
 
-Encode = Callable[[Iterator[list[str]]], Iterator[Encoded]]
-"""Encodes batches of texts, in order."""
+Encoded = tuple[str, np.ndarray, np.ndarray, int]
+"""A batch's split, all its ids (uint32), the length of each document, and the bytes of text in all."""
 
 
 def run(config: ShardsStage, context: Context) -> dict[str, float | str]:
@@ -53,14 +50,15 @@ def run(config: ShardsStage, context: Context) -> dict[str, float | str]:
     sizes = {split: text_bytes(documents, split) for split in splits}
     workers = _worker_count(config.shards.workers, sum(sizes.values()))
     context.log.info("encoding %.1f MB of text in %d processes", sum(sizes.values()) / 1e6, workers)
-    files, started = {}, time.monotonic()
+    files, started = {split: [] for split in splits}, time.monotonic()
+    batches = (batch for split in splits for batch in _batches(split, read_texts(documents, split)))
     with (
-        _encoders(artifact, workers) as encode,
+        closing(ordered_map(BatchEncoder(artifact), batches, workers, "shards.workers")) as encoded,
         progress("shards", sum(sizes.values()), "MB", 1e6, context.run.progress) as bar,
     ):
-        for split in splits:
+        for split, of_split in groupby(encoded, key=lambda batch: batch[0]):
             with ShardWriter(context.folder, split, dtype, config.shards.shard_mb) as writer:
-                for ids, lengths, size in encode(_batches(read_texts(documents, split))):
+                for _, ids, lengths, size in of_split:
                     for document in np.split(ids, np.cumsum(lengths)[:-1]):
                         writer.write(document)
                     bar.advance(size)
@@ -85,71 +83,38 @@ def _worker_count(configured: int | None, size: int) -> int:
     return max(1, min(available, size // BATCH_BYTES))
 
 
-def _batches(texts: Iterator[str]) -> Iterator[list[str]]:
+def _batches(split: str, texts: Iterator[str]) -> Iterator[Batch]:
     batch: list[str] = []
     size = 0
     for text in texts:
         batch.append(text)
         size += len(text)
         if size >= BATCH_BYTES:
-            yield batch
+            yield split, batch
             batch, size = [], 0
     if batch:
-        yield batch
+        yield split, batch
 
 
-@contextmanager
-def _encoders(artifact: Path, workers: int) -> Iterator[Encode]:
-    """A function that encodes batches in `workers` processes, of which few are in flight at a time."""
-    if workers == 1:
-        _start(artifact)
-        yield lambda batches: map(_encode, batches)
-        return
-    pool = ProcessPoolExecutor(workers, get_context("spawn"), _start_worker, (artifact,))
+class BatchEncoder:
+    """Encodes batches with the tokenizer of an artifact, which it loads where it first runs."""
 
-    def encode(batches: Iterator[list[str]]) -> Iterator[Encoded]:
-        pending = deque()
-        for batch in batches:
-            pending.append(pool.submit(_encode, batch))
-            if len(pending) > 2 * workers:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
+    def __init__(self, artifact: Path):
+        self._artifact = artifact
 
-    try:
-        yield encode
-    except BrokenProcessPool:
-        raise UserError(
-            f"one of {workers} processes that encode text was killed, most likely for want of memory; "
-            "set shards.workers lower"
-        ) from None
-    finally:
-        pool.shutdown(cancel_futures=True)
+    @cached_property
+    def _encoder(self) -> TextEncoder:
+        # One thread each: `tokenizers` scales over processes, not over threads.
+        os.environ["TOKENIZERS_PARALLELISM"] = "false"
+        return TextEncoder(self._artifact)
 
-
-_encoder: TextEncoder
-
-
-def _start(artifact: Path) -> None:
-    global _encoder
-    # One thread each: `tokenizers` scales over processes, not over threads.
-    os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    _encoder = TextEncoder(artifact)
-
-
-def _start_worker(artifact: Path) -> None:
-    # Ctrl-C is for the parent; a parent that was killed cannot tell its workers to stop.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
-    _start(artifact)
-
-
-def _encode(texts: list[str]) -> Encoded:
-    documents = _encoder.encode_batch(texts)
-    lengths = np.array([len(ids) + 1 for ids in documents])
-    ends = np.cumsum(lengths)
-    stream = np.full(ends[-1], _encoder.eos_id, dtype=np.uint32)
-    for end in reversed(ends):
-        ids = documents.pop()
-        stream[end - 1 - len(ids) : end - 1] = ids
-    return stream, lengths, sum(len(text.encode()) for text in texts)
+    def __call__(self, batch: Batch) -> Encoded:
+        split, texts = batch
+        documents = self._encoder.encode_batch(texts)
+        lengths = np.array([len(ids) + 1 for ids in documents])
+        ends = np.cumsum(lengths)
+        stream = np.full(ends[-1], self._encoder.eos_id, dtype=np.uint32)
+        for end in reversed(ends):
+            ids = documents.pop()
+            stream[end - 1 - len(ids) : end - 1] = ids
+        return split, stream, lengths, sum(len(text.encode()) for text in texts)

@@ -1,13 +1,21 @@
 """Work over processes: order, read-ahead, errors, and workers that die."""
 
+import multiprocessing
 import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from data_prep import parallel
 from data_prep.parallel import ordered_map
 from pipeline.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def square_slowly_at_first(number: int) -> int:
@@ -50,6 +58,86 @@ def test_no_more_is_read_ahead_than_said() -> None:
     results.close()
 
 
-def test_a_worker_that_the_system_ended_is_explained() -> None:
-    with pytest.raises(UserError, match="memory ran out"):
+def kill_at_three(number: int) -> int:
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
+def test_a_worker_that_the_system_killed_is_explained() -> None:
+    message = "was killed, most likely for want of memory; set clean.workers lower"
+    with pytest.raises(UserError, match=message):
+        list(ordered_map(kill_at_three, range(10), 2, "clean.workers"))
+    with pytest.raises(UserError, match="ended with exit code 9"):
         list(ordered_map(die_at_three, range(10), 2))
+    assert not multiprocessing.active_children()
+
+
+class FirstWorkerStarts:
+    """A function that arrives in the first worker, while what happens to the others is given."""
+
+    def __init__(self, flag: Path, otherwise: str):
+        self.flag, self.otherwise = flag, otherwise
+
+    def __setstate__(self, state: dict) -> None:
+        self.__dict__.update(state)
+        try:
+            self.flag.touch(exist_ok=False)
+        except FileExistsError:
+            {"killed": lambda: os.kill(os.getpid(), signal.SIGKILL), "stuck": lambda: time.sleep(60)}[
+                self.otherwise
+            ]()
+
+    def __call__(self, number: int) -> int:
+        return number
+
+
+@pytest.mark.parametrize(
+    ("otherwise", "message"), [("killed", "was killed"), ("stuck", "did not start within 3 s")]
+)
+def test_a_worker_that_does_not_come_up_is_an_error_and_no_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, otherwise: str, message: str
+) -> None:
+    if otherwise == "stuck":
+        monkeypatch.setattr(parallel, "START_SECONDS", 3.0)
+    started = time.monotonic()
+    with pytest.raises(UserError, match=message):
+        list(ordered_map(FirstWorkerStarts(tmp_path / "flag", otherwise), range(10_000), 2))
+    assert time.monotonic() - started < 30
+    assert not multiprocessing.active_children()
+
+
+def fail(number: int) -> int:
+    raise ValueError(f"no {number}")
+
+
+def test_an_error_in_a_worker_keeps_its_type_and_says_where() -> None:
+    with pytest.raises(ValueError, match="no 0") as caught:
+        list(ordered_map(fail, range(10), 2))
+    assert "in fail" in "".join(caught.value.__notes__)
+
+
+def test_workers_end_with_a_parent_that_was_killed() -> None:
+    code = (
+        "import os, time, multiprocessing\n"
+        "from data_prep.parallel import ordered_map\n"
+        "if __name__ == '__main__':\n"
+        "    results = ordered_map(abs, iter(range(1000)), 2)\n"
+        "    next(results)\n"
+        "    print(*[child.pid for child in multiprocessing.active_children()], flush=True)\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    workers = [Path(f"/proc/{pid}") for pid in found.stdout.split()]
+    assert len(workers) == 2
+    deadline = time.monotonic() + 20
+    while any(map(is_running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(is_running, workers))
+
+
+def is_running(process: Path) -> bool:
+    try:
+        return process.joinpath("stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
