@@ -9,7 +9,7 @@ RUN    := $(VENV)/bin/python -m pipeline experiment=$(EXP)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
-        checkpoints config test lint bench wandb-sync
+        checkpoints sweep config test lint bench wandb-sync
 
 help:  ## This list
 	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
@@ -59,6 +59,9 @@ report: venv  ## One HTML file with the run's picture
 checkpoints: venv  ## List the training checkpoints: step, tokens, loss, size, whole or damaged
 	@$(VENV)/bin/python -m pipeline.checkpoints $(ARGS)
 
+sweep: venv  ## Runs over several values of some keys: SWEEP=lr_wd (see conf/sweep)
+	@$(RUN) $(if $(SWEEP),sweep=$(SWEEP)) $(ARGS) --multirun
+
 config: venv  ## Print the composed configuration and run nothing
 	@$(RUN) $(ARGS) --cfg job
 
@@ -72,5 +75,5 @@ bench: venv  ## Ratios against references, measured in one run
 	@$(VENV)/bin/python -m tests.bench $(ARGS)
 
 wandb-sync: venv  ## Send runs that were kept offline to Weights & Biases
-	@ls -d runs/*/wandb/offline-run-* >/dev/null 2>&1 || { echo "no offline runs below runs/"; exit 0; }; \
-	 $(VENV)/bin/wandb sync runs/*/wandb/offline-run-*
+	@runs=$$(ls -d runs/*/wandb/offline-run-* runs/sweeps/*/wandb/offline-run-* 2>/dev/null); \
+	 if [ -z "$$runs" ]; then echo "no offline runs below runs/"; else $(VENV)/bin/wandb sync $$runs; fi

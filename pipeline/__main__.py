@@ -6,18 +6,16 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.checkout import check_packages
 from pipeline.config.defaults import default_values
 from pipeline.config.root import parse_config
-from pipeline.errors import UserError, message_for_user
+from pipeline.errors import UserError, told_to_user
 from pipeline.planner import execute
 from pipeline.summary import announce, print_outcomes
 
@@ -27,23 +25,13 @@ DOTTED_OVERRIDE = re.compile(r"^(?!hydra\.)[a-z_]\w*(\.\w+)+=")
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def main(composed: DictConfig) -> None:
-    try:
+    # Inside Hydra, which would print its own traceback. Of a multirun, see pipeline/sweep/driver.py.
+    with told_to_user():
         values = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
-        if HydraConfig.get().mode == RunMode.MULTIRUN:
-            values["run"]["name"] += f"-{HydraConfig.get().job.num}"
         values["run"]["command"] = _command(HydraConfig.get().overrides.task)
         root = parse_config(values)
         if outcomes := execute(root, announce):
             print_outcomes(root, outcomes)
-    except (
-        UserError,
-        OSError,
-        KeyboardInterrupt,
-    ) as error:  # inside Hydra, which would print its own traceback
-        message = message_for_user(error)
-        if message is None:
-            raise
-        _fail(f"error: {message}", 130 if isinstance(error, KeyboardInterrupt) else 2)
 
 
 def _command(overrides: Sequence[str]) -> str:
@@ -59,23 +47,16 @@ def _check_alone() -> None:
         )
 
 
-def _fail(message: str, code: int) -> NoReturn:
-    print(message, file=sys.stderr)
-    sys.exit(code)
-
-
 def start() -> None:
     """Entry point: exit code 2 and one message, without a traceback, for the user's mistakes."""
     # A dotted override of a key that does not exist would be Hydra's error, one at a time. Forced in, it reaches
     # our own check, which reports all unknown keys together, each with the nearest one that exists.
     sys.argv[1:] = [f"++{word}" if DOTTED_OVERRIDE.match(word) else word for word in sys.argv[1:]]
     ConfigStore.instance().store("schema", node=default_values())
-    try:
+    with told_to_user():
         check_packages()
         _check_alone()
-    except UserError as error:
-        _fail(f"error: {error}", 2)
-    main()
+        main()
 
 
 if __name__ == "__main__":

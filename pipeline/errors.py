@@ -1,7 +1,10 @@
 """Errors that the user can mend, and what to tell them."""
 
 import errno
-from typing import Literal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal, NoReturn
 
 
 class UserError(Exception):
@@ -30,3 +33,23 @@ def message_for_user(error: BaseException) -> str | None:
         where = f" while writing {error.filename}" if error.filename else ""
         return f"the disk is full{where}; free some space and start again: what is done so far is kept"
     return None
+
+
+@contextmanager
+def told_to_user() -> Iterator[None]:
+    """Ends the process with one message, without a traceback, where an error inside is the user's to mend.
+
+    Exit code 2, or 130 after an interrupt.
+    """
+    try:
+        yield
+    except (UserError, OSError, KeyboardInterrupt) as error:
+        message = message_for_user(error)
+        if message is None:
+            raise
+        fail(f"error: {message}", 130 if isinstance(error, KeyboardInterrupt) else 2)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    print(message, file=sys.stderr)
+    sys.exit(code)

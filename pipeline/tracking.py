@@ -40,6 +40,9 @@ class Tracker:
                 ({} if step is None else {"step": step}) | dict(zip(columns, row, strict=True)),
             )
 
+    def image(self, name: str, png: bytes) -> None:
+        """A picture. The folder keeps none: whoever draws it has a place for it there."""
+
     def finish(self, summary: Mapping[str, Any], artifact: Path | None) -> None:
         """The stage's final metrics and its finished folder (None where it failed)."""
 

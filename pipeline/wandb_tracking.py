@@ -1,5 +1,6 @@
 """The Weights & Biases side of tracking: one run per stage, one group per run, lineage from input to output."""
 
+import io
 import logging
 import netrc
 import os
@@ -48,7 +49,7 @@ class WandbTracker(Tracker):
                     project=tracking.project,
                     entity=tracking.entity,
                     tags=tracking.tags,
-                    group=run.name,
+                    group=tracking.group or run.name,
                     job_type=stage,
                     name=f"{run.name}-{stage}",
                     id=id_file.read_text().strip(),
@@ -79,6 +80,9 @@ class WandbTracker(Tracker):
     ) -> None:
         super().table(name, columns, rows, step)
         self._send(lambda: self._send_table(name, columns, rows, step))
+
+    def image(self, name: str, png: bytes) -> None:
+        self._send(lambda: self._send_image(name, png))
 
     def finish(self, summary: Mapping[str, Any], artifact: Path | None) -> None:
         self._send(lambda: self._run.summary.update(dict(summary)))
@@ -117,6 +121,12 @@ class WandbTracker(Tracker):
         self._run.log(
             {name: wandb.Table(columns=list(columns), data=data, allow_mixed_types=True)}, step=step
         )
+
+    def _send_image(self, name: str, png: bytes) -> None:
+        import wandb
+        from PIL import Image
+
+        self._run.log({name: wandb.Image(Image.open(io.BytesIO(png)))})
 
     def _record_lineage(self, artifact: Path) -> None:
         """The output by reference, and the inputs as edges where W&B knows them, else by fingerprint."""

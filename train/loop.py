@@ -50,12 +50,15 @@ class FitResult:
     """Median over the logged steps."""
 
 
-def count_steps(trainer: TrainerConfig, examples: int, tokens_per_example: float) -> int:
-    """Optimizer steps of `trainer.steps`, `.tokens` or `.epochs`, rounded up."""
+def count_steps(trainer: TrainerConfig, examples: int, tokens_per_example: float, parameters: int) -> int:
+    """Optimizer steps of `trainer.steps`, `.tokens`, `.tokens_per_parameter` or `.epochs`, rounded up."""
     if trainer.steps is not None:
         return trainer.steps
-    if trainer.tokens is not None:
-        return math.ceil(trainer.tokens / (trainer.global_batch * tokens_per_example))
+    tokens = trainer.tokens
+    if trainer.tokens_per_parameter is not None:
+        tokens = trainer.tokens_per_parameter * parameters
+    if tokens is not None:
+        return math.ceil(tokens / (trainer.global_batch * tokens_per_example))
     return math.ceil(trainer.epochs * examples / trainer.global_batch)
 
 

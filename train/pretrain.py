@@ -37,7 +37,7 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
 
     on_gpu = prepare(trainer, config.seed)
     model = build_model(config.model, index.vocab_size)
-    steps = count_steps(trainer, len(train), length)
+    steps = count_steps(trainer, len(train), length, count_parameters(model))
     flops = flops_per_token(config.model, index.vocab_size, length)
     if context.rank == 0:
         tokens = steps * trainer.global_batch * length
@@ -79,6 +79,7 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
         "parameters": count_parameters(model),
         "steps": result.steps,
         "tokens": result.tokens,
+        "flops": flops * result.tokens,
         "train_loss": result.train_loss,
         "tokens_per_second": result.tokens_per_second,
     }

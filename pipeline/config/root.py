@@ -11,6 +11,7 @@ from pipeline.config.data import CleanConfig, CorpusConfig, ShardsConfig, Tokeni
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
 from pipeline.config.model import ModelConfig
 from pipeline.config.run import LauncherConfig, RunConfig, TrackingConfig
+from pipeline.config.sweep import SweepConfig
 from pipeline.config.training import (
     FinetuneConfig,
     OptimConfig,
@@ -44,6 +45,7 @@ class RootConfig(Section):
     report: ReportConfig = ReportConfig()
     tracking: TrackingConfig = TrackingConfig()
     launcher: LauncherConfig
+    sweep: SweepConfig = SweepConfig()
 
     def problems(self) -> list[str]:
         """Contradictions between sections."""

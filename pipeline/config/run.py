@@ -29,6 +29,8 @@ class TrackingConfig(Section):
     """`auto`: online where a W&B key is found, else offline."""
     project: str = "lm-workflow"
     entity: str | None = None
+    group: str | None = None
+    """W&B group; None takes the run's name, and a sweep its own."""
     tags: list[str] = []
 
 

@@ -76,11 +76,14 @@ class TrainerConfig(Section):
     """The training loop."""
 
     steps: PositiveInt | None = None
-    """Optimizer steps; give this, `tokens` or `epochs`."""
+    """Optimizer steps; give this, `tokens`, `epochs` or `tokens_per_parameter`."""
     tokens: PositiveInt | None = None
     """Training tokens; steps follow from the global batch and the sequence length."""
     epochs: PositiveFloat | None = None
     """Passes over the training data."""
+    tokens_per_parameter: PositiveFloat | None = None
+    """Training tokens per parameter of the model, embeddings included; about 20 is compute-optimal
+    (Hoffmann et al., 2022)."""
     global_batch: PositiveInt = 32
     """Sequences per optimizer step, over all ranks and accumulation steps."""
     micro_batch: Annotated[PositiveInt | None, NEUTRAL] = None
@@ -122,9 +125,10 @@ class TrainerConfig(Section):
 
     def problems(self) -> list[str]:
         found = []
-        given = [name for name in ("steps", "tokens", "epochs") if getattr(self, name) is not None]
+        lengths = ("steps", "tokens", "epochs", "tokens_per_parameter")
+        given = [name for name in lengths if getattr(self, name) is not None]
         if len(given) != 1:
-            found.append(f"give exactly one of steps, tokens, epochs (given: {', '.join(given) or 'none'})")
+            found.append(f"give exactly one of {', '.join(lengths)} (given: {', '.join(given) or 'none'})")
         ranks = self.devices * self.nodes
         if self.global_batch % ranks:
             below = self.global_batch - self.global_batch % ranks

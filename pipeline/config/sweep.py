@@ -1,0 +1,23 @@
+"""Several runs that differ in some keys."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, PositiveInt
+
+from pipeline.config.base import Section
+
+MetricName = Annotated[str, Field(pattern=r"^[a-z]+\.\S+$")]
+
+
+class SweepConfig(Section):
+    """Several runs that differ in some keys, started with `--multirun` (see docs/sweeps.md)."""
+
+    name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = None
+    """Folder below `<run.runs>/sweeps`, W&B group and beginning of the runs' names; None takes `<run.name>-<sweep>`."""
+    objective: MetricName = "pretrain.validation_loss"
+    """What the runs are compared by, `<stage>.<metric>`: any number among a stage's metrics."""
+    direction: Literal["minimize", "maximize"] = "minimize"
+    parallel: PositiveInt = 1
+    """Runs at the same time. On one machine they share its processors; the visible GPUs are divided among them."""
+    fit: list[MetricName] = []
+    """Metrics against which the report fits the objective as a power law, such as `pretrain.parameters`."""

@@ -1,0 +1,99 @@
+"""The jobs of a sweep, and the file in which their outcomes are kept."""
+
+import json
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.tracking import read_jsonl
+
+JOBS_FILE = "jobs.jsonl"
+NAME_CHARS = 80
+
+
+@dataclass
+class Job:
+    """One run of a sweep."""
+
+    swept: dict[str, str]
+    """The keys that the sweep sets, with the values of this job as on the command line."""
+    run: str
+    """Name of its run."""
+    overrides: list[str] = field(default_factory=list)
+    """All of its command line, but for what the sweep adds."""
+    fingerprints: dict[str, str] = field(default_factory=dict)
+    """Of its artifacts by stage, the last one being what the sweep brings up to date."""
+    state: str = "waiting"
+    """`waiting`, `running`, `finished`, `failed` or `interrupted`."""
+    objective: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    """What the report fits the objective against."""
+    seconds: float | None = None
+    error: str | None = None
+    """What went wrong: the last lines of its log."""
+    log: str | None = None
+    reused: bool = False
+    """Whether it was finished before this start of the sweep."""
+
+    @property
+    def fingerprint(self) -> str | None:
+        """Of the last stage: changes with whatever can change the result."""
+        return list(self.fingerprints.values())[-1] if self.fingerprints else None
+
+    def is_same(self, other: "Job") -> bool:
+        return (self.swept, self.fingerprint) == (other.swept, other.fingerprint)
+
+    @property
+    def title(self) -> str:
+        return " ".join(f"{key}={value}" for key, value in self.swept.items()) or self.run
+
+
+class JobRecord:
+    """JSON lines: one per job and change of its state; of each job the last one counts."""
+
+    def __init__(self, folder: Path):
+        self._path = folder / JOBS_FILE
+
+    def append(self, job: Job) -> None:
+        row = {key: value for key, value in asdict(job).items() if key != "reused"}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def read(self) -> list[Job]:
+        """Each job as it was left, in the order of their last changes."""
+        latest: dict[tuple[str, str | None], Job] = {}
+        for row in read_jsonl(self._path):
+            job = Job(**row)
+            key = (job.title, job.fingerprint)
+            latest.pop(key, None)
+            latest[key] = job
+        return list(latest.values())
+
+
+def run_name(sweep: str, swept: Mapping[str, str], taken: Collection[str]) -> str:
+    """`<sweep>-lr_0.001-weight_decay_0.1`, with a number behind it where that is taken."""
+    leaves = [key.rsplit(".", 1)[-1] for key in swept]
+    parts = [sweep]
+    for leaf, (key, value) in zip(leaves, swept.items(), strict=True):
+        word = leaf if leaves.count(leaf) == 1 else key.replace(".", "_")
+        parts.append(f"{word}_{_short(value)}")
+    name = "-".join(parts)[: len(sweep) + NAME_CHARS].rstrip("-_.")
+    numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
+    return name if name not in taken else next(n for n in numbered if n not in taken)
+
+
+def _short(value: str) -> str:
+    if number := as_number(value):
+        return f"{number:.4g}".replace("+", "")
+    return re.sub(r"[^A-Za-z0-9.]+", "_", value).strip("_.") or "empty"
+
+
+def as_number(value: Any) -> float | None:
+    """The number that a value on the command line stands for; None where it is none."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return None

@@ -1,0 +1,138 @@
+"""From what Hydra's sweeper chose to jobs whose configuration is checked."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf, open_dict
+from pydantic import ValidationError
+
+from pipeline.config.root import parse_config
+from pipeline.config.run import RunConfig, TrackingConfig
+from pipeline.config.sweep import SweepConfig
+from pipeline.errors import UserError
+from pipeline.planner import plan
+from pipeline.store import Store
+from pipeline.sweep.jobs import Job, run_name
+from pipeline.sweep.objective import check_metric
+from pipeline.sweep.processes import divided_gpus
+
+OWN_SECTIONS = ("run", "tracking", "sweep", "launcher")
+"""Sections that all jobs have in common."""
+
+
+class SweepPlan:
+    """The sweep's own settings, and its jobs as they are asked for."""
+
+    def __init__(self, config: DictConfig):
+        """Args: config: Hydra's, of the whole multirun, without what is swept. Its sweeper's keys get their `++`.
+
+        Raises:
+            UserError: for problems of the sections that all jobs have in common.
+        """
+        self._config = config
+        values = _values(config)
+        try:
+            self.settings = SweepConfig.model_validate(values["sweep"])
+            self.base = RunConfig.model_validate(values["run"])
+            self.tracking = TrackingConfig.model_validate(values["tracking"])
+        except ValidationError:
+            parse_config(values)  # tells all problems
+            raise
+        choice = config.hydra.runtime.choices.get("sweep")
+        name = self.settings.name or (f"{self.base.name}-{choice}" if choice else self.base.name)
+        self.run = RunConfig(name=name, runs=str(Path(self.base.runs) / "sweeps"))
+        """Name and folder of the sweep itself."""
+        self.folder = Path(self.run.runs) / name
+        self.store = Store(Path(self.base.artifacts))
+        with open_dict(config):
+            config.hydra.sweep.dir = str(self.folder)
+            params = config.hydra.sweeper.get("params") or {}
+            # As on the command line: dotted keys are forced through Hydra to our own check.
+            config.hydra.sweeper.params = {f"++{k}" if "." in k else k: v for k, v in params.items()}
+        self._swept, self._fixed = _swept_and_fixed(config)
+        if not self._swept:
+            raise UserError(
+                "a sweep needs keys with several values, such as optim.lr=1e-3,3e-3, or an option sweep=… that "
+                "has them (conf/sweep/)"
+            )
+        for key in self._swept:
+            if key.lstrip("+").split(".")[0] in OWN_SECTIONS:
+                raise UserError(f"{key.lstrip('+')} cannot be swept: all jobs of a sweep share it")
+
+    def job(self, overrides: Sequence[str], taken: Sequence[Job]) -> Job:
+        """The job with these overrides, checked. `taken`: jobs whose run's name it must not have.
+
+        Raises:
+            UserError: for every problem of its configuration, and where it cannot give what the sweep wants of it.
+        """
+        swept = self.swept(overrides)
+        others = {job.run for job in taken if job.swept != swept}
+        name = run_name(self.run.name, swept, others)
+        loader = GlobalHydra.instance().config_loader()
+        values = _values(loader.load_sweep_config(self._config, list(overrides)))
+        values["run"]["name"] = name
+        root = parse_config(values)
+        steps = plan(root, self.store)
+        fingerprints = {step.stage.name: step.fingerprint for step in steps}
+        check_metric("sweep.objective", self.settings.objective, fingerprints, root.stage)
+        for metric in self.settings.fit:
+            check_metric("sweep.fit", metric, fingerprints, root.stage)
+        self.gpus_of_a_job = 0 if root.trainer.accelerator == "cpu" else root.trainer.devices
+        return Job(swept, name, [*overrides], fingerprints)
+
+    def swept(self, overrides: Sequence[str]) -> dict[str, str]:
+        """The swept keys of a job with its values."""
+        pairs = (override.split("=", 1) for override in overrides)
+        return {key.lstrip("+"): value for key, value in pairs if key in self._swept}
+
+    def same_again(self, old: Job) -> Job | None:
+        """A remembered job, planned anew; None where it would not make the same artifact any more."""
+        words = [f"{key}={old.swept.get(key.lstrip('+'))}" for key in self._swept]
+        try:
+            job = self.job([*words, *self._fixed], [])
+        except UserError:
+            return None
+        job.run = old.run
+        return job if job.is_same(old) else None
+
+    def command(self, job: Job) -> list[str]:
+        """What follows `python -m pipeline` for one job."""
+        return [
+            *job.overrides,
+            f"run.name={job.run}",
+            f"tracking.group={self.tracking.group or self.run.name}",
+        ]
+
+    def environments(self) -> list[dict[str, str]]:
+        return divided_gpus(self.settings.parallel, self.gpus_of_a_job)
+
+
+def refuse_twins(jobs: Sequence[Job]) -> None:
+    """Raises: UserError: where two jobs would make the same artifact."""
+    seen: dict[str | None, Job] = {}
+    for job in jobs:
+        twin = seen.setdefault(job.fingerprint, job)
+        if twin is not job:
+            raise UserError(
+                f"two jobs would make the same artifact: {twin.title!r} and {job.title!r}; either their values are "
+                "the same, or the swept key does not change the result of this stage (docs/configuration.md says "
+                "which do)"
+            )
+
+
+def _values(config: DictConfig) -> dict[str, Any]:
+    """The configuration as a plain tree, without Hydra's own."""
+    own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+    return OmegaConf.to_container(own, resolve=True, throw_on_missing=False)
+
+
+def _swept_and_fixed(config: DictConfig) -> tuple[list[str], list[str]]:
+    """Keys with several values, as Hydra spells them, and the other overrides; of a key the last one counts."""
+    params: Mapping[str, Any] = config.hydra.sweeper.params
+    words = [*(f"{key}={value}" for key, value in params.items()), *config.hydra.overrides.task]
+    latest = {o.get_key_element(): o for o in OverridesParser.create().parse_overrides(words)}
+    swept = [key for key, override in latest.items() if override.is_sweep_override()]
+    return swept, [o.input_line for key, o in latest.items() if key not in swept]

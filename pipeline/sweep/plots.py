@@ -1,0 +1,144 @@
+"""The plots of a sweep's page: the objective against each swept key, and power laws."""
+
+import io
+import math
+import re
+from collections.abc import Sequence
+
+from markupsafe import Markup, escape
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatterSciNotation, MaxNLocator, NullFormatter
+
+from pipeline.sweep.jobs import Job, as_number
+from pipeline.sweep.scaling_law import PowerLaw
+
+MOST_LINES = 6
+"""Values of a second key that are told apart by lines; with more there are only dots."""
+
+# The page replaces these by its own colours, which differ between light and dark.
+INK, GRID, BEST = "#65707c", "#dfe1e0", "#d0713c"
+LINES = ("#1f6feb", "#1a7f4b", "#8250df", "#0b8a9a", "#9a6700", "#bf3989")
+_VARIABLES = {INK: "var(--muted)", GRID: "var(--line)", BEST: "var(--best)"}
+_STYLE = {
+    "svg.fonttype": "none",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.7,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "lines.linewidth": 1.6,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+}
+
+
+def key_plot(key: str, jobs: Sequence[Job], objective: str, best: Job) -> Figure:
+    """The objective of the finished jobs against one key, a line for each value of the other where there are two."""
+    others = [other for other in best.swept if other != key]
+    groups = {job.swept[others[0]] for job in jobs} if len(others) == 1 else set()
+    lines = sorted(groups, key=_in_order) if 1 < len(groups) <= MOST_LINES else [None]
+    places, labels = _places([job.swept[key] for job in jobs])
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(4.4, 2.9), layout="constrained")
+        axes = figure.add_subplot()
+        for color, group in zip(LINES, lines, strict=False):
+            members = [job for job in jobs if group is None or job.swept[others[0]] == group]
+            points = sorted((places[job.swept[key]], job.objective) for job in members)
+            style = "-" if group is not None or not others else ""
+            label = None if group is None else f"{others[0]} = {group}"
+            axes.plot(*zip(*points, strict=True), style, color=color, marker="o", markersize=4.5, label=label)
+        axes.plot(places[best.swept[key]], best.objective, "o", color=BEST, markersize=8, label="best")
+        if labels:
+            axes.set_xticks(range(len(labels)), labels)
+            axes.margins(x=0.15)
+        elif _spans_decades(list(places.values())):
+            axes.set_xscale("log")
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set(xlabel=key, ylabel=objective)
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.legend()
+    return figure
+
+
+def law_plot(metric: str, jobs: Sequence[Job], objective: str, law: PowerLaw | None) -> Figure:
+    """The objective against one of the jobs' metrics, both logarithmic, with the law."""
+    points = sorted((job.metrics[metric], job.objective) for job in jobs)
+    with rc_context(_STYLE):
+        figure = Figure(figsize=(4.4, 2.9), layout="constrained")
+        axes = figure.add_subplot()
+        if law is not None:
+            smallest, largest = points[0][0], points[-1][0]
+            x = [smallest * (2 * largest / smallest) ** (step / 60) for step in range(61)]
+            axes.plot(x, [law(value) for value in x], "--", color=BEST, label=law.formula("L", "x"))
+        axes.plot(*zip(*points, strict=True), "o", color=LINES[0], markersize=5)
+        axes.set(xlabel=metric, ylabel=objective, xscale="log", yscale="log")
+        _plain_log_ticks(axes)
+        if law is not None:
+            axes.legend()
+    return figure
+
+
+def png(figure: Figure) -> bytes:
+    written = io.BytesIO()
+    figure.savefig(written, format="png", dpi=150)
+    return written.getvalue()
+
+
+def svg(figure: Figure, title: str) -> Markup:
+    """The svg element alone, scalable, in the page's colours, its ids unlike those of other plots."""
+    written = io.StringIO()
+    with rc_context(_STYLE | {"svg.hashsalt": title}):
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(written, format="svg", transparent=True, metadata=nothing)
+    text = written.getvalue()
+    drawing = text[text.index("<defs>", text.index("<svg")) :]
+    drawing = re.sub(r"<style.*?</style>", "", drawing, flags=re.DOTALL)  # it would reach all of the page
+    drawing = re.sub(r"font-family: [^;\"]*;", "", drawing)
+    for color, variable in _VARIABLES.items():
+        drawing = drawing.replace(color, variable)
+    prefix = re.sub(r"\W+", "-", title.lower())
+    drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", drawing)
+    box = re.search(r'viewBox="[\d. ]+"', text)[0]
+    links = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
+    return Markup(f'<svg role="img" aria-label="{escape(title)}" {box} {links}>{drawing}')
+
+
+def _places(values: Sequence[str]) -> tuple[dict[str, float], list[str]]:
+    """Where each value stands on the axis, and the labels where they are not numbers."""
+    different = sorted(set(values), key=_in_order)
+    numbers = {value: as_number(value) for value in different}
+    if all(number is not None and math.isfinite(number) for number in numbers.values()):
+        return numbers, []
+    return {value: float(place) for place, value in enumerate(different)}, different
+
+
+def _in_order(value: str) -> tuple[bool, float, str]:
+    number = as_number(value)
+    return number is None, number or 0.0, value
+
+
+def _spans_decades(values: Sequence[float]) -> bool:
+    return min(values) > 0 and max(values) >= 8 * min(values)
+
+
+def _plain_log_ticks(axes: Axes) -> None:
+    """Losses span less than a decade, and then only minor ticks carry labels."""
+    low, high = axes.get_ylim()
+    if high < 10 * low:
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(1, 0.5)))
