@@ -93,7 +93,7 @@ def kill_after_a_checkpoint(folder: Path, *words: str) -> None:
         start_new_session=True,
     )
     deadline = time.monotonic() + 300
-    while not list(folder.glob("artifacts/pretrain/*/checkpoints/step-*/meta.json")):
+    while not list(folder.glob("artifacts/pretrain/*/checkpoints/step-*[0-9]/meta.json")):
         assert time.monotonic() < deadline
         assert planner.poll() is None, planner.stdout.read().decode()
         time.sleep(0.02)
