@@ -9,7 +9,7 @@ RUN    := $(VENV)/bin/python -m pipeline experiment=$(EXP)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
-        checkpoints sweep config test lint bench wandb-sync
+        checkpoints sweep config test test-distributed lint bench wandb-sync
 
 help:  ## This list
 	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
@@ -65,8 +65,11 @@ sweep: venv  ## Runs over several values of some keys: SWEEP=lr_wd (see conf/swe
 config: venv  ## Print the composed configuration and run nothing
 	@$(RUN) $(ARGS) --cfg job
 
-test: venv  ## Run the tests
-	@$(VENV)/bin/python -m pytest $(ARGS)
+test: venv  ## Run the tests of one process
+	@$(VENV)/bin/python -m pytest -m "not distributed and not cluster" $(ARGS)
+
+test-distributed: venv  ## Run the tests of several processes, and those on a SLURM cluster that they set up (as root)
+	@$(VENV)/bin/python -m pytest -m "distributed or cluster" $(ARGS)
 
 lint: venv  ## Formatting, lint, import rules
 	@$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check . && $(VENV)/bin/lint-imports
