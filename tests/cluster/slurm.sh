@@ -33,6 +33,10 @@ configure() {
 }
 
 start() {
+    if [ -e $SLURM_CONF ] && sinfo >/dev/null 2>&1; then
+        echo "export SLURM_CONF=$SLURM_CONF" # it runs already
+        return
+    fi
     [ "$(id -u)" = 0 ] || cannot "starting SLURM's daemons needs root"
     install_slurm
     configure
