@@ -1,7 +1,6 @@
 """The plots of a sweep's page: the objective against each swept key, and power laws."""
 
 import io
-import math
 import re
 from collections.abc import Sequence
 
@@ -45,8 +44,9 @@ _STYLE = {
 }
 
 
-def key_plot(key: str, jobs: Sequence[Job], objective: str, best: Job) -> Figure:
-    """The objective of the finished jobs against one key, a line for each value of the other where there are two."""
+def key_plot(key: str, jobs: Sequence[Job], objective: str) -> Figure:
+    """The objective of the finished jobs, best first, against one key; with two keys a line per value of the other."""
+    best = jobs[0]
     others = [other for other in best.swept if other != key]
     groups = {job.swept[others[0]] for job in jobs} if len(others) == 1 else set()
     lines = sorted(groups, key=_in_order) if 1 < len(groups) <= MOST_LINES else [None]
@@ -120,7 +120,7 @@ def _places(values: Sequence[str]) -> tuple[dict[str, float], list[str]]:
     """Where each value stands on the axis, and the labels where they are not numbers."""
     different = sorted(set(values), key=_in_order)
     numbers = {value: as_number(value) for value in different}
-    if all(number is not None and math.isfinite(number) for number in numbers.values()):
+    if all(number is not None for number in numbers.values()):
         return numbers, []
     return {value: float(place) for place, value in enumerate(different)}, different
 
