@@ -34,6 +34,7 @@ class SweepPlan:
             UserError: for problems of the sections that all jobs have in common.
         """
         self._config = config
+        self._gpus_of_a_job = 0
         values = _values(config)
         try:
             self.settings = SweepConfig.model_validate(values["sweep"])
@@ -81,7 +82,10 @@ class SweepPlan:
         check_metric("sweep.objective", self.settings.objective, fingerprints, root.stage)
         for metric in self.settings.fit:
             check_metric("sweep.fit", metric, fingerprints, root.stage)
-        self.gpus_of_a_job = 0 if root.trainer.accelerator == "cpu" else root.trainer.devices
+        if root.launcher.kind == "slurm" and not root.launcher.wait:
+            raise UserError("a sweep waits for its jobs to compare them: leave launcher.wait=true")
+        here = root.launcher.kind == "local" and root.trainer.accelerator != "cpu"
+        self._gpus_of_a_job = root.trainer.devices if here else 0
         return Job(swept, name, [*overrides], fingerprints)
 
     def swept(self, overrides: Sequence[str]) -> dict[str, str]:
@@ -108,7 +112,8 @@ class SweepPlan:
         ]
 
     def environments(self) -> list[dict[str, str]]:
-        return divided_gpus(self.settings.parallel, self.gpus_of_a_job)
+        """What each of the jobs that run at the same time has in its environment besides."""
+        return divided_gpus(self.settings.parallel, self._gpus_of_a_job)
 
 
 def refuse_twins(jobs: Sequence[Job]) -> None:
