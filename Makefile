@@ -13,7 +13,7 @@ RUN    := $(VENV)/bin/python -m pipeline experiment=$(EXP)
 
 help:  ## This list
 	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
 venv: $(VENV)/.installed  ## Make .venv and install everything, once
 
@@ -68,7 +68,7 @@ config: venv  ## Print the composed configuration and run nothing
 test: venv  ## Run the tests of one process
 	@$(VENV)/bin/python -m pytest -m "not distributed and not cluster" $(ARGS)
 
-test-distributed: venv  ## Run the tests of several processes, and those on a SLURM cluster that they set up (as root)
+test-distributed: venv  ## Run those of several processes, and on a SLURM cluster of their own
 	@$(VENV)/bin/python -m pytest -m "distributed or cluster" $(ARGS)
 
 lint: venv  ## Formatting, lint, import rules

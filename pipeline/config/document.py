@@ -54,15 +54,12 @@ make config EXP=demo ARGS="model=lstm optim=adamw"       # prints the composed c
   would be right; contradictions between values are reported together once these are corrected.
 - The experiments that read local data find it below `$LM_DATA`, or `data/` where that is not set.
 
-**Several runs at once.** `-m` (Hydra's multirun) takes lists of values and runs every combination, one after the
-other, as runs `<name>-0`, `<name>-1`, …:
+**Several runs at once.** `--multirun` (short: `-m`, behind the overrides) takes several values of a key; `sweep=` is a
+file of such keys. They share what they have in common. See [Sweeps](sweeps.md).
 
 ```sh
-.venv/bin/python -m pipeline -m stage=evaluate experiment=demo optim.lr=1e-3,3e-3 seed=1,2
+.venv/bin/python -m pipeline stage=pretrain experiment=demo optim.lr=1e-3,3e-3 seed=1,2 --multirun
 ```
-
-They share what they have in common: the four jobs above download, clean and tokenize once. A job that fails ends
-the sweep; started again, it continues there.
 
 **What is kept.** `runs/<run.name>/config.yaml` holds the whole checked configuration of the last start. Each
 artifact holds what its stage saw, in `stage.yaml` and in `manifest.json` under `config`.

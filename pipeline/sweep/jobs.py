@@ -1,6 +1,7 @@
 """The jobs of a sweep, and the file in which their outcomes are kept."""
 
 import json
+import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field
@@ -92,8 +93,9 @@ def _short(value: str) -> str:
 
 
 def as_number(value: Any) -> float | None:
-    """The number that a value on the command line stands for; None where it is none."""
+    """The finite number that a value on the command line stands for; None where it is none."""
     try:
-        return float(value)
+        number = float(value)
     except (TypeError, ValueError):
         return None
+    return number if math.isfinite(number) else None

@@ -27,12 +27,14 @@ class SweepPlan:
     """The sweep's own settings, and its jobs as they are asked for."""
 
     def __init__(self, config: DictConfig):
-        """Args: config: Hydra's, of the whole multirun, without what is swept. Its sweeper's keys get their `++`.
+        """Args: config: Hydra's, of the whole multirun, without what is swept. What is swept
+            goes into its sweeper's `params`, what is not stays among its overrides.
 
         Raises:
             UserError: for problems of the sections that all jobs have in common.
         """
         self._config = config
+        self._gpus_of_a_job = 0
         values = _values(config)
         try:
             self.settings = SweepConfig.model_validate(values["sweep"])
@@ -49,10 +51,10 @@ class SweepPlan:
         self.store = Store(Path(self.base.artifacts))
         with open_dict(config):
             config.hydra.sweep.dir = str(self.folder)
-            params = config.hydra.sweeper.get("params") or {}
-            # As on the command line: dotted keys are forced through Hydra to our own check.
-            config.hydra.sweeper.params = {f"++{k}" if "." in k else k: v for k, v in params.items()}
-        self._swept, self._fixed = _swept_and_fixed(config)
+            swept, self._fixed = _swept_and_fixed(config)
+            config.hydra.sweeper.params = swept
+            config.hydra.overrides.task = self._fixed
+        self._swept = list(swept)
         if not self._swept:
             raise UserError(
                 "a sweep needs keys with several values, such as optim.lr=1e-3,3e-3, or an option sweep=… that "
@@ -80,7 +82,10 @@ class SweepPlan:
         check_metric("sweep.objective", self.settings.objective, fingerprints, root.stage)
         for metric in self.settings.fit:
             check_metric("sweep.fit", metric, fingerprints, root.stage)
-        self.gpus_of_a_job = 0 if root.trainer.accelerator == "cpu" else root.trainer.devices
+        if root.launcher.kind == "slurm" and not root.launcher.wait:
+            raise UserError("a sweep waits for its jobs to compare them: leave launcher.wait=true")
+        here = root.launcher.kind == "local" and root.trainer.accelerator != "cpu"
+        self._gpus_of_a_job = root.trainer.devices if here else 0
         return Job(swept, name, [*overrides], fingerprints)
 
     def swept(self, overrides: Sequence[str]) -> dict[str, str]:
@@ -107,7 +112,8 @@ class SweepPlan:
         ]
 
     def environments(self) -> list[dict[str, str]]:
-        return divided_gpus(self.settings.parallel, self.gpus_of_a_job)
+        """What each of the jobs that run at the same time has in its environment besides."""
+        return divided_gpus(self.settings.parallel, self._gpus_of_a_job)
 
 
 def refuse_twins(jobs: Sequence[Job]) -> None:
@@ -129,10 +135,15 @@ def _values(config: DictConfig) -> dict[str, Any]:
     return OmegaConf.to_container(own, resolve=True, throw_on_missing=False)
 
 
-def _swept_and_fixed(config: DictConfig) -> tuple[list[str], list[str]]:
-    """Keys with several values, as Hydra spells them, and the other overrides; of a key the last one counts."""
-    params: Mapping[str, Any] = config.hydra.sweeper.params
-    words = [*(f"{key}={value}" for key, value in params.items()), *config.hydra.overrides.task]
-    latest = {o.get_key_element(): o for o in OverridesParser.create().parse_overrides(words)}
-    swept = [key for key, override in latest.items() if override.is_sweep_override()]
-    return swept, [o.input_line for key, o in latest.items() if key not in swept]
+def _swept_and_fixed(config: DictConfig) -> tuple[dict[str, str], list[str]]:
+    """Keys with several values, and the overrides with one; of a key that is given twice the last one counts.
+
+    That is as in a single run. Hydra's sweepers would each do something else, such as all values of both.
+    """
+    params: Mapping[str, Any] = config.hydra.sweeper.get("params") or {}
+    # As on the command line: dotted keys are forced through Hydra to our own check.
+    words = [f"++{key}={value}" if "." in key else f"{key}={value}" for key, value in params.items()]
+    parsed = OverridesParser.create().parse_overrides([*words, *config.hydra.overrides.task])
+    latest = {override.get_key_element(): override for override in parsed}
+    swept = {k: o.input_line.split("=", 1)[1] for k, o in latest.items() if o.is_sweep_override()}
+    return swept, [override.input_line for key, override in latest.items() if key not in swept]

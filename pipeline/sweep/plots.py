@@ -1,7 +1,6 @@
 """The plots of a sweep's page: the objective against each swept key, and power laws."""
 
 import io
-import math
 import re
 from collections.abc import Sequence
 
@@ -9,13 +8,15 @@ from markupsafe import Markup, escape
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogFormatterSciNotation, MaxNLocator, NullFormatter
+from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
 
 from pipeline.sweep.jobs import Job, as_number
 from pipeline.sweep.scaling_law import PowerLaw
 
 MOST_LINES = 6
 """Values of a second key that are told apart by lines; with more there are only dots."""
+MOST_TICKS = 6
+"""With more values than this the axis has round numbers instead of them."""
 
 # The page replaces these by its own colours, which differ between light and dark.
 INK, GRID, BEST = "#65707c", "#dfe1e0", "#d0713c"
@@ -45,28 +46,38 @@ _STYLE = {
 }
 
 
-def key_plot(key: str, jobs: Sequence[Job], objective: str, best: Job) -> Figure:
-    """The objective of the finished jobs against one key, a line for each value of the other where there are two."""
+def key_plot(key: str, jobs: Sequence[Job], objective: str) -> Figure:
+    """The objective of the finished jobs, best first, against one key; with two keys a line per value of the other."""
+    best = jobs[0]
     others = [other for other in best.swept if other != key]
     groups = {job.swept[others[0]] for job in jobs} if len(others) == 1 else set()
     lines = sorted(groups, key=_in_order) if 1 < len(groups) <= MOST_LINES else [None]
-    places, labels = _places([job.swept[key] for job in jobs])
+    places, numeric = _places([job.swept[key] for job in jobs])
     with rc_context(_STYLE):
         figure = Figure(figsize=(4.4, 2.9), layout="constrained")
         axes = figure.add_subplot()
         for color, group in zip(LINES, lines, strict=False):
             members = [job for job in jobs if group is None or job.swept[others[0]] == group]
             points = sorted((places[job.swept[key]], job.objective) for job in members)
-            style = "-" if group is not None or not others else ""
+            style = "-" if group is not None or not others else "none"
             label = None if group is None else f"{others[0]} = {group}"
-            axes.plot(*zip(*points, strict=True), style, color=color, marker="o", markersize=4.5, label=label)
+            axes.plot(
+                *zip(*points, strict=True),
+                linestyle=style,
+                color=color,
+                marker="o",
+                markersize=4.5,
+                label=label,
+            )
         axes.plot(places[best.swept[key]], best.objective, "o", color=BEST, markersize=8, label="best")
-        if labels:
-            axes.set_xticks(range(len(labels)), labels)
-            axes.margins(x=0.15)
-        elif _spans_decades(list(places.values())):
+        if numeric and _spans_decades(list(places.values())):
             axes.set_xscale("log")
             axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.margins(x=0.08)
+        if len(places) <= MOST_TICKS or not numeric:
+            axes.set_xticks(list(places.values()), list(places))
+        elif axes.get_xscale() == "linear":
+            axes.xaxis.set_major_locator(MaxNLocator(5))
         axes.set(xlabel=key, ylabel=objective)
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.legend()
@@ -85,6 +96,10 @@ def law_plot(metric: str, jobs: Sequence[Job], objective: str, law: PowerLaw | N
             axes.plot(x, [law(value) for value in x], "--", color=BEST, label=law.formula("L", "x"))
         axes.plot(*zip(*points, strict=True), "o", color=LINES[0], markersize=5)
         axes.set(xlabel=metric, ylabel=objective, xscale="log", yscale="log")
+        if len(points) <= MOST_TICKS:
+            axes.set_xticks([x for x, _ in points])
+        axes.xaxis.set_major_formatter(EngFormatter(sep="", places=1))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         _plain_log_ticks(axes)
         if law is not None:
             axes.legend()
@@ -116,13 +131,13 @@ def svg(figure: Figure, title: str) -> Markup:
     return Markup(f'<svg role="img" aria-label="{escape(title)}" {box} {links}>{drawing}')
 
 
-def _places(values: Sequence[str]) -> tuple[dict[str, float], list[str]]:
-    """Where each value stands on the axis, and the labels where they are not numbers."""
+def _places(values: Sequence[str]) -> tuple[dict[str, float], bool]:
+    """Where each value stands on the axis, and whether they are numbers."""
     different = sorted(set(values), key=_in_order)
     numbers = {value: as_number(value) for value in different}
-    if all(number is not None and math.isfinite(number) for number in numbers.values()):
-        return numbers, []
-    return {value: float(place) for place, value in enumerate(different)}, different
+    if all(number is not None for number in numbers.values()):
+        return numbers, True
+    return {value: float(place) for place, value in enumerate(different)}, False
 
 
 def _in_order(value: str) -> tuple[bool, float, str]:
@@ -141,4 +156,3 @@ def _plain_log_ticks(axes: Axes) -> None:
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:.3g}")
         axes.yaxis.set_minor_formatter(NullFormatter())
-    axes.xaxis.set_minor_formatter(LogFormatterSciNotation(minor_thresholds=(1, 0.5)))

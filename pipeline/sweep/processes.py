@@ -87,8 +87,8 @@ class Interruptible(ExitStack):
 
 def divided_gpus(parallel: int, devices: int) -> list[dict[str, str]]:
     """Environments that give each of the parallel jobs GPUs of its own, where there are enough for that."""
-    gpus = _visible_gpus() if parallel > 1 else []
-    if len(gpus) < parallel * devices:
+    gpus = _visible_gpus() if parallel > 1 and devices else []
+    if not gpus or len(gpus) < parallel * devices:
         return [{} for _ in range(parallel)]
     shares = [gpus[place * devices : (place + 1) * devices] for place in range(parallel)]
     return [{"CUDA_VISIBLE_DEVICES": ",".join(share)} for share in shares]

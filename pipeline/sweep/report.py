@@ -2,16 +2,16 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from pipeline.config.sweep import SweepConfig
 from pipeline.sweep.jobs import Job
 from pipeline.sweep.planning import SweepPlan
 from pipeline.sweep.plots import key_plot, law_plot, svg
-from pipeline.sweep.scaling_law import fit_power_law
+from pipeline.sweep.scaling_law import PowerLaw, fit_power_law
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -19,26 +19,54 @@ if TYPE_CHECKING:
 TEMPLATE = "report.html.j2"
 
 
-def draw(jobs: Sequence[Job], settings: SweepConfig) -> dict[str, "Figure"]:
+@dataclass(frozen=True)
+class Fit:
+    """The objective as a power law of one metric."""
+
+    metric: str
+    jobs: list[Job]
+    """Those that have the metric."""
+    law: PowerLaw | None
+    """None where there are too few points."""
+
+    @property
+    def formula(self) -> str:
+        return self.law.formula("L", self.metric) if self.law else f"no fit in {self.metric}"
+
+    @property
+    def method(self) -> str:
+        if self.law is None:
+            return "fewer than three jobs of different size finished"
+        floor = "with a floor" if self.law.floor else "without a floor"
+        return (
+            f"least squares in log L, {floor}, over {len(self.jobs)} points; root mean square error "
+            f"{self.law.error:.2%}"
+        )
+
+
+def fit_all(jobs: Sequence[Job], metrics: Sequence[str]) -> list[Fit]:
+    """A fit for each metric that some finished job has."""
+    fits = []
+    for metric in metrics:
+        having = [job for job in jobs if job.objective is not None and metric in job.metrics]
+        if having:
+            law = fit_power_law([job.metrics[metric] for job in having], [job.objective for job in having])
+            fits.append(Fit(metric, having, law))
+    return fits
+
+
+def draw(jobs: Sequence[Job], objective: str, fits: Sequence[Fit]) -> dict[str, "Figure"]:
     """The plots by title, of the finished jobs, the best of which comes first."""
     finished = [job for job in jobs if job.objective is not None]
-    if not finished:
-        return {}
-    figures = {}
-    for metric, points in _fitted(finished, settings).items():
-        law = fit_power_law([job.metrics[metric] for job in points], [job.objective for job in points])
-        figures[f"Power law in {metric}"] = law_plot(metric, points, settings.objective, law)
-    for key in finished[0].swept:
-        figures[key] = key_plot(key, finished, settings.objective, finished[0])
-    return figures
+    laws = {
+        f"{objective} against {fit.metric}": law_plot(fit.metric, fit.jobs, objective, fit.law)
+        for fit in fits
+    }
+    keys = finished[0].swept if finished else ()
+    return laws | {f"{objective} against {key}": key_plot(key, finished, objective) for key in keys}
 
 
-def _fitted(finished: Sequence[Job], settings: SweepConfig) -> dict[str, list[Job]]:
-    having = {metric: [job for job in finished if metric in job.metrics] for metric in settings.fit}
-    return {metric: points for metric, points in having.items() if points}
-
-
-def render(plan: SweepPlan, jobs: Sequence[Job], figures: Mapping[str, "Figure"]) -> str:
+def render(plan: SweepPlan, jobs: Sequence[Job], fits: Sequence[Fit], figures: Mapping[str, "Figure"]) -> str:
     """The page. Everything is escaped."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -56,25 +84,10 @@ def render(plan: SweepPlan, jobs: Sequence[Job], figures: Mapping[str, "Figure"]
         keys=list(dict.fromkeys(key for job in jobs for key in job.swept)),
         command=best and _shown(plan.command(best)),
         plots={title: svg(figure, title) for title, figure in figures.items()},
-        laws=laws(jobs, plan.settings),
+        fits=fits,
         seconds=sum(job.seconds or 0 for job in jobs),
         counts={state: sum(job.state == state for job in jobs) for state in ("finished", "failed")},
     )
-
-
-def laws(jobs: Sequence[Job], settings: SweepConfig) -> list[dict[str, str]]:
-    """The fits in words."""
-    finished = [job for job in jobs if job.objective is not None]
-    told = []
-    for metric, points in _fitted(finished, settings).items():
-        law = fit_power_law([job.metrics[metric] for job in points], [job.objective for job in points])
-        if law is None:
-            told.append({"formula": f"no fit in {metric}", "how": "fewer than three sizes"})
-            continue
-        kind = "with a floor" if law.floor else "without a floor"
-        how = f"least squares in log L over {len(points)} points, {kind}; off by {law.error:.2%} (RMS)"
-        told.append({"formula": law.formula("L", metric), "how": how})
-    return told
 
 
 def _shown(words: Sequence[str]) -> str:

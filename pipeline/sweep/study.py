@@ -1,5 +1,6 @@
 """Optuna's study of a sweep that is started again, made anew from the jobs that the sweep remembers."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,6 +51,7 @@ def remembered(
     from hydra_plugins.hydra_optuna_sweeper._impl import create_params_from_overrides
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
+    warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # of what is used below
     distributions, _ = create_params_from_overrides(list(space))
     storage = optuna.storages.InMemoryStorage()
     study = optuna.create_study(storage=storage, study_name="sweep", direction=direction)

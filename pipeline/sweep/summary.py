@@ -29,10 +29,11 @@ def sum_up(plan: SweepPlan, jobs: Sequence[Job]) -> None:
         csv.writer(file).writerows([columns, *rows])
     write_json(plan.folder / JSON_FILE, [dict(zip(columns, row, strict=True)) for row in rows])
     _print_table(ordered, plan.settings.objective)
-    from pipeline.sweep.report import draw, render
+    from pipeline.sweep.report import draw, fit_all, render  # matplotlib takes a second to load
 
-    figures = draw(ordered, plan.settings)
-    page = render(plan, ordered, figures)
+    fits = fit_all(ordered, plan.settings.fit)
+    figures = draw(ordered, plan.settings.objective, fits)
+    page = render(plan, ordered, fits, figures)
     (plan.folder / PAGE_FILE).write_text(page, encoding="utf-8")
     print(f"\nReport: {plan.folder / PAGE_FILE}", flush=True)
     if plan.tracking.backend != "none" and any(job.state == "finished" and not job.reused for job in jobs):

@@ -1,0 +1,152 @@
+"""Sweeps through the command line: data is shared, what is done stays, what failed is told and tried again."""
+
+import csv
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import ROOT, command, copy_data_stages, environment
+
+pytestmark = pytest.mark.e2e
+GRID = [
+    "stage=pretrain",
+    "trainer.steps=3",
+    "optim.lr=1e-3,1e-2",
+    "optim.weight_decay=0.0,0.2",
+    "sweep.name=lr",
+]
+SIZES = ["stage=tokenizer", "sweep.objective=tokenizer.bytes_per_token", "sweep.direction=maximize"]
+
+
+@pytest.fixture(scope="module")
+def grid(tmp_path_factory: pytest.TempPathFactory, pipeline: Callable) -> tuple[Path, str]:
+    """A grid of 2 × 2, two jobs at a time, and what it printed."""
+    folder = tmp_path_factory.mktemp("grid")
+    result = pipeline(folder, *GRID, "sweep.parallel=2", "--multirun")
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder, result.stdout
+
+
+def artifacts(folder: Path, stage: str) -> list[Path]:
+    return sorted((folder / "artifacts" / stage).glob("*/manifest.json"))
+
+
+def table(folder: Path, name: str) -> list[dict[str, str]]:
+    with (folder / "runs" / "sweeps" / name / "table.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+def test_all_jobs_share_the_data(grid: tuple[Path, str]) -> None:
+    folder, _ = grid
+    assert [len(artifacts(folder, stage)) for stage in ("download", "clean", "tokenizer", "shards")] == [
+        1
+    ] * 4
+    assert len(artifacts(folder, "pretrain")) == 4
+
+
+def test_the_table_is_sorted_by_the_artifacts_own_metric(grid: tuple[Path, str]) -> None:
+    folder, printed = grid
+    rows = table(folder, "lr")
+    losses = [float(row["pretrain.validation_loss"]) for row in rows]
+    assert losses == sorted(losses)
+    for row in rows:
+        manifest = json.loads((folder / "runs" / row["run"] / "pretrain" / "manifest.json").read_text())
+        assert manifest["metrics"]["validation_loss"] == float(row["pretrain.validation_loss"])
+        assert manifest["config"]["optim"]["lr"] == float(row["optim.lr"])
+        assert row["run"] in printed
+    page = (folder / "runs/sweeps/lr/report.html").read_text()
+    assert page.count("<figure") == 2
+    assert "src=" not in page
+
+
+def test_started_again_it_runs_nothing(grid: tuple[Path, str], pipeline: Callable) -> None:
+    folder, _ = grid
+    result = pipeline(folder, *GRID, "--multirun", timeout=60)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count("reused") == 4
+    assert "started" not in result.stdout
+
+
+def test_a_job_that_fails_is_told_and_tried_again(
+    grid: tuple[Path, str], pipeline: Callable, tmp_path: Path
+) -> None:
+    copy_data_stages(grid[0], tmp_path)
+    words = [*SIZES, "tokenizer.vocab_size=60000,390", "sweep.name=sizes", "--multirun"]
+    for start in range(2):
+        result = pipeline(tmp_path, *words)
+        assert result.returncode == 1, result.stdout + result.stderr
+        assert "tokenizer.vocab_size=60000 failed" in result.stdout
+        assert "error: stage tokenizer failed" in result.stdout
+        assert "1/2 tokenizer.vocab_size=60000: started" in result.stdout
+        assert ("2/2 tokenizer.vocab_size=390: started" in result.stdout) == (start == 0)
+    assert [row["state"] for row in table(tmp_path, "sizes")] == ["finished", "failed"]
+
+
+def test_an_optuna_study_goes_on_where_it_was(
+    grid: tuple[Path, str], pipeline: Callable, tmp_path: Path
+) -> None:
+    copy_data_stages(grid[0], tmp_path)
+    words = [*SIZES, "hydra/sweeper=optuna", "hydra.sweeper.sampler.seed=1", "sweep.name=study"]
+    words.append("tokenizer.vocab_size=range(300,420)")
+    first = pipeline(tmp_path, *words, "hydra.sweeper.n_trials=2", "--multirun")
+    assert first.returncode == 0, first.stdout + first.stderr
+    before = {row["tokenizer.vocab_size"] for row in table(tmp_path, "study")}
+    again = pipeline(tmp_path, *words, "hydra.sweeper.n_trials=3", "--multirun")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert again.stdout.count(": started") == 1
+    rows = table(tmp_path, "study")
+    assert len(rows) == 3
+    assert before < {row["tokenizer.vocab_size"] for row in rows}
+    sizes = [float(row["tokenizer.vocab_size"]) for row in rows]
+    assert sizes == sorted(sizes, reverse=True)  # a larger vocabulary has more bytes per token
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["optim.lrr=1,2"], "optim.lrr: no such key; did you mean optim.lr?"),
+        (["optim.lr=1e-3,-1"], "optim.lr=-1"),
+        (["optim.lr=1e-3,0.001"], "two jobs would make the same artifact"),
+        (["optim.lr=1e-3,1e-2", "sweep.objective=evaluate.bleu"], "no evaluate"),
+        (["optim.lr=1e-3,1e-2", "sweep.objective=pretrain.los"], "pretrain has no such metric"),
+        (["optim.lr=1e-3"], "a sweep needs keys with several values"),
+    ],
+)
+def test_a_mistake_is_told_before_anything_runs(
+    pipeline: Callable, tmp_path: Path, words: list[str], told: str
+) -> None:
+    result = pipeline(tmp_path, "stage=pretrain", *words, "--multirun", timeout=60)
+    assert result.returncode == 2, result.stdout + result.stderr
+    assert told in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "artifacts" / "download").exists()
+
+
+def test_an_interrupt_ends_the_running_job_and_keeps_the_finished_ones(
+    grid: tuple[Path, str], tmp_path: Path
+) -> None:
+    copy_data_stages(grid[0], tmp_path)
+    words = ["stage=pretrain", "trainer.steps=2,100000", "sweep.name=steps", "--multirun"]
+    sweep = subprocess.Popen(
+        command(tmp_path, *words), cwd=ROOT, env=environment(), text=True, stdout=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob("artifacts/pretrain/*.partial/metrics.jsonl")) or not artifacts(
+        tmp_path, "pretrain"
+    ):
+        assert time.monotonic() < deadline
+        assert sweep.poll() is None
+        time.sleep(0.1)
+    sweep.send_signal(signal.SIGINT)
+    printed, _ = sweep.communicate(timeout=120)
+    assert sweep.returncode == 130
+    states = {row["trainer.steps"]: row["state"] for row in table(tmp_path, "steps")}
+    assert states == {"2.0": "finished", "100000.0": "interrupted"}
+    assert "interrupted" in printed
+    running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
+    assert str(tmp_path) not in running
