@@ -1,7 +1,6 @@
 """The clean stage: raw corpus to documents in Parquet, split, with an account of what was dropped and why."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, closing
@@ -19,6 +18,7 @@ from pipeline.config.stages import CleanStage
 from pipeline.context import Context
 from pipeline.documents import SPLITS, DocumentWriter
 from pipeline.errors import UserError
+from pipeline.machine import usable_cores
 from pipeline.progress import progress
 from pipeline.source import Source, total_bytes
 
@@ -47,7 +47,7 @@ def run(config: CleanStage, context: Context) -> dict[str, Any]:
             "set it to false"
         )
     size = total_bytes(source.files)
-    workers = clean.workers or min(len(os.sched_getaffinity(0)), 1 + size // _BYTES_PER_WORKER)
+    workers = clean.workers or min(usable_cores(), 1 + size // _BYTES_PER_WORKER)
     documents = context.folder / DOCUMENTS_FOLDER
     shutil.rmtree(documents, ignore_errors=True)  # what a killed run left
     processor = DocumentProcessor(clean, source.format)

@@ -15,6 +15,7 @@ from pipeline.config.stages import ShardsStage
 from pipeline.context import Context
 from pipeline.documents import SPLITS, document_files, read_texts, text_bytes
 from pipeline.errors import UserError
+from pipeline.machine import usable_cores
 from pipeline.progress import progress
 from pipeline.shards import ShardIndex, ShardWriter, token_dtype
 from pipeline.tokenizers import TextEncoder, tokenizer_hash
@@ -79,7 +80,7 @@ def run(config: ShardsStage, context: Context) -> dict[str, float | str]:
 
 def _worker_count(configured: int | None, size: int) -> int:
     """No more processes than there are batches to encode."""
-    available = configured or len(os.sched_getaffinity(0))
+    available = configured or usable_cores()
     return max(1, min(available, size // BATCH_BYTES))
 
 

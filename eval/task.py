@@ -109,7 +109,12 @@ def evaluate_labels(
     texts = [row["text"] for row in examples]
     with progress("classifying", len(texts), "examples", enabled=context.run.progress) as bar:
         predicted = classify(
-            model, load_tokenizer(artifact), texts, model.context, config.decode.batch_size, bar.advance
+            model,
+            load_tokenizer(artifact),
+            texts,
+            task["max_length"],
+            config.decode.batch_size,
+            bar.advance,
         )
     expected = np.array([labels.index(row["label"]) for row in examples])
     rows = [

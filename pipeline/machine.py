@@ -15,9 +15,16 @@ def describe_machine() -> dict[str, Any]:
     cuda = torch.cuda if torch is not None and torch.cuda.is_available() else None
     return {
         "cpu": _cpu_name(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": usable_cores(),
         "gpus": [cuda.get_device_name(index) for index in range(cuda.device_count())] if cuda else [],
     }
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on: fewer than the machine has, within a job or a container."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _cpu_name() -> str:

@@ -101,7 +101,7 @@ class LabelTask:
 
     def description(self) -> dict[str, Any]:
         """The task's own part of `task.json`."""
-        return {"labels": self.labels}
+        return {"labels": self.labels, "max_length": self.train.context}
 
     def test_rows(self) -> list[dict[str, Any]]:
         return [{"text": e.source, "label": e.targets[0]} for e in self.splits.test]

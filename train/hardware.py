@@ -1,10 +1,11 @@
 """What the machine can do and how much memory a rank has used."""
 
-import os
 import resource
 import time
 
 import torch
+
+from pipeline.machine import usable_cores
 
 # Dense bf16 tensor-core peaks in FLOP/s, from the vendors' data sheets (without sparsity).
 _GPU_PEAKS = {
@@ -49,4 +50,4 @@ def peak_memory(device: torch.device) -> int:
 
 def share_cpu_threads(threads: int | None, ranks_here: int) -> None:
     """Give torch its threads: as asked, or this machine's usable cores divided among its ranks."""
-    torch.set_num_threads(threads or max(1, len(os.sched_getaffinity(0)) // ranks_here))
+    torch.set_num_threads(threads or max(1, usable_cores() // ranks_here))
