@@ -103,9 +103,9 @@ def test_signals_requeues_and_a_node_that_goes_down_lose_no_step(
     stopped_and_trains_again(lambda: cluster.control("requeue", job))
 
     def node_down_and_up() -> None:
-        cluster.control("update", "nodename=node2", "state=down", "reason=test")
+        cluster.take_down("node2")
         cluster.wait_for(lambda: cluster.state(job) == "PENDING", 60, log)
-        cluster.control("update", "nodename=node2", "state=resume")
+        cluster.bring_back("node2")
 
     stopped_and_trains_again(node_down_and_up)
     assert cluster.wait_for_end(job, log) == "COMPLETED"
