@@ -1,11 +1,20 @@
 # Verbs only: every target is one stage, or one job a person has. Settings go through to Hydra:
 #   make pretrain EXP=wikitext2_small ARGS="optim.lr=3e-4 trainer.steps=500"
+# Several devices and machines (docs/cluster.md); GPUS is NPROC, and NODES is NNODES:
+#   make pretrain LAUNCH=torchrun NPROC=8 NNODES=4 ARGS="strategy=ddp launcher.rendezvous=node1:29500"
+#   make all LAUNCH=slurm NODES=4 GPUS=8 ARGS="strategy=ddp launcher.partition=gpu"
 SHELL  := /bin/bash
 PYTHON ?= python3
 EXP    ?= demo
 ARGS   ?=
 VENV   := .venv
-RUN    := $(VENV)/bin/python -m pipeline experiment=$(EXP)
+
+DEVICES   := $(or $(GPUS),$(NPROC))
+MACHINES  := $(or $(NODES),$(NNODES))
+ranks      = $(if $(DEVICES),$(1).devices=$(DEVICES)) $(if $(MACHINES),$(1).nodes=$(MACHINES))
+LAUNCHING := $(if $(LAUNCH),launcher=$(LAUNCH)) $(call ranks,trainer)
+RUN       := $(VENV)/bin/python -m pipeline experiment=$(EXP) $(LAUNCHING)
+all finetune evaluate export report: RUN += $(call ranks,finetune.trainer)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \

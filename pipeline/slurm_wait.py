@@ -1,5 +1,6 @@
 """Stays with submitted jobs: their states, their logs, and the table of them."""
 
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -30,7 +31,7 @@ def print_jobs(jobs: Sequence[Job]) -> None:
             partition(job.frozen) or "default",
             f"{nodes} × {tasks}",
             ", ".join(job.after) or "-",
-            str(job.log),
+            os.path.relpath(job.log),
         )
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
@@ -67,7 +68,7 @@ def _stay_with(job: Job, announce: Callable[[str], None]) -> None:
     while not job.frozen.find():
         if time.monotonic() > deadline:
             raise UserError(
-                f"stage {job.frozen.stage} failed: job {job.id} ended {state}; its log: {job.log}. "
+                f"stage {job.frozen.stage} failed: job {job.id} ended {state}; its log: {os.path.relpath(job.log)}. "
                 "Start again to continue: finished stages are reused"
             )
         time.sleep(1)

@@ -87,6 +87,7 @@ class AfterStep(pl.Callback):
         self._throughput = Throughput()
 
     def on_train_start(self, trainer: pl.Trainer, module: LanguageModule) -> None:
+        self._stop.listen()  # again: Lightning has put a handler before ours that waits for other ranks
         self._step = trainer.global_step
         self._log_next = True  # the first step after a (re)start shows at once that training runs
         self._peak = peak_flops(trainer.strategy.root_device)

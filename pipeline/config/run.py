@@ -68,11 +68,11 @@ class SlurmLauncher(_Launcher):
     account: str | None = None
     qos: str | None = None
     constraint: str | None = None
-    time: str | None = None
-    """Limit of a training job as sbatch takes it, such as `1-12:00:00`. A job that reaches it goes on in the next."""
-    data_time: str | None = None
+    time: str | int | None = None
+    """Limit of a training job as sbatch takes it: minutes, or `1-12:00:00`. A job that reaches it is queued again."""
+    data_time: str | int | None = None
     """Limit of the other stages; None takes `time`."""
-    mem: str | None = None
+    mem: str | int | None = None
     """Memory per node, such as `200G`."""
     cpus_per_task: PositiveInt | None = None
     """Cores per rank."""
@@ -96,6 +96,16 @@ class SlurmLauncher(_Launcher):
     """Stay, show the logs, and end with the result; else return when the jobs are submitted."""
     attempts: PositiveInt = 3
     """Starts in a row that may end without a new checkpoint before the job fails instead of being queued again."""
+
+    def problems(self) -> list[str]:
+        """Each value becomes a line of a script; `setup` alone is meant to be shell."""
+        found = []
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            texts = value if isinstance(value, list) else [value]
+            if name != "setup" and any(isinstance(text, str) and "\n" in text for text in texts):
+                found.append(f"{name} must be written in one line")
+        return found
 
 
 LauncherConfig = Annotated[LocalLauncher | TorchrunLauncher | SlurmLauncher, Field(discriminator="kind")]

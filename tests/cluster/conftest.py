@@ -41,6 +41,15 @@ class Cluster:
     def control(self, *words: str) -> None:
         _output("scontrol", *words)
 
+    def take_down(self, node: str) -> None:
+        self.control("update", f"nodename={node}", "state=down", "reason=test")
+
+    def bring_back(self, node: str) -> None:
+        """It may have come back by itself (`ReturnToService`), which SLURM then refuses to do again."""
+        state = _output("sinfo", "--noheader", "--format=%t", f"--nodes={node}", "--partition=gpu")
+        if "down" in state:
+            self.control("update", f"nodename={node}", "state=resume")
+
     def cancel(self, *words: str) -> None:
         _output("scancel", *words)
 

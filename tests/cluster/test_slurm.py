@@ -20,7 +20,7 @@ from tests.command_line import ROOT, copy_data_stages
 
 pytestmark = pytest.mark.cluster
 SETTINGS = ["stage=pretrain", "optim=adamw", "optim.lr=1e-3", "trainer.log_every=1"]
-LONG = ["trainer.steps=1200", "trainer.validate_every=0", "trainer.checkpoint_every=0"]
+LONG = ["trainer.steps=800", "trainer.validate_every=0", "trainer.checkpoint_every=0"]
 TWO_NODES = ["strategy=ddp", "trainer.nodes=2"]
 
 
@@ -90,22 +90,24 @@ def test_signals_requeues_and_a_node_that_goes_down_lose_no_step(
     folder = partial_of(built)
 
     # What comes before the time limit, and what preemption with a grace time sends: a checkpoint, and the job queues
-    # itself again.
-    for name in ("USR1", "TERM"):
-        stopped_and_trains_again(lambda name=name: cluster.cancel(f"--signal={name}", job))
+    # itself again. The third is SLURM's own way, a SIGTERM and a little time.
+    for event in (
+        lambda: cluster.cancel("--signal=USR1", job),
+        lambda: cluster.cancel("--signal=TERM", job),
+        lambda: cluster.control("requeue", job),
+    ):
+        stopped_and_trains_again(event)
         kept = list_checkpoints(folder)[-1].step
-        assert f"stopped at step {kept:,}; job {job} is queued again" in log.read_text()
+        assert f"stopped at step {kept:,}; " in log.read_text()
         assert f"continuing from step {kept:,}" in log.read_text()
+    assert log.read_text().count(f"; job {job} is queued again") == 2
     rows = [row["step"] for row in read_jsonl(folder / METRICS_FILE)]
     assert rows == list(range(1, len(rows) + 1)), "a step was lost or repeated"
 
-    # These end it at once: it goes back to that checkpoint.
-    stopped_and_trains_again(lambda: cluster.control("requeue", job))
-
     def node_down_and_up() -> None:
-        cluster.control("update", "nodename=node2", "state=down", "reason=test")
+        cluster.take_down("node2")
         cluster.wait_for(lambda: cluster.state(job) == "PENDING", 60, log)
-        cluster.control("update", "nodename=node2", "state=resume")
+        cluster.bring_back("node2")
 
     stopped_and_trains_again(node_down_and_up)
     assert cluster.wait_for_end(job, log) == "COMPLETED"
@@ -134,12 +136,13 @@ def test_a_rank_that_dies_ends_its_job_in_a_minute_and_is_named(cluster: Cluster
     )
 
 
-def test_a_cancelled_job_stays_cancelled(cluster: Cluster, built: Path) -> None:
+def test_a_cancelled_job_keeps_a_checkpoint_and_stays_cancelled(cluster: Cluster, built: Path) -> None:
     job = cluster.submit(built, *SETTINGS, *LONG, *TWO_NODES)["pretrain"]
     log = log_of(built, job)
     cluster.wait_for(lambda: steps_done(built) > 5, 120, log)
     cluster.cancel(job)
     cluster.wait_for(lambda: "COMPLETING" not in cluster.describe(job), 60, log)
+    assert list_checkpoints(partial_of(built))
     time.sleep(5)
     assert cluster.state(job) == "CANCELLED"
     assert cluster.starts(job) == 0

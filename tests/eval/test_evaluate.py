@@ -131,7 +131,7 @@ def test_a_classifier(inputs, tmp_path, save_tokenizer, make_context):
     config = DecoderConfig(layers=1, hidden=32, heads=4, mlp=64, context=64)
     model = Classifier(build_model(config, 261), labels)
     save_classifier(folder, model.state_dict(), config, 261, labels)
-    (folder / "task.json").write_text(json.dumps({"task": "classify", "labels": labels}))
+    (folder / "task.json").write_text(json.dumps({"task": "classify", "labels": labels, "max_length": 64}))
     rows = [{"text": SENTENCES[n % 4] * (1 + n), "label": labels[n % 2]} for n in range(8)]
     (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     given = inputs | {"finetune": folder}

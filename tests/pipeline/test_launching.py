@@ -1,0 +1,210 @@
+"""What launching decides without a cluster: scripts, commands, tasks, attempts, and clear refusals."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.attempts import Attempts
+from pipeline.config.root import RootConfig, parse_config
+from pipeline.errors import UserError
+from pipeline.frozen import Frozen
+from pipeline.job import check_shape
+from pipeline.launchers import check_devices, srun
+from pipeline.planner import freeze, plan
+from pipeline.ranks import RankFile, RankRecord, describe_faults, note_silent_end
+from pipeline.slurm import render
+from pipeline.slurm_task import set_ranks
+from pipeline.snapshot import snapshot_code
+from pipeline.store import Store
+from tests.pipeline.test_config import composed
+
+
+def configured(*overrides: str) -> RootConfig:
+    return parse_config(composed("optim=adamw", "strategy=ddp", *overrides))
+
+
+def frozen_stages(root: RootConfig, folder: Path) -> dict[str, Frozen]:
+    return {step.stage.name: freeze(step, root, None) for step in plan(root, Store(folder / "artifacts"))}
+
+
+def script(frozen: Frozen, folder: Path) -> str:
+    return render(frozen, folder / "settings.yaml", folder / "code")
+
+
+def test_a_training_script_asks_for_all_that_the_configuration_names(tmp_path: Path) -> None:
+    root = configured(
+        "launcher=slurm",
+        "trainer=gpu",
+        "++trainer.nodes=4",
+        "++trainer.devices=8",
+        "++trainer.global_batch=64",
+        "++launcher.partition=gpu",
+        "++launcher.account=lab",
+        "++launcher.qos=high",
+        "++launcher.constraint=h200",
+        "++launcher.time='1-00:00:00'",
+        "++launcher.mem=200G",
+        "++launcher.cpus_per_task=12",
+        "++launcher.signal_seconds=300",
+        "++launcher.modules=[cuda/12.8]",
+        "++launcher.setup=['ulimit -n 4096']",
+        "++launcher.extra=['--exclusive']",
+    )
+    lines = script(frozen_stages(root, tmp_path)["pretrain"], tmp_path).splitlines()
+    for option in (
+        "--requeue", "--job-name=demo-pretrain", "--partition=gpu", "--account=lab", "--qos=high", "--constraint=h200",
+        "--time=1-00:00:00", "--mem=200G", "--nodes=4", "--ntasks-per-node=8", "--gpus-per-node=8",
+        "--cpus-per-task=12", "--signal=USR1@300", "--exclusive",
+    ):  # fmt: skip
+        assert f"#SBATCH {option}" in lines
+    assert lines.index("module load cuda/12.8") < lines.index("ulimit -n 4096") < len(lines) - 1
+    assert lines[-1] == f"exec {sys.executable} -m pipeline.job {tmp_path}/settings.yaml"
+
+
+def test_stages_without_a_gpu_go_to_the_data_partition(tmp_path: Path) -> None:
+    words = [
+        "++launcher.partition=gpu",
+        "++launcher.data_partition=cpu",
+        "++launcher.data_time=60",
+        "finetune=none",
+    ]
+    stages = frozen_stages(configured("launcher=slurm", "trainer=gpu", "++stage=report", *words), tmp_path)
+    clean, evaluate = (script(stages[name], tmp_path) for name in ("clean", "evaluate"))
+    assert "--partition=cpu\n" in clean
+    assert "--gpus-per-node" not in clean
+    assert "--time=60\n" in clean
+    assert "--partition=gpu\n" in evaluate
+    assert "--gpus-per-node=1\n" in evaluate
+
+
+def test_a_container_gets_the_folders_in_use_and_its_own_python(tmp_path: Path) -> None:
+    root = configured(
+        "launcher=slurm", "++launcher.container=image.sqsh", "++launcher.container_mounts=['/data:/d']"
+    )
+    command = srun(tmp_path, root.launcher, {"SLURM_CPUS_PER_TASK": "4"}, ["/store"])
+    assert command[:2] == ["srun", "--kill-on-bad-exit=1"]
+    assert "--cpus-per-task=4" in command
+    assert "--container-image=image.sqsh" in command
+    assert "--container-mounts=/store:/store,/data:/d" in command
+    assert command[-4:] == ["python3", "-m", "pipeline.slurm_task", str(tmp_path)]
+
+
+def test_line_breaks_cannot_slip_lines_into_a_script() -> None:
+    values = composed("launcher=slurm")
+    values["launcher"] |= {"account": "lab\nrm -rf x", "extra": ["--exclusive\nrm -rf x"]}
+    with pytest.raises(UserError, match=r"(?s)launcher: account must be written in one line.*extra"):
+        parse_config(values)
+
+
+def test_launchers_that_cannot_reach_the_nodes_are_refused_together() -> None:
+    words = ["++trainer.nodes=2", "++finetune.trainer.nodes=2"]
+    with pytest.raises(UserError, match=r"(?s)2 problems.*trainer.nodes=2.*finetune.trainer.nodes=2"):
+        configured(*words)
+    with pytest.raises(UserError, match=r"need a place to meet: launcher.rendezvous=host:port"):
+        configured("launcher=torchrun", *words)
+    with pytest.raises(UserError, match=r"launcher.rendezvous='node1'"):
+        configured("launcher=torchrun", "++launcher.rendezvous=node1")
+
+
+def test_tasks_become_torchruns_variables() -> None:
+    environment = {"SLURM_PROCID": "5", "SLURM_LOCALID": "1", "SLURM_NODEID": "2",
+                   "SLURM_STEP_NUM_TASKS": "8", "SLURM_STEP_NUM_NODES": "4"}  # fmt: skip
+    set_ranks(environment)
+    names = ("RANK", "LOCAL_RANK", "GROUP_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
+    assert [environment[name] for name in names] == ["5", "1", "2", "8", "2"]
+
+
+def test_tasks_and_visible_gpus_are_checked_against_devices(tmp_path: Path) -> None:
+    root = configured("launcher=slurm", "trainer=gpu", "++trainer.devices=4", "++trainer.nodes=2")
+    pretrain = frozen_stages(root, tmp_path)["pretrain"]
+    check_shape(pretrain, {"SLURM_NNODES": "2", "SLURM_NTASKS": "8"})
+    with pytest.raises(UserError, match=r"has 2 task\(s\) on 2 node\(s\).*needs 8 on 2"):
+        check_shape(pretrain, {"SLURM_NNODES": "2", "SLURM_NTASKS": "2"})
+    check_devices(pretrain.trainer, {"CUDA_VISIBLE_DEVICES": "0,1,2,3"})
+    check_devices(pretrain.trainer, {})
+    with pytest.raises(UserError, match=r"CUDA_VISIBLE_DEVICES='0,1' shows 2"):
+        check_devices(pretrain.trainer, {"CUDA_VISIBLE_DEVICES": "0,1"})
+
+
+def checkpoint(folder: Path, step: int) -> None:
+    place = folder / f"checkpoints/step-{step:08d}"
+    place.mkdir(parents=True)
+    facts = {"step": step, "tokens": 0, "validation_loss": None, "train_loss": None, "strategy": "ddp", "ranks": 1,
+             "seconds": 0.0, "optimizer_steps": step}  # fmt: skip
+    (place / "meta.json").write_text(json.dumps(facts))
+
+
+def test_attempts_are_counted_over_requeues_until_a_checkpoint_is_new(tmp_path: Path) -> None:
+    def start(job: str = "7") -> Attempts:
+        attempts = Attempts(tmp_path, 3, job)
+        attempts.begin()
+        return attempts
+
+    assert [start().exhausted() for _ in range(3)] == [False, False, True]
+    assert not start("8").exhausted(), "another job starts anew"
+    assert not start("8").exhausted()
+    third = start("8")
+    checkpoint(tmp_path, 10)
+    assert not third.exhausted()
+    assert [start("8").exhausted() for _ in range(3)] == [False, False, True]
+    assert start("8").overdrawn(), "a launch that ended with its node counts"
+
+
+def test_faults_are_told_first_in_time_first(tmp_path: Path) -> None:
+    for rank, state, error, time in (
+        (0, "failed", "Connection reset by peer", 100.5),
+        (1, "running", "", 0.0),
+        (2, "failed", "ValueError: bad", 99.0),
+        (3, "running", "", 0.0),
+    ):
+        RankRecord(rank, f"node{rank}", 10 + rank, state, error, time=time).write(tmp_path)
+    note_silent_end(tmp_path, 1, "Killed", 101.0)
+    lines = describe_faults(tmp_path)
+    assert [line for line in lines if line.startswith("rank")] == [
+        "rank 1 on node1 (pid 11) failed",
+        "rank 2 on node2 (pid 12) failed",
+        "rank 0 on node0 (pid 10) failed",
+        "rank 3 on node3 (pid 13) ended without a word: killed, out of memory, or ended because of another rank",
+    ]
+    assert lines[1] == "    Killed without a word: killed from outside, or out of memory"
+
+
+def test_a_crash_of_the_interpreter_shows_where_it_was(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path; from pipeline.ranks import RankFile\n"
+        "def deep():\n    os.kill(os.getpid(), signal.SIGSEGV)\n"
+        "record = RankFile(Path(sys.argv[1]), 0); deep()"
+    )
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)])
+    assert ended.returncode == -signal.SIGSEGV
+    told = "\n".join(describe_faults(tmp_path))
+    assert "Segmentation fault" in told
+    assert "in deep" in told
+
+
+def test_a_worker_that_does_not_see_the_folder_says_what_is_missing(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pipeline.worker", str(tmp_path / "elsewhere")]
+    ended = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"RANK": "3"})
+    assert ended.returncode == 2
+    assert "rank 3 on " in ended.stderr
+    assert "must lie on a filesystem that all nodes share" in ended.stderr
+
+
+def test_records_of_a_finished_launch_are_no_output(tmp_path: Path) -> None:
+    record = RankFile(tmp_path, 0)
+    record.set("done")
+    record.remove_all(1)
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_snapshot_holds_the_packages_once(tmp_path: Path) -> None:
+    code = snapshot_code(tmp_path)
+    assert (code / "pipeline/worker.py").is_file()
+    assert list((code / "eval/templates").iterdir())
+    assert snapshot_code(tmp_path) == code
+    assert [path.name for path in tmp_path.iterdir()] == [code.name]
