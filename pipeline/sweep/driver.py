@@ -39,6 +39,8 @@ class Sweep(Callback):
             self._jobs: list[Job] = []
             self._started = False
             self._interrupted = False
+            self._trials_to_go = 0
+            """Of Optuna, which chooses the next trials when it knows the outcome of those before."""
             self._optuna = config.hydra.sweeper["_target_"] == OPTUNA
             if self._optuna:
                 self._continue_study(config)
@@ -54,12 +56,11 @@ class Sweep(Callback):
             if not self._started:
                 self._announce(f"{self._plan.run.name}: {self._count(len(batch))}, {self._manner()}")
                 self._started = True
+            self._trials_to_go -= len(batch)
             self._run_all(jobs)
-            if self._optuna:
-                self._trials_to_go -= len(batch)
-                # Without one finished trial Optuna's sweeper would end in an error of its own.
-                if self._trials_to_go <= 0 and all(job.objective is None for job in self._jobs):
-                    self._end()
+            # Without one finished trial Optuna's sweeper would end in an error of its own.
+            if self._optuna and self._trials_to_go <= 0 and all(job.objective is None for job in self._jobs):
+                self._end()
             return [job.objective for job in jobs]
 
     def _continue_study(self, config: DictConfig) -> None:
@@ -170,7 +171,7 @@ class Sweep(Callback):
             sys.exit(1)
 
     def _number(self, job: Job) -> str:
-        total = len(self._jobs) + (max(self._trials_to_go, 0) if self._optuna else 0)
+        total = len(self._jobs) + max(self._trials_to_go, 0)
         place = next(number for number, other in enumerate(self._jobs, 1) if other is job)
         return f"{place}/{total}"
 

@@ -12,6 +12,8 @@ from pipeline.tracking import read_jsonl
 
 JOBS_FILE = "jobs.jsonl"
 NAME_CHARS = 80
+SHORT = 7
+"""Longer numbers are rounded in a run's name."""
 
 
 @dataclass
@@ -87,9 +89,10 @@ def run_name(sweep: str, swept: Mapping[str, str], taken: Collection[str]) -> st
 
 
 def _short(value: str) -> str:
-    if number := as_number(value):
-        return f"{number:.4g}".replace("+", "")
-    return re.sub(r"[^A-Za-z0-9.]+", "_", value).strip("_.") or "empty"
+    number = as_number(value)
+    if number is not None and len(value) > SHORT:
+        value = f"{number:.4g}"
+    return re.sub(r"[^A-Za-z0-9.-]+", "_", value).strip("_.") or "empty"
 
 
 def as_number(value: Any) -> float | None:

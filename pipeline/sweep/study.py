@@ -1,5 +1,6 @@
 """Optuna's study of a sweep that is started again, made anew from the jobs that the sweep remembers."""
 
+import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -52,6 +53,8 @@ def remembered(
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     warnings.filterwarnings("ignore", category=optuna.exceptions.ExperimentalWarning)  # of what is used below
+    # It would complain of the None that tells it of a failure.
+    logging.getLogger("hydra_plugins.hydra_optuna_sweeper._impl").setLevel(logging.ERROR)
     distributions, _ = create_params_from_overrides(list(space))
     storage = optuna.storages.InMemoryStorage()
     study = optuna.create_study(storage=storage, study_name="sweep", direction=direction)

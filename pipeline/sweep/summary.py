@@ -93,8 +93,8 @@ def _print_table(jobs: Sequence[Job], objective: str) -> None:
     for job in jobs:
         if job.state == "failed":
             where = f" ({job.log})" if job.log else ""
-            console.print(f"\n[bold]{job.title} failed[/bold]{where}:", highlight=False)
-            console.print(Text(job.error or ""), highlight=False)
+            console.print(Text(f"\n{job.title} failed{where}:", style="bold"), soft_wrap=True)
+            console.print(Text(job.error or ""), highlight=False, soft_wrap=True)
 
 
 def _track(

@@ -59,8 +59,9 @@ def test_runs_are_named_after_what_is_swept():
     swept = {"optim.lr": "0.0031622776601683794", "model.layers": "2"}
     assert run_name("demo-lr", swept, []) == "demo-lr-lr_0.003162-layers_2"
     assert run_name("s", {"optim.lr": "1e-5", "finetune.optim.lr": "0"}, []) == (
-        "s-optim_lr_1e-05-finetune_optim_lr_0"
+        "s-optim_lr_1e-5-finetune_optim_lr_0"
     )
+    assert run_name("s", {"tokenizer.vocab_size": "60000"}, []) == "s-vocab_size_60000"
     assert run_name("s", {"corpus.paths": "[a/b.txt]"}, []) == "s-paths_a_b.txt"
 
 
