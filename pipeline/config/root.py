@@ -50,7 +50,10 @@ class RootConfig(Section):
     def problems(self) -> list[str]:
         """Contradictions between sections."""
         found = []
-        for where, trainer in (("trainer", self.trainer), ("finetune.trainer", self.finetune.trainer)):
+        trainers = {"trainer": self.trainer}
+        if self.finetune.task != "none":
+            trainers["finetune.trainer"] = self.finetune.trainer
+        for where, trainer in trainers.items():
             if self.strategy.name == "single" and trainer.ranks > 1:
                 found.append(
                     f"strategy=single cannot use {trainer.ranks} ranks ({where}.devices × {where}.nodes); "
@@ -119,6 +122,8 @@ def _report(problems: list[str]) -> str:
 
 
 def _problems(section: Section, path: str) -> Iterator[str]:
+    if isinstance(section, FinetuneConfig) and section.task == "none":
+        return  # what is not used may contradict itself
     for problem in section.problems():
         yield f"{path}: {problem}" if path else problem
     for name in type(section).model_fields:

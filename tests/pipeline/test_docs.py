@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,10 @@ def make_commands() -> list[str]:
 @pytest.mark.parametrize("command", make_commands())
 def test_commands_compose(command: str) -> None:
     words = shlex.split(command, comments=True)
-    settings = dict(word.split("=", 1) for word in words if re.match(r"(EXP|ARGS)=", word))
-    overrides = [f"experiment={settings['EXP']}", *shlex.split(settings.get("ARGS", ""))]
+    make = words[words.index("make") + 1 :]
+    shown = subprocess.run(["make", "-n", *make], cwd=ROOT, capture_output=True, text=True, check=True)
+    run = shlex.split(shown.stdout.splitlines()[-1])
+    overrides = [word for word in run[run.index("pipeline") + 1 :] if not word.startswith("-") and "=" in word]
     ConfigStore.instance().store("schema", node=default_values())
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose(
