@@ -183,7 +183,7 @@ def _zero(
         buffers += element * (2 * sizes.block + sizes.largest)
     if not kind.endswith("_offload"):
         parameters = element * (part if kind == "zero3" else count)
-        gradients = element * (part + (count if kind == "zero1" and accumulates else 0))
+        gradients = element * (count if kind == "zero1" and accumulates else part)
         return parameters, gradients, master_and_states, buffers, 0
     if kind == "zero3_offload":
         # Parameters, gradients and a second, fp32 copy of the gradients for the optimizer.

@@ -77,7 +77,11 @@ def known_limit(trainer: TrainerConfig, on_gpu: bool) -> Limit | None:
     if trainer.device_memory_gb is not None:
         return Limit(int(trainer.device_memory_gb * 1e9), None, "trainer.device_memory_gb")
     if not on_gpu:
-        return Limit(share, None, f"this machine's memory / {trainer.devices} ranks")
+        return Limit(
+            share,
+            None,
+            "this machine's memory" + (f" / {trainer.devices} ranks" if trainer.devices > 1 else ""),
+        )
     if not torch.cuda.is_available():
         return None
     properties = torch.cuda.get_device_properties(0)
