@@ -18,7 +18,7 @@ all finetune evaluate export report: RUN += $(call ranks,finetune.trainer)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
-        checkpoints sweep config test test-distributed lint bench wandb-sync
+        dryrun checkpoints sweep config test test-distributed lint bench wandb-sync
 
 help:  ## This list
 	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
@@ -64,6 +64,9 @@ export: venv  ## Hugging Face folder, parity-checked
 
 report: venv  ## One HTML file with the run's picture
 	@$(RUN) stage=report $(ARGS)
+
+dryrun: venv  ## What a run would do and need, memory per device included: STAGE=pretrain
+	@$(RUN) stage=$(or $(STAGE),report) dryrun=true $(ARGS)
 
 checkpoints: venv  ## List the training checkpoints: step, tokens, loss, size, whole or damaged
 	@$(VENV)/bin/python -m pipeline.checkpoints $(ARGS)

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline.checkout import check_packages
 from pipeline.config.defaults import default_values
 from pipeline.config.root import parse_config
+from pipeline.dryrun import dry_run
 from pipeline.errors import UserError, told_to_user
 from pipeline.planner import execute
 from pipeline.summary import announce, print_outcomes
@@ -30,7 +31,9 @@ def main(composed: DictConfig) -> None:
         values = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
         values["run"]["command"] = _command(HydraConfig.get().overrides.task)
         root = parse_config(values)
-        if outcomes := execute(root, announce):
+        if root.dryrun:
+            dry_run(root)
+        elif outcomes := execute(root, announce):
             print_outcomes(root, outcomes)
 
 

@@ -13,6 +13,7 @@ from pipeline.config.root import RootConfig
 from pipeline.config.run import RunConfig, SlurmLauncher
 from pipeline.errors import UserError
 from pipeline.fingerprint import FileHashes, fingerprint
+from pipeline.forecast import refuse_what_cannot_fit
 from pipeline.frozen import Frozen
 from pipeline.ranks import host_name
 from pipeline.slurm import submit
@@ -77,6 +78,7 @@ def execute(root: RootConfig, announce: Callable[[str], None]) -> list[Outcome]:
     run_folder.mkdir(parents=True, exist_ok=True)
     (run_folder / "config.yaml").write_text(yaml.safe_dump(root.model_dump(mode="json"), sort_keys=False))
     steps, commit = plan(root, store), git_commit()
+    refuse_what_cannot_fit(root, steps, store)
     stages = [freeze(step, root, commit) for step in steps]
     if root.launcher.kind == "slurm":
         built = _run_as_jobs(stages, root.launcher, announce)

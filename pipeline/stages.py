@@ -30,6 +30,8 @@ class Stage:
     gpu: Callable[[RootConfig], bool] = lambda root: False
     """Whether a stage of one process can use a GPU."""
     enabled: Callable[[RootConfig], bool] = lambda root: True
+    forecast: str | None = None
+    """`module:function` that predicts what training will need: `(root, vocab_size, train_tokens) -> Forecast`."""
 
     def config_from(self, root: RootConfig) -> Section:
         return self.config(**{name: getattr(root, name) for name in self.config.model_fields})
@@ -67,7 +69,8 @@ _TABLE = (
     Stage("shards", 1, configs.ShardsStage, "data_prep.shards:run", ("clean", "tokenizer"),
           "{train_tokens:,} training tokens", enabled=_pretrains),
     Stage("pretrain", 1, configs.PretrainStage, "train.pretrain:run", ("shards", "tokenizer"),
-          "validation perplexity {validation_perplexity:,.1f}", lambda root: root.trainer, enabled=_pretrains),
+          "validation perplexity {validation_perplexity:,.1f}", lambda root: root.trainer, enabled=_pretrains,
+          forecast="train.forecast:forecast"),
     Stage("finetune", 1, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
           "validation loss {validation_loss:.3f}", lambda root: root.finetune.trainer,
           enabled=_finetunes),

@@ -51,7 +51,7 @@ def build_optimizer(model: nn.Module, config: OptimConfig) -> Optimizer:
     Raises:
         UserError: where Muon is asked for a model that has no such matrices.
     """
-    hidden = _hidden_matrices(model) if config.name == "muon" else {}
+    hidden = hidden_matrices(model) if config.name == "muon" else {}
     if config.name == "muon" and not hidden:
         raise UserError(
             "optim.name=muon needs a model with layers of matrices, and this one has none; use adamw"
@@ -76,7 +76,7 @@ def build_optimizer(model: nn.Module, config: OptimConfig) -> Optimizer:
     return VetoedAdamW(param_groups, fused=True)
 
 
-def _hidden_matrices(model: nn.Module) -> dict[nn.Parameter, int]:
+def hidden_matrices(model: nn.Module) -> dict[nn.Parameter, int]:
     """Trainable matrices within the layers, each with the number of blocks that it is made of.
 
     Layers are what sits in an `nn.ModuleList`, in our models as in those of transformers;

@@ -11,6 +11,7 @@ from pipeline.tokenizers import load_tokenizer, tokenizer_hash
 from train.checkpoint import save_model
 from train.data import TokenWindows
 from train.loop import count_steps, fit, prepare
+from train.memory_check import Plan, check, known_limit
 from train.models import build_model, count_parameters
 from train.models.flops import flops_per_token
 from train.samples import sample_texts
@@ -36,6 +37,8 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
     )
 
     on_gpu = prepare(trainer, config.seed)
+    plan = Plan(config.model, index.vocab_size, config.optim, trainer, config.strategy, on_gpu)
+    check(plan, known_limit(trainer, on_gpu))
     model = build_model(config.model, index.vocab_size)
     steps = count_steps(trainer, len(train), length, count_parameters(model))
     flops = flops_per_token(config.model, index.vocab_size, length)

@@ -27,6 +27,8 @@ class RootConfig(Section):
 
     stage: str = "report"
     """The stage to bring up to date, with all that it needs."""
+    dryrun: bool = False
+    """Print what would be built and what training would need, and do nothing."""
     seed: int = 1337
     """Of the data order, the initial weights and everything else that is drawn."""
     run: RunConfig = RunConfig()

@@ -113,6 +113,9 @@ class TrainerConfig(Section):
     devices: Annotated[PositiveInt, NEUTRAL] = 1
     """Ranks per node."""
     nodes: Annotated[PositiveInt, NEUTRAL] = 1
+    device_memory_gb: Annotated[PositiveFloat | None, NEUTRAL] = None
+    """Memory of each device in 10⁹ bytes, to plan for devices that are not in this machine, or to overrule what was
+    found. A run that is predicted to need more is refused; None asks the device that training runs on."""
     workers: Annotated[NonNegativeInt, NEUTRAL] = 0
     """Processes that load data, per rank; the memory-mapped loader rarely needs one."""
     threads: Annotated[PositiveInt | None, NEUTRAL] = None

@@ -1,0 +1,96 @@
+"""`dryrun=true`: what a run would do and need, printed; nothing is built, started or written."""
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from pipeline.config.root import RootConfig
+from pipeline.errors import UserError
+from pipeline.forecast import Forecast, forecast_of
+from pipeline.planner import Step, plan
+from pipeline.stages import describe
+from pipeline.store import Artifact, Store
+
+
+def dry_run(root: RootConfig) -> None:
+    """Print the plan, and the forecast of the training stage in it.
+
+    Raises:
+        UserError: as for the run itself; where it cannot fit into the devices' memory, after printing.
+    """
+    store = Store(Path(root.run.artifacts))
+    steps = plan(root, store)
+    found = {step.stage.name: store.find(step.stage.name, step.fingerprint) for step in steps}
+    console = Console(width=None if os.isatty(1) or "COLUMNS" in os.environ else 100)
+    console.print(_stages(steps, found, store))
+    refusals = []
+    for step in steps:
+        if step.stage.forecast and found[step.stage.name] is None:
+            forecast = forecast_of(step, root, found)
+            console.print()
+            console.print(_facts(step.stage.name, forecast, root))
+            console.print()
+            console.print(_memory(forecast))
+            if forecast.refusal:
+                refusals.append(forecast.refusal)
+        elif step.stage.trainer and not step.stage.forecast and found[step.stage.name] is None:
+            console.print(f"\n{step.stage.name}: memory is not predicted for this stage")
+    if refusals:
+        raise UserError("\n".join(refusals))
+
+
+def _stages(steps: Sequence[Step], found: dict[str, Artifact | None], store: Store) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("stage", "", "fingerprint", "result"):
+        table.add_column(column, overflow="fold")
+    for step in steps:
+        artifact = found[step.stage.name]
+        if artifact:
+            does, result = "reuse", describe(step.stage, artifact.metrics)
+        else:
+            left = list((store.root / step.stage.name).glob(f"*-{step.fingerprint}.partial"))
+            does, result = ("[bold]continue[/bold]" if left else "[bold]build[/bold]"), ""
+        table.add_row(step.stage.name, does, step.fingerprint, result)
+    return table
+
+
+def _facts(stage: str, forecast: Forecast, root: RootConfig) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False, title=stage, title_justify="left")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, words in forecast.facts.items():
+        table.add_row(name, words)
+    folder = Path(root.run.artifacts).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    words = f"{_gb(forecast.disk)} for checkpoints and model, {_gb(free)} free"
+    table.add_row("disk", words if forecast.disk <= free else f"[bold red]{words}: too little[/bold red]")
+    return table
+
+
+def _memory(forecast: Forecast) -> Table:
+    table = Table(
+        box=None, pad_edge=False, header_style="bold", title="memory per device, predicted peak",
+        title_justify="left",
+    )  # fmt: skip
+    table.add_column("component", no_wrap=True)
+    table.add_column("GB", justify="right", no_wrap=True)
+    table.add_column("", overflow="fold")
+    total = sum(forecast.memory.values())
+    for name, size in forecast.memory.items():
+        if size:
+            table.add_row(name, f"{size / 1e9:,.2f}", "█" * round(30 * size / total))
+    style = "bold red" if forecast.refusal else "bold"
+    table.add_row("in all", f"{total / 1e9:,.2f}", f"of {forecast.limit}", style=style)
+    if forecast.host:
+        table.add_row("on the host", f"{forecast.host / 1e9:,.2f}", "per rank, offloaded")
+    return table
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:,.1f} GB"

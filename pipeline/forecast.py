@@ -1,0 +1,60 @@
+"""What a training stage will need, as the stage's own code predicts it, and the refusal of what cannot fit."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.config.root import RootConfig
+from pipeline.errors import UserError
+from pipeline.store import Artifact, Store
+
+if TYPE_CHECKING:
+    from pipeline.planner import Step
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A training stage before it runs."""
+
+    facts: dict[str, str]
+    """What it will do, by name, in words."""
+    memory: dict[str, int]
+    """Bytes of one rank at the peak of a step, by component; they add up to what its device must hold."""
+    host: int
+    """Bytes besides, of one rank in the host's memory, where a strategy offloads to it."""
+    limit: str
+    """What there is, in words."""
+    disk: int
+    """Bytes of the checkpoints that are kept and of the final model."""
+    refusal: str | None
+    """Why it cannot run, and what would make it fit; None where it fits, or the limit is not known."""
+
+
+def forecast_of(step: "Step", root: RootConfig, found: Mapping[str, Artifact | None]) -> Forecast:
+    """The forecast of a stage that has one, with what the complete artifacts among `found` tell. Imports torch."""
+    tokenizer, shards = found.get("tokenizer"), found.get("shards")
+    module, function = step.stage.forecast.split(":")
+    return getattr(importlib.import_module(module), function)(
+        root,
+        tokenizer.metrics["vocab_size"] if tokenizer else root.tokenizer.vocab_size,
+        shards.metrics["train_tokens"] if shards else None,
+    )
+
+
+def refuse_what_cannot_fit(root: RootConfig, steps: Sequence["Step"], store: Store) -> None:
+    """Before workers start, or jobs wait in a queue; where the devices' memory was given.
+
+    Where it was not, the workers ask the device themselves, before they build a model.
+
+    Raises:
+        UserError: with the changes that would make it fit.
+    """
+    if root.trainer.device_memory_gb is None:
+        return  # asking a device takes seconds of importing torch
+    found = {step.stage.name: store.find(step.stage.name, step.fingerprint) for step in steps}
+    for step in steps:
+        if step.stage.forecast and found[step.stage.name] is None:
+            refusal = forecast_of(step, root, found).refusal
+            if refusal:
+                raise UserError(refusal)

@@ -1,0 +1,51 @@
+"""The predicted memory of parameters, gradients and optimizer is what each rank really holds."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.config.training import OptimConfig, StrategyConfig, TrainerConfig
+from tests.command_line import ROOT
+from tests.distributed.memory_worker import MODEL, VOCAB
+from train.memory import predict
+
+pytestmark = pytest.mark.distributed
+
+CASES = [
+    ("single", "adamw", "bf16"),
+    ("ddp", "adamw", "fp32"),
+    ("ddp", "muon", "fp32"),
+    ("fsdp", "adamw", "bf16"),
+    ("zero1", "adamw", "fp32"),
+    ("zero1", "adamw", "bf16"),
+    ("zero2", "adamw", "bf16"),
+    ("zero2", "muon", "fp32"),
+    ("zero3", "adamw", "fp32"),
+    ("zero3", "adamw", "bf16"),
+    ("zero2_offload", "adamw", "bf16"),
+    ("zero3_offload", "adamw", "bf16"),
+]
+
+
+@pytest.mark.parametrize(("strategy", "optim", "precision"), CASES)
+def test_states_of_each_rank(strategy: str, optim: str, precision: str) -> None:
+    ranks = 1 if strategy == "single" else 2
+    settings = json.dumps({"strategy": strategy, "optim": optim, "precision": precision})
+    result = subprocess.run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}",
+         "-m", "tests.distributed.memory_worker", settings],
+        cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    measured = [json.loads(line)["bytes"] for line in result.stdout.splitlines() if '"bytes"' in line]
+    trainer = TrainerConfig(steps=1, global_batch=ranks, devices=ranks, precision=precision)
+    memory = predict(
+        MODEL, VOCAB, OptimConfig(name=optim), trainer, StrategyConfig(name=strategy), on_gpu=False
+    )
+    assert len(measured) == ranks
+    print(f"{strategy} {optim} {precision}: {memory.states / 1e6:.1f} MB predicted, {measured} measured")
+    for found in measured:
+        assert found == pytest.approx(memory.states, rel=0.1)

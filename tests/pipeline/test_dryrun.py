@@ -1,0 +1,88 @@
+"""`dryrun=true` prints plan and forecast, builds nothing, and refuses what cannot fit."""
+
+import json
+import math
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.command_line import ROOT, command
+
+
+def dry_run(folder: Path, *words: str, width: int = 100) -> subprocess.CompletedProcess:
+    program, module, name = command(folder)[:3]
+    places = [f"run.artifacts={folder / 'artifacts'}", f"run.runs={folder / 'runs'}", "tracking=none"]
+    return subprocess.run(
+        [program, module, name, *places, *words],
+        cwd=ROOT,
+        env=os.environ | {"COLUMNS": str(width), "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_llama_1b_on_gpus_that_are_elsewhere(tmp_path: Path, width: int) -> None:
+    words = ["experiment=llama_1b", "stage=export", "dryrun=true", "trainer.device_memory_gb=80"]
+    result = dry_run(tmp_path, *words, width=width)
+    assert result.returncode == 0, result.stderr
+    text = " ".join(result.stdout.split())
+    for expected in (
+        "1,100,048,384 parameters, 32,000 token ids",
+        "32 (4 × 8), strategy zero1, bf16, GPU",
+        "512 × 2,048 = 1,048,576 tokens per step; per rank 2 × 8 sequences",
+        "steps 20,981",
+        "13.20 GB each",
+        "of 80.00 GB (trainer.device_memory_gb)",
+    ):
+        assert expected in text
+    for stage in ("download", "clean", "tokenizer", "shards", "pretrain", "evaluate", "export"):
+        assert f"{stage} build" in text
+    assert max(map(len, result.stdout.splitlines())) <= width
+    assert not (tmp_path / "runs").exists()
+    assert not list(tmp_path.glob("artifacts/*/*"))
+
+
+def test_a_run_that_cannot_fit_is_refused_dry_and_for_real(tmp_path: Path) -> None:
+    words = ["experiment=gpt2_124m", "stage=pretrain", "trainer.device_memory_gb=10"]
+    dry = dry_run(tmp_path, *words, "dryrun=true")
+    assert dry.returncode == 2
+    assert "124,439,808 parameters" in dry.stdout
+    assert "does not fit" in dry.stderr
+    remedy = dry.stderr.split("any of these fits: ")[1].split(";")[0].split()
+    assert dry_run(tmp_path, *words, *remedy, "dryrun=true").returncode == 0
+    real = dry_run(tmp_path, *words)
+    assert (real.returncode, real.stderr) == (2, dry.stderr)
+    assert not list(tmp_path.glob("artifacts/*/*"))
+
+
+def test_without_a_gpu_in_sight_nothing_is_refused(tmp_path: Path) -> None:
+    result = dry_run(
+        tmp_path, "experiment=gpt2_124m", "stage=pretrain", "dryrun=true", "trainer.accelerator=gpu"
+    )
+    assert result.returncode == 0, result.stderr
+    if not os.path.exists("/dev/nvidia0"):
+        assert "no GPU is visible here" in result.stdout
+
+
+def test_built_stages_are_reused_and_tell_steps_and_vocabulary(tmp_path: Path) -> None:
+    words = ["experiment=demo", "corpus.max_mb=0.6", "corpus.packages=[]", "tokenizer.vocab_size=400"]
+    words += [
+        "clean.workers=1",
+        "shards.workers=1",
+        "trainer.steps=null",
+        "trainer.epochs=2",
+        "run.progress=false",
+    ]
+    before = dry_run(tmp_path, *words, "stage=pretrain", "dryrun=true")
+    assert "known when the shards are built" in " ".join(before.stdout.split())
+    assert dry_run(tmp_path, *words, "stage=shards").returncode == 0
+    text = " ".join(dry_run(tmp_path, *words, "stage=pretrain", "dryrun=true").stdout.split())
+    assert "shards reuse" in text
+    assert "pretrain build" in text
+    assert "400 token ids" in text
+    manifest = json.loads(next(tmp_path.glob("artifacts/shards/*/manifest.json")).read_text())
+    windows = (manifest["metrics"]["train_tokens"] - 1) // 128
+    assert f"steps {math.ceil(2 * windows / 16):,} tokens" in text

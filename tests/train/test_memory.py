@@ -1,0 +1,155 @@
+"""The memory forecast: exact sizes, activations as autograd keeps them, refusals whose remedies work."""
+
+import contextlib
+
+import pytest
+import torch
+
+from pipeline.config.model import DecoderConfig, HuggingFaceConfig, LSTMConfig
+from pipeline.config.training import OptimConfig, StrategyConfig, TrainerConfig
+from pipeline.errors import UserError
+from train.activations import BF16, FP32, Numerics, activation_bytes
+from train.memory import model_sizes, predict
+from train.memory_check import Limit, Plan, check, known_limit, suggestions
+from train.models import build_model, count_parameters
+
+GPT2 = DecoderConfig(layout="gpt2", layers=12, hidden=768, heads=12, context=1024)
+LLAMA_1B = DecoderConfig(
+    layers=22, hidden=2048, heads=32, kv_heads=4, mlp=5632, context=2048, tie_embeddings=False
+)
+VOCAB, ROWS, TOKENS = 512, 2, 128
+SMALL = {"hidden": 256, "heads": 4, "context": TOKENS, "mlp": 768, "tie_embeddings": False}
+CUDA_80 = Limit(80_000_000_000, None, "a test")
+
+
+def plan(trainer: dict, strategy: str = "ddp", model=LLAMA_1B, optim: str = "adamw") -> Plan:
+    settings = TrainerConfig(**{"steps": 1, "precision": "bf16", **trainer})
+    return Plan(model, 32_000, OptimConfig(name=optim), settings, StrategyConfig(name=strategy), on_gpu=True)
+
+
+def test_published_sizes_without_building_weights() -> None:
+    assert model_sizes(GPT2.model_dump_json(), 50_257).parameters == 124_439_808
+    sizes = model_sizes(LLAMA_1B.model_dump_json(), 32_000)
+    assert sizes.parameters == 1_100_048_384
+    assert sizes.hidden_matrices == 22 * (2048 * (2 * 2048 + 2 * 256) + 3 * 2048 * 5632)
+    assert sizes.parameters == sizes.outside + 22 * sizes.block
+    assert sizes.matrices == sizes.hidden_matrices + 32_000 * 2048
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LSTMConfig(hidden=24, embedding=16),
+        HuggingFaceConfig(config={"model_type": "gpt2", "n_embd": 32, "n_layer": 2, "n_head": 2}),
+    ],
+)
+def test_other_families_are_sized_too(config) -> None:
+    expected = count_parameters(build_model(config, 100))
+    assert model_sizes(config.model_dump_json(), 100).parameters == expected
+    memory = predict(
+        config, 100, OptimConfig(), TrainerConfig(steps=1), StrategyConfig(name="single"), on_gpu=False
+    )
+    assert memory.states == 16 * expected
+    assert memory.activations > 0
+
+
+def kept_by_autograd(model: torch.nn.Module, autocast: bool) -> int:
+    """Bytes that a forward pass saves for the backward pass, weights left out."""
+    own = {t.untyped_storage().data_ptr() for t in [*model.parameters(), *model.buffers()]}
+    sizes: dict[int, int] = {}
+    kept = []  # or storages would be used again
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            sizes[storage.data_ptr()] = storage.nbytes()
+            kept.append(tensor)
+        return tensor
+
+    ids = torch.randint(VOCAB, (ROWS, TOKENS))
+    context = torch.autocast("cpu", torch.bfloat16) if autocast else contextlib.nullcontext()
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), context:
+        model(ids, ids)
+    return sum(sizes.values())
+
+
+@pytest.mark.parametrize("layout", ["gpt2", "llama", "qwen3"])
+@pytest.mark.parametrize("mode", ["fp32", "bf16", "autocast"])
+def test_activations_of_a_block_are_what_autograd_keeps(layout: str, mode: str) -> None:
+    extra = {} if layout == "gpt2" else {"kv_heads": 2}
+    numerics = Numerics(
+        FP32 if mode == "fp32" else BF16, BF16 if mode == "bf16" else FP32, mode == "autocast", on_gpu=False
+    )
+    measured, predicted = [], []
+    for layers in (1, 2):
+        config = DecoderConfig(layout=layout, layers=layers, **SMALL, **extra)
+        model = build_model(config, VOCAB)
+        measured.append(kept_by_autograd(model.bfloat16() if mode == "bf16" else model, mode == "autocast"))
+        predicted.append(activation_bytes(config, ROWS, TOKENS, numerics, recompute=False))
+    block = predicted[1] - predicted[0]
+    if mode == "autocast":  # the casts of the block's weights are counted among the buffers
+        block += BF16 * model_sizes(config.model_dump_json(), VOCAB).hidden_matrices // 2
+    assert measured[1] - measured[0] == pytest.approx(block, rel=0.06)
+
+
+def test_recomputation_smaller_batches_and_spreading_save_what_they_should() -> None:
+    base = plan({"global_batch": 64, "devices": 8, "micro_batch": 8}).memory()
+    smaller = plan({"global_batch": 64, "devices": 8, "micro_batch": 2}).memory()
+    assert smaller.activations * 4 == base.activations
+    assert smaller.states == base.states == 16 * 1_100_048_384
+    recomputed = plan(
+        {"global_batch": 64, "devices": 8, "micro_batch": 8, "activation_checkpointing": True}
+    ).memory()
+    assert recomputed.activations < base.activations / 5
+    states = [
+        plan({"global_batch": 64, "devices": 8, "micro_batch": 8}, name).memory().states
+        for name in ("ddp", "zero1", "zero3", "fsdp")
+    ]
+    assert states == sorted(states, reverse=True)
+    assert states[-1] == pytest.approx(states[0] / 8)
+    offloaded = plan({"global_batch": 64, "devices": 8, "micro_batch": 8}, "zero3_offload").memory()
+    assert offloaded.parameters == offloaded.optimizer == 0 < offloaded.host
+    muon = plan({"global_batch": 64, "devices": 8, "micro_batch": 8}, optim="muon").memory()
+    assert (
+        base.optimizer - muon.optimizer == 4 * model_sizes(LLAMA_1B.model_dump_json(), 32_000).hidden_matrices
+    )
+
+
+@pytest.mark.parametrize("gigabytes", [40, 24, 16, 10])
+def test_what_is_suggested_fits_by_the_same_formula(gigabytes: int) -> None:
+    settings = {"global_batch": 64, "devices": 8}
+    asked, limit = plan(settings), Limit(gigabytes * 10**9, None, "a test")
+    assert not asked.fits(limit)
+    found = suggestions(asked, limit)
+    assert 0 < len(found) <= 4
+    for words in found:
+        changes = dict(word.split("=") for word in words.split())
+        strategy = changes.pop("strategy", "ddp")
+        changed = {key.removeprefix("trainer."): value for key, value in changes.items()}
+        assert plan(settings | changed, strategy).fits(limit), words
+
+
+def test_what_cannot_fit_is_refused_with_figures_and_remedies() -> None:
+    asked = plan({"global_batch": 512, "devices": 8})
+    with pytest.raises(
+        UserError, match=r"does not fit: each rank needs about \d+\.\d GB and has 80\.0 GB"
+    ) as told:
+        check(asked, CUDA_80)
+    assert "trainer.micro_batch=" in str(told.value)
+    check(asked, None)
+    check(plan({"global_batch": 512, "devices": 8, "micro_batch": 8}), CUDA_80)
+    with pytest.raises(UserError, match="use more devices or a smaller model"):
+        check(asked, Limit(1_500_000_000, None, "a test"))
+
+
+def test_the_host_can_be_too_small_for_what_is_offloaded() -> None:
+    asked = plan({"global_batch": 8, "devices": 1, "micro_batch": 1}, "zero3_offload")
+    check(asked, Limit(80_000_000_000, 64_000_000_000, "a GPU"))
+    with pytest.raises(UserError, match="offloaded part"):
+        check(asked, Limit(80_000_000_000, 8_000_000_000, "a GPU"))
+
+
+def test_the_limit_of_cpu_ranks_is_their_share_of_the_machine() -> None:
+    one, four = (known_limit(TrainerConfig(steps=1, devices=n), on_gpu=False).device for n in (1, 4))
+    assert one // 4 == four > 0
+    assert known_limit(TrainerConfig(steps=1, device_memory_gb=24), on_gpu=True).device == 24_000_000_000

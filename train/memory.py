@@ -1,0 +1,207 @@
+"""Predicted memory of a training run per rank, by component, without building any weights.
+
+What a strategy keeps of parameters, gradients and optimizer states follows Rajbhandari et al. (2020, "ZeRO", section
+3), with the copies that DeepSpeed 0.19 and FSDP2 make besides; `tests/distributed/test_memory.py` measures them.
+Activations and loss: `train/activations.py`.
+"""
+
+import json
+from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from pipeline.config.model import HuggingFaceConfig, ModelConfig
+from pipeline.config.training import OptimConfig, StrategyConfig, TrainerConfig
+from train.activations import BF16, FP32, Numerics, activation_bytes, loss_bytes
+from train.models import build_model, count_parameters
+from train.optimizers import hidden_matrices
+
+REDUCE_BUCKET = 500_000_000
+"""Elements that DeepSpeed's ZeRO reserves to reduce gradients in, by default."""
+RUNTIME_GPU, RUNTIME_CPU = 1_000_000_000, 500_000_000
+"""Bytes that CUDA's context, kernels' workspaces and the allocator's gaps take, or Python with its libraries."""
+
+
+@dataclass(frozen=True)
+class ModelSizes:
+    """Numbers of elements."""
+
+    parameters: int
+    """Shared ones counted once."""
+    largest: int
+    """Of one parameter."""
+    block: int
+    """Of one of the repeated blocks; 0 where there are none."""
+    outside: int
+    """Of all that is in no block."""
+    matrices: int
+    """Of what linear layers multiply with."""
+    hidden_matrices: int
+    """Of what Muon takes."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of one rank at the peak of a step."""
+
+    parameters: int
+    gradients: int
+    optimizer: int
+    """Its states, and the fp32 master copy of the parameters where there is one."""
+    buffers: int
+    """What the strategy adds: parameters gathered to compute with, buckets to communicate in, casts."""
+    activations: int
+    loss: int
+    """Logits of a chunk, and the gradients made with them."""
+    step: int
+    """What the optimizer's step needs beyond that: it comes when activations and loss are gone."""
+    runtime: int
+    host: int = 0
+    """In the host's memory, of a rank that trains on a GPU with offloading."""
+
+    @property
+    def states(self) -> int:
+        """Parameters, gradients and optimizer, wherever they are."""
+        return self.parameters + self.gradients + self.optimizer + self.host
+
+    @property
+    def total(self) -> int:
+        """On the device."""
+        return sum(getattr(self, field.name) for field in fields(self) if field.name != "host")
+
+
+@cache
+def model_sizes(model_json: str, vocab_size: int) -> ModelSizes:
+    """Of the model that a section (as JSON, so that it can be remembered) describes; on torch's meta device."""
+    from pydantic import TypeAdapter
+
+    config = TypeAdapter(ModelConfig).validate_json(model_json)
+    with torch.device("meta"):
+        model = build_model(_without_weights(config, vocab_size), vocab_size)
+    parameters = count_parameters(model)
+    blocks = [sum(p.numel() for p in block.parameters()) for block in model.blocks]
+    embeddings = {m.weight for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+    heads = {m.weight for m in model.modules() if isinstance(m, torch.nn.Linear)}
+    return ModelSizes(
+        parameters,
+        max(p.numel() for p in model.parameters()),
+        max(blocks, default=0),
+        parameters - sum(blocks),
+        sum(p.numel() for p in model.parameters() if p.ndim >= 2 and (p not in embeddings or p in heads)),
+        sum(p.numel() for p in hidden_matrices(model)),
+    )
+
+
+def _without_weights(config: ModelConfig, vocab_size: int) -> ModelConfig:
+    if not isinstance(config, HuggingFaceConfig) or config.path is None:
+        return config
+    from train.models.huggingface import read_config
+
+    return config.model_copy(update={"path": None, "config": read_config(config, vocab_size).to_dict()})
+
+
+def predict(
+    model: ModelConfig,
+    vocab_size: int,
+    optim: OptimConfig,
+    trainer: TrainerConfig,
+    strategy: StrategyConfig,
+    on_gpu: bool,
+) -> Memory:
+    """Memory of one rank in training `model`."""
+    sizes = model_sizes(model.model_dump_json(), vocab_size)
+    kind, bf16, ranks = strategy.name, trainer.precision == "bf16", trainer.ranks
+    sharded_types = kind.startswith("zero") or kind == "fsdp"
+    numerics = Numerics(
+        compute=BF16 if bf16 else FP32,
+        residual=BF16 if bf16 and sharded_types else FP32,
+        autocast=bf16 and not sharded_types,
+        on_gpu=on_gpu,
+    )
+    rows = trainer.global_batch // ranks // trainer.accumulation
+    length = trainer.sequence_length or model.context
+    muon = sizes.hidden_matrices if optim.name == "muon" else 0
+    state_bytes = FP32 * (muon + 2 * (sizes.parameters - muon))  # momentum; or AdamW's two moments
+    step = 12 * muon + 3 * numerics.compute * muon  # directions, updates, the iteration's three matrices
+    if kind.startswith("zero"):
+        kept = _zero(sizes, kind, trainer, numerics, state_bytes, _zero_section(strategy), on_gpu)
+        step += 0 if kind.endswith("_offload") else (numerics.compute + FP32) * sizes.parameters // ranks
+    elif kind == "fsdp":
+        kept = _fsdp(sizes, ranks, numerics, state_bytes)
+    else:
+        # Autocast casts each matrix once per forward pass and keeps it for the backward pass.
+        buffers = BF16 * sizes.matrices if bf16 else 0
+        # Gradients are views into DDP's buckets, and take nothing more.
+        kept = (FP32 * sizes.parameters, FP32 * sizes.parameters, state_bytes, buffers, 0)
+    parameters, gradients, optimizer, buffers, host = kept
+    activations = activation_bytes(model, rows, length, numerics, trainer.activation_checkpointing)
+    loss = loss_bytes(model, vocab_size, rows, length, numerics)
+    return Memory(
+        parameters,
+        gradients,
+        optimizer,
+        buffers,
+        activations,
+        loss,
+        max(0, step - activations - loss),
+        RUNTIME_GPU if on_gpu else RUNTIME_CPU,
+        host,
+    )
+
+
+def _fsdp(sizes: ModelSizes, ranks: int, numerics: Numerics, states: int) -> tuple[int, int, int, int, int]:
+    """FSDP2: everything is spread. Gathered are the root's parameters, the block at work and the next one; a block's
+    gradient is reduced in fp32."""
+    part = FP32 * sizes.parameters // ranks
+    gathered = numerics.compute * (sizes.outside + 2 * sizes.block)
+    reduced = (numerics.compute + FP32) * max(sizes.block, sizes.outside)
+    return part, part, states // ranks, gathered + reduced, 0
+
+
+def _zero(
+    sizes: ModelSizes,
+    kind: str,
+    trainer: TrainerConfig,
+    numerics: Numerics,
+    states: int,
+    section: dict,
+    on_gpu: bool,
+) -> tuple[int, int, int, int, int]:
+    """ZeRO as DeepSpeed does it: the fp32 master copy exists also where the parameters are fp32."""
+    ranks, element, count = trainer.ranks, numerics.compute, sizes.parameters
+    part = count // ranks
+    master_and_states = FP32 * part + states // ranks
+    bucket = int(section.get("reduce_bucket_size", REDUCE_BUCKET))
+    doubled = section.get("overlap_comm", on_gpu) and not kind.startswith("zero3")
+    # Of a reserved bucket, a CPU gives memory to what is touched; a GPU to all of it.
+    buffers = element * (bucket if on_gpu else min(bucket, count)) * (2 if doubled and on_gpu else 1)
+    accumulates = trainer.accumulation > 1
+    if kind.startswith("zero3"):
+        # Parameters are let go after use unless they are read again soon: a block, the next, and the largest.
+        buffers += element * (2 * sizes.block + sizes.largest)
+    if not kind.endswith("_offload"):
+        parameters = element * (part if kind == "zero3" else count)
+        gradients = element * (count if kind == "zero1" and accumulates else part)
+        return parameters, gradients, master_and_states, buffers, 0
+    if kind == "zero3_offload":
+        # Parameters, gradients and a second, fp32 copy of the gradients for the optimizer.
+        host = (2 * element + FP32) * part + master_and_states
+        parameters = 0
+    else:
+        # fp32 gradients, the updated parameters on their way back, a staging buffer; gradients that accumulate.
+        host = (FP32 + element + (element if accumulates else 0)) * part + element * sizes.largest
+        host += master_and_states
+        parameters = element * count
+        buffers += element * sizes.largest
+    return (parameters, 0, 0, buffers, host) if on_gpu else (parameters, 0, host, buffers, 0)
+
+
+def _zero_section(strategy: StrategyConfig) -> dict:
+    if strategy.deepspeed is None:
+        return {}
+    try:
+        return json.loads(Path(strategy.deepspeed).read_text()).get("zero_optimization", {})
+    except (OSError, ValueError):
+        return {}  # the training itself says what is wrong with the file
