@@ -6,20 +6,20 @@ from collections.abc import Mapping
 from pipeline.errors import UserError
 from pipeline.store import Store
 
-TRAINING = (
-    "validation_loss",
-    "best_validation_loss",
-    "train_loss",
-    "tokens_per_second",
-    "parameters",
-    "steps",
-    "tokens",
-)
 KNOWN = {
-    "pretrain": (*TRAINING, "validation_perplexity", "flops"),
-    "finetune": (*TRAINING, "trainable_parameters", "examples"),
+    "pretrain": {
+        "validation_loss",
+        "validation_perplexity",
+        "best_validation_loss",
+        "train_loss",
+        "tokens_per_second",
+        "parameters",
+        "steps",
+        "tokens",
+        "flops",
+    }
 }
-"""Metrics of the stages whose metrics have always the same names."""
+"""Metrics of stages that give the same ones whatever the configuration; others are known after the first job."""
 
 
 def check_metric(key: str, name: str, stages: Mapping[str, str], stage: str) -> None:

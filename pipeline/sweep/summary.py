@@ -35,6 +35,8 @@ def sum_up(plan: SweepPlan, jobs: Sequence[Job]) -> None:
     figures = draw(ordered, plan.settings.objective, fits)
     page = render(plan, ordered, fits, figures)
     (plan.folder / PAGE_FILE).write_text(page, encoding="utf-8")
+    for fit in fits:
+        print(f"\n{fit.formula}\n  {fit.method}")
     print(f"\nReport: {plan.folder / PAGE_FILE}", flush=True)
     if plan.tracking.backend != "none" and any(job.state == "finished" and not job.reused for job in jobs):
         _track(plan, ordered, columns, rows, figures)

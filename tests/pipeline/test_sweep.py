@@ -12,6 +12,7 @@ from pipeline.sweep.jobs import Job, JobRecord, run_name
 from pipeline.sweep.objective import check_metric, read_metric
 from pipeline.sweep.planning import refuse_twins
 from pipeline.sweep.plots import svg
+from pipeline.sweep.processes import divided_gpus
 from pipeline.sweep.report import draw, fit_all
 from pipeline.sweep.scaling_law import fit_power_law
 from pipeline.sweep.summary import in_order, table_rows
@@ -154,6 +155,14 @@ def test_a_study_goes_on_from_finished_trials_and_retries_the_others():
     retried = study.ask()
     assert retried._suggest("++optim.lr", LogUniformDistribution(1e-4, 1e-2)) == 0.003
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE, TrialState.RUNNING]
+
+
+def test_jobs_at_the_same_time_have_gpus_of_their_own(monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,5,6,7")
+    shares = [share["CUDA_VISIBLE_DEVICES"] for share in divided_gpus(parallel=2, devices=2)]
+    assert shares == ["4,5", "6,7"]
+    assert divided_gpus(parallel=3, devices=2) == [{}, {}, {}]  # not enough: they share
+    assert divided_gpus(parallel=2, devices=0) == [{}, {}]
 
 
 def test_a_sweep_takes_no_objective_without_a_stage():
