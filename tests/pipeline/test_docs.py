@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -31,15 +32,24 @@ def shown(path: Path) -> str:
 def make_commands() -> list[str]:
     """Commands of the README and the documents that set something of the configuration."""
     blocks = [block for path in DOCUMENTS for block in re.findall(r"```sh\n(.*?)```", shown(path), re.DOTALL)]
-    lines = [line for block in blocks for line in block.splitlines()]
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     return [line for line in lines if re.search(r"\bmake (all|config|pretrain)\b", line)]
 
 
 @pytest.mark.parametrize("command", make_commands())
 def test_commands_compose(command: str) -> None:
+    """As make would run them."""
     words = shlex.split(command, comments=True)
-    settings = dict(word.split("=", 1) for word in words if re.match(r"(EXP|ARGS)=", word))
-    overrides = [f"experiment={settings['EXP']}", *shlex.split(settings.get("ARGS", ""))]
+    told = subprocess.run(
+        ["make", "--dry-run", *words[words.index("make") + 1 :]],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    started = shlex.split(told.splitlines()[-1])
+    overrides = started[started.index("pipeline") + 1 :]
+    overrides = [word for word in overrides if "=" in word and not word.startswith(("--", "stage="))]
     ConfigStore.instance().store("schema", node=default_values())
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose(
