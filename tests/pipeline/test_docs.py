@@ -32,17 +32,20 @@ def shown(path: Path) -> str:
 def make_commands() -> list[str]:
     """Commands of the README and the documents that set something of the configuration."""
     blocks = [block for path in DOCUMENTS for block in re.findall(r"```sh\n(.*?)```", shown(path), re.DOTALL)]
-    lines = [line for block in blocks for line in block.splitlines()]
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     return [line for line in lines if re.search(r"\bmake (all|config|pretrain)\b", line)]
 
 
 @pytest.mark.parametrize("command", make_commands())
 def test_commands_compose(command: str) -> None:
+    """As make would run them."""
     words = shlex.split(command, comments=True)
     make = words[words.index("make") + 1 :]
     shown = subprocess.run(["make", "-n", *make], cwd=ROOT, capture_output=True, text=True, check=True)
     run = shlex.split(shown.stdout.splitlines()[-1])
-    overrides = [word for word in run[run.index("pipeline") + 1 :] if not word.startswith("-") and "=" in word]
+    overrides = [
+        word for word in run[run.index("pipeline") + 1 :] if not word.startswith("-") and "=" in word
+    ]
     ConfigStore.instance().store("schema", node=default_values())
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose(
