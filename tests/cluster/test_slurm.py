@@ -169,7 +169,7 @@ def test_a_job_that_always_fails_stops_after_three_starts(cluster: Cluster, buil
 
 def test_queued_jobs_are_joined_and_immune_to_edits_of_the_checkout(cluster: Cluster, tmp_path: Path) -> None:
     checkout = tmp_path / "checkout"
-    for name in (*PACKAGES, "conf"):
+    for name in (*PACKAGES, "conf", "hydra_plugins"):
         shutil.copytree(ROOT / name, checkout / name, ignore=shutil.ignore_patterns("__pycache__"))
     words = ["stage=download", "launcher.extra=[--hold]"]
     job = cluster.submit(tmp_path, *words, cwd=checkout)["download"]
