@@ -32,7 +32,7 @@ def shown(path: Path) -> str:
 def make_commands() -> list[str]:
     """Commands of the README and the documents that set something of the configuration."""
     blocks = [block for path in DOCUMENTS for block in re.findall(r"```sh\n(.*?)```", shown(path), re.DOTALL)]
-    lines = [line for block in blocks for line in block.splitlines()]
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     return [line for line in lines if re.search(r"\bmake (all|config|pretrain)\b", line)]
 
 
