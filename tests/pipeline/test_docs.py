@@ -42,7 +42,9 @@ def test_commands_compose(command: str) -> None:
     make = words[words.index("make") + 1 :]
     shown = subprocess.run(["make", "-n", *make], cwd=ROOT, capture_output=True, text=True, check=True)
     run = shlex.split(shown.stdout.splitlines()[-1])
-    overrides = [word for word in run[run.index("pipeline") + 1 :] if not word.startswith("-") and "=" in word]
+    overrides = [
+        word for word in run[run.index("pipeline") + 1 :] if not word.startswith("-") and "=" in word
+    ]
     ConfigStore.instance().store("schema", node=default_values())
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose(
