@@ -29,15 +29,18 @@ HEAD_START = 3.0
 
 
 @contextlib.contextmanager
-def only_worker(folder: Path) -> Iterator[None]:
+def only_worker(folder: Path, patience: float = LOCK_SECONDS) -> Iterator[None]:
     """Held by rank 0 for its whole life: a planner that was killed may have left its workers running.
+
+    Args:
+        patience: seconds to wait for another worker's end.
 
     Raises:
         UserError: where another worker still holds the folder after a little while.
     """
     lock = FileLock(folder / LOCK)
     try:
-        lock.acquire(timeout=LOCK_SECONDS)
+        lock.acquire(timeout=patience)
     except Timeout:
         holder = (folder / LOCK).read_text().strip() or "unknown"
         raise UserError(
@@ -124,6 +127,12 @@ def read_records(folder: Path) -> list[RankRecord]:
         with contextlib.suppress(OSError, ValueError, TypeError):  # being replaced
             found.append(RankRecord(**json.loads(path.read_text())))
     return sorted(found, key=lambda record: record.rank)
+
+
+def is_running(folder: Path, rank: int) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads(_file(folder, rank).read_text())["state"] == "running"
+    return False
 
 
 def note_silent_end(folder: Path, rank: int, how: str, when: float) -> None:

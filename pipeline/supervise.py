@@ -14,9 +14,11 @@ from typing import IO, NoReturn
 
 from pipeline.attempts import Attempts, newest_step, take_restart
 from pipeline.errors import Restart, UserError
-from pipeline.ranks import describe_faults, host_name, only_worker, read_records, remove_records
+from pipeline.ranks import LOCK_SECONDS, describe_faults, host_name, only_worker, read_records, remove_records
 
 POLL_SECONDS = 0.1
+LOST_NODE_SECONDS = 180.0
+"""What a shared filesystem may take to free the lock of a node that went down."""
 REUSE = "Start again to continue: finished stages are reused"
 UNANSWERED_SECONDS = 10.0
 """How long a launch that was told to stop may take to have a worker that can be told."""
@@ -50,7 +52,7 @@ def supervise(
     """
     counts = True
     while True:
-        prepare(folder)
+        prepare(folder, LOCK_SECONDS if requeue is None else LOST_NODE_SECONDS)
         if counts:
             attempts.begin()
         if attempts.overdrawn():
@@ -76,13 +78,16 @@ def supervise(
         announce(f"{why}; launching again")
 
 
-def prepare(folder: Path) -> None:
+def prepare(folder: Path, patience: float) -> None:
     """Clear what the last launch left.
+
+    Args:
+        patience: seconds to wait for a worker of it that has not ended yet.
 
     Raises:
         UserError: where a worker of it still runs.
     """
-    with only_worker(folder):
+    with only_worker(folder, patience):
         remove_records(folder)
         take_restart(folder)
 

@@ -15,18 +15,19 @@ from typing import Any, NoReturn
 
 import yaml
 
-from pipeline.attempts import RESTART_CODE, RESTART_FILE, ask_for_restart, newest_step
+from pipeline.attempts import RESTART_CODE, ask_for_restart, newest_step
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.context import Context
 from pipeline.errors import Restart, message_for_user
 from pipeline.frozen import FROZEN
 from pipeline.machine import describe_machine
-from pipeline.ranks import RankFile, host_name, only_worker
+from pipeline.ranks import RankFile, host_name, is_running, only_worker
 from pipeline.stages import STAGES
 from pipeline.store import finish
 from pipeline.tracking import open_tracker
 
-RESTART_SECONDS = 10.0
+RESTART_SECONDS = 60.0
+"""How long other ranks wait for rank 0 to save what it must before they end."""
 PACKAGES = (
     "torch",
     "pytorch-lightning",
@@ -59,10 +60,8 @@ def main(folder: Path) -> int:
     try:
         with only_worker(folder) if rank == 0 else nullcontext():
             _run(folder, rank, world_size, record)
-    except Restart as restart:
-        return _ask_for_restart(folder, rank, restart, record)
-    except _ToldToStop:
-        return _ask_for_restart(folder, rank, Restart("preempted", newest_step(folder)), record)
+    except (Restart, _ToldToStop) as stop:
+        return _end_for_now(folder, rank, stop, record)
     except BaseException as error:
         message = message_for_user(error)
         if message is None:
@@ -84,15 +83,20 @@ def _make_way(number: int, frame: object) -> NoReturn:
     raise _ToldToStop
 
 
-def _ask_for_restart(folder: Path, rank: int, restart: Restart, record: RankFile) -> int:
-    """Rank 0's word must be there before the first rank ends: the launcher then kills those that are left."""
+def _end_for_now(folder: Path, rank: int, stop: "Restart | _ToldToStop", record: RankFile) -> int:
+    """The first rank that ends makes its launcher kill those that are left: rank 0 goes first."""
     if rank == 0:
-        ask_for_restart(folder, restart)
-    deadline = time.monotonic() + RESTART_SECONDS
-    while not (folder / RESTART_FILE).exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
+        _ask_for_restart(folder, stop)
     record.set("restart")
+    deadline = time.monotonic() + RESTART_SECONDS
+    while rank > 0 and is_running(folder, 0) and time.monotonic() < deadline:
+        time.sleep(0.2)
     return RESTART_CODE
+
+
+def _ask_for_restart(folder: Path, stop: "Restart | _ToldToStop") -> None:
+    known = isinstance(stop, Restart)
+    ask_for_restart(folder, stop if known else Restart("preempted", newest_step(folder)))
 
 
 def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
@@ -108,12 +112,12 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
         module, function = stage.target.split(":")
         body = getattr(importlib.import_module(module), function)
         metrics = body(stage.config.model_validate(frozen["config"]), context)
-    except Restart as restart:
+    except (Restart, _ToldToStop) as stop:
+        if rank == 0:
+            _ask_for_restart(folder, stop)  # before W&B, which may take its time
         tracker.pause()
-        log.info(f"{restart.reason}: a checkpoint is kept, step {restart.step:,}")
-        raise
-    except _ToldToStop:
-        tracker.pause()
+        if isinstance(stop, Restart):
+            log.info(f"{stop.reason}: a checkpoint is kept, step {stop.step:,}")
         raise
     except BaseException as error:
         tracker.finish({}, None)
