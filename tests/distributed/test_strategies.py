@@ -91,3 +91,15 @@ def test_untied_matrices_of_gpt2_are_spread_and_exported(
     result = pipeline(tmp_path, "stage=export", *SETTINGS, *model, "model.tie_embeddings=false", *words)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "logits differ" in result.stdout
+
+
+def test_a_deepspeed_file_of_ones_own(alone: Path, tmp_path: Path, shards: Path, pipeline: Callable) -> None:
+    path = tmp_path / "ds.json"
+    path.write_text(json.dumps({"zero_optimization": {"stage": 2, "reduce_bucket_size": 4096}}))
+    words = ["trainer.devices=2", f"strategy.deepspeed={path}"]
+    same(alone, train(tmp_path / "right", shards, pipeline, "strategy=zero2", *words))
+    copy_data_stages(shards, tmp_path / "wrong")
+    result = pipeline(tmp_path / "wrong", "stage=pretrain", *SETTINGS, "strategy=zero3", *words)
+    assert result.returncode == 2
+    assert "asks for ZeRO stage 2 and strategy=zero3 is stage 3" in result.stdout + result.stderr
+    assert "Traceback" not in result.stdout + result.stderr
