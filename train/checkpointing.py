@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 
 from pipeline.checkpoints import (
+    FOLDER,
     WRITING,
     Checkpoint,
     checkpoint_folder,
@@ -48,6 +49,8 @@ class Checkpoints:
         """The newest checkpoint whose files are what was written. Damaged ones are named, and passed over."""
         step = -1
         if self._strategy.is_global_zero:
+            for left in (self._artifact / FOLDER).glob(f"*{WRITING}"):  # by a start that was killed
+                shutil.rmtree(left)
             for checkpoint in reversed(list_checkpoints(self._artifact)):
                 damage = checkpoint.damage()
                 if damage is None:

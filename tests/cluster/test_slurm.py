@@ -181,6 +181,22 @@ def test_queued_jobs_are_joined_and_immune_to_edits_of_the_checkout(cluster: Clu
     assert (tmp_path / "runs/demo/download/manifest.json").is_file()
 
 
+def test_a_sweep_has_its_jobs_side_by_side(cluster: Cluster, built: Path, pipeline: Callable) -> None:
+    words = [
+        "optim.lr=1e-3,1e-2",
+        "sweep.name=lr",
+        "sweep.parallel=2",
+        "launcher=slurm",
+        "launcher.partition=gpu",
+    ]
+    result = pipeline(built, "stage=pretrain", "optim=adamw", *words, "--multirun", timeout=240)
+    assert result.returncode == 0, result.stdout + result.stderr
+    manifests = [json.loads(path.read_text()) for path in built.glob("runs/lr-*/pretrain/manifest.json")]
+    assert sorted(manifest["config"]["optim"]["lr"] for manifest in manifests) == [1e-3, 1e-2]
+    assert len(list(built.glob("runs/lr-*/slurm/pretrain-*.log"))) == 2
+    assert (built / "runs/sweeps/lr/report.html").is_file()
+
+
 def test_tasks_that_do_not_fit_the_devices_are_told_at_once(
     cluster: Cluster, built: Path, pipeline: Callable
 ) -> None:

@@ -75,6 +75,13 @@ def test_one_that_was_being_written_does_not_count(trained: Path) -> None:
     assert list_checkpoints(trained)[-1] == last
 
 
+def test_what_a_killed_start_was_writing_is_cleared_away(tmp_path: Path) -> None:
+    left = tmp_path / FOLDER / "step-00000003.writing"
+    folder_made(left)
+    guard_worker.train(tmp_path, "skip")
+    assert not left.exists()
+
+
 def test_another_model_is_refused(trained: Path) -> None:
     last = list_checkpoints(trained)[-1]
     with pytest.raises(UserError, match="another model or optimizer"):
