@@ -1,5 +1,6 @@
 """The documents say what is so: the generated one is up to date; targets, files and links exist."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -41,7 +42,10 @@ def test_commands_compose(command: str) -> None:
     """As make would run them."""
     words = shlex.split(command, comments=True)
     make = words[words.index("make") + 1 :]
-    shown = subprocess.run(["make", "-n", *make], cwd=ROOT, capture_output=True, text=True, check=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    shown = subprocess.run(
+        ["make", "-n", *make], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
+    )
     run = shlex.split(shown.stdout.splitlines()[-1])
     overrides = [
         word for word in run[run.index("pipeline") + 1 :] if not word.startswith("-") and "=" in word
