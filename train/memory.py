@@ -5,21 +5,21 @@ What a strategy keeps of parameters, gradients and optimizer states follows Rajb
 Activations and loss: `train/activations.py`.
 """
 
-import json
 from dataclasses import dataclass, fields
 from functools import cache
-from pathlib import Path
 
 import torch
 
 from pipeline.config.model import HuggingFaceConfig, ModelConfig
 from pipeline.config.training import OptimConfig, StrategyConfig, TrainerConfig
+from pipeline.errors import UserError
 from train.activations import BF16, FP32, Numerics, activation_bytes, loss_bytes
+from train.deepspeed_settings import deepspeed_settings
 from train.models import build_model, count_parameters
 from train.optimizers import hidden_matrices
 
 REDUCE_BUCKET = 500_000_000
-"""Elements that DeepSpeed's ZeRO reserves to reduce gradients in, by default."""
+"""Elements that DeepSpeed's ZeRO reserves to reduce gradients in, where its file does not say."""
 RUNTIME_GPU, RUNTIME_CPU = 1_000_000_000, 500_000_000
 """Bytes that CUDA's context, kernels' workspaces and the allocator's gaps take, or Python with its libraries."""
 
@@ -126,7 +126,7 @@ def predict(
     state_bytes = FP32 * (muon + 2 * (sizes.parameters - muon))  # momentum; or AdamW's two moments
     step = 12 * muon + 3 * numerics.compute * muon  # directions, updates, the iteration's three matrices
     if kind.startswith("zero"):
-        kept = _zero(sizes, kind, trainer, numerics, state_bytes, _zero_section(strategy), on_gpu)
+        kept = _zero(sizes, kind, trainer, numerics, state_bytes, _zero_section(strategy, on_gpu), on_gpu)
         step += 0 if kind.endswith("_offload") else (numerics.compute + FP32) * sizes.parameters // ranks
     elif kind == "fsdp":
         kept = _fsdp(sizes, ranks, numerics, state_bytes)
@@ -198,10 +198,8 @@ def _zero(
     return (parameters, 0, 0, buffers, host) if on_gpu else (parameters, 0, host, buffers, 0)
 
 
-def _zero_section(strategy: StrategyConfig) -> dict:
-    if strategy.deepspeed is None:
-        return {}
+def _zero_section(strategy: StrategyConfig, on_gpu: bool) -> dict:
     try:
-        return json.loads(Path(strategy.deepspeed).read_text()).get("zero_optimization", {})
-    except (OSError, ValueError):
+        return deepspeed_settings(strategy, on_gpu).get("zero_optimization", {})
+    except UserError:
         return {}  # the training itself says what is wrong with the file

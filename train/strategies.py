@@ -1,9 +1,7 @@
 """Strategies by name, on GPUs and on CPUs alike."""
 
-import json
 import os
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,9 +17,8 @@ from torch import nn
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
 from pipeline.config.training import StrategyConfig, TrainerConfig
-from pipeline.errors import UserError
+from train.deepspeed_settings import deepspeed_settings
 
-ZERO_STAGES = {"zero1": 1, "zero2": 2, "zero3": 3, "zero2_offload": 2, "zero3_offload": 3}
 # A rank whose peers write, verify or load a large checkpoint waits for them.
 TIMEOUT = timedelta(minutes=30)
 
@@ -39,7 +36,7 @@ def build_strategy(config: StrategyConfig, trainer: TrainerConfig, on_gpu: bool)
         return DDPStrategy(process_group_backend=backend, gradient_as_bucket_view=True, timeout=TIMEOUT)
     if config.name == "fsdp":
         return FSDPStrategy(trainer.ranks, bf16=trainer.precision == "bf16", process_group_backend=backend)
-    settings = _read_settings(config) if config.deepspeed else _zero_settings(config.name, on_gpu)
+    settings = deepspeed_settings(config, on_gpu)
     settings.setdefault(
         "train_micro_batch_size_per_gpu", trainer.global_batch // trainer.ranks // trainer.accumulation
     )
@@ -48,42 +45,6 @@ def build_strategy(config: StrategyConfig, trainer: TrainerConfig, on_gpu: bool)
     # Read when deepspeed is first imported, which Lightning does on the strategy's construction.
     os.environ["DS_ACCELERATOR"] = "cpu"
     return CPUDeepSpeedStrategy(config=settings, process_group_backend=backend)
-
-
-def _zero_settings(name: str, on_gpu: bool) -> dict[str, Any]:
-    zero: dict[str, Any] = {
-        "stage": ZERO_STAGES[name],
-        "overlap_comm": on_gpu,
-        "contiguous_gradients": True,
-    }
-    if name.endswith("_offload"):
-        zero["offload_optimizer"] = {"device": "cpu", "pin_memory": on_gpu}
-    if name == "zero3_offload":
-        zero["offload_param"] = {"device": "cpu", "pin_memory": on_gpu}
-    return {
-        "zero_optimization": zero,
-        # Optimizers other than DeepSpeed's own, as ours, are "untested" to it; torch's fused AdamW is as fast on a
-        # CPU as the one that DeepSpeed would insist on.
-        "zero_allow_untested_optimizer": True,
-        "zero_force_ds_cpu_optimizer": False,
-    }
-
-
-def _read_settings(config: StrategyConfig) -> dict[str, Any]:
-    path = Path(config.deepspeed)
-    try:
-        settings = json.loads(path.read_text())
-    except OSError as error:
-        raise UserError(f"strategy.deepspeed={path}: {error.strerror}") from None
-    except ValueError as error:
-        raise UserError(f"strategy.deepspeed={path} is not JSON: {error}") from None
-    stage, expected = settings.get("zero_optimization", {}).get("stage", 0), ZERO_STAGES[config.name]
-    if stage != expected:
-        raise UserError(
-            f"strategy.deepspeed={path} asks for ZeRO stage {stage} and strategy={config.name} is stage {expected}; "
-            "name the strategy that the file describes"
-        )
-    return {"zero_allow_untested_optimizer": True, "zero_force_ds_cpu_optimizer": False, **settings}
 
 
 class FSDPStrategy(ModelParallelStrategy):

@@ -1,0 +1,59 @@
+"""DeepSpeed's settings of a strategy: ours, or a file of the user's."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.training import StrategyConfig
+from pipeline.errors import UserError
+
+ZERO_STAGES = {"zero1": 1, "zero2": 2, "zero3": 3, "zero2_offload": 2, "zero3_offload": 3}
+BUCKET = 100_000_000
+"""Elements that are communicated at a time. DeepSpeed's own 5·10⁸ reserve 2 GB in bf16 for a model of any size."""
+
+
+def deepspeed_settings(config: StrategyConfig, on_gpu: bool) -> dict[str, Any]:
+    """The dict that DeepSpeed calls its config, without batch sizes, precision and clipping.
+
+    Raises:
+        UserError: where the file that `strategy.deepspeed` names is absent, not JSON, or of another ZeRO stage.
+    """
+    return _read_settings(config) if config.deepspeed else _own_settings(config.name, on_gpu)
+
+
+def _own_settings(name: str, on_gpu: bool) -> dict[str, Any]:
+    zero: dict[str, Any] = {
+        "stage": ZERO_STAGES[name],
+        "overlap_comm": on_gpu,
+        "contiguous_gradients": True,
+        "reduce_bucket_size": BUCKET,
+        "allgather_bucket_size": BUCKET,
+    }
+    if name.endswith("_offload"):
+        zero["offload_optimizer"] = {"device": "cpu", "pin_memory": on_gpu}
+    if name == "zero3_offload":
+        zero["offload_param"] = {"device": "cpu", "pin_memory": on_gpu}
+    return {
+        "zero_optimization": zero,
+        # Optimizers other than DeepSpeed's own, as ours, are "untested" to it; torch's fused AdamW is as fast on a
+        # CPU as the one that DeepSpeed would insist on.
+        "zero_allow_untested_optimizer": True,
+        "zero_force_ds_cpu_optimizer": False,
+    }
+
+
+def _read_settings(config: StrategyConfig) -> dict[str, Any]:
+    path = Path(config.deepspeed)
+    try:
+        settings = json.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"strategy.deepspeed={path}: {error.strerror}") from None
+    except ValueError as error:
+        raise UserError(f"strategy.deepspeed={path} is not JSON: {error}") from None
+    stage, expected = settings.get("zero_optimization", {}).get("stage", 0), ZERO_STAGES[config.name]
+    if stage != expected:
+        raise UserError(
+            f"strategy.deepspeed={path} asks for ZeRO stage {stage} and strategy={config.name} is stage {expected}; "
+            "name the strategy that the file describes"
+        )
+    return {"zero_allow_untested_optimizer": True, "zero_force_ds_cpu_optimizer": False, **settings}
