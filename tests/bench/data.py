@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 Row = tuple[str, str, str, str]
-COPIES = 24
+COPIES = 60
 """Of the given dump: enough that the seconds it takes to start workers are not what is measured."""
 
 
