@@ -3,7 +3,6 @@
 import logging
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,13 +24,10 @@ def test_the_writer_copies_and_lets_training_go_on(tmp_path: Path) -> None:
     writer, path = Writer(), tmp_path / "rank-00000.safetensors"
     writer.start([Piece("a", "weight", 0, tensor)], path)  # makes the buffers
     writer.wait()
-    started = time.monotonic()
     writer.start([Piece("a", "weight", 0, tensor)], path)
-    copied = time.monotonic() - started
     assert writer.busy
     tensor.zero_()  # the next step changes the weights
     writer.wait()
-    assert time.monotonic() - started > 2 * copied
     assert writer.error is None
     assert load_file(path)["weight/a/0"].eq(1).all()
 
