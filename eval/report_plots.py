@@ -1,16 +1,17 @@
 """Line plots as inline SVG in the page's own colours and font, so that one file serves light and dark."""
 
 import io
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+
+from pipeline.page_plots import for_page, page_style
 
 MOST_POINTS = 600
 """A longer line is drawn as the means of so many stretches: a screen shows no more."""
@@ -24,24 +25,8 @@ _VARIABLES = {
     **{color: f"var(--series-{number})" for number, color in enumerate(_LINES, 1)},
 }
 _STYLE = {
-    "svg.fonttype": "none",
+    **page_style(_INK, _GRID),
     "svg.hashsalt": "report",
-    "font.size": 9,
-    "text.color": _INK,
-    "axes.edgecolor": _GRID,
-    "axes.labelcolor": _INK,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": _GRID,
-    "grid.linewidth": 0.7,
-    "xtick.color": _INK,
-    "ytick.color": _INK,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.minor.size": 0,
-    "ytick.minor.size": 0,
     "lines.linewidth": 1.7,
     "lines.solid_capstyle": "round",
     "path.simplify": True,
@@ -111,7 +96,7 @@ def line_plot(
             transparent=True,
             metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")),
         )
-    return _for_page(written.getvalue(), title)
+    return for_page(written.getvalue(), title, _VARIABLES)
 
 
 def compact(value: float, _: object = None) -> str:
@@ -157,17 +142,3 @@ def _thinned(steps: Sequence[int], values: Sequence[float]) -> tuple[list[float]
 
 def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
-
-
-def _for_page(svg: str, title: str) -> Markup:
-    """The svg element alone, scalable, in the page's colours, its ids unlike those of other plots."""
-    drawing = svg[svg.index("<defs>", svg.index("<svg")) :]
-    drawing = re.sub(r"<style.*?</style>", "", drawing, flags=re.DOTALL)  # it would reach all of the page
-    drawing = re.sub(r"font-family: [^;\"]*;", "", drawing)
-    for color, variable in _VARIABLES.items():
-        drawing = drawing.replace(color, variable)
-    prefix = re.sub(r"\W+", "-", title.lower())
-    drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", drawing)
-    box = re.search(r'viewBox="[\d. ]+"', svg)[0]
-    links = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
-    return Markup(f'<svg role="img" aria-label="{escape(title)}" {box} {links}>{drawing}')

@@ -99,17 +99,17 @@ def main(store: Path) -> int:
     from rich.table import Table
 
     artifacts = sorted({path.parent for path in store.glob(f"*/*/{FOLDER}")})
-    rows = [(artifact, c) for artifact in artifacts for c in list_checkpoints(artifact)]
-    if not rows:
+    found = {artifact: list_checkpoints(artifact) for artifact in artifacts}
+    if not any(found.values()):
         print(f"no checkpoints below {store}")
         return 1
     console = Console()
-    for artifact in artifacts:
+    for artifact, checkpoints in found.items():
         state = "in training or stopped" if artifact.suffix == PARTIAL else "finished"
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in ("step", "tokens", "train loss", "validation", "size", "written by", "complete"):
             table.add_column(column, justify="right" if column != "written by" else "left")
-        for checkpoint in list_checkpoints(artifact):
+        for checkpoint in checkpoints:
             table.add_row(
                 f"{checkpoint.step:,}",
                 f"{checkpoint.tokens:,}",

@@ -1,15 +1,15 @@
 """The plots of a sweep's page: the objective against each swept key, and power laws."""
 
 import io
-import re
 from collections.abc import Sequence
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
 
+from pipeline.page_plots import for_page, page_style
 from pipeline.sweep.jobs import Job, as_number
 from pipeline.sweep.scaling_law import PowerLaw
 
@@ -23,23 +23,7 @@ INK, GRID, BEST = "#65707c", "#dfe1e0", "#d0713c"
 LINES = ("#1f6feb", "#1a7f4b", "#8250df", "#0b8a9a", "#9a6700", "#bf3989")
 _VARIABLES = {INK: "var(--muted)", GRID: "var(--line)", BEST: "var(--best)"}
 _STYLE = {
-    "svg.fonttype": "none",
-    "font.size": 9,
-    "text.color": INK,
-    "axes.edgecolor": GRID,
-    "axes.labelcolor": INK,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": GRID,
-    "grid.linewidth": 0.7,
-    "xtick.color": INK,
-    "ytick.color": INK,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.minor.size": 0,
-    "ytick.minor.size": 0,
+    **page_style(INK, GRID),
     "lines.linewidth": 1.6,
     "legend.frameon": False,
     "legend.fontsize": 8,
@@ -118,17 +102,7 @@ def svg(figure: Figure, title: str) -> Markup:
     with rc_context(_STYLE | {"svg.hashsalt": title}):
         nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
         figure.savefig(written, format="svg", transparent=True, metadata=nothing)
-    text = written.getvalue()
-    drawing = text[text.index("<defs>", text.index("<svg")) :]
-    drawing = re.sub(r"<style.*?</style>", "", drawing, flags=re.DOTALL)  # it would reach all of the page
-    drawing = re.sub(r"font-family: [^;\"]*;", "", drawing)
-    for color, variable in _VARIABLES.items():
-        drawing = drawing.replace(color, variable)
-    prefix = re.sub(r"\W+", "-", title.lower())
-    drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", drawing)
-    box = re.search(r'viewBox="[\d. ]+"', text)[0]
-    links = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
-    return Markup(f'<svg role="img" aria-label="{escape(title)}" {box} {links}>{drawing}')
+    return for_page(written.getvalue(), title, _VARIABLES)
 
 
 def _places(values: Sequence[str]) -> tuple[dict[str, float], bool]:
