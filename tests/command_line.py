@@ -73,6 +73,33 @@ def environment() -> dict[str, str]:
     return os.environ | {"OMP_NUM_THREADS": "1"}
 
 
+def start(folder: Path, *words: str) -> subprocess.Popen:
+    """The planner in the background; its output, stderr too, is read with `communicate`."""
+    return subprocess.Popen(
+        command(folder, *words),
+        cwd=ROOT,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def run_on_two_ranks(script: str, *arguments: str) -> subprocess.CompletedProcess:
+    """A script under torchrun, to its end, which must be a good one."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    found = subprocess.run(
+        [*launch, script, *arguments],
+        cwd=ROOT,
+        env={**environment(), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert found.returncode == 0, found.stderr[-4000:]
+    return found
+
+
 @pytest.fixture(scope="session")
 def shards(tmp_path_factory: pytest.TempPathFactory, pipeline: Callable) -> Path:
     """A folder in which all stages up to the shards are built."""

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.tracking import read_metrics
-from tests.command_line import ROOT, command, copy_data_stages, environment
+from tests.command_line import copy_data_stages, start
 
 pytestmark = pytest.mark.distributed
 SETTINGS = ["stage=pretrain", "optim=adamw", "optim.lr=1e-3", "trainer.log_every=1"]
@@ -29,14 +29,7 @@ def built(tmp_path: Path, shards: Path) -> Path:
 
 @contextmanager
 def started(folder: Path, *words: str) -> Iterator[subprocess.Popen]:
-    process = subprocess.Popen(
-        command(folder, *SETTINGS, *words),
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process = start(folder, *SETTINGS, *words)
     try:
         yield process
     finally:

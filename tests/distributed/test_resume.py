@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 
 from pipeline.checkpoints import list_checkpoints
 from pipeline.tracking import read_metrics
-from tests.command_line import ROOT, command, copy_data_stages, environment
+from tests import command_line
+from tests.command_line import copy_data_stages
 
 pytestmark = pytest.mark.distributed
 STEPS = 240
@@ -34,14 +35,7 @@ SETTINGS = [
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen:
-    return subprocess.Popen(
-        command(folder, *SETTINGS, *words),
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    return command_line.start(folder, *SETTINGS, *words)
 
 
 def finish(folder: Path, *words: str) -> Path:

@@ -1,9 +1,6 @@
 """Steps out of line: which they are, and what becomes of them in a real training run."""
 
 import math
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +11,11 @@ from pipeline.checkpoints import list_checkpoints
 from pipeline.config.training import LossGuardConfig
 from pipeline.errors import Restart
 from pipeline.tracking import read_jsonl, read_metrics
+from tests.command_line import run_on_two_ranks
 from tests.train import guard_worker
 from tests.train.guard_worker import BAD_STEPS, POISON, STEPS
 from train.checkpoint_writer import Reader
 from train.loss_guard import LossGuard, SkippedData
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def calm(guard: LossGuard, steps: int = 64) -> None:
@@ -72,17 +68,7 @@ def test_skipped_data_moves_what_comes_after(tmp_path: Path) -> None:
 
 
 def on_two_ranks(folder: Path, action: str, strategy: str) -> str:
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    found = subprocess.run(
-        [*launch, guard_worker.__file__, str(folder), action, strategy],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert found.returncode == 0, found.stderr[-4000:]
-    return found.stdout
+    return run_on_two_ranks(guard_worker.__file__, str(folder), action, strategy).stdout
 
 
 def weights(folder: Path) -> torch.Tensor:

@@ -1,17 +1,13 @@
 """Muon under DeepSpeed's ZeRO, on two real processes, trains like Muon on one."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 from torch.nn.utils import clip_grad_norm_
 
+from tests.command_line import run_on_two_ranks
 from tests.train import muon_zero_worker
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +27,7 @@ def alone() -> dict[str, torch.Tensor]:
 def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the weights that two processes arrive at, one file per stage."""
     folder = tmp_path_factory.mktemp("zero")
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    found = subprocess.run(
-        [*launch, muon_zero_worker.__file__, str(folder)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert found.returncode == 0, found.stderr[-4000:]
+    run_on_two_ranks(muon_zero_worker.__file__, str(folder))
     return folder
 
 
