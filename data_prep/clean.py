@@ -92,12 +92,12 @@ def _collect(
     brought = {file.split for file in source.files if file.split}
     with ExitStack() as stack:
         writers = {
-            split: stack.enter_context(DocumentWriter(folder, split, config.shard_mb)) for split in SPLITS
+            split: stack.enter_context(DocumentWriter(folder, split, config.piece_mb)) for split in SPLITS
         }
         counted = 0
         for outcome in outcomes:
             reason = outcome.reason
-            if reason is None and config.deduplicate == "exact":
+            if reason is None and config.deduplicate.documents != "none":
                 if processor.is_filtered(outcome.split):
                     reason = deduplicator.reason(outcome.digest)
                 else:

@@ -12,7 +12,7 @@ from data_prep.readers import Record
 from data_prep.splits import HELD_OUT
 from data_prep.text_features import Features, TextCounts
 from data_prep.wikitext import detokenize
-from pipeline.config.data import CleanConfig
+from pipeline.config.clean import CleanConfig
 from pipeline.documents import Document
 from pipeline.source import Format
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from data_prep.text_features import Features
-from pipeline.config.data import FilterConfig
+from pipeline.config.clean import FilterConfig
 
 
 @dataclass(frozen=True)

@@ -62,11 +62,11 @@ def _evaluates_on_gpu(root: RootConfig) -> bool:
 
 _TABLE = (
     Stage("download", 1, configs.DownloadStage, "data_prep.download:run", (), "{megabytes:,.1f} MB"),
-    Stage("clean", 1, configs.CleanStage, "data_prep.clean:run", ("download",),
+    Stage("clean", 2, configs.CleanStage, "data_prep.clean:run", ("download",),
           "{documents:,} documents, {megabytes:,.1f} MB"),
     Stage("tokenizer", 1, configs.TokenizerStage, "data_prep.tokenizer:run", ("clean",),
           "{vocab_size:,} tokens, {bytes_per_token:.2f} bytes each", enabled=_pretrains),
-    Stage("shards", 1, configs.ShardsStage, "data_prep.shards:run", ("clean", "tokenizer"),
+    Stage("shards", 2, configs.ShardsStage, "data_prep.shards:run", ("clean", "tokenizer"),
           "{train_tokens:,} training tokens", enabled=_pretrains),
     Stage("pretrain", 1, configs.PretrainStage, "train.pretrain:run", ("shards", "tokenizer"),
           "validation perplexity {validation_perplexity:,.1f}", lambda root: root.trainer, enabled=_pretrains,

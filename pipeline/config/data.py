@@ -1,4 +1,4 @@
-"""Where the text comes from and how it becomes tokens: corpus, clean, tokenizer and shards."""
+"""Where the text comes from and how it becomes tokens: corpus, tokenizer and shards."""
 
 import hashlib
 import platform
@@ -9,8 +9,6 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.config.base import CONTENT, NEUTRAL, Section
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 def installed_version(package: str) -> str | None:
@@ -126,62 +124,6 @@ class FilesCorpus(Section):
 CorpusConfig = Annotated[
     PythonDocsCorpus | WikiTextCorpus | WikipediaCorpus | HubCorpus | FilesCorpus, Field(discriminator="kind")
 ]
-
-
-class FilterConfig(Section):
-    """Documents outside these bounds are dropped, each with a named reason. None turns a rule off.
-
-    What a corpus itself holds out for validation and test is never filtered, and WikiText not at all.
-    """
-
-    min_chars: NonNegativeInt | None = 200
-    max_chars: PositiveInt | None = None
-    min_words: NonNegativeInt | None = None
-    """A character of a script without spaces (Han, Kana, Thai, …) counts as a word."""
-    max_mean_word_length: PositiveFloat | None = 20.0
-    max_symbol_ratio: Fraction | None = 0.3
-    """Characters that are neither letters, digits nor punctuation, among all that are not white space."""
-    min_alpha_ratio: Fraction | None = 0.5
-    """Letters among all characters that are not white space."""
-    max_repeated_line_ratio: Fraction | None = 0.3
-    """Characters in lines that stand in the document before (Rae et al., 2021)."""
-    max_bullet_line_ratio: Fraction | None = 0.9
-    """Characters in lines that begin with a bullet (Rae et al., 2021, for lines)."""
-    max_ellipsis_line_ratio: Fraction | None = 0.3
-    """Lines that end in an ellipsis (Rae et al., 2021)."""
-    max_invalid_ratio: Fraction | None = 0.001
-    """Characters that stand for bytes that were not UTF-8; below this they are only removed."""
-
-
-class CleanConfig(Section):
-    """From raw input to documents."""
-
-    detokenize: bool = False
-    """Undo WikiText's tokenization (` @-@ `, spaced punctuation); its `<unk>` stay."""
-    normalization: Literal["NFC", "NFKC", "none"] = "NFC"
-    namespaces: list[int] = [0]
-    """Namespaces of a MediaWiki dump to keep; 0 holds the articles."""
-    keep_disambiguations: bool = False
-    filters: FilterConfig = FilterConfig()
-    deduplicate: Literal["exact", "none"] = "exact"
-    """`exact`: a document equal to an earlier one, white space and case aside, is dropped."""
-    validation_fraction: Fraction = 0.01
-    """Share of the documents held out by a hash of their id, where the corpus has no such split itself."""
-    test_fraction: Fraction = 0.01
-    max_documents: PositiveInt | None = None
-    """Stop after this many, not counting what the corpus itself holds out; None takes all there are."""
-    shard_mb: PositiveInt = 128
-    """Text per Parquet file, 10^6 bytes before compression."""
-    workers: Annotated[PositiveInt | None, NEUTRAL] = None
-    """Processes; None takes every core this process may use, fewer for a small corpus."""
-
-    def problems(self) -> list[str]:
-        if self.validation_fraction + self.test_fraction >= 1:
-            return [
-                f"validation_fraction={self.validation_fraction} and test_fraction={self.test_fraction} "
-                "leave nothing to train on; lower one"
-            ]
-        return []
 
 
 class TokenizerConfig(Section):

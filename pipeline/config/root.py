@@ -7,7 +7,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.config.base import Section
-from pipeline.config.data import CleanConfig, CorpusConfig, ShardsConfig, TokenizerConfig
+from pipeline.config.clean import CleanConfig
+from pipeline.config.data import CorpusConfig, ShardsConfig, TokenizerConfig
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
 from pipeline.config.model import ModelConfig
 from pipeline.config.run import LauncherConfig, RunConfig, TrackingConfig

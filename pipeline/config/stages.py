@@ -3,7 +3,8 @@
 from typing import Annotated
 
 from pipeline.config.base import NEUTRAL, Section
-from pipeline.config.data import CleanConfig, CorpusConfig, ShardsConfig, TokenizerConfig
+from pipeline.config.clean import CleanConfig
+from pipeline.config.data import CorpusConfig, ShardsConfig, TokenizerConfig
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
 from pipeline.config.model import ModelConfig
 from pipeline.config.training import (

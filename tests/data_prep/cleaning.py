@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.clean import DOCUMENTS_FOLDER, STATS_FILE, run
-from pipeline.config.data import CleanConfig, FilterConfig
+from pipeline.config.clean import CleanConfig, FilterConfig
 from pipeline.config.stages import CleanStage
 from pipeline.context import Context
 from pipeline.documents import SPLITS, Document, read_documents

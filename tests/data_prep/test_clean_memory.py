@@ -15,7 +15,7 @@ MEASURE = """
 import json, logging, resource, sys
 from pathlib import Path
 from data_prep.clean import run
-from pipeline.config.data import CleanConfig
+from pipeline.config.clean import CleanConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.stages import CleanStage
 from pipeline.context import Context

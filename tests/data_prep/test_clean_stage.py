@@ -7,6 +7,7 @@ import pytest
 from cleaning import NO_FILTERS, PROSE
 
 from data_prep.splits import assign_split
+from pipeline.config.clean import DeduplicateConfig
 from pipeline.errors import UserError
 
 MARKUP = re.compile(r"\{\{|\}\}|\[\[|\]\]|<ref|\{\||\|\}|&nbsp;")
@@ -59,8 +60,8 @@ def test_what_a_person_looks_at(clean_corpus, write, tmp_path) -> None:
 
 def test_two_workers_write_the_bytes_that_one_does(clean_corpus, shared_data, tmp_path) -> None:
     dump = shared_data(ENWIKI)
-    one = clean_corpus(tmp_path / "one", "mediawiki", [dump], workers=1, shard_mb=1)
-    two = clean_corpus(tmp_path / "two", "mediawiki", [dump], workers=2, shard_mb=1)
+    one = clean_corpus(tmp_path / "one", "mediawiki", [dump], workers=1, piece_mb=1)
+    two = clean_corpus(tmp_path / "two", "mediawiki", [dump], workers=2, piece_mb=1)
     assert len(one.files()) > 1
     assert one.files() == two.files()
     assert one.stats == two.stats
@@ -145,7 +146,7 @@ def test_max_documents_stops_early(clean_corpus, write, tmp_path, workers) -> No
 
 def test_duplicates_are_kept_on_request(clean_corpus, write, tmp_path) -> None:
     text = write("twice.txt", f"{numbered(5)}\n\n{numbered(5)}")
-    cleaned = clean_corpus(tmp_path, "text", [text], deduplicate="none")
+    cleaned = clean_corpus(tmp_path, "text", [text], deduplicate=DeduplicateConfig(documents="none"))
     assert cleaned.metrics["documents"] == 10
 
 

@@ -7,7 +7,7 @@ from cleaning import NO_FILTERS, PROSE
 
 from data_prep.filters import RULES, first_reason
 from data_prep.text_features import Features
-from pipeline.config.data import FilterConfig
+from pipeline.config.clean import FilterConfig
 
 CHINESE = (
     "北京市是中华人民共和国的首都，也是全国的政治、文化和国际交往中心。这座城市的历史可以追溯到三千多年前。"

@@ -1,0 +1,150 @@
+"""From raw input to documents: what of the markup is kept, and what is filtered, deduplicated and protected."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+
+from pipeline.config.base import CONTENT, NEUTRAL, Section
+
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class MarkupConfig(Section):
+    """What of a MediaWiki page is kept besides its prose."""
+
+    headings: bool = True
+    lists: bool = True
+    tables: Literal["drop", "text"] = "drop"
+    """`text`: a line per row, its cells separated by ` | `."""
+    math: Literal["drop", "latex"] = "drop"
+    """`latex`: formulas as `$…$`."""
+    captions: bool = False
+    """Captions of images, as paragraphs."""
+    link_targets: bool = False
+    """Titles that the article links to, in the document's `meta.links`."""
+    infobox: bool = False
+    """Facts of the article's infobox, in the document's `meta.infobox`."""
+
+
+class FilterConfig(Section):
+    """Documents outside these bounds are dropped, each with a named reason. None turns a rule off.
+
+    What a corpus itself holds out for validation and test is never filtered, and WikiText not at all.
+    """
+
+    min_chars: NonNegativeInt | None = 200
+    max_chars: PositiveInt | None = None
+    min_words: NonNegativeInt | None = None
+    """A character of a script without spaces (Han, Kana, Thai, …) counts as a word."""
+    max_mean_word_length: PositiveFloat | None = 20.0
+    max_symbol_ratio: Fraction | None = 0.3
+    """Characters that are neither letters, digits nor punctuation, among all that are not white space."""
+    min_alpha_ratio: Fraction | None = 0.5
+    """Letters among all characters that are not white space."""
+    max_repeated_line_ratio: Fraction | None = 0.3
+    """Characters in lines that stand in the document before (Rae et al., 2021)."""
+    max_bullet_line_ratio: Fraction | None = 0.9
+    """Characters in lines that begin with a bullet (Rae et al., 2021, for lines)."""
+    max_ellipsis_line_ratio: Fraction | None = 0.3
+    """Lines that end in an ellipsis (Rae et al., 2021)."""
+    max_invalid_ratio: Fraction | None = 0.001
+    """Characters that stand for bytes that were not UTF-8; below this they are only removed."""
+
+
+class NearDuplicatesConfig(Section):
+    """MinHash with locality-sensitive hashing (Broder, 1997; Leskovec et al., Mining of Massive Datasets, ch. 3).
+
+    Two documents whose sets of shingles have Jaccard similarity `s` become candidates with probability
+    1 - (1 - s^rows)^bands: 0.998 at 0.8 with the defaults, 0.27 at 0.5. Candidates are compared before one is dropped.
+    """
+
+    threshold: Annotated[float, Field(gt=0, le=1)] = 0.8
+    """Jaccard similarity from which the later document is dropped."""
+    shingle_words: PositiveInt = 5
+    """Words in a row; characters where a script has no spaces."""
+    bands: PositiveInt = 20
+    rows: PositiveInt = 6
+    """Hashes per band."""
+    sketch: PositiveInt = 512
+    """Smallest hashes kept of a document for the comparison: exact for documents of fewer shingles."""
+
+
+class DeduplicateConfig(Section):
+    """What is dropped because it stands in the corpus already. What a corpus itself holds out always stays."""
+
+    documents: Literal["none", "exact", "near"] = "exact"
+    """`exact`: equal to an earlier document, white space and case aside. `near`: nearly equal, too."""
+    near: NearDuplicatesConfig = NearDuplicatesConfig()
+    paragraphs: bool = False
+    """Take out paragraphs that stand in an earlier document, white space and case aside."""
+    min_paragraph_chars: PositiveInt = 100
+    """Shorter paragraphs always stay."""
+
+
+class PiiConfig(Section):
+    """Personal data: addresses and numbers that belong to somebody."""
+
+    action: Literal["keep", "replace", "drop"] = "keep"
+    """`replace`: by a placeholder such as `<EMAIL>`. `drop`: the whole document."""
+    kinds: Annotated[list[Literal["email", "ip", "phone", "iban", "card"]], Field(min_length=1)] = [
+        "email",
+        "ip",
+        "phone",
+        "iban",
+        "card",
+    ]
+
+
+class ContaminationConfig(Section):
+    """No evaluation text in the training corpus: overlap in n-grams (Brown et al., 2020, appendix C)."""
+
+    action: Literal["auto", "off", "report", "drop", "mask"] = "auto"
+    """`auto`: `drop` where a Wikipedia dump meets WikiText, else `report`. `mask` takes the paragraphs out that hold
+    evaluation text; `report` counts only."""
+    ngram: PositiveInt = 13
+    """Words in a row; characters where a script has no spaces."""
+    min_matches: PositiveInt = 3
+    """Different n-grams of one evaluation text that a document must hold: one alone may be a common phrase."""
+    files: Annotated[list[str], CONTENT] = []
+    """Further evaluation files: text, jsonl, json, csv, tsv, parquet or WikiText. Those of the run itself (what corpora
+    hold out, test examples of fine-tuning) are compared anyway."""
+
+
+class CleanConfig(Section):
+    """From raw input to documents."""
+
+    detokenize: bool = False
+    """Undo WikiText's tokenization (` @-@ `, spaced punctuation); its `<unk>` stay."""
+    normalization: Literal["NFC", "NFKC", "none"] = "NFC"
+    chinese: Literal["as_is", "simplified", "traditional"] = "as_is"
+    """Convert Chinese characters with OpenCC (`pip install opencc`)."""
+    namespaces: list[int] = [0]
+    """Namespaces of a MediaWiki dump to keep; 0 holds the articles."""
+    keep_disambiguations: bool = False
+    markup: MarkupConfig = MarkupConfig()
+    max_page_mb: PositiveFloat = 16.0
+    """A page of a dump with more wikitext (10^6 bytes) is dropped: MediaWiki's own limit is 2 MiB."""
+    damage: Annotated[Literal["fail", "skip"], NEUTRAL] = "fail"
+    """A cut or damaged dump: `fail` reads on, tells all that is lost, and fails. `skip` does without it."""
+    filters: FilterConfig = FilterConfig()
+    deduplicate: DeduplicateConfig = DeduplicateConfig()
+    pii: PiiConfig = PiiConfig()
+    contamination: ContaminationConfig = ContaminationConfig()
+    validation_fraction: Fraction = 0.01
+    """Share of the documents held out by a hash of their id, where the corpus has no such split itself."""
+    test_fraction: Fraction = 0.01
+    max_documents: PositiveInt | None = None
+    """Stop after this many, not counting what the corpus itself holds out; None takes all there are."""
+    piece_mb: PositiveInt = 32
+    """Input, 10^6 bytes as it lies on disk, that is cleaned at a time: what one process takes, what is kept when the
+    stage is killed, and what becomes one Parquet file per split."""
+    workers: Annotated[PositiveInt | None, NEUTRAL] = None
+    """Processes; None takes every core this process may use, fewer for a small corpus."""
+
+    def problems(self) -> list[str]:
+        if self.validation_fraction + self.test_fraction >= 1:
+            return [
+                f"validation_fraction={self.validation_fraction} and test_fraction={self.test_fraction} "
+                "leave nothing to train on; lower one"
+            ]
+        return []
