@@ -86,7 +86,8 @@ class _SummedLoss(torch.autograd.Function):
             picked = scores.gather(1, target)
             scores.sub_(top).exp_()
             partition = scores.sum(-1, keepdim=True)
-            total += ((partition.log() + top - picked) * counts).sum()
+            # Not in place: torch 2.11 would compile a backward pass whose gradient of `total` is 0.
+            total = total + ((partition.log() + top - picked) * counts).sum()
             # d loss / d logits = softmax(logits) - onehot(target), and 0 for ignored tokens.
             scores.mul_(counts / partition).scatter_add_(1, target, -counts)
             grad_logits = scores.to(dtype)
