@@ -18,7 +18,7 @@ all finetune evaluate export report: RUN += $(call ranks,finetune.trainer)
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
-        dryrun checkpoints sweep config test test-distributed lint bench wandb-sync
+        dryrun checkpoints sweep config test test-distributed lint bench bench-data wandb-sync
 
 help:  ## This list
 	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
@@ -86,8 +86,11 @@ test-distributed: venv  ## Run those of several processes, and on a SLURM cluste
 lint: venv  ## Formatting, lint, import rules
 	@$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check . && $(VENV)/bin/lint-imports
 
-bench: venv  ## Ratios against references, measured in one run
+bench: venv  ## Ratios of training against references, measured in one run
 	@$(VENV)/bin/python -m tests.bench $(ARGS)
+
+bench-data: venv  ## Ratios of the data stages against reference libraries, in one run
+	@$(VENV)/bin/python -m tests.bench.data $(ARGS)
 
 wandb-sync: venv  ## Send runs that were kept offline to Weights & Biases
 	@runs=$$(ls -d runs/*/wandb/offline-run-* runs/sweeps/*/wandb/offline-run-* 2>/dev/null); \

@@ -1,133 +1,171 @@
-"""The clean stage: raw corpus to documents in Parquet, split, with an account of what was dropped and why."""
+"""The clean stage: raw corpus to documents in Parquet, split, with an account of what was dropped and why.
 
-import json
-import shutil
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing
-from pathlib import Path
+Its phases: `prepare` cuts the input into pieces; `extract` makes candidates of each piece, by itself; `decide` sees
+all of them at once, for what stands in the corpus twice; `write` writes each piece's documents. The documents do not
+depend on how many processes or machines take part, byte for byte, and memory does not grow with the corpus but for
+some 20 bytes per document in `decide`.
+"""
+
 from typing import Any
 
-from data_prep.deduplicate import Deduplicator
-from data_prep.document_processor import DocumentProcessor, Outcome
-from data_prep.filters import RULES
-from data_prep.funnel import Funnel
-from data_prep.parallel import ordered_map
-from data_prep.readers import Record, read_records
-from data_prep.splits import HELD_OUT, assign_split
+from data_prep.account import Account
+from data_prep.contamination.guard import evaluation_texts, guard_action
+from data_prep.contamination.index import build_index
+from data_prep.data_card import DATA_CARD, write_data_card
+from data_prep.decide import KEYS, decide_pieces, pieces_in_use
+from data_prep.extract import Extractor
+from data_prep.filters import OPTIONS
+from data_prep.map_pieces import map_pieces, read_accounts
+from data_prep.mediawiki.dump import read_site
+from data_prep.pieces import Parts, Piece, load_plan, plan_pieces, save_plan
+from data_prep.splits import HELD_OUT
+from data_prep.write_documents import PieceWriter
+from pipeline.config.clean import CleanConfig
 from pipeline.config.stages import CleanStage
 from pipeline.context import Context
-from pipeline.documents import SPLITS, DocumentWriter
+from pipeline.documents import SPLITS
 from pipeline.errors import UserError
-from pipeline.machine import usable_cores
-from pipeline.progress import progress
-from pipeline.source import Source, total_bytes
+from pipeline.source import load_parts
+from pipeline.store import write_json
 
 DOCUMENTS_FOLDER = "documents"
 STATS_FILE = "stats.json"
-_BYTES_PER_WORKER = 4_000_000
-"""Starting a worker takes about as long as cleaning this much."""
-_BATCH_CHARACTERS = 1_000_000
-_BATCH_RECORDS = 256
+PLAN, EVALUATION = "plan.json", "evaluation"
+"""In the scratch folder."""
+
+
+def prepare(config: CleanStage, context: Context) -> None:
+    """Plan the pieces, and index the evaluation texts that must not be trained on.
+
+    Raises:
+        UserError: where a file is gone or is none of its format.
+    """
+    clean, parts = config.clean, load_parts(context.inputs["download"])
+    context.scratch.mkdir(exist_ok=True)
+    if (context.scratch / PLAN).exists():
+        return
+    for source, folder in parts.values():
+        if clean.detokenize and source.format != "wikitext" and len(parts) == 1:
+            raise UserError(
+                f"clean.detokenize=true undoes WikiText's tokenization, but {source.name} is no WikiText; "
+                "set it to false"
+            )
+        # What is no dump is found before the first is cleaned, which may take hours.
+        for file in source.files if source.format == "mediawiki" else ():
+            read_site(source.locate(file, folder))
+    pieces = plan_pieces(parts, clean.piece_mb * 1_000_000)
+    action = guard_action(config, parts)
+    if action != "off":
+        texts = evaluation_texts(config, context, parts, pieces)
+        count = build_index(texts, clean.contamination, context.scratch / EVALUATION)
+        context.log.info("training documents are compared with %s evaluation texts: %s", f"{count:,}", action)
+    save_plan(pieces, context.scratch / PLAN)
+
+
+def extract(config: CleanStage, context: Context) -> None:
+    """Make candidates of this process's share of the pieces.
+
+    Raises:
+        UserError: where a file is damaged or has another shape than the source says.
+    """
+    clean, parts = config.clean, load_parts(context.inputs["download"])
+    pieces = load_plan(context.scratch / PLAN)
+    action = guard_action(config, parts)
+    evaluation = context.scratch / EVALUATION if action != "off" else None
+    candidates, keys = context.scratch / "extract", context.scratch / KEYS
+    extractor = Extractor(clean, parts, candidates, keys, action, evaluation)
+    found = 0
+
+    def enough(account: dict[str, Any]) -> bool:
+        nonlocal found
+        found += account["trainable"]
+        return clean.max_documents is not None and found >= clean.max_documents
+
+    map_pieces(extractor, pieces, context, "extract", clean.workers, "clean.workers", enough)
+
+
+def decide(config: CleanStage, context: Context) -> None:
+    """Say which candidates and paragraphs stand in the corpus already."""
+    decide_pieces(_pieces(config, context), config.clean, context)
+
+
+def write(config: CleanStage, context: Context) -> None:
+    """Write the documents of this process's share of the pieces."""
+    documents = context.folder / DOCUMENTS_FOLDER
+    documents.mkdir(exist_ok=True)
+    writer = PieceWriter(config.clean, context.scratch, documents)
+    map_pieces(writer, _pieces(config, context), context, "write", config.clean.workers, "clean.workers")
+
+
+def _pieces(config: CleanStage, context: Context) -> list[Piece]:
+    """Those that were extracted and are needed."""
+    return pieces_in_use(load_plan(context.scratch / PLAN), config.clean, context)
 
 
 def run(config: CleanStage, context: Context) -> dict[str, Any]:
-    """Clean the downloaded corpus into `documents/<split>-*.parquet` and `stats.json`.
-
-    The documents do not depend on the number of workers, byte for byte. Memory is flat but for deduplication,
-    which remembers 16 bytes of each document (about 110 as Python holds them).
+    """Add up the accounts of the pieces: `stats.json`, the data card, and what W&B shows.
 
     Raises:
-        UserError: where the corpus is damaged or empty, or no training document is left.
+        UserError: where the corpus is empty, no training document is left, or a dump is damaged.
     """
-    clean, download = config.clean, context.inputs["download"]
-    source = Source.load(download)
-    if clean.detokenize and source.format != "wikitext":
-        raise UserError(
-            f"clean.detokenize=true undoes WikiText's tokenization, but {source.name} is no WikiText; "
-            "set it to false"
-        )
-    size = total_bytes(source.files)
-    workers = clean.workers or min(usable_cores(), 1 + size // _BYTES_PER_WORKER)
-    documents = context.folder / DOCUMENTS_FOLDER
-    shutil.rmtree(documents, ignore_errors=True)  # what a killed run left
-    processor = DocumentProcessor(clean, source.format)
-    with progress("clean", size, "MB", scale=1e6, enabled=context.run.progress) as bar:
-        batches = _batches(read_records(source, download, workers, bar.advance))
-        with closing(ordered_map(processor, batches, workers, "clean.workers")) as results:
-            outcomes = (outcome for batch in results for outcome in batch)
-            funnel = _collect(outcomes, processor, source, documents)
+    clean, parts = config.clean, load_parts(context.inputs["download"])
+    pieces, account = _pieces(config, context), Account()
+    for phase in ("extract", "write"):
+        for piece_account in read_accounts(context, phase, pieces):
+            account.add(piece_account)
+    funnel = account.funnel
     for line in funnel.lines():
         context.log.info("%s", line)
-    _check_not_empty(funnel, source)
-    _write_stats(funnel, source, context.folder / STATS_FILE)
+    _check_damage(account, clean, context)
+    _check_not_empty(account, parts)
+    if account.contamination.documents:
+        context.log.info("%s documents hold evaluation text", f"{account.contamination.documents:,}")
+    stats = account.stats(parts, clean, guard_action(config, parts))
+    write_json(context.folder / STATS_FILE, stats)
+    write_data_card(stats, context.folder / DATA_CARD)
     context.tracker.table("funnel", ["step", "documents", "megabytes"], list(funnel.rows()))
     context.tracker.table("dropped_examples", ["reason", "title", "beginning"], sorted(funnel.examples))
     for split in HELD_OUT:
         share = getattr(clean, f"{split}_fraction")
         if share and not funnel.documents(split):
             context.log.warning("no document fell into the %s split; raise clean.%s_fraction", split, split)
-    return _metrics(funnel)
+    return _metrics(account)
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    """Records grouped so that sending them to a worker costs little and holds little memory."""
-    batch: list[Record] = []
-    characters = 0
-    for record in records:
-        batch.append(record)
-        characters += len(record.text)
-        if characters >= _BATCH_CHARACTERS or len(batch) >= _BATCH_RECORDS:
-            yield batch
-            batch, characters = [], 0
-    if batch:
-        yield batch
+def _check_damage(account: Account, clean: CleanConfig, context: Context) -> None:
+    for lost in account.damage:
+        context.log.warning(
+            "%s: %s at byte %s; about %s bytes are lost",
+            *(lost["file"], lost["reason"], f"{lost['offset']:,}", f"{lost['bytes']:,}"),
+        )
+    if account.damage and clean.damage == "fail":
+        first = account.damage[0]
+        files = ", ".join(sorted({lost["file"] for lost in account.damage}))
+        raise UserError(
+            f"{files} is cut or damaged in {len(account.damage)} place(s), first at byte {first['offset']:,}: "
+            f"{first['reason']}. Download it again and compare its checksum; or set clean.damage=skip to go on without "
+            "what is lost: all else is cleaned already"
+        )
 
 
-def _collect(
-    outcomes: Iterable[Outcome], processor: DocumentProcessor, source: Source, folder: Path
-) -> Funnel:
-    """What needs sight of all documents, in order: deduplication, the splits, writing."""
-    config = processor.config
-    funnel, deduplicator = Funnel(), Deduplicator()
-    brought = {file.split for file in source.files if file.split}
-    with ExitStack() as stack:
-        writers = {
-            split: stack.enter_context(DocumentWriter(folder, split, config.piece_mb)) for split in SPLITS
-        }
-        counted = 0
-        for outcome in outcomes:
-            reason = outcome.reason
-            if reason is None and config.deduplicate.documents != "none":
-                if processor.is_filtered(outcome.split):
-                    reason = deduplicator.reason(outcome.digest)
-                else:
-                    deduplicator.hold_out(outcome.digest)
-            if reason is not None:
-                funnel.drop(outcome, reason)
-                continue
-            split = assign_split(
-                outcome.id, outcome.split, brought, config.validation_fraction, config.test_fraction
-            )
-            writers[split].write(outcome.document)
-            funnel.keep(outcome, split)
-            counted += outcome.split not in HELD_OUT
-            if counted == config.max_documents:
-                break
-    return funnel
-
-
-def _check_not_empty(funnel: Funnel, source: Source) -> None:
+def _check_not_empty(account: Account, parts: Parts) -> None:
+    funnel = account.funnel
     if funnel.documents("train"):
         return
-    if not funnel.read:
-        paths = ", ".join(file.path for file in source.files[:3])
-        raise UserError(f"empty corpus: no document in {paths}{', …' if len(source.files) > 3 else ''}")
+    if not funnel.documents_read:
+        paths = [file.path for source, _ in parts.values() for file in source.files]
+        raise UserError(
+            f"empty corpus: no document in {', '.join(paths[:3])}{', …' if len(paths) > 3 else ''}"
+        )
     if funnel.kept:
         advice = "lower clean.validation_fraction and clean.test_fraction, or bring more documents"
     else:
         reason = funnel.most_frequent_reason()
-        option = next((rule.option for rule in RULES if rule.reason == reason), None)
-        advice = _ADVICE.get(reason) or f"loosen clean.filters.{option}, or set it to null"
+        option = OPTIONS.get(reason)
+        loosen = (
+            f"loosen clean.filters.{option}, or set it to null" if option else "look at the reasons above"
+        )
+        advice = _ADVICE.get(reason, loosen)
     table = "\n".join(f"  {line}" for line in funnel.lines())
     raise UserError(f"no document is left to train on:\n{table}\n{advice[0].upper()}{advice[1:]}.")
 
@@ -138,29 +176,19 @@ _ADVICE = {
     "disambiguation": "set clean.keep_disambiguations=true",
     "empty": "check that corpus.text_field names the text",
     "duplicate_of_held_out": "every training document is held out too; check the files of the splits",
+    "evaluation_text": "every document holds evaluation text; check clean.contamination.files",
+    "personal_data": "set clean.pii.action=replace",
 }
 
 
-def _write_stats(funnel: Funnel, source: Source, path: Path) -> None:
-    stats = {**funnel.stats(), "source": _facts(source)}
-    path.write_text(json.dumps(stats, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def _facts(source: Source) -> dict[str, Any]:
-    """What a data card says of where the text comes from."""
-    files = [{"path": file.path, "bytes": file.bytes, "sha256": file.sha256} for file in source.files]
-    names = ("name", "format", "license", "attribution", "url", "date")
-    return {**{name: getattr(source, name) for name in names}, "files": files}
-
-
-def _metrics(funnel: Funnel) -> dict[str, Any]:
-    total = funnel.total
+def _metrics(account: Account) -> dict[str, Any]:
+    funnel, total = account.funnel, account.funnel.total
     return {
         "documents": funnel.kept,
         "megabytes": total.bytes / 1e6,
         "characters": total.characters,
         "words": total.words,
-        "documents_read": funnel.read,
-        "dropped_fraction": 1 - funnel.kept / funnel.read,
+        "documents_read": funnel.documents_read,
+        "dropped_fraction": 1 - funnel.kept / funnel.documents_read,
         **{f"{split}_documents": funnel.documents(split) for split in SPLITS},
     }

@@ -1,11 +1,10 @@
-"""The account of a cleaning: what came in, what was dropped and why, what stayed."""
+"""The account of a cleaning: what came in, what was dropped and why, what stayed. Accounts of pieces add up."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, fields
 from typing import Any
 
-from data_prep.document_processor import Outcome
 from data_prep.text_features import TextCounts
 from pipeline.documents import SPLITS
 
@@ -17,40 +16,86 @@ class Funnel:
     """Counts documents and bytes; in = dropped + kept, for both."""
 
     def __init__(self) -> None:
-        self.read = self.kept = 0
-        self._read_bytes = self._kept_read_bytes = 0
+        self._read: Counter[str] = Counter()
         self._dropped: dict[str, Counter[str]] = defaultdict(Counter)
-        self._splits: dict[str, Counter[str]] = {
-            split: Counter(dict.fromkeys(("documents", *COUNTS), 0)) for split in SPLITS
-        }
+        self._kept_raw_bytes = 0
+        self._splits: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
         self._invalid: Counter[str] = Counter()
-        self.examples: list[tuple[str, str, str]] = []
+        self._tags: dict[str, Counter[str]] = defaultdict(Counter)
+        self.examples: list[list[str]] = []
         """Some dropped documents per reason: reason, title or id, beginning."""
 
-    def drop(self, outcome: Outcome, reason: str) -> None:
-        self._count_read(outcome)
-        dropped = self._dropped[reason]
-        dropped.update(documents=1, bytes=outcome.raw_bytes)
-        if dropped["documents"] <= _EXAMPLES:
-            self.examples.append((reason, outcome.title or outcome.id, outcome.beginning))
+    def read(self, raw_bytes: int, invalid: int) -> None:
+        """A document came in; `invalid` of its characters stand for bytes that were not UTF-8."""
+        self._read.update(documents=1, bytes=raw_bytes)
+        if invalid:
+            self._invalid.update(documents=1, characters=invalid)
 
-    def keep(self, outcome: Outcome, split: str) -> None:
-        self._count_read(outcome)
-        self.kept += 1
-        self._kept_read_bytes += outcome.raw_bytes
-        counts = self._splits[split]
-        counts["documents"] += 1
-        for name in COUNTS:
-            counts[name] += getattr(outcome.counts, name)
-        if outcome.original is not None:
-            counts["original_words"] += outcome.original.words
-            counts["original_lines"] += outcome.original.lines
+    def drop(self, reason: str, raw_bytes: int, name: str, beginning: str) -> None:
+        self._dropped[reason].update(documents=1, bytes=raw_bytes)
+        if self._dropped[reason]["documents"] <= _EXAMPLES:
+            self.examples.append([reason, name, beginning])
 
-    def _count_read(self, outcome: Outcome) -> None:
-        self.read += 1
-        self._read_bytes += outcome.raw_bytes
-        if outcome.invalid:
-            self._invalid.update(documents=1, characters=outcome.invalid)
+    def keep(
+        self,
+        split: str,
+        raw_bytes: int,
+        counts: TextCounts,
+        original: TextCounts | None,
+        tags: Mapping[str, str],
+    ) -> None:
+        """Args: original: of WikiText's own form; tags: such as its language, counted over all that is kept."""
+        self._kept_raw_bytes += raw_bytes
+        self._splits[split].update(documents=1, **asdict(counts))
+        if original is not None:
+            self._splits[split].update(original_words=original.words, original_lines=original.lines)
+        for name, value in tags.items():
+            self._tags[name][value] += 1
+
+    def add(self, other: "Funnel") -> None:
+        """Take in the account of the piece that follows."""
+        self._read.update(other._read)
+        self._kept_raw_bytes += other._kept_raw_bytes
+        self._invalid.update(other._invalid)
+        for ours, theirs in ((self._splits, other._splits), (self._tags, other._tags)):
+            for name, counts in theirs.items():
+                ours[name].update(counts)
+        for reason, name, beginning in other.examples:
+            if sum(example[0] == reason for example in self.examples) < _EXAMPLES:
+                self.examples.append([reason, name, beginning])
+        for reason, counts in other._dropped.items():
+            self._dropped[reason].update(counts)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "read": self._read,
+            "dropped": self._dropped,
+            "kept_raw_bytes": self._kept_raw_bytes,
+            "splits": self._splits,
+            "invalid": self._invalid,
+            "tags": self._tags,
+            "examples": self.examples,
+        }
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Funnel":
+        funnel = cls()
+        funnel._read.update(values["read"])
+        funnel._invalid.update(values["invalid"])
+        funnel._kept_raw_bytes = values["kept_raw_bytes"]
+        for ours, name in ((funnel._dropped, "dropped"), (funnel._splits, "splits"), (funnel._tags, "tags")):
+            for key, counts in values[name].items():
+                ours[key].update(counts)
+        funnel.examples = values["examples"]
+        return funnel
+
+    @property
+    def documents_read(self) -> int:
+        return self._read["documents"]
+
+    @property
+    def kept(self) -> int:
+        return sum(counts["documents"] for counts in self._splits.values())
 
     def documents(self, split: str) -> int:
         return self._splits[split]["documents"]
@@ -61,23 +106,27 @@ class Funnel:
     @property
     def total(self) -> TextCounts:
         """Of all that was kept."""
-        return TextCounts(*(sum(s[name] for s in self._splits.values()) for name in COUNTS))
+        return TextCounts(*(sum(counts[name] for counts in self._splits.values()) for name in COUNTS))
 
     def stats(self) -> dict[str, Any]:
+        """The account as `stats.json` has it."""
         return {
-            "read": {"documents": self.read, "bytes": self._read_bytes},
+            "read": {name: self._read[name] for name in ("documents", "bytes")},
             "dropped": {reason: dict(counts) for reason, counts in sorted(self._dropped.items())},
-            "kept": {"documents": self.kept, "bytes": self.total.bytes, "raw_bytes": self._kept_read_bytes},
-            "splits": {split: dict(counts) for split, counts in self._splits.items()},
-            "invalid_utf8": {n: self._invalid[n] for n in ("documents", "characters")},
+            "kept": {"documents": self.kept, "bytes": self.total.bytes, "raw_bytes": self._kept_raw_bytes},
+            "splits": {
+                split: {name: counts[name] for name in ("documents", *COUNTS)} | dict(counts)
+                for split, counts in self._splits.items()
+            },
+            "invalid_utf8": {name: self._invalid[name] for name in ("documents", "characters")},
+            **{name: dict(counts.most_common()) for name, counts in sorted(self._tags.items())},
         }
 
     def rows(self) -> Iterator[tuple[str, int, float]]:
         """Step, documents, megabytes: read, dropped (the most frequent reason first), kept per split."""
-        yield "read", self.read, self._read_bytes / 1e6
-        for reason, counts in sorted(
-            self._dropped.items(), key=lambda item: (-item[1]["documents"], item[0])
-        ):
+        yield "read", self._read["documents"], self._read["bytes"] / 1e6
+        by_frequency = sorted(self._dropped.items(), key=lambda item: (-item[1]["documents"], item[0]))
+        for reason, counts in by_frequency:
             yield f"dropped: {reason}", counts["documents"], counts["bytes"] / 1e6
         for split, counts in self._splits.items():
             yield f"kept: {split}", counts["documents"], counts["bytes"] / 1e6

@@ -2,80 +2,145 @@
 
 import os
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
+from data_prep.map_pieces import read_accounts
 from data_prep.parallel import ordered_map
 from pipeline.config.stages import ShardsStage
 from pipeline.context import Context
-from pipeline.documents import SPLITS, document_files, read_texts, text_bytes
+from pipeline.documents import SPLITS, document_files, document_part, text_bytes_in, texts_in
 from pipeline.errors import UserError
 from pipeline.machine import usable_cores
 from pipeline.progress import progress
-from pipeline.shards import ShardIndex, ShardWriter, token_dtype
+from pipeline.shards import ShardFile, ShardIndex, ShardWriter, token_dtype
+from pipeline.store import write_json
 from pipeline.tokenizers import TextEncoder, tokenizer_hash
 
 BATCH_BYTES = 250_000
 """Text that a process encodes at a time: small enough to hold its encodings in about 50 MB."""
 
 
-Batch = tuple[str, list[str]]
-"""A split, and texts of it."""
+@dataclass(frozen=True)
+class Shard:
+    """Documents that become one token file: consecutive files of one split and one part of the corpus."""
 
-Encoded = tuple[str, np.ndarray, np.ndarray, int]
-"""A batch's split, all its ids (uint32), the length of each document, and the bytes of text in all."""
+    number: int
+    """Over all of them."""
+    name: str
+    part: str
+    documents: tuple[Path, ...]
+    bytes: int
+    """Of text."""
 
 
-def run(config: ShardsStage, context: Context) -> dict[str, float | str]:
-    """Writes every split in the format of `pipeline.shards`, the same bytes for any number of workers.
+Batch = tuple[int, list[str]]
+"""A shard's number, and texts of it."""
+
+Encoded = tuple[int, np.ndarray, np.ndarray, int]
+"""A shard's number, all ids of a batch of its texts (uint32), the length of each document, and the bytes of text."""
+
+
+def plan_shards(documents: Path, shard_bytes: int) -> list[Shard]:
+    """All documents in shards of at least so much text, but for the last of a split or part.
+
+    Raises:
+        UserError: where there is no training text, or a file is damaged.
+    """
+    shards: list[Shard] = []
+    for split in SPLITS:
+        names: Counter[str] = Counter()
+        for part, files in groupby(document_files(documents, split), key=document_part):
+            for group, size in _groups(list(files), shard_bytes):
+                prefix = f"{split}-{part}" if part else split
+                name = f"{prefix}-{names[prefix]:05d}"
+                names[prefix] += 1
+                shards.append(Shard(len(shards), name, part, tuple(group), size))
+    if not any(shard.name.startswith("train-") for shard in shards):
+        raise UserError(
+            f"{documents} holds no training documents; give the corpus more text or loosen clean.filters"
+        )
+    return shards
+
+
+def _groups(files: list[Path], shard_bytes: int) -> Iterator[tuple[list[Path], int]]:
+    group: list[Path] = []
+    size = 0
+    for path in files:
+        group.append(path)
+        size += text_bytes_in(path)
+        if size >= shard_bytes:
+            yield group, size
+            group, size = [], 0
+    if group:
+        yield group, size
+
+
+def encode(config: ShardsStage, context: Context) -> None:
+    """Write the token files of this process's share, in the format of `pipeline.shards`, the same bytes for any
+    number of processes.
 
     Raises:
         UserError: where there is no training text, or documents or tokenizer are damaged.
     """
-    documents = context.inputs["clean"] / "documents"
     artifact = context.inputs["tokenizer"]
-    encoder = TextEncoder(artifact)
-    dtype = token_dtype(encoder.vocab_size)
-    splits = [split for split in SPLITS if document_files(documents, split)]
-    if "train" not in splits:
-        raise UserError(
-            f"{documents} holds no training documents; give the corpus more text or loosen clean.filters"
-        )
-    for left in [*context.folder.glob("*.bin"), *context.folder.glob("*.idx.npy")]:  # by a killed attempt
-        left.unlink()
-    sizes = {split: text_bytes(documents, split) for split in splits}
-    workers = _worker_count(config.shards.workers, sum(sizes.values()))
-    context.log.info("encoding %.1f MB of text in %d processes", sum(sizes.values()) / 1e6, workers)
-    files, started = {split: [] for split in splits}, time.monotonic()
-    batches = (batch for split in splits for batch in _batches(split, read_texts(documents, split)))
+    dtype = token_dtype(TextEncoder(artifact).vocab_size)
+    shards = plan_shards(context.inputs["clean"] / "documents", config.shards.shard_mb * 1_000_000)
+    (context.scratch / "encode").mkdir(parents=True, exist_ok=True)
+    mine = [shards[i] for i in context.share.pieces(len(shards))]
+    missing = [shard for shard in mine if not context.marker("encode", shard.number).exists()]
+    if len(missing) < len(mine):
+        context.log.info("encode: %d of %d files are done already", len(mine) - len(missing), len(mine))
+    if not missing:
+        return
+    total = sum(shard.bytes for shard in missing)
+    workers = _worker_count(config.shards.workers, total)
+    context.log.info("encoding %.1f MB of text in %d processes", total / 1e6, workers)
+    batches = (batch for shard in missing for batch in _batches(shard))
     with (
         closing(ordered_map(BatchEncoder(artifact), batches, workers, "shards.workers")) as encoded,
-        progress("shards", sum(sizes.values()), "MB", 1e6, context.run.progress) as bar,
+        progress("shards", total, "MB", 1e6, context.run.progress) as bar,
     ):
-        for split, of_split in groupby(encoded, key=lambda batch: batch[0]):
-            with ShardWriter(context.folder, split, dtype, config.shards.shard_mb) as writer:
-                for _, ids, lengths, size in of_split:
+        for number, of_shard in groupby(encoded, key=lambda batch: batch[0]):
+            shard, started = shards[number], time.monotonic()
+            with ShardWriter(context.folder, shard.name, dtype, shard.part) as writer:
+                for _, ids, lengths, size in of_shard:
                     for document in np.split(ids, np.cumsum(lengths)[:-1]):
                         writer.write(document)
                     bar.advance(size)
-            files[split] = writer.files
-    seconds = time.monotonic() - started
+            account = {"file": asdict(writer.file), "seconds": time.monotonic() - started}
+            write_json(context.marker("encode", number), account)
+
+
+def run(config: ShardsStage, context: Context) -> dict[str, float | str]:
+    """Write the index of the token files that `encode` has made."""
+    artifact = context.inputs["tokenizer"]
+    encoder = TextEncoder(artifact)
+    dtype = token_dtype(encoder.vocab_size)
+    shards = plan_shards(context.inputs["clean"] / "documents", config.shards.shard_mb * 1_000_000)
+    accounts = list(read_accounts(context, "encode", shards))
+    files: dict[str, list[ShardFile]] = {split: [] for split in SPLITS}
+    for account in accounts:
+        file = ShardFile(**account["file"])
+        files[file.name.partition("-")[0]].append(file)
+    files = {split: of_split for split, of_split in files.items() if of_split}
     index = ShardIndex(dtype.name, encoder.vocab_size, encoder.eos_id, tokenizer_hash(artifact), files)
     index.save(context.folder)
     total = sum(index.tokens(split) for split in SPLITS)
-    metrics = {f"{split}_tokens": index.tokens(split) for split in SPLITS}
-    metrics |= {
-        "documents": sum(file.documents for written in files.values() for file in written),
-        "tokens_per_second": total / seconds,
+    rate = total / max(sum(account["seconds"] for account in accounts), 1e-9)
+    context.log.info("%s tokens (%s), %s tokens/s", f"{total:,}", dtype.name, f"{rate:,.0f}")
+    return {f"{split}_tokens": index.tokens(split) for split in SPLITS} | {
+        "documents": sum(file.documents for of_split in files.values() for file in of_split),
+        "tokens_per_second": rate,
         "dtype": dtype.name,
     }
-    context.log.info("%s tokens (%s), %s tokens/s", f"{total:,}", dtype.name, f"{total / seconds:,.0f}")
-    return metrics
 
 
 def _worker_count(configured: int | None, size: int) -> int:
@@ -84,17 +149,17 @@ def _worker_count(configured: int | None, size: int) -> int:
     return max(1, min(available, size // BATCH_BYTES))
 
 
-def _batches(split: str, texts: Iterator[str]) -> Iterator[Batch]:
+def _batches(shard: Shard) -> Iterator[Batch]:
     batch: list[str] = []
     size = 0
-    for text in texts:
+    for text in texts_in(shard.documents):
         batch.append(text)
         size += len(text)
         if size >= BATCH_BYTES:
-            yield split, batch
+            yield shard.number, batch
             batch, size = [], 0
     if batch:
-        yield split, batch
+        yield shard.number, batch
 
 
 class BatchEncoder:
@@ -110,7 +175,7 @@ class BatchEncoder:
         return TextEncoder(self._artifact)
 
     def __call__(self, batch: Batch) -> Encoded:
-        split, texts = batch
+        number, texts = batch
         documents = self._encoder.encode_batch(texts)
         lengths = np.array([len(ids) + 1 for ids in documents])
         ends = np.cumsum(lengths)
@@ -118,4 +183,4 @@ class BatchEncoder:
         for end in reversed(ends):
             ids = documents.pop()
             stream[end - 1 - len(ids) : end - 1] = ids
-        return split, stream, lengths, sum(len(text.encode()) for text in texts)
+        return number, stream, lengths, sum(len(text.encode()) for text in texts)

@@ -1,4 +1,4 @@
-"""What the filters look at in a text: kinds of characters, words, lines. Linear time, bounded memory."""
+"""What the filters look at in a text: kinds of characters, words, sentences. Linear time, bounded memory."""
 
 import re
 import unicodedata
@@ -9,25 +9,18 @@ from itertools import islice
 
 import numpy as np
 
+from data_prep.line_features import Lines
+from data_prep.ngrams import NgramRepetition, ngram_repetition
+from data_prep.words import UNSPACED_RANGES
+
 _SLICE = 1 << 18
-_LINES_EXAMINED = 500_000
-"""The line rules decide by a document's first lines: a huge one of tiny lines then needs little memory."""
-_LINE = re.compile(r"[^\n]+")
-_BULLETS = ("•", "‣", "▪", "●", "*", "-", "–", "·")
-_ELLIPSES = ("...", "…")
+_STOP_WORDS = re.compile(r"\b(?:[Tt]he|[Bb]e|[Tt]o|[Oo]f|[Aa]nd|[Tt]hat|[Hh]ave|[Ww]ith)\b")
+"""Gopher's (Rae et al., 2021, appendix A.1)."""
+# Quotation marks and brackets may close behind the point. Scripts without spaces have none behind it.
+_SENTENCE_END = re.compile(r"[.!?]['\")\]”’»]*+(?!\S)|[。！？।؟]")
 
 _LETTER, _UNSPACED, _DIGIT, _PUNCTUATION, _SPACE, _SYMBOL = range(6)
 _KINDS = {"L": _LETTER, "M": _LETTER, "N": _DIGIT, "P": _PUNCTUATION}
-_UNSPACED_RANGES = (
-    (0x0E00, 0x0EFF),  # Thai, Lao
-    (0x0F00, 0x0FFF),  # Tibetan
-    (0x1000, 0x109F),  # Burmese
-    (0x1780, 0x17FF),  # Khmer
-    (0x3040, 0x30FF),  # Hiragana, Katakana
-    (0x3400, 0x4DBF),  # Han
-    (0x4E00, 0x9FFF),
-    (0xF900, 0xFAFF),
-)
 
 
 def _classify_characters() -> np.ndarray:
@@ -38,7 +31,7 @@ def _classify_characters() -> np.ndarray:
         kind = _KINDS.get(unicodedata.category(character)[0], _SYMBOL)
         table[code] = _SPACE if character.isspace() else kind
     table[0x20000:0x40000] = _UNSPACED
-    for first, last in _UNSPACED_RANGES:
+    for first, last in UNSPACED_RANGES:
         block = table[first : last + 1]
         block[block == _LETTER] = _UNSPACED
     return table
@@ -65,26 +58,29 @@ class Features:
 
     def __init__(self, text: str, invalid: int = 0):
         """Args: invalid: how many characters stand for bytes that were not UTF-8."""
-        self._text = text
+        self.text = text
         self.characters = len(text)
         self.invalid_ratio = invalid / max(len(text), 1)
+
+    def _kinds(self) -> Iterator[np.ndarray]:
+        """The kind of each character, a slice of the text at a time."""
+        for start in range(0, self.characters, _SLICE):
+            piece = self.text[start : start + _SLICE]
+            yield _KIND_OF[np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)]
 
     @cached_property
     def _scan(self) -> tuple[list[int], int]:
         """Characters of each kind, and runs of characters other than white space."""
         kinds_total = np.zeros(6, dtype=np.int64)
-        words, after_space = 0, True
-        for start in range(0, self.characters, _SLICE):
-            piece = self._text[start : start + _SLICE]
-            kinds = _KIND_OF[np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)]
+        words, in_word = 0, False
+        for kinds in self._kinds():
             kinds_total += np.bincount(kinds, minlength=6)
-            space = kinds == _SPACE
-            words += int(np.count_nonzero(space[:-1] & ~space[1:])) + int(after_space and not space[0])
-            after_space = bool(space[-1])
+            count, in_word = _runs(kinds != _SPACE, in_word)
+            words += count
         return kinds_total.tolist(), words
 
     def counts(self) -> TextCounts:
-        text = self._text
+        text = self.text
         size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
         return TextCounts(size, len(text), self._scan[1], text.count("\n"))
 
@@ -95,8 +91,28 @@ class Features:
     @property
     def words(self) -> int:
         """Where a script has no spaces between words, every character counts as one."""
-        kinds, words = self._scan
-        return words + kinds[_UNSPACED]
+        return self._scan[1] + self._scan[0][_UNSPACED]
+
+    @cached_property
+    def alpha_words(self) -> float:
+        """Share of the words that hold a letter, of those with a letter or a digit: a dash is no word."""
+        with_letter = with_either = 0
+        after_letter = after_either = False
+        for kinds in self._kinds():
+            # Of spaces and letters alone, each letter behind a space is the first of its word.
+            count, after_letter = _runs(
+                kinds[(kinds <= _UNSPACED) | (kinds == _SPACE)] != _SPACE, after_letter
+            )
+            with_letter += count
+            count, after_either = _runs(kinds[(kinds <= _DIGIT) | (kinds == _SPACE)] != _SPACE, after_either)
+            with_either += count
+        characters = self._scan[0][_UNSPACED]
+        return (with_letter + characters) / max(with_either + characters, 1)
+
+    @property
+    def is_unspaced(self) -> bool:
+        """Whether most letters are of a script without spaces."""
+        return self._scan[0][_UNSPACED] > self._scan[0][_LETTER]
 
     @property
     def mean_word_length(self) -> float:
@@ -111,34 +127,39 @@ class Features:
         kinds = self._scan[0]
         return (kinds[_LETTER] + kinds[_UNSPACED]) / self._visible
 
-    def _lines(self) -> Iterator[str]:
-        return (match[0].strip() for match in islice(_LINE.finditer(self._text), _LINES_EXAMINED))
+    @property
+    def hashes(self) -> int:
+        return self.text.count("#")
+
+    @property
+    def ellipses(self) -> int:
+        return self.text.count("…") + self.text.count("...")
+
+    def has_english_stop_words(self, count: int) -> bool:
+        """Whether as many different ones occur."""
+        found = set()
+        for match in _STOP_WORDS.finditer(self.text):
+            found.add(match[0].lower())
+            if len(found) >= count:
+                return True
+        return False
+
+    def has_sentences(self, count: int) -> bool:
+        """Whether as many sentences end, abbreviations included."""
+        return sum(1 for _ in islice(_SENTENCE_END.finditer(self.text), count)) == count
 
     @cached_property
-    def _line_ratios(self) -> tuple[float, float, float]:
-        """Characters in repeated lines and in lines with a bullet; lines that end in an ellipsis."""
-        seen: set[int] = set()
-        lines = characters = repeated = bullets = ellipses = 0
-        for line in self._lines():
-            key = hash(line)
-            if key in seen:
-                repeated += len(line)
-            seen.add(key)
-            lines += 1
-            characters += len(line)
-            if line.startswith(_BULLETS):
-                bullets += len(line)
-            ellipses += line.endswith(_ELLIPSES)
-        return repeated / max(characters, 1), bullets / max(characters, 1), ellipses / max(lines, 1)
+    def lines(self) -> Lines:
+        return Lines(self.text)
 
-    @property
-    def repeated_line_ratio(self) -> float:
-        return self._line_ratios[0]
+    @cached_property
+    def ngrams(self) -> NgramRepetition:
+        return ngram_repetition(self.text, self.is_unspaced)
 
-    @property
-    def bullet_line_ratio(self) -> float:
-        return self._line_ratios[1]
 
-    @property
-    def ellipsis_line_ratio(self) -> float:
-        return self._line_ratios[2]
+def _runs(inside: np.ndarray, was_inside: bool) -> tuple[int, bool]:
+    """How many runs begin in a slice, and whether one goes on behind it."""
+    if not len(inside):
+        return 0, was_inside
+    begun = int(np.count_nonzero(inside[1:] & ~inside[:-1])) + int(inside[0] and not was_inside)
+    return begun, bool(inside[-1])

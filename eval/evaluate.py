@@ -27,7 +27,8 @@ def run(config: EvaluateStage, context: Context) -> dict[str, Any]:
     """Write results.json, predictions.jsonl and samples.jsonl.
 
     Returns each result's value under its name: those of the pretrained model and of the task plainly, the
-    others with `unigram_`, `bigram_` or, for the fine-tuned model's perplexities, `finetuned_` before it.
+    others with `unigram_`, `bigram_` or, for the fine-tuned model's perplexities, `finetuned_` before it. Before
+    those of a file stand its name and a slash.
 
     Raises:
         UserError: where there is no text or example to score, or a model, its tokenizer and the text do not
@@ -45,16 +46,17 @@ def run(config: EvaluateStage, context: Context) -> dict[str, Any]:
             context.log.debug("%s", result.signature)
             results.append(result)
 
-    text = None
+    texts: list[Text] = []
     if "pretrain" in context.inputs:
         artifact = context.inputs["pretrain"]
-        text = Text.encode(context.inputs["tokenizer"], settings.perplexity, context)
-        check_tokenizer(artifact, text.tokenizer, text.tokenizer_hash)
+        texts = Text.encode(context.inputs["tokenizer"], settings.perplexity, context)
+        check_tokenizer(artifact, texts[0].tokenizer, texts[0].tokenizer_hash)
         model = load_model(artifact, device)
-        add(model_results("pretrain", model, text, settings.perplexity, bootstrap, context))
+        for text in texts:
+            add(model_results("pretrain", model, text, settings.perplexity, bootstrap, context))
         if settings.ngram_baselines:
-            add(ngram_results(context.inputs["shards"], text, settings.perplexity, bootstrap, context))
-        sampled = samples(model, text.tokenizer, settings, config.seed)
+            add(ngram_results(context.inputs["shards"], texts[0], settings.perplexity, bootstrap, context))
+        sampled = samples(model, texts[0].tokenizer, settings, config.seed)
 
     if "finetune" in context.inputs:
         artifact = context.inputs["finetune"]
@@ -66,9 +68,10 @@ def run(config: EvaluateStage, context: Context) -> dict[str, Any]:
             found, predictions = evaluate_labels(artifact, task, classifier, settings, bootstrap, context)
         else:
             model = load_model(artifact, device)
-            if text is None or text.tokenizer_hash != digest:
-                text = Text.encode(artifact, settings.perplexity, context)
-            add(model_results("finetune", model, text, settings.perplexity, bootstrap, context))
+            if not texts or texts[0].tokenizer_hash != digest:
+                texts = Text.encode(artifact, settings.perplexity, context)
+            for text in texts:
+                add(model_results("finetune", model, text, settings.perplexity, bootstrap, context))
             found, predictions = evaluate_texts(
                 artifact, task, model, settings, bootstrap, config.seed, context
             )
@@ -101,9 +104,10 @@ def _device(accelerator: str) -> torch.device:
 
 def _key(result: Result) -> str:
     """The result's name among the stage's metrics."""
+    name = result.name if result.model == "pretrain" else f"{result.model}_{result.name}"
     if result.model == "finetune":
-        return f"finetuned_{result.name}" if result.name in PERPLEXITIES else result.name
-    return result.name if result.model == "pretrain" else f"{result.model}_{result.name}"
+        name = f"finetuned_{result.name}" if result.name in PERPLEXITIES else result.name
+    return f"{result.file}/{name}" if result.file else name
 
 
 def _headline(metrics: Mapping[str, Any]) -> str:

@@ -1,8 +1,8 @@
-"""Language modelling on the corpus's held-out split: perplexities of the models and of counting, and
-samples."""
+"""Language modelling on the corpus's held-out split and on other texts: perplexities of the models and of
+counting, and samples."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,11 @@ import numpy as np
 from eval.ngram import MOST_TRAINING_TOKENS, ArrayStream, Bigram, Counts
 from eval.perplexity import check_window, document_nats, perplexity_results, stream_losses
 from eval.results import Bootstrap, Result
-from eval.text import TokenizedSplit, tokenize_split
+from eval.text import TokenizedText, tokenize_file, tokenize_split
 from pipeline.config.evaluation import EvaluateConfig, PerplexityConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
+from pipeline.fingerprint import hash_file
 from pipeline.progress import progress
 from pipeline.shards import TokenStream
 from pipeline.tokenizers import TextEncoder, load_tokenizer, tokenizer_hash
@@ -28,33 +29,53 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Text:
-    """The held-out split in the ids of one tokenizer."""
+    """The held-out split, or a file, in the ids of one tokenizer."""
 
-    split: TokenizedSplit
+    stream: TokenizedText
     tokenizer: "PreTrainedTokenizerFast"
     tokenizer_hash: str
+    source: str
+    """What it is, for signatures."""
+    file: str | None = None
+    """The file's name."""
 
     @classmethod
-    def encode(cls, tokenizer_artifact: Path, config: PerplexityConfig, context: Context) -> "Text":
+    def encode(cls, tokenizer_artifact: Path, config: PerplexityConfig, context: Context) -> "list[Text]":
+        """The split and then each file of `evaluate.perplexity.files`.
+
+        Raises:
+            UserError: where one of them has no text, or two files have one name.
+        """
         tokenizer = load_tokenizer(tokenizer_artifact)
         # GPT-2's tokenizer names its eos as unknown token, and never uses it as such.
         unk_id = None if tokenizer.unk_token_id == tokenizer.eos_token_id else tokenizer.unk_token_id
+        encoder, digest = TextEncoder(tokenizer_artifact), tokenizer_hash(tokenizer_artifact)
         split = tokenize_split(
             context.inputs["clean"] / "documents",
-            TextEncoder(tokenizer_artifact),
+            encoder,
             config,
             context.folder,
             unk_id=unk_id,
             show_progress=context.run.progress,
         )
-        return cls(split, tokenizer, tokenizer_hash(tokenizer_artifact))
+        texts = [cls(split, tokenizer, digest, f"split:{config.split}")]
+        for path in context.locate_files(config.files):
+            if path.name in [text.file for text in texts]:
+                raise UserError(
+                    f"evaluate.perplexity.files names two files {path.name}, by which their results are told "
+                    "apart; rename one"
+                )
+            stream = tokenize_file(path, encoder, config, context.folder, unk_id=unk_id)
+            source = f"file:{path.name},sha256:{hash_file(path)[:12]}"
+            texts.append(cls(stream, tokenizer, digest, source, path.name))
+        return texts
 
     def signature(self, config: PerplexityConfig) -> str:
         words = "whitespace+line ends" if config.count_line_ends else "whitespace"
-        tokens = len(self.split.tokens)
-        unknown = f"|unk:{self.split.unknown / tokens:.2%}" if self.split.unknown else ""
+        tokens = len(self.stream.tokens)
+        unknown = f"|unk:{self.stream.unknown / tokens:.2%}" if self.stream.unknown else ""
         return (
-            f"split:{config.split}|tokens:{tokens}|words:{words}|documents:joined by eos"
+            f"{self.source}|tokens:{tokens}|words:{words}|documents:joined by eos"
             f"|tokenizer:{self.tokenizer_hash[:12]}{unknown}"
         )
 
@@ -86,18 +107,20 @@ def model_results(
     """
     window = config.context or model.context
     stride = config.stride or max(1, window // 2)
-    tokens = text.split.tokens
-    check_window(len(tokens), config.split, window, model)
+    tokens = text.stream.tokens
+    check_window(len(tokens), text.file or f"the {config.split} split", window, model)
     if stride > window:
         raise UserError(
             f"evaluate.perplexity.stride={stride} is longer than its context of {window}: tokens in between "
             "would not be scored; set it to at most that"
         )
-    with progress(f"scoring {name}", len(tokens), "tokens", enabled=context.run.progress) as bar:
-        pieces = stream_losses(model, tokens, text.split.eos_id, window, stride, config.batch_size)
-        nats = document_nats(pieces, text.split.ends, bar.advance)
+    what = f"{name} on {text.file}" if text.file else name
+    with progress(f"scoring {what}", len(tokens), "tokens", enabled=context.run.progress) as bar:
+        pieces = stream_losses(model, tokens, text.stream.eos_id, window, stride, config.batch_size)
+        nats = document_nats(pieces, text.stream.ends, bar.advance)
     signature = f"{text.signature(config)}|context:{window}|stride:{stride}"
-    return perplexity_results(name, nats, text.split, bootstrap, signature)
+    results = perplexity_results(name, nats, text.stream, bootstrap, signature)
+    return [replace(result, file=text.file) for result in results]
 
 
 def ngram_results(
@@ -110,7 +133,7 @@ def ngram_results(
             f"the shards in {shards} were made with another tokenizer; run the shards stage again, or set "
             "evaluate.ngram_baselines=false"
         )
-    scored, eos = ArrayStream(text.split.tokens), text.split.eos_id
+    scored, eos = ArrayStream(text.stream.tokens), text.stream.eos_id
     total = min(len(training), MOST_TRAINING_TOKENS)
     with progress("counting", total, "tokens", enabled=context.run.progress) as bar:
         counts = Counts.of(training, training.index.vocab_size, eos, bar.advance)
@@ -120,12 +143,12 @@ def ngram_results(
         pieces: Iterator[tuple[int, np.ndarray]] = (
             (start, (unigram, pair)[order - 1]) for start, unigram, pair in bigram.losses(scored, eos)
         )
-        return document_nats(pieces, text.split.ends)
+        return document_nats(pieces, text.stream.ends)
 
     signature = f"{text.signature(config)}|smoothing:jelinek-mercer|counted:{counts.tokens}"
     return [
-        *perplexity_results("unigram", nats(1), text.split, bootstrap, signature),
-        *perplexity_results("bigram", nats(2), text.split, bootstrap, signature),
+        *perplexity_results("unigram", nats(1), text.stream, bootstrap, signature),
+        *perplexity_results("bigram", nats(2), text.stream, bootstrap, signature),
     ]
 
 

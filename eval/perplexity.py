@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from eval.results import Bootstrap, Result
-from eval.text import TokenizedSplit
+from eval.text import TokenizedText
 from pipeline.errors import UserError
 from train.models import IGNORE_INDEX, LanguageModel
 
@@ -78,8 +78,8 @@ def document_nats(
     return totals
 
 
-def check_window(tokens: int, split: str, context: int, model: LanguageModel) -> None:
-    """Raises: UserError: where the window is longer than the model's context or than the text."""
+def check_window(tokens: int, text: str, context: int, model: LanguageModel) -> None:
+    """Raises: UserError: where the window is longer than the model's context or than the text, which `text` names."""
     if context > model.context:
         raise UserError(
             f"evaluate.perplexity.context={context} is longer than the {model.context} tokens the model can "
@@ -87,20 +87,20 @@ def check_window(tokens: int, split: str, context: int, model: LanguageModel) ->
         )
     if tokens < context:
         raise UserError(
-            f"the {split} split has {tokens:,} tokens, less than one window of {context}; set "
-            f"evaluate.perplexity.context to at most {tokens}, or give the corpus more {split} text"
+            f"{text} has {tokens:,} tokens, less than one window of {context}; set "
+            f"evaluate.perplexity.context to at most {tokens}, or score a longer text"
         )
 
 
 def perplexity_results(
-    model: str, nats: np.ndarray, split: TokenizedSplit, bootstrap: Bootstrap, signature: str
+    model: str, nats: np.ndarray, text: TokenizedText, bootstrap: Bootstrap, signature: str
 ) -> list[Result]:
     """Perplexity per token and per word, and bits per byte; intervals by resampling documents.
 
     The nats are those of all tokens, eos included, over whatever unit: a model that cuts words finer or
     coarser gets no advantage per word or byte. Without white space in the text the word's is left out.
     """
-    tokens = np.diff(split.ends, prepend=0)
+    tokens = np.diff(text.ends, prepend=0)
 
     def ratio(units: np.ndarray) -> Callable[[np.ndarray], float]:
         # A resample of documents that are all empty has no rate; max() keeps it finite.
@@ -112,9 +112,9 @@ def perplexity_results(
 
     results = [result("perplexity", tokens, math.exp)]
     everything = np.arange(len(nats))
-    if split.words.sum() and ratio(split.words)(everything) < MOST_NATS_PER_WORD:
+    if text.words.sum() and ratio(text.words)(everything) < MOST_NATS_PER_WORD:
         # A resample may lie far above the value itself.
-        results.append(result("word_perplexity", split.words, lambda rate: math.exp(min(rate, 700.0))))
-    if split.bytes.sum():
-        results.append(result("bits_per_byte", split.bytes, lambda rate: rate / math.log(2)))
+        results.append(result("word_perplexity", text.words, lambda rate: math.exp(min(rate, 700.0))))
+    if text.bytes.sum():
+        results.append(result("bits_per_byte", text.bytes, lambda rate: rate / math.log(2)))
     return results

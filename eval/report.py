@@ -46,7 +46,7 @@ def gather(config: ReportStage, context: Context) -> dict[str, Any]:
         "title": config.report.title or context.run.name,
         "stages": stages,
         "tiles": headline_figures(by_name, results),
-        "source": data.read_source(inputs.get("download")),
+        "sources": data.read_sources(inputs.get("download")),
         "funnel": data.read_funnel(inputs.get("clean")),
         "tokenizer_tiles": tokenizer_figures(by_name.get("tokenizer")),
         "token_pieces": data.tokenize_example(
@@ -83,7 +83,7 @@ def headline_figures(stages: Mapping[str, data.StageRecord], results: list[dict]
     def add(value: str, label: str, note: str = "") -> None:
         tiles.append({"value": value, "label": label, "note": note})
 
-    by_key = {(result["model"], result["name"]): result for result in results}
+    by_key = {(result["model"], result["name"]): result for result in results if not result["file"]}
     for name, label in (("word_perplexity", "perplexity per word"), ("bits_per_byte", "bits per byte")):
         if model := by_key.get(("pretrain", name)) or by_key.get(("finetune", name)):
             baselines = [(m, by_key[m, name]["value"]) for m in ("unigram", "bigram") if (m, name) in by_key]

@@ -4,12 +4,13 @@ import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from pipeline.documents import read_texts
 from pipeline.errors import UserError
-from pipeline.source import Source
+from pipeline.source import Source, load_parts
 from pipeline.stages import STAGES, describe
 from pipeline.store import MANIFEST
 from pipeline.tracking import TABLES_FOLDER, read_jsonl, read_metrics
@@ -118,11 +119,11 @@ def read_stages(inputs: Mapping[str, Path]) -> list[StageRecord]:
     return records
 
 
-def read_source(folder: Path | None) -> Source | None:
+def read_sources(folder: Path | None) -> list[Source]:
     try:
-        return Source.load(folder) if folder else None
+        return [source for source, _ in load_parts(folder).values()] if folder else []
     except UserError:
-        return None
+        return []
 
 
 def read_funnel(folder: Path | None) -> list[FunnelRow]:
@@ -166,17 +167,21 @@ def read_results(folder: Path | None) -> list[dict[str, Any]]:
 
 
 def comparison_bars(results: Iterable[Mapping[str, Any]]) -> list[Bars]:
-    """Perplexities of the models beside the n-gram baselines', the worst first."""
+    """Perplexities of the models beside the n-gram baselines', the worst first: on the corpus, then on each file."""
     titles = {
         "word_perplexity": "Perplexity per word",
         "perplexity": "Perplexity per token",
         "bits_per_byte": "Bits per byte",
     }
     charts = []
-    for name, title in titles.items():
-        rows = sorted((r for r in results if r["name"] == name), key=lambda r: -r["value"])
+    results = list(results)
+    files = dict.fromkeys(row["file"] for row in results)
+    for file, name in product(files, titles):
+        same = [row for row in results if (row["file"], row["name"]) == (file, name)]
+        rows = sorted(same, key=lambda row: -row["value"])
         if not rows:
             continue
+        title = f"{titles[name]}, {file}" if file else titles[name]
         longest = max(max(row["value"], row["high"] or 0) for row in rows)
 
         def percent(value: float, longest: float = longest) -> float:

@@ -26,11 +26,14 @@ class Result:
     """Units that were resampled: documents or examples."""
     signature: str
     """All that two values must share to be comparable."""
+    file: str | None = None
+    """Name of the file whose text was scored, where it is no text of the corpus or the task."""
 
     def __str__(self) -> str:
         digits = 2 if self.value >= 10 else 3
         interval = "" if self.low is None else f"  [{self.low:,.{digits}f}, {self.high:,.{digits}f}]"
-        return f"{self.model:8} {self.name:15} {self.value:>10,.{digits}f}{interval}  n={self.n:,}"
+        where = f"  {self.file}" if self.file else ""
+        return f"{self.model:8} {self.name:15} {self.value:>10,.{digits}f}{interval}  n={self.n:,}{where}"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,9 @@
-"""A split of the corpus as one stream of tokens, with the words and bytes of each document."""
+"""A split of the corpus, or a file, as one stream of tokens, with the words and bytes of each document."""
 
 import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +12,12 @@ from pipeline.config.evaluation import PerplexityConfig
 from pipeline.documents import read_texts, text_bytes
 from pipeline.errors import UserError
 from pipeline.progress import progress
+from pipeline.text_files import read_file_texts
 from pipeline.tokenizers import TextEncoder
 
 
 @dataclass(frozen=True)
-class TokenizedSplit:
+class TokenizedText:
     """Documents one after the other, each closed by eos, as in training."""
 
     tokens: np.ndarray
@@ -38,12 +41,8 @@ def tokenize_split(
     *,
     unk_id: int | None = None,
     show_progress: bool = False,
-) -> TokenizedSplit:
-    """Encode a split, all of it or its first `max_tokens`.
-
-    Args:
-        scratch: a folder for the temporary file.
-        unk_id: the token that stands for what the vocabulary lacks.
+) -> TokenizedText:
+    """Encode a split of the corpus: see `tokenize_texts`.
 
     Raises:
         UserError: where the split is empty.
@@ -54,26 +53,62 @@ def tokenize_split(
             f"the corpus has no {config.split} text to score; set evaluate.perplexity.split to one that has, "
             "or give the corpus more text or a larger clean.validation_fraction and clean.test_fraction"
         )
+    with progress(f"encoding {config.split}", total, "MB", 1e6, show_progress) as bar:
+        return tokenize_texts(
+            read_texts(documents, config.split), encoder, config, scratch, unk_id=unk_id, advance=bar.advance
+        )
+
+
+def tokenize_file(
+    path: Path, encoder: TextEncoder, config: PerplexityConfig, scratch: Path, *, unk_id: int | None = None
+) -> TokenizedText:
+    """Encode the documents of a file, as they stand: see `tokenize_texts`.
+
+    Raises:
+        UserError: where the file holds no text.
+    """
+    texts = (text for _, text in read_file_texts(path) if text.strip())
+    first = next(texts, None)
+    if first is None:
+        raise UserError(f"{path} holds no text to score; take it out of evaluate.perplexity.files")
+    return tokenize_texts(chain([first], texts), encoder, config, scratch, unk_id=unk_id)
+
+
+def tokenize_texts(
+    texts: Iterable[str],
+    encoder: TextEncoder,
+    config: PerplexityConfig,
+    scratch: Path,
+    *,
+    unk_id: int | None = None,
+    advance: Callable[[float], None] = lambda read: None,
+) -> TokenizedText:
+    """Encode documents, all of them or the first `max_tokens`.
+
+    Args:
+        scratch: a folder for the temporary file.
+        unk_id: the token that stands for what the vocabulary lacks.
+        advance: told the size of each document in bytes.
+    """
     ends, words, sizes, unknown, count = [], [], [], 0, 0
     with tempfile.TemporaryFile(dir=scratch) as file:
-        with progress(f"encoding {config.split}", total, "MB", 1e6, show_progress) as bar:
-            for text in read_texts(documents, config.split):
-                ids = np.append(encoder.encode(text), np.uint32(encoder.eos_id))
-                if config.max_tokens is not None and count + len(ids) > config.max_tokens:
-                    ids = ids[: config.max_tokens - count]
-                    text = encoder.decode(ids.tolist())
-                ids.astype("<u4").tofile(file)
-                count += len(ids)
-                ends.append(count)
-                words.append(count_words(text, config.count_line_ends))
-                sizes.append(len(text.encode()))
-                unknown += 0 if unk_id is None else int((ids == unk_id).sum())
-                bar.advance(sizes[-1])
-                if count == config.max_tokens:
-                    break
+        for text in texts:
+            ids = np.append(encoder.encode(text), np.uint32(encoder.eos_id))
+            if config.max_tokens is not None and count + len(ids) > config.max_tokens:
+                ids = ids[: config.max_tokens - count]
+                text = encoder.decode(ids.tolist())
+            ids.astype("<u4").tofile(file)
+            count += len(ids)
+            ends.append(count)
+            words.append(count_words(text, config.count_line_ends))
+            sizes.append(len(text.encode()))
+            unknown += 0 if unk_id is None else int((ids == unk_id).sum())
+            advance(sizes[-1])
+            if count == config.max_tokens:
+                break
         file.flush()
         tokens = np.memmap(file, dtype="<u4", mode="r")
-    return TokenizedSplit(tokens, np.array(ends), np.array(words), np.array(sizes), unknown, encoder.eos_id)
+    return TokenizedText(tokens, np.array(ends), np.array(words), np.array(sizes), unknown, encoder.eos_id)
 
 
 def count_words(text: str, count_line_ends: bool) -> int:

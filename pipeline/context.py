@@ -1,13 +1,31 @@
 """What a stage's body is given besides its configuration."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline.config.run import RunConfig
 from pipeline.errors import UserError
-from pipeline.fingerprint import ARTIFACT_SCHEME
+from pipeline.fingerprint import expand_paths
+from pipeline.remote import ARTIFACT_SCHEME, basename, is_remote
+from pipeline.remote_copy import fetch
+from pipeline.store import SCRATCH
 from pipeline.tracking import Tracker
+
+
+class Share(NamedTuple):
+    """Which part of a parallel phase's work a process does: every `of`-th piece from the `index`-th on."""
+
+    index: int = 0
+    of: int = 1
+
+    def pieces(self, count: int) -> range:
+        return range(self.index, count, self.of)
+
+
+EVERYTHING = Share()
 
 
 @dataclass(frozen=True)
@@ -23,14 +41,27 @@ class Context:
     run: RunConfig
     rank: int = 0
     world_size: int = 1
+    share: Share = EVERYTHING
+
+    @property
+    def scratch(self) -> Path:
+        """Files between the phases of a stage: kept when it is killed, not kept in the artifact."""
+        return self.folder / SCRATCH
+
+    def marker(self, phase: str, piece: int) -> Path:
+        """The file that says that a piece of a parallel phase is done, with an account of it as JSON."""
+        return self.scratch / phase / f"{piece:05d}.json"
 
     def locate(self, path: str) -> Path:
-        """A path from the configuration; `artifact://<stage>/<path>` is resolved in the inputs.
+        """A file or folder of the configuration: a local path; `artifact://<stage>/<path>`, resolved in the inputs;
+        or an address in a store, as a copy in the scratch folder.
 
         Raises:
-            UserError: where it does not exist.
+            UserError: where it does not exist, or the store cannot be reached.
         """
-        if not path.startswith(ARTIFACT_SCHEME):
+        if is_remote(path):
+            located = self._fetch(path) / basename(path)
+        elif not path.startswith(ARTIFACT_SCHEME):
             located = Path(path).expanduser()
         else:
             stage, _, inside = path.removeprefix(ARTIFACT_SCHEME).partition("/")
@@ -43,3 +74,20 @@ class Context:
                 f"{path!r} does not exist" + (f" (looked at {located})" if str(located) != path else "")
             )
         return located
+
+    def locate_files(self, paths: Iterable[str]) -> list[Path]:
+        """The files that paths, folders and globs of any kind name: of artifacts, local, of stores.
+
+        Raises:
+            UserError: where one of them names nothing, or a store cannot be reached.
+        """
+        paths = list(paths)
+        artifacts = [path for path in paths if path.startswith(ARTIFACT_SCHEME)]
+        remote = [path for path in paths if is_remote(path)]
+        local = expand_paths(path for path in paths if path not in artifacts and path not in remote)
+        copies = [file for path in remote for file in sorted(self._fetch(path).rglob("*")) if file.is_file()]
+        return [*map(self.locate, artifacts), *local, *copies]
+
+    def _fetch(self, url: str) -> Path:
+        # The scratch folder is one fingerprint's: what changes in the store is planned into another one.
+        return fetch(url, self.scratch / "remote", self.log, self.run.progress)

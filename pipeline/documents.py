@@ -1,7 +1,8 @@
 """Documents on disk: Parquet files of bounded size per split, read and written in constant memory."""
 
 import json
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,61 @@ class Document:
     meta: dict[str, Any] = field(default_factory=dict)
 
 
+class DocumentFile:
+    """Writes one Parquet file of documents in constant memory; it is there when it is complete, and not before.
+
+    Use as a context manager; without a document there is no file.
+    """
+
+    def __init__(self, path: Path, schema: pa.Schema = SCHEMA):
+        """Args: schema: with further columns, whose values `write` is given."""
+        self._path, self._schema = path, schema
+        self._scratch = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+        self._rows: list[dict[str, Any]] = []
+        self._row_bytes = 0
+        self._file: pq.ParquetWriter | None = None
+        self.bytes = 0
+        """Of text."""
+
+    def __enter__(self) -> "DocumentFile":
+        return self
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        if kind is None:
+            self._flush()
+        if self._file is not None:
+            self._file.close()
+            if kind is None:
+                self._scratch.replace(self._path)
+            else:
+                self._scratch.unlink(missing_ok=True)
+
+    def write(self, document: Document, **further: Any) -> None:
+        size = len(document.text.encode())
+        row = {"id": document.id, "title": document.title, "text": document.text, "source": document.source}
+        self._rows.append({**row, "meta": json.dumps(document.meta, ensure_ascii=False), **further})
+        self._row_bytes += size
+        self.bytes += size
+        if self._row_bytes >= ROW_GROUP_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        if self._file is None:
+            # A dictionary or statistics of texts would hold whole texts again, and hide their size.
+            self._file = pq.ParquetWriter(
+                self._scratch,
+                self._schema,
+                compression="zstd",
+                use_dictionary=["source"],
+                write_page_checksum=True,
+                write_statistics=False,
+            )
+        self._file.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
+        self._rows, self._row_bytes = [], 0
+
+
 class DocumentWriter:
     """Writes the documents of one split as `<split>-00000.parquet`, …; use as a context manager."""
 
@@ -37,54 +93,38 @@ class DocumentWriter:
         for left in document_files(folder, split):  # by an attempt that was killed: readers take all there is
             left.unlink()
         self._folder, self._split, self._shard_bytes = folder, split, shard_mb * 1_000_000
-        self._rows: list[dict[str, str]] = []
-        self._row_bytes = self._file_bytes = 0
+        self._file: DocumentFile | None = None
         self._files = 0
-        self._file: pq.ParquetWriter | None = None
         self.documents = self.bytes = 0
 
     def __enter__(self) -> "DocumentWriter":
         return self
 
     def __exit__(self, kind: type | None, *_: object) -> None:
-        if kind is None:
-            self._flush()
-        self._close_file()
+        if self._file is not None:
+            self._file.__exit__(kind)
 
     def write(self, document: Document) -> None:
-        size = len(document.text.encode())
-        row = {"id": document.id, "title": document.title, "text": document.text, "source": document.source}
-        self._rows.append({**row, "meta": json.dumps(document.meta, ensure_ascii=False)})
-        self._row_bytes += size
-        self.documents += 1
-        self.bytes += size
-        if self._row_bytes >= ROW_GROUP_BYTES:
-            self._flush()
-
-    def _flush(self) -> None:
-        if self._rows:
-            if self._file is None:
-                path = self._folder / f"{self._split}-{self._files:05d}.parquet"
-                # A dictionary or statistics of texts would hold whole texts again, and hide their size.
-                self._file = pq.ParquetWriter(
-                    path,
-                    SCHEMA,
-                    compression="zstd",
-                    use_dictionary=["source"],
-                    write_page_checksum=True,
-                    write_statistics=False,
-                )
-            self._file.write_table(pa.Table.from_pylist(self._rows, schema=SCHEMA))
-            self._file_bytes += self._row_bytes
-            self._rows, self._row_bytes = [], 0
-        if self._file_bytes >= self._shard_bytes:
-            self._close_file()
-
-    def _close_file(self) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file, self._file_bytes = None, 0
+        if self._file is not None and self._file.bytes >= self._shard_bytes:
+            self._file.__exit__(None)
+            self._file = None
+        if self._file is None:
+            self._file = DocumentFile(self._folder / document_name(self._split, self._files))
             self._files += 1
+        before = self._file.bytes
+        self._file.write(document)
+        self.documents += 1
+        self.bytes += self._file.bytes - before
+
+
+def document_name(split: str, number: int, part: str = "") -> str:
+    """A file's name: `train-00000.parquet`, or `train-wiki-00000.parquet` for a part of a mixture."""
+    return "-".join([split, *([part] if part else []), f"{number:05d}.parquet"])
+
+
+def document_part(path: Path) -> str:
+    """The part of a mixture that a file belongs to; empty where there is only one corpus."""
+    return "-".join(path.name.split("-")[1:-1])
 
 
 def document_files(folder: Path, split: str) -> list[Path]:
@@ -98,25 +138,31 @@ def count_documents(folder: Path, split: str) -> int:
 
 def read_documents(folder: Path, split: str, batch_size: int = 256) -> Iterator[Document]:
     """The split's documents in order, a batch in memory at a time."""
-    for row in _rows(folder, split, SCHEMA.names, batch_size):
+    for row in _rows(document_files(folder, split), SCHEMA.names, batch_size):
         yield Document(row["id"], row["text"], row["title"], row["source"], json.loads(row["meta"]))
 
 
 def read_texts(folder: Path, split: str, batch_size: int = 256) -> Iterator[str]:
     """The split's texts in order, without decoding the other columns."""
-    for row in _rows(folder, split, ["text"], batch_size):
-        yield row["text"]
+    return texts_in(document_files(folder, split), batch_size)
+
+
+def texts_in(files: Iterable[Path], batch_size: int = 256) -> Iterator[str]:
+    """The texts of some files of documents."""
+    return (row["text"] for row in _rows(files, ["text"], batch_size))
 
 
 def text_bytes(folder: Path, split: str) -> int:
     """Size of the split's texts by the files' metadata: near enough for a progress bar or a sampling rate."""
-    total = 0
-    for path in document_files(folder, split):
-        with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
-            column = SCHEMA.names.index("text")
-            groups = (file.metadata.row_group(group) for group in range(file.metadata.num_row_groups))
-            total += sum(group.column(column).total_uncompressed_size for group in groups)
-    return total
+    return sum(map(text_bytes_in, document_files(folder, split)))
+
+
+def text_bytes_in(path: Path) -> int:
+    """Size of a file's texts, likewise."""
+    with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        column = SCHEMA.names.index("text")
+        groups = (file.metadata.row_group(group) for group in range(file.metadata.num_row_groups))
+        return sum(group.column(column).total_uncompressed_size for group in groups)
 
 
 def sample_texts(folder: Path, split: str, megabytes: float) -> Iterator[str]:
@@ -143,8 +189,8 @@ def sample_texts(folder: Path, split: str, megabytes: float) -> Iterator[str]:
                     seen += size
 
 
-def _rows(folder: Path, split: str, columns: list[str], batch_size: int) -> Iterator[dict[str, str]]:
-    for path in document_files(folder, split):
+def _rows(files: Iterable[Path], columns: list[str], batch_size: int) -> Iterator[dict[str, str]]:
+    for path in files:
         with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
             for batch in file.iter_batches(batch_size, columns=columns):
                 yield from batch.to_pylist()

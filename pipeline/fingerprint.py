@@ -10,8 +10,7 @@ from typing import Any
 
 from pipeline.config.base import CONTENT, NEUTRAL, Section
 from pipeline.errors import UserError
-
-ARTIFACT_SCHEME = "artifact://"
+from pipeline.remote import ARTIFACT_SCHEME, is_remote, list_objects
 
 
 def fingerprint(
@@ -31,6 +30,8 @@ def _identity(value: Any, hashes: "FileHashes") -> Any:
     if not isinstance(value, Section):
         if isinstance(value, (list, tuple)):
             return [_identity(item, hashes) for item in value]
+        if isinstance(value, dict):
+            return {key: _identity(item, hashes) for key, item in value.items()}
         return value
     fields: dict[str, Any] = {}
     for name, info in type(value).model_fields.items():
@@ -42,7 +43,7 @@ def _identity(value: Any, hashes: "FileHashes") -> Any:
 
 
 def expand_paths(paths: Iterable[str]) -> list[Path]:
-    """Files that the paths, folders and globs name, sorted.
+    """Files that the local paths, folders and globs name, sorted.
 
     Raises:
         UserError: where one of them names nothing.
@@ -65,7 +66,10 @@ def expand_paths(paths: Iterable[str]) -> list[Path]:
 
 
 class FileHashes:
-    """sha256 of files, remembered by path, size and modification time in a small JSON file."""
+    """sha256 of files, remembered by path, size and modification time in a small JSON file.
+
+    Of files in a store what that says of their content, asked once in the lifetime of this object.
+    """
 
     def __init__(self, cache: Path):
         self._cache = cache
@@ -73,13 +77,35 @@ class FileHashes:
             self._known: dict[str, list] = json.loads(cache.read_text())
         except (OSError, ValueError):
             self._known = {}
+        self._stored: dict[str, dict[str, list[str]]] = {}
 
     def content(self, value: Any) -> Any:
-        """Identity of a path's content, of a list's, or the value itself where it names no local path."""
+        """Identity of a path's content, of a list's, or the value itself where it names no file.
+
+        Raises:
+            UserError: where a path names nothing, or a store cannot be asked.
+        """
         if value is None or (isinstance(value, str) and value.startswith(ARTIFACT_SCHEME)):
             return value
         paths = [value] if isinstance(value, str) else value
-        return [[path.name, self.sha256(path)] for path in expand_paths(paths)]
+        artifacts = [
+            path for path in paths if path.startswith(ARTIFACT_SCHEME)
+        ]  # the inputs' fingerprints tell
+        remote = [path for path in paths if is_remote(path)]
+        files = expand_paths(path for path in paths if path not in artifacts and path not in remote)
+        stored = {url: each for path in remote for url, each in self._ask(path).items()}
+        return [
+            *artifacts,
+            *([path.name, self.sha256(path)] for path in files),
+            *(stored[url] for url in sorted(stored)),
+        ]
+
+    def _ask(self, path: str) -> dict[str, list[str]]:
+        """Name and identity of each file by its address."""
+        if path not in self._stored:
+            objects = list_objects(path)
+            self._stored[path] = {each.url: [each.place.name, each.identity] for each in objects}
+        return self._stored[path]
 
     def sha256(self, path: Path) -> str:
         key, stat = str(path.resolve()), path.stat()

@@ -33,12 +33,14 @@ class Forecast:
 
 def forecast_of(step: "Step", root: RootConfig, found: Mapping[str, Artifact | None]) -> Forecast:
     """The forecast of a stage that has one, with what the complete artifacts among `found` tell. Imports torch."""
+    from pipeline.shards import ShardIndex
+
     tokenizer, shards = found.get("tokenizer"), found.get("shards")
     module, function = step.stage.forecast.split(":")
     return getattr(importlib.import_module(module), function)(
         root,
         tokenizer.metrics["vocab_size"] if tokenizer else root.tokenizer.vocab_size,
-        shards.metrics["train_tokens"] if shards else None,
+        ShardIndex.load(shards.folder).part_tokens("train") if shards else None,
     )
 
 

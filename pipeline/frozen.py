@@ -1,5 +1,6 @@
 """One stage as it is frozen: all that its launch and its workers need to know. They never see Hydra."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from pipeline.config.base import Section
 from pipeline.config.run import LauncherConfig, RunConfig, TrackingConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
+from pipeline.ranks import host_name
 from pipeline.store import Artifact, Store
 
 FROZEN = "stage.yaml"
@@ -63,7 +65,10 @@ class Frozen(Section):
         folder = self.store.partial(self.stage, self.run.name, self.fingerprint)
         # Less the launcher: its environment may hold keys, and this file stays in the artifact.
         told = {**self.model_dump(mode="json", exclude={"launcher", "trainer", "gpus"}), "inputs": inputs}
-        (folder / FROZEN).write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True))
+        # By a rename: the tasks of an array do this side by side.
+        scratch = folder / f".{FROZEN}.{host_name()}.{os.getpid()}"
+        scratch.write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True))
+        scratch.replace(folder / FROZEN)
         return folder
 
     def save(self, path: Path) -> None:

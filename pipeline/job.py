@@ -1,8 +1,12 @@
-"""The body of a SLURM job, on its first node: `python -m pipeline.job SETTINGS` builds one frozen stage."""
+"""The body of a SLURM job, on its first node: `python -m pipeline.job SETTINGS` builds one frozen stage.
+
+`python -m pipeline.job SETTINGS PHASE` does one phase of it, or this array task's share of one.
+"""
 
 import os
 import re
 import socket
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -13,34 +17,70 @@ from typing import NoReturn
 from pipeline import slurm_client
 from pipeline.attempts import RESTART_CODE, Attempts
 from pipeline.building import build, waiting_for_another
-from pipeline.errors import UserError, message_for_user
+from pipeline.errors import UserError, told_to_user
 from pipeline.frozen import Frozen
 from pipeline.launchers import check_devices, srun
 from pipeline.planner import link_into_run
 from pipeline.ranks import host_name, note_silent_end
 from pipeline.slurm import folders_in_use, shape
+from pipeline.store import SCRATCH
 from pipeline.summary import announce
 from pipeline.supervise import run_launcher, supervise
 
 KILL_SECONDS = 300
+SHARE = (("ID", "0"), ("COUNT", "1"))
+"""Which task of how many; a job that is no array does all."""
 TASK_ENDED = re.compile(r"srun: error: \S+: tasks? ([\d,-]+): (.*)")
 
 
-def main(settings: Path) -> int:
-    """Build the stage, unless it is there. Returns the exit code."""
+def main(settings: Path, phase: str | None = None) -> int:
+    """Build the stage, or do one phase of it, unless the artifact is there. Returns the exit code."""
     frozen = Frozen.load(settings)
-    try:
+    with told_to_user():
         check_shape(frozen, os.environ)
+        if phase is not None:
+            return run_phase(frozen, phase)
         artifact, reused = build(frozen, partial(_start, frozen), waiting_for_another(frozen, announce))
         link_into_run(frozen.run, frozen.stage, artifact)
         announce(f"{frozen.stage:<9} | {'reused' if reused else 'done'}: {artifact.folder}")
-    except (UserError, OSError, KeyboardInterrupt) as error:
-        message = message_for_user(error)
-        if message is None:
-            raise
-        print(f"error: {message}", file=sys.stderr)
-        return 2
     return 0
+
+
+def run_phase(frozen: Frozen, phase: str) -> int:
+    """Do one phase, or this array task's share of it. Returns the exit code.
+
+    The tasks of an array work in the same folder without a lock: each writes its own pieces, whole or not at all.
+    """
+    if frozen.find():
+        announce(f"{frozen.stage:<9} | reused")
+        return 0
+    index, of = (os.environ.get(f"SLURM_ARRAY_TASK_{name}", default) for name, default in SHARE)
+    folder = frozen.prepare().resolve()
+    environment = os.environ | frozen.launcher.env
+    command = srun(
+        "pipeline.phase",
+        [str(folder), phase, index, of],
+        frozen.launcher,
+        environment,
+        folders_in_use(frozen.run),
+    )
+    before = _pieces_done(folder, phase)
+    code = subprocess.run(command, env=environment).returncode
+    if code != RESTART_CODE:
+        return code
+    starts = int(os.environ.get("SLURM_RESTART_COUNT", 0)) + 1
+    if starts >= frozen.launcher.attempts and _pieces_done(folder, phase) == before:
+        raise UserError(
+            f"{phase} was told to stop before a piece was done, after {starts} starts; give it more time "
+            "(launcher.data_time), more cores (launcher.data_cpus), or smaller pieces (clean.piece_mb, shards.shard_mb)"
+        )
+    array = os.environ.get("SLURM_ARRAY_JOB_ID")
+    _requeue(f"{array}_{index}" if array else os.environ["SLURM_JOB_ID"], f"{phase} was told to stop")
+
+
+def _pieces_done(folder: Path, phase: str) -> int:
+    """Of a parallel phase, by all of its tasks."""
+    return len(list((folder / SCRATCH / phase).glob("*.json")))
 
 
 def check_shape(frozen: Frozen, environment: Mapping[str, str]) -> None:
@@ -61,7 +101,8 @@ def _start(frozen: Frozen, folder: Path) -> None:
     environment |= frozen.launcher.env
     if frozen.trainer:
         check_devices(frozen.trainer, environment)
-    command = srun(folder.resolve(), frozen.launcher, environment, folders_in_use(frozen.run))
+    arguments = [str(folder.resolve())]
+    command = srun("pipeline.slurm_task", arguments, frozen.launcher, environment, folders_in_use(frozen.run))
     launch = partial(run_launcher, command, environment, folder, read_error=partial(_note_ends, folder))
     attempts = Attempts(folder, frozen.launcher.attempts, job)
     supervise(folder, launch, attempts, announce, partial(_requeue, job))
@@ -99,4 +140,4 @@ def _requeue(job: str, why: str) -> NoReturn:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), *sys.argv[2:]))

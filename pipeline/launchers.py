@@ -34,9 +34,13 @@ def torchrun(folder: Path, trainer: TrainerConfig, rendezvous: tuple[str, str] |
 
 
 def srun(
-    folder: Path, launcher: SlurmLauncher, environment: Mapping[str, str], mounts: list[str]
+    module: str,
+    arguments: list[str],
+    launcher: SlurmLauncher,
+    environment: Mapping[str, str],
+    mounts: list[str],
 ) -> list[str]:
-    """One task per device of the job; the first that fails ends the others.
+    """`python -m module arguments` in each task of the job; the first that fails ends the others.
 
     Args:
         mounts: folders that a container shows at the same paths.
@@ -53,7 +57,7 @@ def srun(
             f"--container-workdir={Path.cwd()}",
         ]
         python = launcher.container_python
-    return [*command, python, "-m", "pipeline.slurm_task", str(folder)]
+    return [*command, python, "-m", module, *arguments]
 
 
 def check_devices(trainer: TrainerConfig, environment: Mapping[str, str]) -> None:

@@ -101,7 +101,7 @@ def _run_as_jobs(
     if jobs and not launcher.wait:
         return []
     stay(jobs, announce)
-    submitted = {job.frozen.stage for job in jobs}
+    submitted = {job.unit.frozen.stage for job in jobs}
     return [(frozen.find(), frozen.stage not in submitted) for frozen in stages]
 
 

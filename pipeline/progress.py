@@ -15,13 +15,18 @@ LINE_EVERY_SECONDS = 10.0
 class Progress(Protocol):
     """What counts the work."""
 
-    def advance(self, amount: float = 1.0) -> None:
-        """Count work that is done, in the unit of the total."""
+    def advance(self, amount: float = 1.0, items: int = 0) -> None:
+        """Count work that is done, in the unit of the total, and the items that were in it."""
 
 
 @contextmanager
 def progress(
-    label: str, total: float | None, unit: str, scale: float = 1.0, enabled: bool = True
+    label: str,
+    total: float | None,
+    unit: str,
+    scale: float = 1.0,
+    enabled: bool = True,
+    items: str | None = None,
 ) -> Iterator[Progress]:
     """Shows how far a piece of work is, and how fast it goes.
 
@@ -30,24 +35,34 @@ def progress(
         unit: name of what is shown.
         scale: amount per shown unit: 1e6 shows bytes as MB.
         enabled: False shows nothing: for ranks above 0, tests and `run.progress=false`.
+        items: what else is counted, such as documents; shown as a rate.
     """
     if not enabled:
         yield _Silent()
     elif sys.stdout.isatty():
-        with _bar(label, total, unit, scale) as bar:
+        with _bar(label, total, unit, scale, items) as bar:
             yield bar
     else:
-        lines = _Lines(label, total, unit, scale)
+        lines = _Lines(label, total, unit, scale, items)
         try:
             yield lines
         finally:
             lines.close()
 
 
-def describe_progress(done: float, total: float | None, seconds: float, unit: str, scale: float) -> str:
-    """Amount, rate and, where the total is known, share and time left."""
+def describe_progress(
+    done: float,
+    total: float | None,
+    seconds: float,
+    unit: str,
+    scale: float,
+    items: tuple[str, int] | None = None,
+) -> str:
+    """Amount, rate and, where the total is known, share and time left; of items, by name and number, the rate."""
     rate = done / seconds if seconds > 0 else 0.0
     text = f"{_amount(done / scale, scale)} {unit}, {_amount(rate / scale, scale)} {unit}/s"
+    if items and seconds > 0:
+        text += f", {_amount(items[1] / seconds, 1)} {items[0]}/s"
     if total and rate:
         left = max(total - done, 0.0) / rate
         text += f", {min(done / total, 1.0):.0%}, ETA {_clock(left)}"
@@ -55,20 +70,21 @@ def describe_progress(done: float, total: float | None, seconds: float, unit: st
 
 
 class _Silent:
-    def advance(self, amount: float = 1.0) -> None:
+    def advance(self, amount: float = 1.0, items: int = 0) -> None:
         pass
 
 
 class _Lines:
     """For logs: nothing about short work, and a line every ten seconds about long work."""
 
-    def __init__(self, label: str, total: float | None, unit: str, scale: float):
+    def __init__(self, label: str, total: float | None, unit: str, scale: float, items: str | None):
         self._label, self._total, self._unit, self._scale = label, total, unit, scale
-        self._done = 0.0
+        self._done, self._item, self._items = 0.0, items, 0
         self._started = self._last_line = time.monotonic()
 
-    def advance(self, amount: float = 1.0) -> None:
+    def advance(self, amount: float = 1.0, items: int = 0) -> None:
         self._done += amount
+        self._items += items
         now = time.monotonic()
         if now - self._last_line >= LINE_EVERY_SECONDS:
             self._last_line = now
@@ -80,28 +96,29 @@ class _Lines:
 
     def _print(self, now: float) -> None:
         seconds = now - self._started
-        text = describe_progress(self._done, self._total, seconds, self._unit, self._scale)
+        items = (self._item, self._items) if self._item else None
+        text = describe_progress(self._done, self._total, seconds, self._unit, self._scale, items)
         print(f"{self._label}: {text}", flush=True)
 
 
 @contextmanager
-def _bar(label: str, total: float | None, unit: str, scale: float) -> Iterator[Progress]:
+def _bar(label: str, total: float | None, unit: str, scale: float, items: str | None) -> Iterator[Progress]:
     from rich.progress import BarColumn, ProgressColumn, TextColumn
     from rich.progress import Progress as Display
     from rich.text import Text
 
     class Figures(ProgressColumn):
         def render(self, task: "Task") -> Text:
-            return Text(
-                describe_progress(task.completed, task.total, task.elapsed or 0.0, unit, scale), style="dim"
-            )
+            counted = (items, task.fields["items"]) if items else None
+            text = describe_progress(task.completed, task.total, task.elapsed or 0.0, unit, scale, counted)
+            return Text(text, style="dim")
 
     with Display(TextColumn("{task.description}", markup=False), BarColumn(), Figures()) as display:
-        task = display.add_task(label, total=total)
+        task = display.add_task(label, total=total, items=0)
 
         class Bar:
-            def advance(self, amount: float = 1.0) -> None:
-                display.advance(task, amount)
+            def advance(self, amount: float = 1.0, items: int = 0) -> None:
+                display.update(task, advance=amount, items=display.tasks[task].fields["items"] + items)
 
         yield Bar()
 

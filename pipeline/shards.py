@@ -2,7 +2,8 @@
 
 A split of the corpus is one long stream of token ids, documents one after the other, each closed by the eos
 token. The stream lies in `<split>-00000.bin`, …; `<split>-00000.idx.npy` holds the offset (in tokens, within
-its .bin) at which each document starts, plus the end; `index.json` describes them all and is written last.
+its .bin) at which each document starts, plus the end; `index.json` describes them all and is written last. Where
+a corpus has several named parts, each has files of its own, `<split>-<part>-00000.bin`, ….
 """
 
 import hashlib
@@ -35,6 +36,8 @@ class ShardFile:
     tokens: int
     documents: int
     sha256: str
+    part: str = ""
+    """Of a mixture, that its documents belong to."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,13 @@ class ShardIndex:
 
     def tokens(self, split: str) -> int:
         return sum(file.tokens for file in self.splits.get(split, ()))
+
+    def part_tokens(self, split: str) -> dict[str, int]:
+        """Tokens of each part of a split, in the order of the files; one part named "" where there are none."""
+        found: dict[str, int] = {}
+        for file in self.splits.get(split, ()):
+            found[file.part] = found.get(file.part, 0) + file.tokens
+        return found
 
     def save(self, folder: Path) -> None:
         write_json(folder / INDEX, asdict(self))
@@ -71,63 +81,62 @@ class ShardIndex:
 
 
 class ShardWriter:
-    """Writes one split's stream, a new .bin whenever the last has reached `shard_mb` (10^6 bytes).
+    """Writes one .bin file of a split and its .idx.npy; both are there when they are complete, and not before.
 
-    Use as a context manager; `files` is complete after it.
+    Use as a context manager; `file` describes what was written, after it.
     """
 
-    def __init__(self, folder: Path, split: str, dtype: np.dtype, shard_mb: int):
-        self._folder, self._split, self._dtype = folder, split, dtype
-        self._limit = shard_mb * 1_000_000 // dtype.itemsize
-        self._file = None
-        self._offsets: list[int] = [0]
-        self.files: list[ShardFile] = []
+    def __init__(self, folder: Path, name: str, dtype: np.dtype, part: str = ""):
+        """Args: name: without an ending, `train-00000`; part: of a mixture, that the documents belong to."""
+        self._path, self._dtype, self._part = folder / f"{name}.bin", dtype, part
+        self._scratch = folder / f".{name}.{os.getpid()}.tmp"
+        self._hash, self._offsets = hashlib.sha256(), [0]
+        self.file: ShardFile | None = None
 
     def __enter__(self) -> "ShardWriter":
+        self._file = self._scratch.open("wb")
         return self
 
     def __exit__(self, kind: type | None, *_: object) -> None:
-        if kind is None:
-            self._close()
-        elif self._file is not None:
-            self._file.close()
+        self._file.close()
+        if kind is not None:
+            self._scratch.unlink(missing_ok=True)
+            return
+        # The offsets first: who finds the .bin finds both.
+        offsets = self._scratch.with_suffix(".idx")
+        with offsets.open("wb") as file:
+            np.save(file, np.array(self._offsets, dtype=np.int64))
+        offsets.replace(self._path.with_suffix(".idx.npy"))
+        self._scratch.replace(self._path)
+        documents = len(self._offsets) - 1
+        self.file = ShardFile(
+            self._path.name, self._offsets[-1], documents, self._hash.hexdigest(), self._part
+        )
 
     def write(self, ids: np.ndarray) -> None:
         """One document's ids, eos included."""
-        if self._file is None:
-            self._path = self._folder / f"{self._split}-{len(self.files):05d}.bin"
-            self._file, self._hash = self._path.open("wb"), hashlib.sha256()
         content = ids.astype(self._dtype).tobytes()
         self._file.write(content)
         self._hash.update(content)
         self._offsets.append(self._offsets[-1] + len(ids))
-        if self._offsets[-1] >= self._limit:
-            self._close()
-
-    def _close(self) -> None:
-        if self._file is None:
-            return
-        self._file.close()
-        np.save(self._path.with_suffix(".idx.npy"), np.array(self._offsets, dtype=np.int64))
-        self.files.append(
-            ShardFile(self._path.name, self._offsets[-1], len(self._offsets) - 1, self._hash.hexdigest())
-        )
-        self._file, self._offsets = None, [0]
 
 
 class TokenStream:
-    """One split's tokens as a single sequence over its memory-mapped files.
+    """The tokens of a split, or of one part of it, as a single sequence over its memory-mapped files.
 
     Raises:
-        UserError: where the split is empty or a file's size is not what the index says.
+        UserError: where there are none or a file's size is not what the index says.
     """
 
-    def __init__(self, folder: Path, split: str):
+    def __init__(self, folder: Path, split: str, part: str | None = None):
+        """Args: part: None takes all parts, one after the other."""
         self.index = ShardIndex.load(folder)
-        files = self.index.splits.get(split, [])
+        self.name = f"part {part} of the {split} split" if part else f"the {split} split"
+        files = [file for file in self.index.splits.get(split, ()) if part in (None, file.part)]
         if not files:
+            where = f"part {part} of the corpus" if part else "corpus"
             raise UserError(
-                f"the corpus has no {split} documents; give it more text or a larger {split} fraction"
+                f"the {where} has no {split} documents; give it more text or a larger {split} fraction"
             )
         dtype = np.dtype(self.index.dtype).newbyteorder("<")
         self._maps = []
@@ -140,6 +149,7 @@ class TokenStream:
                     f"delete the folder {folder} and start again to write it anew"
                 )
             self._maps.append(np.memmap(path, dtype=dtype, mode="r"))
+        self._folder, self._files = folder, files
         self._starts = np.cumsum([0, *(file.tokens for file in files)])
 
     def __len__(self) -> int:
@@ -157,6 +167,26 @@ class TokenStream:
             start += len(part)
             first += 1
         return np.concatenate(parts).astype(np.int64) if parts else np.empty(0, np.int64)
+
+    def document_starts(self) -> np.ndarray:
+        """Where each document starts in the sequence, and the end; int64 [documents + 1].
+
+        Raises:
+            UserError: where the offsets of a file are missing or are not what the index says.
+        """
+        starts = []
+        for first, file in zip(self._starts.tolist(), self._files, strict=False):
+            path = (self._folder / file.name).with_suffix(".idx.npy")
+            try:
+                offsets = np.load(path)
+            except (OSError, ValueError):
+                offsets = np.empty(0, np.int64)
+            if len(offsets) != file.documents + 1 or offsets[-1] != file.tokens:
+                raise UserError(
+                    f"{path} is missing or damaged; delete the folder {self._folder} and start again to write it anew"
+                )
+            starts.append(offsets[:-1] + first)
+        return np.concatenate([*starts, [len(self)]])
 
 
 def verify(folder: Path) -> None:

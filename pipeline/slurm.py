@@ -1,4 +1,4 @@
-"""Submits a pipeline to SLURM: one job per stage, each after the jobs whose artifacts it reads."""
+"""Submits a pipeline to SLURM: one job per stage, or per phase of one, each after the jobs whose results it reads."""
 
 import hashlib
 import shlex
@@ -11,13 +11,31 @@ from pipeline import slurm_client
 from pipeline.config.run import RunConfig, SlurmLauncher
 from pipeline.frozen import Frozen
 from pipeline.snapshot import snapshot_code
+from pipeline.stages import STAGES, Phase
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What one job does: a stage, or one phase of it in one or several tasks."""
+
+    frozen: Frozen
+    phase: Phase | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.frozen.stage}-{self.phase.name}" if self.phase else self.frozen.stage
+
+    @property
+    def tasks(self) -> int:
+        """Of a job array; 1 for a job that is none."""
+        return self.frozen.launcher.array if self.phase and self.phase.parallel else 1
 
 
 @dataclass(frozen=True)
 class Job:
-    """A submitted stage."""
+    """A submitted unit."""
 
-    frozen: Frozen
+    unit: Unit
     id: str
     after: list[str]
     log: Path
@@ -25,8 +43,14 @@ class Job:
     """Whether it was there already, queued or running."""
 
 
+def units(frozen: Frozen) -> list[Unit]:
+    """The jobs of a stage, each after the one before. The last does what is left, and finishes the artifact."""
+    phases = STAGES[frozen.stage].phases if frozen.launcher.array > 1 else ()
+    return [*(Unit(frozen, phase) for phase in phases), Unit(frozen)]
+
+
 def submit(stages: Sequence[Frozen], announce: Callable[[str], None]) -> list[Job]:
-    """Submit the stages that have no artifact. A job of this user's that is to build the same artifact is joined.
+    """Submit the stages that have no artifact. A job of this user's that is to do the same is joined.
 
     Raises:
         UserError: where SLURM refuses a job; those submitted before stay.
@@ -34,47 +58,67 @@ def submit(stages: Sequence[Frozen], announce: Callable[[str], None]) -> list[Jo
     run = stages[0].run
     folder = (Path(run.runs) / run.name / "slurm").resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    there, jobs = slurm_client.my_jobs(), {}
+    there = slurm_client.my_jobs()
+    jobs: list[Job] = []
+    last: dict[str, str] = {}  # the job that finishes a stage
     for frozen in stages:
         if frozen.find():
             announce(f"{frozen.stage}: reused")
             continue
-        after = [jobs[name].id for name in frozen.input_fingerprints if name in jobs]
-        if known := there.get(_comment(frozen)):
-            log = slurm_client.log_of(known) or folder / f"{frozen.stage}-{known}.log"
-            jobs[frozen.stage] = Job(frozen, known, after, log, joined=True)
-            continue
-        settings = folder / f"{frozen.stage}-{frozen.fingerprint}.yaml"
-        frozen.save(settings)
-        script = folder / f"{frozen.stage}.sbatch"
-        script.write_text(render(frozen, settings, snapshot_code(folder.parent)))
-        job = slurm_client.sbatch(script, after)
-        jobs[frozen.stage] = Job(frozen, job, after, folder / f"{frozen.stage}-{job}.log")
-    return list(jobs.values())
+        after = [last[name] for name in frozen.input_fingerprints if name in last]
+        for unit in units(frozen):
+            job = _join(unit, after, there, folder) or _submit(unit, after, folder)
+            jobs.append(job)
+            after = [job.id]
+        last[frozen.stage] = jobs[-1].id
+    return jobs
 
 
-def render(frozen: Frozen, settings: Path, code: Path) -> str:
-    """The batch script of a stage."""
-    launcher = frozen.launcher
-    lines = ["#!/bin/bash", *(f"#SBATCH {option}" for option in options(frozen, settings.parent)), ""]
+def _join(unit: Unit, after: list[str], there: dict[str, str], folder: Path) -> Job | None:
+    if not (known := there.get(_comment(unit))):
+        return None
+    return Job(unit, known, after, slurm_client.log_of(known) or _log(unit, known, folder), joined=True)
+
+
+def _submit(unit: Unit, after: list[str], folder: Path) -> Job:
+    frozen = unit.frozen
+    settings = folder / f"{frozen.stage}-{frozen.fingerprint}.yaml"
+    frozen.save(settings)
+    script = folder / f"{unit.name}.sbatch"
+    script.write_text(render(unit, settings, snapshot_code(folder.parent)))
+    job = slurm_client.sbatch(script, after)
+    return Job(unit, job, after, _log(unit, job, folder))
+
+
+def _log(unit: Unit, job: str, folder: Path) -> Path:
+    return folder / f"{unit.name}-{job}.log"
+
+
+def render(unit: Unit, settings: Path, code: Path) -> str:
+    """The batch script of a job."""
+    launcher = unit.frozen.launcher
+    lines = ["#!/bin/bash", *(f"#SBATCH {option}" for option in options(unit, settings.parent)), ""]
     lines += ["set -e", *(f"module load {shlex.quote(name)}" for name in launcher.modules), *launcher.setup]
+    body = [sys.executable, "-m", "pipeline.job", str(settings), *([unit.phase.name] if unit.phase else [])]
     lines += [
         f"cd {shlex.quote(str(Path.cwd()))}",
         f"export PYTHONPATH={shlex.quote(str(code))}${{PYTHONPATH:+:$PYTHONPATH}} PYTHONSAFEPATH=1",
-        f"exec {shlex.quote(sys.executable)} -m pipeline.job {shlex.quote(str(settings))}",
+        f"exec {shlex.join(body)}",
         "",
     ]
     return "\n".join(lines)
 
 
-def options(frozen: Frozen, folder: Path) -> list[str]:
+def options(unit: Unit, folder: Path) -> list[str]:
     """What follows `#SBATCH`."""
+    frozen = unit.frozen
     launcher = frozen.launcher
     trains = frozen.trainer is not None
     nodes, tasks = shape(frozen)
     given = {
-        "job-name": f"{frozen.run.name}-{frozen.stage}",
-        "comment": _comment(frozen),
+        "job-name": f"{frozen.run.name}-{unit.name}",
+        "comment": _comment(unit),
+        "array": f"0-{unit.tasks - 1}" if unit.tasks > 1 else None,
         "partition": partition(frozen),
         "account": launcher.account,
         "qos": launcher.qos,
@@ -88,7 +132,7 @@ def options(frozen: Frozen, folder: Path) -> list[str]:
         "signal": f"USR1@{launcher.signal_seconds}",
         "open-mode": "append",
         "kill-on-invalid-dep": "yes",
-        "output": f'"{folder}/{frozen.stage}-%j.log"',
+        "output": f'"{folder}/{unit.name}-{"%A" if unit.tasks > 1 else "%j"}.log"',
     }
     return [
         "--requeue",
@@ -116,7 +160,7 @@ def folders_in_use(run: RunConfig) -> list[str]:
     return sorted(places)
 
 
-def _comment(frozen: Frozen) -> str:
+def _comment(unit: Unit) -> str:
     """What two jobs for the same artifact in the same store have in common."""
-    place = hashlib.sha256(str(Path(frozen.run.artifacts).resolve()).encode()).hexdigest()[:8]
-    return f"{frozen.stage}-{frozen.fingerprint}-{place}"
+    place = hashlib.sha256(str(Path(unit.frozen.run.artifacts).resolve()).encode()).hexdigest()[:8]
+    return f"{unit.name}-{unit.frozen.fingerprint}-{place}"

@@ -18,22 +18,43 @@ def sbatch(script: Path, after: Sequence[str]) -> str:
 
 
 def my_jobs() -> dict[str, str]:
-    """Id of each job of this user that waits or runs, by its comment."""
-    lines = run("squeue", "--me", "--noheader", "--format=%i|%T|%k").splitlines()
+    """Id of each job (of an array: the array's) of this user that waits or runs, by its comment."""
+    lines = run("squeue", "--me", "--noheader", "--format=%F|%T|%k").splitlines()
     rows = [line.split("|", 2) for line in lines]
     return {comment: job for job, state, comment in rows if state not in FINAL}
 
 
 def states(jobs: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """(state, reason) of each job; `GONE` where SLURM has forgotten it, as it does some minutes after the end."""
+    """(state, reason) of each job; `GONE` where SLURM has forgotten it, as it does some minutes after the end.
+
+    An array runs while one of its tasks is not through, and has failed where one has; its reason is a count.
+    """
     found = dict.fromkeys(jobs, (GONE, ""))
+    listing = ("squeue", f"--jobs={','.join(found)}", "--states=all", "--noheader", "--array")
     try:
-        listed = run("squeue", f"--jobs={','.join(found)}", "--states=all", "--noheader", "--format=%i|%T|%r")
+        rows = [line.split("|", 3) for line in run(*listing, "--format=%i|%F|%T|%r").splitlines()]
     except UserError as error:
         if "Invalid job id" not in str(error):
             raise
         return found
-    return found | {row[0]: (row[1], row[2]) for row in (line.split("|", 2) for line in listed.splitlines())}
+    tasks: dict[str, list[tuple[str, str]]] = {}
+    for task, array, state, reason in rows:
+        tasks.setdefault(task if task in found else array, []).append((state, reason))
+    return found | {job: _together(states) for job, states in tasks.items()}
+
+
+def _together(tasks: list[tuple[str, str]]) -> tuple[str, str]:
+    """The state of an array from those of its tasks."""
+    if len(tasks) == 1:
+        return tasks[0]
+    kinds = [state for state, _ in tasks]
+    done = kinds.count("COMPLETED")
+    unfinished = [state for state in kinds if state not in FINAL]
+    if unfinished:
+        state = "PENDING" if set(kinds) == {"PENDING"} else "RUNNING"
+        return state, f"{done} of {len(tasks)} tasks done"
+    bad = next((state for state in kinds if state != "COMPLETED"), None)
+    return (bad, f"{done} of {len(tasks)} tasks done") if bad else ("COMPLETED", "")
 
 
 def log_of(job: str) -> Path | None:

@@ -24,12 +24,13 @@ def print_jobs(jobs: Sequence[Job]) -> None:
     for column in ("stage", "job", "partition", "nodes × tasks", "after", "log"):
         table.add_column(column, overflow="fold")
     for job in jobs:
-        nodes, tasks = shape(job.frozen)
+        unit = job.unit
+        nodes, tasks = shape(unit.frozen)
         table.add_row(
-            job.frozen.stage,
+            unit.name,
             f"{job.id} (there already)" if job.joined else job.id,
-            partition(job.frozen) or "default",
-            f"{nodes} × {tasks}",
+            partition(unit.frozen) or "default",
+            f"{nodes} × {tasks}" if unit.tasks == 1 else f"array of {unit.tasks}",
             ", ".join(job.after) or "-",
             os.path.relpath(job.log),
         )
@@ -59,16 +60,17 @@ def _stay_with(job: Job, announce: Callable[[str], None]) -> None:
         log.show()
         if (state, reason) != before and (state in ("PENDING", "RUNNING") or reason != "None"):
             detail = f" ({reason})" if reason not in ("", "None") else ""
-            announce(f"{job.frozen.stage:<9} | job {job.id} is {state}{detail}")
+            announce(f"{job.unit.name:<9} | job {job.id} is {state}{detail}")
         before = state, reason
         if state in slurm_client.FINAL or state == slurm_client.GONE:
             break
         time.sleep(POLL_SECONDS)
-    deadline = time.monotonic() + (SETTLE_SECONDS if state in ("COMPLETED", slurm_client.GONE) else 0)
-    while not job.frozen.find():
+    ended_well = state in ("COMPLETED", slurm_client.GONE)
+    deadline = time.monotonic() + (SETTLE_SECONDS if ended_well else 0)
+    while not (job.unit.frozen.find() or (job.unit.phase and ended_well)):
         if time.monotonic() > deadline:
             raise UserError(
-                f"stage {job.frozen.stage} failed: job {job.id} ended {state}; its log: {os.path.relpath(job.log)}. "
+                f"stage {job.unit.name} failed: job {job.id} ended {state}; its log: {os.path.relpath(job.log)}. "
                 "Start again to continue: finished stages are reused"
             )
         time.sleep(1)

@@ -77,6 +77,18 @@ class Source:
         return folder / file.path  # an absolute path replaces the folder
 
 
+PARTS_FOLDER = "parts"
+"""Of a download artifact: a folder per part of a mixture, each as the artifact of that corpus alone."""
+
+
+def load_parts(folder: Path) -> dict[str, tuple[Source, Path]]:
+    """The corpora of a download artifact, each with its folder: the parts of a mixture by name, or one named ""."""
+    parts = sorted((folder / PARTS_FOLDER).glob("*/"))
+    if not parts:
+        return {"": (Source.load(folder), folder)}
+    return {part.name: (Source.load(part), part) for part in parts}
+
+
 def describe_file(path: Path, folder: Path, split: Split | None = None) -> SourceFile:
     """The entry of a file inside the artifact's `folder`, or of one elsewhere that is used in place."""
     inside = path.is_relative_to(folder)

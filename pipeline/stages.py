@@ -11,6 +11,15 @@ from pipeline.config.training import TrainerConfig
 
 
 @dataclass(frozen=True)
+class Phase:
+    """A part of a stage's work: a function `name(config, context)` in the module of the stage's target."""
+
+    name: str
+    parallel: bool = False
+    """Whether several processes may take a share of it each (`Context.share`), on one machine or many."""
+
+
+@dataclass(frozen=True)
 class Stage:
     """What the planner knows of a stage without importing its code."""
 
@@ -25,6 +34,8 @@ class Stage:
     """Stages whose artifacts it reads."""
     headline: str
     """Its main figure, a format string over its metrics."""
+    phases: tuple[Phase, ...] = ()
+    """What runs before its body, in this order."""
     trainer: Callable[[RootConfig], TrainerConfig] | None = None
     """Where the number of ranks is set; None for a stage of one process (which may fork its own)."""
     gpu: Callable[[RootConfig], bool] = lambda root: False
@@ -63,16 +74,17 @@ def _evaluates_on_gpu(root: RootConfig) -> bool:
 _TABLE = (
     Stage("download", 1, configs.DownloadStage, "data_prep.download:run", (), "{megabytes:,.1f} MB"),
     Stage("clean", 2, configs.CleanStage, "data_prep.clean:run", ("download",),
-          "{documents:,} documents, {megabytes:,.1f} MB"),
+          "{documents:,} documents, {megabytes:,.1f} MB",
+          phases=(Phase("prepare"), Phase("extract", parallel=True), Phase("decide"), Phase("write", parallel=True))),
     Stage("tokenizer", 1, configs.TokenizerStage, "data_prep.tokenizer:run", ("clean",),
           "{vocab_size:,} tokens, {bytes_per_token:.2f} bytes each", enabled=_pretrains),
     Stage("shards", 2, configs.ShardsStage, "data_prep.shards:run", ("clean", "tokenizer"),
-          "{train_tokens:,} training tokens", enabled=_pretrains),
+          "{train_tokens:,} training tokens", phases=(Phase("encode", parallel=True),), enabled=_pretrains),
     Stage("pretrain", 1, configs.PretrainStage, "train.pretrain:run", ("shards", "tokenizer"),
-          "validation perplexity {validation_perplexity:,.1f}", lambda root: root.trainer, enabled=_pretrains,
+          "validation perplexity {validation_perplexity:,.1f}", trainer=lambda root: root.trainer, enabled=_pretrains,
           forecast="train.forecast:forecast"),
     Stage("finetune", 1, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
-          "validation loss {validation_loss:.3f}", lambda root: root.finetune.trainer,
+          "validation loss {validation_loss:.3f}", trainer=lambda root: root.finetune.trainer,
           enabled=_finetunes),
     Stage("evaluate", 1, configs.EvaluateStage, "eval.evaluate:run",
           ("clean", "tokenizer", "shards", "pretrain", "finetune"), "{headline}", gpu=_evaluates_on_gpu),

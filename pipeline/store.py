@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ MANIFEST = "manifest.json"
 PARTIAL = ".partial"
 LAUNCH_FILES = ("worker.lock", "restart.json", "attempts.json", "launch.json")
 """What launchers and workers tell each other in a partial folder; no output."""
+SCRATCH = "scratch"
+"""Folder of what the phases of a stage tell each other; no output either."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,9 @@ def finish(partial: Path, manifest: Mapping[str, Any]) -> Path:
     """Write the manifest with every output's size and sha256, then rename the folder into place."""
     for name in LAUNCH_FILES:
         (partial / name).unlink(missing_ok=True)
+    shutil.rmtree(partial / SCRATCH, ignore_errors=True)
+    for left in partial.rglob("*.tmp"):  # by a process that was killed while it wrote
+        left.unlink()
     outputs = {
         str(path.relative_to(partial)): {"bytes": path.stat().st_size, "sha256": hash_file(path)}
         for path in sorted(partial.rglob("*"))

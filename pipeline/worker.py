@@ -16,13 +16,14 @@ from typing import Any, NoReturn
 import yaml
 
 from pipeline.attempts import RESTART_CODE, ask_for_restart, newest_step
+from pipeline.config.base import Section
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.context import Context
 from pipeline.errors import Restart, message_for_user
 from pipeline.frozen import FROZEN
 from pipeline.machine import describe_machine
 from pipeline.ranks import RankFile, host_name, is_running, only_worker
-from pipeline.stages import STAGES
+from pipeline.stages import STAGES, Stage
 from pipeline.store import finish
 from pipeline.tracking import open_tracker
 
@@ -109,9 +110,7 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
     context = Context(folder, inputs, tracker, log, run, rank, world_size)
     started = time.time()
     try:
-        module, function = stage.target.split(":")
-        body = getattr(importlib.import_module(module), function)
-        metrics = body(stage.config.model_validate(frozen["config"]), context)
+        metrics = run_body(stage, stage.config.model_validate(frozen["config"]), context)
     except (Restart, _ToldToStop) as stop:
         if rank == 0:
             _ask_for_restart(folder, stop)  # before W&B, which may take its time
@@ -147,6 +146,15 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
     }
     record.remove_all(world_size)
     tracker.finish(metrics, finish(folder, manifest))
+
+
+def run_body(stage: Stage, config: Section, context: Context) -> dict[str, Any]:
+    """The stage's phases, then its body, whose metrics it gives."""
+    name, function = stage.target.split(":")
+    module = importlib.import_module(name)
+    for phase in stage.phases:
+        getattr(module, phase.name)(config, context)
+    return getattr(module, function)(config, context)
 
 
 def _logger(stage: str, folder: Path, rank: int) -> logging.Logger:

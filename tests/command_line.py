@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -46,14 +46,19 @@ TINY = [
     "evaluate.bootstrap=50",
 ]
 
+OWN = ["experiment=own", "run.name=demo", "tracking=none", "run.progress=false", "corpus=files"]
+"""For a corpus of the test's own."""
+
 
 @pytest.fixture(scope="session")
 def pipeline() -> Callable[..., subprocess.CompletedProcess]:
     """`pipeline(folder, "stage=report", …)` runs the planner with its artifacts and runs below the folder."""
 
-    def run(folder: Path, *words: str, timeout: float = 600) -> subprocess.CompletedProcess:
+    def run(
+        folder: Path, *words: str, base: Sequence[str] = TINY, timeout: float = 600
+    ) -> subprocess.CompletedProcess:
         return subprocess.run(
-            command(folder, *words),
+            command(folder, *words, base=base),
             capture_output=True,
             text=True,
             cwd=ROOT,
@@ -64,9 +69,9 @@ def pipeline() -> Callable[..., subprocess.CompletedProcess]:
     return run
 
 
-def command(folder: Path, *words: str) -> list[str]:
+def command(folder: Path, *words: str, base: Sequence[str] = TINY) -> list[str]:
     places = [f"run.artifacts={folder / 'artifacts'}", f"run.runs={folder / 'runs'}"]
-    return [sys.executable, "-m", "pipeline", *TINY, *places, *words]
+    return [sys.executable, "-m", "pipeline", *base, *places, *words]
 
 
 def environment() -> dict[str, str]:

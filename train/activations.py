@@ -27,12 +27,15 @@ class Numerics:
     on_gpu: bool
 
 
-def activation_bytes(config: ModelConfig, rows: int, length: int, numerics: Numerics, recompute: bool) -> int:
+def activation_bytes(
+    config: ModelConfig, rows: int, length: int, numerics: Numerics, recompute: bool, masked: bool = False
+) -> int:
     """Bytes that autograd holds at the end of the forward pass of `rows` sequences, without the loss's.
 
     With `recompute` (activation checkpointing) a block keeps its input, and one block is held in full at a time. The
-    temporaries of one block's backward pass are counted too.
+    temporaries of one block's backward pass are counted too. `masked` is for documents kept apart by a mask.
     """
+    mask = 0  # per token
     match config:
         case DecoderConfig():
             block = _decoder_block(config, numerics)
@@ -41,13 +44,26 @@ def activation_bytes(config: ModelConfig, rows: int, length: int, numerics: Nume
             ends = _norm(config.layout, config.hidden, numerics) + numerics.residual * config.hidden
             backward = 3 * numerics.compute * config.mlp_width + 2 * numerics.residual * config.hidden
             per_token = held + ends + backward
+            if masked:
+                mask = (numerics.compute + 1) * length  # added to the scores, and what it is made from
+                mask += _expanded(config, numerics) * (1 if recompute else config.layers)
         case LSTMConfig():
             # Four gates, cell, its tanh and the output, per layer; then dropout's result and the projection's.
             per_token = numerics.compute * (7 * config.hidden * config.layers + 2 * config.hidden)
             per_token += numerics.compute * 3 * config.embedding
         case HuggingFaceConfig():
             per_token = _transformers(config, numerics, recompute)
-    return rows * length * per_token
+            if masked:
+                copies = (
+                    1 if recompute else _layers(config)
+                )  # each layer's kernel makes one of the boolean mask
+                mask = length * (1 + numerics.compute * copies)
+    return rows * length * (per_token + mask)
+
+
+def _expanded(config: DecoderConfig, numerics: Numerics) -> int:
+    """Bytes per token that grouped keys and values take beyond their own, which attention with a mask repeats."""
+    return 2 * numerics.compute * (config.heads - config.key_value_heads) * config.head_width
 
 
 def _decoder_block(config: DecoderConfig, numerics: Numerics) -> int:
@@ -72,6 +88,12 @@ def _norm(layout: str, size: int, numerics: Numerics) -> int:
     if layout != "gpt2" and not numerics.on_gpu:
         return 2 * FP32 * size
     return numerics.residual * size
+
+
+def _layers(config: HuggingFaceConfig) -> int:
+    from train.models.huggingface import read_config
+
+    return read_config(config, 1).get_text_config().num_hidden_layers
 
 
 def _transformers(config: HuggingFaceConfig, numerics: Numerics, recompute: bool) -> int:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import pytorch_lightning as pl
@@ -72,7 +72,7 @@ class AfterStep(pl.Callback):
         steps: int,
         tokens_per_step: int,
         flops_per_token: float,
-        validation: DataLoader | None,
+        validation: Mapping[str, DataLoader],
         sampler: Sampler | None,
         decode: Decoder,
     ):
@@ -110,7 +110,7 @@ class AfterStep(pl.Callback):
         if last or self._log_next or self._due(self._config.log_every):
             self._log(trainer, module)
         with self._throughput.paused():
-            if self._validation is not None and (last or self._due(self._config.validate_every)):
+            if self._validation and (last or self._due(self._config.validate_every)):
                 self._validate(trainer, module)
             if (
                 self._sampler is not None
@@ -216,17 +216,26 @@ class AfterStep(pl.Callback):
 
     @torch.no_grad()
     def _validate(self, trainer: pl.Trainer, module: LanguageModule) -> None:
-        seen = RunningLoss()
+        whole, parts = RunningLoss(), {}
         module.eval()
-        for batch in self._validation:
-            batch = trainer.strategy.batch_to_device(batch)
-            with trainer.precision_plugin.forward_context():
-                seen.add(module.loss(batch))
+        for name, batches in self._validation.items():
+            seen = RunningLoss()
+            for batch in batches:
+                batch = trainer.strategy.batch_to_device(batch)
+                with trainer.precision_plugin.forward_context():
+                    loss = module.loss(batch)
+                whole.add(loss)
+                seen.add(loss)
+            if len(self._validation) > 1:
+                parts[name] = seen.take(trainer.strategy)
         module.train()
-        loss = self._validation_loss = seen.take(trainer.strategy)
-        self._context.tracker.log({"validation/loss": loss}, self._step)
+        mean = self._validation_loss = whole.take(trainer.strategy)
+        metrics = {f"validation/{name}_loss": loss for name, loss in parts.items()}
+        self._context.tracker.log({"validation/loss": mean, **metrics}, self._step)
         if self._context.rank == 0:
-            self._context.log.info(f"step {self._step:>6,}  validation loss {loss:.4f}")
+            apart = ", ".join(f"{name} {loss:.4f}" for name, loss in parts.items())
+            words = f"{mean:.4f} ({apart})" if apart else f"{mean:.4f}"
+            self._context.log.info(f"step {self._step:>6,}  validation loss {words}")
 
     @torch.no_grad()
     def _sample(self, module: LanguageModule) -> None:

@@ -1,6 +1,6 @@
 """Batches for training and validation. What step s sees depends on the seed and s alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -11,11 +11,12 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from pipeline.errors import UserError
 from pipeline.shards import TokenStream
 from train.models import IGNORE_INDEX
-from train.order import SampleOrder
+from train.order import Order
 
 Batch = dict[str, Tensor]
 """input_ids and labels (int64 [B, T], labels shifted to the next token), loss_scale (fp32 scalar) and, in training,
-windows (int64 [B]): which examples these are."""
+windows (int64 [B]): which examples these are. Where several documents share a row, segments (int64 [B, T]): at which
+index of its row each token's document starts."""
 
 PADDING = -1
 """Index of an example that does not exist: it fills up the last validation batch with ignored labels."""
@@ -41,7 +42,7 @@ class TokenWindows:
         self._count = (len(stream) - 1) // length
         if self._count < 1:
             raise UserError(
-                f"the split has {len(stream):,} tokens, fewer than one sequence of {length} needs; "
+                f"{stream.name} has {len(stream):,} tokens, fewer than one sequence of {length} needs; "
                 "shorten trainer.sequence_length or give the corpus more text"
             )
 
@@ -58,6 +59,40 @@ class TokenWindows:
         labels = tokens[:, 1:].clone()
         labels[torch.from_numpy(indices == PADDING)] = IGNORE_INDEX
         return {"input_ids": tokens[:, :-1].contiguous(), "labels": labels}
+
+
+class Concatenation:
+    """Several sets of examples, one after the other, as one; all must have rows of the same length."""
+
+    def __init__(self, parts: Sequence[Examples]):
+        self._parts = parts
+        self._starts = np.cumsum([0, *map(len, parts)])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+        counts = np.zeros(len(indices), np.int64)
+        for part, rows, local in self._by_part(indices):
+            counts[rows] = part.target_counts(local)
+        return counts
+
+    def collate(self, indices: np.ndarray) -> Batch:
+        batch: Batch = {}
+        for part, rows, local in self._by_part(indices):
+            for name, tensor in part.collate(local).items():
+                whole = batch.setdefault(name, tensor.new_empty((len(indices), *tensor.shape[1:])))
+                whole[torch.from_numpy(rows)] = tensor
+        return batch
+
+    def _by_part(self, indices: np.ndarray) -> Iterator[tuple[Examples, np.ndarray, np.ndarray]]:
+        """Each part that is asked for, in which rows, and for which of its own examples."""
+        # Padding is left to the first part.
+        numbers = np.maximum(np.searchsorted(self._starts, indices, side="right") - 1, 0)
+        for number in np.unique(numbers):
+            rows = np.flatnonzero(numbers == number)
+            local = indices[rows]
+            yield self._parts[number], rows, np.where(local == PADDING, PADDING, local - self._starts[number])
 
 
 class MicroBatches(Sampler[list[int]]):
@@ -98,10 +133,9 @@ class MicroBatches(Sampler[list[int]]):
 class TrainSamples(Dataset):
     """Maps a micro-batch of sample numbers to its tensors."""
 
-    def __init__(self, examples: Examples, global_batch: int, accumulation: int, ranks: int, seed: int):
-        self.examples, self._batch = examples, global_batch
+    def __init__(self, examples: Examples, order: Order, global_batch: int, accumulation: int, ranks: int):
+        self.examples, self._order, self._batch = examples, order, global_batch
         self._parts = accumulation * ranks
-        self._order = SampleOrder(len(examples), seed)
 
     def __getitems__(self, samples: list[int]) -> Batch:
         windows = self._order.items(np.array(samples))

@@ -54,7 +54,7 @@ def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
     result = fit(
         model,
         task.train,
-        task.validation,
+        {"": task.validation},
         steps=count_steps(settings.trainer, len(task.train), length, parameters),
         flops_per_token=flops_per_token(base.config, base.vocab_size, math.ceil(length)),
         tokens_per_example=length,

@@ -1,16 +1,14 @@
-"""Examples for fine-tuning: jsonl, json, csv or tsv files as training, validation and test splits."""
+"""Examples for fine-tuning: jsonl, json, csv, tsv or Parquet files as training, validation and test splits."""
 
-import csv
 import hashlib
-import json
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.training import FinetuneDataConfig
 from pipeline.errors import UserError
+from pipeline.rows import read_rows
 
 HELD_OUT = 0.05
 """Share of the examples that a split takes where no file is named for it."""
@@ -18,9 +16,6 @@ HELD_OUT = 0.05
 ALPACA = ("instruction", "output")
 TEXT_FIELDS = (("prompt", "response"), ("prompt", "completion"), ALPACA, ("source", "target"))
 LABEL_FIELDS = (("text", "label"), ("sentence", "label"))
-
-Row = tuple[str, dict[str, Any]]
-"""Where a row stands, for messages, and its fields."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +90,7 @@ def read_examples(path: Path, config: FinetuneDataConfig, task: str) -> list[Exa
         fields = (config.prompt_field, config.response_field)
     numbered = fields is not None and all(name.isdigit() for name in fields)
     examples = []
-    for where, row in _read_rows(path, numbered):
+    for where, row in read_rows(path, numbered):
         if fields is None:
             fields = _detect_fields(where, row, LABEL_FIELDS if task == "classify" else TEXT_FIELDS)
         source = " ".join(_texts(where, row, fields[0]))
@@ -125,78 +120,6 @@ def _texts(where: str, row: dict[str, Any], field: str) -> list[str]:
     if not all(isinstance(item, (str, int)) for item in values):
         raise UserError(f"{where}: the field {field!r} must be a text or a list of texts, not {value!r:.80}")
     return [str(item) for item in values]
-
-
-def _read_rows(path: Path, numbered: bool) -> Iterator[Row]:
-    read = {
-        ".jsonl": _read_json,
-        ".json": _read_json,
-        ".csv": _read_table,
-        ".tsv": _read_table,
-        ".txt": _read_table,
-    }
-    if path.suffix not in read:
-        raise UserError(
-            f"{path}: examples are read from {', '.join(read)} files, not {path.suffix or 'this'}"
-        )
-    if numbered and read[path.suffix] is _read_json:
-        raise UserError(f"{path}: columns have numbers in csv and tsv files only; name the fields")
-    try:
-        yield from read[path.suffix](path, numbered)
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 ({error}); convert it first") from None
-
-
-def _read_json(path: Path, _: bool) -> Iterator[Row]:
-    """One array, or one object per line: files named .json hold either."""
-    with path.open(encoding="utf-8-sig") as file:
-        is_array = file.read(256).lstrip()[:1] == "["
-        file.seek(0)
-        if is_array:
-            try:
-                rows = json.load(file)
-            except ValueError as error:
-                raise UserError(f"{path} is not JSON: {error}") from None
-            located = ((f"{path}, item {number}", row) for number, row in enumerate(rows, 1))
-        else:
-            located = _json_lines(path, file)
-        for where, row in located:
-            if not isinstance(row, dict):
-                raise UserError(f"{where}: an example must be a JSON object, not {row!r:.60}")
-            yield where, row
-
-
-def _json_lines(path: Path, lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                yield f"{path}, line {number}", json.loads(line)
-            except ValueError as error:
-                raise UserError(f"{path}, line {number} is not JSON: {error}") from None
-
-
-def _read_table(path: Path, numbered: bool) -> Iterator[Row]:
-    """Comma separated with quotes, or tab separated without; a header unless the columns have numbers."""
-    csv.field_size_limit(sys.maxsize)
-    dialect: dict[str, Any] = {} if path.suffix == ".csv" else {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True, **dialect)
-        names: list[str] | None = None
-        try:
-            for cells in reader:
-                where = f"{path}, line {reader.line_num}"
-                if not cells:
-                    continue
-                if numbered:
-                    yield where, {str(number): cell for number, cell in enumerate(cells, 1)}
-                elif names is None:
-                    names = cells
-                else:
-                    if len(cells) != len(names):
-                        raise UserError(f"{where}: {len(cells)} columns, but the header has {len(names)}")
-                    yield where, dict(zip(names, cells, strict=True))
-        except csv.Error as error:
-            raise UserError(f"{path}, line {reader.line_num}: {error}") from None
 
 
 def _key(example: Example) -> str:

@@ -1,6 +1,7 @@
 """Predicts a pretraining run for `make dryrun`: steps, tokens, FLOPs, memory, disk. Builds no weights."""
 
 import math
+from collections.abc import Mapping
 
 from pipeline.config.root import RootConfig
 from pipeline.config.training import TrainerConfig
@@ -8,6 +9,7 @@ from pipeline.errors import UserError
 from pipeline.forecast import Forecast
 from train.memory import FP32, model_sizes
 from train.memory_check import Limit, Plan, check, known_limit, runs_on_gpu
+from train.mixture import Mixture
 from train.models.flops import flops_per_token
 
 _COMPONENTS = {
@@ -22,15 +24,19 @@ _COMPONENTS = {
 }
 
 
-def forecast(root: RootConfig, vocab_size: int, train_tokens: int | None) -> Forecast:
+def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] | None) -> Forecast:
     """The pretrain stage of a configuration.
 
     Args:
-        train_tokens: of the shards' training split; None where they are not built yet.
+        train_tokens: of the parts of the shards' training split; None where they are not built yet.
+
+    Raises:
+        UserError: where the mixture names a part that the shards do not have.
     """
     trainer = root.trainer
     on_gpu = runs_on_gpu(trainer)
-    plan = Plan(root.model, vocab_size, root.optim, trainer, root.strategy, on_gpu)
+    masked = root.data.packing != "concatenate"
+    plan = Plan(root.model, vocab_size, root.optim, trainer, root.strategy, on_gpu, masked)
     limit, memory = known_limit(trainer, on_gpu), plan.memory()
     sizes = model_sizes(root.model.model_dump_json(), vocab_size)
     muon = sizes.hidden_matrices if root.optim.name == "muon" else 0
@@ -40,7 +46,7 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: int | None) -> For
         "model": f"{sizes.parameters:,} parameters, {vocab_size:,} token ids",
         "ranks": f"{trainer.ranks} ({trainer.nodes} × {trainer.devices}), strategy {root.strategy.name}, "
         f"{trainer.precision}, {'GPU' if on_gpu else 'CPU'}",
-        **_work(root, vocab_size, train_tokens),
+        **_work(root, vocab_size, train_tokens, sizes.parameters),
         "checkpoint": f"{_gb(checkpoint)} each, up to {kept} at a time; final model {_gb(FP32 * sizes.parameters)}",
     }
     return Forecast(
@@ -53,7 +59,9 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: int | None) -> For
     )
 
 
-def _work(root: RootConfig, vocab_size: int, train_tokens: int | None) -> dict[str, str]:
+def _work(
+    root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] | None, parameters: int
+) -> dict[str, str]:
     """Batch, steps, tokens and FLOPs."""
     trainer = root.trainer
     length = trainer.sequence_length or root.model.context
@@ -63,25 +71,33 @@ def _work(root: RootConfig, vocab_size: int, train_tokens: int | None) -> dict[s
         "batch": f"{trainer.global_batch} × {length:,} = {per_step:,} tokens per step; per rank "
         f"{trainer.accumulation} × {rows} sequence{'s' if rows > 1 else ''}"
     }
-    steps = _steps(trainer, length, train_tokens)
+    epoch = None
+    if train_tokens is not None:
+        # Packed whole documents need a few sequences more, which their plan knows and this does not.
+        sizes = {part: (tokens - 1) // length for part, tokens in train_tokens.items()}
+        epoch = Mixture(root.data, sizes, length).epoch
+    steps = _steps(trainer, length, epoch, parameters)
     if steps is None:
         return batch | {
             "steps": f"{trainer.epochs:g} epochs; how many steps is known when the shards are built"
         }
     tokens = steps * per_step
     flops = tokens * flops_per_token(root.model, vocab_size, length)
-    epochs = f", {tokens / train_tokens:.2f} epochs" if train_tokens else ""
+    epochs = f", {steps * trainer.global_batch / epoch:.2f} epochs" if epoch else ""
     return batch | {"steps": f"{steps:,}", "tokens": f"{tokens:,}{epochs}", "FLOPs": f"{flops:.2e}"}
 
 
-def _steps(trainer: TrainerConfig, length: int, train_tokens: int | None) -> int | None:
+def _steps(trainer: TrainerConfig, length: int, epoch: int | None, parameters: int) -> int | None:
     if trainer.steps is not None:
         return trainer.steps
-    if trainer.tokens is not None:
-        return math.ceil(trainer.tokens / (trainer.global_batch * length))
-    if train_tokens is None:
+    tokens = trainer.tokens
+    if trainer.tokens_per_parameter is not None:
+        tokens = trainer.tokens_per_parameter * parameters
+    if tokens is not None:
+        return math.ceil(tokens / (trainer.global_batch * length))
+    if epoch is None:
         return None
-    return math.ceil(trainer.epochs * ((train_tokens - 1) // length) / trainer.global_batch)
+    return math.ceil(trainer.epochs * epoch / trainer.global_batch)
 
 
 def _refusal(plan: Plan, limit: Limit | None) -> str | None:

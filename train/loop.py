@@ -4,12 +4,14 @@ import logging
 import math
 import statistics
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from pipeline.checkpoints import Checkpoint, list_checkpoints
 from pipeline.config.training import OptimConfig, ScheduleConfig, StrategyConfig, TrainerConfig
@@ -30,6 +32,7 @@ from train.data import (
 from train.hardware import share_cpu_threads
 from train.loss_guard import LossGuard, SkippedData
 from train.module import LanguageModule
+from train.order import Order, SampleOrder
 from train.preemption import StopRequest
 from train.strategies import build_strategy
 
@@ -87,7 +90,7 @@ def prepare(trainer: TrainerConfig, seed: int) -> bool:
 def fit(
     model: nn.Module,
     train: Examples,
-    validation: Examples | None,
+    validation: Mapping[str, Examples],
     *,
     steps: int,
     flops_per_token: float,
@@ -101,8 +104,13 @@ def fit(
     context: Context,
     decode: Decoder,
     sampler: Sampler | None = None,
+    order: Order | None = None,
 ) -> FitResult:
     """Train for `steps` optimizer steps, from the newest sound checkpoint in the context's folder if there is one.
+
+    Args:
+        validation: held-out examples by the name of their part of the corpus; "" where there is but one.
+        order: of the training examples; None takes all of them in each epoch, in an order by the seed.
 
     Raises:
         UserError: where the checkpoint is of another model or optimizer, or the last one cannot be written.
@@ -118,7 +126,8 @@ def fit(
     final = FinalState(model, keeps_frozen=context.rank == 0)
     tokens_per_step = round(trainer.global_batch * tokens_per_example)
     skipped = SkippedData(context.folder)
-    samples = TrainSamples(train, trainer.global_batch, trainer.accumulation, context.world_size, seed)
+    order = order or SampleOrder(len(train), seed)
+    samples = TrainSamples(train, order, trainer.global_batch, trainer.accumulation, context.world_size)
     batches = MicroBatches(
         trainer.global_batch,
         trainer.accumulation,
@@ -202,14 +211,18 @@ class FinalState:
         return {name: weights[first] for name, first in self._first_names.items()} | self._frozen
 
 
-def _validation_data(examples: Examples | None, trainer: TrainerConfig, context: Context, on_gpu: bool):
-    if examples is None:
-        return None
+def _validation_data(
+    parts: Mapping[str, Examples], trainer: TrainerConfig, context: Context, on_gpu: bool
+) -> dict[str, DataLoader]:
+    """Of each part its share of `trainer.validation_sequences`."""
     size = trainer.global_batch // trainer.ranks // trainer.accumulation
-    samples = ValidationSamples(
-        examples, trainer.validation_sequences, size, context.rank, context.world_size
-    )
-    return validation_loader(samples, pin_memory=on_gpu)
+    limit, total = trainer.validation_sequences, sum(map(len, parts.values()))
+    loaders = {}
+    for name, examples in parts.items():
+        share = None if limit is None else math.ceil(limit * len(examples) / total)
+        samples = ValidationSamples(examples, share, size, context.rank, context.world_size)
+        loaders[name] = validation_loader(samples, pin_memory=on_gpu)
+    return loaders
 
 
 def _quiet() -> None:

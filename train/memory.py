@@ -109,8 +109,9 @@ def predict(
     trainer: TrainerConfig,
     strategy: StrategyConfig,
     on_gpu: bool,
+    masked: bool = False,
 ) -> Memory:
-    """Memory of one rank in training `model`."""
+    """Memory of one rank in training `model`; `masked` where a mask keeps documents apart."""
     sizes = model_sizes(model.model_dump_json(), vocab_size)
     kind, bf16, ranks = strategy.name, trainer.precision == "bf16", trainer.ranks
     sharded_types = kind.startswith("zero") or kind == "fsdp"
@@ -136,7 +137,7 @@ def predict(
         # Gradients are views into DDP's buckets, and take nothing more.
         kept = (FP32 * sizes.parameters, FP32 * sizes.parameters, state_bytes, buffers, 0)
     parameters, gradients, optimizer, buffers, host = kept
-    activations = activation_bytes(model, rows, length, numerics, trainer.activation_checkpointing)
+    activations = activation_bytes(model, rows, length, numerics, trainer.activation_checkpointing, masked)
     loss = loss_bytes(model, vocab_size, rows, length, numerics)
     return Memory(
         parameters,

@@ -37,10 +37,18 @@ class Plan:
     trainer: TrainerConfig
     strategy: StrategyConfig
     on_gpu: bool
+    masked: bool = False
+    """Whether a mask keeps documents apart."""
 
     def memory(self) -> Memory:
         return predict(
-            self.model, self.vocab_size, self.optim, self.trainer, self.strategy, on_gpu=self.on_gpu
+            self.model,
+            self.vocab_size,
+            self.optim,
+            self.trainer,
+            self.strategy,
+            on_gpu=self.on_gpu,
+            masked=self.masked,
         )
 
     def fits(self, limit: Limit) -> bool:
@@ -61,6 +69,7 @@ class Plan:
             self.trainer.model_copy(update=trainer),
             strategy,
             self.on_gpu,
+            self.masked,
         )
 
 

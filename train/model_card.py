@@ -31,7 +31,7 @@ def write_model_card(
         loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, keep_trailing_newline=True
     )
     data = _read(context, "clean", "stats.json") if "pretrain" in context.inputs else None
-    license = config.license or (data["source"]["license"] if data else None)
+    license = config.license or _license(data)
     is_chat = task.get("task") == "instruct"
     loadable = export["format"] != "lm-workflow"
     card = environment.get_template(TEMPLATE).render(
@@ -51,6 +51,12 @@ def write_model_card(
         parity=_parity(export),
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def _license(data: dict[str, Any] | None) -> str | None:
+    """Of all sources: one, or several side by side; None where one of them is unknown."""
+    licenses = [source["license"] for source in data["sources"]] if data else []
+    return " and ".join(dict.fromkeys(licenses)) if licenses and all(licenses) else None
 
 
 def _front_matter(license: str | None, task: dict[str, Any], loadable: bool) -> str:

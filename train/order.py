@@ -3,10 +3,19 @@
 No permutation table is kept, so the first batch after a resume costs the same at sample one billion as at zero.
 """
 
+from typing import Protocol
+
 import numpy as np
 
 ROUNDS = 6
 _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+
+
+class Order(Protocol):
+    """Which example each training sample is."""
+
+    def items(self, samples: np.ndarray) -> np.ndarray:
+        """Index of the example of each sample number; int64, same shape."""
 
 
 class SampleOrder:

@@ -3,17 +3,20 @@
 import math
 from typing import Any
 
+from pipeline.config.model import HuggingFaceConfig
 from pipeline.config.stages import PretrainStage
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.shards import ShardIndex, TokenStream, verify
 from pipeline.tokenizers import load_tokenizer, tokenizer_hash
 from train.checkpoint import save_model
-from train.data import TokenWindows
+from train.data import Concatenation
 from train.loop import count_steps, fit, prepare
 from train.memory_check import Plan, check, known_limit
+from train.mixture import Mixture
 from train.models import build_model, count_parameters
 from train.models.flops import flops_per_token
+from train.packing import pack, packing_figures
 from train.samples import sample_texts
 
 
@@ -29,28 +32,41 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
     if context.rank == 0:
         verify(shards)
     length = trainer.sequence_length or config.model.context
-    train = TokenWindows(TokenStream(shards, "train"), length)
-    validation = (
-        TokenWindows(TokenStream(shards, "validation"), length)
-        if index.tokens("validation") > length
-        else None
-    )
+    streams = {part: TokenStream(shards, "train", part) for part in index.part_tokens("train")}
+    parts = {part: pack(config.data, stream, length) for part, stream in streams.items()}
+    train = Concatenation(list(parts.values()))
+    mixture = Mixture(config.data, {part: len(examples) for part, examples in parts.items()}, length)
+    validation = {
+        part: pack(config.data, TokenStream(shards, "validation", part), length)
+        for part, tokens in index.part_tokens("validation").items()
+        if tokens > length
+    }
 
     on_gpu = prepare(trainer, config.seed)
-    plan = Plan(config.model, index.vocab_size, config.optim, trainer, config.strategy, on_gpu)
+    masked = config.data.packing != "concatenate"
+    plan = Plan(config.model, index.vocab_size, config.optim, trainer, config.strategy, on_gpu, masked)
     check(plan, known_limit(trainer, on_gpu))
     model = build_model(config.model, index.vocab_size)
-    steps = count_steps(trainer, len(train), length, count_parameters(model))
+    if masked and isinstance(config.model, HuggingFaceConfig):
+        model.check_segments()
+    steps = count_steps(trainer, mixture.epoch, length, count_parameters(model))
+    order = mixture.order(steps, trainer.global_batch, config.seed)
     flops = flops_per_token(config.model, index.vocab_size, length)
     if context.rank == 0:
         tokens = steps * trainer.global_batch * length
-        epochs = steps * trainer.global_batch / len(train)
+        epochs = steps * trainer.global_batch / mixture.epoch
         context.log.info(
             f"{count_parameters(model) / 1e6:.1f}M parameters, {index.vocab_size:,} token ids; {steps:,} steps of "
             f"{trainer.global_batch} × {length} tokens = {tokens / 1e6:,.1f}M tokens, {epochs:.2f} epochs; "
             f"{context.world_size} rank(s), {trainer.accumulation} micro-batch(es) per step, "
             f"{steps * trainer.global_batch * length * flops:.1e} FLOPs"
         )
+        for line in mixture.describe(order, steps, trainer.global_batch):
+            context.log.info(line)
+        if config.data.packing == "best_fit":
+            for part, stream in streams.items():
+                figures = packing_figures(stream, length, len(parts[part]))
+                context.log.info(f"packed{f' {part}' if part else ''}: {figures}")
     tokenizer = load_tokenizer(context.inputs["tokenizer"])
     result = fit(
         model,
@@ -67,6 +83,7 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
         on_gpu=on_gpu,
         context=context,
         decode=tokenizer.decode,
+        order=order,
         sampler=lambda module: sample_texts(module.model, tokenizer, trainer.sample_prompts, config.seed),
     )
     if result.state is not None:

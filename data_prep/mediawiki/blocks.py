@@ -1,77 +1,70 @@
-"""Lines of wikitext: headings, lists, paragraphs, tables."""
+"""Lines of wikitext: headings, lists, paragraphs, rows of tables."""
 
 import re
 from itertools import pairwise
 
+from data_prep.mediawiki.captions import CAPTION
+from data_prep.mediawiki.quotes import strip_quotes
+from data_prep.mediawiki.tables import ROW
 from data_prep.mediawiki.tags import BREAK
 
+_ITEM_MARKERS = frozenset("*#:;")
 _LIST_MARKER = re.compile(r"[*#:;]+")
-_QUOTES = re.compile(r"'{2,}")
 _WORD = re.compile(r"\w")
 _CJK = re.compile(r"[\u3000-\u9fff\uf900-\ufaff\uff00-\uff60]")
 _BREAKS = re.compile(rf"[ \t]*{BREAK}[ \t{BREAK}]*")
 _NO_PROSE = ("{|", "! ", "!!", "----")
 """Beginnings of lines: leftovers of broken tables, and rules."""
-_TABLE_MARK = re.compile(r"\{\||\|\}")
-_TABLE_INDENT = " \t:*#;"
+_CAPTION = re.compile(f"{CAPTION}([^{CAPTION}]*){CAPTION}?")
 
 
-def drop_tables(text: str) -> str:
-    """Take out ``{| … |}``, nested ones too. ``layout`` drops the rows of one never closed."""
-    if "{|" not in text:
-        return text
-    out: list[str] = []
-    opened: list[int] = []  # length of out where each table began
-    position = 0
-    for match in _TABLE_MARK.finditer(text):
-        start = match.start()
-        # Only at the start of a line; a short look back is enough, and bounds the work.
-        before = text[max(start - 16, 0) : start]
-        line_start = before.rpartition("\n")[2]
-        if line_start.strip(_TABLE_INDENT) or (start > 16 and "\n" not in before):
-            continue
-        if match[0] == "{|":
-            out.append(text[position : start - len(line_start)])
-            opened.append(len(out))
-            position = start
-        elif opened:
-            del out[opened.pop() :]
-            position = match.end()
-    out.append(text[position:])
-    return "".join(out)
-
-
-def layout(text: str) -> str:
+def layout(text: str, headings: bool = True, lists: bool = True) -> str:
     """Paragraphs, headings and list items, each on a line of its own; blank lines between blocks.
 
-    Headings with nothing below them are dropped, and lines without any letter or digit.
+    Headings with nothing below them are dropped, and lines without any letter or digit. A caption becomes a
+    paragraph after the block that it stands in.
     """
-    page = _Page()
+    page = _Page(headings)
+    after_item = False
     for line in text.split("\n"):
+        captions = ()
+        if CAPTION in line:
+            captions = _CAPTION.findall(line)
+            line = _CAPTION.sub("", line)
         content = line.strip()
+        first = content[:1]
+        is_item = first in _ITEM_MARKERS
         if not content:
             page.end_block()
-            continue
-        first = content[0]
-        if first == "=" and content[-1] == "=" and len(content) > 2:
+        elif first == "=" and content[-1] == "=" and len(content) > 2:
             level = min(len(content) - len(content.lstrip("=")), len(content) - len(content.rstrip("=")), 6)
             page.add_heading(level, content[level:-level])
-        elif first in "*#:;":
+        elif is_item:
             marker = _LIST_MARKER.match(content)[0]
-            page.add_item(marker, content[len(marker) :])
+            # Colons alone only indent, save below a list item.
+            after_item = after_item or marker.strip(":") != ""
+            if lists or not after_item:
+                page.add_item(marker, content[len(marker) :])
         elif first == "|" or content.startswith(_NO_PROSE):
             page.end_block()
+        elif first == ROW:
+            page.add_line(content[1:])
         elif line[0] in " \t":
             page.add_line(content)
         else:
             page.add_prose(content)
+        if captions:
+            page.add_captions(captions)
+        after_item = after_item and is_item
     return page.text()
 
 
 class _Page:
     """Collects the blocks of a page's text."""
 
-    def __init__(self) -> None:
+    def __init__(self, has_headings: bool) -> None:
+        self._has_headings = has_headings
+        self._captions: list[str] = []  # of the current block
         self._blocks: list[str] = []
         self._lines: list[str] = []  # of the current block
         self._is_prose = False  # whether the current block's lines run on in one paragraph
@@ -81,8 +74,13 @@ class _Page:
         self.end_block()
         while self._headings and self._headings[-1][0] >= level:
             self._headings.pop()
-        if title := _inline(content).replace(BREAK, " "):
+        if self._has_headings and (title := _inline(content).replace(BREAK, " ")):
             self._headings.append((level, title))
+
+    def add_captions(self, captions: list[str]) -> None:
+        self._captions += [caption for caption in map(_inline, captions) if _WORD.search(caption)]
+        if not self._lines:
+            self.end_block()
 
     def add_item(self, marker: str, content: str) -> None:
         content = _inline(content)
@@ -106,12 +104,16 @@ class _Page:
         self._lines.append(content)
 
     def end_block(self) -> None:
-        if not self._lines:
+        if not self._lines and not self._captions:
             return
         self._blocks += [title for _, title in self._headings]
         self._headings.clear()
-        self._blocks.append(_run_on(self._lines) if self._is_prose else "\n".join(self._lines))
-        self._lines = []
+        if self._lines:
+            self._blocks.append(_run_on(self._lines) if self._is_prose else "\n".join(self._lines))
+            self._lines = []
+        if self._captions:
+            self._blocks += self._captions
+            self._captions = []
 
     def text(self) -> str:
         self.end_block()
@@ -133,35 +135,8 @@ def _run_on(lines: list[str]) -> str:
 def _inline(text: str) -> str:
     """A line's own text, without bold and italic quotes."""
     if "''" in text:
-        text = _strip_quotes(text)
+        text = strip_quotes(text)
     if BREAK in text:
         text = _BREAKS.sub(BREAK, text).strip(BREAK)
     # A line that begins with a comma began with a formula or a template.
     return text.strip().lstrip(" ,;、，")
-
-
-def _strip_quotes(text: str) -> str:
-    runs = [match.span() for match in _QUOTES.finditer(text)]
-    lengths = [end - start for start, end in runs]
-    bold = sum(length >= 3 for length in lengths)
-    italic = sum(length == 2 or length >= 5 for length in lengths)
-    apostrophe = -1
-    if bold % 2 and italic % 2:
-        # As MediaWiki does: one of the bold marks is an apostrophe before an italic mark (l'''amour'').
-        candidates = [start for start, end in runs if end - start == 3]
-        apostrophe = min(candidates, key=lambda start: _apostrophe_rank(text, start), default=-1)
-
-    def keep(match: re.Match[str]) -> str:
-        length = len(match[0])
-        if length == 4 or match.start() == apostrophe:
-            return "'"
-        return "'" * (length - 5)
-
-    return _QUOTES.sub(keep, text)
-
-
-def _apostrophe_rank(text: str, start: int) -> int:
-    """After a word of one letter rather than after a longer one, rather than after a space."""
-    if start == 0 or text[start - 1] == " ":
-        return 2
-    return 0 if start == 1 or text[start - 2] == " " else 1

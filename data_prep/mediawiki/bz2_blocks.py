@@ -1,25 +1,29 @@
 """Parallel bz2 decompression, block by block, of single-stream and multistream files alike.
 
 A bz2 file is a row of blocks of at most 900 kB, each compressed on its own with its own checksum, and each
-opening with the same 48-bit number, at any bit. So blocks can be found without decoding anything, and each
-of them, given a stream header and a trailer, is a small bz2 file of its own (what ``bzip2recover`` does to
-rescue damaged files). ``bz2`` releases the GIL while it works: threads are enough.
+opening with the same 48-bit number, at any bit. So blocks can be found without decoding anything, from any
+place in the file on, and each of them, given a stream header and a trailer, is a small bz2 file of its own
+(what ``bzip2recover`` does to rescue damaged files). ``bz2`` releases the GIL while it works: threads are
+enough.
 """
 
-import bz2
-import re
+import os
+import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
+
+from data_prep.mediawiki.bz2_piece import (
+    EMPTY_STREAM,
+    Piece,
+    decompress_block,
+    join,
+    rescue_block,
+)
+from data_prep.mediawiki.damage import Damage
 
 _BLOCK_MAGIC = 0x314159265359  # the digits of π
-_END_MAGIC = 0x177245385090  # the digits of √π
-_TRAILER_BITS = 48 + 32  # the end magic and the stream's checksum, before the padding to a whole byte
-
-_STREAM_HEADER = re.compile(rb"BZh[1-9]")
-_EMPTY_STREAM = re.compile(rb"BZh[1-9]\x17\x72\x45\x38\x50\x90\x00{4}")
 
 _READ_SIZE = 1 << 20
 _MAX_PIECE = 4 << 20
@@ -27,106 +31,154 @@ _MAX_PIECE = 4 << 20
 the file isn't bz2 any more."""
 
 
-class CorruptDataError(Exception):
-    """The compressed data ends early or contradicts its checksum.
-
-    Attributes: ``offset`` (bytes into the compressed file), ``reason`` (a clause).
-    """
-
-    def __init__(self, reason: str, offset: int) -> None:
-        super().__init__(f"{reason} at byte {offset}")
-        self.reason = reason
-        self.offset = offset
-
-
-@dataclass(frozen=True)
-class _Piece:
-    """The bits from one block magic to the next, or to the end of the file."""
+class Block(NamedTuple):
+    """Some content of a compressed file."""
 
     data: bytes
-    first_bit: int
-    """0 to 7: where in ``data[0]`` the block begins."""
-    end_bit: int
-    """Where the next block begins, counted from the first bit of ``data``."""
     offset: int
-    """Where ``data`` begins in the file, in bytes."""
-    is_last: bool
+    """Where it begins in the file, in bytes."""
+    size: int
+    """Bytes of the file."""
 
 
-def decompress(file: BinaryIO, workers: int = 1) -> Iterator[tuple[bytes, int]]:
-    """Yield the data of each block in order, with the offset in the file at which the block begins.
+def decompress(
+    file: BinaryIO, workers: int = 1, start: int = 0, end: int | None = None
+) -> Iterator[Block | Damage]:
+    """Yield each block in order, and in their places what can't be decompressed.
 
-    ``workers`` threads decompress ahead of the consumer, two blocks each at most.
-    Raises ``CorruptDataError`` after every block before the damage has been yielded.
+    A block belongs to the range in which its magic begins. The blocks behind ``end`` follow those of the
+    range for as long as the consumer asks. A damage lies between the blocks before and after it; what is lost
+    goes from the block that can't be read to the next magic.
+
+    Args:
+        workers: threads that decompress ahead of the consumer, two blocks each at most.
+        start: the first byte of the range.
+        end: the byte behind it; None for the file's end.
     """
-    pieces = _split(file)
-    damage: CorruptDataError | None = None
-    pending: deque[tuple[_Piece, Future[bytes | None]]] = deque()
+    end = sys.maxsize if end is None else end
+    pieces = _split(file, start, end)
+    pending: deque[tuple[Piece, Future[bytes | None]]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="bz2")
 
     def refill() -> None:
-        nonlocal damage
-        while damage is None and len(pending) < 2 * workers:
-            try:
-                piece = next(pieces, None)
-            except CorruptDataError as error:
-                damage = error
+        # Behind the range, the consumer mostly needs one block: the end of its last page.
+        while len(pending) < 2 * workers and not (pending and pending[-1][0].offset >= end):
+            if (piece := next(pieces, None)) is None:
                 return
-            if piece is None:
-                return
-            pending.append((piece, pool.submit(_decompress_block, piece)))
+            pending.append((piece, pool.submit(decompress_block, piece)))
 
     try:
         refill()
+        is_first, found = True, bool(pending)
         while pending:
             piece, future = pending.popleft()
             block = future.result()
             refill()
-            if block is None and pending:
+            if block is None and pending and pending[0][0].end - piece.offset <= _MAX_PIECE:
                 # Once in some thousand large dumps, the magic number occurs by chance inside a block.
-                following, _ = pending.popleft()
-                block = _decompress_block(_join(piece, following))
-            if block is None:
-                reason = "the data ends early" if piece.is_last else "the data contradicts its checksum"
-                raise CorruptDataError(reason, piece.offset)
-            yield block, piece.offset
-        if damage is not None:
-            raise damage
+                joined = join(piece, pending[0][0])
+                if (block := decompress_block(joined)) is not None:
+                    piece = joined
+                    pending.popleft()
+                    refill()
+            if block is not None:
+                yield Block(block, piece.offset, piece.end - piece.offset)
+            elif not (is_first and _ends_earlier_block(file, piece)):
+                yield from _rescue(piece)
+            is_first = False
+        if not found and start == 0 and end >= (size := file.seek(0, os.SEEK_END)) and not _is_empty(file):
+            yield Damage(0, size, "there is no bz2 block")
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _split(file: BinaryIO) -> Iterator[_Piece]:
-    """Cut a file at its block magics. Raises ``CorruptDataError`` where the file can't be bz2."""
+def _rescue(piece: Piece) -> Iterator[Block | Damage]:
+    if piece.end - piece.offset > _MAX_PIECE:
+        reason = "no bz2 block ends"
+    elif piece.is_last:
+        reason = "the data ends early"
+    else:
+        reason = "the data contradicts its checksum"
+    block, size = rescue_block(piece)
+    if block:
+        yield Block(block, piece.offset, size)
+    yield Damage(piece.offset + size, max(piece.end - piece.offset - size, 0), reason)
+
+
+def _ends_earlier_block(file: BinaryIO, piece: Piece) -> bool:
+    """Whether a range's first piece is the rest of a block from before that holds the magic by chance."""
+    if piece.offset == 0:
+        return False
+    position = file.tell()
+    base = max(piece.offset - _MAX_PIECE, 0)
+    file.seek(base)
+    before = file.read(piece.offset - base + (1 if piece.first_bit else 0))
+    file.seek(position)
+    marks, _ = _find_magics(before, 0)
+    if not marks:
+        return False
+    skipped = marks[-1] // 8
+    end_bit = 8 * (piece.offset - base - skipped) + piece.first_bit
+    earlier = Piece(before[skipped:], marks[-1] % 8, end_bit, base + skipped, piece.offset, False)
+    return decompress_block(join(earlier, piece)) is not None
+
+
+def _is_empty(file: BinaryIO) -> bool:
+    """Whether a file consists of empty streams."""
+    file.seek(0)
+    buffer = b""
+    while more := file.read(_READ_SIZE):
+        buffer += more
+        while EMPTY_STREAM.match(buffer):
+            buffer = buffer[14:]
+        if len(buffer) > 14:
+            break
+    return not buffer
+
+
+def _split(file: BinaryIO, start: int, end: int) -> Iterator[Piece]:
+    """Cut a file at its block magics, from the first that begins in the range on, to the end of the file."""
+    file.seek(start)
     buffer = file.read(_READ_SIZE)
-    if not _STREAM_HEADER.match(buffer):
-        raise CorruptDataError("there is no bz2 header", 0)
-    base = 0  # where the buffer begins in the file
-    start: int | None = None  # bit in the buffer where the current block begins
+    base = start  # where the buffer begins in the file
+    block: int | None = None  # bit in the buffer where the current block begins
     scanned = 0  # bytes of the buffer already searched
+    endless: tuple[bytes, int, int] | None = None  # data, first bit and offset of a block that doesn't end
     while True:
         more = file.read(_READ_SIZE)
         # A magic may end within the byte that follows it: at the end of the file, give it one to end in.
         marks, scanned = _find_magics(buffer if more else buffer + b"\0", scanned)
         for mark in marks:
-            if start is not None:
-                data = buffer[start // 8 : (mark + 7) // 8]
-                yield _Piece(data, start % 8, mark - start // 8 * 8, base + start // 8, False)
-            start = mark
+            if endless:
+                data, bit, offset = endless
+                yield Piece(data, bit, 8 * len(data), offset, base + mark // 8, False)
+                endless = None
+            elif block is not None:
+                data = buffer[block // 8 : (mark + 7) // 8]
+                end_bit = mark - block // 8 * 8
+                yield Piece(data, block % 8, end_bit, base + block // 8, base + mark // 8, False)
+            elif base + mark // 8 >= end:
+                return
+            block = mark
+        if block is None and not endless and base + scanned >= end:
+            return
         if not more:
             break
-        keep = scanned if start is None else start // 8
-        if len(buffer) - keep > _MAX_PIECE:
-            raise CorruptDataError("no bz2 block ends", base + keep)
+        keep = scanned if block is None else block // 8
+        if block is not None and len(buffer) - keep > _MAX_PIECE:
+            endless = buffer[keep : keep + _MAX_PIECE], block % 8, base + keep
+            keep, block = scanned, None
         buffer = buffer[keep:] + more
         base += keep
         scanned -= keep
-        start = None if start is None else start % 8
-    if start is not None:
-        data = buffer[start // 8 :]
-        yield _Piece(data, start % 8, 8 * len(data), base + start // 8, True)
-    elif not re.fullmatch(rb"(?:%s)+" % _EMPTY_STREAM.pattern, buffer):
-        raise CorruptDataError("the data ends early", base + len(buffer))
+        block = None if block is None else block % 8
+    size = base + len(buffer)
+    if endless:
+        data, bit, offset = endless
+        yield Piece(data, bit, 8 * len(data), offset, size, True)
+    elif block is not None:
+        data = buffer[block // 8 :]
+        yield Piece(data, block % 8, 8 * len(data), base + block // 8, size, True)
 
 
 def _find_magics(buffer: bytes, start: int) -> tuple[list[int], int]:
@@ -142,55 +194,3 @@ def _find_magics(buffer: bytes, start: int) -> tuple[list[int], int]:
                 marks.append(8 * (at - 1) + shift)
             at = buffer.find(pattern[1:6], at + 1)
     return sorted(marks), max(start, len(buffer) - 6)
-
-
-def _join(first: _Piece, second: _Piece) -> _Piece:
-    overlap = 1 if second.first_bit else 0
-    return _Piece(
-        first.data + second.data[overlap:],
-        first.first_bit,
-        8 * (second.offset - first.offset) + second.end_bit,
-        first.offset,
-        second.is_last,
-    )
-
-
-def _decompress_block(piece: _Piece) -> bytes | None:
-    """The block's data, or None where it is incomplete or damaged."""
-    end_bit = _stream_end(piece)
-    if end_bit is None:
-        if piece.is_last:
-            return None
-        end_bit = piece.end_bit
-    length = end_bit - piece.first_bit
-    if length < _TRAILER_BITS:
-        return None
-    bits = int.from_bytes(piece.data, "big") >> (8 * len(piece.data) - end_bit)
-    bits &= (1 << length) - 1
-    checksum = bits >> (length - 80) & 0xFFFFFFFF  # follows the magic; of one block it is the stream's too
-    padding = -length % 8
-    bits = ((bits << _TRAILER_BITS) | _END_MAGIC << 32 | checksum) << padding
-    decompressor = bz2.BZ2Decompressor()
-    try:
-        block = decompressor.decompress(
-            b"BZh9" + bits.to_bytes((length + _TRAILER_BITS + padding) // 8, "big")
-        )
-    except OSError:
-        return None
-    return block if decompressor.eof else None
-
-
-def _stream_end(piece: _Piece) -> int | None:
-    """The bit at which the stream's trailer begins, where the piece's block is the last of its stream."""
-    end = len(piece.data)
-    if not piece.is_last:
-        end = piece.end_bit // 8 - 4
-        if piece.end_bit % 8 or not _STREAM_HEADER.match(piece.data, end):
-            return None
-    while _EMPTY_STREAM.match(piece.data, end - 14):
-        end -= 14
-    tail = int.from_bytes(piece.data[max(end - 16, 0) : end], "big")
-    for padding in range(8):
-        if tail >> (padding + 32) & 0xFFFFFFFFFFFF == _END_MAGIC:
-            return 8 * end - padding - _TRAILER_BITS
-    return None

@@ -1,34 +1,54 @@
 """The decompressed content of a dump file, a chunk at a time."""
 
 import gzip
+import sys
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-from data_prep.mediawiki.bz2_blocks import CorruptDataError, decompress
+from data_prep.mediawiki.bz2_blocks import Block, decompress
+from data_prep.mediawiki.damage import Damage
 
 _READ_SIZE = 1 << 20
 
 
-def read_chunks(path: Path, workers: int = 1) -> Iterator[tuple[bytes, int]]:
-    """Yield the content of a plain, ``.gz`` or ``.bz2`` file, and the offset on disk of each chunk.
+def is_splittable(path: Path) -> bool:
+    """Whether a file can be read from the middle on: all but ``.gz``."""
+    return path.suffix != ".gz"
 
-    Only bz2 uses ``workers``, its decompression threads. Raises ``CorruptDataError`` where compressed data is
-    cut or damaged, after all that comes before.
+
+def read_chunks(
+    path: Path, workers: int = 1, start: int = 0, end: int | None = None
+) -> Iterator[Block | Damage]:
+    """Yield the content of a plain, ``.gz`` or ``.bz2`` file from byte ``start`` of the file on.
+
+    What follows behind ``end`` begins with a chunk of its own, with an offset of ``end`` or more; in bz2, a
+    block lies where it begins. Only bz2 uses ``workers``, its decompression threads. A ``.gz`` file is read
+    from its beginning whatever ``start``, and no further than its first damage.
     """
     with open(path, "rb") as file:
         if path.suffix == ".bz2":
-            # A file that was never written is not damaged: the reader of its content says that it is empty.
-            if path.stat().st_size:
-                yield from decompress(file, workers)
+            yield from decompress(file, workers, start, end)
+        elif path.suffix == ".gz":
+            yield from _read_gzip(file, path.stat().st_size)
+        else:
+            file.seek(start)
+            end = sys.maxsize if end is None else end
+            while data := file.read(min(_READ_SIZE, end - start if start < end else _READ_SIZE)):
+                yield Block(data, start, len(data))
+                start += len(data)
+
+
+def _read_gzip(file: BinaryIO, size: int) -> Iterator[Block | Damage]:
+    source = gzip.GzipFile(fileobj=file)
+    while True:
+        offset = file.tell()
+        try:
+            data = source.read1(_READ_SIZE)  # unlike read, gives what comes before an error
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            yield Damage(offset, size - offset, str(error))
             return
-        source = gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file
-        while True:
-            offset = file.tell()
-            try:
-                data = source.read1(_READ_SIZE)  # unlike read, gives what comes before an error
-            except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-                raise CorruptDataError(str(error), offset) from error
-            if not data:
-                return
-            yield data, offset
+        if not data:
+            return
+        yield Block(data, offset, file.tell() - offset)

@@ -16,6 +16,7 @@ _TITLE = re.compile(
 _NAMES = frozenset(
     name.strip()
     for name in """
+    pagklaro|giklaro|pansayod|багатозначність|многозначность|robotskapad förgrening|homonymes
     disambig|disamb|dab|disambiguation|disambiguation page|disambig page|disambiguation-cleanup|hndis
     hndis-cleanup|geodis|mathdab|roaddis|schooldis|hospitaldis|numberdis|callsigndis|tndis
     dab page|mil-unit-dis|letter-number combination disambiguation|letter-numbercombdisambig|wp disambig
@@ -31,12 +32,19 @@ _NAMES = frozenset(
 )
 
 
-def is_disambiguation(page: Page) -> bool:
+_LOCAL_NAMES = {"nl": {"dp", "dpintro"}, "sv": {"gren"}, "ca": {"desambigua"}, "fa": {"ابهام زدایی"}}
+"""Names so short that elsewhere they may be another template's, by language."""
+_ENDINGS = (" disambiguation", "の曖昧さ回避", "消歧义", "消歧義")
+"""Of special cases: people, places, schools."""
+
+
+def is_disambiguation(page: Page, language: str = "") -> bool:
     """By its title, by a magic word, or by one of the templates that the large wikis use."""
     if _TITLE.search(page.title) or _MAGIC_WORD.search(page.text):
         return True
-    for match in _TEMPLATE.finditer(page.text):
-        name = match[1].replace("_", " ").strip().lower()
-        if name in _NAMES or name.endswith(" disambiguation"):
+    local = _LOCAL_NAMES.get(language, ())
+    for template in set(_TEMPLATE.findall(page.text)):  # most pages have the same ones again and again
+        name = template.replace("_", " ").strip().lower()
+        if name in _NAMES or name in local or name.endswith(_ENDINGS):
             return True
     return False

@@ -1,30 +1,25 @@
-"""MediaWiki XML dumps (export schemas 0.9 to 0.11) read page by page, in constant memory.
+"""MediaWiki XML dumps (export schemas 0.9 to 0.11) read page by page, in constant memory."""
 
-Pages are found by searching for their tags: dumps escape ``<`` in all content, so nothing else can look like
-one, and this is an order of magnitude faster than an XML parser. It is safe by construction too: no document
-type is read and no entity is expanded except the predefined ones.
-"""
-
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
-from data_prep.mediawiki.bz2_blocks import CorruptDataError
-from data_prep.mediawiki.chunks import read_chunks
-from data_prep.mediawiki.site import Site, parse_siteinfo
+from data_prep.mediawiki.chunks import is_splittable, read_chunks
+from data_prep.mediawiki.damage import Damage
+from data_prep.mediawiki.page import Page, parse_page
+from data_prep.mediawiki.page_finder import PageFinder
+from data_prep.mediawiki.site import Site, parse_siteinfo, warn_of_schema
+from data_prep.mediawiki.sniff import problem_of_content, problem_of_file
 from pipeline.errors import UserError
 
+__all__ = ["Damage", "DumpError", "Page", "is_splittable", "iter_pages", "read_site"]
+
+MAX_PAGE = 16 << 20
+"""Bytes of XML. A page of an article dump has at most 2 MB of text."""
 _MAX_HEADER = 1 << 20
 """Bytes before the first page; real ones are about 5 kB."""
-_MAX_PAGE = 1 << 30
-"""Bytes of XML. A page of an article dump has at most a few MB; one that exceeds this never ends."""
-
-_PAGE, _PAGE_END = b"<page>", b"</page>"
-_DUMP_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml|<mediawiki|<page>)")
-_ROOT = b"<mediawiki"
-_REDIRECT = re.compile(rb'<redirect title="([^"]*)"')
-_CHARACTER_REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]{1,6})|(\d{1,7}));")
+_PROBE = 100
+"""Pages of which one at least must have an id, and one a text."""
 
 
 class DumpError(UserError):
@@ -42,158 +37,126 @@ class DumpError(UserError):
         return type(self), (str(self), self.pages, self.offset)
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """The latest revision of a page."""
-
-    id: int
-    title: str
-    namespace: int
-    redirect: str | None
-    """The title that the page redirects to."""
-    text: str
-    """Wikitext."""
-    timestamp: str = ""
-    """Of the revision, ISO 8601."""
-    invalid_utf8: bool = False
-    """Whether bytes of the text were not UTF-8; each such run became U+FFFD."""
-    offset: int = field(default=0, compare=False)
-    """Bytes into the file as it lies on disk, to the nearest block: for progress."""
-
-
 def read_site(path: Path) -> Site:
     """What a dump (``.xml``, ``.xml.bz2`` or ``.xml.gz``) says about its wiki before its first page.
 
+    Logs a warning where the dump's schema is not known.
     Raises ``DumpError`` where the file is empty, no dump, or damaged before its first page.
     """
     path = Path(path)
-    header = b""
-    try:
-        for data, _ in read_chunks(path):
-            header += data
-            end = header.find(_PAGE)
-            if end >= 0 or len(header) > _MAX_HEADER:
-                break
-        _check_is_dump(path, header)
-    except CorruptDataError as error:
-        raise _damaged(path, error.reason, 0, error.offset) from error
-    return parse_siteinfo(header[:end].decode("utf-8", "replace"))
+    header, damage = _read_header(path)
+    if damage:
+        raise _error(path, damage, 0)
+    site = parse_siteinfo(header.decode("utf-8", "replace"))
+    warn_of_schema(site, path)
+    return site
 
 
-def iter_pages(path: Path, workers: int = 1) -> Iterator[Page]:
-    """Yield the pages of a dump in order; bz2 is decompressed by ``workers`` threads ahead of the parsing.
+def iter_pages(
+    path: Path,
+    workers: int = 1,
+    *,
+    start: int = 0,
+    end: int | None = None,
+    on_damage: Callable[[Damage], None] | None = None,
+    max_page: int = MAX_PAGE,
+) -> Iterator[Page]:
+    """Yield the pages of a dump, or of a range of its bytes, in order.
 
-    Raises ``DumpError`` where the file is cut or damaged, once all complete pages before have been yielded.
+    Ranges that cover a file and don't overlap give each page once: in a plain file, a page belongs to the range
+    in which its ``<page>`` begins; in bz2, a block belongs to the range in which it begins, and a page to the
+    block in which its ``<page>`` begins. Reading goes on behind the range to the end of its last page. A range
+    may hold no page.
+
+    Args:
+        workers: threads that decompress bz2 ahead of the parsing.
+        start: of the range, in bytes of the file as it lies on disk.
+        end: of the range; None for the end of the file.
+        on_damage: told what can't be read; reading goes on behind it. A page that the damage cuts is lost.
+        max_page: bytes of XML. A longer page is yielded without its text, as ``oversized``, and never held in
+            memory.
+
+    Raises:
+        DumpError: where the file is no dump; without ``on_damage`` also where it is cut or damaged, once all
+            complete pages before have been yielded.
+        ValueError: for a range of a ``.gz`` file, which can't be read from its middle on.
     """
     path = Path(path)
-    buffer = bytearray()  # because deleting from its front is cheap
-    has_root: bool | None = None
-    searched = pages = offset = 0
-    try:
-        for data, offset in read_chunks(path, workers):
-            buffer += data
-            if has_root is None:
-                _check_is_dump(path, buffer)
-                has_root = _ROOT in buffer  # streams cut out of a multistream dump are pages without one
-            while (end := buffer.find(_PAGE_END, searched)) >= 0:
-                try:
-                    page = _parse_page(buffer, max(buffer.find(_PAGE, 0, end), 0), end, offset)
-                except ValueError as error:
-                    raise _damaged(path, f"a page that can't be read ({error})", pages, offset) from error
-                del buffer[: end + len(_PAGE_END)]
-                searched = 0
-                pages += 1
-                yield page
-            searched = max(len(buffer) - len(_PAGE_END), 0)
-            if len(buffer) > _MAX_PAGE:
-                raise _damaged(path, f"a page that is over {_MAX_PAGE >> 30} GiB long", pages, offset)
-    except CorruptDataError as error:
-        raise _damaged(path, error.reason, pages, error.offset) from error
-    if has_root is None:
-        _check_is_dump(path, buffer)
-    if _PAGE in buffer:
-        raise _damaged(path, "the XML ends in the middle of a page", pages, path.stat().st_size)
-    if has_root and b"</mediawiki>" not in buffer:
-        raise _damaged(path, "the XML ends without closing <mediawiki>", pages, path.stat().st_size)
+    if start and not is_splittable(path):
+        raise ValueError(f"{path.name} can't be read from byte {start} on")
+    if start == 0:
+        _read_header(path)
+    pages = 0
+    has_id = has_text = False
 
+    def report(damage: Damage, cause: Exception | None = None) -> None:
+        if on_damage is None:
+            raise _error(path, damage, pages) from cause
+        on_damage(damage)
 
-def _check_is_dump(path: Path, start: bytes | bytearray) -> None:
-    if not start:
-        raise DumpError(f"{path} is empty: download it again.")
-    if not _DUMP_START.match(start):
-        raise DumpError(
-            f"{path} is no MediaWiki XML dump: it begins with {bytes(start[:40])!r}. "
-            "Give a …-pages-articles.xml.bz2 from a wiki's dump site."
-        )
+    @cache
+    def site() -> Site:
+        return parse_siteinfo(_read_header(path)[0].decode("utf-8", "replace"))
 
+    def namespace_of(title: str) -> int:
+        return site().namespace_of(title)
 
-def _damaged(path: Path, reason: str, pages: int, offset: int) -> DumpError:
-    return DumpError(
-        f"{path} is cut or damaged at byte {offset:,}: {reason}. {pages:,} complete pages come before. "
-        "Download the file again and compare its checksum.",
-        pages,
-        offset,
-    )
-
-
-def _parse_page(buffer: bytearray, start: int, end: int, offset: int) -> Page:
-    """The page in ``buffer[start:end]``."""
-    # In a dump with full history the latest revision stands last. What the page says about itself comes
-    # before its first; of a revision's contents, the main one comes first.
-    first = buffer.find(b"<revision>", start, end)
-    last = buffer.rfind(b"<revision>", start, end)
-    head = bytes(buffer[start : end if first < 0 else first])
-    redirect = _REDIRECT.search(head)
-    text, invalid = "", False
-    timestamp = ""
-    if last >= 0:
-        timestamp = _element(buffer, b"timestamp", last, end).decode("ascii", "replace")
-        raw = _element(buffer, b"text", last, end)
+    finder = PageFinder(end, max_page)
+    for found in finder.find(read_chunks(path, workers, start, end)):
+        if isinstance(found, Damage):
+            report(found)
+            continue
         try:
-            text = raw.decode()
-        except UnicodeDecodeError:
-            text, invalid = raw.decode("utf-8", "replace"), True
-        del raw  # a page may be large: free this copy before the next is made
-        text = _unescape(text)
-    return Page(
-        id=int(_element(head, b"id") or 0),
-        title=_unescape(_element(head, b"title").decode("utf-8", "replace")),
-        namespace=int(_element(head, b"ns") or 0),
-        redirect=_unescape(redirect[1].decode("utf-8", "replace")) if redirect else None,
-        text=text,
-        timestamp=timestamp,
-        invalid_utf8=invalid,
-        offset=offset,
+            page = parse_page(found.xml, found.offset, found.oversized, namespace_of)
+        except ValueError as error:
+            reason = f"a page that can't be read ({error})"
+            report(Damage(found.begins, max(found.ends - found.begins, 1), reason), error)
+            continue
+        pages += 1
+        if pages <= _PROBE:
+            has_id, has_text = has_id or page.id > 0, has_text or bool(page.text) or page.oversized
+            if pages == _PROBE and not (has_id and has_text):
+                raise _without(path, "<text>" if has_id else "<id>", site().schema)
+        yield page
+    if finder.at_end and not finder.closed and _has_root(path):
+        report(Damage(path.stat().st_size, 0, "the XML ends without closing <mediawiki>"))
+
+
+def _read_header(path: Path) -> tuple[bytes, Damage | None]:
+    """What stands before the first page, and the damage before it. Raises ``DumpError`` where it is no dump."""
+    with open(path, "rb") as file:
+        if problem := problem_of_file(path.name, file.read(1 << 12)):
+            raise DumpError(f"{path} {problem}")
+    header, damage = b"", None
+    for chunk in read_chunks(path):
+        if isinstance(chunk, Damage):
+            damage = chunk
+            break
+        header += chunk.data
+        if b"<page>" in header or len(header) > _MAX_HEADER:
+            break
+    if (header or not damage) and (problem := problem_of_content(path.name, header)):
+        raise DumpError(f"{path} {problem}")
+    return header.partition(b"<page>")[0], damage
+
+
+def _has_root(path: Path) -> bool:
+    """Streams cut out of a multistream dump are pages without one."""
+    header, damage = _read_header(path)
+    return damage is not None or b"<mediawiki" in header
+
+
+def _without(path: Path, element: str, schema: str) -> DumpError:
+    return DumpError(
+        f"{path}: none of {_PROBE} pages has a {element} with content (schema {schema or 'not given'}). A dump of "
+        '"stubs" has no texts: give a …-pages-articles.xml.bz2; of a newer schema, this release can\'t read pages.'
     )
 
 
-def _element(xml: bytes | bytearray, tag: bytes, start: int = 0, end: int | None = None) -> bytes | bytearray:
-    """The content of the first such element from ``start`` on; empty where there is none."""
-    end = len(xml) if end is None else end
-    opening = xml.find(b"<" + tag, start, end)
-    while opening >= 0 and xml[opening + len(tag) + 1] not in b" >/":
-        opening = xml.find(b"<" + tag, opening + 1, end)
-    if opening < 0:
-        return b""
-    content = xml.find(b">", opening, end) + 1
-    if xml[content - 2 : content - 1] == b"/":
-        return b""
-    closing = xml.find(b"</" + tag + b">", content, end)
-    return xml[content:closing] if closing >= 0 else b""
-
-
-def _unescape(text: str) -> str:
-    """Expand XML's own entities and character references; wikitext's (``&nbsp;``) are left to the cleaner."""
-    if "&" not in text:
-        return text
-    for entity, character in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'")):
-        text = text.replace(entity, character)
-    if "&#" in text:
-        text = _CHARACTER_REFERENCE.sub(_character, text)
-    # Last, so that what it uncovers is not expanded again.
-    return text.replace("&amp;", "&")
-
-
-def _character(match: re.Match[str]) -> str:
-    code = int(match[1], 16) if match[1] else int(match[2])
-    return chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\ufffd"
+def _error(path: Path, damage: Damage, pages: int) -> DumpError:
+    return DumpError(
+        f"{path} is cut or damaged at byte {damage.offset:,}: {damage.reason}. {pages:,} complete pages come "
+        "before. Download the file again and compare its checksum.",
+        pages,
+        damage.offset,
+    )

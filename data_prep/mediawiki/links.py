@@ -2,8 +2,14 @@
 
 import re
 
+from data_prep.mediawiki.captions import caption
+from data_prep.mediawiki.namespaces import OTHER_WIKIS, LinkPrefixes
+from data_prep.mediawiki.site import Site
+from data_prep.mediawiki.tidy import unescape
+
 # A whole link where it holds no other, else its opening: target, label with its pipe, closing brackets.
 _LINK = re.compile(r"\[\[([^\[\]|\n]*)(\|[^\[\]]*)?(\]\])?|\]\]")
+_TARGET = re.compile(r"\[\[([^\[\]|\n]+)")
 _EXTERNAL = re.compile(
     r"\[(?:(?:https?|ftps?|ircs?|gopher|telnet|nntp|worldwind|svn|git|mms)://|//(?=\w)|mailto:)"
     r"[^\s\[\]<>]*[ \t]*([^\[\]\n]*)\]?",
@@ -15,12 +21,16 @@ _BARE_URL = re.compile(r"(?:https?|ftp)://(?:[!#-;=?-Z_a-z~\\%]*[#-&*+/-9=@-Z_a-
 _VARIANTS = re.compile(r"-\{([^{}]*)\}-")
 _VARIANT_RULE = re.compile(r"\s*(zh(?:-[a-z]+)*|[a-z]{2,3}-[a-z]+)\s*:([^;]*)")
 _VARIANT_FLAGS = re.compile(r"[A-Za-z;\s-]*")
-_PREFERRED_VARIANTS = ("zh-hans", "zh-cn", "zh")
+_PREFERRED_VARIANTS = {
+    "as_is": ("zh-hans", "zh-cn", "zh"),
+    "simplified": ("zh-hans", "zh-cn", "zh-sg", "zh-my", "zh"),
+    "traditional": ("zh-hant", "zh-tw", "zh-hk", "zh-mo", "zh"),
+}
 _MAX_VARIANT_NESTING = 3
 
 
-def replace_internal_links(text: str, invisible: frozenset[str]) -> str:
-    """Leave the label of each link; of links with one of the ``invisible`` prefixes, nothing.
+def replace_internal_links(text: str, prefixes: LinkPrefixes, captions: bool = False) -> str:
+    """Leave the label of each link; of links that show elsewhere nothing, or the captions of files.
 
     Brackets are matched innermost first. A file's caption may hold links; where one opens and never closes,
     the rest of its line goes with it.
@@ -29,6 +39,7 @@ def replace_internal_links(text: str, invisible: frozenset[str]) -> str:
         return text
     out: list[str] = []
     opened: list[tuple[int, bool]] = []  # length of out where a link began, and whether nothing of it shows
+    file: int | None = None  # the outermost of those opened that is a file whose caption is kept
     position = 0
     for match in _LINK.finditer(text):
         out.append(text[position : match.start()])
@@ -38,15 +49,24 @@ def replace_internal_links(text: str, invisible: frozenset[str]) -> str:
             if opened:
                 begin, hidden = opened.pop()
                 if hidden:
-                    del out[begin:]
+                    if begin == file:
+                        out[begin:] = [caption("".join(out[begin:]))]
+                        file = None
+                    else:
+                        del out[begin:]
                     # "[[File:a.jpg|[http://b c]]]": the first bracket is the external link's.
                     if text.startswith("]", position) and not text.startswith("]]", position):
                         position += 1
             continue
-        hidden = ":" in target and target.partition(":")[0].strip().replace("_", " ").lower() in invisible
+        prefix = link_prefix(target) if ":" in target else ""
+        hidden = prefix in prefixes.invisible
         if not closing:
+            if captions and file is None and prefix in prefixes.media:
+                file = len(out)
             opened.append((len(out), hidden))
         elif hidden:
+            if captions and file is None and label and prefix in prefixes.media:
+                out.append(caption(label))
             continue
         if label is None:
             out.append(target.lstrip(" :"))
@@ -57,6 +77,29 @@ def replace_internal_links(text: str, invisible: frozenset[str]) -> str:
     out.append(text[position:])
     _drop_unclosed(out, [begin for begin, hidden in opened if hidden])
     return "".join(out)
+
+
+def link_prefix(target: str) -> str:
+    """What stands before a link's first colon, as namespaces are compared."""
+    return target.partition(":")[0].strip().replace("_", " ").lower()
+
+
+def linked_titles(text: str, prefixes: LinkPrefixes, site: Site) -> list[str]:
+    """The titles that links lead to in this wiki, in order of first appearance, without the section's name.
+
+    Links to files, categories and other wikis are left out.
+    """
+    titles: dict[str, None] = {}
+    for target in dict.fromkeys(_TARGET.findall(text)):
+        title = " ".join(unescape(target.partition("#")[0]).replace("_", " ").split())
+        if ":" in title:
+            title = title.lstrip(": ")
+            prefix = link_prefix(title)
+            if prefix in prefixes.invisible or prefix in OTHER_WIKIS:
+                continue
+        if title:
+            titles[title[0].upper() + title[1:] if site.case == "first-letter" else title] = None
+    return list(titles)
 
 
 def _pipe_trick(target: str) -> str:
@@ -91,19 +134,22 @@ def replace_external_links(text: str) -> str:
     return _BARE_URL.sub("", text) if "://" in text else text
 
 
-def resolve_variants(text: str) -> str:
-    """Chinese ``-{zh-hans:…;zh-hant:…}-``: the simplified wording, or the first; ``-{plain}-`` as it is."""
+def resolve_variants(text: str, chinese: str) -> str:
+    """Chinese ``-{zh-hans:…;zh-hant:…}-``: the wording that ``chinese`` prefers, or the first.
+
+    ``-{plain}-`` becomes its content.
+    """
     for _ in range(_MAX_VARIANT_NESTING):
         if "-{" not in text:
             break
-        text = _VARIANTS.sub(_variant, text)
+        text = _VARIANTS.sub(lambda match: _variant(match[1], _PREFERRED_VARIANTS[chinese]), text)
     return text
 
 
-def _variant(match: re.Match[str]) -> str:
-    flags, pipe, content = match[1].partition("|")
+def _variant(markup: str, preferred: tuple[str, ...]) -> str:
+    flags, pipe, content = markup.partition("|")
     if not pipe or not _VARIANT_FLAGS.fullmatch(flags):
-        content = match[1]
+        content = markup
     elif {flag.strip() for flag in flags.split(";")} & {"H", "T", "D", "-"}:
         return ""  # rules for the rest of the page, or for its title
     rules = {}
@@ -111,4 +157,4 @@ def _variant(match: re.Match[str]) -> str:
         rules.setdefault(code, wording.strip())
     if not rules:
         return content
-    return next((rules[code] for code in _PREFERRED_VARIANTS if code in rules), next(iter(rules.values())))
+    return next((rules[code] for code in preferred if code in rules), next(iter(rules.values())))

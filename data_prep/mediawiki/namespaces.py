@@ -6,6 +6,9 @@ listed here, and all of them are recognized in every wiki; names that begin titl
 (``Imagine: John Lennon``) are left out.
 """
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 from data_prep.mediawiki.site import Site
 
 _MEDIA_IDS = (-2, 6)
@@ -13,7 +16,7 @@ _CATEGORY_ID = 14
 
 MEDIA_NAMES = frozenset(
     """
-    media file image
+    media file image payl imahen paypay
     datei bild medium fichier média archivo imagen immagine ficheiro arquivo imagem imaxe bestand afbeelding
     plik grafika fil bilde billede tiedosto kuva soubor súbor obrázok fájl kép fișier fişier datoteka slika
     fitxer imatge fitxategi irudi dosiero fasciculus vaizdas attēls fail imej delwedd íomhá skeda lêer beeld
@@ -25,7 +28,7 @@ MEDIA_NAMES = frozenset(
 )
 CATEGORY_NAMES = frozenset(
     """
-    category
+    category kategoriya kaarangay
     kategorie catégorie categoría categoria categorie kategoria kategori luokka kategória kategorija kategorio
     kategooria flokkur categori catagóir jamii kateqoriya turkum thể_loại
     категория категорія категорија катэгорыя санат κατηγορία կատեգորիա კატეგორია קטגוריה تصنيف رده زمرہ श्रेणी
@@ -52,8 +55,31 @@ WIKIPEDIA_CODES = frozenset(
 )
 
 
-def invisible_prefixes(site: Site) -> frozenset[str]:
-    """Lower-case prefixes of the links that show elsewhere: files, categories, languages of the article."""
-    local = {site.namespaces.get(i, "").lower() for i in (*_MEDIA_IDS, _CATEGORY_ID)}
-    names = MEDIA_NAMES | CATEGORY_NAMES | local - {""}
-    return WIKIPEDIA_CODES | {name.replace("_", " ") for name in names}
+OTHER_WIKIS = frozenset(
+    """
+    w wikt wiktionary s wikisource q wikiquote b wikibooks n wikinews v wikiversity voy wikivoyage
+    c commons d wikidata m meta metawikipedia mw mediawikiwiki species wikispecies foundation phab phabricator
+    incubator outreach doi iarchive google
+    """.split()  # noqa: SIM905 (a word a line would take pages)
+)
+"""Prefixes of links to the sister projects and others of the interwiki map."""
+
+
+@dataclass(frozen=True)
+class LinkPrefixes:
+    """Lower-case prefixes of the links that show elsewhere than where they stand."""
+
+    media: frozenset[str]
+    invisible: frozenset[str]
+    """Files, categories, and languages of the article."""
+
+
+def link_prefixes(site: Site) -> LinkPrefixes:
+    """Those of the site's own language and of the large Wikipedias."""
+    media = _names(site, _MEDIA_IDS, MEDIA_NAMES)
+    return LinkPrefixes(media, media | _names(site, (_CATEGORY_ID,), CATEGORY_NAMES) | WIKIPEDIA_CODES)
+
+
+def _names(site: Site, ids: Iterable[int], names: frozenset[str]) -> frozenset[str]:
+    local = {site.namespaces.get(i, "").lower() for i in ids} - {""}
+    return frozenset(name.replace("_", " ") for name in names | local)

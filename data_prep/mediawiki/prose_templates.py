@@ -6,6 +6,7 @@ navigation, citations, maintenance notices, pronunciations) is dropped by ``expa
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 _NAMED = re.compile(r"\s*([\w -]{1,30}?)\s*=(.*)", re.DOTALL)
 _NUMBER = re.compile(r"[-+−±]?[\d.,/⁄]+\s*")
@@ -254,6 +255,7 @@ _FAMILY = re.compile(
 )
 
 
+@lru_cache(maxsize=4096)  # a page names few templates, many times
 def renderer(name: str) -> Render | None:
     """What shows a template's words, by its name in lower case; None where there are none to show."""
     return _PROSE.get(name) or (_argument(1, "text") if _FAMILY.match(name) else None)

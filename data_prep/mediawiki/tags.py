@@ -2,6 +2,9 @@
 
 import re
 
+from data_prep.mediawiki.tidy import unescape
+from pipeline.config.clean import MarkupConfig
+
 BREAK = "\x01"
 """Stands for a line break (``<br>``) that must not be taken for the end of a line of wikitext."""
 LITERAL = "\x02"
@@ -42,20 +45,28 @@ _OTHER = {
     "dd": "\n:",
 }
 _HEADINGS = {f"h{level}": "=" * level for level in range(1, 7)}
+_TABLE_PARTS = {"table": "\n{|", "caption": "\n|+", "tr": "\n|-", "td": "\n|", "th": "\n|"}
+_AFTER = {"caption": "|", "tr": "\n", "td": "|", "th": "|"}
+_PAIR = re.compile(r"\[(?=\[)|\](?=\])|\{(?=[{|])|\}(?=\})|\|(?=\})")
 _CLOSING = {
     name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in _DROPPED_WITH_CONTENT | _LITERAL_TAGS
 }
 
 
-def strip_tags(text: str) -> tuple[str, list[str]]:
+def strip_tags(text: str, markup: MarkupConfig) -> tuple[str, list[str]]:
     """Take the tags out, and with them the content of those whose content isn't prose.
 
-    Returns the text and the literal sections (``<nowiki>``, ``<pre>``) that ``restore_literals`` puts back.
+    Where ``markup`` keeps them, tables become ``{| … |}`` and the images of galleries links to files.
+
+    Returns the text and the literal sections (``<nowiki>``, ``<pre>``, and formulas that are kept) that
+    ``restore_literals`` puts back.
     """
     text = _CONTROL.sub("", text)
     out: list[str] = []
     literals: list[str] = []
     tables: list[int] = []  # the length of out where each open <table> began
+    gallery: int | None = None  # the same of a <gallery> whose captions are kept
+    keeps_tables = markup.tables == "text"
     unclosed: set[str] = set()  # names without another closing tag further on
     emitted = position = 0
     while match := _TAG.search(text, position):
@@ -69,6 +80,17 @@ def strip_tags(text: str) -> tuple[str, list[str]]:
         if rest and not (rest[0].isspace() or rest[0] == "/"):
             continue  # "<foo:bar>" is text
         closes = bool(match[1])
+        if name == "gallery" and markup.captions:
+            out.append(text[emitted:start])
+            emitted = position
+            if closes and gallery is not None:
+                lines = "".join(out[gallery:])
+                del out[gallery:]
+                out.append(_gallery_files(lines))
+                gallery = None
+            elif not closes and gallery is None and not rest.endswith("/"):
+                gallery = len(out)
+            continue
         if name in _CLOSING:
             replacement = ""
             if not closes and not rest.endswith("/") and name not in unclosed:
@@ -76,11 +98,16 @@ def strip_tags(text: str) -> tuple[str, list[str]]:
                     if name in _LITERAL_TAGS:
                         replacement = f"{LITERAL}{len(literals)}{LITERAL}"
                         literals.append(text[position : end.start()])
+                    elif name == "math" and markup.math == "latex":
+                        replacement = f"{LITERAL}{len(literals)}{LITERAL}"
+                        literals.append(_formula(text[position : end.start()]))
                     position = end.end()
                 else:
                     unclosed.add(name)
         elif name in _INLINE:
             replacement = ""
+        elif keeps_tables and name in _TABLE_PARTS and (tables or name == "table"):
+            replacement = _table_part(name, closes, rest)
         elif name in _BLOCK:
             replacement = BREAK
         elif name in _OTHER:
@@ -97,9 +124,31 @@ def strip_tags(text: str) -> tuple[str, list[str]]:
         if name == "table" and not closes:
             tables.append(len(out))
         elif name == "table" and tables:
-            del out[tables.pop() :]
+            begin = tables.pop()
+            if not keeps_tables:
+                del out[begin:]
     out.append(text[emitted:])
     return "".join(out), literals
+
+
+def _table_part(name: str, closes: bool, attributes: str) -> str:
+    if name == "table":
+        return "\n|}\n" if closes else "\n{|\n"
+    if closes:
+        return ""
+    return _TABLE_PARTS[name] + attributes.replace("|", " ").replace("\n", " ") + _AFTER[name]
+
+
+def _gallery_files(lines: str) -> str:
+    """The lines ``File:a.jpg|caption`` between ``<gallery>`` and its end."""
+    files = (line for line in lines.split("\n") if "|" in line)
+    return "\n" + "\n".join(f"[[File:|thumb|{line.partition('|')[2]}]]" for line in files) + "\n"
+
+
+def _formula(latex: str) -> str:
+    """``$…$``; brackets that wikitext would take for its own are parted, which LaTeX doesn't mind."""
+    latex = " ".join(unescape(latex).split())
+    return "$" + _PAIR.sub(r"\g<0> ", latex) + "$" if latex else ""
 
 
 def restore_literals(text: str, literals: list[str]) -> str:

@@ -1,8 +1,13 @@
 """Templates: which text between double braces goes, and which leaves words behind."""
 
 import re
+from collections.abc import Callable
 
-from data_prep.mediawiki.prose_templates import Arguments, renderer
+from data_prep.mediawiki.prose_templates import Arguments, Render
+from data_prep.mediawiki.prose_templates import renderer as prose_renderer
+
+Renderer = Callable[[str], Render | None]
+"""From a template's name in lower case to what shows its words, None where there are none."""
 
 _BRACES = re.compile(r"\{\{+|\}\}+")
 _NAME = re.compile(r"\s*([^{}|\[\]<>\n]{0,80})")
@@ -12,7 +17,7 @@ _MAX_DEPTH = 5
 """Nested templates with words in them; each level reads its content once more, so this bounds the work."""
 
 
-def expand_templates(text: str, depth: int = 0) -> str:
+def expand_templates(text: str, depth: int = 0, renderer: Renderer = prose_renderer) -> str:
     """Replace each outermost template by its words: of most templates there are none.
 
     Braces are matched as MediaWiki does, innermost first. An opening that is never closed hides the rest of
@@ -22,7 +27,7 @@ def expand_templates(text: str, depth: int = 0) -> str:
         return text
     out: list[str] = []
     position = 0
-    for start, end in _outermost(text):
+    for start, end in template_spans(text):
         if start < position:
             continue
         out.append(text[position:start])
@@ -31,13 +36,13 @@ def expand_templates(text: str, depth: int = 0) -> str:
             position = len(text) if line_end < 0 else line_end
             continue
         position = end
-        if depth < _MAX_DEPTH and (words := _words(text, start, end, depth)):
+        if depth < _MAX_DEPTH and (words := _words(text, start, end, depth, renderer)):
             out.append(words)
     out.append(text[position:])
     return "".join(out)
 
 
-def _outermost(text: str) -> list[tuple[int, int | None]]:
+def template_spans(text: str) -> list[tuple[int, int | None]]:
     """The spans of the templates that are in no other, in order; the end is None for one never closed."""
     spans: list[tuple[int, int | None]] = []
     opened: list[list[int]] = []  # of each run of opening braces: where it begins, how many are unmatched
@@ -64,10 +69,10 @@ def _outermost(text: str) -> list[tuple[int, int | None]]:
     return spans
 
 
-def _words(text: str, start: int, end: int, depth: int) -> str:
+def _words(text: str, start: int, end: int, depth: int, renderer: Renderer) -> str:
     """What a reader sees of the template in ``text[start:end]``."""
     if text.startswith("{{{", start):
-        return _parameter_default(text[start + 3 : end - 3], depth)
+        return _parameter_default(text[start + 3 : end - 3], depth, renderer)
     name = _NAME.match(text, start + 2, end - 2)[1].replace("_", " ").strip().lower()
     render = renderer(name)
     if render is None:
@@ -76,17 +81,22 @@ def _words(text: str, start: int, end: int, depth: int) -> str:
     if ":" in name:
         # A parser function: what follows the colon is its first argument.
         content = name.split(":")[0] + "|" + content.split(":", 1)[1]
-    return render(name, Arguments(_split(content)[1:], lambda value: expand_templates(value, depth + 1)))
+    inner = Arguments(
+        split_arguments(content)[1:], lambda value: expand_templates(value, depth + 1, renderer)
+    )
+    return render(name, inner)
 
 
-def _parameter_default(content: str, depth: int) -> str:
+def _parameter_default(content: str, depth: int, renderer: Renderer) -> str:
     """``{{{name|default}}}`` outside a template shows its default."""
-    parts = _split(content)
-    return expand_templates(parts[1], depth + 1) if len(parts) > 1 else ""
+    parts = split_arguments(content)
+    return expand_templates(parts[1], depth + 1, renderer) if len(parts) > 1 else ""
 
 
-def _split(content: str) -> list[str]:
+def split_arguments(content: str) -> list[str]:
     """Split at the pipes that are in no link and no inner template."""
+    if "|" not in content:
+        return [content]
     parts: list[str] = []
     nesting = start = 0
     for match in _ARGUMENT_MARK.finditer(content):

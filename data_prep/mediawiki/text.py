@@ -6,50 +6,92 @@ text around it is kept and the markup dropped.
 """
 
 import re
+from typing import Any, Literal
 
 from data_prep.mediawiki import disambiguation
-from data_prep.mediawiki.blocks import drop_tables, layout
+from data_prep.mediawiki.blocks import layout
 from data_prep.mediawiki.dump import Page
-from data_prep.mediawiki.links import replace_external_links, replace_internal_links, resolve_variants
-from data_prep.mediawiki.namespaces import invisible_prefixes
+from data_prep.mediawiki.infoboxes import infoboxes
+from data_prep.mediawiki.links import (
+    linked_titles,
+    replace_external_links,
+    replace_internal_links,
+    resolve_variants,
+)
+from data_prep.mediawiki.namespaces import link_prefixes
 from data_prep.mediawiki.site import Site
+from data_prep.mediawiki.tables import replace_tables
 from data_prep.mediawiki.tags import restore_literals, strip_tags
 from data_prep.mediawiki.templates import expand_templates
 from data_prep.mediawiki.tidy import strip_remains, tidy_spaces, unescape
+from pipeline.config.clean import MarkupConfig
 
-_MAGIC_WORD = re.compile(r"__[^\W_]\w{0,60}__")
+Chinese = Literal["as_is", "simplified", "traditional"]
+_PROSE = MarkupConfig()
+
+# Persian joins with U+200C inside words.
+_MAGIC_WORD = re.compile(r"__[^\W_][\w\u200c]{0,60}__")
 _SIGNATURE = re.compile(r"~{3,5}")
 
 
 class WikitextCleaner:
-    """Cleans the pages of one wiki."""
+    """Cleans the pages of one wiki; picklable.
 
-    def __init__(self, site: Site) -> None:
-        self._invisible = invisible_prefixes(site)
+    Args:
+        markup: what is kept besides prose.
+        chinese: which wording of Chinese variant markup (``-{zh-hans:…;zh-hant:…}-``) is taken.
+    """
 
-    def clean(self, wikitext: str) -> str:
-        """The article's text: paragraphs, headings and list items, with blank lines between blocks.
+    def __init__(self, site: Site, markup: MarkupConfig = _PROSE, chinese: Chinese = "as_is") -> None:
+        self._markup = markup
+        self._chinese = chinese
+        self._site = site
+        self._prefixes = link_prefixes(site)
 
-        Without templates (save those that hold words of a sentence), tables, references, galleries, files,
-        categories, comments, tags and magic words. Never contains ``{{ }} [[ ]] {| |} <ref &nbsp;``.
+    def clean(self, wikitext: str) -> tuple[str, dict[str, Any]]:
+        """The article's text, and what else of it was asked for.
+
+        The text is paragraphs, headings and list items, with blank lines between blocks; without templates
+        (save those that hold words of a sentence), references, categories, comments, tags and magic words,
+        and without the tables, formulas and captions that are not asked for. Never contains
+        ``{{ }} [[ ]] {| |} <ref &nbsp;``.
+
+        The rest is for the document's ``meta``: ``links`` (titles) and ``infobox`` (``{"name": template,
+        "facts": {parameter: text}}`` each), where asked for and where there are any.
         """
-        text, literals = strip_tags(wikitext)
-        text = expand_templates(text)
-        text = resolve_variants(text)
-        text = drop_tables(text)
-        text = replace_internal_links(text, self._invisible)
+        text, literals = strip_tags(wikitext, self._markup)
+        meta: dict[str, Any] = {}
+        if self._markup.infobox:
+            boxes = infoboxes(text, lambda value: self._plain(self._resolve(value), literals, _PROSE))
+            meta |= {"infobox": boxes} if boxes else {}
+        text = self._resolve(expand_templates(text))
+        if self._markup.link_targets:
+            titles = linked_titles(text, self._prefixes, self._site)
+            meta |= {"links": titles} if titles else {}
+        return self._plain(text, literals, self._markup), meta
+
+    def _resolve(self, text: str) -> str:
+        return resolve_variants(text, self._chinese)
+
+    def _plain(self, text: str, literals: list[str], markup: MarkupConfig) -> str:
+        """The text of wikitext without tags, templates and variants."""
+        if markup.tables == "drop":
+            text = replace_tables(text, as_text=False)
+        text = replace_internal_links(text, self._prefixes, markup.captions)
         text = replace_external_links(text)
+        if markup.tables == "text":
+            text = replace_tables(text, as_text=True)  # once no pipe is a link's
         text = text.replace("&nbsp;", " ")
         if "__" in text:
             text = _MAGIC_WORD.sub(_drop_upper_case, text)
         if "~~~" in text:
             text = _SIGNATURE.sub("", text)
-        text = tidy_spaces(unescape(layout(text)))
+        text = tidy_spaces(unescape(layout(text, markup.headings, markup.lists)))
         return strip_remains(restore_literals(text, literals)).strip()
 
     def is_disambiguation(self, page: Page) -> bool:
         """Whether the page only lists the meanings of its title."""
-        return disambiguation.is_disambiguation(page)
+        return disambiguation.is_disambiguation(page, self._site.language)
 
 
 def _drop_upper_case(match: re.Match[str]) -> str:

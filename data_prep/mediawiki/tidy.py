@@ -73,7 +73,9 @@ def strip_remains(text: str) -> str:
 
     Whole runs of brackets go, so that taking one out can't make another of what stands around it.
     """
-    stripped = _MARKUP_RUN.sub(_drop_pairs, text)
+    stripped = text
+    if any(pair in text for pair in _MARKUP_PAIRS):
+        stripped = _MARKUP_RUN.sub(_drop_pairs, text)
     if "<" in stripped:
         stripped = _REF.sub(" ", stripped)
     stripped = stripped.replace("&nbsp;", " ")

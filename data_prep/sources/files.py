@@ -1,16 +1,21 @@
-"""A corpus of local files, used in place."""
+"""A corpus of files: local ones are used in place, those in a store copied into the artifact."""
 
 import gzip
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data_prep.mediawiki.dump import read_site
+from data_prep.mediawiki.site import WIKIMEDIA, WIKIMEDIA_LICENSE
 from pipeline.config.data import FilesCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.fingerprint import expand_paths
+from pipeline.remote import StoredObject, is_remote, list_objects
+from pipeline.remote_copy import copy_objects
 from pipeline.source import Format, Source, describe_file
 
 ENDINGS: dict[str, Format] = {
@@ -22,46 +27,72 @@ ENDINGS: dict[str, Format] = {
     ".parquet": "parquet",
     ".xml": "mediawiki",
     ".xml.bz2": "mediawiki",
+    ".xml.gz": "mediawiki",
 }
 
 
+COPIES = "files"
+"""Folder of the artifact."""
+
+
 def fetch(corpus: FilesCorpus, context: Context) -> Source:
-    """Record the files that `corpus.paths` names.
+    """Record the files that `corpus.paths` names, those in a store after copying them.
 
     Raises:
         UserError: where a path names nothing, the formats are mixed or unknown, all files are empty, or a
-            Parquet or JSON lines file has no text field.
+            Parquet or JSON lines file has no text field; where a store cannot be reached or refuses.
     """
-    paths = [path for path in expand_paths(corpus.paths) if not path.name.startswith(".")]
+    local = expand_paths(path for path in corpus.paths if not is_remote(path))
+    paths = [path for path in local if not path.name.startswith(".")]
+    stored = _stored(corpus.paths)
     filled = [path for path in paths if path.stat().st_size > 0]
-    if not filled:
-        raise UserError(f"empty corpus: all {len(paths)} files of corpus.paths={corpus.paths} are empty")
-    if len(filled) < len(paths):
-        context.log.info("%d empty files are left out", len(paths) - len(filled))
-    file_format = corpus.format if corpus.format != "auto" else common_format(filled)
+    wanted = [each for each in stored if each.size != 0]
+    if not filled and not wanted:
+        count = len(paths) + len(stored)
+        raise UserError(f"empty corpus: all {count} files of corpus.paths={corpus.paths} are empty")
+    if empty := len(paths) + len(stored) - len(filled) - len(wanted):
+        context.log.info("%d empty files are left out", empty)
+    file_format = corpus.format
+    if file_format == "auto":
+        file_format = common_format([*map(str, filled), *(each.url for each in wanted)])
+    if wanted:
+        copies = {context.folder / COPIES / each.place: each for each in wanted}
+        copy_objects(copies, context.folder, context.log, context.run.progress)
+        filled += copies
     if file_format == "jsonl":
         for path in filled:
             _check_jsonl(path, corpus.text_field)
     elif file_format == "parquet" and not sum(_count_rows(path, corpus.text_field) for path in filled):
         raise UserError(f"empty corpus: the Parquet files of corpus.paths={corpus.paths} have no rows")
+    wiki = read_site(filled[0]) if file_format == "mediawiki" else None
+    is_wikimedia = wiki is not None and WIKIMEDIA.search(wiki.base)
     return Source(
         format=file_format,
         name=filled[0].name.partition(".")[0] if len(filled) == 1 else "files",
         files=tuple(describe_file(path, context.folder) for path in filled),
+        license=WIKIMEDIA_LICENSE if is_wikimedia else None,
+        attribution=f"The contributors of {wiki.dbname or wiki.name}" if is_wikimedia else None,
+        url=wiki.base if is_wikimedia else None,
         text_field=corpus.text_field,
         split_documents=corpus.split_documents,
     )
 
 
-def common_format(paths: list[Path]) -> Format:
+def _stored(paths: Sequence[str]) -> list[StoredObject]:
+    """The files in stores that the paths name, but for hidden ones, each once."""
+    found = {each.url: each for path in paths if is_remote(path) for each in list_objects(path)}
+    return [each for each in found.values() if not each.place.name.startswith(".")]
+
+
+def common_format(paths: Sequence[str]) -> Format:
     """The one format that all the files' endings stand for.
 
     Raises:
         UserError: for an unknown ending, or two formats.
     """
-    first: dict[Format, Path] = {}
+    first: dict[Format, str] = {}
     for path in paths:
-        ending = next((ending for ending in ENDINGS if path.name.lower().endswith(ending)), None)
+        ending = next((ending for ending in ENDINGS if path.lower().endswith(ending)), None)
         if ending is None:
             raise UserError(
                 f"{path}: no format is known for this ending (known: {', '.join(ENDINGS)}); "
@@ -70,7 +101,10 @@ def common_format(paths: list[Path]) -> Format:
         first.setdefault(ENDINGS[ending], path)
     if len(first) > 1:
         examples = ", ".join(f"{path} ({file_format})" for file_format, path in first.items())
-        raise UserError(f"corpus.paths mixes formats: {examples}; give one format per run")
+        raise UserError(
+            f"corpus.paths mixes formats: {examples}; narrow corpus.paths to one, or give each "
+            "format a part of its own (corpus=mixture)"
+        )
     return next(iter(first))
 
 

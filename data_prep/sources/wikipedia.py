@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from dataclasses import asdict
 
+from data_prep.mediawiki.site import WIKIMEDIA_LICENSE
 from data_prep.sources.http import Downloader, RemoteFile, Stopped
 from data_prep.sources.wikimedia_dumps import article_files, newest_complete
 from pipeline.config.data import WikipediaCorpus
@@ -35,7 +36,7 @@ def fetch(corpus: WikipediaCorpus, context: Context, first_pause: float = 1.0) -
         format="mediawiki",
         name=corpus.project,
         files=tuple(describe_file(context.folder / file.name, context.folder) for file in files),
-        license="CC-BY-SA-4.0",
+        license=WIKIMEDIA_LICENSE,
         attribution=f"The contributors of {corpus.project}, dump of {date}",
         url=f"{corpus.mirror.rstrip('/')}/{corpus.project}/{date}/",
         date=date,

@@ -1,12 +1,14 @@
-"""WikiText from a local folder, or through `datasets`."""
+"""WikiText from a folder, local or in a store, or through `datasets`."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from data_prep.sources.hub import load_split
 from pipeline.config.data import WikiTextCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
+from pipeline.remote import is_remote, list_objects
+from pipeline.remote_copy import copy_objects
 from pipeline.source import Source, SourceFile, Split, describe_file
 
 REPOSITORY = "Salesforce/wikitext"
@@ -15,10 +17,10 @@ FORMS = ("tokens", "raw")
 
 
 def fetch(corpus: WikiTextCorpus, context: Context) -> Source:
-    """Record the three files of `corpus.path`, used in place, or download them.
+    """Record the three files of `corpus.path`, used in place where it is local, or download them.
 
     Raises:
-        UserError: where the folder lacks one of them, or the hub cannot be reached.
+        UserError: where the folder lacks one of them, or the store or hub cannot be reached.
     """
     files = _download(corpus, context) if corpus.path is None else _in_place(corpus, context)
     return Source(
@@ -32,8 +34,8 @@ def fetch(corpus: WikiTextCorpus, context: Context) -> Source:
 
 
 def _in_place(corpus: WikiTextCorpus, context: Context) -> tuple[SourceFile, ...]:
-    folder = context.locate(corpus.path)
     forms = sorted(FORMS, key=lambda form: form != corpus.form)  # the asked one first
+    folder = _copied(corpus.path, forms, context) if is_remote(corpus.path) else context.locate(corpus.path)
     files, missing = [], []
     for split, name in NAMES.items():
         found = [path for form in forms if (path := folder / f"wiki.{name}.{form}").is_file()]
@@ -46,6 +48,16 @@ def _in_place(corpus: WikiTextCorpus, context: Context) -> tuple[SourceFile, ...
     if not any(file.bytes for file in files if file.split == "train"):
         raise UserError(f"empty corpus: {files[0].path} has no text")
     return tuple(files)
+
+
+def _copied(url: str, forms: Sequence[str], context: Context) -> Path:
+    """The artifact's folder, with the files of a folder in a store: of each split the first of the forms."""
+    found = {each.place.name: each for each in list_objects(url) if len(each.inside.parts) == 2}
+    named = ([f"wiki.{name}.{form}" for form in forms] for name in NAMES.values())
+    wanted = [file for files in named for file in [name for name in files if name in found][:1]]
+    copies = {context.folder / name: found[name] for name in wanted}
+    copy_objects(copies, context.folder, context.log, context.run.progress)
+    return context.folder
 
 
 def _download(corpus: WikiTextCorpus, context: Context) -> tuple[SourceFile, ...]:

@@ -13,7 +13,7 @@ class _Neutral:
 
 
 class _Content:
-    """Marks a local path (or list of paths or globs) whose content, not whose name, enters the fingerprint."""
+    """Marks a path (local, or in a store), list of paths or globs: content enters the fingerprint, not the name."""
 
     def __repr__(self) -> str:
         return "CONTENT"

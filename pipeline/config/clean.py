@@ -2,53 +2,29 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from pipeline.config.base import CONTENT, NEUTRAL, Section
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
+from pipeline.config.filters import FilterConfig, Fraction
 
 
 class MarkupConfig(Section):
     """What of a MediaWiki page is kept besides its prose."""
 
     headings: bool = True
+    """Headings with something below them, as paragraphs."""
     lists: bool = True
+    """List items and definitions; text that is only indented always stays."""
     tables: Literal["drop", "text"] = "drop"
-    """`text`: a line per row, its cells separated by ` | `."""
+    """`text`: the caption, then a line per row with ` | ` between its cells; one that spans rows is in each of them."""
     math: Literal["drop", "latex"] = "drop"
     """`latex`: formulas as `$…$`."""
     captions: bool = False
-    """Captions of images, as paragraphs."""
+    """Captions of framed images and galleries, as paragraphs after the block that they stand in."""
     link_targets: bool = False
-    """Titles that the article links to, in the document's `meta.links`."""
+    """Titles that the article links to, in the document's `meta.links`: without sections, each once."""
     infobox: bool = False
-    """Facts of the article's infobox, in the document's `meta.infobox`."""
-
-
-class FilterConfig(Section):
-    """Documents outside these bounds are dropped, each with a named reason. None turns a rule off.
-
-    What a corpus itself holds out for validation and test is never filtered, and WikiText not at all.
-    """
-
-    min_chars: NonNegativeInt | None = 200
-    max_chars: PositiveInt | None = None
-    min_words: NonNegativeInt | None = None
-    """A character of a script without spaces (Han, Kana, Thai, …) counts as a word."""
-    max_mean_word_length: PositiveFloat | None = 20.0
-    max_symbol_ratio: Fraction | None = 0.3
-    """Characters that are neither letters, digits nor punctuation, among all that are not white space."""
-    min_alpha_ratio: Fraction | None = 0.5
-    """Letters among all characters that are not white space."""
-    max_repeated_line_ratio: Fraction | None = 0.3
-    """Characters in lines that stand in the document before (Rae et al., 2021)."""
-    max_bullet_line_ratio: Fraction | None = 0.9
-    """Characters in lines that begin with a bullet (Rae et al., 2021, for lines)."""
-    max_ellipsis_line_ratio: Fraction | None = 0.3
-    """Lines that end in an ellipsis (Rae et al., 2021)."""
-    max_invalid_ratio: Fraction | None = 0.001
-    """Characters that stand for bytes that were not UTF-8; below this they are only removed."""
+    """Facts of the article's infoboxes, in the document's `meta.infobox`: a list of `{"name": …, "facts": {…}}`."""
 
 
 class NearDuplicatesConfig(Section):
@@ -63,10 +39,11 @@ class NearDuplicatesConfig(Section):
     shingle_words: PositiveInt = 5
     """Words in a row; characters where a script has no spaces."""
     bands: PositiveInt = 20
+    """More find more pairs, below the threshold too, and take more time and disk."""
     rows: PositiveInt = 6
-    """Hashes per band."""
+    """Hashes per band. Fewer find less similar pairs."""
     sketch: PositiveInt = 512
-    """Smallest hashes kept of a document for the comparison: exact for documents of fewer shingles."""
+    """Smallest hashes (4 bytes each) kept of a document for the comparison: exact for documents of fewer shingles."""
 
 
 class DeduplicateConfig(Section):
@@ -102,12 +79,14 @@ class ContaminationConfig(Section):
     """`auto`: `drop` where a Wikipedia dump meets WikiText, else `report`. `mask` takes the paragraphs out that hold
     evaluation text; `report` counts only."""
     ngram: PositiveInt = 13
-    """Words in a row; characters where a script has no spaces."""
-    min_matches: PositiveInt = 3
-    """Different n-grams of one evaluation text that a document must hold: one alone may be a common phrase."""
+    """Words in a row; where a script has no spaces, twice as many characters, which are about as many words."""
+    min_matches: PositiveInt = 10
+    """Different n-grams of one evaluation text that a document must hold, or more than half of a short one's: fewer
+    may be a stock sentence. 10 n-grams of 13 words are a passage of 22 words."""
     files: Annotated[list[str], CONTENT] = []
     """Further evaluation files: text, jsonl, json, csv, tsv, parquet or WikiText. Those of the run itself (what corpora
-    hold out, test examples of fine-tuning) are compared anyway."""
+    hold out, `evaluate.perplexity.files`, test examples of fine-tuning) are compared anyway. All of them are in the
+    fingerprint: other files make the corpus, and all behind it, anew."""
 
 
 class CleanConfig(Section):
@@ -117,10 +96,11 @@ class CleanConfig(Section):
     """Undo WikiText's tokenization (` @-@ `, spaced punctuation); its `<unk>` stay."""
     normalization: Literal["NFC", "NFKC", "none"] = "NFC"
     chinese: Literal["as_is", "simplified", "traditional"] = "as_is"
-    """Convert Chinese characters with OpenCC (`pip install opencc`)."""
+    """Convert documents in Chinese with OpenCC (`pip install opencc`), and take that wording of variant markup."""
     namespaces: list[int] = [0]
     """Namespaces of a MediaWiki dump to keep; 0 holds the articles."""
     keep_disambiguations: bool = False
+    """Keep pages that only list the meanings of their title."""
     markup: MarkupConfig = MarkupConfig()
     max_page_mb: PositiveFloat = 16.0
     """A page of a dump with more wikitext (10^6 bytes) is dropped: MediaWiki's own limit is 2 MiB."""
@@ -134,7 +114,8 @@ class CleanConfig(Section):
     """Share of the documents held out by a hash of their id, where the corpus has no such split itself."""
     test_fraction: Fraction = 0.01
     max_documents: PositiveInt | None = None
-    """Stop after this many, not counting what the corpus itself holds out; None takes all there are."""
+    """Stop after this many, from the beginning of the input, not counting what the corpus itself holds out; None takes
+    all there are."""
     piece_mb: PositiveInt = 32
     """Input, 10^6 bytes as it lies on disk, that is cleaned at a time: what one process takes, what is kept when the
     stage is killed, and what becomes one Parquet file per split."""

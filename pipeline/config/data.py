@@ -108,22 +108,50 @@ class HubCorpus(Section):
 
 
 class FilesCorpus(Section):
-    """Local files, by path or glob."""
+    """Files, by path or glob: local ones, or in an object store."""
 
     kind: Literal["files"] = "files"
     paths: Annotated[list[str], CONTENT, Field(min_length=1)]
-    """Files, folders (with all below them) and globs; hidden files are left out."""
+    """Files, folders (with all below them) and globs, also `s3://…`, `gs://…`, …; hidden files are left out."""
     format: Literal["auto", "text", "jsonl", "parquet", "mediawiki"] = "auto"
-    """`auto` goes by the ending: .txt .text .md, .jsonl .jsonl.gz, .parquet, .xml .xml.bz2 (MediaWiki)."""
+    """`auto` goes by the ending: .txt .text .md, .jsonl .jsonl.gz, .parquet, .xml .xml.bz2 .xml.gz (MediaWiki)."""
     text_field: str = "text"
     """Column or key that holds the text in jsonl and parquet."""
     split_documents: bool = True
     """In text files a blank line ends a document; False makes each file one document."""
 
 
-CorpusConfig = Annotated[
+PartConfig = Annotated[
     PythonDocsCorpus | WikiTextCorpus | WikipediaCorpus | HubCorpus | FilesCorpus, Field(discriminator="kind")
 ]
+PartName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_]*$")]
+
+
+class MixtureCorpus(Section):
+    """Several corpora, cleaned, deduplicated and tokenized together; `data` says how training mixes them."""
+
+    kind: Literal["mixture"] = "mixture"
+    parts: Annotated[dict[PartName, PartConfig], Field(min_length=1)]
+    """The corpora by name, each with a `kind` and that kind's keys: {wiki: {kind: wikipedia}, notes: {kind: files,
+    paths: [notes]}}."""
+
+    def problems(self) -> list[str]:
+        return [f"parts.{name}.{problem}" for name, part in self.parts.items() for problem in part.problems()]
+
+
+CorpusConfig = Annotated[
+    PythonDocsCorpus | WikiTextCorpus | WikipediaCorpus | HubCorpus | FilesCorpus | MixtureCorpus,
+    Field(discriminator="kind"),
+]
+
+
+def may_hold_wikipedia(corpus: Section) -> bool:
+    """Whether a MediaWiki dump is in the corpus, as far as the configuration tells."""
+    if isinstance(corpus, MixtureCorpus):
+        return any(map(may_hold_wikipedia, corpus.parts.values()))
+    if isinstance(corpus, FilesCorpus):
+        return corpus.format == "mediawiki" or any(".xml" in Path(path).name for path in corpus.paths)
+    return isinstance(corpus, WikipediaCorpus)
 
 
 class TokenizerConfig(Section):
@@ -168,6 +196,7 @@ class ShardsConfig(Section):
     """Token shards."""
 
     shard_mb: PositiveInt = 256
-    """Size of a .bin file, 10^6 bytes."""
+    """Text, 10^6 bytes, of which at least so much becomes one .bin file: a run of whole files of documents. The last
+    file of a split, or of a part in it, may have less."""
     workers: Annotated[PositiveInt | None, NEUTRAL] = None
     """Processes; None takes every core this process may use."""

@@ -158,8 +158,14 @@ def _rows(section: type[Section], path: str, values: Section | None, seen: bool)
     for name, field in section.model_fields.items():
         key = f"{path}.{name}"
         value = getattr(values, name) if values is not None else _default(field)
+        optional = _section_classes(field.annotation) if value is None else []
         if not isinstance(value, Section):
             yield _row(key, field, value, seen)
+            if get_origin(field.annotation) is list:
+                for item in _section_classes(field.annotation):
+                    yield from _rows(item, f"{key}.0", None, seen)
+            for inner in optional:
+                yield from _rows(inner, key, inner(), seen)
         elif type(value) in (f.annotation for f in RootConfig.model_fields.values()):
             yield _like_root_section(key, name, value)
         else:
@@ -210,11 +216,13 @@ def _type(annotation: Any, metadata: Any = ()) -> str:
     if origin is Literal:
         words = ", ".join(f"`{choice}`" for choice in arguments)
     elif origin in (Union, types.UnionType):
-        words = " or ".join(_type(argument) for argument in arguments)
+        words = " or ".join(dict.fromkeys(_type(argument) for argument in arguments))
     elif origin is list:
         words = f"list of {_type(arguments[0])}"
     elif origin is tuple:
         words = " and ".join(_type(argument) for argument in arguments)
+    elif isinstance(annotation, type) and issubclass(annotation, Section):
+        words = "the keys below it"
     elif origin is dict:
         words = f"map of {_type(arguments[0])} to {_type(arguments[1])}"
     else:

@@ -1,11 +1,14 @@
 """What is measured and shipped: evaluate, export and report."""
 
+from pathlib import PurePath
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from pipeline.config.base import NEUTRAL, Section
+from pipeline.config.base import CONTENT, NEUTRAL, Section
 
+TEXT_ENDINGS = (".txt", ".text", ".md", ".tokens", ".raw")
+ROW_ENDINGS = (".jsonl", ".json", ".parquet")
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -26,9 +29,12 @@ class DecodeConfig(Section):
 
 
 class PerplexityConfig(Section):
-    """Perplexity of the pretrained and of the fine-tuned model on a held-out split."""
+    """Perplexity of the pretrained and of the fine-tuned model on a held-out split, and on texts from elsewhere."""
 
     split: Literal["validation", "test"] = "test"
+    files: Annotated[list[str], CONTENT] = []
+    """Further texts to score, each file by itself: plain text (a blank line ends a document), WikiText, or jsonl, json
+    and Parquet with a `text`."""
     context: PositiveInt | None = None
     """Tokens the model sees at once; None means its own context."""
     stride: PositiveInt | None = None
@@ -36,10 +42,19 @@ class PerplexityConfig(Section):
     slower."""
     batch_size: Annotated[PositiveInt, NEUTRAL] = 16
     max_tokens: PositiveInt | None = None
-    """Score only the beginning of the split."""
+    """Score only the beginning of the split, and of each file."""
     count_line_ends: bool = False
     """For the word-level figure, count each line end as a word, as the literature does for WikiText and the
     Penn Treebank, whose lines end with an <eos> that is predicted too."""
+
+    def problems(self) -> list[str]:
+        # Said here, not after the training. Folders and globs without an ending are looked into when they are read.
+        known = (*TEXT_ENDINGS, *ROW_ENDINGS)
+        return [
+            f"files={name}: no text is read from files of this ending (known: {', '.join(known)})"
+            for name in self.files
+            if PurePath(name).suffix not in ("", *known)
+        ]
 
 
 class EvaluateConfig(Section):

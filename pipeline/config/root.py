@@ -2,14 +2,16 @@
 
 import difflib
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.config.base import Section
+from pipeline.config.base import CONTENT, Section
 from pipeline.config.clean import CleanConfig
-from pipeline.config.data import CorpusConfig, ShardsConfig, TokenizerConfig
+from pipeline.config.data import CorpusConfig, ShardsConfig, TokenizerConfig, may_hold_wikipedia
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
+from pipeline.config.mixture import DataConfig
 from pipeline.config.model import ModelConfig
 from pipeline.config.run import LauncherConfig, RunConfig, TrackingConfig
 from pipeline.config.sweep import SweepConfig
@@ -21,6 +23,8 @@ from pipeline.config.training import (
     TrainerConfig,
 )
 from pipeline.errors import UserError
+from pipeline.remote import address_problem, is_remote
+from pipeline.remote_errors import masked
 
 
 class RootConfig(Section):
@@ -37,6 +41,7 @@ class RootConfig(Section):
     clean: CleanConfig = CleanConfig()
     tokenizer: TokenizerConfig = TokenizerConfig()
     shards: ShardsConfig = ShardsConfig()
+    data: DataConfig = DataConfig()
     model: ModelConfig
     optim: OptimConfig = OptimConfig()
     schedule: ScheduleConfig = ScheduleConfig()
@@ -49,6 +54,23 @@ class RootConfig(Section):
     tracking: TrackingConfig = TrackingConfig()
     launcher: LauncherConfig
     sweep: SweepConfig = SweepConfig()
+
+    @property
+    def evaluation_files(self) -> list[str]:
+        """Files with texts that this run's models are evaluated on and that the corpus is compared with, as
+        configured: paths, folders, globs and `artifact://`. They are part of the corpus's fingerprint.
+
+        With `clean.contamination.action=auto` only those that would be dropped: WikiText, where the corpus is a dump.
+        """
+        config = self.clean.contamination
+        scored = self.evaluate.perplexity.files
+        if config.action == "off":
+            return []
+        if config.action == "auto":
+            wikitext = [name for name in scored if Path(name).name.startswith("wiki.")]
+            return [*config.files, *(wikitext if may_hold_wikipedia(self.corpus) else [])]
+        test = self.finetune.data.test if self.finetune.task != "none" else None
+        return list(dict.fromkeys([*scored, *config.files, *([test] if test else [])]))
 
     def problems(self) -> list[str]:
         """Contradictions between sections."""
@@ -104,7 +126,7 @@ def parse_config(values: Mapping[str, Any]) -> RootConfig:
     """
     try:
         root = RootConfig.model_validate(values)
-        problems = list(_problems(root, ""))
+        problems = [*_problems(root, ""), *_address_problems(root, "")]
     except ValidationError as error:
         problems = [_explain(details, values) for details in error.errors()]
         wrong = {details["loc"][0] for details in error.errors()}
@@ -113,7 +135,7 @@ def parse_config(values: Mapping[str, Any]) -> RootConfig:
         ):  # what is right so far may contradict itself
             section = TypeAdapter(RootConfig.model_fields[name].annotation).validate_python(values[name])
             if isinstance(section, Section):
-                problems += _problems(section, name)
+                problems += [*_problems(section, name), *_address_problems(section, name)]
     if problems:
         raise UserError(_report(problems))
     return root
@@ -121,7 +143,7 @@ def parse_config(values: Mapping[str, Any]) -> RootConfig:
 
 def _report(problems: list[str]) -> str:
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return "\n".join([f"the configuration has {count}:", *(f"  - {problem}" for problem in problems)])
+    return "\n".join([f"the configuration has {count}:", *(f"  - {masked(problem)}" for problem in problems)])
 
 
 def _problems(section: Section, path: str) -> Iterator[str]:
@@ -135,9 +157,25 @@ def _problems(section: Section, path: str) -> Iterator[str]:
             yield from _problems(value, f"{path}.{name}" if path else name)
 
 
+def _address_problems(value: Any, key: str) -> Iterator[str]:
+    """Of what is not used, too: it would stand in the run's files all the same."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _address_problems(item, f"{key}.{name}")
+    elif isinstance(value, Section):
+        for name, field in type(value).model_fields.items():
+            item, inner = getattr(value, name), f"{key}.{name}" if key else name
+            if CONTENT not in field.metadata:
+                yield from _address_problems(item, inner)
+                continue
+            for path in [item] if isinstance(item, str) else item or []:
+                if is_remote(path) and (problem := address_problem(path)):
+                    yield f"{inner}: {problem}"
+
+
 def _explain(details: Any, values: Mapping[str, Any]) -> str:
     """One sentence for one of pydantic's errors."""
-    location = [part for part in details["loc"] if not _is_union_tag(part, details["loc"], values)]
+    location = _without_union_tags(details["loc"], values)
     key = ".".join(str(part) for part in location)
     if details["input"] == "???":
         return f"{key} is missing: this choice needs a value, {key}=…"
@@ -155,27 +193,33 @@ def _explain(details: Any, values: Mapping[str, Any]) -> str:
     return f"{key}={details['input']!r}: {details['msg'][0].lower()}{details['msg'][1:]}"
 
 
-def _is_union_tag(part: Any, location: tuple, values: Mapping[str, Any]) -> bool:
+def _without_union_tags(location: tuple, values: Any) -> list[Any]:
     """pydantic puts the chosen variant's tag (`decoder`, `files`, …) behind the key of a union."""
-    return (
-        location.index(part) == 1
-        and location[0] in ("corpus", "model", "launcher")
-        and part
-        in (
-            values.get(location[0], {}).get("kind"),
-            values.get(location[0], {}).get("family"),
-        )
-    )
+    kept = []
+    for part in location:
+        if isinstance(values, Mapping) and part not in values and part in _tags_of(values):
+            continue
+        kept.append(part)
+        if isinstance(values, Mapping):
+            values = values.get(part)
+        elif isinstance(values, list):
+            values = values[part]
+    return kept
 
 
-def _known_keys(path: list[Any], values: Mapping[str, Any]) -> list[str]:
+def _tags_of(values: Mapping[str, Any]) -> tuple:
+    return values.get("kind"), values.get("family")
+
+
+def _known_keys(path: list[Any], values: Any) -> list[str]:
     """Keys that the section at `path` has; of a union's variants, the chosen one's."""
-    classes = [RootConfig]
+    classes: list[type[Section]] = [RootConfig]
     for part in path:
-        values = values.get(part, {})
-        found = [c.model_fields[part].annotation for c in classes if part in c.model_fields]
-        classes = [c for annotation in found for c in _section_classes(annotation)]
-    chosen = [c for c in classes if _tag(c) in (values.get("kind"), values.get("family"))] or classes
+        fields = [c.model_fields[part].annotation for c in classes if part in c.model_fields]
+        # The name of an entry, in a map or list of sections, is no field: its class is known already.
+        classes = [c for annotation in fields for c in _section_classes(annotation)] or classes
+        values = values.get(part, {}) if isinstance(values, Mapping) else values[part]
+    chosen = [c for c in classes if isinstance(values, Mapping) and _tag(c) in _tags_of(values)] or classes
     return sorted({name for c in chosen for name in c.model_fields})
 
 

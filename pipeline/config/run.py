@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt
 
 from pipeline.config.base import Section
+from pipeline.remote import is_remote
+from pipeline.remote_errors import masked
 
 
 class RunConfig(Section):
@@ -19,6 +21,14 @@ class RunConfig(Section):
     """Progress bars; without a terminal a line now and then."""
     command: str | None = None
     """Left to the program: the command line that started the run, for its report."""
+
+    def problems(self) -> list[str]:
+        return [
+            f"{name}={masked(place)} must be a folder, on a file system that all machines of the run share: object "
+            "storage has no renames and locks, by which artifacts are complete or absent"
+            for name, place in (("artifacts", self.artifacts), ("runs", self.runs))
+            if is_remote(place)
+        ]
 
 
 class TrackingConfig(Section):
@@ -78,6 +88,8 @@ class SlurmLauncher(_Launcher):
     """Cores per rank."""
     data_cpus: PositiveInt | None = None
     """Cores of a stage of one process; None takes `cpus_per_task`."""
+    array: PositiveInt = 1
+    """Tasks among which the parallel phases of data stages (clean, shards) are divided, as a job array each."""
     modules: list[str] = []
     """Environment modules that a job loads first."""
     container: str | None = None

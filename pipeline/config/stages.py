@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from pipeline.config.base import NEUTRAL, Section
+from pipeline.config.base import CONTENT, NEUTRAL, Section
 from pipeline.config.clean import CleanConfig
 from pipeline.config.data import CorpusConfig, ShardsConfig, TokenizerConfig
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
+from pipeline.config.mixture import DataConfig
 from pipeline.config.model import ModelConfig
 from pipeline.config.training import (
     FinetuneConfig,
@@ -22,6 +23,8 @@ class DownloadStage(Section):
 
 class CleanStage(Section):
     clean: CleanConfig
+    evaluation_files: Annotated[list[str], CONTENT] = []
+    """What this run's models are evaluated on: `RootConfig.evaluation_files`."""
 
 
 class TokenizerStage(Section):
@@ -34,6 +37,7 @@ class ShardsStage(Section):
 
 class PretrainStage(Section):
     seed: int
+    data: DataConfig
     model: ModelConfig
     optim: OptimConfig
     schedule: ScheduleConfig

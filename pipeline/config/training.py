@@ -171,7 +171,8 @@ class LoRAConfig(Section):
 
 
 class FinetuneDataConfig(Section):
-    """Examples as jsonl, json, csv or tsv files. `artifact://<stage>/<path>` names a file of an input artifact."""
+    """Examples as jsonl, json, csv, tsv or Parquet files. `artifact://<stage>/<path>` names a file of an input
+    artifact."""
 
     train: Annotated[str | None, CONTENT] = None
     validation: Annotated[str | None, CONTENT] = None

@@ -1,104 +1,36 @@
-"""Data preparation: dump to clean text on one core and two, and the writing of shards."""
+"""`make bench-data`: the stages of data preparation as ratios to reference libraries, in one run.
 
-import bz2
-import json
+Absolute figures move with the machine and with what else it does; the ratios much less. Prints a Markdown table.
+"""
+
 import os
-import re
-import subprocess
-import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-Row = tuple[str, str, str, str]
-COPIES = 60
-"""Of the given dump: enough that the seconds it takes to start workers are not what is measured."""
+from tests.bench.dedup import bench_dedup
+from tests.bench.markup import bench_markup
+from tests.bench.stages import bench_clean, bench_shards
+from tests.bench.table import parser, print_table
+
+PARTS = ("markup", "clean", "dedup", "shards")
+PACKAGES = ("mwparserfromhell", "datasketch", "rensa", "tokenizers", "pyarrow", "numpy")
 
 
-def bench_clean(dump: Path | None) -> Iterator[Row]:
-    """The clean stage over a dump of some size, pinned to one core and to two."""
-    if dump is None:
-        yield ("dump to clean text, two cores against one", "skipped", "give --dump PATH", "")
-        return
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        large = folder / "large.xml.bz2"
-        _multiply(dump, large)
-        words = ["stage=clean", "experiment=own", "corpus=files", f"corpus.paths=[{large}]"]
-        words += ["corpus.format=mediawiki"]
-        rates = []
-        for cores in (1, 2):
-            store = folder / f"cores{cores}"
-            _planner(store, *words, "stage=download")
-            _planner(store, *words, f"clean.workers={cores}", cores=cores)
-            manifest = _manifest(store, "clean")
-            rates.append(manifest["metrics"]["megabytes"] / manifest["seconds"])
-    yield (
-        "dump to clean text, two cores against one",
-        f"{rates[1]:.2f} MB/s of text",
-        f"{rates[0]:.2f} MB/s of text",
-        f"{rates[1] / rates[0]:.2f}×",
-    )
+def main() -> None:
+    arguments = parser("make bench-data", __doc__, PARTS)
+    data = Path(os.environ.get("LM_DATA", "data"))
+    dump = next(iter(sorted(data.glob("wikidump/enwiki-*pages-articles*.xml.bz2"))), None)
+    text = data / "wikitext-2/wiki.train.tokens"
+    arguments.add_argument("--dump", type=Path, default=dump, help=f"a MediaWiki dump, .xml.bz2 [{dump}]")
+    arguments.add_argument("--text", type=Path, default=text if text.exists() else None, help="plain text")
+    args = arguments.parse_args()
+    benches = {
+        "markup": lambda: bench_markup(args.dump),
+        "clean": lambda: bench_clean(args.dump),
+        "dedup": lambda: bench_dedup(args.text),
+        "shards": bench_shards,
+    }
+    print_table(benches, args.only, PACKAGES)
 
 
-def _multiply(dump: Path, large: Path) -> None:
-    """One dump with the pages of another several times, of which no two are duplicates."""
-    content = bz2.decompress(dump.read_bytes())
-    start, end = content.index(b"<page>"), content.rindex(b"</page>") + len(b"</page>")
-    with bz2.open(large, "wb") as file:
-        file.write(content[:start])
-        for number in range(COPIES):
-            pages = content[start:end].replace(b"</title>", b" (%d)</title>" % number)
-            pages = re.sub(rb"(</ns>\s*<id>)", rb"\g<1>%d0000" % (number + 1), pages)
-            file.write(pages.replace(b"</text>", b"\n\nThis is copy %d.</text>" % number) + b"\n")
-        file.write(content[end:])
-
-
-def bench_shards() -> Iterator[Row]:
-    """Tokens per second of the shards stage against tokenizers' own batch encoding of the same text."""
-    with tempfile.TemporaryDirectory() as name:
-        store = Path(name)
-        _planner(store, "stage=shards", "experiment=demo", "corpus.max_mb=null")
-        ours = _manifest(store, "shards")["metrics"]["tokens_per_second"]
-        code = (
-            "import sys, time; from pathlib import Path;"
-            "from pipeline.documents import read_texts; from pipeline.tokenizers import load_tokenizer;"
-            "texts = list(read_texts(Path(sys.argv[1]) / 'documents', 'train'));"
-            "tokenizer = load_tokenizer(Path(sys.argv[2])).backend_tokenizer;"
-            "tokenizer.encode_batch(texts[:8]); started = time.perf_counter();"
-            "count = sum(len(e.ids) for e in tokenizer.encode_batch(texts));"
-            "print(count / (time.perf_counter() - started))"
-        )
-        inputs = [str(next((store / "artifacts" / stage).glob("*-*"))) for stage in ("clean", "tokenizer")]
-        found = subprocess.run(
-            [sys.executable, "-c", code, *inputs], capture_output=True, text=True, check=True
-        )
-        reference = float(found.stdout)
-    yield (
-        "shards stage against tokenizers' encode_batch",
-        f"{ours:,.0f} tokens/s",
-        f"{reference:,.0f} tokens/s",
-        f"{ours / reference:.2f}×",
-    )
-
-
-def _planner(store: Path, *words: str, cores: int = 2) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "pipeline",
-        "tracking=none",
-        f"run.artifacts={store}/artifacts",
-        f"run.runs={store}/runs",
-    ]
-    available = sorted(os.sched_getaffinity(0))[:cores]
-    subprocess.run(
-        [*command, *words],
-        check=True,
-        capture_output=True,
-        preexec_fn=lambda: os.sched_setaffinity(0, available),
-    )
-
-
-def _manifest(store: Path, stage: str) -> dict:
-    return json.loads(next((store / "artifacts" / stage).glob("*/manifest.json")).read_text())
+if __name__ == "__main__":
+    main()

@@ -17,6 +17,7 @@ from pipeline.config.training import OptimConfig, ScheduleConfig, StrategyConfig
 from pipeline.context import Context
 from pipeline.shards import ShardIndex, ShardWriter, TokenStream, token_dtype
 from pipeline.tracking import Tracker
+from tests.bench.table import Row
 from train.data import TokenWindows
 from train.loop import fit, prepare
 from train.models import build_model
@@ -26,7 +27,6 @@ from train.schedules import build_scheduler
 
 VOCAB, LENGTH, BATCH = 4096, 256, 8
 MODEL = DecoderConfig(layers=4, hidden=256, heads=4, context=LENGTH)
-Row = tuple[str, str, str, str]
 
 
 def bench_trainer(rounds: int) -> Iterator[Row]:
@@ -52,7 +52,7 @@ def bench_trainer(rounds: int) -> Iterator[Row]:
         fit(
             _hooked(MODEL, turns),
             windows,
-            None,
+            {},
             steps=3 * rounds,
             flops_per_token=1.0,
             tokens_per_example=LENGTH,
@@ -187,7 +187,7 @@ def _median_seconds(function: Callable[[], object], rounds: int) -> float:
 
 
 def _random_windows(folder: Path) -> TokenWindows:
-    with ShardWriter(folder, "train", token_dtype(VOCAB), 16) as writer:
+    with ShardWriter(folder, "train-00000", token_dtype(VOCAB)) as writer:
         writer.write(np.random.default_rng(1).integers(0, VOCAB, 500_000))
-    ShardIndex("<u2", VOCAB, 0, "none", {"train": writer.files}).save(folder)
+    ShardIndex("<u2", VOCAB, 0, "none", {"train": [writer.file]}).save(folder)
     return TokenWindows(TokenStream(folder, "train"), LENGTH)

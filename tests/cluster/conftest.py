@@ -3,12 +3,12 @@
 import os
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.command_line import ROOT, command, environment
+from tests.command_line import ROOT, TINY, command, environment
 
 SCRIPT = Path(__file__).parent / "slurm.sh"
 CANNOT = 77
@@ -17,15 +17,22 @@ CANNOT = 77
 class Cluster:
     """Submits the pipeline and looks at its jobs."""
 
-    def submit(self, folder: Path, *words: str, cwd: Path = ROOT) -> dict[str, str]:
-        """Submit without waiting. Gives the job's id by stage."""
+    def submit(
+        self, folder: Path, *words: str, cwd: Path = ROOT, base: Sequence[str] = TINY
+    ) -> dict[str, str]:
+        """Submit without waiting. Gives the job's id by stage, or by stage and phase."""
+        launching = ("launcher=slurm", "launcher.partition=gpu", "launcher.wait=false")
         result = subprocess.run(
-            command(folder, "launcher=slurm", "launcher.partition=gpu", "launcher.wait=false", *words),
+            command(folder, *launching, *words, base=base),
             cwd=cwd, env=environment(), capture_output=True, text=True, timeout=60,
         )  # fmt: skip
         assert result.returncode == 0, result.stdout + result.stderr
         rows = [line.split() for line in result.stdout.splitlines()]
         return {row[0]: row[1] for row in rows if len(row) > 5 and row[1].isdigit()}
+
+    def batch(self, *options: str) -> str:
+        """Submit something else. Gives its job's id."""
+        return _output("sbatch", "--parsable", "--output=/dev/null", *options).strip()
 
     def state(self, job: str) -> str:
         return _output("squeue", "--noheader", "--states=all", "--format=%T", f"--jobs={job}").strip()

@@ -1,24 +1,34 @@
 """What the tests of the clean stage share: a corpus as the download stage leaves it, and a run over it."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
-from data_prep.clean import DOCUMENTS_FOLDER, STATS_FILE, run
-from pipeline.config.clean import CleanConfig, FilterConfig
+from data_prep.clean import DOCUMENTS_FOLDER, STATS_FILE
+from pipeline.config.clean import CleanConfig
+from pipeline.config.filters import FilterConfig
 from pipeline.config.stages import CleanStage
 from pipeline.context import Context
 from pipeline.documents import SPLITS, Document, read_documents
 from pipeline.source import Source, describe_file
+from pipeline.stages import STAGES
+from pipeline.worker import run_body
 
 PROSE = (
     "The harbour was quiet when the first boats came in. Nobody had slept much, and the nets were still wet "
     "from the night before, but the catch was good, the market would open soon, and the children were "
     "already waiting on the pier to count the baskets."
 )
-NO_FILTERS = FilterConfig(**dict.fromkeys(FilterConfig.model_fields))
+NO_FILTERS = FilterConfig(
+    **{
+        name: None
+        for name, field in FilterConfig.model_fields.items()
+        if NoneType in get_args(field.annotation)
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +63,7 @@ def clean_corpus(
     file_format: str,
     files: dict[str, str | None] | list[Path],
     source: dict[str, Any] | None = None,
+    evaluation_files: Sequence[str] = (),
     **config: Any,
 ) -> Cleaned:
     """Clean `files` (paths, with the corpus's own split of each) in `folder`, with one worker unless told."""
@@ -62,5 +73,5 @@ def clean_corpus(
     described = tuple(describe_file(Path(path), download, split) for path, split in splits.items())
     Source(file_format, "corpus", described, **(source or {})).save(download)
     context = make_context(folder / "clean", download=download)
-    metrics = run(CleanStage(clean=CleanConfig(**{"workers": 1, **config})), context)
-    return Cleaned(context.folder, metrics)
+    stage = CleanStage(clean=CleanConfig(**{"workers": 1, **config}), evaluation_files=list(evaluation_files))
+    return Cleaned(context.folder, run_body(STAGES["clean"], stage, context))

@@ -7,7 +7,13 @@ from pathlib import Path
 import cleaning
 import pytest
 
+from data_prep.document_processor import DocumentProcessor
+from data_prep.mediawiki.dump import MAX_PAGE
+from data_prep.pieces import plan_pieces
+from data_prep.readers import CorpusReader
+from pipeline.config.clean import CleanConfig
 from pipeline.context import Context
+from pipeline.source import Source, describe_file
 
 
 @pytest.fixture
@@ -27,3 +33,20 @@ def write(tmp_path: Path) -> Callable[[str, str | bytes], Path]:
         return path
 
     return write_file
+
+
+@pytest.fixture(scope="session")
+def wiki_articles(shared_data: Callable[[str], Path]) -> Callable[[str], list[tuple[str, str]]]:
+    """Titles and unfiltered texts of the articles of a real dump."""
+
+    def read(name: str) -> list[tuple[str, str]]:
+        folder = shared_data("wikidump")
+        source = Source("mediawiki", "dump", (describe_file(folder / name, folder),))
+        config = CleanConfig(filters=cleaning.NO_FILTERS)
+        processor = DocumentProcessor(config, source.format, None, (), "off", None)
+        (piece,) = plan_pieces({"": (source, folder)}, source.files[0].bytes)
+        records = CorpusReader(source, folder, MAX_PAGE).read_piece(piece, lambda *damage: None)
+        found = [candidate for record in records if (candidate := processor.process(record).candidate)]
+        return [(candidate.document.title, candidate.document.text) for candidate in found]
+
+    return read

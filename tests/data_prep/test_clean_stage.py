@@ -2,12 +2,17 @@
 
 import json
 import re
+import shutil
+from dataclasses import replace
 
 import pytest
 from cleaning import NO_FILTERS, PROSE
 
+from data_prep import clean
 from data_prep.splits import assign_split
-from pipeline.config.clean import DeduplicateConfig
+from pipeline.config.clean import CleanConfig, DeduplicateConfig
+from pipeline.config.stages import CleanStage
+from pipeline.context import Share
 from pipeline.errors import UserError
 
 MARKUP = re.compile(r"\{\{|\}\}|\[\[|\]\]|<ref|\{\||\|\}|&nbsp;")
@@ -51,9 +56,9 @@ def test_what_a_person_looks_at(clean_corpus, write, tmp_path) -> None:
     kept = ["kept: train", "kept: validation", "kept: test"]
     assert [row["step"] for row in rows] == ["read", "dropped: too_short", *kept]
     assert json.loads((tables / "dropped_examples.jsonl").read_text()) == {
-        "reason": "too_short", "title": "some.txt:30", "beginning": "too little"
+        "reason": "too_short", "title": "some.txt:8283", "beginning": "too little"
     }  # fmt: skip
-    source = cleaned.stats["source"]
+    (source,) = cleaned.stats["sources"]
     assert source.items() >= facts.items()
     assert source["files"][0]["sha256"]
 
@@ -141,7 +146,7 @@ def test_max_documents_stops_early(clean_corpus, write, tmp_path, workers) -> No
     text = write("many.txt", numbered(3000))
     cleaned = clean_corpus(tmp_path, "text", [text], max_documents=700, workers=workers)
     assert cleaned.metrics["documents"] == 700
-    assert cleaned.stats["read"]["documents"] == 700
+    assert cleaned.stats["read"]["documents"] == 700  # within a piece, no more is read
 
 
 def test_duplicates_are_kept_on_request(clean_corpus, write, tmp_path) -> None:
@@ -150,12 +155,25 @@ def test_duplicates_are_kept_on_request(clean_corpus, write, tmp_path) -> None:
     assert cleaned.metrics["documents"] == 10
 
 
-def test_what_a_killed_run_left_is_replaced(clean_corpus, write, tmp_path) -> None:
-    stale = tmp_path / "clean" / "documents" / "train-00007.parquet"
-    stale.parent.mkdir(parents=True)
-    stale.write_bytes(b"half a file")
-    cleaned = clean_corpus(tmp_path, "text", [write("a.txt", numbered(5))])
-    assert len(cleaned.documents) == 5
+def test_what_a_killed_run_has_done_is_kept_and_what_it_left_half_done_is_replaced(
+    clean_corpus, write, make_context, tmp_path
+) -> None:
+    text = write("a.txt", numbered(9000))
+    whole = clean_corpus(tmp_path / "whole", "text", [text], piece_mb=1)
+    shutil.copytree(tmp_path / "whole" / "download", tmp_path / "killed" / "download")
+    context = make_context(tmp_path / "killed" / "clean", download=tmp_path / "killed" / "download")
+    config = CleanStage(clean=CleanConfig(workers=1, piece_mb=1))
+    clean.prepare(config, context)
+    clean.extract(config, replace(context, share=Share(1, 2)))
+    done = context.marker("extract", 1)
+    before = done.stat().st_mtime_ns
+    assert not context.marker("extract", 0).exists()
+    (context.scratch / "extract" / "00000.parquet").write_bytes(b"half a file")
+    killed = clean_corpus(tmp_path / "killed", "text", [text], piece_mb=1)
+    assert done.stat().st_mtime_ns == before
+    assert killed.files() == whole.files()
+    assert len(whole.files()) > 3
+    assert killed.stats == whole.stats
 
 
 def test_detokenizing_what_is_no_wikitext_is_refused(clean_corpus, write, tmp_path) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from data_prep.wikitext import articles, detokenize
+from data_prep.wikitext import detokenize
+from pipeline.wikitext import articles
 
 FILES = {"wiki.train.tokens": "train", "wiki.valid.tokens": "validation", "wiki.test.tokens": "test"}
 

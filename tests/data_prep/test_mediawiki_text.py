@@ -1,6 +1,7 @@
 """What a reader sees of each construct of wikitext."""
 
 import pickle
+import re
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 from data_prep.mediawiki.dump import Page
 from data_prep.mediawiki.site import Site
 from data_prep.mediawiki.text import WikitextCleaner
+from pipeline.config.clean import MarkupConfig
 
 FORBIDDEN = ("{{", "}}", "[[", "]]", "<ref", "{|", "|}", "&nbsp;")
 cleaner = WikitextCleaner(Site())
@@ -177,19 +179,19 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_construct(name):
     wikitext, expected = CASES[name]
-    assert cleaner.clean(wikitext) == expected
+    assert cleaner.clean(wikitext) == (expected, {})
 
 
 def test_local_namespace_names_come_from_the_site():
     site = Site(namespaces={6: "Плика", 14: "Врста ствари"})
     text = "[[Плика:a.jpg|мини|b]] [[врста ствари:c]] [[File:d.jpg]]e"
-    assert WikitextCleaner(site).clean(text) == "e"
-    assert "b" in cleaner.clean(text)
+    assert WikitextCleaner(site).clean(text)[0] == "e"
+    assert "b" in cleaner.clean(text)[0]
 
 
 def test_a_cleaner_can_be_sent_to_other_processes():
     copy = pickle.loads(pickle.dumps(cleaner))  # noqa: S301 (our own)
-    assert copy.clean("[[File:a]] b {{c}}") == "b"
+    assert copy.clean("[[File:a]] b {{c}}")[0] == "b"
 
 
 @pytest.mark.parametrize(
@@ -227,22 +229,82 @@ MARKUP = """
     -{ }- == = * : # __ ~~~~ http:// [http://a File: Category: de: <nowiki> </nowiki> <pre> <table> </table>
     <br> <p> <li> <math> </math> {{nowrap| {{lang|en| {{!}} {{( {{) {{{ }}} ( ) , . ( （ ） 、 é 中
     a 0 <ref/> r e f <r
+    <gallery> </gallery> File:a|b |thumb|c [[File:a|thumb| || !! |- |+ <tr> <td rowspan=2> <th> <caption>
+    rowspan=3| colspan=2| {{Infobox a| b= |c= {{plainlist| {{ubl|a
 """
-markup = st.lists(st.sampled_from([*MARKUP.split(), "\n", " ", "word", "\x01", "\x02"]), max_size=60).map(
-    "".join
+SENTENCES = [
+    *(
+        " A word",
+        ", and more.",
+        " (so ",
+        "{{a}}",
+        ") ",
+        "\n\n",
+        "\n",
+        " '''bold''' ",
+        " ''it''",
+        "[[link|a link]]",
+    ),
+    *(
+        "\n* item",
+        "\n== Heading ==\n",
+        "<ref>r</ref>",
+        "[[File:a.jpg|thumb|b]]",
+        "\n{|\n| c\n|}\n",
+        "[http://x y]",
+    ),
+    *(
+        "<br>",
+        "{{lang|fr|mot}}",
+        "\n: indented",
+        "<!-- c -->",
+        "&nbsp;",
+        "[[Category:d]]",
+        " 中文",
+        "（{{e}}）",
+    ),
+]
+CONTROLS = ("\x01", "\x02", "\x03", "\x04")
+markup = st.lists(
+    st.sampled_from([*MARKUP.split(), "\n", "\n|", "\n{|", " ", "word", *"\x01\x02\x03\x04"]), max_size=60
+).map("".join)
+
+
+markups = st.builds(
+    MarkupConfig,
+    headings=st.booleans(),
+    lists=st.booleans(),
+    tables=st.sampled_from(["drop", "text"]),
+    math=st.sampled_from(["drop", "latex"]),
+    captions=st.booleans(),
+    link_targets=st.booleans(),
+    infobox=st.booleans(),
 )
 
 
-@settings(max_examples=500, deadline=None)
-@given(markup)
-def test_no_markup_remains_of_any_text(text):
-    clean = cleaner.clean(text)
-    assert not [mark for mark in FORBIDDEN if mark in clean]
-    assert clean == clean.strip()
+@settings(max_examples=1000, deadline=None)
+@given(markup, markups)
+def test_no_markup_remains_of_any_text(text, kept):
+    clean, meta = WikitextCleaner(Site(), kept).clean(text)
+    facts = [fact for box in meta.get("infobox", []) for fact in box["facts"].values()]
+    for found in (clean, *facts):
+        assert not [mark for mark in (*FORBIDDEN, *CONTROLS) if mark in found]
+        assert found == found.strip()
+    assert not [title for title in meta.get("links", []) if "#" in title or not title.strip()]
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.text(max_size=200))
-def test_any_text_is_cleaned(text):
-    clean = cleaner.clean(text)
-    assert not [mark for mark in FORBIDDEN if mark in clean]
+@given(st.text(max_size=200), markups)
+def test_any_text_is_cleaned(text, kept):
+    clean, _ = WikitextCleaner(Site(), kept).clean(text)
+    assert not [mark for mark in (*FORBIDDEN, *CONTROLS) if mark in clean]
+
+
+@settings(max_examples=500, deadline=None)
+@given(st.lists(st.sampled_from(SENTENCES), max_size=12).map("".join))
+def test_text_that_is_clean_keeps_its_words(text):
+    """Clean text may be cleaned again: only its lines may run on, and lost punctuation go."""
+    clean, _ = cleaner.clean(text)
+    again, _ = cleaner.clean(clean)
+    # Lines of Chinese may be joined: there is no space between its words.
+    assert "".join(re.findall(r"\w+", again)) == "".join(re.findall(r"\w+", clean))

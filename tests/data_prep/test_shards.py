@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from pydoc_data.topics import topics
@@ -16,14 +17,17 @@ import numpy as np
 import pytest
 from transformers import AutoTokenizer
 
-from data_prep.shards import run
+from data_prep.shards import encode
 from data_prep.tokenizer import run as make_tokenizer
 from pipeline.config.data import ShardsConfig, TokenizerConfig
 from pipeline.config.stages import ShardsStage, TokenizerStage
+from pipeline.context import Share
 from pipeline.documents import Document, DocumentWriter
 from pipeline.errors import UserError
 from pipeline.shards import ShardIndex, TokenStream, verify
+from pipeline.stages import STAGES
 from pipeline.tokenizers import TextEncoder, tokenizer_hash
+from pipeline.worker import run_body
 
 ROOT = Path(__file__).resolve().parents[2]
 SPLITS = {
@@ -38,9 +42,9 @@ SPLITS = {
 }
 
 
-def write_corpus(folder: Path, splits: dict[str, list[str]]) -> Path:
+def write_corpus(folder: Path, splits: dict[str, list[str]], shard_mb: int = 128) -> Path:
     for split, texts in splits.items():
-        with DocumentWriter(folder / "documents", split, 128) as writer:
+        with DocumentWriter(folder / "documents", split, shard_mb) as writer:
             for number, text in enumerate(texts):
                 writer.write(Document(f"{split}{number}", text))
     return folder
@@ -60,7 +64,7 @@ def tokenizer(make_context: Callable) -> Callable[..., Path]:
 def shard(make_context: Callable) -> Callable[..., dict]:
     def make(folder: Path, clean: Path, tokenizer: Path, **settings) -> dict:
         context = make_context(folder, clean=clean, tokenizer=tokenizer)
-        return run(ShardsStage(shards=ShardsConfig(**settings)), context)
+        return run_body(STAGES["shards"], ShardsStage(shards=ShardsConfig(**settings)), context)
 
     return make
 
@@ -75,18 +79,17 @@ def read_documents(folder: Path, split: str) -> list[list[int]]:
     return documents
 
 
-@pytest.mark.parametrize(("kind", "files"), [("bpe", 1), ("char", 2)])
-def test_every_token_is_read_back(
-    tmp_path: Path, tokenizer: Callable, shard: Callable, kind: str, files: int
-) -> None:
-    clean = write_corpus(tmp_path / "clean", SPLITS)
+@pytest.mark.parametrize("kind", ["bpe", "char"])
+def test_every_token_is_read_back(tmp_path: Path, tokenizer: Callable, shard: Callable, kind: str) -> None:
+    splits = SPLITS | {"train": SPLITS["train"] * 3}
+    clean = write_corpus(tmp_path / "clean", splits, shard_mb=1)
     made = tokenizer(tmp_path / "tokenizer", clean, kind=kind)
     out = tmp_path / "shards"
     metrics = shard(out, clean, made, shard_mb=1, workers=1)
     verify(out)
     reference = AutoTokenizer.from_pretrained(made / "tokenizer")
     total = 0
-    for split, texts in SPLITS.items():
+    for split, texts in splits.items():
         documents = read_documents(out, split)
         assert len(documents) == len(texts)
         for ids, text in zip(documents, texts, strict=True):
@@ -94,7 +97,7 @@ def test_every_token_is_read_back(
         total += len(documents)
         assert metrics[f"{split}_tokens"] == sum(map(len, documents)) == len(TokenStream(out, split))
     index = ShardIndex.load(out)
-    assert len(index.splits["train"]) == files
+    assert len(index.splits["train"]) > 1
     assert (index.eos_id, index.vocab_size) == (reference.eos_token_id, len(reference))
     assert index.tokenizer == tokenizer_hash(made)
     assert (metrics["documents"], metrics["test_tokens"], metrics["dtype"]) == (total, 0, "uint16")
@@ -111,7 +114,7 @@ def test_the_number_of_processes_changes_nothing(
         folder = tmp_path / f"shards{workers}"
         shard(folder, clean, made, workers=workers)
         assert f"of text in {workers} process" in caplog.text
-        names = sorted(path.name for path in folder.iterdir())
+        names = sorted(path.name for path in folder.iterdir() if path.is_file())
         contents.append([(name, hashlib.sha256((folder / name).read_bytes()).digest()) for name in names])
     assert contents[0] == contents[1]
     assert len(contents[0]) == 5
@@ -127,18 +130,24 @@ def test_large_vocabularies_take_four_bytes(tmp_path: Path, tokenizer: Callable,
     assert AutoTokenizer.from_pretrained(made / "tokenizer").decode(ids[:-1]) == "".join(characters)
 
 
-def test_starting_again_replaces_what_a_killed_attempt_left(
-    tmp_path: Path, tokenizer: Callable, shard: Callable
+def test_a_stage_that_was_killed_goes_on_behind_the_files_that_are_done(
+    tmp_path: Path, tokenizer: Callable, make_context: Callable
 ) -> None:
     clean = write_corpus(tmp_path / "clean", SPLITS)
     made = tokenizer(tmp_path / "tokenizer", clean)
-    out = tmp_path / "shards"
-    out.mkdir()
-    for name in ("train-00000.bin", "train-00007.bin", "train-00007.idx.npy"):
-        (out / name).write_bytes(b"left over" * 1000)
-    shard(out, clean, made)
-    verify(out)
-    assert not list(out.glob("train-00007*"))
+    config = ShardsStage(shards=ShardsConfig(workers=1))
+    whole, shared = (
+        make_context(tmp_path / name, clean=clean, tokenizer=made) for name in ("whole", "shared")
+    )
+    run_body(STAGES["shards"], config, whole)
+    (shared.folder / "train-00000.bin").write_bytes(b"half of a file")
+    encode(config, replace(shared, share=Share(1, 2)))
+    before = (shared.folder / "validation-00000.bin").stat().st_mtime_ns
+    run_body(STAGES["shards"], config, shared)
+    assert (shared.folder / "validation-00000.bin").stat().st_mtime_ns == before
+    for path in whole.folder.glob("*.bin"):
+        assert path.read_bytes() == (shared.folder / path.name).read_bytes()
+    verify(shared.folder)
 
 
 def test_a_document_of_50_mb(tmp_path: Path, tokenizer: Callable) -> None:
@@ -174,17 +183,18 @@ def test_a_document_of_50_mb(tmp_path: Path, tokenizer: Callable) -> None:
 SHARD_ALONE = """
 import logging, sys
 from pathlib import Path
-from data_prep.shards import run
 from pipeline.config.data import ShardsConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.stages import ShardsStage
 from pipeline.context import Context
+from pipeline.stages import STAGES
 from pipeline.tracking import Tracker
+from pipeline.worker import run_body
 folder, clean, tokenizer = map(Path, sys.argv[1:])
 folder.mkdir()
 inputs = {"clean": clean, "tokenizer": tokenizer}
 context = Context(folder, inputs, Tracker(folder), logging.getLogger(), RunConfig(progress=False))
-run(ShardsStage(shards=ShardsConfig(workers=1)), context)
+run_body(STAGES["shards"], ShardsStage(shards=ShardsConfig(workers=1)), context)
 # Not getrusage: its peak takes in that of the process that started this one.
 print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """

@@ -1,5 +1,6 @@
 """The evaluate stage from end to end, on models with random weights."""
 
+import hashlib
 import json
 
 import numpy as np
@@ -37,10 +38,10 @@ def inputs(tmp_path, tokenizer, save_tokenizer, tiny_model):
     shards.mkdir()
     files = {}
     for split in ("train", "validation", "test"):
-        with ShardWriter(shards, split, np.dtype("<u2"), 1) as writer:
+        with ShardWriter(shards, f"{split}-00000", np.dtype("<u2")) as writer:
             for document in read_texts(clean / "documents", split):
                 writer.write(np.array([*tokenizer(document)["input_ids"], tokenizer.eos_token_id]))
-        files[split] = writer.files
+        files[split] = [writer.file]
     digest = tokenizer_hash(tokens)
     ShardIndex("<u2", len(tokenizer), tokenizer.eos_token_id, digest, files).save(shards)
     model = tiny_model()
@@ -95,6 +96,60 @@ def test_a_pretrained_model(inputs, tmp_path, make_context):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "results.json", "samples.jsonl", "predictions.jsonl", "metrics.jsonl", "tables",
     }  # fmt: skip
+
+
+def test_texts_from_elsewhere(inputs, tmp_path, make_context):
+    articles = [f" \n = Title {n} = \n \n {text(900 + n)} \n" for n in range(3)]
+    wiki, plain = tmp_path / "wiki.test.tokens", tmp_path / "plain.txt"
+    wiki.write_text("".join(articles))
+    plain.write_text("\n\n".join(text(900 + n) for n in range(4)))
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("".join(json.dumps({"text": text(n)}) + "\n" for n in (200, 201, 202)))
+    scored = PerplexityConfig(files=[str(wiki), str(tmp_path / "p*.txt"), str(rows)])
+    context = make_context(tmp_path / "out", **inputs)
+    metrics = run(settings(perplexity=scored, ngram_baselines=False), context)
+    found = json.loads((tmp_path / "out/results.json").read_text())
+    assert [row["file"] for row in found] == [None] * 3 + ["plain.txt"] * 3 + ["rows.jsonl"] * 3 + [
+        wiki.name
+    ] * 3
+    assert [row["n"] for row in found[::3]] == [3, 4, 3, 3]
+    assert all(row["low"] <= row["value"] <= row["high"] for row in found)
+    by_name = {(row["file"], row["name"]): row for row in found}
+    # The same documents score as they do as the corpus's split; the articles have other words around them.
+    assert metrics["rows.jsonl/perplexity"] == pytest.approx(metrics["perplexity"])
+    assert metrics["wiki.test.tokens/perplexity"] == by_name[wiki.name, "perplexity"]["value"]
+    assert metrics["wiki.test.tokens/perplexity"] != metrics["plain.txt/perplexity"]
+    signature = by_name[wiki.name, "word_perplexity"]["signature"]
+    digest = hashlib.sha256(wiki.read_bytes()).hexdigest()
+    tokens = sum(map(len, articles)) + 3
+    assert signature.startswith(f"file:wiki.test.tokens,sha256:{digest[:12]}|tokens:{tokens}|")
+
+
+def test_the_fine_tuned_model_reads_texts_from_elsewhere_too(inputs, finetune, tmp_path, make_context):
+    (tmp_path / "plain.txt").write_text(text(900))
+    scored = PerplexityConfig(files=[str(tmp_path / "plain.txt")])
+    given = {"clean": inputs["clean"], "finetune": finetune}
+    metrics = run(settings(perplexity=scored), make_context(tmp_path / "out", **given))
+    assert metrics["plain.txt/finetuned_bits_per_byte"] > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.txt", " \n\n", "a.txt holds no text"),
+        ("a.txt", "short", "a.txt has 6 tokens, less than one window of 64"),
+        ("a.jsonl", '{"content": "x"}', "line 1: no 'text' that is a text among content"),
+        ("a.html", "<p>x</p>", "no text is read from files of this ending"),
+        ("sub/b.txt", text(1), "names two files b.txt"),
+    ],
+)
+def test_files_that_cannot_be_scored(inputs, tmp_path, make_context, name, content, message):
+    (tmp_path / "texts/sub").mkdir(parents=True)
+    (tmp_path / "texts/b.txt").write_text(text(0))
+    (tmp_path / "texts" / name).write_text(content)
+    scored = PerplexityConfig(files=[str(tmp_path / "texts")])
+    with pytest.raises(UserError, match=message):
+        run(settings(perplexity=scored), make_context(tmp_path / "out", **inputs))
 
 
 def test_the_same_seed_gives_the_same_result(inputs, finetune, tmp_path, make_context):

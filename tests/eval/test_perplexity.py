@@ -96,8 +96,8 @@ def test_text_without_spaces_has_no_word_perplexity(encoder, tmp_path):
 def test_windows_that_do_not_fit_are_refused(tiny_model):
     with pytest.raises(UserError, match="longer than the 64 tokens"):
         check_window(1000, "test", 128, tiny_model())
-    with pytest.raises(UserError, match="40 tokens, less than one window of 64"):
-        check_window(40, "test", 64, tiny_model())
+    with pytest.raises(UserError, match="the test split has 40 tokens, less than one window of 64"):
+        check_window(40, "the test split", 64, tiny_model())
 
 
 def test_an_empty_split_is_refused(encoder, tmp_path):
@@ -144,7 +144,7 @@ def test_results_are_json(tmp_path):
     assert json.loads((tmp_path / "results.json").read_text()) == [
         {
             "model": "pretrain", "name": "perplexity", "value": 4.0, "low": None, "high": None, "n": 4,
-            "signature": "s",
+            "signature": "s", "file": None,
         }
     ]  # fmt: skip
     broken = NO_INTERVAL.result("pretrain", "perplexity", lambda rows: math.inf, 4, "s")

@@ -4,7 +4,6 @@ import logging
 import math
 import re
 from html.parser import HTMLParser
-from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -18,6 +17,7 @@ from pipeline.context import Context
 from pipeline.stages import STAGES
 from pipeline.store import finish
 from pipeline.tracking import Tracker
+from pipeline.worker import run_body
 
 HOSTILE = "</p><script>alert('x')</script><img src=https://example.org/x.png onerror=alert(1)>&amp;"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -110,9 +110,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "tokenizer": TokenizerStage.model_validate({"tokenizer": {"vocab_size": 300}}),
     }
     for stage, config in sections.items():
-        module, function = STAGES[stage].target.split(":")
-        context = context_in(partial(root, stage), **made)
-        metrics = getattr(import_module(module), function)(config, context)
+        metrics = run_body(STAGES[stage], config, context_in(partial(root, stage), **made))
         made[stage] = artifact(root, stage, metrics, config.model_dump(mode="json"))
     made["shards"] = artifact(root, "shards", {"train_tokens": 512_000})
     for stage, steps in (("pretrain", 250), ("finetune", 60)):
@@ -125,9 +123,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         Result(model, "word_perplexity", value, 0.95 * value, 1.06 * value, 31, signature)
         for model, value in values.items()
     ]
-    write_results(
-        folder / "results.json", [*results, Result("finetune", "rougeL", 27.4, None, None, 40, "stem:porter")]
-    )
+    foreign = Result("pretrain", "word_perplexity", 388.8, None, None, 1, "file:novel.txt", "novel.txt")
+    task = Result("finetune", "rougeL", 27.4, None, None, 40, "stem:porter")
+    write_results(folder / "results.json", [*results, foreign, task])
     rows = Tracker(folder)
     rows.table(
         "predictions", ["prompt", "prediction", "references"], [[HOSTILE, sentence(3), [sentence(3)]]] * 12
@@ -200,6 +198,12 @@ def test_the_figures_of_the_run_are_there(whole, inputs):
     assert "step 250" in page.text
     assert "vocab_size: 300" in page.text
     assert metrics["figures"] == sum(tag == "figure" for tag, _ in page.elements) > 12
+
+
+def test_a_text_from_elsewhere_has_a_chart_of_its_own(whole):
+    page, _ = whole
+    assert "Perplexity per word, novel.txt pretrain 388.8" in page.text
+    assert "181.2 perplexity per word" in page.text, "the corpus's own text is what stands at the top"
 
 
 def test_every_plot_has_its_lines(whole):

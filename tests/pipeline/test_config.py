@@ -55,6 +55,8 @@ def test_every_choice_of_every_group_is_valid(group: str, option: str) -> None:
             fill_required(section)
     if group == "model" and option == "hf":
         values["model"]["path"] = "folder"
+    if option == "mixture":
+        values["corpus"]["parts"] = {"wiki": {"kind": "wikipedia"}}
     if group == "tokenizer" and option == "pretrained":
         values["tokenizer"]["path"] = "folder"
     if option in ("ddp", "zero1", "zero2", "zero3"):
@@ -116,6 +118,31 @@ def test_impossible_batch_names_the_nearest_possible_ones() -> None:
 def test_sequence_longer_than_the_context_is_refused() -> None:
     with pytest.raises(UserError, match=r"sequence_length=4096 is longer than model.context=128"):
         parse_config(composed("++trainer.sequence_length=4096"))
+
+
+def test_a_file_that_cannot_be_scored_is_told_before_the_training() -> None:
+    with pytest.raises(
+        UserError, match=r"evaluate.perplexity: files=a.pdf: no text is read from files of this"
+    ):
+        parse_config(composed("evaluate.perplexity.files=[a.pdf,texts/*.txt,wiki.test.tokens,folder]"))
+
+
+def test_evaluation_files_that_are_compared_with_the_corpus() -> None:
+    scored = "evaluate.perplexity.files=[wiki.test.tokens,b.txt]"
+    words = [scored, "finetune.data.train=d.jsonl", "finetune.data.test=artifact://download/e.jsonl"]
+
+    def files(*more: str) -> list[str]:
+        return parse_config(composed(*words, *more)).evaluation_files
+
+    # By default only what would be dropped: or to score one more text would make the corpus anew.
+    assert files("finetune.task=instruct") == []
+    assert files("corpus=wikipedia", "finetune.task=instruct") == ["wiki.test.tokens"]
+    assert files("clean.contamination.files=[c.jsonl]") == ["c.jsonl"]
+    every = ["wiki.test.tokens", "b.txt"]
+    assert files("clean.contamination.action=drop", "finetune.task=none") == every
+    every.append("artifact://download/e.jsonl")
+    assert files("clean.contamination.action=report", "finetune.task=instruct") == every
+    assert files("clean.contamination.action=off", "finetune.task=instruct") == []
 
 
 def test_every_field_is_documented_or_self_explaining() -> None:

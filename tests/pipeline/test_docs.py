@@ -11,6 +11,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
+from data_prep.dedup.verdicts import REASONS
+from data_prep.filters import OPTIONS
 from pipeline.__main__ import CONF, DOTTED_OVERRIDE
 from pipeline.config.defaults import default_values
 from pipeline.config.document import document
@@ -56,6 +58,15 @@ def test_commands_compose(command: str) -> None:
             "config", overrides=[f"++{word}" if DOTTED_OVERRIDE.match(word) else word for word in overrides]
         )
     parse_config(OmegaConf.to_container(composed, resolve=True))
+
+
+def test_every_drop_reason_is_told() -> None:
+    told = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "data.md").read_text(encoding="utf-8")))
+    assert sorted({*OPTIONS, *filter(None, REASONS)} - told) == []
+    assert (
+        sorted({option.rpartition(".")[2] for option in OPTIONS.values() if "_gram" not in option} - told)
+        == []
+    )
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)

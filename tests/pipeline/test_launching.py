@@ -17,7 +17,7 @@ from pipeline.job import check_shape
 from pipeline.launchers import check_devices, srun
 from pipeline.planner import freeze, plan
 from pipeline.ranks import RankFile, RankRecord, describe_faults, note_silent_end
-from pipeline.slurm import render
+from pipeline.slurm import Unit, render
 from pipeline.slurm_task import set_ranks
 from pipeline.snapshot import snapshot_code
 from pipeline.store import Store
@@ -33,7 +33,7 @@ def frozen_stages(root: RootConfig, folder: Path) -> dict[str, Frozen]:
 
 
 def script(frozen: Frozen, folder: Path) -> str:
-    return render(frozen, folder / "settings.yaml", folder / "code")
+    return render(Unit(frozen), folder / "settings.yaml", folder / "code")
 
 
 def test_a_training_script_asks_for_all_that_the_configuration_names(tmp_path: Path) -> None:
@@ -86,7 +86,8 @@ def test_a_container_gets_the_folders_in_use_and_its_own_python(tmp_path: Path) 
     root = configured(
         "launcher=slurm", "++launcher.container=image.sqsh", "++launcher.container_mounts=['/data:/d']"
     )
-    command = srun(tmp_path, root.launcher, {"SLURM_CPUS_PER_TASK": "4"}, ["/store"])
+    environment = {"SLURM_CPUS_PER_TASK": "4"}
+    command = srun("pipeline.slurm_task", [str(tmp_path)], root.launcher, environment, ["/store"])
     assert command[:2] == ["srun", "--kill-on-bad-exit=1"]
     assert "--cpus-per-task=4" in command
     assert "--container-image=image.sqsh" in command

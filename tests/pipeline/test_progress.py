@@ -71,3 +71,8 @@ def test_switched_off_it_shows_nothing(capsys, monkeypatch):
 
 def test_work_of_unknown_size_has_no_eta():
     assert describe_progress(5e6, None, 2.0, "MB", 1e6) == "5.0 MB, 2.5 MB/s"
+
+
+def test_items_are_shown_as_a_rate_beside():
+    text = describe_progress(6e6, 12e6, 2.0, "MB", 1e6, ("documents", 5000))
+    assert text == "6.0 MB, 3.0 MB/s, 2,500 documents/s, 50%, ETA 0:00:02"

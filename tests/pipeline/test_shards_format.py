@@ -1,5 +1,6 @@
 """Tokens survive the way to disk and back; a missing or changed byte is found before training."""
 
+import json
 import tempfile
 from pathlib import Path
 
@@ -12,34 +13,36 @@ from pipeline.errors import UserError
 from pipeline.shards import INDEX, ShardIndex, ShardWriter, TokenStream, token_dtype, verify
 
 
-def write(folder: Path, documents: list[list[int]], vocab_size: int = 100, per_file: int = 10) -> ShardIndex:
-    """Documents in files of `per_file` tokens or one document more."""
-    dtype = token_dtype(vocab_size)
-    with ShardWriter(folder, "train", dtype, shard_mb=1) as writer:
-        writer._limit = per_file
-        for document in documents:
-            writer.write(np.array(document))
-    index = ShardIndex(dtype.name, vocab_size, 0, "hash", {"train": writer.files})
+def write(folder: Path, files: list[list[list[int]]], vocab_size: int = 100) -> ShardIndex:
+    """Files of documents of tokens."""
+    dtype, written = token_dtype(vocab_size), []
+    for number, documents in enumerate(files):
+        with ShardWriter(folder, f"train-{number:05d}", dtype) as writer:
+            for document in documents:
+                writer.write(np.array(document))
+        written.append(writer.file)
+    index = ShardIndex(dtype.name, vocab_size, 0, "hash", {"train": written})
     index.save(folder)
     return index
 
 
 @pytest.fixture
 def shards(tmp_path: Path) -> Path:
-    write(tmp_path, [[1, 2, 3, 0], [4] * 11, [5, 0], [6, 7, 0]])
+    write(tmp_path, [[[1, 2, 3, 0], [4] * 11], [[5, 0], [6, 7, 0]]])
     return tmp_path
 
 
 @given(
     documents=st.lists(st.lists(st.integers(0, 70_000), min_size=1, max_size=12), min_size=1, max_size=12),
-    per_file=st.integers(1, 40),
+    per_file=st.integers(1, 5),
     data=st.data(),
 )
 @settings(max_examples=100, deadline=None)
 def test_what_is_written_is_read(documents: list[list[int]], per_file: int, data: st.DataObject) -> None:
     whole = [id for document in documents for id in document]
     with tempfile.TemporaryDirectory() as name:
-        index = write(Path(name), documents, max(whole) + 1, per_file)
+        files = [documents[i : i + per_file] for i in range(0, len(documents), per_file)]
+        index = write(Path(name), files, max(whole) + 1)
         assert ShardIndex.load(Path(name)) == index
         stream = TokenStream(Path(name), "train")
         assert len(stream) == index.tokens("train") == len(whole)
@@ -59,18 +62,11 @@ def test_what_is_written_is_read(documents: list[list[int]], per_file: int, data
         assert lengths == [len(document) for document in documents]
 
 
-def test_files_end_with_a_document_once_they_are_full(shards: Path) -> None:
-    assert [(file.tokens, file.documents) for file in ShardIndex.load(shards).splits["train"]] == [
-        (15, 2),
-        (5, 2),
-    ]
-
-
 def test_ids_take_two_bytes_where_they_fit(tmp_path: Path) -> None:
     assert token_dtype(65_536) == np.dtype("<u2")
     assert token_dtype(65_537) == np.dtype("<u4")
     for vocab_size, size in ((65_536, 2), (65_537, 4)):
-        write(tmp_path, [[vocab_size - 1, 258]], vocab_size)
+        write(tmp_path, [[[vocab_size - 1, 258]]], vocab_size)
         assert TokenStream(tmp_path, "train").read(0, 2).tolist() == [vocab_size - 1, 258]
         content = (tmp_path / "train-00000.bin").read_bytes()
         assert content == (vocab_size - 1).to_bytes(size, "little") + (258).to_bytes(size, "little")
@@ -114,3 +110,38 @@ def test_a_damaged_index_is_a_message(shards: Path, content: str | None) -> None
 def test_an_empty_split_is_a_message(shards: Path) -> None:
     with pytest.raises(UserError, match="no validation documents"):
         TokenStream(shards, "validation")
+
+
+def test_parts_are_read_apart_and_together(tmp_path: Path) -> None:
+    files = []
+    written = {
+        "train-wiki-00000": [[1, 2, 0]],
+        "train-wiki-00001": [[3, 0]],
+        "train-news-00000": [[4, 0], [5, 6, 0]],
+        "train-news-00001": [[7, 0]],
+    }
+    for name, documents in written.items():
+        with ShardWriter(tmp_path, name, token_dtype(100), name.split("-")[1]) as writer:
+            for document in documents:
+                writer.write(np.array(document))
+        files.append(writer.file)
+    ShardIndex("<u2", 100, 0, "hash", {"train": files}).save(tmp_path)
+    index = ShardIndex.load(tmp_path)
+    assert index.splits["train"][0].name == "train-wiki-00000.bin"
+    assert index.part_tokens("train") == {"wiki": 5, "news": 7}
+    assert index.part_tokens("test") == {}
+    news, whole = TokenStream(tmp_path, "train", "news"), TokenStream(tmp_path, "train")
+    assert news.read(0, 9).tolist() == [4, 0, 5, 6, 0, 7, 0]
+    assert news.document_starts().tolist() == [0, 2, 5, 7]
+    assert whole.read(0, 99).tolist() == [1, 2, 0, 3, 0, 4, 0, 5, 6, 0, 7, 0]
+    assert whole.document_starts().tolist() == [0, 3, 5, 7, 10, 12]
+    with pytest.raises(UserError, match="part books of the corpus has no train documents"):
+        TokenStream(tmp_path, "train", "books")
+
+
+def test_an_index_from_before_there_were_parts_is_read(shards: Path) -> None:
+    values = json.loads((shards / INDEX).read_text())
+    for file in values["splits"]["train"]:
+        del file["part"]
+    (shards / INDEX).write_text(json.dumps(values))
+    assert ShardIndex.load(shards).part_tokens("train") == {"": 20}

@@ -38,6 +38,7 @@ def test_fingerprint_sees_a_changed_file(tmp_path: Path) -> None:
 def pretrain(trainer: dict, strategy: str = "single", seed: int = 1) -> PretrainStage:
     return PretrainStage(
         seed=seed,
+        data={},
         model={"family": "decoder"},
         optim={},
         schedule={},

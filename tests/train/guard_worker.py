@@ -98,7 +98,7 @@ def train(
     return fit(
         Poisoned(),
         Rows(),
-        None,
+        {},
         steps=STEPS,
         flops_per_token=1.0,
         tokens_per_example=LENGTH,

@@ -10,14 +10,15 @@ from pipeline.errors import UserError
 from pipeline.shards import ShardIndex, ShardWriter, TokenStream, token_dtype
 from train.data import MicroBatches, TokenWindows, TrainSamples, ValidationSamples
 from train.models import IGNORE_INDEX
+from train.order import SampleOrder
 
 
 @pytest.fixture
 def windows(tmp_path: Path) -> TokenWindows:
     """50 windows of 8 tokens; window i holds the tokens 8i … 8i + 7."""
-    with ShardWriter(tmp_path, "train", token_dtype(500), 1) as writer:
+    with ShardWriter(tmp_path, "train-00000", token_dtype(500)) as writer:
         writer.write(np.arange(401))
-    ShardIndex("<u2", 500, 0, "hash", {"train": writer.files}).save(tmp_path)
+    ShardIndex("<u2", 500, 0, "hash", {"train": [writer.file]}).save(tmp_path)
     return TokenWindows(TokenStream(tmp_path, "train"), 8)
 
 
@@ -25,7 +26,7 @@ def seen(windows: TokenWindows, step: int, accumulation: int, ranks: int) -> lis
     """First token of every window that a step sees, over all ranks and micro-batches."""
     firsts = []
     for rank in range(ranks):
-        samples = TrainSamples(windows, 12, accumulation, ranks, seed=1)
+        samples = TrainSamples(windows, SampleOrder(len(windows), 1), 12, accumulation, ranks)
         batches = MicroBatches(12, accumulation, rank, ranks, steps=10, start=step)
         parts = iter(batches)
         for _ in range(accumulation):
@@ -42,7 +43,7 @@ def test_a_step_sees_the_same_windows_however_it_is_split(
 
 
 def test_an_epoch_sees_every_window_once(windows: TokenWindows) -> None:
-    samples = TrainSamples(windows, 10, 1, 1, seed=1)
+    samples = TrainSamples(windows, SampleOrder(len(windows), 1), 10, 1, 1)
     ids = np.concatenate([samples.window_ids(step) for step in range(5)])
     assert sorted(ids) == list(range(50))
 
@@ -77,7 +78,7 @@ def test_the_mean_over_parts_is_the_mean_over_the_global_batchs_tokens(accumulat
 
     parts = []
     for rank in range(ranks):
-        samples = TrainSamples(Uneven(), 12, accumulation, ranks, seed=2)
+        samples = TrainSamples(Uneven(), SampleOrder(12, 2), 12, accumulation, ranks)
         parts += [loss(samples.__getitems__(b)) for b in MicroBatches(12, accumulation, rank, ranks, steps=1)]
     tokens = np.arange(1, 13)
     assert np.mean(parts) == pytest.approx((tokens * np.arange(12)).sum() / tokens.sum())
@@ -98,8 +99,8 @@ def test_validation_sees_each_example_once_and_all_ranks_take_as_many_batches(
 
 
 def test_a_split_shorter_than_one_sequence_is_the_users_mistake(tmp_path: Path) -> None:
-    with ShardWriter(tmp_path, "train", token_dtype(500), 1) as writer:
+    with ShardWriter(tmp_path, "train-00000", token_dtype(500)) as writer:
         writer.write(np.arange(5))
-    ShardIndex("<u2", 500, 0, "hash", {"train": writer.files}).save(tmp_path)
+    ShardIndex("<u2", 500, 0, "hash", {"train": [writer.file]}).save(tmp_path)
     with pytest.raises(UserError, match="fewer than one sequence of 8"):
         TokenWindows(TokenStream(tmp_path, "train"), 8)

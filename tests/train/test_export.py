@@ -60,15 +60,18 @@ def make_inputs(tmp_path, chat_tokenizer):
                 writer.write(Document(str(number), text))
         counts = {"documents": len(TEXTS), "bytes": sum(len(text.encode()) for text in TEXTS)}
         source = {
+            "part": "",
             "name": "Sentences",
             "license": "CC-BY-SA-4.0",
             "attribution": None,
             "url": None,
             "date": None,
         }
-        stats = {"read": counts, "dropped": {"too_short": {"documents": 3, "bytes": 30}}, "kept": counts}
+        stats = {"languages": {"en": len(TEXTS)}, "personal_data": {"action": "keep"}}
+        stats |= {"contamination": {"action": "drop", "documents": 2}}
+        stats |= {"read": counts, "dropped": {"too_short": {"documents": 3, "bytes": 30}}, "kept": counts}
         write_json(
-            inputs["clean"] / "stats.json", {**stats, "splits": {"validation": counts}, "source": source}
+            inputs["clean"] / "stats.json", {**stats, "splits": {"validation": counts}, "sources": [source]}
         )
         save_tokenizer(tokenizer, inputs["tokenizer"] / "tokenizer")
         torch.manual_seed(0)
@@ -80,7 +83,8 @@ def make_inputs(tmp_path, chat_tokenizer):
         inputs["evaluate"].mkdir()
         row = {"model": "pretrain", "name": "word_perplexity", "value": 123.456, "low": 120.0, "high": 127.0}
         write_json(
-            inputs["evaluate"] / "results.json", [{**row, "n": 40, "signature": "split:test|context:64"}]
+            inputs["evaluate"] / "results.json",
+            [{**row, "n": 40, "signature": "split:test|context:64", "file": None}],
         )
         return inputs
 

@@ -72,7 +72,7 @@ def test_tables(tmp_path):
         ("a.jsonl", '{"prompt": "p", "response": "r"}\n\n{"prompt": \n', "line 3 is not JSON"),
         ("a.jsonl", '{"prompt": "p", "response": {"text": "r"}}\n', "line 1: .*must be a text"),
         ("a.jsonl", '{"q": "p", "a": "r"}\n', "line 1: none of the known pairs.*prompt_field"),
-        ("a.json", '[{"prompt": "p", "response": "r"}, 7]', "item 2: an example must be a JSON object"),
+        ("a.json", '[{"prompt": "p", "response": "r"}, 7]', "item 2: a row must be a JSON object"),
         ("a.json", '[{"prompt": "p"', "is not JSON"),
         ("a.csv", "prompt,response\na,b\nc\n", "line 3: 1 columns, but the header has 2"),
         ("a.csv", 'prompt,response\na,"b\n', "line 2: unexpected end of data"),

@@ -53,7 +53,7 @@ def test_other_families_are_sized_too(config) -> None:
     assert memory.activations > 0
 
 
-def kept_by_autograd(model: torch.nn.Module, autocast: bool) -> int:
+def kept_by_autograd(model: torch.nn.Module, autocast: bool, masked: bool = False) -> int:
     """Bytes that a forward pass saves for the backward pass, weights left out."""
     own = {t.untyped_storage().data_ptr() for t in [*model.parameters(), *model.buffers()]}
     sizes: dict[int, int] = {}
@@ -69,13 +69,14 @@ def kept_by_autograd(model: torch.nn.Module, autocast: bool) -> int:
     ids = torch.randint(VOCAB, (ROWS, TOKENS))
     context = torch.autocast("cpu", torch.bfloat16) if autocast else contextlib.nullcontext()
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor), context:
-        model(ids, ids)
+        model(ids, ids, torch.zeros_like(ids) if masked else None)
     return sum(sizes.values())
 
 
 @pytest.mark.parametrize("layout", ["gpt2", "llama", "qwen3"])
 @pytest.mark.parametrize("mode", ["fp32", "bf16", "autocast"])
-def test_activations_of_a_block_are_what_autograd_keeps(layout: str, mode: str) -> None:
+@pytest.mark.parametrize("masked", [False, True])
+def test_activations_of_a_block_are_what_autograd_keeps(layout: str, mode: str, masked: bool) -> None:
     extra = {} if layout == "gpt2" else {"kv_heads": 2}
     numerics = Numerics(
         FP32 if mode == "fp32" else BF16, BF16 if mode == "bf16" else FP32, mode == "autocast", on_gpu=False
@@ -84,12 +85,29 @@ def test_activations_of_a_block_are_what_autograd_keeps(layout: str, mode: str) 
     for layers in (1, 2):
         config = DecoderConfig(layout=layout, layers=layers, **SMALL, **extra)
         model = build_model(config, VOCAB)
-        measured.append(kept_by_autograd(model.bfloat16() if mode == "bf16" else model, mode == "autocast"))
-        predicted.append(activation_bytes(config, ROWS, TOKENS, numerics, recompute=False))
+        measured.append(
+            kept_by_autograd(model.bfloat16() if mode == "bf16" else model, mode == "autocast", masked)
+        )
+        predicted.append(activation_bytes(config, ROWS, TOKENS, numerics, recompute=False, masked=masked))
     block = predicted[1] - predicted[0]
     if mode == "autocast":  # the casts of the block's weights are counted among the buffers
         block += BF16 * model_sizes(config.model_dump_json(), VOCAB).hidden_matrices // 2
     assert measured[1] - measured[0] == pytest.approx(block, rel=0.06)
+
+
+def test_a_mask_is_kept_once_whatever_the_number_of_layers() -> None:
+    rows = []
+    for layers in (1, 4):
+        config = DecoderConfig(layout="gpt2", layers=layers, **SMALL)
+        model = build_model(config, VOCAB)
+        rows.append(kept_by_autograd(model, False, masked=True) - kept_by_autograd(model, False))
+    assert rows[0] == pytest.approx(rows[1], rel=0.01)
+    numerics = Numerics(FP32, FP32, False, on_gpu=False)
+    with_mask, without = (
+        activation_bytes(config, ROWS, TOKENS, numerics, recompute=False, masked=masked)
+        for masked in (True, False)
+    )
+    assert with_mask - without == pytest.approx(rows[0], rel=0.3)
 
 
 def test_recomputation_smaller_batches_and_spreading_save_what_they_should() -> None:

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from pipeline.config.model import DecoderConfig
 from pipeline.errors import UserError
-from train.models.attention import KVCache
+from train.models.attention import KVCache, document_mask
 from train.models.gpt2 import GPT2Body
 from train.models.interface import IGNORE_INDEX, LossSum
 from train.models.llama import LlamaBody
@@ -48,8 +48,10 @@ class Decoder(nn.Module):
         """The transformer blocks: units for sharding and compilation."""
         return self.body.blocks
 
-    def forward(self, input_ids: Tensor, labels: Tensor | None = None) -> Tensor | LossSum:
-        hidden = self.hidden(input_ids)
+    def forward(
+        self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None
+    ) -> Tensor | LossSum:
+        hidden = self.hidden(input_ids, segments=segments)
         if labels is None:
             return self.lm_head(hidden)
         return LossSum(self.lm_head(hidden, labels), (labels != IGNORE_INDEX).sum())
@@ -57,7 +59,9 @@ class Decoder(nn.Module):
     def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
         return self.lm_head(self.hidden(input_ids), labels, reduction="none")
 
-    def hidden(self, input_ids: Tensor, state: KVCache | None = None) -> Tensor:
+    def hidden(
+        self, input_ids: Tensor, state: KVCache | None = None, segments: Tensor | None = None
+    ) -> Tensor:
         tokens = input_ids.size(1)
         end = tokens if state is None else state.length + tokens
         limit = self.context if state is None else state.capacity
@@ -66,9 +70,16 @@ class Decoder(nn.Module):
                 f"a sequence of {end} tokens is longer than the {limit} this model was set up to read; "
                 "shorten it, or raise model.context and train again"
             )
-        positions = None if state is None else state.positions(tokens)
-        mask = None if state is None else state.mask(tokens)
+        positions = mask = None
+        if state is not None:
+            positions, mask = state.positions(tokens), state.mask(tokens)
+        elif segments is not None:
+            positions = torch.arange(tokens, device=input_ids.device) - segments
         x, extras = self.body.embed(input_ids, positions)
+        if segments is not None:
+            device = x.device.type
+            mixed = torch.is_autocast_enabled(device)
+            mask = document_mask(segments, torch.get_autocast_dtype(device) if mixed else x.dtype)
         for block in self.blocks:
             if self.gradient_checkpointing and torch.is_grad_enabled():
                 x = checkpoint(block, x, mask, state, *extras, use_reentrant=False)

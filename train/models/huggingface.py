@@ -103,6 +103,33 @@ class HuggingFaceModel(nn.Module):
         except (OSError, ValueError) as error:
             raise UserError(f"model.path={config.path} cannot be loaded: {_first_line(error)}") from None
 
+    @torch.no_grad()
+    def check_segments(self) -> None:
+        """See whether this architecture reads documents that share a row as if each stood alone.
+
+        Raises:
+            UserError: where it does not.
+        """
+        if "position_ids" not in self._accepts or not self._keeps_apart():
+            raise UserError(
+                f"{type(self.model).__name__} of transformers cannot keep documents apart that share a sequence; "
+                "set data.packing=concatenate, or train a decoder"
+            )
+
+    def _keeps_apart(self) -> bool:
+        size = min(8, self.context // 2)
+        places = torch.arange(2 * size, device=self.model.device)[None]
+        ids = places % self.vocab_size
+        training = self.training
+        self.eval()
+        alone, mixed = self(ids[:, size:]), self(ids)
+        packed = self(ids, segments=torch.where(places < size, 0, size))
+        self.train(training)
+        # Against what the first document does to the second where nothing keeps them apart: with fresh weights,
+        # that too is small.
+        off, contrast = (float((logits[:, size:] - alone).abs().max()) for logits in (packed, mixed))
+        return off <= 0.01 * contrast
+
     @property
     def blocks(self) -> list[nn.Module]:
         """The modules that the architecture wants kept whole: its transformer blocks."""
@@ -128,8 +155,10 @@ class HuggingFaceModel(nn.Module):
             )
         self._recomputes = value
 
-    def forward(self, input_ids: Tensor, labels: Tensor | None = None) -> Tensor | LossSum:
-        logits = self.model(input_ids=input_ids, use_cache=False).logits
+    def forward(
+        self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None
+    ) -> Tensor | LossSum:
+        logits = self.model(input_ids=input_ids, use_cache=False, **_apart(segments)).logits
         if labels is None:
             return logits
         return LossSum(_cross_entropy(logits, labels, "sum"), (labels != IGNORE_INDEX).sum())
@@ -137,8 +166,11 @@ class HuggingFaceModel(nn.Module):
     def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
         return _cross_entropy(self(input_ids), labels, "none").view(labels.shape)
 
-    def hidden(self, input_ids: Tensor, state: HuggingFaceState | None = None) -> Tensor:
-        inputs = {"use_cache": False} if state is None else self._advance(input_ids, state)
+    def hidden(
+        self, input_ids: Tensor, state: HuggingFaceState | None = None, segments: Tensor | None = None
+    ) -> Tensor:
+        alone = {"use_cache": False, **_apart(segments)}
+        inputs = alone if state is None else self._advance(input_ids, state)
         return self.model.base_model(input_ids=input_ids, **inputs).last_hidden_state
 
     def next_logits(self, input_ids: Tensor, state: HuggingFaceState) -> Tensor:
@@ -174,6 +206,14 @@ class HuggingFaceModel(nn.Module):
                 inputs["position_ids"] = positions[:, state.length :]
         state.length = end
         return inputs
+
+
+def _apart(segments: Tensor | None) -> dict[str, Tensor]:
+    """Positions that start again tell transformers where a document ends: it makes the mask, each architecture its own
+    (sliding windows, chunks). `check_segments` asks whether it did."""
+    if segments is None:
+        return {}
+    return {"position_ids": torch.arange(segments.size(1), device=segments.device) - segments}
 
 
 def _cross_entropy(logits: Tensor, labels: Tensor, reduction: str) -> Tensor:

@@ -36,6 +36,10 @@ class LanguageModel(Protocol):
     Labels are already shifted by the caller: `labels[b, t]` is the token after `input_ids[b, t]`,
     or `IGNORE_INDEX`. Right padding needs no mask, since every model reads left to right; left
     padding, as batched generation has it, is told to `new_state`.
+
+    Where several documents share a row, `segments[b, t]` (int64 [B, T]) is the index in the row at which
+    the document of `input_ids[b, t]` starts. Each is then read as if it stood alone: it sees no other, and
+    its positions count from its own start.
     """
 
     vocab_size: int
@@ -50,7 +54,9 @@ class LanguageModel(Protocol):
     def blocks(self) -> Sequence[nn.Module]:
         """The repeated layers: units for sharding, none where there is nothing to shard."""
 
-    def forward(self, input_ids: Tensor, labels: Tensor | None = None) -> Tensor | LossSum:
+    def forward(
+        self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None
+    ) -> Tensor | LossSum:
         """Logits [B, T, V] without labels, the summed cross-entropy with them.
 
         The one entry for training, so that wrappers (DDP, FSDP, DeepSpeed, torch.compile) see it.
@@ -60,10 +66,13 @@ class LanguageModel(Protocol):
     def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy per token in nats, fp32 [B, T]; 0 where the label is ignored."""
 
-    def hidden(self, input_ids: Tensor, state: GenerationState | None = None) -> Tensor:
+    def hidden(
+        self, input_ids: Tensor, state: GenerationState | None = None, segments: Tensor | None = None
+    ) -> Tensor:
         """Final hidden states [B, T, H], normalized: what the output matrix is applied to.
 
-        With a state, `input_ids` continue what the state has read, and it is advanced.
+        With a state, `input_ids` continue what the state has read, and it is advanced; segments are
+        for rows without one.
         """
 
     def next_logits(self, input_ids: Tensor, state: GenerationState) -> Tensor:

@@ -2,7 +2,12 @@
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.nn.utils.rnn import (
+    pack_padded_sequence,
+    pack_sequence,
+    pad_packed_sequence,
+    unpack_sequence,
+)
 
 from pipeline.config.model import LSTMConfig
 from pipeline.errors import UserError
@@ -70,8 +75,10 @@ class LSTM(nn.Module):
                 "model.family=lstm has no blocks to recompute; set trainer.activation_checkpointing=false"
             )
 
-    def forward(self, input_ids: Tensor, labels: Tensor | None = None) -> Tensor | LossSum:
-        hidden = self.hidden(input_ids)
+    def forward(
+        self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None
+    ) -> Tensor | LossSum:
+        hidden = self.hidden(input_ids, segments=segments)
         if labels is None:
             return self.lm_head(hidden)
         return LossSum(self.lm_head(hidden, labels), (labels != IGNORE_INDEX).sum())
@@ -79,9 +86,13 @@ class LSTM(nn.Module):
     def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
         return self.lm_head(self.hidden(input_ids), labels, reduction="none")
 
-    def hidden(self, input_ids: Tensor, state: RecurrentState | None = None) -> Tensor:
+    def hidden(
+        self, input_ids: Tensor, state: RecurrentState | None = None, segments: Tensor | None = None
+    ) -> Tensor:
         x = self.dropout(self.embedding(input_ids))
-        if state is None:
+        if segments is not None:
+            x = self._read_apart(x, segments)
+        elif state is None:
             x, _ = self.lstm(x)
         elif state.padding is not None and state.length < int(state.padding.max()):
             if state.length:
@@ -92,6 +103,15 @@ class LSTM(nn.Module):
         if state is not None:
             state.length += input_ids.size(1)
         return self.projection(self.dropout(x))
+
+    def _read_apart(self, x: Tensor, segments: Tensor) -> Tensor:
+        """Read each document of the rows from an empty state, all of them at once."""
+        rows, tokens, _ = x.shape
+        starts = (segments == torch.arange(tokens, device=x.device)).flatten().nonzero().flatten()
+        ends = torch.cat((starts[1:], starts.new_tensor([rows * tokens])))
+        documents = x.flatten(0, 1).split((ends - starts).tolist())
+        packed, _ = self.lstm(pack_sequence(documents, enforce_sorted=False))
+        return torch.cat(unpack_sequence(packed)).view(rows, tokens, -1)
 
     def _read_padded(self, x: Tensor, padding: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Read left-padded rows from their first real token, for which torch wants the padding right."""

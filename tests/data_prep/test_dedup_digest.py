@@ -1,6 +1,6 @@
 """Exact deduplication."""
 
-from data_prep.deduplicate import Deduplicator, digest
+from data_prep.dedup.digest import digest
 
 
 def test_case_and_white_space_make_no_difference_and_everything_else_does() -> None:
@@ -14,15 +14,3 @@ def test_a_long_text_has_one_digest_wherever_it_is_cut() -> None:
     text = "".join(f"sentence {number}. " for number in range(200_000))
     assert digest(text) == digest(text.replace(" ", "  \n"))
     assert digest(text) != digest(text + "x")
-
-
-def test_the_first_is_kept() -> None:
-    deduplicator = Deduplicator()
-    keys = [digest(text) for text in ("one", "two", "ONE", "three", "two")]
-    assert [deduplicator.reason(key) for key in keys] == [None, None, "duplicate", None, "duplicate"]
-
-
-def test_what_is_held_out_is_named_apart() -> None:
-    deduplicator = Deduplicator()
-    deduplicator.hold_out(digest("question"))
-    assert deduplicator.reason(digest("Question")) == "duplicate_of_held_out"

@@ -1,0 +1,64 @@
+"""Which evaluation texts stand in the corpus, and where, for a person to look at."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from data_prep.contamination.index import Overlap
+
+MOST_EXAMPLES = 3
+
+
+@dataclass(frozen=True)
+class Example:
+    """A document that holds evaluation text."""
+
+    document: str
+    ngrams: int
+    share: float
+    excerpt: str
+
+
+class ContaminationReport:
+    """Counts of the documents that hold each evaluation text, with a few examples."""
+
+    def __init__(self) -> None:
+        self.documents = 0
+        """Those with an overlap."""
+        self._counts: dict[str, int] = {}
+        self._examples: dict[str, list[Example]] = {}
+
+    def add(self, document: str, overlap: Overlap) -> None:
+        """Args: document: its title or id."""
+        self.documents += 1
+        for match in overlap.matches:
+            self._counts[match.name] = self._counts.get(match.name, 0) + 1
+            self._keep(match.name, [Example(document, match.ngrams, match.share, match.excerpt)])
+
+    def merge(self, values: Mapping[str, Any]) -> None:
+        """Take in the report of other documents, as `to_json` gave it."""
+        self.documents += values["documents"]
+        for row in values["texts"]:
+            name = row["text"]
+            self._counts[name] = self._counts.get(name, 0) + row["documents"]
+            self._keep(name, [Example(**example) for example in row["examples"]])
+
+    def to_json(self) -> dict[str, Any]:
+        return {"documents": self.documents, "texts": self.rows()}
+
+    def _keep(self, name: str, more: list[Example]) -> None:
+        examples = [*self._examples.get(name, ()), *more]
+        self._examples[name] = sorted(examples, key=lambda example: -example.share)[:MOST_EXAMPLES]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Per evaluation text found: `text`, `documents` and `examples`, those that hold most of it; ready for
+        JSON. What the most documents hold comes first."""
+        names = sorted(self._counts, key=lambda name: (-self._counts[name], name))
+        return [
+            {
+                "text": name,
+                "documents": self._counts[name],
+                "examples": [asdict(example) for example in self._examples[name]],
+            }
+            for name in names
+        ]

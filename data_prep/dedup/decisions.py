@@ -1,0 +1,87 @@
+"""Which documents and paragraphs go: decided over all pieces, and kept on disk for those who write the documents.
+
+starts.npy          int64 [pieces + 1]: numbers of the pieces' first documents
+code.npy            uint8 per document: place in `REASONS`
+match.npy           uint32: number of the kept document that a dropped one equals or resembles
+similarity.npy      float32: Jaccard similarity to it, NaN where it is not known
+paragraphs.npy      uint64, ascending: document * 2^32 + paragraph of each paragraph to take out
+"""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data_prep.dedup.exact import drop_equal, drop_same_ids
+from data_prep.dedup.keys import Keys
+from data_prep.dedup.near import drop_similar
+from data_prep.dedup.repeated import write_repeated_paragraphs
+from data_prep.dedup.verdicts import REASONS, Verdicts
+from pipeline.config.clean import DeduplicateConfig
+
+
+@dataclass(frozen=True)
+class PieceDecisions:
+    """Decisions on a piece's documents, by row."""
+
+    reasons: list[str | None]
+    """Why each document is dropped; None where it is kept."""
+    paragraphs: dict[int, list[int]]
+    """Numbers of the paragraphs to take out of kept documents, for `remove_paragraphs`."""
+
+
+class Decisions:
+    """Decisions on all documents, memory-mapped."""
+
+    def __init__(self, folder: Path):
+        self.starts = np.load(folder / "starts.npy")
+        self.code, self.match, self.similarity, self.paragraphs = (
+            np.load(folder / f"{name}.npy", mmap_mode="r")
+            for name in ("code", "match", "similarity", "paragraphs")
+        )
+
+    def piece(self, number: int) -> PieceDecisions:
+        start, end = self.starts[number : number + 2].tolist()
+        first, last = np.searchsorted(
+            self.paragraphs, np.array([start, end], dtype=np.uint64) << np.uint64(32)
+        )
+        paragraphs: dict[int, list[int]] = {}
+        for packed in self.paragraphs[first:last].tolist():
+            paragraphs.setdefault((packed >> 32) - start, []).append(packed & 0xFFFFFFFF)
+        return PieceDecisions([REASONS[code] for code in self.code[start:end].tolist()], paragraphs)
+
+    def place(self, document: int) -> tuple[int, int]:
+        """Piece and row of the document with this number."""
+        piece = int(np.searchsorted(self.starts, document, side="right")) - 1
+        return piece, document - int(self.starts[piece])
+
+
+def decide(keys: Keys, config: DeduplicateConfig, folder: Path) -> Decisions:
+    """Decide on all documents, and write the decisions to a folder of their own.
+
+    Memory: 10 bytes per document, and some hundred megabytes. Disk, while it runs: with near duplicates 12 bytes per
+    band and document. The folder is there once all is written, and takes the place of an earlier one.
+    """
+    partial = folder.with_name(f"{folder.name}.partial")
+    for left in (partial, folder):
+        shutil.rmtree(left, ignore_errors=True)
+    work = partial / "work"
+    work.mkdir(parents=True)
+    verdicts = Verdicts(keys)
+    drop_same_ids(verdicts, work)
+    if config.documents != "none":
+        drop_equal(verdicts, work)
+    if config.documents == "near":
+        drop_similar(verdicts, config.near, work)
+    verdicts.settle()
+    if config.paragraphs:
+        write_repeated_paragraphs(verdicts, work, partial / "paragraphs.npy")
+    else:
+        np.save(partial / "paragraphs.npy", np.empty(0, dtype=np.uint64))
+    np.save(partial / "starts.npy", keys.starts)
+    for name in ("code", "match", "similarity"):
+        np.save(partial / f"{name}.npy", getattr(verdicts, name))
+    shutil.rmtree(work)
+    partial.rename(folder)
+    return Decisions(folder)

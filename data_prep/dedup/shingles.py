@@ -1,0 +1,102 @@
+"""Hashes of all runs of so many words of a text, without a Python loop over words."""
+
+import numpy as np
+
+from data_prep.text_features import _DIGIT, _KIND_OF, _LETTER, _UNSPACED
+
+_SLICE = 1 << 16
+"""Characters hashed at a time. A longer word counts as several."""
+_ALONE = np.uint32(1 << 31)
+"""Flag of the folded characters that are words by themselves."""
+_BASE = 0x9E3779B97F4A7C15
+_WINDOW_BASE = np.uint64(0xD6E8FEB86659FD93)
+
+
+def _fold_characters() -> np.ndarray:
+    """Each code point's own lower case; 0 where it belongs to no word.
+
+    Characters that become several when folded stay, so that positions do.
+    """
+    table = np.zeros(len(_KIND_OF), dtype=np.uint32)
+    in_words = np.flatnonzero(np.isin(_KIND_OF, (_LETTER, _DIGIT, _UNSPACED)))
+    table[in_words] = in_words
+    for code in in_words[in_words < 0x20000].tolist():
+        character = chr(code)
+        folded = character.casefold()
+        if folded != character:
+            lower = character.lower()
+            table[code] = ord(folded if len(folded) == 1 else lower if len(lower) == 1 else character)
+    table[_KIND_OF == _UNSPACED] |= _ALONE
+    return table
+
+
+_FOLDED = _fold_characters()
+
+
+def _powers(base: int) -> np.ndarray:
+    factors = np.full(_SLICE, base, dtype=np.uint64)
+    factors[0] = 1
+    return np.cumprod(factors)
+
+
+_POWERS = _powers(_BASE)
+_INVERSE_POWERS = _powers(pow(_BASE, -1, 1 << 64))
+
+
+def mix(values: np.ndarray) -> np.ndarray:
+    """The finalizer of splitmix64 (Steele et al., 2014) of each uint64; overflow is meant."""
+    values = values ^ (values >> np.uint64(30))
+    values *= np.uint64(0xBF58476D1CE4E5B9)
+    values ^= values >> np.uint64(27)
+    values *= np.uint64(0x94D049BB133111EB)
+    values ^= values >> np.uint64(31)
+    return values
+
+
+def word_hashes(text: str) -> np.ndarray:
+    """A uint64 for each word: a run of letters and digits, whose case does not matter.
+
+    Where a script has no spaces, every character is a word. Of a text without any, every character other than white
+    space is one, so that no text has none.
+    """
+    found: list[np.ndarray] = []
+    start = 0
+    while start < len(text):
+        folded = _FOLDED.take(
+            _code_points(text[start : start + _SLICE]), mode="clip"
+        )  # unchecked: all are in range
+        joins = folded - np.uint32(1) < _ALONE - np.uint32(1)
+        begins = folded != 0
+        begins[1:] &= ~(joins[1:] & joins[:-1])
+        positions = np.flatnonzero(begins)
+        used = len(folded)
+        if start + used < len(text) and joins[-1] and positions[-1] > 0:
+            used = int(positions[-1])  # the word may go on: it belongs to the next slice
+            positions = positions[:-1]
+        if len(positions):
+            # Of a word at p: sum of c[p + i] * base^(p + i), times base^-p. What stands between words is 0.
+            sums = np.add.reduceat(folded[:used] * _POWERS[:used], positions)
+            found.append(mix(sums * _INVERSE_POWERS[positions]))
+        start += used
+    if not found:
+        return mix(_code_points("".join(text.split()) or " ").astype(np.uint64))
+    return np.concatenate(found)
+
+
+def shingles(text: str, words: int) -> np.ndarray:
+    """A uint64 for each run of `words` words, in order, repeated ones repeated; for all there are if they are fewer.
+
+    See `word_hashes` for what a word is. Never empty.
+    """
+    hashes = word_hashes(text)
+    words = min(words, len(hashes))
+    count = len(hashes) - words + 1
+    sums = hashes[:count].copy()
+    for place in range(1, words):
+        sums *= _WINDOW_BASE
+        sums += hashes[place : place + count]
+    return mix(sums)
+
+
+def _code_points(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)

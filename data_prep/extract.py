@@ -1,0 +1,58 @@
+"""The first parallel phase of cleaning: a piece of the input to candidates, and to what deduplication compares."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from data_prep.account import Account
+from data_prep.candidates import CANDIDATE_SCHEMA, candidate_path, write_candidate
+from data_prep.dedup.keys import KeyWriter
+from data_prep.document_processor import DocumentProcessor
+from data_prep.pieces import Parts, Piece
+from data_prep.readers import CorpusReader
+from pipeline.config.clean import CleanConfig
+from pipeline.documents import DocumentFile
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """Cleans a piece; picklable, for the workers."""
+
+    config: CleanConfig
+    parts: Parts
+    folder: Path
+    """Where candidates go."""
+    keys: Path
+    """Where what deduplication compares goes."""
+    contamination: str
+    evaluation: Path | None
+    """Both as for `DocumentProcessor`."""
+
+    def __call__(self, piece: Piece) -> dict[str, Any]:
+        """Write the piece's candidates and keys; gives the account of it."""
+        source, _ = self.parts[piece.part]
+        brought = {file.split for file in source.files if file.split}
+        processor = DocumentProcessor(
+            self.config, source.format, piece.split, brought, self.contamination, self.evaluation
+        )
+        account, most = Account(), self.config.max_documents
+        with (
+            DocumentFile(candidate_path(self.folder, piece.number), CANDIDATE_SCHEMA) as file,
+            KeyWriter(self.keys, piece.number, self.config.deduplicate) as keys,
+        ):
+            for record in self._readers[piece.part].read_piece(piece, account.note_damage):
+                outcome = processor.process(record)
+                account.count(outcome, record.title or record.id, piece.is_held_out)
+                if outcome.candidate:
+                    write_candidate(file, outcome.candidate)
+                    document = outcome.candidate.document
+                    keys.add(document.id, document.text, held_out=not processor.is_filtered)
+                if account.trainable == most:
+                    break
+        return account.to_json()
+
+    @cached_property
+    def _readers(self) -> dict[str, CorpusReader]:
+        most = int(self.config.max_page_mb * 1e6)
+        return {name: CorpusReader(source, folder, most) for name, (source, folder) in self.parts.items()}

@@ -1,0 +1,68 @@
+"""Rules of C4 (Raffel et al., 2020, https://jmlr.org/papers/v21/20-074.html, section 2.2).
+
+C4 works on lines: `keep_c4_lines` changes the text, and the rules for documents look at what it leaves.
+"""
+
+from data_prep.filters.rule import Rule
+from data_prep.line_features import SENTENCE_ENDS
+from data_prep.text_features import Features
+from data_prep.words import split_words
+from pipeline.config.filters import C4
+
+_POLICY = (
+    "terms of use",
+    "privacy policy",
+    "cookie policy",
+    "uses cookies",
+    "use of cookies",
+    "use cookies",
+)
+
+
+def keep_c4_lines(text: str, config: C4) -> str:
+    """The text without the lines that C4 takes out; blank lines between those kept stay, one at most."""
+    lowered = text.lower()
+    phrases = ("javascript",) * config.javascript_lines + _POLICY * config.policy_lines
+    unwanted = [phrase for phrase in phrases if phrase in lowered]
+    kept: list[str] = []
+    for line in text.split("\n"):
+        stripped = line.strip()
+        if not stripped:
+            if kept and kept[-1]:
+                kept.append("")
+        elif (
+            (not config.terminal_punctuation or _ends_a_sentence(stripped))
+            and (config.min_line_words is None or len(split_words(stripped)) >= config.min_line_words)
+            and not (unwanted and any(phrase in stripped.lower() for phrase in unwanted))
+        ):
+            kept.append(line)
+    return "\n".join(kept).strip("\n")
+
+
+def _ends_a_sentence(line: str) -> bool:
+    """As in C4's code: an ellipsis ends none."""
+    return line.endswith(SENTENCE_ENDS) and not line.endswith("...")
+
+
+class LoremIpsum(Rule):
+    reason, option = "c4_lorem_ipsum", "c4.lorem_ipsum"
+
+    def drops(self, features: Features) -> bool:
+        return "lorem ipsum" in features.text.lower()
+
+
+class CurlyBracket(Rule):
+    reason, option = "c4_curly_bracket", "c4.curly_bracket"
+
+    def drops(self, features: Features) -> bool:
+        return "{" in features.text
+
+
+class FewSentences(Rule):
+    reason, option = "c4_few_sentences", "c4.min_sentences"
+
+    def drops(self, features: Features) -> bool:
+        return not features.has_sentences(self.limit)
+
+
+RULES = (CurlyBracket, LoremIpsum, FewSentences)

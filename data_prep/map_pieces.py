@@ -1,0 +1,62 @@
+"""A parallel phase: a function over pieces, each done once and kept when the stage is killed."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from typing import Any, Protocol, TypeVar
+
+from data_prep.parallel import ordered_map
+from pipeline.context import Context
+from pipeline.machine import usable_cores
+from pipeline.progress import progress
+from pipeline.store import write_json
+
+
+class Piece(Protocol):
+    number: int
+    bytes: int
+
+
+P = TypeVar("P", bound=Piece)
+
+
+def map_pieces(
+    function: Callable[[P], dict[str, Any]],
+    pieces: Sequence[P],
+    context: Context,
+    phase: str,
+    workers: int | None,
+    setting: str,
+    until: Callable[[dict[str, Any]], bool] = lambda account: False,
+) -> None:
+    """Apply the function to the pieces of this process's share that are not done yet, in several processes.
+
+    Args:
+        function: picklable; writes what it makes of the piece, and returns the account that marks it as done, with
+            the number of `documents` that were looked at.
+        workers: processes; None takes every core that this process may use.
+        setting: what sets the number of workers, for the advice in errors.
+        until: told each account in order; True leaves the pieces behind it alone.
+    """
+    mine = [pieces[i] for i in context.share.pieces(len(pieces))]
+    (context.scratch / phase).mkdir(parents=True, exist_ok=True)
+    missing = [piece for piece in mine if not context.marker(phase, piece.number).exists()]
+    if len(missing) < len(mine):
+        context.log.info("%s: %d of %d pieces are done already", phase, len(mine) - len(missing), len(mine))
+    count = max(1, min(workers or usable_cores(), len(missing)))
+    with (
+        progress(
+            phase, sum(piece.bytes for piece in missing), "MB", 1e6, context.run.progress, "documents"
+        ) as bar,
+        closing(ordered_map(function, missing, count, setting)) as accounts,
+    ):
+        for piece, account in zip(missing, accounts, strict=True):
+            write_json(context.marker(phase, piece.number), account)
+            bar.advance(piece.bytes, account["documents"])
+            if until(account):
+                return
+
+
+def read_accounts(context: Context, phase: str, pieces: Sequence[Piece]) -> Iterator[dict[str, Any]]:
+    """The accounts of a finished phase, in the pieces' order."""
+    return (json.loads(context.marker(phase, piece.number).read_text()) for piece in pieces)

@@ -1,0 +1,230 @@
+"""One page of a dump, its wikitext beside the text that cleaning makes of it, section by section.
+
+    python -m data_prep.show TITLE [--dump PATH] [--out FILE.html] [markup.tables=text …]
+
+Settings are those of the clean section (`markup.…`, `chinese`, `normalization`).
+"""
+
+import argparse
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from data_prep.chinese import ChineseConverter
+from data_prep.mediawiki.dump import Page, iter_pages, read_site
+from data_prep.mediawiki.lookup import find_page
+from data_prep.mediawiki.site import Site
+from data_prep.mediawiki.text import WikitextCleaner
+from data_prep.normalize import normalize
+from pipeline.config.clean import CleanConfig, MarkupConfig
+from pipeline.errors import UserError, told_to_user
+from pipeline.source import Source
+from pipeline.store import MANIFEST
+
+_DOWNLOADS = Path("artifacts/download")
+_HEADING = re.compile(r"^(={1,6})(?!=)(.*[^=\s].*?)(={1,6})[ \t]*((?:<!--[^\n]*-->)?[ \t]*)$", re.MULTILINE)
+# Around a heading's number, from the private use area: so a heading is found again in the text.
+_MARK = re.compile("\ue000(\\d+)\ue001")
+_MOST_TITLES = 20_000
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading and what follows it, before and after cleaning."""
+
+    heading: str
+    """The line of wikitext; empty before the first."""
+    level: int
+    wikitext: str
+    title: str = ""
+    """The heading in the text; empty where it was dropped."""
+    paragraphs: tuple[str, ...] = ()
+
+    @property
+    def before(self) -> int:
+        return len((self.heading + self.wikitext).encode())
+
+    @property
+    def after(self) -> int:
+        return len("\n\n".join([*([self.title] if self.title else []), *self.paragraphs]).encode())
+
+
+def align(
+    wikitext: str, cleaner: WikitextCleaner, headings: bool = True
+) -> tuple[list[Section], dict[str, Any]]:
+    """The sections of a page, and what goes into the document's meta.
+
+    Args:
+        cleaner: one that keeps headings; they tell where a section's text begins.
+        headings: whether they are shown in the text.
+    """
+    found = [match for match in _HEADING.finditer(wikitext) if "\n" not in match[0]]
+    marked = wikitext
+    for number, match in reversed(list(enumerate(found))):
+        end = match.end(2)
+        marked = f"{marked[:end]}\ue000{number}\ue001{marked[end:]}"
+    text, meta = cleaner.clean(marked)
+    titles: dict[int, str] = {}
+    paragraphs: dict[int, list[str]] = {}
+    current = -1
+    for paragraph in text.split("\n\n"):
+        mark = _MARK.search(paragraph)
+        if mark and mark.end() == len(paragraph) and "\n" not in paragraph:
+            current = int(mark[1])
+            titles[current] = paragraph[: mark.start()].strip()
+        elif paragraph:
+            paragraphs.setdefault(current, []).append(_MARK.sub("", paragraph))
+    starts = [(-1, "", 2, 0), *((n, m[0], min(len(m[1]), len(m[3])), m.end()) for n, m in enumerate(found))]
+    ends = [*(match.start() for match in found), len(wikitext)]
+    sections = [
+        Section(
+            heading.strip(),
+            level,
+            wikitext[start:end].strip("\n"),
+            titles.get(number, "") if headings else "",
+            tuple(paragraphs.get(number, ())),
+        )
+        for (number, heading, level, start), end in zip(starts, ends, strict=True)
+    ]
+    return [section for section in sections if section.heading or section.wikitext], meta
+
+
+def render(page: Page, site: Site, dump: str, config: CleanConfig, settings: dict[str, str]) -> str:
+    """The HTML page; everything is escaped."""
+    markup = config.markup.model_copy(update={"headings": True})
+    converter = None if config.chinese == "as_is" else ChineseConverter(config.chinese)
+
+    def finish(text: str) -> str:
+        text = normalize(text, config.normalization)
+        return converter.convert(text) if converter else text
+
+    sections, meta = align(page.text, WikitextCleaner(site, markup, config.chinese), config.markup.headings)
+    sections = [
+        Section(s.heading, s.level, s.wikitext, finish(s.title), tuple(finish(text) for text in s.paragraphs))
+        for s in sections
+    ]
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["size"] = lambda count: f"{count:,} B" if count < 1000 else f"{count / 1000:,.1f} kB"
+    return environment.get_template("show.html.j2").render(
+        page=page,
+        site=site,
+        language=site.language,
+        dump=dump,
+        settings=settings,
+        sections=sections,
+        meta={"infobox": None, "links": None, **meta},
+        before=len(page.text.encode()),
+        after=sum(section.after for section in sections),
+    )
+
+
+def find(dumps: Sequence[Path], title: str) -> tuple[Page, Path]:
+    """The page of this title, or the one that it redirects to.
+
+    Raises:
+        UserError: where there is none, with titles that look alike.
+    """
+    found = next(((page, dump) for dump in dumps if (page := find_page(dump, title))), None)
+    if found is not None:
+        if found[0].title != title:
+            print(f"{title} leads to {found[0].title}")
+        return found
+    near = difflib.get_close_matches(title, _candidates(dumps, title), n=5, cutoff=0.5)
+    hint = f" Near titles: {', '.join(near)}." if near else ""
+    raise UserError(f"no page {title!r} in {', '.join(map(str, dumps))}.{hint}")
+
+
+def _candidates(dumps: Sequence[Path], title: str) -> list[str]:
+    """Titles that begin alike or hold this one: few enough to compare each."""
+    whole, beginning = title.lower(), title[:2].lower()
+    titles: list[str] = []
+    for dump in dumps:
+        for page in iter_pages(dump):
+            name = page.title.lower()
+            if name.startswith(beginning) or whole in name:
+                titles.append(page.title)
+                if len(titles) == _MOST_TITLES:
+                    return titles
+    return titles
+
+
+def newest_dumps(downloads: Path = _DOWNLOADS) -> list[Path]:
+    """The files of the newest download artifact that holds a dump.
+
+    Raises:
+        UserError: where there is none.
+    """
+    manifests = sorted(downloads.glob(f"*/{MANIFEST}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for manifest in manifests:
+        source = Source.load(manifest.parent)
+        if source.format == "mediawiki":
+            return [source.locate(file, manifest.parent) for file in source.files]
+    raise UserError(f"no download of a MediaWiki dump in {downloads}: name a file with --dump PATH")
+
+
+def read_settings(words: Sequence[str]) -> tuple[CleanConfig, dict[str, str]]:
+    """The clean section with these `key=value`, and those as a dictionary.
+
+    Raises:
+        UserError: where a key or value is none of the section's.
+    """
+    settings: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise UserError(f"{word!r} is no setting: write key=value, such as markup.tables=text")
+        key = key.removeprefix("clean.")
+        settings[key] = value
+        group, dot, name = key.partition(".")
+        if dot:
+            values.setdefault(group, {})[name] = value
+        else:
+            values[key] = value
+    try:
+        return CleanConfig.model_validate(values), settings
+    except ValidationError as error:
+        raise UserError("; ".join(_problem(details) for details in error.errors())) from None
+
+
+def _problem(details: ErrorDetails) -> str:
+    key = ".".join(map(str, details["loc"]))
+    if details["type"] != "extra_forbidden":
+        return f"{key}={details['input']}: {details['msg']}"
+    keys = [f"markup.{name}" for name in MarkupConfig.model_fields] + list(CleanConfig.model_fields)
+    near = difflib.get_close_matches(key, keys, n=1)
+    return f"{key} is no key of the clean section" + (f"; did you mean {near[0]}?" if near else "")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m data_prep.show", description=__doc__.partition("\n")[0])
+    parser.add_argument("title", help="as the page's title stands in the wiki")
+    parser.add_argument("settings", nargs="*", metavar="key=value", help="such as markup.tables=text")
+    parser.add_argument("--dump", type=Path, help="a MediaWiki dump; default: the newest download's")
+    parser.add_argument("--out", type=Path, help="the HTML file; default: named after the title")
+    args = parser.parse_intermixed_args()
+    with told_to_user():
+        config, settings = read_settings(args.settings)
+        if args.dump and not args.dump.is_file():
+            raise UserError(f"there is no file {args.dump}")
+        page, dump = find([args.dump] if args.dump else newest_dumps(), args.title)
+        out = args.out or Path(re.sub(r"[^\w.-]+", "_", page.title).lstrip(".") + ".html")
+        out.write_text(render(page, read_site(dump), dump.name, config, settings), encoding="utf-8")
+        print(f"wrote {out.resolve()}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""The words of a text as 64-bit hashes, for everything that compares texts by n-grams. Vectorized."""
+
+import re
+import unicodedata
+
+import numpy as np
+
+UNKNOWN = np.uint64(0)
+"""The hash of `<unk>`, which stands for a word that nobody knows any more."""
+
+_UNKNOWN_WORD = "<unk>"
+_SLICE = 1 << 18
+"""Characters hashed at a time: memory per character stays small for a huge text."""
+_CUT = re.compile(r"\s")
+
+_SEPARATOR, _LETTER, _WORD = range(3)
+"""What a character is: none of a word's, one of a word's, or a word by itself."""
+_UNSPACED_RANGES = (
+    (0x0E00, 0x0FFF),  # Thai, Lao, Tibetan
+    (0x1000, 0x109F),  # Burmese
+    (0x1780, 0x17FF),  # Khmer
+    (0x3040, 0x30FF),  # Hiragana, Katakana
+    (0x3400, 0x9FFF),  # Han
+    (0xF900, 0xFAFF),
+    (0x20000, 0x3FFFE),
+)
+_LAST_CODE = 0x3FFFF
+"""No character; above it nothing is text."""
+
+
+def _splitmix64(values: np.ndarray) -> np.ndarray:
+    """A bijection of 64-bit integers that looks random (Steele et al., 2014)."""
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def _fold(character: str) -> int:
+    """Case folding that keeps one character one, so that positions stay."""
+    folded = character.casefold()
+    return ord(folded if len(folded) == 1 else character)
+
+
+def _tables() -> tuple[np.ndarray, np.ndarray]:
+    """The kind of every code point, uint8, and a random number for each, letters' cases alike, uint64."""
+    kinds = np.full(_LAST_CODE + 1, _SEPARATOR, dtype=np.uint8)
+    folded = np.arange(_LAST_CODE + 1, dtype=np.uint64)
+    for code in range(0x20000):
+        character = chr(code)
+        if character.isalnum() or unicodedata.category(character)[0] == "M":
+            kinds[code] = _LETTER
+            folded[code] = _fold(character)
+    kinds[0x20000:_LAST_CODE] = _LETTER
+    for first, last in _UNSPACED_RANGES:
+        block = kinds[first : last + 1]
+        block[block == _LETTER] = _WORD
+    return kinds, _splitmix64(folded)
+
+
+_KIND_OF, _NUMBER_OF = _tables()
+# Longer words see the weights again; no two of them differ in nothing else.
+_WEIGHTS = np.cumprod(np.full(256, 0xD1342543DE82EF95, dtype=np.uint64))
+
+
+def word_hashes(text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The words of a text: runs of letters, marks and digits, case folded. All else separates words.
+
+    A character of a script without spaces (Han, Kana, Thai, …) is a word. So WikiText's ` @-@ ` and spaced
+    punctuation give the words of ordinary text. Equal words have equal hashes in every process and version of
+    Python; of different ones a pair in 2^64 has.
+
+    Returns:
+        hashes: uint64 [n]; `UNKNOWN` for `<unk>`, for nothing else.
+        starts, ends: int64 [n], where each word begins and ends in the text, in characters.
+    """
+    pieces, start = [], 0
+    while start < len(text):
+        end = start + _SLICE
+        found = _CUT.search(text, end)
+        end = found.start() if found else len(text)
+        pieces.append(_slice_hashes(text[start:end], start))
+        start = end
+    if not pieces:
+        return np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64)
+    hashes, starts, ends = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+    position = text.find(_UNKNOWN_WORD)
+    unknown = []
+    while position >= 0:
+        unknown.append(position + 1)
+        position = text.find(_UNKNOWN_WORD, position + 1)
+    hashes[np.searchsorted(starts, unknown)] = UNKNOWN
+    return hashes, starts, ends
+
+
+def _slice_hashes(text: str, offset: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
+    codes = np.minimum(codes, _LAST_CODE)
+    kinds = _KIND_OF[codes]
+    first = kinds != _SEPARATOR
+    last = first.copy()
+    inside = np.flatnonzero(first)
+    joined = (kinds[1:] == _LETTER) & (kinds[:-1] == _LETTER)
+    first[1:] &= ~joined
+    last[:-1] &= ~joined
+    starts, ends = np.flatnonzero(first), np.flatnonzero(last) + 1
+    if not len(starts):
+        return np.empty(0, np.uint64), starts, ends
+    lengths = ends - starts
+    offsets = np.cumsum(lengths) - lengths
+    position = np.arange(len(inside)) - np.repeat(offsets, lengths)
+    terms = _NUMBER_OF[codes[inside]] * _WEIGHTS[position & 255]
+    hashes = _splitmix64(np.add.reduceat(terms, offsets))
+    return np.maximum(hashes, np.uint64(1)), starts + offset, ends + offset

@@ -1,0 +1,73 @@
+"""The last parallel phase of cleaning: a piece's candidates, less what was decided against, to documents."""
+
+import json
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from data_prep.account import Account
+from data_prep.candidates import Candidate, candidate_path, read_candidates
+from data_prep.decide import DECISIONS, LIMITS
+from data_prep.dedup.decisions import Decisions
+from data_prep.dedup.paragraphs import remove_paragraphs
+from data_prep.pieces import Piece
+from data_prep.text_features import Features
+from pipeline.config.clean import CleanConfig
+from pipeline.documents import SPLITS, DocumentFile, document_name
+
+_BEGINNING = 200
+
+
+@dataclass(frozen=True)
+class PieceWriter:
+    """Writes the documents of a piece; picklable, for the workers."""
+
+    config: CleanConfig
+    scratch: Path
+    folder: Path
+    """Where documents go, a Parquet file per split."""
+
+    def __call__(self, piece: Piece) -> dict[str, Any]:
+        """Write the piece's documents; gives the account of it."""
+        account, decisions = Account(), Decisions(self.scratch / DECISIONS).piece(piece.number)
+        limit, kept = json.loads((self.scratch / LIMITS).read_text())[piece.number], 0
+        candidates = read_candidates(candidate_path(self.scratch / "extract", piece.number))
+        with ExitStack() as stack:
+            files = {
+                split: stack.enter_context(
+                    DocumentFile(self.folder / document_name(split, piece.number, piece.part))
+                )
+                for split in SPLITS
+            }
+            for row, candidate in enumerate(candidates):
+                account.documents += 1
+                reason = decisions.reasons[row]
+                if reason is None and kept == limit:
+                    reason = "beyond_max_documents"
+                kept += reason is None
+                if reason is None and row in decisions.paragraphs:
+                    candidate, reason = self._without(candidate, decisions.paragraphs[row], account)
+                document, raw_bytes = candidate.document, candidate.raw_bytes
+                if reason is not None:
+                    name = document.title or document.id
+                    account.funnel.drop(reason, raw_bytes, name, document.text[:_BEGINNING])
+                    continue
+                files[candidate.split].write(document)
+                account.funnel.keep(
+                    candidate.split, raw_bytes, candidate.counts, candidate.original, candidate.tags
+                )
+        return account.to_json()
+
+    def _without(
+        self, candidate: Candidate, numbers: list[int], account: Account
+    ) -> tuple[Candidate, str | None]:
+        """The candidate without repeated paragraphs, and a reason to drop it where too little is left."""
+        text = remove_paragraphs(candidate.document.text, numbers)
+        counts = Features(text).counts()
+        account.paragraphs.update(
+            paragraphs=len(numbers), bytes=candidate.counts.bytes - counts.bytes, documents=1
+        )
+        least = self.config.filters.min_chars or 1
+        reason = "repeated_paragraphs" if counts.characters < least else None
+        return replace(candidate, document=replace(candidate.document, text=text), counts=counts), reason

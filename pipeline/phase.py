@@ -1,0 +1,62 @@
+"""One phase of a frozen stage, by itself: `python -m pipeline.phase FOLDER PHASE INDEX OF`, as a SLURM job's task."""
+
+import importlib
+import logging
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import yaml
+
+from pipeline.attempts import RESTART_CODE
+from pipeline.config.run import RunConfig
+from pipeline.context import Context, Share
+from pipeline.errors import told_to_user
+from pipeline.frozen import FROZEN
+from pipeline.stages import STAGES
+from pipeline.tracking import Tracker
+
+
+def main(folder: Path, phase: str, share: Share) -> int:
+    """Run the phase. Returns the exit code: `RESTART_CODE` where a signal asked to make way."""
+    for number in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(number, _make_way)
+    frozen = yaml.safe_load((folder / FROZEN).read_text())
+    stage = STAGES[frozen["stage"]]
+    inputs = {name: Path(path) for name, path in frozen["inputs"].items()}
+    context = Context(
+        folder, inputs, Tracker(None), _logger(stage.name), RunConfig(**frozen["run"]), share=share
+    )
+    with told_to_user():
+        module = importlib.import_module(stage.target.split(":")[0])
+        try:
+            getattr(module, phase)(stage.config.model_validate(frozen["config"]), context)
+        except _ToldToStop:
+            return RESTART_CODE
+    return 0
+
+
+class _ToldToStop(BaseException):
+    """A signal asked the phase to end; like an interrupt, no `except Exception` stops it."""
+
+
+def _make_way(number: int, frame: object) -> NoReturn:
+    for further in (signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(further, signal.SIG_IGN)
+    raise _ToldToStop
+
+
+def _logger(stage: str) -> logging.Logger:
+    """Prints; the artifact's own log is the stage's last job's."""
+    console = logging.StreamHandler(sys.stdout)
+    console.setFormatter(logging.Formatter(f"{stage:<9} | %(message)s"))
+    for name in (f"stage.{stage}", "pipeline", "data_prep"):
+        log = logging.getLogger(name)
+        log.setLevel(logging.INFO)
+        log.handlers, log.propagate = [console], False
+    return logging.getLogger(f"stage.{stage}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2], Share(int(sys.argv[3]), int(sys.argv[4]))))

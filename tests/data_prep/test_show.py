@@ -1,0 +1,110 @@
+"""The page that shows a page's wikitext beside its text."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from data_prep.mediawiki.site import Site
+from data_prep.mediawiki.text import WikitextCleaner
+from data_prep.show import align, newest_dumps, read_settings
+from pipeline.errors import UserError
+from pipeline.source import Source, describe_file
+
+DUMP = """<mediawiki xml:lang="en"><siteinfo><sitename>Wiki</sitename></siteinfo>
+<page><title>Black cat</title><ns>0</ns><id>1</id><revision><timestamp>2020-02-03T00:00:00Z</timestamp>
+<text>{{Infobox cat|name=&lt;b&gt;Tom&lt;/b&gt;}}'''Cats''' &amp;lt;script&amp;gt;alert(1)&amp;lt;/script&amp;gt;
+== Life ==
+Nine.
+== References ==
+{{reflist}}</text></revision></page>
+<page><title>Tomcat</title><ns>0</ns><id>2</id><redirect title="Black cat" /><revision><text>x</text></revision></page>
+</mediawiki>"""
+
+
+@pytest.fixture
+def dump(tmp_path) -> Path:
+    path = tmp_path / "dump.xml"
+    path.write_text(DUMP)
+    return path
+
+
+def show(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    root = Path(__file__).parents[2]
+    return subprocess.run(
+        [sys.executable, "-m", "data_prep.show", *words],
+        cwd=folder,
+        env={"PYTHONPATH": str(root), "PATH": ""},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_page_is_written_and_its_place_is_told(tmp_path, dump):
+    done = show(tmp_path, "Tomcat", "--dump", str(dump), "markup.infobox=true")
+    assert done.returncode == 0, done.stderr
+    assert "Tomcat leads to Black cat" in done.stdout
+    path = tmp_path / "Black_cat.html"
+    assert str(path) in done.stdout
+    html = path.read_text()
+    assert "<dt>name</dt><dd>Tom</dd>" in html
+    assert '<code class="heading">== Life ==</code>' in html
+    assert re.search(r'<h2 class="level-2">Life</h2>\s*<p class="text">Nine\.</p>', html)
+    assert "<script" not in html
+    assert "2 of 3" in html  # sections with text
+    assert not re.search(r"(?:src|href)=", html)  # nothing is loaded from elsewhere
+
+
+def test_a_page_that_is_not_there(tmp_path, dump):
+    done = show(tmp_path, "Black cats", "--dump", str(dump))
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "no page 'Black cats'" in done.stderr
+    assert "Black cat." in done.stderr
+    assert show(tmp_path, "a", "--dump", "b").stderr == "error: there is no file b\n"
+
+
+def test_sections_are_aligned_by_their_own_headings():
+    text = "a\n== B ==\n{{c}}\n== B ==\nd\n=== E <!-- x --> === <!-- y -->\n{|\n|f\n|}\n== ''G'' ==\n=== H ===\n* i\n"
+    sections, _ = align(text, WikitextCleaner(Site()))
+    assert [(s.heading, s.title, s.paragraphs) for s in sections] == [
+        ("", "", ("a",)),
+        ("== B ==", "", ()),
+        ("== B ==", "B", ("d",)),
+        ("=== E <!-- x --> === <!-- y -->", "", ()),
+        ("== ''G'' ==", "G", ()),
+        ("=== H ===", "H", ("- i",)),
+    ]
+    assert [section.title for section in align(text, WikitextCleaner(Site()), headings=False)[0]] == [""] * 6
+
+
+def test_aligned_text_is_the_cleaners(shared_data):
+    from data_prep.mediawiki.dump import iter_pages
+
+    cleaner = WikitextCleaner(Site())
+    for page in iter_pages(shared_data("wikidump") / "en.mini.xml.bz2"):
+        sections, _ = align(page.text, cleaner)
+        shown = [part for s in sections for part in ([s.title] if s.title else []) + list(s.paragraphs)]
+        assert "\n\n".join(shown) == cleaner.clean(page.text)[0], page.title
+
+
+def test_settings():
+    config, words = read_settings(["clean.markup.tables=text", "markup.captions=true", "chinese=simplified"])
+    assert (config.markup.tables, config.markup.captions, config.chinese) == ("text", True, "simplified")
+    assert list(words) == ["markup.tables", "markup.captions", "chinese"]
+    with pytest.raises(UserError, match=r"did you mean markup\.tables"):
+        read_settings(["markup.table=text"])
+    with pytest.raises(UserError, match=r"markup\.tables=html.*'drop' or 'text'"):
+        read_settings(["markup.tables=html"])
+
+
+def test_the_newest_download_is_taken(tmp_path, dump):
+    with pytest.raises(UserError, match="--dump"):
+        newest_dumps(tmp_path)
+    folder = tmp_path / "wiki-1234"
+    folder.mkdir()
+    Source("mediawiki", "wiki", (describe_file(dump, folder),)).save(folder)
+    (folder / "manifest.json").write_text("{}")
+    assert newest_dumps(tmp_path) == [dump]

@@ -1,0 +1,72 @@
+"""Words as hashes: what separates them, what makes them equal, where they are."""
+
+import subprocess
+import sys
+import unicodedata
+
+import numpy as np
+import pytest
+
+from data_prep import word_hashes as module
+from data_prep.wikitext import detokenize
+from data_prep.word_hashes import UNKNOWN, word_hashes
+
+
+def words(text: str) -> list[str]:
+    """The stretches of the text that are hashed."""
+    _, starts, ends = word_hashes(text)
+    return [text[start:end] for start, end in zip(starts, ends, strict=True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        (" \n.–!", []),
+        ("The cat's 1,250 tails", ["The", "cat", "s", "1", "250", "tails"]),
+        ("snake_case e-mail", ["snake", "case", "e", "mail"]),
+        ("Überraschung naïve", ["Überraschung", "naïve"]),
+        ("हिन्दी में", ["हिन्दी", "में"]),
+        ("我有GPT4。好", ["我", "有", "GPT4", "好"]),
+        ("カタ ไทย", ["カ", "タ", "ไ", "ท", "ย"]),
+        ("a \U0001f600 b", ["a", "b"]),
+        ("\U00020000\U00020001", ["\U00020000", "\U00020001"]),
+    ],
+)
+def test_words(text: str, expected: list[str]) -> None:
+    assert words(text) == expected
+
+
+def test_case_is_folded_and_nothing_else() -> None:
+    hashes = word_hashes("Strasse STRASSE strasse Straße ΣΊΣΥΦΟΣ σίσυφος cafe café ab ba a b")[0].tolist()
+    assert hashes[0] == hashes[1] == hashes[2] != hashes[3]
+    assert hashes[4] == hashes[5]
+    assert len(set(hashes[6:])) == 6
+
+
+def test_wikitext_and_ordinary_text_have_the_same_words(shared_data) -> None:
+    text = shared_data("wikitext-2/wiki.valid.tokens").read_text(encoding="utf-8")
+    hashes = word_hashes(text)[0]
+    assert np.array_equal(hashes, word_hashes(detokenize(text))[0])
+    assert (hashes == UNKNOWN).sum() == text.count("<unk>") > 10_000
+    # Different words have different hashes.
+    spelled = [word.casefold() for word, hash in zip(words(text), hashes, strict=True) if hash != UNKNOWN]
+    assert len(set(spelled)) == len(np.unique(hashes)) - 1
+
+
+def test_a_long_text_is_hashed_in_slices_that_do_not_show(monkeypatch) -> None:
+    text = "One two-three, 四五 <unk> " * 300 + "x" * 5000
+    whole = word_hashes(text)
+    monkeypatch.setattr(module, "_SLICE", 100)
+    for sliced, expected in zip(word_hashes(text), whole, strict=True):
+        assert np.array_equal(sliced, expected)
+
+
+def test_hashes_are_the_same_in_every_process() -> None:
+    code = "from data_prep.word_hashes import word_hashes; print(word_hashes('Der Löwe 狮').__getitem__(0).tolist())"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == str(word_hashes("der löwe 狮")[0].tolist())
+
+
+def test_surrogates_and_the_last_code_points_are_no_words() -> None:
+    assert words("a\ud800b \U0010ffff c" + unicodedata.lookup("VARIATION SELECTOR-17")) == ["a", "b", "c"]

@@ -1,0 +1,52 @@
+"""Texts and rows are read from files of all the formats that evaluation takes."""
+
+import json
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.rows import read_rows
+from pipeline.text_files import read_file_texts
+
+
+def test_documents_of_plain_text_are_separated_by_blank_lines(tmp_path) -> None:
+    (tmp_path / "a.md").write_bytes(b"\xef\xbb\xbfOne\r\n two.\r\n \r\n\r\nThree.")
+    assert list(read_file_texts(tmp_path / "a.md")) == [("", "One\n two."), ("", "Three.")]
+
+
+def test_wikitext_is_known_by_its_title_line_and_kept_character_for_character(tmp_path) -> None:
+    content = (
+        " \n = One = \n \n A line\x85 separator . \n \n = = Section = = \n \n B . \n \n = Two = \n \n C . \n"
+    )
+    for name in ("wiki.test.tokens", "test.txt"):
+        (tmp_path / name).write_bytes(content.encode())
+        found = list(read_file_texts(tmp_path / name))
+        assert [title for title, _ in found] == ["One", "Two"]
+        assert "".join(text for _, text in found) == content
+
+
+def test_rows_give_their_text_and_title(tmp_path) -> None:
+    rows = [{"text": "a\n\nb", "title": "A", "n": 1}, {"text": "c", "title": None, "n": 2}]
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "a.json").write_text(json.dumps(rows, indent=1))
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    for name in ("a.jsonl", "a.json", "a.parquet"):
+        assert list(read_file_texts(tmp_path / name)) == [("A", "a\n\nb"), ("", "c")]
+        assert [row for _, row in read_rows(tmp_path / name)] == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.txt", b"caf\xe9", "not UTF-8"),
+        ("a.jsonl", b'{"text": 7}', "line 1: no 'text' that is a text"),
+        ("a.parquet", b"PAR0", "no Parquet file"),
+        ("a.csv", b"text\nx\n", "no text is read from files of this ending"),
+    ],
+)
+def test_what_is_no_text_is_named(tmp_path, name, content, message) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=message):
+        list(read_file_texts(tmp_path / name))

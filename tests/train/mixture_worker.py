@@ -1,0 +1,95 @@
+"""Pretrains on two parts of a corpus, on each rank: `mixture_worker.py INPUTS FOLDER STRATEGY DROPOUT`."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.config.mixture import DataConfig
+from pipeline.config.model import DecoderConfig
+from pipeline.config.run import RunConfig
+from pipeline.config.stages import PretrainStage
+from pipeline.config.training import OptimConfig, ScheduleConfig, StrategyConfig, TrainerConfig
+from pipeline.context import Context
+from pipeline.errors import UserError
+from pipeline.shards import ShardFile, ShardIndex, ShardWriter, token_dtype
+from pipeline.tokenizers import TOKENIZER_FOLDER, save_tokenizer, tokenizer_hash
+from pipeline.tracking import Tracker
+from tests.train.conftest import train_tokenizer
+from train.pretrain import run
+
+LENGTH, BATCH, STEPS = 16, 4, 40
+PHASES = [{"until": 0.5, "weights": {"long": 3, "short": 1}}, {"weights": {"short": 1}}]
+DATA = DataConfig(phases=PHASES, packing="best_fit")
+
+
+def make_inputs(folder: Path) -> None:
+    """Shards of two parts, of long and of short documents, and a tokenizer."""
+    tokenizer = train_tokenizer(["<|endoftext|>", "<|pad|>"])
+    save_tokenizer(tokenizer, folder / "tokenizer" / TOKENIZER_FOLDER)
+    shards, random = folder / "shards", np.random.default_rng(1)
+    shards.mkdir()
+    splits: dict[str, list[ShardFile]] = {"train": [], "validation": []}
+    for split, count in (("train", 60), ("validation", 20)):
+        for part, size in (("long", 40), ("short", 7)):
+            with ShardWriter(shards, f"{split}-{part}-00000", token_dtype(len(tokenizer)), part) as writer:
+                for _ in range(count):
+                    first, length = random.integers(3, 200), random.integers(size // 2, size)
+                    writer.write(np.array([*range(first, first + length), tokenizer.eos_token_id]))
+            splits[split].append(writer.file)
+    identity = tokenizer_hash(folder / "tokenizer")
+    ShardIndex("<u2", len(tokenizer), tokenizer.eos_token_id, identity, splits).save(shards)
+
+
+def pretrain(
+    inputs: Path,
+    folder: Path,
+    data: DataConfig = DATA,
+    strategy: str = "single",
+    dropout: float = 0.1,
+    **trainer: Any,
+) -> dict[str, Any]:
+    """The stage, in this process, as rank `$RANK` of `$WORLD_SIZE`."""
+    rank, ranks = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
+    folder.mkdir(exist_ok=True)
+    context = Context(
+        folder,
+        {name: inputs / name for name in ("shards", "tokenizer")},
+        Tracker(folder if rank == 0 else None),
+        logging.getLogger("train.test"),
+        RunConfig(progress=False),
+        rank,
+        ranks,
+    )
+    settings: dict[str, Any] = {
+        "steps": STEPS,
+        "global_batch": BATCH,
+        "devices": ranks,
+        "accelerator": "cpu",
+        "threads": 1,
+        "log_every": 1,
+        "validate_every": 20,
+        "checkpoint_every": 1,
+        "sample_every": 0,
+        "record_data": True,
+    }
+    config = PretrainStage(
+        seed=7,
+        data=data,
+        model=DecoderConfig(layers=1, hidden=16, heads=2, mlp=32, context=LENGTH, dropout=dropout),
+        optim=OptimConfig(lr=1e-2),
+        schedule=ScheduleConfig(),
+        trainer=TrainerConfig(**(settings | trainer)),
+        strategy=StrategyConfig(name=strategy),
+    )
+    return run(config, context)
+
+
+if __name__ == "__main__":
+    try:
+        pretrain(Path(sys.argv[1]), Path(sys.argv[2]), strategy=sys.argv[3], dropout=float(sys.argv[4]))
+    except UserError as error:
+        sys.exit(str(error))

@@ -1,0 +1,52 @@
+"""The forecast counts steps and epochs as the stage will."""
+
+import pytest
+
+from pipeline.config.root import RootConfig, parse_config
+from pipeline.errors import UserError
+from tests.pipeline.test_config import composed
+from train.forecast import forecast
+
+PARTS = {"wiki": 1_280_001, "news": 320_001}
+"""Tokens: 10,000 and 2,500 windows of 128."""
+
+
+def configured(**data: object) -> RootConfig:
+    values = composed("++trainer.steps=null", "++trainer.epochs=1", "++trainer.global_batch=16")
+    values["data"].update(data)
+    return parse_config(values)
+
+
+@pytest.mark.parametrize(
+    ("data", "steps", "epochs"),
+    [
+        ({}, "782", "1.00 epochs"),
+        ({"weights": {"wiki": 1, "news": 1}}, "782", "1.00 epochs"),
+        ({"epochs": {"wiki": 1, "news": 2}}, "938", "1.00 epochs"),
+        ({"tokens": {"news": 640_000}}, "313", "1.00 epochs"),
+    ],
+)
+def test_steps_of_a_mixture(data: dict, steps: str, epochs: str) -> None:
+    facts = forecast(configured(**data), 400, PARTS).facts
+    assert facts["steps"] == steps
+    assert facts["tokens"].endswith(epochs)
+
+
+def test_a_part_that_there_is_not() -> None:
+    with pytest.raises(UserError, match="data names wikki"):
+        forecast(configured(weights={"wikki": 1}), 400, PARTS)
+
+
+def test_masks_take_memory() -> None:
+    plain, masked = (forecast(configured(packing=how), 400, None) for how in ("concatenate", "mask"))
+    assert masked.memory["activations"] > plain.memory["activations"]
+    assert masked.memory["parameters"] == plain.memory["parameters"]
+
+
+def test_tokens_per_parameter() -> None:
+    values = composed(
+        "++trainer.steps=null", "++trainer.tokens_per_parameter=20", "++trainer.global_batch=16"
+    )
+    facts = forecast(parse_config(values), 400, None).facts
+    parameters = int(facts["model"].split()[0].replace(",", ""))
+    assert facts["steps"] == f"{-(-20 * parameters // (16 * 128)):,}"

@@ -1,0 +1,132 @@
+"""The pretrain stage on two parts of a corpus, packed and in two phases: killed, resumed and on two ranks."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pipeline.checkpoints import list_checkpoints
+from pipeline.config.mixture import DataConfig
+from pipeline.errors import UserError
+from pipeline.shards import TokenStream
+from pipeline.tracking import read_metrics
+from tests.command_line import ROOT, run_on_two_ranks
+from tests.train import mixture_worker
+from tests.train.mixture_worker import BATCH, LENGTH, STEPS, make_inputs, pretrain
+from train.packing import PackedDocuments
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("inputs")
+    make_inputs(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One process, from the first step to the last."""
+    folder = tmp_path_factory.mktemp("whole")
+    pretrain(inputs, folder)
+    return folder
+
+
+def windows(folder: Path) -> dict[int, list[int]]:
+    """Of every step, over all ranks; a step that was done again must have read the same."""
+    found: dict[int, dict[str, list[int]]] = {}
+    for path in sorted((folder / "data").glob("rank-*.jsonl")):
+        for line in path.read_text().splitlines():
+            row = json.loads(line)
+            of_step = found.setdefault(row["step"], {})
+            assert of_step.setdefault(path.name, row["windows"]) == row["windows"]
+    return {step: sorted(chain.from_iterable(ranks.values())) for step, ranks in found.items()}
+
+
+def losses(folder: Path) -> list[float]:
+    return [row["train/loss"] for row in read_metrics(folder)]
+
+
+def test_the_phases_read_the_parts_as_they_say(inputs: Path, whole: Path) -> None:
+    long = len(PackedDocuments(TokenStream(inputs / "shards", "train", "long"), LENGTH))
+    seen = windows(whole)
+    assert sorted(seen) == list(range(STEPS))
+    assert all(len(step) == BATCH for step in seen.values())
+    for step in range(STEPS // 2):
+        assert np.count_nonzero(np.array(seen[step]) < long) == 3
+    for step in range(STEPS // 2, STEPS):
+        assert min(seen[step]) >= long
+    first_phase = [w for step in range(STEPS // 2) for w in seen[step] if w < long]
+    assert len(set(first_phase)) == min(len(first_phase), long)
+
+
+def test_the_loss_of_each_part_is_kept(whole: Path) -> None:
+    last = read_metrics(whole)[-1]
+    parts = [last["validation/long_loss"], last["validation/short_loss"]]
+    assert min(parts) < last["validation/loss"] < max(parts)
+
+
+def test_killed_and_resumed_it_ends_bitwise_the_same(inputs: Path, whole: Path, tmp_path: Path) -> None:
+    command = [sys.executable, mixture_worker.__file__, str(inputs), str(tmp_path), "single", "0.1"]
+    for least in (5, 25):  # in either phase
+        process = subprocess.Popen(
+            command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+        )
+        while process.poll() is None and newest(tmp_path) < least:
+            time.sleep(0.005)
+        process.kill()
+        process.wait()
+        assert newest(tmp_path) < STEPS, "training was over before the kill; it must be made longer"
+    pretrain(inputs, tmp_path)
+    assert losses(tmp_path) == losses(whole)
+    assert windows(tmp_path) == windows(whole)
+    ours, theirs = (load_file(folder / "model/model.safetensors") for folder in (tmp_path, whole))
+    for name in theirs:
+        assert torch.equal(ours[name], theirs[name]), name
+
+
+def newest(folder: Path) -> int:
+    try:
+        return max((checkpoint.step for checkpoint in list_checkpoints(folder)), default=0)
+    except FileNotFoundError:  # it was being pruned
+        return newest(folder)
+
+
+@pytest.mark.distributed
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_ranks_read_the_same_and_learn_the_same(inputs: Path, tmp_path: Path, strategy: str) -> None:
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    pretrain(inputs, alone, dropout=0.0, checkpoint_every=0)
+    run_on_two_ranks(mixture_worker.__file__, str(inputs), str(together), strategy, "0")
+    assert windows(together) == windows(alone)
+    assert losses(together) == pytest.approx(losses(alone), rel=1e-4)
+    for name in ("validation/loss", "validation/long_loss", "validation/short_loss"):
+        ours, theirs = (read_metrics(folder)[-1][name] for folder in (together, alone))
+        assert ours == pytest.approx(theirs, rel=1e-4)
+
+
+def test_one_epoch_is_all_budgets_once(
+    inputs: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    data = DataConfig(tokens={"long": 20 * LENGTH, "short": 12 * LENGTH})
+    result = pretrain(inputs, tmp_path, data, steps=None, epochs=1, checkpoint_every=0, validate_every=0)
+    assert result["steps"] == 8
+    assert "1.00 epochs" in caplog.text
+    assert "part long:" in caplog.text
+    assert "62.5% of training" in caplog.text
+
+
+def test_a_part_that_there_is_not_is_the_users_mistake(inputs: Path, tmp_path: Path) -> None:
+    with pytest.raises(
+        UserError, match="data names shrot, no part of this corpus; its parts are long, short"
+    ):
+        pretrain(inputs, tmp_path, DataConfig(weights={"long": 1, "shrot": 2}))
