@@ -19,8 +19,9 @@ _STOP_WORDS = re.compile(r"\b(?:[Tt]he|[Bb]e|[Tt]o|[Oo]f|[Aa]nd|[Tt]hat|[Hh]ave|
 # Quotation marks and brackets may close behind the point. Scripts without spaces have none behind it.
 _SENTENCE_END = re.compile(r"[.!?]['\")\]”’»]*+(?!\S)|[。！？।؟]")
 
-_LETTER, _UNSPACED, _DIGIT, _PUNCTUATION, _SPACE, _SYMBOL = range(6)
-_KINDS = {"L": _LETTER, "M": _LETTER, "N": _DIGIT, "P": _PUNCTUATION}
+LETTER, UNSPACED, DIGIT, _PUNCTUATION, _SPACE, _SYMBOL = range(6)
+"""Kinds of characters; an unspaced one is a letter of a script without spaces between words."""
+_KINDS = {"L": LETTER, "M": LETTER, "N": DIGIT, "P": _PUNCTUATION}
 
 
 def _classify_characters() -> np.ndarray:
@@ -30,14 +31,15 @@ def _classify_characters() -> np.ndarray:
         character = chr(code)
         kind = _KINDS.get(unicodedata.category(character)[0], _SYMBOL)
         table[code] = _SPACE if character.isspace() else kind
-    table[0x20000:0x40000] = _UNSPACED
+    table[0x20000:0x40000] = UNSPACED
     for first, last in UNSPACED_RANGES:
         block = table[first : last + 1]
-        block[block == _LETTER] = _UNSPACED
+        block[block == LETTER] = UNSPACED
     return table
 
 
-_KIND_OF = _classify_characters()
+KIND_OF = _classify_characters()
+"""Of each code point, uint8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Features:
         """The kind of each character, a slice of the text at a time."""
         for start in range(0, self.characters, _SLICE):
             piece = self.text[start : start + _SLICE]
-            yield _KIND_OF[np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)]
+            yield KIND_OF[np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)]
 
     @cached_property
     def _scan(self) -> tuple[list[int], int]:
@@ -91,7 +93,7 @@ class Features:
     @property
     def words(self) -> int:
         """Where a script has no spaces between words, every character counts as one."""
-        return self._scan[1] + self._scan[0][_UNSPACED]
+        return self._scan[1] + self._scan[0][UNSPACED]
 
     @cached_property
     def alpha_words(self) -> float:
@@ -101,18 +103,18 @@ class Features:
         for kinds in self._kinds():
             # Of spaces and letters alone, each letter behind a space is the first of its word.
             count, after_letter = _runs(
-                kinds[(kinds <= _UNSPACED) | (kinds == _SPACE)] != _SPACE, after_letter
+                kinds[(kinds <= UNSPACED) | (kinds == _SPACE)] != _SPACE, after_letter
             )
             with_letter += count
-            count, after_either = _runs(kinds[(kinds <= _DIGIT) | (kinds == _SPACE)] != _SPACE, after_either)
+            count, after_either = _runs(kinds[(kinds <= DIGIT) | (kinds == _SPACE)] != _SPACE, after_either)
             with_either += count
-        characters = self._scan[0][_UNSPACED]
+        characters = self._scan[0][UNSPACED]
         return (with_letter + characters) / max(with_either + characters, 1)
 
     @property
     def is_unspaced(self) -> bool:
         """Whether most letters are of a script without spaces."""
-        return self._scan[0][_UNSPACED] > self._scan[0][_LETTER]
+        return self._scan[0][UNSPACED] > self._scan[0][LETTER]
 
     @property
     def mean_word_length(self) -> float:
@@ -125,7 +127,7 @@ class Features:
     @property
     def alpha_ratio(self) -> float:
         kinds = self._scan[0]
-        return (kinds[_LETTER] + kinds[_UNSPACED]) / self._visible
+        return (kinds[LETTER] + kinds[UNSPACED]) / self._visible
 
     @property
     def hashes(self) -> int:

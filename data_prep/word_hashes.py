@@ -5,6 +5,8 @@ import unicodedata
 
 import numpy as np
 
+from data_prep.words import UNSPACED_RANGES
+
 UNKNOWN = np.uint64(0)
 """The hash of `<unk>`, which stands for a word that nobody knows any more."""
 
@@ -15,15 +17,6 @@ _CUT = re.compile(r"\s")
 
 _SEPARATOR, _LETTER, _WORD = range(3)
 """What a character is: none of a word's, one of a word's, or a word by itself."""
-_UNSPACED_RANGES = (
-    (0x0E00, 0x0FFF),  # Thai, Lao, Tibetan
-    (0x1000, 0x109F),  # Burmese
-    (0x1780, 0x17FF),  # Khmer
-    (0x3040, 0x30FF),  # Hiragana, Katakana
-    (0x3400, 0x9FFF),  # Han
-    (0xF900, 0xFAFF),
-    (0x20000, 0x3FFFE),
-)
 _LAST_CODE = 0x3FFFF
 """No character; above it nothing is text."""
 
@@ -52,7 +45,7 @@ def _tables() -> tuple[np.ndarray, np.ndarray]:
             kinds[code] = _LETTER
             folded[code] = _fold(character)
     kinds[0x20000:_LAST_CODE] = _LETTER
-    for first, last in _UNSPACED_RANGES:
+    for first, last in (*UNSPACED_RANGES, (0x20000, _LAST_CODE - 1)):
         block = kinds[first : last + 1]
         block[block == _LETTER] = _WORD
     return kinds, _splitmix64(folded)

@@ -184,6 +184,8 @@ def number(value: Any) -> str:
         return str(value)
     if not math.isfinite(value):
         return "–"
+    if isinstance(value, float) and abs(value) >= 1e6:
+        return f"{value / 1e6:,.1f}M"
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
     if value and abs(value) < 0.001:

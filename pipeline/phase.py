@@ -2,10 +2,8 @@
 
 import importlib
 import logging
-import signal
 import sys
 from pathlib import Path
-from typing import NoReturn
 
 import yaml
 
@@ -14,14 +12,14 @@ from pipeline.config.run import RunConfig
 from pipeline.context import Context, Share
 from pipeline.errors import told_to_user
 from pipeline.frozen import FROZEN
+from pipeline.make_way import ToldToStop, stop_when_told
 from pipeline.stages import STAGES
 from pipeline.tracking import Tracker
 
 
 def main(folder: Path, phase: str, share: Share) -> int:
     """Run the phase. Returns the exit code: `RESTART_CODE` where a signal asked to make way."""
-    for number in (signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, _make_way)
+    stop_when_told()
     frozen = yaml.safe_load((folder / FROZEN).read_text())
     stage = STAGES[frozen["stage"]]
     inputs = {name: Path(path) for name, path in frozen["inputs"].items()}
@@ -32,19 +30,9 @@ def main(folder: Path, phase: str, share: Share) -> int:
         module = importlib.import_module(stage.target.split(":")[0])
         try:
             getattr(module, phase)(stage.config.model_validate(frozen["config"]), context)
-        except _ToldToStop:
+        except ToldToStop:
             return RESTART_CODE
     return 0
-
-
-class _ToldToStop(BaseException):
-    """A signal asked the phase to end; like an interrupt, no `except Exception` stops it."""
-
-
-def _make_way(number: int, frame: object) -> NoReturn:
-    for further in (signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(further, signal.SIG_IGN)
-    raise _ToldToStop
 
 
 def _logger(stage: str) -> logging.Logger:

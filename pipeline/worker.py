@@ -4,14 +4,13 @@ import importlib
 import logging
 import os
 import platform
-import signal
 import sys
 import time
 import traceback
 from contextlib import nullcontext
 from importlib import metadata
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import yaml
 
@@ -22,6 +21,7 @@ from pipeline.context import Context
 from pipeline.errors import Restart, message_for_user
 from pipeline.frozen import FROZEN
 from pipeline.machine import describe_machine
+from pipeline.make_way import ToldToStop, stop_when_told
 from pipeline.ranks import RankFile, host_name, is_running, only_worker
 from pipeline.stages import STAGES, Stage
 from pipeline.store import finish
@@ -55,13 +55,12 @@ def main(folder: Path) -> int:
             file=sys.stderr,
         )
         return 2
-    for number in (signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(number, _make_way)
+    stop_when_told()
     record = RankFile(folder, rank)
     try:
         with only_worker(folder) if rank == 0 else nullcontext():
             _run(folder, rank, world_size, record)
-    except (Restart, _ToldToStop) as stop:
+    except (Restart, ToldToStop) as stop:
         return _end_for_now(folder, rank, stop, record)
     except BaseException as error:
         message = message_for_user(error)
@@ -73,18 +72,7 @@ def main(folder: Path) -> int:
     return 0
 
 
-class _ToldToStop(BaseException):
-    """A signal asked the stage to end; like an interrupt, no `except Exception` stops it."""
-
-
-def _make_way(number: int, frame: object) -> NoReturn:
-    """Until the stage's body handles these signals itself: end, to be started again from what is there."""
-    for further in (signal.SIGTERM, signal.SIGUSR1):
-        signal.signal(further, signal.SIG_IGN)
-    raise _ToldToStop
-
-
-def _end_for_now(folder: Path, rank: int, stop: "Restart | _ToldToStop", record: RankFile) -> int:
+def _end_for_now(folder: Path, rank: int, stop: "Restart | ToldToStop", record: RankFile) -> int:
     """The first rank that ends makes its launcher kill those that are left: rank 0 goes first."""
     if rank == 0:
         _ask_for_restart(folder, stop)
@@ -95,7 +83,7 @@ def _end_for_now(folder: Path, rank: int, stop: "Restart | _ToldToStop", record:
     return RESTART_CODE
 
 
-def _ask_for_restart(folder: Path, stop: "Restart | _ToldToStop") -> None:
+def _ask_for_restart(folder: Path, stop: "Restart | ToldToStop") -> None:
     known = isinstance(stop, Restart)
     ask_for_restart(folder, stop if known else Restart("preempted", newest_step(folder)))
 
@@ -111,7 +99,7 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
     started = time.time()
     try:
         metrics = run_body(stage, stage.config.model_validate(frozen["config"]), context)
-    except (Restart, _ToldToStop) as stop:
+    except (Restart, ToldToStop) as stop:
         if rank == 0:
             _ask_for_restart(folder, stop)  # before W&B, which may take its time
         tracker.pause()

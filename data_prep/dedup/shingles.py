@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data_prep.text_features import _DIGIT, _KIND_OF, _LETTER, _UNSPACED
+from data_prep.text_features import DIGIT, KIND_OF, LETTER, UNSPACED
 
 _SLICE = 1 << 16
 """Characters hashed at a time. A longer word counts as several."""
@@ -17,8 +17,8 @@ def _fold_characters() -> np.ndarray:
 
     Characters that become several when folded stay, so that positions do.
     """
-    table = np.zeros(len(_KIND_OF), dtype=np.uint32)
-    in_words = np.flatnonzero(np.isin(_KIND_OF, (_LETTER, _DIGIT, _UNSPACED)))
+    table = np.zeros(len(KIND_OF), dtype=np.uint32)
+    in_words = np.flatnonzero(np.isin(KIND_OF, (LETTER, DIGIT, UNSPACED)))
     table[in_words] = in_words
     for code in in_words[in_words < 0x20000].tolist():
         character = chr(code)
@@ -26,7 +26,7 @@ def _fold_characters() -> np.ndarray:
         if folded != character:
             lower = character.lower()
             table[code] = ord(folded if len(folded) == 1 else lower if len(lower) == 1 else character)
-    table[_KIND_OF == _UNSPACED] |= _ALONE
+    table[KIND_OF == UNSPACED] |= _ALONE
     return table
 
 
