@@ -36,6 +36,11 @@ def steps_logged(folder: Path) -> list[int]:
     return [row["step"] for row in rows]
 
 
+def assert_every_step_once(folder: Path) -> None:
+    steps = steps_logged(folder)  # read once: training goes on
+    assert steps == list(range(1, len(steps) + 1)), "a step was lost or repeated"
+
+
 def test_a_job_goes_on_after_its_time_limit(cluster: Cluster, built: Path) -> None:
     words = [
         *TRAINING,
@@ -46,7 +51,7 @@ def test_a_job_goes_on_after_its_time_limit(cluster: Cluster, built: Path) -> No
     ]
     job = cluster.submit(built, *words)["pretrain"]
     log = built / f"runs/demo/slurm/pretrain-{job}.log"
-    # SLURM looks once a minute, and sends the signal up to a minute early.
+    # SLURM looks now and then, and sends the signal a minute early and more.
     cluster.wait_for(lambda: cluster.starts(job) == 1, 200, log)
     folder = partial_of(built)
     kept = list_checkpoints(folder)[-1].step
