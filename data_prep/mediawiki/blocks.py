@@ -12,7 +12,6 @@ _ITEM_MARKERS = frozenset("*#:;")
 _LIST_MARKER = re.compile(r"[*#:;]+")
 _WORD = re.compile(r"\w")
 _CJK = re.compile(r"[\u3000-\u9fff\uf900-\ufaff\uff00-\uff60]")
-_BREAKS = re.compile(rf"[ \t]*{BREAK}[ \t{BREAK}]*")
 _NO_PROSE = ("{|", "! ", "!!", "----")
 """Beginnings of lines: leftovers of broken tables, and rules."""
 _CAPTION = re.compile(f"{CAPTION}([^{CAPTION}]*){CAPTION}?")
@@ -137,6 +136,7 @@ def _inline(text: str) -> str:
     if "''" in text:
         text = strip_quotes(text)
     if BREAK in text:
-        text = _BREAKS.sub(BREAK, text).strip(BREAK)
+        lines = (line.strip(" \t") for line in text.split(BREAK))
+        text = BREAK.join(line for line in lines if line)
     # A line that begins with a comma began with a formula or a template.
     return text.strip().lstrip(" ,;、，")

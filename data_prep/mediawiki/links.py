@@ -19,7 +19,7 @@ _EXTERNAL = re.compile(
 _BARE_URL = re.compile(r"(?:https?|ftp)://(?:[!#-;=?-Z_a-z~\\%]*[#-&*+/-9=@-Z_a-z~\\%-])?", re.IGNORECASE)
 
 _VARIANTS = re.compile(r"-\{([^{}]*)\}-")
-_VARIANT_RULE = re.compile(r"\s*(zh(?:-[a-z]+)*|[a-z]{2,3}-[a-z]+)\s*:([^;]*)")
+_VARIANT_RULE = re.compile(r"\s*+(zh(?:-[a-z]+)*+|[a-z]{2,3}-[a-z]++)\s*+:(.*)", re.DOTALL)
 _VARIANT_FLAGS = re.compile(r"[A-Za-z;\s-]*")
 _PREFERRED_VARIANTS = {
     "as_is": ("zh-hans", "zh-cn", "zh"),
@@ -153,8 +153,9 @@ def _variant(markup: str, preferred: tuple[str, ...]) -> str:
     elif {flag.strip() for flag in flags.split(";")} & {"H", "T", "D", "-"}:
         return ""  # rules for the rest of the page, or for its title
     rules = {}
-    for code, wording in _VARIANT_RULE.findall(content):
-        rules.setdefault(code, wording.strip())
+    for part in content.split(";"):
+        if rule := _VARIANT_RULE.match(part):
+            rules.setdefault(rule[1], rule[2].strip())
     if not rules:
         return content
     return next((rules[code] for code in preferred if code in rules), next(iter(rules.values())))

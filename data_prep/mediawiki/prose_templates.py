@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-_NAMED = re.compile(r"\s*([\w -]{1,30}?)\s*=(.*)", re.DOTALL)
+_NAMED = re.compile(r"\s*+([\w -]{1,30}?)\s*+=(.*)", re.DOTALL)
 _NUMBER = re.compile(r"[-+−±]?[\d.,/⁄]+\s*")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[\w-]+)?")
 
@@ -21,7 +21,7 @@ class Arguments:
         self._values: dict[str, str] = {}
         count = 0
         for part in parts:
-            if named := _NAMED.match(part):
+            if "=" in part and (named := _NAMED.match(part)):
                 self._values[named[1]] = named[2]
             else:
                 count += 1
@@ -107,7 +107,7 @@ def _convert(name: str, arguments: Arguments) -> str:
     values = arguments.all()
     for index, value in enumerate(values):
         if _NUMBER.fullmatch(value):
-            text += f"{int(value):,}" if value.isascii() and value.isdigit() else value
+            text += f"{int(value):,}" if value.isascii() and value.isdigit() and len(value) < 40 else value
         elif value in _RANGES:
             text += _RANGES[value]
         else:

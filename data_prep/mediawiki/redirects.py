@@ -10,7 +10,7 @@ _WORDS = """
     yönlendirme yönlendir ohjaus uudelleenohjaus přesměruj átirányítás redirecteaza הפניה
 """.split()  # noqa: SIM905 (a word a line would take pages)
 _REDIRECT = re.compile(
-    rf"\s*[#＃](?:{'|'.join(_WORDS)})\s*:?\s*\[\[\s*:?([^\[\]|#<>\n]{{1,255}})(?:#[^\[\]|\n]*)?(?:\||\]\])",
+    rf"\s*+[#＃](?:{'|'.join(_WORDS)})\s*+:?\s*+\[\[\s*+:?([^\[\]|#<>\n]{{1,255}})(?:#[^\[\]|\n]*)?(?:\||\]\])",
     re.IGNORECASE,
 )
 

@@ -11,11 +11,11 @@ ROW = "\x03"
 _MARK = re.compile(r"\{\||\|\}")
 _INDENT = " \t:*#;"
 _HEADER_CELLS = re.compile(r"!!|\|\|")
-_SPAN = re.compile(r"(col|row)span\s*=\s*[\"']?\s*(\d{1,4})", re.IGNORECASE)
+_SPAN = re.compile(r"(col|row)span\s*+=\s*+[\"']?\s*+(\d{1,4})", re.IGNORECASE)
 # A cell that held nothing but them, and a template that is gone.
 _ATTRIBUTES = re.compile(
-    r"\s*(?:(?:colspan|rowspan|style|class|align|valign|bgcolor|width|height|scope|id|data-[\w-]+)\s*=\s*"
-    r"(?:\"[^\"]*\"|'[^']*'|[^\s\"'|]+)\s*)+",
+    r"\s*+(?:(?:colspan|rowspan|style|class|align|valign|bgcolor|width|height|scope|id|data-[\w-]+)\s*+=\s*+"
+    r"(?:\"[^\"]*\"|'[^']*'|[^\s\"'|]++)\s*+)++",
     re.IGNORECASE,
 )
 _LIST_MARKER = re.compile(r"[*#:;]+\s*")
@@ -96,13 +96,17 @@ def _rows(source: str) -> str:
 
 
 class _Cell:
+    __slots__ = ("columns", "rows", "texts")
+
     def __init__(self, text: str = "", columns: int = 1, rows: int = 1) -> None:
         self.texts = [text]
-        self.columns, self.rows = max(columns, 1), max(rows, 1)
+        self.columns, self.rows = columns, rows
 
     def text(self) -> str:
         texts = []
         for text in self.texts:
+            if not text:
+                continue
             text = text.strip()
             item = _LIST_MARKER.match(text)
             text = strip_quotes(text[item.end() :] if item else text).replace(BREAK, " ").strip()
@@ -141,8 +145,9 @@ class _Table:
             self._cells.append(_Cell(text))
         else:
             spans = {kind.lower(): int(number) for kind, number in _SPAN.findall(attributes)}
-            # HTML's own bound for columns.
-            self._cells.append(_Cell(content, min(spans.get("col", 1), 1000), spans.get("row", 1)))
+            # HTML's own bounds.
+            columns = min(max(spans.get("col", 1), 1), 1000)
+            self._cells.append(_Cell(content, columns, max(spans.get("row", 1), 1)))
 
     def add_text(self, text: str) -> None:
         """A further line of the last cell."""

@@ -11,7 +11,7 @@ LITERAL = "\x02"
 """Brackets the number of a ``<nowiki>`` or ``<pre>`` section, which nothing may interpret."""
 
 # Neither part can run past the next "<", which keeps rows of unclosed tags linear.
-_TAG = re.compile(r"<(?:!--|(/?)([a-zA-Z][a-zA-Z0-9]*)([^<>]*)>)")
+_TAG = re.compile(r"<(?:!--|(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>)")
 _LITERAL = re.compile(rf"{LITERAL}(\d+){LITERAL}")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 

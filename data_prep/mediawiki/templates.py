@@ -95,8 +95,8 @@ def _parameter_default(content: str, depth: int, renderer: Renderer) -> str:
 
 def split_arguments(content: str) -> list[str]:
     """Split at the pipes that are in no link and no inner template."""
-    if "|" not in content:
-        return [content]
+    if "[[" not in content and "{{" not in content:
+        return content.split("|")
     parts: list[str] = []
     nesting = start = 0
     for match in _ARGUMENT_MARK.finditer(content):

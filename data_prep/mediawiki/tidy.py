@@ -15,7 +15,7 @@ _HOLE_AT_OPENING = re.compile(r"\([ ,;:]+")
 _HOLES_AT_CLOSING = (" )", ",)", ";)")
 _EMPTY_PARENTHESES = re.compile(r"\([/–-]*\)")
 _WIDE_HOLE_AT_OPENING = re.compile(r"（[ ,;:、，；：]+")
-_WIDE_HOLE_AT_CLOSING = re.compile(r"[,;、，； ]+）")
+_BEFORE_WIDE_CLOSING = ",;、，； "
 _REPEATED_WIDE_COMMA = re.compile("、、+")
 _REPEATED_COMMA = re.compile(r",(?: ?,)+")
 _BEFORE_STOP = re.compile(r" (?=[.;](?:\s|$))")
@@ -55,7 +55,9 @@ def tidy_spaces(text: str) -> str:
             text = text.replace(hole, ")")
         text = _EMPTY_PARENTHESES.sub("", text)
     if "（" in text:
-        text = _WIDE_HOLE_AT_CLOSING.sub("）", _WIDE_HOLE_AT_OPENING.sub("（", text)).replace("（）", "")
+        *closed, rest = _WIDE_HOLE_AT_OPENING.sub("（", text).split("）")
+        closed = [part.rstrip(_BEFORE_WIDE_CLOSING) for part in closed]
+        text = "）".join([*closed, rest]).replace("（）", "")
     if "、、" in text:
         text = _REPEATED_WIDE_COMMA.sub("、", text)
     if "  " in text:
