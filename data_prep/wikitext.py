@@ -5,8 +5,9 @@ Words and punctuation are separated by spaces, and `-`, `,` and `.` inside a wor
 """
 
 import re
+from itertools import pairwise
 
-_HEADING = re.compile(r"^((?:= )+)(.*?)((?: =)+)$")
+_HEADING_MARKS = re.compile(r"(?:= )+")
 
 
 def detokenize(text: str) -> str:
@@ -36,8 +37,9 @@ _RULES = tuple(
 
 
 def _detokenize_line(line: str) -> str:
-    if heading := _HEADING.match(line):
-        line = heading[2] if heading[1].count("=") == heading[3].count("=") else line
+    opening, closing = _HEADING_MARKS.match(line), _HEADING_MARKS.match(line[::-1])
+    if opening and closing and opening.end() == closing.end() < len(line) / 2:
+        line = line[opening.end() : -closing.end()]
     line = _APOSTROPHE.sub("", line)
     line = _pair_quotes(line, '"')
     line = _pair_quotes(line, "'")
@@ -54,10 +56,9 @@ def _pair_quotes(line: str, mark: str) -> str:
     pieces = f" {line} ".split(f" {mark} ")
     if len(pieces) == 1:
         return line
-    joined, is_open = pieces[0], False
-    for following in pieces[1:]:
-        if is_open or (mark == "'" and joined.endswith(("s", "s<unk>"))):
-            joined, is_open = f"{joined}{mark} {following}", False
-        else:
-            joined, is_open = f"{joined} {mark}{following}", True
-    return joined.strip()
+    out, is_open = [pieces[0]], False
+    for before, following in pairwise(pieces):
+        closes = is_open or (mark == "'" and before.endswith(("s", "s<unk>")))
+        out += [mark, " ", following] if closes else [" ", mark, following]
+        is_open = not closes
+    return "".join(out).strip()
