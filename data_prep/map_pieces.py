@@ -3,21 +3,13 @@
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 from data_prep.parallel import ordered_map
-from pipeline.context import Context
+from pipeline.context import Context, P, Piece
 from pipeline.machine import usable_cores
 from pipeline.progress import progress
 from pipeline.store import write_json
-
-
-class Piece(Protocol):
-    number: int
-    bytes: int
-
-
-P = TypeVar("P", bound=Piece)
 
 
 def map_pieces(
@@ -38,11 +30,7 @@ def map_pieces(
         setting: what sets the number of workers, for the advice in errors.
         until: told each account in order; True leaves the pieces behind it alone.
     """
-    mine = [pieces[i] for i in context.share.pieces(len(pieces))]
-    (context.scratch / phase).mkdir(parents=True, exist_ok=True)
-    missing = [piece for piece in mine if not context.marker(phase, piece.number).exists()]
-    if len(missing) < len(mine):
-        context.log.info("%s: %d of %d pieces are done already", phase, len(mine) - len(missing), len(mine))
+    missing = context.missing(phase, pieces)
     count = max(1, min(workers or usable_cores(), len(missing)))
     with (
         progress(

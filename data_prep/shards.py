@@ -93,11 +93,7 @@ def encode(config: ShardsStage, context: Context) -> None:
     artifact = context.inputs["tokenizer"]
     dtype = token_dtype(TextEncoder(artifact).vocab_size)
     shards = plan_shards(context.inputs["clean"] / "documents", config.shards.shard_mb * 1_000_000)
-    (context.scratch / "encode").mkdir(parents=True, exist_ok=True)
-    mine = [shards[i] for i in context.share.pieces(len(shards))]
-    missing = [shard for shard in mine if not context.marker("encode", shard.number).exists()]
-    if len(missing) < len(mine):
-        context.log.info("encode: %d of %d files are done already", len(mine) - len(missing), len(mine))
+    missing = context.missing("encode", shards)
     if not missing:
         return
     total = sum(shard.bytes for shard in missing)

@@ -1,10 +1,10 @@
 """What a stage's body is given besides its configuration."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from pipeline.config.run import RunConfig
 from pipeline.errors import UserError
@@ -26,6 +26,19 @@ class Share(NamedTuple):
 
 
 EVERYTHING = Share()
+
+
+class Piece(Protocol):
+    """Of the work of a parallel phase."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def bytes(self) -> int: ...
+
+
+P = TypeVar("P", bound=Piece)
 
 
 @dataclass(frozen=True)
@@ -51,6 +64,15 @@ class Context:
     def marker(self, phase: str, piece: int) -> Path:
         """The file that says that a piece of a parallel phase is done, with an account of it as JSON."""
         return self.scratch / phase / f"{piece:05d}.json"
+
+    def missing(self, phase: str, pieces: Sequence[P]) -> list[P]:
+        """Those of this process's share that are not done yet, and a folder for their markers."""
+        (self.scratch / phase).mkdir(parents=True, exist_ok=True)
+        mine = [pieces[i] for i in self.share.pieces(len(pieces))]
+        missing = [piece for piece in mine if not self.marker(phase, piece.number).exists()]
+        if len(missing) < len(mine):
+            self.log.info("%s: %d of %d pieces are done already", phase, len(mine) - len(missing), len(mine))
+        return missing
 
     def locate(self, path: str) -> Path:
         """A file or folder of the configuration: a local path; `artifact://<stage>/<path>`, resolved in the inputs;

@@ -22,9 +22,9 @@ from pipeline.config.data import FilesCorpus, WikiTextCorpus
 from pipeline.config.root import parse_config
 from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
-from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.source import Source
 from tests.command_line import ROOT, environment
+from tests.data_prep.remote_planner import planner, print_of
 
 SERVER = Path(__file__).with_name("object_server.py")
 PAGE = "<page><title>T</title><ns>0</ns><id>1</id><revision><id>2</id><text>Some '''words'''.</text></revision></page>"
@@ -73,11 +73,6 @@ def download(make_context, tmp_path) -> Callable[..., tuple[dict, Source]]:
 @pytest.fixture
 def quick_retries(monkeypatch) -> None:
     monkeypatch.setattr(remote_errors, "FIRST_PAUSE", 0.01)
-
-
-def print_of(tmp_path: Path, *paths: str) -> str:
-    hashes = FileHashes(tmp_path / "hashes.json")  # a new one for each plan
-    return fingerprint("download", 1, DownloadStage(corpus=FilesCorpus(paths=list(paths))), {}, hashes)
 
 
 def write_example(store: Store, name: str) -> None:
@@ -228,12 +223,6 @@ def test_wikitext_in_a_store(store, download, tmp_path):
     assert [file.path for file in source.files] == ["wiki.train.raw", "wiki.valid.raw", "wiki.test.raw"]
     assert all((tmp_path / "artifact" / file.path).is_file() for file in source.files)
     assert "/wt/wiki.test.tokens" not in store.sent()
-
-
-def planner(folder: Path, *words: str) -> list[str]:
-    places = [f"run.artifacts={folder / 'artifacts'}", f"run.runs={folder / 'runs'}", "run.progress=false"]
-    settings = ["experiment=own", "corpus=files", "tracking=none", "clean.workers=1", "shards.workers=1"]
-    return [sys.executable, "-m", "pipeline", *settings, *places, *words]
 
 
 DOWNLOAD = """
