@@ -10,8 +10,10 @@ from pipeline.config.base import Section
 from pipeline.config.run import LauncherConfig, RunConfig, TrackingConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
+from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.ranks import host_name
-from pipeline.store import Artifact, Store
+from pipeline.stages import STAGES
+from pipeline.store import HASHES, Artifact, Store
 
 FROZEN = "stage.yaml"
 
@@ -51,14 +53,23 @@ class Frozen(Section):
         """The folder to build in, with `stage.yaml` for the workers.
 
         Raises:
-            UserError: where an input is not in the store.
+            UserError: where an input is not in the store, or a file that its settings name is not as it was planned:
+                a job may have waited for days.
         """
+        stage = STAGES[self.stage]
+        config, hashes = stage.config.model_validate(self.config), FileHashes(self.store.root / HASHES)
+        found = fingerprint(stage.name, self.version, config, self.input_fingerprints, hashes)
+        if found != self.fingerprint:
+            raise UserError(
+                "files that its settings name have changed since it was planned; start again, to plan with those "
+                "that are there now"
+            )
         inputs = {}
-        for name, fingerprint in self.input_fingerprints.items():
-            artifact = self.store.find(name, fingerprint)
+        for name, of_input in self.input_fingerprints.items():
+            artifact = self.store.find(name, of_input)
             if artifact is None:
                 raise UserError(
-                    f"its input {name}-{fingerprint} is not in {self.run.artifacts}; it was deleted, or its stage "
+                    f"its input {name}-{of_input} is not in {self.run.artifacts}; it was deleted, or its stage "
                     "has not been run: start again to build it"
                 )
             inputs[name] = str(artifact.folder.resolve())

@@ -19,7 +19,7 @@ from pipeline.ranks import host_name
 from pipeline.slurm import submit
 from pipeline.slurm_wait import print_jobs, stay
 from pipeline.stages import STAGES, Stage, upstream
-from pipeline.store import Artifact, Store
+from pipeline.store import HASHES, Artifact, Store
 from pipeline.wandb_tracking import check_key
 
 
@@ -54,7 +54,7 @@ def plan(root: RootConfig, store: Store) -> list[Step]:
         raise UserError(
             f"stage={root.stage} is switched off in this configuration (see finetune.task and finetune.init)"
         )
-    hashes = FileHashes(store.root / ".hashes.json")
+    hashes = FileHashes(store.root / HASHES)
     prints: dict[str, str] = {}
     steps = []
     for stage in upstream(root.stage, root):

@@ -17,6 +17,8 @@ MANIFEST = "manifest.json"
 PARTIAL = ".partial"
 LAUNCH_FILES = ("worker.lock", "restart.json", "attempts.json", "launch.json")
 """What launchers and workers tell each other in a partial folder; no output."""
+HASHES = ".hashes.json"
+"""Hashes of files that settings name, in the store."""
 SCRATCH = "scratch"
 """Folder of what the phases of a stage tell each other; no output either."""
 

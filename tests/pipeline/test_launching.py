@@ -209,3 +209,14 @@ def test_the_snapshot_holds_the_packages_once(tmp_path: Path) -> None:
     assert list((code / "eval/templates").iterdir())
     assert snapshot_code(tmp_path) == code
     assert [path.name for path in tmp_path.iterdir()] == [code.name]
+
+
+def test_a_job_whose_files_changed_while_it_waited_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "corpus.txt"
+    path.write_text("Planned.\n")
+    root = configured("experiment=own", "corpus=files", f"corpus.paths=[{path}]", "stage=download")
+    frozen = frozen_stages(root, tmp_path)["download"]
+    frozen.prepare()
+    path.write_text("Edited.\n")
+    with pytest.raises(UserError, match="have changed since it was planned; start again"):
+        frozen.prepare()
