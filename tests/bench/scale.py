@@ -195,6 +195,9 @@ def main() -> None:
                 print_run(run)
                 runs.append(run)
         decisions = {documents: run_decide(documents, folder) for documents in args.documents}
+    for documents, usage in decisions.items():
+        cost = f"{usage.cpu:.0f} s of CPU, {usage.private / 1e6:,.0f} MB, {usage.disk / 1e9:.1f} GB on disk"
+        print(f"\ndecide alone, {documents:,} documents: {cost}")
     print_fits(runs, decisions)
     print_projections(runs, decisions)
 
