@@ -9,9 +9,11 @@ def strip_quotes(text: str) -> str:
     """A line, list item or cell without its marks of bold and italics; apostrophes stay."""
     if "''" not in text:
         return text
-    if "'''''" not in text and text.count("'''") % 2 == 0 and "''''" not in text:
-        # By far the most lines: without an odd bold mark, no mark can be an apostrophe.
-        return text.replace("'''", "").replace("''", "")
+    if "''''" not in text:
+        without_bold = text.replace("'''", "")
+        # By far the most lines: only where bold and italic marks are both odd, one can be an apostrophe.
+        if "''" not in without_bold or text.count("'''") % 2 == 0:
+            return without_bold.replace("''", "")
     runs = [match.span() for match in _QUOTES.finditer(text)]
     lengths = [end - start for start, end in runs]
     bold = sum(length >= 3 for length in lengths)

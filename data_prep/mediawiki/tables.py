@@ -62,7 +62,7 @@ def _outermost(text: str) -> list[tuple[int, int, int | None]]:
 def _rows(source: str) -> str:
     """The caption and the rows of a table, those of a table inside after the row that holds it."""
     tables = [_Table()]
-    for line in source.split("\n"):
+    for line in source.split("\n")[1:]:  # the first opens the table
         content = line.strip()
         table = tables[-1]
         if not content:
