@@ -141,8 +141,9 @@ def _table_part(name: str, closes: bool, attributes: str) -> str:
 
 def _gallery_files(lines: str) -> str:
     """The lines ``File:a.jpg|caption`` between ``<gallery>`` and its end."""
-    files = (line for line in lines.split("\n") if "|" in line)
-    return "\n" + "\n".join(f"[[File:|thumb|{line.partition('|')[2]}]]" for line in files) + "\n"
+    parts = (line.partition("|") for line in lines.split("\n"))
+    captions = (caption for name, _, caption in parts if "." in name and caption)
+    return "\n" + "\n".join(f"[[File:|thumb|{caption}]]" for caption in captions) + "\n"
 
 
 def _formula(latex: str) -> str:
