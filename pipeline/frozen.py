@@ -56,9 +56,11 @@ class Frozen(Section):
             UserError: where an input is not in the store, or a file that its settings name is not as it was planned:
                 a job may have waited for days.
         """
-        stage = STAGES[self.stage]
-        config, hashes = stage.config.model_validate(self.config), FileHashes(self.store.root / HASHES)
-        found = fingerprint(stage.name, self.version, config, self.input_fingerprints, hashes)
+        config, hashes = (
+            STAGES[self.stage].config.model_validate(self.config),
+            FileHashes(self.store.root / HASHES),
+        )
+        found = fingerprint(self.stage, self.version, config, self.input_fingerprints, hashes)
         if found != self.fingerprint:
             raise UserError(
                 "files that its settings name have changed since it was planned; start again, to plan with those "

@@ -107,6 +107,7 @@ def _convert(name: str, arguments: Arguments) -> str:
     values = arguments.all()
     for index, value in enumerate(values):
         if _NUMBER.fullmatch(value):
+            # Python reads no integer of thousands of digits.
             text += f"{int(value):,}" if value.isascii() and value.isdigit() and len(value) < 40 else value
         elif value in _RANGES:
             text += _RANGES[value]

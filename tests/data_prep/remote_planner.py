@@ -1,11 +1,24 @@
-"""What a plan makes of addresses in stores."""
+"""What a plan makes of addresses in stores, and a run of the planner on them."""
 
-import sys
+import subprocess
 from pathlib import Path
 
 from pipeline.config.data import FilesCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.fingerprint import FileHashes, fingerprint
+from tests.command_line import ROOT, command, environment
+
+SETTINGS = [
+    "experiment=own", "corpus=files", "tracking=none", "run.progress=false", "clean.workers=1", "shards.workers=1",
+    "stage=shards", "tokenizer.vocab_size=400", "clean.validation_fraction=0.1", "clean.test_fraction=0.1",
+]  # fmt: skip
+SENTENCES = [
+    f"The {n}th sentence has words about the number {n * 7}, and is as long as it is." for n in range(1000)
+]
+HALVES = [
+    "\n\n".join(" ".join(SENTENCES[i : i + 10]) for i in range(start, start + 500, 10)) for start in (0, 500)
+]
+"""A corpus of two files, of 50 documents each."""
 
 
 def print_of(tmp_path: Path, *paths: str) -> str:
@@ -14,7 +27,9 @@ def print_of(tmp_path: Path, *paths: str) -> str:
     return fingerprint("download", 1, DownloadStage(corpus=FilesCorpus(paths=list(paths))), {}, hashes)
 
 
-def planner(folder: Path, *words: str) -> list[str]:
-    places = [f"run.artifacts={folder / 'artifacts'}", f"run.runs={folder / 'runs'}", "run.progress=false"]
-    settings = ["experiment=own", "corpus=files", "tracking=none", "clean.workers=1", "shards.workers=1"]
-    return [sys.executable, "-m", "pipeline", *settings, *places, *words]
+def build_shards(folder: Path, *words: str) -> str:
+    """Run the planner up to the shards; what it prints."""
+    planner = command(folder, *words, base=SETTINGS)
+    done = subprocess.run(planner, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

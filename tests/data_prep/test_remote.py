@@ -24,7 +24,7 @@ from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
 from pipeline.source import Source
 from tests.command_line import ROOT, environment
-from tests.data_prep.remote_planner import planner, print_of
+from tests.data_prep.remote_planner import HALVES, SENTENCES, build_shards, print_of
 
 SERVER = Path(__file__).with_name("object_server.py")
 PAGE = "<page><title>T</title><ns>0</ns><id>1</id><revision><id>2</id><text>Some '''words'''.</text></revision></page>"
@@ -262,31 +262,18 @@ def test_a_killed_download_goes_on(store, download, tmp_path):
 
 
 def test_the_planner_goes_from_addresses_to_shards_and_reuses_them(store, tmp_path):
-    sentences = [
-        f"The {n}th sentence has words about the number {n * 7}, and is as long as it is."
-        for n in range(1000)
-    ]
-    for part in range(2):
-        paragraphs = [" ".join(sentences[i : i + 10]) for i in range(part * 500, part * 500 + 500, 10)]
-        store.write(f"c/{part}.txt", "\n\n".join(paragraphs))
-    store.write("held-out.txt", " ".join(sentences[:10]))
-    words = planner(
-        tmp_path, "stage=shards", f"corpus.paths=['{store.url}/c/*.txt']", "tokenizer.vocab_size=400",
-        f"clean.contamination.files=[{store.url}/held-out.txt]", "clean.contamination.action=drop",
-        "clean.validation_fraction=0.1", "clean.test_fraction=0.1",
-    )  # fmt: skip
-
-    def plan() -> str:
-        done = subprocess.run(words, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    plan()
+    for part, text in enumerate(HALVES):
+        store.write(f"c/{part}.txt", text)
+    words = [
+        f"corpus.paths=['{store.url}/c/*.txt']", "clean.contamination.action=drop",
+        f"clean.contamination.files=[{store.write('held-out.txt', ' '.join(SENTENCES[:10]))}]",
+    ]  # fmt: skip
+    build_shards(tmp_path, *words)
     (stats,) = tmp_path.glob("artifacts/clean/*/stats.json")
     dropped = json.loads(stats.read_text())["dropped"]
     assert dropped["evaluation_text"]["documents"] == 1
     sent = store.sent()
-    plan()
+    build_shards(tmp_path, *words)
     assert store.sent() == sent
     assert len(list(tmp_path.glob("artifacts/shards/*/index.json"))) == 1
     for manifest in tmp_path.glob("artifacts/*/*/manifest.json"):

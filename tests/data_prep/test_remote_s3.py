@@ -1,7 +1,6 @@
 """Files in S3: a server that speaks its protocol, through s3fs."""
 
 import json
-import subprocess
 from collections.abc import Iterator
 
 import boto3
@@ -15,12 +14,7 @@ from pipeline.config.data import FilesCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
 from pipeline.source import Source
-from tests.command_line import ROOT, environment
-from tests.data_prep.remote_planner import planner, print_of
-
-SENTENCES = [
-    f"The {n}th sentence has words about the number {n * 7}, and is as long as it is." for n in range(1000)
-]
+from tests.data_prep.remote_planner import HALVES, build_shards, print_of
 
 
 @pytest.fixture(scope="module")
@@ -93,21 +87,10 @@ def test_what_is_not_there_is_said(tmp_path, path, message):
 
 
 def test_the_planner_goes_from_a_bucket_to_shards_and_reuses_them(bucket, tmp_path):
-    for part in range(2):
-        paragraphs = [" ".join(SENTENCES[i : i + 10]) for i in range(part * 500, part * 500 + 500, 10)]
-        put(bucket, f"c/{part}.txt", "\n\n".join(paragraphs))
-    words = planner(
-        tmp_path, "stage=shards", "corpus.paths=['s3://corpora/c/*.txt']", "tokenizer.vocab_size=400",
-        "clean.validation_fraction=0.1", "clean.test_fraction=0.1",
-    )  # fmt: skip
-
-    def plan() -> str:
-        done = subprocess.run(words, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    plan()
-    assert plan().count("reused") >= 4
+    for part, text in enumerate(HALVES):
+        put(bucket, f"c/{part}.txt", text)
+    build_shards(tmp_path, "corpus.paths=['s3://corpora/c/*.txt']")
+    assert build_shards(tmp_path, "corpus.paths=['s3://corpora/c/*.txt']").count("reused") >= 4
     manifests = {path.parts[-3]: path.read_text() for path in tmp_path.glob("artifacts/*/*/manifest.json")}
     assert json.loads(manifests["clean"])["metrics"]["documents"] == 100
     assert not any("S3CRET" in manifest for manifest in manifests.values())
