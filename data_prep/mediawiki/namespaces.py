@@ -2,8 +2,8 @@
 
 A dump's ``<siteinfo>`` gives the local name of a namespace, not its aliases (the older ``Image``, ``Bild``,
 ``画像``), and wikis also understand the canonical English names. So the names of the large Wikipedias are
-listed here, and all of them are recognized in every wiki; names that begin titles in another language
-(``Imagine: John Lennon``) are left out.
+listed here (by MediaWiki's languages/messages), and all of them are recognized in every wiki; but names that begin
+titles in another language (``Imagine: John Lennon``) in their own alone.
 """
 
 from collections.abc import Iterable
@@ -26,6 +26,8 @@ MEDIA_NAMES = frozenset(
     ファイル 画像 文件 档案 檔案 图像 圖像 图片 圖片 파일 그림
     """.split()  # noqa: SIM905 (a word a line would take pages)
 )
+LOCAL_MEDIA_NAMES = {"ro": frozenset({"imagine"}), "ia": frozenset({"imagine"})}
+"""By language."""
 CATEGORY_NAMES = frozenset(
     """
     category kategoriya kaarangay
@@ -76,7 +78,7 @@ class LinkPrefixes:
 
 def link_prefixes(site: Site) -> LinkPrefixes:
     """Those of the site's own language and of the large Wikipedias."""
-    media = _names(site, _MEDIA_IDS, MEDIA_NAMES)
+    media = _names(site, _MEDIA_IDS, MEDIA_NAMES | LOCAL_MEDIA_NAMES.get(site.language, frozenset()))
     return LinkPrefixes(media, media | _names(site, (_CATEGORY_ID,), CATEGORY_NAMES) | WIKIPEDIA_CODES)
 
 

@@ -29,8 +29,8 @@ from pipeline.config.clean import MarkupConfig
 Chinese = Literal["as_is", "simplified", "traditional"]
 _PROSE = MarkupConfig()
 
-# Persian joins with U+200C inside words.
-_MAGIC_WORD = re.compile(r"__[^\W_][\w\u200c]{0,60}__")
+# Persian joins with U+200C inside words; Japanese has full-width underscores, too.
+_MAGIC_WORD = re.compile(r"(?:__|＿＿)[^\W_][\w\u200c]{0,60}?(?:__|＿＿)")
 _SIGNATURE = re.compile(r"~{3,5}")
 
 
@@ -82,7 +82,7 @@ class WikitextCleaner:
         if markup.tables == "text":
             text = replace_tables(text, as_text=True)  # once no pipe is a link's
         text = text.replace("&nbsp;", " ")
-        if "__" in text:
+        if "__" in text or "＿＿" in text:
             text = _MAGIC_WORD.sub(_drop_upper_case, text)
         if "~~~" in text:
             text = _SIGNATURE.sub("", text)

@@ -138,6 +138,12 @@ def test_a_dump_under_a_wrong_name_is_told_how_to_be_named(tmp_path):
         "#YÖNLENDİRME [[Target page]]",
         "#OHJAUS [[Target page]]",
         "#PŘESMĚRUJ [[Target page]]",
+        "#重新導向 [[Target page]]",
+        "#Preusmjeri [[Target page]]",
+        "#виж [[Target page]]",
+        "#ՎԵՐԱՀՂՈՒՄ [[Target page]]",
+        "#YOʻNALTIRISH [[Target page]]",
+        "#İSTİQAMƏTLƏNDİRMƏ [[Target page]]",
     ],
 )
 def test_redirects_are_known_by_their_words(tmp_path, text):

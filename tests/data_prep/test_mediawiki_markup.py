@@ -60,6 +60,7 @@ CAPTIONS = {
     "its section's heading stays": ("a\n== B ==\n[[File:x.jpg|thumb|c]]", "a\n\nB\n\nc"),
     "over several lines": ("[[File:x.jpg|thumb|a\nb]]", "a b"),
     "in a list": ("* a [[File:x.jpg|thumb|b]]\n* c", "- a\n- c\n\nb"),
+    "a caption with a number": ("a [[File:x.jpg|thumb|upright 1.2|Apollo 11]]", "a\n\nApollo 11"),
     "a file inside another's caption": ("[[File:x|thumb|a [[File:y|thumb|b]] c]]d", "d\n\na c"),
     "never closed": ("a [[File:x.jpg|thumb|b c\n\nd", "a\n\nd"),
     "gallery": (
@@ -70,8 +71,8 @@ CAPTIONS = {
 }
 
 
-def clean(wikitext: str, **markup: object) -> str:
-    return WikitextCleaner(Site(), MarkupConfig(**markup)).clean(wikitext)[0]
+def clean(wikitext: str, site: Site = Site(), **markup: object) -> str:  # noqa: B008 (it is frozen)
+    return WikitextCleaner(site, MarkupConfig(**markup)).clean(wikitext)[0]
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -181,40 +182,56 @@ def test_infoboxes():
 
 
 LOCAL = {
-    "en": ("File Image", "Category", "thumb left upright=1.2"),
+    "en": ("File Image", "Category", "thumb left upright=1.2 page_3"),
     "ceb": ("Payl Imahen", "Kategoriya", "thumb left"),
-    "de": ("Datei Bild", "Kategorie", "mini hochkant links 200px"),
+    "de": ("Datei Bild", "Kategorie", "mini hochkant_1.2 links 200px tiefgestellt"),
     "fr": ("Fichier Image", "Catégorie", "vignette gauche redresse=1.5"),
     "sv": ("Fil Bild", "Kategori", "miniatyr vänster stående"),
     "nl": ("Bestand Afbeelding", "Categorie", "miniatuur links rechtop"),
     "ru": ("Файл Изображение", "Категория", "мини слева 200пкс"),
     "es": ("Archivo Imagen", "Categoría", "miniaturadeimagen izquierda"),
-    "it": ("File Immagine", "Categoria", "miniatura sinistra verticale=1.4"),
+    "it": ("File Immagine", "Categoria", "originale sinistra verticale=1.4 metà testo-sotto"),
     "pl": ("Plik Grafika", "Kategoria", "mały lewo skala=0.8"),
-    "arz": ("ملف صورة", "تصنيف", "تصغير يسار 200بك"),
+    "arz": ("ملف صورة", "تصنيف", "تصغير يسار 200بك خط_اساسى"),
     "zh": ("文件 檔案 图像 圖片", "分类 分類", "缩略图 左 200像素"),
-    "ja": ("ファイル 画像", "カテゴリ", "サムネイル 左 200ピクセル 代替文=x"),
+    "ja": ("ファイル 画像", "カテゴリ", "サムネイル 左 200ピクセル 代替文=x ベースライン"),
     "uk": ("Файл Зображення", "Категорія", "міні ліворуч 200пкс"),
     "vi": ("Tập_tin Hình", "Thể_loại", "nhỏ trái"),
     "war": ("Fayl Paypay", "Kaarangay", "thumb left"),
     "ar": ("ملف صورة", "تصنيف", "تصغير يمين بديل=x"),
     "pt": ("Ficheiro Imagem Arquivo", "Categoria", "miniaturadaimagem esquerda"),
     "fa": ("پرونده تصویر", "رده", "بندانگشتی چپ 200پیکسل"),
-    "ca": ("Fitxer Imatge", "Categoria", "miniatura esquerra"),
+    "ca": ("Fitxer Imatge", "Categoria", "marc esquerra redreçat_1.2 línia_de_base"),
+    "id": ("Berkas Gambar", "Kategori", "jmpl kiri tegak_1.2"),
+    "ko": ("파일 그림", "분류", "섬네일 왼쪽 200픽셀"),
+    "sr": ("Датотека Слика", "Категорија", "умањено десно усправно_1.2 200п"),
+    "no": ("Fil Bilde", "Kategori", "miniatyr høyre portrett_1.2"),
+    "tr": ("Dosya Resim", "Kategori", "küçükresim sağ dikey"),
+    "fi": ("Tiedosto Kuva", "Luokka", "pienoiskuva oikea pysty"),
+    "cs": ("Soubor", "Kategorie", "náhled vpravo 200pixelů"),
+    "hu": ("Fájl Kép", "Kategória", "bélyegkép jobbra"),
+    "ro": ("Fișier Imagine", "Categorie", "cadru dreapta"),
+    "he": ("קובץ תמונה", "קטגוריה", "ממוזער ימין 200_פיקסלים"),
+    "hy": ("Պատկեր", "Կատեգորիա", "մինի աջից 200փքս"),
 }
 
 
 @pytest.mark.parametrize("language", LOCAL)
-def test_names_of_the_twenty_largest_wikipedias(language):
+def test_names_of_the_large_wikipedias(language):
     files, categories, options = LOCAL[language]
+    site = Site(language=language)
     parameters = options.replace(" ", "|")
     for name in files.split():
         text = f"a\n[[{name}:x.jpg|{parameters}|The caption]]\n[[{name.lower().replace('_', ' ')}: y.jpg]]"
-        assert clean(text) == "a"
-        assert clean(text, captions=True) == "a\n\nThe caption"
-        assert clean(f"a [[{name}:x.jpg|{parameters}]]", captions=True) == "a"
+        assert clean(text, site) == "a"
+        assert clean(text, site, captions=True) == "a\n\nThe caption"
+        assert clean(f"a [[{name}:x.jpg|{parameters}]]", site, captions=True) == "a"
     for name in categories.split():
-        assert clean(f"a [[{name}:x]]") == "a"
+        assert clean(f"a [[{name}:x]]", site) == "a"
+
+
+def test_a_name_that_elsewhere_begins_a_title_is_local():
+    assert clean("a [[Imagine: John Lennon|Imagine]]") == "a Imagine"
 
 
 @pytest.mark.parametrize(
@@ -233,6 +250,8 @@ def test_names_of_the_twenty_largest_wikipedias(language):
         "__无目录__",
         "__無目錄__",
         "__目次非表示__",
+        "＿＿目次非表示＿＿",
+        "__NOTOC____NOINDEX__",
         "__БЕЗ_ЗМІСТУ__",
         "__KHÔNGMỤCLỤC__",
         "__SEMSUMÁRIO__",
