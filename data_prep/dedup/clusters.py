@@ -1,13 +1,19 @@
 """Kept documents with what was dropped because of them, for people to look at."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from data_prep.dedup.decisions import Decisions
-from data_prep.dedup.runs import begins_run
+from data_prep.dedup.partitions import Partitions
 from data_prep.dedup.verdicts import KEEP, REASONS
+
+_CHUNK = 1 << 20
+_RANGE_BITS = 22
+"""Matches are counted by ranges of 2^22 kept documents."""
 
 
 def clusters(decisions: Decisions, limit: int = 1000, members: int = 20) -> Iterator[dict[str, Any]]:
@@ -20,23 +26,35 @@ def clusters(decisions: Decisions, limit: int = 1000, members: int = 20) -> Iter
         limit: clusters, at most.
         members: dropped documents named of each, at most.
     """
-    matches = np.sort(decisions.match[decisions.code != KEEP])
-    begins = np.flatnonzero(begins_run(matches))
-    kept, sizes = matches[begins], np.diff(begins, append=len(matches))
-    largest = np.argsort(-sizes, kind="stable")[:limit]
-    wanted = {int(kept[place]): [] for place in largest}
-    for start in range(0, len(decisions.code), 1 << 20):
-        part = slice(start, start + (1 << 20))
-        among = (decisions.code[part] != KEEP) & np.isin(decisions.match[part], kept[largest])
+    kept, sizes = _largest(decisions, limit)
+    wanted: dict[int, list[int]] = {document: [] for document in kept.tolist()}
+    for start in range(0, len(decisions.code), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        among = (decisions.code[part] != KEEP) & np.isin(decisions.match[part], kept)
         for document in (np.flatnonzero(among) + start).tolist():
             dropped = wanted[int(decisions.match[document])]
             if len(dropped) < members:
                 dropped.append(document)
-    for place in largest.tolist():
-        document = int(kept[place])
+    for document, size in zip(kept.tolist(), sizes.tolist(), strict=True):
         piece, row = decisions.place(document)
         rows = [_row(decisions, dropped) for dropped in wanted[document]]
-        yield {"piece": piece, "row": row, "size": int(sizes[place]), "dropped": rows}
+        yield {"piece": piece, "row": row, "size": size, "dropped": rows}
+
+
+def _largest(decisions: Decisions, limit: int) -> tuple[np.ndarray, np.ndarray]:
+    """Kept documents with the most that were dropped because of them, most first, and how many those are."""
+    kept, sizes = np.empty(0, dtype=np.uint32), np.empty(0, dtype=np.int64)
+    with tempfile.TemporaryDirectory(dir=decisions.folder) as work:
+        matches = Partitions(Path(work) / "matches", lambda documents: documents >> np.uint32(_RANGE_BITS))
+        for start in range(0, len(decisions.code), _CHUNK):
+            part = slice(start, start + _CHUNK)
+            matches.append(decisions.match[part][decisions.code[part] != KEEP])
+        for found in matches:
+            documents, counts = np.unique(found, return_counts=True)
+            kept, sizes = np.concatenate([kept, documents]), np.concatenate([sizes, counts])
+            first = np.argsort(-sizes, kind="stable")[:limit]
+            kept, sizes = kept[first], sizes[first]
+    return kept, sizes
 
 
 def _row(decisions: Decisions, document: int) -> dict[str, Any]:

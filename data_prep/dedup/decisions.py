@@ -35,6 +35,7 @@ class Decisions:
     """Decisions on all documents, memory-mapped."""
 
     def __init__(self, folder: Path):
+        self.folder = folder
         self.starts = np.load(folder / "starts.npy")
         self.code, self.match, self.similarity, self.paragraphs = (
             np.load(folder / f"{name}.npy", mmap_mode="r")
@@ -60,15 +61,16 @@ class Decisions:
 def decide(keys: Keys, config: DeduplicateConfig, folder: Path) -> Decisions:
     """Decide on all documents, and write the decisions to a folder of their own.
 
-    Memory: 10 bytes per document, and some hundred megabytes. Disk, while it runs: with near duplicates 12 bytes per
-    band and document. The folder is there once all is written, and takes the place of an earlier one.
+    Memory: some hundred megabytes, whatever the number of documents, and 10 bytes for each in mapped files, which the
+    system can drop. Disk, while it runs: with near duplicates 12 bytes per band and document. The folder is there once
+    all is written, and takes the place of an earlier one.
     """
     partial = folder.with_name(f"{folder.name}.partial")
     for left in (partial, folder):
         shutil.rmtree(left, ignore_errors=True)
     work = partial / "work"
     work.mkdir(parents=True)
-    verdicts = Verdicts(keys)
+    verdicts = Verdicts(keys, partial, work)
     drop_same_ids(verdicts, work)
     if config.documents != "none":
         drop_equal(verdicts, work)
@@ -80,8 +82,7 @@ def decide(keys: Keys, config: DeduplicateConfig, folder: Path) -> Decisions:
     else:
         np.save(partial / "paragraphs.npy", np.empty(0, dtype=np.uint64))
     np.save(partial / "starts.npy", keys.starts)
-    for name in ("code", "match", "similarity"):
-        np.save(partial / f"{name}.npy", getattr(verdicts, name))
+    verdicts.flush()
     shutil.rmtree(work)
     partial.rename(folder)
     return Decisions(folder)

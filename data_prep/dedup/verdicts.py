@@ -1,6 +1,10 @@
-"""What is known of every document while decisions are made: 10 bytes of memory for each."""
+"""What is known of every document while decisions are made: 10 bytes for each, in files that are mapped into memory.
+
+So a machine whose memory is too small for all of them becomes slower, and no process is killed.
+"""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
@@ -23,20 +27,33 @@ class Verdicts:
         held_out: bool.
     """
 
-    def __init__(self, keys: Keys):
+    def __init__(self, keys: Keys, folder: Path, work: Path):
+        """Args: folder: where the files of `code`, `match` and `similarity` stay; that of `held_out` is in `work`."""
         self.keys = keys
+        self._files: list[np.memmap] = []
         count = keys.documents
         if count >= 1 << 32:
             raise UserError(
                 f"the corpus has {count:,} documents; at most {(1 << 32) - 1:,} can be deduplicated"
             )
-        self.code = np.zeros(count, dtype=np.uint8)
-        self.match = np.zeros(count, dtype=np.uint32)
-        self.similarity = np.full(count, np.nan, dtype=np.float32)
-        self.held_out = np.zeros(count, dtype=bool)
+        self.code = self._zeros(folder / "code.npy", np.uint8)
+        self.match = self._zeros(folder / "match.npy", np.uint32)
+        self.similarity = self._zeros(folder / "similarity.npy", np.float32)
+        self.similarity[:] = np.nan
+        self.held_out = self._zeros(work / "held_out.npy", bool)
         for piece in range(len(keys)):
             start, end = keys.starts[piece : piece + 2]
             self.held_out[start:end] = keys.array(piece, "held_out")
+
+    def _zeros(self, path: Path, dtype: type) -> np.ndarray:
+        file = np.lib.format.open_memmap(path, "w+", dtype=dtype, shape=(self.keys.documents,))
+        self._files.append(file)
+        return file.view(np.ndarray)  # far cheaper to index than a memmap
+
+    def flush(self) -> None:
+        """Have all of it on disk, for processes on other machines."""
+        for file in self._files:
+            file.flush()
 
     def kept(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Piece, rows in it (int64) and numbers (uint32) of the documents kept so far: first all that are held out,
