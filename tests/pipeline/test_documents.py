@@ -13,6 +13,7 @@ from pipeline.documents import (
     DocumentWriter,
     count_documents,
     document_files,
+    document_name,
     read_documents,
     read_texts,
     sample_texts,
@@ -53,6 +54,14 @@ def test_files_are_bounded_and_read_in_order(tmp_path: Path, monkeypatch: pytest
     for path in document_files(tmp_path, "train"):
         size = sum(len(text) for text in pq.read_table(path)["text"].to_pylist())
         assert size < 1_100_000
+
+
+def test_files_come_by_part_and_number(tmp_path: Path) -> None:
+    places = [("news", 99999), ("news", 100000), ("wiki", 0), ("wiki-old", 0)]
+    names = [document_name("train", number, part) for part, number in places]
+    for name in reversed(names):
+        (tmp_path / name).touch()
+    assert [path.name for path in document_files(tmp_path, "train")] == names
 
 
 def test_what_a_killed_attempt_left_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
