@@ -3,6 +3,8 @@
 Credentials and endpoints are those of each store's own environment variables and files; an address holds none.
 """
 
+import logging
+import os
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,11 +20,12 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
 ARTIFACT_SCHEME = "artifact://"
-EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gcs", "gcs": "gcs"}
+GOOGLE = ("gs", "gcs")
+EXTRAS = {"s3": "s3", "s3a": "s3", **dict.fromkeys(GOOGLE, "gcs")}
 """Optional dependencies of this project, by scheme."""
 CONNECT_SECONDS, READ_SECONDS = 15, 60
 LISTING_RETRIES = 2
-"""Who is offline should not wait for minutes to be told."""
+"""Who is offline should not wait for minutes to be told. None for gcsfs, which itself tries for half a minute."""
 QUESTIONS = 8
 """At a time, where a listing does not tell enough of its files."""
 
@@ -31,6 +34,9 @@ _GLOB = re.compile(r"[*?\[]")
 # What stores call a checksum or a mark of the content, and when it was written; those of one line are alternatives.
 _CONTENT = ("md5Hash", "ETag", "etag", "Content-MD5", "Digest", "blob_id", "xet_hash")
 _WRITTEN = ("LastModified", "last_modified", "Last-Modified", "updated", "mtime", "modify", "modified")
+
+# What gcsfs logs of failures, tracebacks included, would stand before our one line; a handler of the user's gets it.
+logging.getLogger("gcsfs").addHandler(logging.NullHandler())
 
 
 @dataclass(frozen=True)
@@ -100,21 +106,31 @@ def open_store(url: str) -> "tuple[AbstractFileSystem, str]":
     if problem := address_problem(url):
         raise UserError(problem)
     scheme = url.partition("://")[0]
-    options: dict[str, Any] = {}
-    if scheme in ("http", "https"):
-        import aiohttp
-
-        # Its default ends every download after five minutes, and sees neither proxies nor ~/.netrc.
-        timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
-        options["client_kwargs"] = {"timeout": timeout, "trust_env": True}
     try:
-        return url_to_fs(url, **options)
+        return url_to_fs(url, **_options(scheme))
     except ImportError as error:
         extra = EXTRAS.get(scheme)
         how = f"pip install --editable '.[{extra}]'" if extra else str(error)
         raise UserError(f"{url}: a package for {scheme}:// is not installed: {how}") from None
     except ValueError as error:
         raise UserError(f"{url} cannot be opened: {masked(str(error))}") from None
+
+
+def _options(scheme: str) -> dict[str, Any]:
+    """How a file system that speaks HTTP through aiohttp should do so."""
+    if scheme not in ("http", "https", *GOOGLE):
+        return {}
+    import aiohttp
+
+    # By default a download over http(s) ends after five minutes and gcsfs waits for a silent store for ever; neither
+    # sees proxies.
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=READ_SECONDS)
+    if scheme not in GOOGLE:
+        return {"client_kwargs": {"timeout": timeout, "trust_env": True}}
+    # Else gcsfs asks for each bucket's kind over gRPC, again with each call where it is not told, and for a minute
+    # each where nothing answers.
+    os.environ.setdefault("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+    return {"requests_timeout": timeout, "session_kwargs": {"trust_env": True}}
 
 
 def list_objects(url: str) -> list[StoredObject]:
@@ -133,7 +149,7 @@ def list_objects(url: str) -> list[StoredObject]:
             infos = pool.map(lambda name: _complete(fs, name, files[name]), files)
             return [_describe(fs, name, info, root) for name, info in zip(files, infos, strict=True)]
 
-    objects = retried(ask, url, LISTING_RETRIES)
+    objects = retried(ask, url, 0 if url.partition("://")[0] in GOOGLE else LISTING_RETRIES)
     if not objects:
         raise UserError(f"no file at {url}; check the address, and quote globs")
     return sorted(objects, key=lambda each: each.url)

@@ -18,6 +18,7 @@ Failure = Literal["missing", "refused", "transient", "other"]
 T = TypeVar("T")
 
 _OFFLINE = re.compile(r"Connect|Timeout|Disconnect|Payload|gaierror")
+_FORBIDDEN = re.compile("Forbidden: ")  # what gcsfs makes of the status 403, in an OSError
 _ADVICE: dict[Failure, str] = {
     "missing": "there is no such object, folder or bucket; check the address",
     "refused": "access is refused ({}), or there is no such object: check the address, and the credentials that the "
@@ -74,7 +75,7 @@ def classify(error: BaseException) -> Failure:
     if status is not None:
         kinds: dict[int, Failure] = {401: "refused", 403: "refused", 404: "missing", 410: "missing"}
         return kinds.get(status, "transient" if status in TRANSIENT else "other")
-    if any(isinstance(each, PermissionError) for each in chain) or any(
+    if any(isinstance(each, PermissionError) or _FORBIDDEN.match(str(each)) for each in chain) or any(
         "Credential" in name for name in names
     ):
         return "refused"
