@@ -2,8 +2,7 @@
 
 Its phases: `prepare` cuts the input into pieces; `extract` makes candidates of each piece, by itself; `decide` sees
 all of them at once, for what stands in the corpus twice; `write` writes each piece's documents. The documents do not
-depend on how many processes or machines take part, byte for byte, and memory does not grow with the corpus but for
-some 20 bytes per document in `decide`.
+depend on how many processes or machines take part, byte for byte, and memory does not grow with the corpus.
 """
 
 from typing import Any

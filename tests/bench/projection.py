@@ -29,10 +29,11 @@ def print_fits(runs: Sequence["Run"], decisions: Mapping[int, Usage]) -> None:
         for name, line in cpu_lines(of_kind).items():
             private = [run.phases[name].private / 1e6 for run in of_kind]
             memory = fit([run.documents for run in of_kind], private)
-            print(f"| {kind} | {name} | {_formula(line, 'MB')} | {_memory(memory, 'documents')} |")
-    line, memory = _decide_lines(decisions)
+            print(f"| {kind} | {name} | {_formula(line, 'MB')} | {_memory(memory)} |")
+    sizes = [usage.private / 1e6 for usage in decisions.values()]  # sorting by partitions: they level off
+    memory = f"{min(sizes):.0f} to {max(sizes):.0f}"
     print(
-        f"| random keys | {DECIDE} | {_formula(line, 'million documents', 1e6)} | {_memory(memory, 'documents')} |"
+        f"| random keys | {DECIDE} | {_formula(_decide_line(decisions), 'million documents', 1e6)} | {memory} |"
     )
 
 
@@ -51,10 +52,8 @@ def cpu_lines(runs: Sequence["Run"]) -> dict[str, Line]:
     return lines
 
 
-def _decide_lines(decisions: Mapping[int, Usage]) -> tuple[Line, Line]:
-    documents = list(decisions)
-    time = fit(documents, [usage.cpu for usage in decisions.values()])
-    return time, fit(documents, [usage.private / 1e6 for usage in decisions.values()])
+def _decide_line(decisions: Mapping[int, Usage]) -> Line:
+    return fit(list(decisions), [usage.cpu for usage in decisions.values()])
 
 
 def _formula(line: Line, unit: str, scale: float = 1.0) -> str:
@@ -62,13 +61,13 @@ def _formula(line: Line, unit: str, scale: float = 1.0) -> str:
     return f"{line.constant:.1f} + ({slope}) per {unit} | {line.r_squared:.3f} | {line.exponent:.2f}"
 
 
-def _memory(line: Line, unit: str) -> str:
-    return f"{line.constant:.0f} + {line.slope * 1e6:.0f} bytes per {unit[:-1]}"
+def _memory(line: Line) -> str:
+    return f"{line.constant:.0f} + {line.slope * 1e6:.0f} bytes per document"
 
 
 def print_projections(runs: Sequence["Run"], decisions: Mapping[int, Usage]) -> None:
     """Hours per phase, and altogether on each machine if its cores are as fast and free as those that measured."""
-    time, memory = _decide_lines(decisions)
+    time = _decide_line(decisions)
     print("\n| corpus | phase | CPU hours | " + " | ".join(MACHINES) + " |")
     print("|---|---|---|" + "---|" * len(MACHINES))
     for corpus, (kind, megabytes, documents) in CORPORA.items():
@@ -86,4 +85,3 @@ def print_projections(runs: Sequence["Run"], decisions: Mapping[int, Usage]) -> 
             print(f"| {corpus} | {name} | {spent:,.2f} | {cells} |")
         cells = " | ".join(f"{total:,.1f}" for total in totals.values())
         print(f"| {corpus} | altogether | {sum(hours.values()):,.1f} | {cells} |")
-        print(f"{corpus}: {DECIDE} needs {memory.at(documents) / 1e3:,.1f} GB of memory")
