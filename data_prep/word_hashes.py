@@ -5,6 +5,7 @@ import unicodedata
 
 import numpy as np
 
+from data_prep.mixing import mix
 from data_prep.words import UNSPACED_RANGES
 
 UNKNOWN = np.uint64(0)
@@ -19,14 +20,6 @@ _SEPARATOR, _LETTER, _WORD = range(3)
 """What a character is: none of a word's, one of a word's, or a word by itself."""
 _LAST_CODE = 0x3FFFF
 """No character; above it nothing is text."""
-
-
-def _splitmix64(values: np.ndarray) -> np.ndarray:
-    """A bijection of 64-bit integers that looks random (Steele et al., 2014)."""
-    values = values + np.uint64(0x9E3779B97F4A7C15)
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
 
 
 def _fold(character: str) -> int:
@@ -48,7 +41,7 @@ def _tables() -> tuple[np.ndarray, np.ndarray]:
     for first, last in (*UNSPACED_RANGES, (0x20000, _LAST_CODE - 1)):
         block = kinds[first : last + 1]
         block[block == _LETTER] = _WORD
-    return kinds, _splitmix64(folded)
+    return kinds, mix(folded + np.uint64(0x9E3779B97F4A7C15))  # an offset, or 0 would stay 0
 
 
 _KIND_OF, _NUMBER_OF = _tables()
@@ -103,5 +96,5 @@ def _slice_hashes(text: str, offset: int) -> tuple[np.ndarray, np.ndarray, np.nd
     offsets = np.cumsum(lengths) - lengths
     position = np.arange(len(inside)) - np.repeat(offsets, lengths)
     terms = _NUMBER_OF[codes[inside]] * _WEIGHTS[position & 255]
-    hashes = _splitmix64(np.add.reduceat(terms, offsets))
+    hashes = mix(np.add.reduceat(terms, offsets))
     return np.maximum(hashes, np.uint64(1)), starts + offset, ends + offset

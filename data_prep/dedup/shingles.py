@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from data_prep.mixing import mix
 from data_prep.text_features import DIGIT, KIND_OF, LETTER, UNSPACED
 
 _SLICE = 1 << 16
@@ -41,16 +42,6 @@ def _powers(base: int) -> np.ndarray:
 
 _POWERS = _powers(_BASE)
 _INVERSE_POWERS = _powers(pow(_BASE, -1, 1 << 64))
-
-
-def mix(values: np.ndarray) -> np.ndarray:
-    """The finalizer of splitmix64 (Steele et al., 2014) of each uint64; overflow is meant."""
-    values = values ^ (values >> np.uint64(30))
-    values *= np.uint64(0xBF58476D1CE4E5B9)
-    values ^= values >> np.uint64(27)
-    values *= np.uint64(0x94D049BB133111EB)
-    values ^= values >> np.uint64(31)
-    return values
 
 
 def word_hashes(text: str) -> np.ndarray:
