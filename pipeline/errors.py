@@ -29,9 +29,21 @@ def message_for_user(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, KeyboardInterrupt):
         return "interrupted; start again to continue"
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        where = f" while writing {error.filename}" if error.filename else ""
+    if not isinstance(error, OSError):
+        return None
+    where = f" while writing {error.filename}" if error.filename else ""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"the disk is full{where}; free some space and start again: what is done so far is kept"
+    if error.errno == errno.EFBIG:
+        return (
+            f"a file became larger than the file system or `ulimit -f` allows{where}; raise the limit, or work on "
+            "another disk, and start again: what is done so far is kept"
+        )
+    if error.filename and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return (
+            f"{error.filename}: {error.strerror.lower()}; change its permissions (or those of its folder), or name "
+            "another place, and start again"
+        )
     return None
 
 

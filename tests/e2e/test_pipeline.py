@@ -1,6 +1,7 @@
 """The nine stages through the command line: built once, reused, traceable, and resumed after a kill."""
 
 import json
+import re
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -124,3 +125,9 @@ def test_a_full_disk_is_said_in_one_line_and_loses_nothing(
         assert "Traceback" not in result.stdout + result.stderr
     finally:
         subprocess.run(["umount", str(small)], check=True)
+
+
+def test_a_place_that_must_not_be_written_is_said_in_one_line(pipeline: Callable) -> None:
+    result = pipeline(Path("/sys/kernel"), "stage=download")  # not even root may
+    assert result.returncode == 2
+    assert re.fullmatch(r"error: /sys/kernel/\w+: .*; change its permissions .*\n", result.stderr)
