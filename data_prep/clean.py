@@ -156,10 +156,12 @@ def _check_not_empty(account: Account, parts: Parts) -> None:
         raise UserError(
             f"empty corpus: no document in {', '.join(paths[:3])}{', …' if len(paths) > 3 else ''}"
         )
-    if funnel.kept:
+    reason = funnel.most_frequent_reason()
+    if funnel.kept and funnel.kept >= funnel.dropped(reason):
         advice = "lower clean.validation_fraction and clean.test_fraction, or bring more documents"
+    elif reason == "empty" and any(source.format == "mediawiki" for source, _ in parts.values()):
+        advice = "give a dump with the texts of its articles: …-pages-articles.xml.bz2"
     else:
-        reason = funnel.most_frequent_reason()
         option = OPTIONS.get(reason)
         loosen = (
             f"loosen clean.filters.{option}, or set it to null" if option else "look at the reasons above"
@@ -173,6 +175,7 @@ _ADVICE = {
     "namespace": "choose clean.namespaces that the dump has",
     "redirect": "this dump holds redirects; choose one with articles",
     "disambiguation": "set clean.keep_disambiguations=true",
+    "invalid_utf8": "convert the files to UTF-8 (iconv -f LATIN1 -t UTF-8), from whatever they are in",
     "empty": "check that corpus.text_field names the text",
     "duplicate_of_held_out": "every training document is held out too; check the files of the splits",
     "evaluation_text": "every document holds evaluation text; check clean.contamination.files",

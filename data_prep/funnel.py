@@ -100,6 +100,10 @@ class Funnel:
     def documents(self, split: str) -> int:
         return self._splits[split]["documents"]
 
+    def dropped(self, reason: str | None) -> int:
+        """Documents dropped for a reason; 0 for one that there is not."""
+        return self._dropped[reason]["documents"] if reason in self._dropped else 0
+
     def most_frequent_reason(self) -> str | None:
         return max(self._dropped, key=lambda reason: self._dropped[reason]["documents"], default=None)
 

@@ -227,9 +227,21 @@ def _parquet_rows(
             end = file.num_row_groups if span.end is None else span.end
             numbers = count(sum(file.metadata.row_group(group).num_rows for group in range(span.start)))
             for batch in file.iter_batches(64, row_groups=list(range(span.start, end)), columns=wanted):
-                yield from zip(batch.to_pylist(), numbers, strict=False)
+                columns = zip(*map(_values, batch.columns), strict=True)
+                cells = zip(*map(_values, batch.columns), strict=True)
+                rows = (dict(zip(batch.schema.names, row, strict=True)) for row in cells)
+                yield from zip(rows, numbers, strict=False)
     except (pa.ArrowInvalid, OSError) as error:
         raise UserError(f"{path} is no Parquet file, or is damaged ({error}); get it again") from None
+
+
+def _values(column: pa.Array) -> list[Any]:
+    try:
+        return column.to_pylist()
+    except UnicodeDecodeError:  # not every writer checks what it calls text
+        plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        cells = plain.cast(pa.large_binary()).to_pylist()
+        return [None if cell is None else cell.decode("utf-8", "replace") for cell in cells]
 
 
 def _fields(row: dict[str, Any], text_field: str, kind: str) -> tuple[str, str]:

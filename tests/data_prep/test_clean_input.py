@@ -99,6 +99,21 @@ def test_nothing_left_shows_the_funnel_and_the_filter_to_loosen(clean_corpus, wr
     assert str(raised.value).endswith("Loosen clean.filters.min_chars, or set it to null.")
 
 
+def test_what_was_dropped_is_to_blame_though_something_is_held_out(clean_corpus, write, tmp_path) -> None:
+    texts = [f"{PROSE} {'And so on. ' * n}" for n in range(40)]
+    test = write("test.txt", "\n\n".join(texts))
+    train = write("train.txt", "\n\n".join(text.upper() for text in texts))
+    with pytest.raises(UserError, match=r"\nEvery document holds evaluation text"):
+        clean_corpus(
+            tmp_path,
+            "text",
+            [train],
+            evaluation_files=[str(test)],
+            contamination={"action": "drop", "files": [str(test)]},
+            test_fraction=0.1,
+        )
+
+
 def test_everything_held_out_is_told_apart(clean_corpus, write, tmp_path) -> None:
     with pytest.raises(UserError, match=r"Lower clean\.validation_fraction"):
         clean_corpus(
@@ -133,6 +148,31 @@ def test_invalid_utf8_is_removed_where_it_is_rare_and_dropped_where_it_is_not(
     assert cleaned.reasons == {"invalid_utf8": 1}
     assert [document.text for document in cleaned.documents] == [PROSE * 10 + "."]
     assert cleaned.stats["invalid_utf8"] == {"documents": 2, "characters": 1 + 100}
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])
+def test_invalid_utf8_in_parquet_is_removed_where_it_is_rare(clean_corpus, tmp_path, kind) -> None:
+    broken = pa.array([(PROSE * 10).encode() + b"\xff.", None, PROSE.encode()])
+    # As a writer leaves it that calls bytes text without a look at them.
+    text = pa.StringArray.from_buffers(3, *broken.buffers()[1:], broken.buffers()[0])
+    column = text.dictionary_encode() if pa.types.is_dictionary(kind) else text.cast(kind)
+    pq.write_table(pa.table({"text": column}), tmp_path / "a.parquet")
+    cleaned = clean_corpus(tmp_path, "parquet", [tmp_path / "a.parquet"], **NO_SPLITS)
+    assert [document.text for document in cleaned.documents] == [PROSE * 10 + ".", PROSE]
+    assert cleaned.stats["invalid_utf8"] == {"documents": 1, "characters": 1}
+
+
+def test_text_in_another_encoding_is_to_be_converted(clean_corpus, write, tmp_path) -> None:
+    latin1 = ("Voilà, c'est déjà l'été à la plage, où l'on a mangé des pâtés. " * 10).encode("latin-1")
+    with pytest.raises(UserError, match=r"\nConvert the files to UTF-8 \(iconv [^)]*\)"):
+        clean_corpus(tmp_path, "text", [write("a.txt", latin1)])
+
+
+def test_a_small_dump_of_stubs_is_told_apart(clean_corpus, write, tmp_path) -> None:
+    page = '<page><title>A</title><ns>0</ns><id>1</id><revision><text bytes="9" id="1" /></revision></page>'
+    dump = write("a.xml", f'<mediawiki version="0.11">{page}</mediawiki>')
+    with pytest.raises(UserError, match=r"\nGive a dump with the texts of its articles"):
+        clean_corpus(tmp_path, "mediawiki", [dump])
 
 
 def test_lone_surrogates_in_json_can_be_written(clean_corpus, write, tmp_path) -> None:
