@@ -4,6 +4,7 @@ import glob
 import hashlib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 from pipeline.config.base import CONTENT, NEUTRAL, Section
 from pipeline.errors import UserError
 from pipeline.remote import ARTIFACT_SCHEME, is_remote, list_objects
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""In a path, Python's stand-in for a byte that is not UTF-8: no JSON file can hold it."""
 
 
 def fingerprint(
@@ -43,16 +47,17 @@ def _identity(value: Any, hashes: "FileHashes") -> Any:
 
 
 def expand_paths(paths: Iterable[str]) -> list[Path]:
-    """Files that the local paths, folders and globs name, sorted.
+    """Files that the local paths, folders and globs name, sorted. Of a folder neither hidden files nor what lies in
+    hidden folders, which is how globs have it.
 
     Raises:
-        UserError: where one of them names nothing.
+        UserError: where one of them names nothing, or a name is not UTF-8.
     """
     files: set[Path] = set()
     for pattern in paths:
         path = Path(pattern).expanduser()
         if path.is_dir():
-            matches = [p for p in path.rglob("*") if p.is_file()]
+            matches = [p for p in path.rglob("*") if p.is_file() and not _is_hidden(p.relative_to(path))]
         elif path.is_file():
             matches = [path]
         else:
@@ -62,7 +67,13 @@ def expand_paths(paths: Iterable[str]) -> list[Path]:
                 f"no file at {pattern!r} (seen from {Path.cwd()}); check the path, and quote globs"
             )
         files.update(matches)
+    if odd := [file for file in files if _SURROGATE.search(str(file))]:
+        raise UserError(f"the name of {str(odd[0])!r} is not UTF-8; rename the file")
     return sorted(files)
+
+
+def _is_hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)
 
 
 class FileHashes:

@@ -49,7 +49,8 @@ def fetch(corpus: FilesCorpus, context: Context) -> Source:
     wanted = [each for each in stored if each.size != 0]
     if not filled and not wanted:
         count = len(paths) + len(stored)
-        raise UserError(f"empty corpus: all {count} files of corpus.paths={corpus.paths} are empty")
+        what = f"{count} files are empty" if count else "no file that is not hidden"
+        raise UserError(f"empty corpus: {what} at corpus.paths={corpus.paths}; name files with text")
     if empty := len(paths) + len(stored) - len(filled) - len(wanted):
         context.log.info("%d empty files are left out", empty)
     file_format = corpus.format

@@ -4,6 +4,7 @@ import bz2
 import gzip
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -115,6 +116,21 @@ def test_empty_files_are_left_out_and_nothing_else_is_an_empty_corpus(download, 
         download(FilesCorpus(paths=[str(corpus_folder)]))
     write(corpus_folder, "a.txt")
     assert download(FilesCorpus(paths=[str(corpus_folder)]))[0]["files"] == 1
+
+
+def test_hidden_files_and_folders_are_left_out_unless_they_are_named(download, corpus_folder):
+    for name in ("a.txt", ".b.txt", ".git/c.txt"):
+        write(corpus_folder, name)
+    _, source = download(FilesCorpus(paths=[str(corpus_folder)]))
+    assert [file.path for file in source.files] == [str(corpus_folder / "a.txt")]
+    _, source = download(FilesCorpus(paths=[str(corpus_folder / ".git")]))
+    assert [file.path for file in source.files] == [str(corpus_folder / ".git" / "c.txt")]
+
+
+def test_a_name_that_is_not_utf8_is_told(download, corpus_folder):
+    Path(os.fsdecode(os.fsencode(corpus_folder / "a") + b"\xff.txt")).write_text("Ein Text.")
+    with pytest.raises(UserError, match=r"the name of .*a\\udcff\.txt' is not UTF-8; rename the file"):
+        download(FilesCorpus(paths=[str(corpus_folder)]))
 
 
 def test_parquet_without_rows_is_an_empty_corpus(download, corpus_folder):
