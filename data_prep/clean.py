@@ -37,9 +37,12 @@ def prepare(config: CleanStage, context: Context) -> None:
     """Plan the pieces, and index the evaluation texts that must not be trained on.
 
     Raises:
-        UserError: where a file is gone or is none of its format.
+        UserError: where a file is gone, has changed or is none of its format.
     """
     clean, parts = config.clean, load_parts(context.inputs["download"])
+    for source, folder in parts.values():
+        for file in source.files:
+            source.check_unchanged(file, folder)
     context.scratch.mkdir(exist_ok=True)
     if (context.scratch / PLAN).exists():
         return

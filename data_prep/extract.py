@@ -30,7 +30,20 @@ class Extractor:
     """Both as for `DocumentProcessor`."""
 
     def __call__(self, piece: Piece) -> dict[str, Any]:
-        """Write the piece's candidates and keys; gives the account of it."""
+        """Write the piece's candidates and keys; gives the account of it.
+
+        Raises:
+            UserError: where a file is damaged, has another shape than the source says, or was changed meanwhile.
+        """
+        try:
+            return self._extract(piece)
+        finally:
+            # A piece of other content must not be kept: it would count as one of what the file held before.
+            source, folder = self.parts[piece.part]
+            for number in dict.fromkeys(span.file for span in piece.spans):
+                source.check_unchanged(source.files[number], folder)
+
+    def _extract(self, piece: Piece) -> dict[str, Any]:
         source, _ = self.parts[piece.part]
         brought = {file.split for file in source.files if file.split}
         processor = DocumentProcessor(

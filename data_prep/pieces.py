@@ -10,7 +10,6 @@ from pathlib import Path
 
 from data_prep.cuts import cut_points
 from data_prep.splits import HELD_OUT
-from pipeline.errors import UserError
 from pipeline.source import Source, SourceFile
 from pipeline.store import write_json
 
@@ -66,8 +65,6 @@ def _groups(part: str, source: Source, folder: Path, piece_bytes: int) -> Iterat
     size, split = 0, None
     for number, file in enumerate(source.files):
         path = source.locate(file, folder)
-        if not path.is_file():
-            raise UserError(f"{path} is gone; put it back, or run the download stage again")
         for span, span_bytes in _spans(number, file, source, path, piece_bytes):
             if spans and (file.split != split or size + span_bytes > piece_bytes):
                 yield Piece(0, part, split, tuple(spans), size)

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -26,6 +27,8 @@ class SourceFile:
     bytes: int
     sha256: str
     split: Split | None = None
+    modified: int | None = None
+    """When a file that is used in place was last written, in nanoseconds; None of a copy in the artifact."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +76,35 @@ class Source:
         return source
 
     def locate(self, file: SourceFile, folder: Path) -> Path:
-        """Where `file` is; `folder` is the download artifact's."""
-        return folder / file.path  # an absolute path replaces the folder
+        """Where `file` is; `folder` is the download artifact's.
+
+        Raises:
+            UserError: where it is gone.
+        """
+        path = folder / file.path  # an absolute path replaces the folder
+        if not path.is_file():
+            raise UserError(f"{path} is gone; put it back, or run the download stage again")
+        return path
+
+    def check_unchanged(self, file: SourceFile, folder: Path) -> None:
+        """What is made of a file counts as made of the content that was described.
+
+        Raises:
+            UserError: where a file that is used in place is gone, or holds something else by now.
+        """
+        path = self.locate(file, folder)
+        stat = path.stat()
+        if file.modified is None or (stat.st_size, stat.st_mtime_ns) == (file.bytes, file.modified):
+            return
+        if stat.st_size != file.bytes or _hash(path, stat.st_mtime_ns) != file.sha256:
+            raise UserError(
+                f"{path} has changed since the download stage saw it; start again, to take what it holds now"
+            )
+
+
+@cache
+def _hash(path: Path, modified: int) -> str:
+    return hash_file(path)
 
 
 PARTS_FOLDER = "parts"
@@ -93,7 +123,8 @@ def describe_file(path: Path, folder: Path, split: Split | None = None) -> Sourc
     """The entry of a file inside the artifact's `folder`, or of one elsewhere that is used in place."""
     inside = path.is_relative_to(folder)
     name = str(path.relative_to(folder)) if inside else os.path.abspath(path)  # a link keeps its own name
-    return SourceFile(name, path.stat().st_size, hash_file(path), split)
+    stat = path.stat()  # before it is read: what is written meanwhile is then seen
+    return SourceFile(name, stat.st_size, hash_file(path), split, None if inside else stat.st_mtime_ns)
 
 
 def total_bytes(files: Sequence[SourceFile]) -> int:

@@ -10,7 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from cleaning import PROSE
 
+from data_prep.document_processor import DocumentProcessor, Outcome
 from data_prep.pieces import plan_pieces
+from data_prep.readers import Record
 from pipeline.documents import Document, DocumentWriter
 from pipeline.errors import UserError
 from pipeline.source import load_parts
@@ -83,6 +85,27 @@ def test_a_file_that_is_gone_is_named(clean_corpus, write, tmp_path) -> None:
     path.rename(tmp_path / "b.txt")
     with pytest.raises(UserError, match=r"a\.txt is gone"):
         plan_pieces(load_parts(tmp_path / "download"), 1_000_000)
+
+
+@pytest.mark.parametrize("change", ["append", "break", "remove"])
+def test_a_file_that_changes_while_it_is_read_leaves_nothing_behind(
+    clean_corpus, write, tmp_path, monkeypatch, change
+) -> None:
+    path, process = write("a.jsonl", JSONL * 2000), DocumentProcessor.process
+
+    def change_it(self: DocumentProcessor, record: Record) -> Outcome:
+        if change == "remove":
+            path.unlink(missing_ok=True)
+        elif path.stat().st_size == len(JSONL) * 2000:
+            path.write_text(JSONL * 1999 + ROWS[0]["text"] if change == "break" else JSONL * 2001)
+        return process(self, record)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DocumentProcessor, "process", change_it)
+        with pytest.raises(UserError, match=r"a\.jsonl (has changed since|is gone)"):
+            clean_corpus(tmp_path, "jsonl", [path], max_documents=30, **NO_SPLITS)
+    path.write_text(JSONL * 2000)
+    assert len(clean_corpus(tmp_path, "jsonl", [path], max_documents=30, **NO_SPLITS).documents) == 20
 
 
 def test_an_empty_corpus(clean_corpus, write, tmp_path) -> None:
