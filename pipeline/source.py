@@ -83,7 +83,9 @@ class Source:
         """
         path = folder / file.path  # an absolute path replaces the folder
         if not path.is_file():
-            raise UserError(f"{path} is gone; put it back, or run the download stage again")
+            raise UserError(
+                f"{path} is gone; put it back (a link will do), or delete {folder}, which names it, and start again"
+            )
         return path
 
     def check_unchanged(self, file: SourceFile, folder: Path) -> None:
@@ -98,7 +100,8 @@ class Source:
             return
         if stat.st_size != file.bytes or _hash(path, stat.st_mtime_ns) != file.sha256:
             raise UserError(
-                f"{path} has changed since the download stage saw it; start again, to take what it holds now"
+                f"{path} has changed since the download stage saw it; start again, to take what it holds now. Where "
+                f"corpus.paths names the file elsewhere by now, delete {folder} before"
             )
 
 

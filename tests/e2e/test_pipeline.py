@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
-from tests.command_line import copy_data_stages, kill_after_a_checkpoint
+from tests.command_line import OWN, copy_data_stages, kill_after_a_checkpoint
 
 pytestmark = pytest.mark.e2e
 STAGES = ("download", "clean", "tokenizer", "shards", "pretrain", "finetune", "evaluate", "export", "report")
@@ -131,3 +132,19 @@ def test_a_place_that_must_not_be_written_is_said_in_one_line(pipeline: Callable
     result = pipeline(Path("/sys/kernel"), "stage=download")  # not even root may
     assert result.returncode == 2
     assert re.fullmatch(r"error: /sys/kernel/\w+: .*; change its permissions .*\n", result.stderr)
+
+
+def test_a_corpus_that_was_moved_is_cleaned_again_by_what_the_message_says(
+    pipeline: Callable, tmp_path: Path
+) -> None:
+    sentences = [f"Sentence {n} of this corpus is about the number {n * 7}." for n in range(500)]
+    (tmp_path / "old").mkdir()
+    (tmp_path / "old" / "a.txt").write_text("\n\n".join(" ".join(sentences[i:]) for i in range(0, 500, 50)))
+    words = ["stage=clean", "clean.workers=1"]
+    assert pipeline(tmp_path, *words, f"corpus.paths=[{tmp_path / 'old'}]", base=OWN).returncode == 0
+    (tmp_path / "old").rename(tmp_path / "new")
+    words += [f"corpus.paths=[{tmp_path / 'new'}]", "clean.filters.min_chars=300"]
+    result = pipeline(tmp_path, *words, base=OWN)
+    assert result.returncode == 2
+    shutil.rmtree(re.search(r"old/a\.txt is gone; .* or delete (\S+), which names it", result.stdout)[1])
+    assert pipeline(tmp_path, *words, base=OWN).returncode == 0
