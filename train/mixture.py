@@ -126,15 +126,11 @@ class Mixture:
 
     def __post_init__(self) -> None:
         """Raises: UserError: where the section names a part that there is not."""
-        section = self.config
-        named = {*section.weights, *section.epochs, *section.tokens}
-        for phase in section.phases:
-            named |= set(phase.weights)
-        if unknown := sorted(named - set(self.sizes)):
+        if unknown := sorted(self.config.parts - set(self.sizes)):
             known = ", ".join(name for name in self.sizes if name)
             raise UserError(
-                f"data names {', '.join(unknown)}, no part of this corpus; "
-                + (f"its parts are {known}" if known else "it has no named parts")
+                f"data names {', '.join(unknown)}, of which there is no training document; "
+                + (f"there are some of {known}" if known else "the corpus has no named parts")
             )
 
     @property

@@ -10,6 +10,17 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 
 
+def _crossed(section: Section, *names: str) -> list[str]:
+    found = []
+    for name in names:
+        least, most = (getattr(section, f"{end}_{name}") for end in ("min", "max"))
+        if least is not None and most is not None and least > most:
+            found.append(
+                f"min_{name}={least} is above max_{name}={most}, which drops every document; change one"
+            )
+    return found
+
+
 class GopherQuality(Section):
     """Quality rules of Gopher (Rae et al., 2021, https://arxiv.org/abs/2112.11446, appendix A.1)."""
 
@@ -29,6 +40,9 @@ class GopherQuality(Section):
     """Share of the words that hold a letter."""
     min_stop_words: PositiveInt | None = 2
     """Different ones of: the, be, to, of, and, that, have, with. English only: set to null for other languages."""
+
+    def problems(self) -> list[str]:
+        return _crossed(self, "words", "mean_word_length")
 
 
 class GopherRepetition(Section):
@@ -138,3 +152,6 @@ class FilterConfig(Section):
     """ISO 639 codes of the languages to keep, as `[en, de]`; fastText's lid.176 tells them apart."""
     min_language_score: Fraction = 0.5
     """Probability that the language must have, where `languages` asks."""
+
+    def problems(self) -> list[str]:
+        return _crossed(self, "chars")

@@ -36,6 +36,12 @@ class DataConfig(Section):
     another document, and positions start again at each one. `best_fit`: whole documents packed into sequences, masked
     likewise, the rest padded; only documents longer than a sequence are cut (Ding et al., 2024)."""
 
+    @property
+    def parts(self) -> set[str]:
+        """The parts of the corpus that it names."""
+        shares = [self.weights, self.epochs, self.tokens, *(phase.weights for phase in self.phases)]
+        return {name for share in shares for name in share}
+
     def problems(self) -> list[str]:
         found = []
         given = [name for name in ("weights", "epochs", "tokens", "phases") if getattr(self, name)]

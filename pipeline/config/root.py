@@ -9,7 +9,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from pipeline.config.base import CONTENT, Section
 from pipeline.config.clean import CleanConfig
-from pipeline.config.data import CorpusConfig, ShardsConfig, TokenizerConfig, may_hold_wikipedia
+from pipeline.config.data import (
+    CorpusConfig,
+    MixtureCorpus,
+    ShardsConfig,
+    TokenizerConfig,
+    may_hold_wikipedia,
+)
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
 from pipeline.config.mixture import DataConfig
 from pipeline.config.model import ModelConfig
@@ -75,6 +81,10 @@ class RootConfig(Section):
     def problems(self) -> list[str]:
         """Contradictions between sections."""
         found = []
+        parts = list(self.corpus.parts) if isinstance(self.corpus, MixtureCorpus) else []
+        if unknown := sorted(self.data.parts - set(parts)):
+            what = f"its parts are {', '.join(parts)}" if parts else "only corpus=mixture has parts"
+            found.append(f"data names {', '.join(unknown)}, no part of this corpus; {what}")
         trainers = {"trainer": self.trainer}
         if self.finetune.task != "none":
             trainers["finetune.trainer"] = self.finetune.trainer
@@ -190,6 +200,11 @@ def _explain(details: Any, values: Mapping[str, Any]) -> str:
         return f"{key}: no such key{hint}"
     if details["type"] == "missing":
         return f"{key} is missing"
+    if details["type"] == "union_tag_not_found":
+        return f"{key}.{details['ctx']['discriminator'][1:-1]} is missing"
+    if details["type"] == "union_tag_invalid":
+        tag = f"{key}.{details['ctx']['discriminator'][1:-1]}={details['ctx']['tag']!r}"
+        return f"{tag}: input should be one of {details['ctx']['expected_tags']}"
     return f"{key}={details['input']!r}: {details['msg'][0].lower()}{details['msg'][1:]}"
 
 

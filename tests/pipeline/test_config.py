@@ -90,6 +90,32 @@ def test_contradictions_are_told_together_with_wrong_values() -> None:
         assert part in str(caught.value)
 
 
+def test_parts_of_a_mixture_are_told_at_once() -> None:
+    values = composed("corpus=mixture", "++corpus.parts={a: {kind: python_docs}, b: {kind: python_docs}}")
+    values["data"]["phases"] = [{"until": 0.5, "weights": {"a": 1, "c": 1}}, {"weights": {"d": 1}}]
+    with pytest.raises(UserError, match=r"data names c, d, no part of this corpus; its parts are a, b"):
+        parse_config(values)
+    with pytest.raises(UserError, match=r"data names wiki, .*; only corpus=mixture has parts"):
+        parse_config(composed("++data.weights.wiki=1"))
+    values["corpus"]["parts"] = {"a": {"paths": ["x"]}, "b": {"kind": "wiki"}, "My-Wiki": {"kind": "files"}}
+    with pytest.raises(UserError) as caught:
+        parse_config(values)
+    for part in ("parts.a.kind is missing", "parts.b.kind='wiki': input should be one of 'python_docs'"):
+        assert part in str(caught.value)
+
+
+def test_bounds_that_no_document_can_keep_are_refused() -> None:
+    with pytest.raises(UserError) as caught:
+        parse_config(
+            composed("++clean.filters.max_chars=100", "++clean.filters.gopher_quality={max_words: 9}")
+        )
+    for part in (
+        "clean.filters: min_chars=200 is above max_chars=100",
+        "gopher_quality: min_words=50 is above",
+    ):
+        assert part in str(caught.value)
+
+
 def test_an_unknown_choice_lists_those_there_are() -> None:
     result = run_cli("strategy=zero9")
     assert result.returncode != 0

@@ -151,7 +151,10 @@ def test_far_out_it_is_the_same_and_in_place() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        ({"weights": {"wikki": 1}}, "wikki, no part of this corpus; its parts are wiki, news, code"),
+        (
+            {"weights": {"wikki": 1}},
+            "wikki, of which there is no training document; there are some of wiki, news, code",
+        ),
         ({"phases": [{"weights": {"x": 1, "news": 1}}]}, "data names x"),
     ],
 )

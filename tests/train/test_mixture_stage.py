@@ -127,6 +127,7 @@ def test_one_epoch_is_all_budgets_once(
 
 def test_a_part_that_there_is_not_is_the_users_mistake(inputs: Path, tmp_path: Path) -> None:
     with pytest.raises(
-        UserError, match="data names shrot, no part of this corpus; its parts are long, short"
+        UserError,
+        match="data names shrot, of which there is no training document; there are some of long, short",
     ):
         pretrain(inputs, tmp_path, DataConfig(weights={"long": 1, "shrot": 2}))
