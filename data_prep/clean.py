@@ -127,6 +127,11 @@ def run(config: CleanStage, context: Context) -> dict[str, Any]:
     write_data_card(stats, context.folder / DATA_CARD)
     context.tracker.table("funnel", ["step", "documents", "megabytes"], list(funnel.rows()))
     context.tracker.table("dropped_examples", ["reason", "title", "beginning"], sorted(funnel.examples))
+    for part in parts:
+        if part and not funnel.tagged("parts", part):
+            context.log.warning(
+                "no document of corpus.parts.%s is left: see what was dropped, and leave the part out or loosen that", part
+            )
     for split in HELD_OUT:
         share = getattr(clean, f"{split}_fraction")
         if share and not funnel.documents(split):

@@ -104,6 +104,10 @@ class Funnel:
         """Documents dropped for a reason; 0 for one that there is not."""
         return self._dropped[reason]["documents"] if reason in self._dropped else 0
 
+    def tagged(self, name: str, value: str) -> int:
+        """Documents kept that bear a tag."""
+        return self._tags[name][value] if name in self._tags else 0
+
     def most_frequent_reason(self) -> str | None:
         return max(self._dropped, key=lambda reason: self._dropped[reason]["documents"], default=None)
 

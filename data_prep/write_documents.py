@@ -54,9 +54,8 @@ class PieceWriter:
                     account.funnel.drop(reason, raw_bytes, name, document.text[:_BEGINNING])
                     continue
                 files[candidate.split].write(document)
-                account.funnel.keep(
-                    candidate.split, raw_bytes, candidate.counts, candidate.original, candidate.tags
-                )
+                tags = candidate.tags | ({"parts": piece.part} if piece.part else {})
+                account.funnel.keep(candidate.split, raw_bytes, candidate.counts, candidate.original, tags)
         return account.to_json()
 
     def _without(

@@ -63,6 +63,20 @@ def test_parts_keep_their_names_up_to_the_token_files(build, write, make_context
     assert len(TokenStream(shards.folder, "train", "town")) == tokens["town"] > tokens["sea"]
 
 
+def test_a_part_of_which_nothing_is_left_is_told(build, write, caplog) -> None:
+    parts = {
+        name: {"kind": "files", "paths": [str(write(f"{name}.txt", text))]}
+        for name, text in (("all", stories("all", 9)), ("none", "Too short.\n\nThis, too."))
+    }
+    cleaned = build(parts, validation_fraction=0, test_fraction=0)
+    assert "no document of corpus.parts.none is left" in caplog.text
+    assert "parts.all is left" not in caplog.text
+    assert cleaned.stats["parts"] == {"all": 9}
+    card = (cleaned.folder / "data_card.md").read_text()
+    kept = [line for line in card.splitlines() if line.endswith("kept")]
+    assert kept == ["  - 9 documents kept", "  - 0 documents kept"]
+
+
 def test_a_document_of_two_parts_is_kept_once(build, write) -> None:
     parts = {
         "a": {"kind": "files", "paths": [str(write("a.txt", stories("both", 10)))]},
