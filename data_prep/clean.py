@@ -130,7 +130,8 @@ def run(config: CleanStage, context: Context) -> dict[str, Any]:
     for part in parts:
         if part and not funnel.tagged("parts", part):
             context.log.warning(
-                "no document of corpus.parts.%s is left: see what was dropped, and leave the part out or loosen that", part
+                "no document of corpus.parts.%s is left: see what was dropped, and leave the part out or loosen that",
+                part,
             )
     for split in HELD_OUT:
         share = getattr(clean, f"{split}_fraction")
@@ -181,6 +182,7 @@ def _check_not_empty(account: Account, parts: Parts) -> None:
 
 _ADVICE = {
     "namespace": "choose clean.namespaces that the dump has",
+    "no_wikitext": "this dump holds data or code (as Wikidata's do); choose one with articles",
     "redirect": "this dump holds redirects; choose one with articles",
     "disambiguation": "set clean.keep_disambiguations=true",
     "invalid_utf8": "convert the files to UTF-8 (iconv -f LATIN1 -t UTF-8), from whatever they are in",

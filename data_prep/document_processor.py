@@ -27,6 +27,8 @@ from pipeline.source import Format
 
 REPLACEMENT = "\ufffd"
 """What decoding puts in the place of bytes that are not UTF-8."""
+WIKITEXT_MODELS = ("wikitext", "proofread-page")
+"""The latter is Wikisource's: wikitext with a header."""
 CHINESE = "zh"
 """Other languages' Han characters stay: to simplify Japanese would be a mistake."""
 _BEGINNING = 200
@@ -124,6 +126,8 @@ class DocumentProcessor:
             page = record.page
             if page.namespace not in self.config.namespaces:
                 return "namespace", "", facts
+            if page.model not in WIKITEXT_MODELS:
+                return "no_wikitext", "", facts
             if page.redirect is not None:
                 return "redirect", "", facts
             if page.oversized:

@@ -25,6 +25,8 @@ class Page:
     """Of the revision, ISO 8601."""
     invalid_utf8: bool = False
     """Whether bytes of the text were not UTF-8; each such run became U+FFFD."""
+    model: str = "wikitext"
+    """Of the content: `css`, `json`, `Scribunto`, `wikibase-item`, … are no wikitext."""
     oversized: bool = False
     """Whether the page is longer than was asked for; its text is left out."""
     offset: int = field(default=0, compare=False)
@@ -45,9 +47,10 @@ def parse_page(
     head = xml if first < 0 else xml[:first]
     redirect = _REDIRECT.search(head)
     text, invalid = "", False
-    timestamp = ""
+    timestamp = model = ""
     if last >= 0:
         timestamp = _element(xml, b"timestamp", last).decode("ascii", "replace")
+        model = _element(xml, b"model", last).decode("ascii", "replace")
     if last >= 0 and not oversized:
         raw = _element(xml, b"text", last)
         try:
@@ -66,6 +69,7 @@ def parse_page(
         text=text,
         timestamp=timestamp,
         invalid_utf8=invalid,
+        model=model or "wikitext",  # before schema 0.8, there was no other
         oversized=oversized,
         offset=offset,
     )

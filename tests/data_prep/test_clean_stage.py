@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from cleaning import NO_FILTERS, PROSE
+from dump_files import FOOTER, HEADER, page_xml
 
 from data_prep import clean
 from data_prep.splits import assign_split
@@ -80,6 +81,16 @@ def test_a_wikipedia_dump_becomes_articles_without_markup(clean_corpus, shared_d
     anarchism = next(document for document in cleaned.documents if document.title == "Anarchism")
     assert (anarchism.id, anarchism.source) == ("enwiki:12", "enwiki")
     assert anarchism.meta["timestamp"].startswith("20")
+
+
+def test_pages_that_hold_data_or_code_are_no_articles(clean_corpus, write, tmp_path) -> None:
+    models = ("wikitext", "css", "sanitized-css", "json", "Scribunto", "wikibase-item", "proofread-page")
+    pages = [page_xml(n, f"{PROSE} {n} {PROSE}").replace("wikitext", m) for n, m in enumerate(models, 1)]
+    pages.append(page_xml(8, f"{PROSE} 8 {PROSE}").replace("<model>wikitext</model>", ""))
+    dump = write("a.xml", HEADER + "".join(pages) + FOOTER)
+    cleaned = clean_corpus(tmp_path, "mediawiki", [dump], validation_fraction=0, test_fraction=0)
+    assert cleaned.reasons == {"no_wikitext": 5}
+    assert [document.title for document in cleaned.documents] == ["Page 1", "Page 7", "Page 8"]
 
 
 def test_disambiguations_are_kept_on_request(clean_corpus, shared_data, tmp_path) -> None:
