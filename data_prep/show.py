@@ -33,6 +33,8 @@ _HEADING = re.compile(r"^(={1,6})(?!=)(.*[^=\s].*?)(={1,6})[ \t]*((?:<!--[^\n]*-
 # Around a heading's number, from the private use area: so a heading is found again in the text.
 _MARK = re.compile("\ue000(\\d+)\ue001")
 _MOST_TITLES = 20_000
+_LONGEST_NAME = 200
+"""Bytes."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +211,12 @@ def _problem(details: ErrorDetails) -> str:
     return f"{key} is no key of the clean section" + (f"; did you mean {near[0]}?" if near else "")
 
 
+def file_of(title: str) -> Path:
+    """A file's name for a page; a title of 255 bytes, as long as one may be, leaves no room for the ending."""
+    name = re.sub(r"[^\w.-]+", "_", title).lstrip(".")
+    return Path(f"{name.encode()[:_LONGEST_NAME].decode(errors='ignore') or '_'}.html")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m data_prep.show", description=__doc__.partition("\n")[0])
     parser.add_argument("title", help="as the page's title stands in the wiki")
@@ -220,8 +228,12 @@ def main() -> None:
         config, settings = read_settings(args.settings)
         if args.dump and not args.dump.is_file():
             raise UserError(f"there is no file {args.dump}")
+        if args.out and not args.out.parent.is_dir():
+            raise UserError(
+                f"there is no folder {args.out.parent} to write {args.out.name} into; make it first"
+            )
         page, dump = find([args.dump] if args.dump else newest_dumps(), args.title)
-        out = args.out or Path(re.sub(r"[^\w.-]+", "_", page.title).lstrip(".") + ".html")
+        out = args.out or file_of(page.title)
         out.write_text(render(page, read_site(dump), dump.name, config, settings), encoding="utf-8")
         print(f"wrote {out.resolve()}")
 

@@ -66,6 +66,20 @@ def test_a_page_that_is_not_there(tmp_path, dump):
     assert show(tmp_path, "a", "--dump", "b").stderr == "error: there is no file b\n"
 
 
+@pytest.mark.parametrize(("title", "name"), [("é" * 127, "é" * 100 + ".html"), ("...", "_.html")])
+def test_a_title_that_makes_no_name_of_a_file(tmp_path, title, name):
+    (tmp_path / "dump.xml").write_text(DUMP.replace("Black cat", title))
+    done = show(tmp_path, title, "--dump", "dump.xml")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / name).is_file()
+
+
+def test_a_folder_that_is_not_there_is_told_before_the_dump_is_read(tmp_path, dump):
+    done = show(tmp_path, "Tomcat", "--dump", str(dump), "--out", "there/a.html")
+    assert done.returncode == 2
+    assert done.stderr == "error: there is no folder there to write a.html into; make it first\n"
+
+
 def test_sections_are_aligned_by_their_own_headings():
     text = "a\n== B ==\n{{c}}\n== B ==\nd\n=== E <!-- x --> === <!-- y -->\n{|\n|f\n|}\n== ''G'' ==\n=== H ===\n* i\n"
     sections, _ = align(text, WikitextCleaner(Site()))
