@@ -183,6 +183,10 @@ class TokenizerConfig(Section):
     def problems(self) -> list[str]:
         if self.kind == "pretrained" and self.path is None:
             return ["tokenizer.path is missing: kind=pretrained needs a folder"]
+        if "" in (self.eos_token, self.pad_token, self.unk_token, *self.special_tokens):
+            return [
+                "eos_token, pad_token, unk_token and special_tokens must not be empty: give each some characters"
+            ]
         special = len({self.eos_token, self.pad_token, *self.special_tokens})
         smallest, what = (256 + special, "bytes") if self.kind == "bpe" else (50 + special, "characters")
         if self.kind != "pretrained" and self.vocab_size < smallest:

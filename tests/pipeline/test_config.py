@@ -104,6 +104,11 @@ def test_parts_of_a_mixture_are_told_at_once() -> None:
         assert part in str(caught.value)
 
 
+def test_a_special_token_is_never_empty() -> None:
+    with pytest.raises(UserError, match=r"tokenizer: eos_token, .* must not be empty"):
+        parse_config(composed("++tokenizer.special_tokens=['']"))
+
+
 def test_bounds_that_no_document_can_keep_are_refused() -> None:
     with pytest.raises(UserError) as caught:
         parse_config(
