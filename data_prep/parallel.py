@@ -11,7 +11,8 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from multiprocessing import get_context
+from contextlib import contextmanager
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from typing import Any, TypeVar
@@ -112,7 +113,8 @@ class _Worker:
         self._ready = False
         self._deadline = time.monotonic() + START_SECONDS
         self.process = context.Process(target=_work, args=(theirs,), daemon=True)
-        self.process.start()
+        with _interrupts_later():
+            self.process.start()
         theirs.close()  # or the end of the process were no end of file
 
     def call(self, item: Any) -> Any:
@@ -147,6 +149,17 @@ class _Worker:
     def close(self) -> None:
         self.process.join()
         self._pipe.close()
+
+
+@contextmanager
+def _interrupts_later() -> Iterator[None]:
+    """A process that is started inside holds Ctrl-C back, too: while it imports, it would print a traceback."""
+    resource_tracker.ensure_running()  # which lets interrupts through again where it must start first
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(pipe: Connection) -> None:

@@ -64,6 +64,33 @@ def kill_at_three(number: int) -> int:
     return number
 
 
+INTERRUPTED = """
+import os, signal, sys, threading, time
+time.sleep(0.3)  # as imports take, in the workers too
+from data_prep.parallel import ordered_map
+from pipeline.errors import told_to_user
+if __name__ == "__main__":
+    threading.Timer(float(sys.argv[1]), lambda: os.killpg(0, signal.SIGINT)).start()
+    with told_to_user():
+        list(ordered_map(time.sleep, [1] * 10, 2))
+"""
+
+
+@pytest.mark.parametrize("seconds", ["0.1", "0.2", "1.0"])
+def test_ctrl_c_is_one_line_also_while_workers_start(tmp_path: Path, seconds: str) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(INTERRUPTED)
+    done = subprocess.run(
+        [sys.executable, str(script), seconds],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        start_new_session=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (done.returncode, done.stderr) == (130, "error: interrupted; start again to continue\n")
+
+
 def test_a_worker_that_the_system_killed_is_explained() -> None:
     message = "was killed, most likely for want of memory; set clean.workers lower"
     with pytest.raises(UserError, match=message):
