@@ -32,7 +32,7 @@ def cut_points(path: Path, source: Source, piece_bytes: int) -> list[int]:
     wanted = range(piece_bytes, size, piece_bytes)
     if source.format == "mediawiki":
         return list(wanted) if is_splittable(path) else []  # its reader takes any range
-    by_line = source.format == "jsonl" and path.suffix != ".gz"
+    by_line = source.format == "jsonl" and path.suffix.lower() != ".gz"
     if not by_line and not (source.format == "text" and source.split_documents):
         return []
     with path.open("rb") as file:

@@ -177,7 +177,7 @@ def _jsonl(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str, i
 
 def _line_number(path: Path, position: int) -> str:
     """Where a byte of a file (decompressed) is, for a person."""
-    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
         lines = 1
         while position > 0 and (data := file.read(min(position, 1 << 20))):
             lines += data.count(b"\n")
@@ -198,7 +198,7 @@ def _lines_of(raw: BinaryIO, path: Path, span: Span) -> Iterator[tuple[str, int]
 
 def _lines(raw: BinaryIO, path: Path) -> Iterator[bytes]:
     try:
-        yield from gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw
+        yield from gzip.GzipFile(fileobj=raw) if path.suffix.lower() == ".gz" else raw
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UserError(f"{path} is cut or damaged ({error}); get it again") from None
 
@@ -227,7 +227,6 @@ def _parquet_rows(
             end = file.num_row_groups if span.end is None else span.end
             numbers = count(sum(file.metadata.row_group(group).num_rows for group in range(span.start)))
             for batch in file.iter_batches(64, row_groups=list(range(span.start, end)), columns=wanted):
-                columns = zip(*map(_values, batch.columns), strict=True)
                 cells = zip(*map(_values, batch.columns), strict=True)
                 rows = (dict(zip(batch.schema.names, row, strict=True)) for row in cells)
                 yield from zip(rows, numbers, strict=False)

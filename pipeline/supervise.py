@@ -178,8 +178,11 @@ def _report(folder: Path, ended: Ended, announce: Callable[[str], None]) -> str:
     Raises:
         UserError: where another launch would fail alike.
     """
+    records = read_records(folder)
+    if len(records) == 1 and records[0].users:  # the worker has told it already, in its log
+        raise UserError(f"{records[0].error}\nIts log: {folder / 'log.txt'}. {REUSE}")
     for line in describe_faults(folder):
         announce(line)
-    if any(record.users for record in read_records(folder)):
+    if any(record.users for record in records):
         raise UserError(f"failed (exit code {ended.code}); its log: {folder / 'log.txt'}. {REUSE}")
     return f"failed (exit code {ended.code})"

@@ -15,7 +15,7 @@ _READ_SIZE = 1 << 20
 
 def is_splittable(path: Path) -> bool:
     """Whether a file can be read from the middle on: all but ``.gz``."""
-    return path.suffix != ".gz"
+    return path.suffix.lower() != ".gz"
 
 
 def read_chunks(
@@ -28,9 +28,9 @@ def read_chunks(
     from its beginning whatever ``start``, and no further than its first damage.
     """
     with open(path, "rb") as file:
-        if path.suffix == ".bz2":
+        if path.suffix.lower() == ".bz2":
             yield from decompress(file, workers, start, end)
-        elif path.suffix == ".gz":
+        elif path.suffix.lower() == ".gz":
             yield from _read_gzip(file, path.stat().st_size)
         else:
             file.seek(start)

@@ -98,7 +98,7 @@ def _find_by_index(path: Path, index: Path, title: str, site: Site) -> Page | No
 
 def _read_index(index: Path) -> Iterator[tuple[int, bytes]]:
     """Each line's offset of a stream, and title."""
-    with bz2.open(index) if index.suffix == ".bz2" else open(index, "rb") as lines:
+    with bz2.open(index) if index.suffix.lower() == ".bz2" else open(index, "rb") as lines:
         for line in lines:
             offset, _, rest = line.rstrip(b"\n").partition(b":")
             number, colon, title = rest.partition(b":")

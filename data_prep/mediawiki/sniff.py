@@ -21,7 +21,7 @@ def problem_of_file(name: str, start: bytes) -> str | None:
     """What is wrong with a file by its first bytes on disk: the rest of a sentence that begins with its path."""
     if not start:
         return "is empty: download it again."
-    suffix = next((suffix for suffix in _COMPRESSIONS if name.endswith(suffix)), "")
+    suffix = next((suffix for suffix in _COMPRESSIONS if name.lower().endswith(suffix)), "")
     for other, (compression, magic) in _COMPRESSIONS.items():
         if suffix == other and not magic.match(start):
             return f"is not compressed with {compression}: there is no {compression} header. {_advice(start)}"
@@ -37,7 +37,7 @@ def problem_of_content(name: str, start: bytes) -> str | None:
     for encoding, mark in _ENCODINGS:
         if mark.match(start):
             cat, compress = next(
-                (tool for suffix, tool in _TOOLS.items() if name.endswith(suffix)), ("cat", "")
+                (tool for suffix, tool in _TOOLS.items() if name.lower().endswith(suffix)), ("cat", "")
             )
             return (
                 f"is in {encoding}, and dumps are read in UTF-8. Convert it: "

@@ -125,7 +125,7 @@ def _count_rows(path: Path, text_field: str) -> int:
 
 def _check_jsonl(path: Path, text_field: str) -> None:
     """Look at the first record, so that a wrong key is found here and not after hours of reading."""
-    opened = gzip.open if path.suffix == ".gz" else open
+    opened = gzip.open if path.suffix.lower() == ".gz" else open
     try:
         with opened(path, "rb") as file:
             line = next((line for line in file if line.strip()), b"")

@@ -26,7 +26,7 @@ NO_SPLITS = {"validation_fraction": 0, "test_fraction": 0}
 def test_jsonl_plain_and_compressed(clean_corpus, write, tmp_path) -> None:
     plain = clean_corpus(tmp_path / "1", "jsonl", [write("a.jsonl", JSONL + "\n")], **NO_SPLITS)
     packed = clean_corpus(
-        tmp_path / "2", "jsonl", [write("a.jsonl.gz", gzip.compress(JSONL.encode()))], **NO_SPLITS
+        tmp_path / "2", "jsonl", [write("A.JSONL.GZ", gzip.compress(JSONL.encode()))], **NO_SPLITS
     )
     assert [(d.title, d.text) for d in plain.documents] == [(row["title"], row["text"]) for row in ROWS]
     assert [d.text for d in packed.documents] == [d.text for d in plain.documents]

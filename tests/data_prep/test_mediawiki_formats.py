@@ -67,7 +67,12 @@ def test_a_byte_order_mark_is_no_content(tmp_path):
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
 def test_another_encoding_is_named_with_what_to_do(tmp_path, encoding, declaration):
     original = declaration.encode() + dump("text é")
-    for compress, suffix in ((bytes, ".xml"), (bz2.compress, ".xml.bz2"), (gzip.compress, ".xml.gz")):
+    for compress, suffix in (
+        (bytes, ".xml"),
+        (bz2.compress, ".xml.bz2"),
+        (gzip.compress, ".xml.gz"),
+        (bz2.compress, ".XML.BZ2"),
+    ):
         path = write(tmp_path / f"a{suffix}", compress(original.decode().encode(encoding)))
         with pytest.raises(DumpError, match=f"is in {encoding[:6].upper()}") as caught:
             list(iter_pages(path, on_damage=lambda damage: None))
