@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.bench.replicate import concatenate, replicate
 from tests.bench.table import Row
 
-COPIES = 60
+COPIES = 120
 """Of the given dump: enough that the seconds it takes to start workers are not what is measured."""
 PIECE_MB = 2
 """Small, so that two processes have an equal share of the work to the end."""
