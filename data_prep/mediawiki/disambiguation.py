@@ -20,7 +20,7 @@ _NAMES = frozenset(
     disambig|disamb|dab|disambiguation|disambiguation page|disambig page|disambiguation-cleanup|hndis
     hndis-cleanup|geodis|mathdab|roaddis|schooldis|hospitaldis|numberdis|callsigndis|tndis
     dab page|mil-unit-dis|letter-number combination disambiguation|letter-numbercombdisambig|wp disambig
-    begriffsklärung|homonymie|paronymie|patronyme|toponymie|desambiguación|desambig|disambigua|desambiguação
+    pekerside|disambigg|begriffsklärung|homonymie|paronymie|patronyme|toponymie|desambiguación|desambig|disambigua|desambiguação
     doorverwijspagina|ujednoznacznienie|strona ujednoznaczniająca|неоднозначность|неоднозначність
     вишезначна одредница|пояснение|aimai|曖昧さ回避|人名の曖昧さ回避|地名の曖昧さ回避
     消歧义|消歧義|消歧义页|消歧義頁|förgrening|grensida|pejling
@@ -32,7 +32,13 @@ _NAMES = frozenset(
 )
 
 
-_LOCAL_NAMES = {"nl": {"dp", "dpintro"}, "sv": {"gren"}, "ca": {"desambigua"}, "fa": {"ابهام زدایی"}}
+_LOCAL_NAMES = {
+    "nl": {"dp", "dpintro"},
+    "sv": {"gren"},
+    "ca": {"desambigua"},
+    "fa": {"ابهام زدایی"},
+    "hy": {"բի"},
+}
 """Names so short that elsewhere they may be another template's, by language."""
 _ENDINGS = (" disambiguation", "の曖昧さ回避", "消歧义", "消歧義")
 """Of special cases: people, places, schools."""

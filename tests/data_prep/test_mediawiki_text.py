@@ -206,11 +206,26 @@ def test_a_cleaner_can_be_sent_to_other_processes():
         "{{Aimai}}",
         "{{消歧义}}",
         "{{неоднозначность}}",
+        "{{Disambigua}}",
+        "{{Desambiguació}}",
+        "{{pansayod}}",
+        "{{DisambigG}}",
+        "{{Вишезначна одредница}}",
+        "{{Pekerside}}",
         "a __DISAMBIG__",
     ],
 )
 def test_disambiguations_are_recognized(text):
     assert cleaner.is_disambiguation(Page(1, "A", 0, None, text))
+
+
+@pytest.mark.parametrize(
+    ("language", "name"), [("sv", "gren"), ("fa", "ابهام زدایی"), ("hy", "բի"), ("nl", "dp")]
+)
+def test_a_short_name_means_that_in_its_own_language_alone(language, name):
+    page = Page(1, "A", 0, None, f"{{{{{name}}}}}")
+    assert WikitextCleaner(Site(language=language)).is_disambiguation(page)
+    assert not cleaner.is_disambiguation(page)
 
 
 def test_disambiguation_in_the_title():
