@@ -44,6 +44,8 @@ def message_for_user(error: BaseException) -> str | None:
             f"{error.filename}: {error.strerror.lower()}; change its permissions (or those of its folder), or name "
             "another place, and start again"
         )
+    if error.filename and error.errno in (errno.ENOTDIR, errno.EEXIST):
+        return f"{error.filename}: a file stands where a folder is needed; move it, or name another place"
     return None
 
 

@@ -51,9 +51,10 @@ def expand_paths(paths: Iterable[str]) -> list[Path]:
     hidden folders, which is how globs have it.
 
     Raises:
-        UserError: where one of them names nothing, or a name is not UTF-8.
+        UserError: where some of them name nothing, or a name is not UTF-8.
     """
     files: set[Path] = set()
+    absent: list[str] = []
     for pattern in paths:
         path = Path(pattern).expanduser()
         if path.is_dir():
@@ -63,10 +64,11 @@ def expand_paths(paths: Iterable[str]) -> list[Path]:
         else:
             matches = [Path(p) for p in glob.glob(str(path), recursive=True) if os.path.isfile(p)]
         if not matches:
-            raise UserError(
-                f"no file at {pattern!r} (seen from {Path.cwd()}); check the path, and quote globs"
-            )
+            absent.append(pattern)
         files.update(matches)
+    if absent:
+        names = ", ".join(map(repr, absent))
+        raise UserError(f"no file at {names} (seen from {Path.cwd()}); check the path, and quote globs")
     if odd := [file for file in files if _SURROGATE.search(str(file))]:
         raise UserError(f"the name of {str(odd[0])!r} is not UTF-8; rename the file")
     return sorted(files)

@@ -134,6 +134,15 @@ def test_a_place_that_must_not_be_written_is_said_in_one_line(pipeline: Callable
     assert re.fullmatch(r"error: /sys/kernel/\w+: .*; change its permissions .*\n", result.stderr)
 
 
+def test_a_file_in_the_place_of_a_folder_is_said_in_one_line(pipeline: Callable, tmp_path: Path) -> None:
+    (tmp_path / "artifacts").touch()
+    result = pipeline(tmp_path, "stage=download")
+    assert result.returncode == 2
+    assert re.fullmatch(
+        r"error: .*/artifacts\S*: a file stands where a folder is needed; .*\n", result.stderr
+    )
+
+
 def test_a_corpus_that_was_moved_is_cleaned_again_by_what_the_message_says(
     pipeline: Callable, tmp_path: Path
 ) -> None:
