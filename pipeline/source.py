@@ -84,7 +84,8 @@ class Source:
         path = folder / file.path  # an absolute path replaces the folder
         if not path.is_file():
             raise UserError(
-                f"{path} is gone; put it back (a link will do), or delete {folder}, which names it, and start again"
+                f"{path} is gone; put it back (a link will do), or delete {_artifact(folder)}, which names it, and "
+                "start again"
             )
         return path
 
@@ -101,7 +102,7 @@ class Source:
         if stat.st_size != file.bytes or _hash(path, stat.st_mtime_ns) != file.sha256:
             raise UserError(
                 f"{path} has changed since the download stage saw it; start again, to take what it holds now. Where "
-                f"corpus.paths names the file elsewhere by now, delete {folder} before"
+                f"corpus.paths names the file elsewhere by now, delete {_artifact(folder)} before"
             )
 
 
@@ -112,6 +113,11 @@ def _hash(path: Path, modified: int) -> str:
 
 PARTS_FOLDER = "parts"
 """Of a download artifact: a folder per part of a mixture, each as the artifact of that corpus alone."""
+
+
+def _artifact(folder: Path) -> Path:
+    """The download artifact that a corpus's folder is, or is a part of."""
+    return folder.parents[1] if folder.parent.name == PARTS_FOLDER else folder
 
 
 def load_parts(folder: Path) -> dict[str, tuple[Source, Path]]:

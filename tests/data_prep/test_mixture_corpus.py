@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from cleaning import PROSE, Cleaned
 
+from data_prep.pieces import plan_pieces
 from pipeline.config.clean import CleanConfig
 from pipeline.config.data import MixtureCorpus, ShardsConfig, TokenizerConfig
 from pipeline.config.stages import CleanStage, DownloadStage, ShardsStage, TokenizerStage
 from pipeline.documents import document_files, document_part
 from pipeline.errors import UserError
 from pipeline.shards import ShardIndex, TokenStream
+from pipeline.source import load_parts
 from pipeline.stages import STAGES
 from pipeline.worker import run_body
 
@@ -123,3 +125,13 @@ def test_wikitexts_test_articles_are_kept_out_of_a_wikipedia_dump(build, shared_
 def test_a_part_that_is_missing_is_named(build) -> None:
     with pytest.raises(UserError, match=r"no file at 'nowhere"):
         build({"a": {"kind": "files", "paths": ["nowhere/*.txt"]}})
+
+
+def test_a_file_of_a_part_that_is_gone_is_named_with_the_artifact(build, write, tmp_path) -> None:
+    notes = write("notes.txt", stories("a", 5))
+    build({"a": {"kind": "files", "paths": [str(notes)]}})
+    notes.unlink()
+    with pytest.raises(
+        UserError, match=rf"notes\.txt is gone; .* or delete {tmp_path}/download, which names it"
+    ):
+        plan_pieces(load_parts(tmp_path / "download"), 1_000_000)
