@@ -70,6 +70,7 @@ time.sleep(0.3)  # as imports take, in the workers too
 from data_prep.parallel import ordered_map
 from pipeline.errors import told_to_user
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits that it is ignored
     threading.Timer(float(sys.argv[1]), lambda: os.killpg(0, signal.SIGINT)).start()
     with told_to_user():
         list(ordered_map(time.sleep, [1] * 10, 2))

@@ -12,7 +12,9 @@ PARTS = {"wiki": 1_280_001, "news": 320_001}
 
 
 def configured(**data: object) -> RootConfig:
-    values = composed("++trainer.steps=null", "++trainer.epochs=1", "++trainer.global_batch=16")
+    parts = "{wiki: {kind: python_docs}, news: {kind: python_docs}}"
+    trainer = ["++trainer.steps=null", "++trainer.epochs=1", "++trainer.global_batch=16"]
+    values = composed("corpus=mixture", f"++corpus.parts={parts}", *trainer)
     values["data"].update(data)
     return parse_config(values)
 
