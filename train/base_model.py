@@ -68,7 +68,7 @@ def _pretrained(context: Context) -> BaseModel:
 
 
 def _hugging_face(folder: Path) -> BaseModel:
-    from transformers import AutoConfig, AutoTokenizer
+    from transformers import AutoConfig
 
     if not (folder / "config.json").is_file():
         raise UserError(
@@ -76,9 +76,9 @@ def _hugging_face(folder: Path) -> BaseModel:
         )
     try:
         hf_config = AutoConfig.from_pretrained(folder, local_files_only=True)
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"finetune.init={folder} cannot be read: {error}") from None
+        raise UserError(f"finetune.init={folder}: its config.json cannot be read ({error})") from None
+    tokenizer = _tokenizer(folder)
     if not tokenizer.is_fast:
         raise UserError(
             f"the tokenizer in {folder} has no tokenizer.json; convert it to a fast tokenizer first"
@@ -100,6 +100,23 @@ def _hugging_face(folder: Path) -> BaseModel:
     return BaseModel(folder.name, config, vocab_size, tokenizer, load)
 
 
+def _tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
+    from transformers import AutoTokenizer
+
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        # Of some architectures transformers makes an empty one where there are no files.
+        found = any((folder / name).is_file() for name in tokenizer.vocab_files_names.values())
+    except Exception:  # `tokenizers` raises bare Exception; transformers' messages are of ways to convert one
+        found = False
+    if not found:
+        raise UserError(
+            f"finetune.init={folder} holds no tokenizer that transformers reads; put the model's tokenizer.json and "
+            "tokenizer_config.json there"
+        )
+    return tokenizer
+
+
 def _adapted(folder: Path, fields: dict[str, Any], tokenizer: "PreTrainedTokenizerFast") -> BaseModel:
     """An architecture that transformers computes. What is saved later does not need the folder any more."""
     names = ("max_position_embeddings", "n_positions", "max_seq_len")
@@ -117,7 +134,6 @@ def _adapted(folder: Path, fields: dict[str, Any], tokenizer: "PreTrainedTokeniz
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:
     """The folder's weights in fp32 under the names of the class with the output matrix."""
-    from transformers import AutoModelForCausalLM
+    from train.models.huggingface import load_checkpoint
 
-    model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, dtype=torch.float32)
-    return model.state_dict()
+    return load_checkpoint(folder).state_dict()

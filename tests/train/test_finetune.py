@@ -193,6 +193,19 @@ def test_from_a_hugging_face_folder(model_type, plain_tokenizer, capitals, tmp_p
     assert read_jsonl(context.folder / "test.jsonl")[0]["prompt"].startswith("### User:\nWhat is")
 
 
+def test_a_folder_without_tokenizer_or_weights(chat_tokenizer, capitals, tmp_path, make_context):
+    config = transformers.AutoConfig.for_model(
+        "gpt2", vocab_size=len(chat_tokenizer), n_embd=32, n_layer=2, n_head=2, n_positions=64
+    )
+    folder = tmp_path / "hf"
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    settings = {"task": "instruct", "init": str(folder), "data": {"train": str(capitals)}}
+    refuse("holds no tokenizer .* put the model's tokenizer.json", make_context(tmp_path / "out"), **settings)
+    chat_tokenizer.save_pretrained(folder)
+    (folder / "model.safetensors").unlink()
+    refuse("its weights cannot be loaded", make_context(tmp_path / "out"), **settings)
+
+
 def refuse(message: str, context, **finetune) -> None:
     with pytest.raises(UserError, match=message):
         run(stage(**finetune), context)

@@ -1,5 +1,7 @@
 """The LSTM baseline and the transformers adapter, through the interface they share with the decoder."""
 
+import json
+
 import pytest
 import torch
 from torch.nn import functional as F
@@ -124,6 +126,34 @@ def test_adapter_reads_a_checkpoint_folder(tmp_path):
         build_model(HuggingFaceConfig(path=str(tmp_path), context=CONTEXT), VOCAB + 1)
     with pytest.raises(UserError, match=f"context={CONTEXT + 1}"):
         build_model(HuggingFaceConfig(path=str(tmp_path), context=CONTEXT + 1), VOCAB)
+
+
+def test_weights_that_are_not_the_models_are_refused(tmp_path):
+    """transformers would draw what is missing at random."""
+    build_model(CONFIGS["gpt_neox"], VOCAB).model.save_pretrained(tmp_path)
+
+    def refuse(message: str) -> None:
+        with pytest.raises(UserError, match=message):
+            build_model(HuggingFaceConfig(path=str(tmp_path), context=CONTEXT), VOCAB)
+
+    weights, described = tmp_path / "model.safetensors", tmp_path / "config.json"
+    fields = json.loads(described.read_text())
+    described.write_text(json.dumps({**fields, "num_hidden_layers": 3}))
+    refuse(r"not those of the GPTNeoXForCausalLM .*: 12 are missing \(gpt_neox.layers.2.")
+    described.write_text(json.dumps({**fields, "hidden_size": 64}))
+    refuse("cannot be loaded")
+    described.write_text(json.dumps(fields))
+    weights.write_bytes(weights.read_bytes()[:500])
+    refuse("cannot be loaded")
+    weights.unlink()
+    refuse("cannot be loaded .*no file named model.safetensors")
+
+
+def test_a_model_that_sees_what_it_should_predict_is_refused():
+    fields = {key: NEOX[key] for key in NEOX if key != "model_type"} | {"model_type": "bert"}
+    with pytest.raises(UserError, match=r"BertLMHeadModel .* model\.config.is_decoder=true"):
+        build_model(HuggingFaceConfig(config=fields, context=CONTEXT), VOCAB)
+    build_model(HuggingFaceConfig(config={**fields, "is_decoder": True}, context=CONTEXT), VOCAB)
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,13 @@
 """Any causal language model of `transformers` behind our interface."""
 
 import inspect
+from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, PretrainedConfig
+from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, PretrainedConfig, PreTrainedModel
 
 from pipeline.config.model import HuggingFaceConfig
 from pipeline.errors import UserError
@@ -40,6 +42,30 @@ def read_config(config: HuggingFaceConfig, vocab_size: int) -> PretrainedConfig:
         raise UserError(
             f"model.config is no config of model_type={model_type!r}: {_first_line(error)}"
         ) from None
+
+
+def load_checkpoint(folder: str | Path, settings: PretrainedConfig | None = None) -> PreTrainedModel:
+    """The causal model in a folder, in fp32.
+
+    Raises:
+        UserError: where its weights cannot be read, or are not the whole model's: transformers only warns of that,
+            and leaves at random what is missing.
+    """
+    try:
+        model, found = AutoModelForCausalLM.from_pretrained(
+            folder, config=settings, dtype=torch.float32, output_loading_info=True
+        )
+    # A file that is cut is a SafetensorError, sizes that differ are a RuntimeError.
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise UserError(
+            f"{folder}: its weights cannot be loaded ({_first_line(error)}); get the folder again, or name another"
+        ) from None
+    if missing := sorted(found["missing_keys"]):
+        raise UserError(
+            f"{folder}: its weights are not those of the {type(model).__name__} that its config.json names: "
+            f"{len(missing)} are missing ({missing[0]}, …); get the folder again, or name another"
+        )
+    return model
 
 
 def _first_line(error: Exception) -> str:
@@ -88,6 +114,25 @@ class HuggingFaceModel(nn.Module):
             )
         self._recomputes = False
         self._accepts = frozenset(inspect.signature(self.model.forward).parameters)
+        if self.model.device.type != "meta":
+            self._check_causal()
+
+    @torch.no_grad()
+    def _check_causal(self) -> None:
+        """Refuse a model whose tokens see those after them, as BERT's do by default: its loss would say nothing."""
+        training = self.training
+        self.eval()
+        ids = torch.tensor([[0, 1, 0, 1]], device=self.model.device)
+        changed = torch.tensor([[0, 1, 0, 0]], device=self.model.device)
+        change = (self(ids) - self(changed)).abs()
+        self.train(training)
+        # With fresh weights another token changes little, but far more than rounding does.
+        if float(change[:, :-1].max()) > 1e-5 * float(change[:, -1].max()):
+            raise UserError(
+                f"{type(self.model).__name__} of transformers lets a token see those after it, so there is nothing to "
+                "predict; set model.config.is_decoder=true (in a checkpoint's config.json: is_decoder), or choose a "
+                "causal architecture"
+            )
 
     @staticmethod
     def _load(config: HuggingFaceConfig, settings: PretrainedConfig) -> nn.Module:
@@ -98,10 +143,7 @@ class HuggingFaceModel(nn.Module):
                 raise UserError(
                     f"model_type={settings.model_type!r} is no causal language model: {_first_line(error)}"
                 ) from None
-        try:
-            return AutoModelForCausalLM.from_pretrained(config.path, config=settings, dtype=torch.float32)
-        except (OSError, ValueError) as error:
-            raise UserError(f"model.path={config.path} cannot be loaded: {_first_line(error)}") from None
+        return load_checkpoint(config.path, settings)
 
     @torch.no_grad()
     def check_segments(self) -> None:
