@@ -99,6 +99,10 @@ def _read_table(path: Path, numbered: bool) -> Iterator[Row]:
                     yield where, {str(number): cell for number, cell in enumerate(cells, 1)}
                 elif names is None:
                     names = cells
+                    if twice := sorted({name for name in names if name and names.count(name) > 1}):
+                        raise UserError(
+                            f"{where}: several columns are called {', '.join(twice)}; rename all but one"
+                        )
                 else:
                     if len(cells) != len(names):
                         raise UserError(f"{where}: {len(cells)} columns, but the header has {len(names)}")

@@ -83,7 +83,7 @@ _TABLE = (
     Stage("pretrain", 1, configs.PretrainStage, "train.pretrain:run", ("shards", "tokenizer"),
           "validation perplexity {validation_perplexity:,.1f}", trainer=lambda root: root.trainer, enabled=_pretrains,
           forecast="train.forecast:forecast"),
-    Stage("finetune", 1, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
+    Stage("finetune", 2, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
           "validation loss {validation_loss:.3f}", trainer=lambda root: root.finetune.trainer,
           enabled=_finetunes),
     Stage("evaluate", 1, configs.EvaluateStage, "eval.evaluate:run",

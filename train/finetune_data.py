@@ -24,6 +24,7 @@ class Example:
 
     source: str
     targets: tuple[str, ...]
+    """None of them empty."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def load_splits(config: FinetuneDataConfig, task: str, locate: Callable[[str], P
         if (name := getattr(config, split)) is not None:
             path = locate(name)
             rows = read_examples(path, config, task)
-            read[split] = [e for e in rows if e.source.strip() and any(t.strip() for t in e.targets)]
+            read[split] = [e for e in rows if e.source.strip() and e.targets]
             empty += len(rows) - len(read[split])
             if not read[split]:
                 raise UserError(f"{path} holds no examples; give it one per line, or another {split} file")
@@ -96,7 +97,8 @@ def read_examples(path: Path, config: FinetuneDataConfig, task: str) -> list[Exa
         source = " ".join(_texts(where, row, fields[0]))
         if fields == ALPACA and row.get("input"):
             source += "\n\n" + " ".join(_texts(where, row, "input"))
-        examples.append(Example(source, tuple(_texts(where, row, fields[1]))))
+        targets = (text for text in _texts(where, row, fields[1]) if text.strip())
+        examples.append(Example(source, tuple(targets)))
     return examples
 
 

@@ -76,6 +76,7 @@ def test_tables(tmp_path):
         ("a.json", '[{"prompt": "p"', "is not JSON"),
         ("a.csv", "prompt,response\na,b\nc\n", "line 3: 1 columns, but the header has 2"),
         ("a.csv", 'prompt,response\na,"b\n', "line 2: unexpected end of data"),
+        ("a.csv", "prompt,response,prompt\na,b,c\n", "line 1: several columns are called prompt"),
         ("a.xlsx", "PK", "not .xlsx"),
     ],
 )
@@ -138,6 +139,12 @@ def test_empty_responses_are_left_out_and_counted(tmp_path):
     found = splits(train=write_rows(tmp_path / "a.jsonl", rows))
     assert found.empty == 1
     assert "7" not in {e.source for e in [*found.train, *found.validation, *found.test]}
+
+
+def test_an_empty_target_gives_way_to_the_next(tmp_path):
+    assert read(write_rows(tmp_path / "a.jsonl", [{"prompt": "p", "response": ["", "r"]}])) == [
+        Example("p", ("r",))
+    ]
 
 
 def test_real_instructions(shared_data):
