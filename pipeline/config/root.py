@@ -205,6 +205,11 @@ def _explain(details: Any, values: Mapping[str, Any]) -> str:
     if details["type"] == "union_tag_invalid":
         tag = f"{key}.{details['ctx']['discriminator'][1:-1]}={details['ctx']['tag']!r}"
         return f"{tag}: input should be one of {details['ctx']['expected_tags']}"
+    if details["type"] == "string_type" and isinstance(details["input"], int | float):
+        value = str(details["input"]).lower() if isinstance(details["input"], bool) else details["input"]
+        return (
+            f"{key}={value}: input should be a text; write '{value}', with quotes within those of the shell"
+        )
     return f"{key}={details['input']!r}: {details['msg'][0].lower()}{details['msg'][1:]}"
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.config.base import CONTENT, NEUTRAL, NeutralBool, Section
 
@@ -170,6 +170,10 @@ class LoRAConfig(Section):
     """Names of the linear layers to adapt; None takes all of attention and MLP."""
 
 
+FieldName = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+"""A number on the command line is one for YAML too, and names a column."""
+
+
 class FinetuneDataConfig(Section):
     """Examples as jsonl, json, csv, tsv or Parquet files. `artifact://<stage>/<path>` names a file of an input
     artifact."""
@@ -179,11 +183,11 @@ class FinetuneDataConfig(Section):
     """None holds out 5% of the training examples, by a hash of their source."""
     test: Annotated[str | None, CONTENT] = None
     """Kept for `evaluate`; never trained on. None holds out another 5%."""
-    prompt_field: str | None = None
+    prompt_field: FieldName | None = None
     """Field of the prompt, the source text or the text to classify; a list of texts is joined by spaces.
     None goes by the file's own names: prompt/response, prompt/completion, instruction/input/output (alpaca),
     source/target, text/label, sentence/label. A number is a column, from 1, of a csv or tsv without a header."""
-    response_field: str | None = None
+    response_field: FieldName | None = None
     """Field of the response, the target or the label. Of a list of targets the first is trained on; in the test
     split all are references."""
     max_examples: PositiveInt | None = None
@@ -191,7 +195,7 @@ class FinetuneDataConfig(Section):
 
     def problems(self) -> list[str]:
         if (self.prompt_field is None) != (self.response_field is None):
-            return ["finetune.data: name both prompt_field and response_field, or neither"]
+            return ["name both prompt_field and response_field, or neither"]
         return []
 
 

@@ -82,6 +82,13 @@ def test_three_mistakes_are_told_at_once_with_the_nearest_key() -> None:
     assert "'zero1'" in result.stderr
 
 
+def test_a_number_is_no_text_but_may_name_a_column() -> None:
+    fields = ("++finetune.data.prompt_field=1", "++finetune.data.response_field=2")
+    assert parse_config(composed(*fields)).finetune.data.response_field == "2"
+    with pytest.raises(UserError, match=r"run\.name=2024: input should be a text; write '2024', with quotes"):
+        parse_config(composed("++run.name=2024"))
+
+
 def test_contradictions_are_told_together_with_wrong_values() -> None:
     values = composed("++trainer.steps=-5", "++model.heads=5", "++optim.lrr=1")
     with pytest.raises(UserError) as caught:
