@@ -7,6 +7,7 @@ sha256 beside it, and `meta.json`, which is written last: a folder without it do
 import json
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,11 +69,24 @@ def checkpoint_folder(artifact: Path, step: int) -> Path:
 
 def list_checkpoints(artifact: Path) -> list[Checkpoint]:
     """Complete checkpoints, oldest first. One that was being written when its job died does not count."""
-    found = []
+    return [checkpoint for _, checkpoint in _read_all(artifact) if checkpoint is not None]
+
+
+def unreadable_checkpoints(artifact: Path) -> list[Path]:
+    """Folders whose meta.json is damaged: they do not count as checkpoints."""
+    return [folder for folder, checkpoint in _read_all(artifact) if checkpoint is None]
+
+
+def _read_all(artifact: Path) -> Iterator[tuple[Path, Checkpoint | None]]:
     for folder in sorted((artifact / FOLDER).glob("step-*")):
         if folder.suffix != WRITING and (folder / META).is_file():
-            found.append(Checkpoint(folder=folder, **json.loads((folder / META).read_text())))
-    return found
+            try:
+                yield (
+                    folder,
+                    Checkpoint(folder=folder, **json.loads((folder / META).read_text(encoding="utf-8"))),
+                )
+            except (ValueError, TypeError):
+                yield folder, None
 
 
 def complete(checkpoint: Checkpoint, writing: Path) -> None:
@@ -94,7 +108,7 @@ def to_disk(path: Path) -> None:
 
 
 def main(store: Path) -> int:
-    """Print every training artifact's checkpoints; 1 where there are none."""
+    """Print every training artifact's checkpoints, those aside of which nothing can be said; 1 where there are none."""
     from rich.console import Console
     from rich.table import Table
 
@@ -119,7 +133,7 @@ def main(store: Path) -> int:
                 f"{checkpoint.ranks} × {checkpoint.strategy}",
                 checkpoint.damage() or "yes",
             )
-        console.print(f"\n[bold]{artifact}[/bold] ({state})", highlight=False)
+        console.print(f"\n[bold]{artifact}[/bold] ({state})", highlight=False, soft_wrap=True)
         console.print(table)
     return 0
 
@@ -129,4 +143,5 @@ def _loss(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1] if len(sys.argv) > 1 else "artifacts")))
+    named = sys.argv[1] if len(sys.argv) > 1 else "artifacts"
+    sys.exit(main(Path(named.removeprefix("run.artifacts="))))  # as the other targets of make have it

@@ -18,6 +18,7 @@ from pipeline.checkpoints import (
     complete,
     list_checkpoints,
     rank_file,
+    unreadable_checkpoints,
 )
 from pipeline.errors import UserError
 from train.checkpoint_writer import Reader, Writer
@@ -51,6 +52,10 @@ class Checkpoints:
         if self._strategy.is_global_zero:
             for left in (self._artifact / FOLDER).glob(f"*{WRITING}"):  # by a start that was killed
                 shutil.rmtree(left)
+            for folder in unreadable_checkpoints(self._artifact):
+                log.warning(
+                    "the checkpoint %s is damaged: its meta.json cannot be read; it does not count", folder
+                )
             for checkpoint in reversed(list_checkpoints(self._artifact)):
                 damage = checkpoint.damage()
                 if damage is None:

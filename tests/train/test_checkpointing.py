@@ -3,6 +3,7 @@
 import logging
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline.checkpoints import FOLDER, list_checkpoints, main
+from pipeline.checkpoints import FOLDER, META, list_checkpoints, main
 from pipeline.errors import UserError
 from pipeline.tracking import read_metrics
 from tests.train import guard_worker
@@ -49,8 +50,14 @@ def test_the_last_ones_stay_and_are_listed(trained: Path, capsys: pytest.Capture
     assert main(trained.parents[1]) == 0
     printed = capsys.readouterr().out
     assert f"{STEPS}" in printed
+    assert f"{trained} (finished)\n" in printed, "a path that is copied has no line breaks"
     assert "1 × single" in printed
     assert "yes" in printed
+
+
+def test_make_checkpoints_is_told_the_store_as_other_targets_are(trained: Path) -> None:
+    words = [sys.executable, "-m", "pipeline.checkpoints", f"run.artifacts={trained.parents[1]}"]
+    assert "1 × single" in subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
 def test_damage_is_seen(trained: Path, capsys: pytest.CaptureFixture) -> None:
@@ -76,6 +83,19 @@ def test_what_a_killed_start_was_writing_is_cleared_away(tmp_path: Path) -> None
     folder_made(left)
     guard_worker.train(tmp_path, "skip")
     assert not left.exists()
+
+
+def test_one_whose_facts_are_damaged_is_named_and_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard_worker.train(tmp_path, "skip")
+    first, last = list_checkpoints(tmp_path)
+    (last.folder / META).write_text("{", encoding="utf-8")
+    assert list_checkpoints(tmp_path) == [first]
+    with caplog.at_level(logging.WARNING, logger="train.checkpointing"):
+        guard_worker.train(tmp_path, "skip")
+    assert f"{last.folder} is damaged: its meta.json cannot be read" in caplog.text
+    assert list_checkpoints(tmp_path)[-1].step == last.step
 
 
 def test_another_model_is_refused(trained: Path) -> None:
