@@ -107,9 +107,8 @@ def _training(context: Context, stage: str) -> dict[str, Any]:
         facts["base"] = Path(config["init"]).name if config["init"] else "the pretrained model above"
         facts["data"] = Path(config["data"]["train"]).name
     optim, schedule, trainer = config["optim"], config["schedule"], config["trainer"]
-    rates = f"peak rate {optim['lr']:g}" + (
-        f" (matrices {optim['muon_lr']:g})" if optim.get("muon_lr") else ""
-    )
+    own_rate = optim["name"] == "muon" and optim.get("muon_lr")
+    rates = f"peak rate {optim['lr']:g}" + (f" (matrices {own_rate:g})" if own_rate else "")
     facts["optimizer"] = f"{optim['name']}, {rates}, weight decay {optim['weight_decay']:g}"
     facts["schedule"] = f"{schedule['name']}, warm-up {schedule['warmup']:g}"
     facts["batch"] = f"{trainer['global_batch']} sequences per step, {trainer['precision']}"

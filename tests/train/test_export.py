@@ -29,7 +29,7 @@ SIZES = {"layers": 2, "hidden": 32, "heads": 4, "context": 64}
 def write_manifest(artifact: Path, **config) -> None:
     """What the worker writes beside a trained model, in small."""
     training = {
-        "optim": {"name": "adamw", "lr": 1e-3, "muon_lr": None, "weight_decay": 0.1},
+        "optim": {"name": "adamw", "lr": 1e-3, "muon_lr": 0.02, "weight_decay": 0.1},
         "schedule": {"name": "cosine", "warmup": 0.02},
         "trainer": {"global_batch": 32, "precision": "fp32"},
     }
@@ -135,7 +135,15 @@ def test_bf16_and_the_model_card(make_inputs, tmp_path, make_context):
     front = yaml.safe_load(card.split("---\n")[1])
     assert front["license"] == "cc-by-sa-4.0"
     assert front["library_name"] == "transformers"
-    for fact in ("Sentences", "3 too_short", "12,345", "GPT2LMHeadModel", "cosine", "perplexity", "123.46"):
+    facts = (
+        "Sentences",
+        "3 too_short",
+        "12,345",
+        "GPT2LMHeadModel",
+        "adamw, peak rate 0.001, weight decay",
+        "cosine",
+    )
+    for fact in (*facts, "perplexity", "123.46"):
         assert fact in card, fact
     assert "[120.00, 127.00]" in card
     assert "bf16 weights in this folder differ by" in card
