@@ -103,7 +103,7 @@ def model_results(
     """Perplexities and bits per byte of a model.
 
     Raises:
-        UserError: where the window does not fit the model or the text.
+        UserError: where the window does not fit the model or the text, or the model's training has diverged.
     """
     window = config.context or model.context
     stride = config.stride or max(1, window // 2)
@@ -118,6 +118,11 @@ def model_results(
     with progress(f"scoring {what}", len(tokens), "tokens", enabled=context.run.progress) as bar:
         pieces = stream_losses(model, tokens, text.stream.eos_id, window, stride, config.batch_size)
         nats = document_nats(pieces, text.stream.ends, bar.advance)
+    if not np.isfinite(nats).all():
+        raise UserError(
+            f"{what}: the loss is not finite, so this model's training has diverged; lower its learning rate "
+            f"({'finetune.' if name == 'finetune' else ''}optim.lr), or see to trainer.guard"
+        )
     signature = f"{text.signature(config)}|context:{window}|stride:{stride}"
     results = perplexity_results(name, nats, text.stream, bootstrap, signature)
     return [replace(result, file=text.file) for result in results]

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.config.evaluation import DecodeConfig
+from pipeline.errors import UserError
 from train.beam import beam_search
 from train.models import LanguageModel
 
@@ -165,12 +166,20 @@ def sample(logits: Tensor, uniform: Tensor, config: DecodeConfig) -> Tensor:
 
     Temperature, then the `top_k` likeliest, then the fewest likeliest tokens whose probability reaches
     `top_p` (nucleus sampling, Holtzman et al., 2020), in this order as `transformers` has it.
+
+    Raises:
+        UserError: where there are no probabilities, since the model's training has diverged.
     """
     ordered, index = (logits.float() / config.temperature).sort(-1, descending=True)
     if config.top_k is not None:
         ordered, index = ordered[:, : config.top_k], index[:, : config.top_k]
     probabilities = ordered.softmax(-1)
     total = probabilities.cumsum(-1)
+    if not bool(total.isfinite().all()):
+        raise UserError(
+            "no text can be sampled: the model's logits are not finite, so its training has diverged; lower its "
+            "learning rate, or see to trainer.guard"
+        )
     if config.top_p is not None:
         # A token stays if those before it do not reach top_p; the first always does.
         probabilities = probabilities.masked_fill(total - probabilities >= config.top_p, 0.0)

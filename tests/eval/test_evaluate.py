@@ -226,3 +226,13 @@ def test_no_test_examples(inputs, finetune, tmp_path, make_context):
     (finetune / "test.jsonl").write_text("")
     with pytest.raises(UserError, match="no test examples"):
         run(settings(), make_context(tmp_path / "out", **inputs, finetune=finetune))
+
+
+def test_a_model_that_diverged_is_told(inputs, tmp_path, make_context, tiny_model):
+    model = tiny_model()
+    state = {name: weight * float("nan") for name, weight in model.state_dict().items()}
+    save_model(inputs["pretrain"], state, model.config, model.vocab_size)
+    with pytest.raises(
+        UserError, match=r"pretrain: the loss is not finite, .*diverged; lower .*\(optim\.lr\)"
+    ):
+        run(settings(), make_context(tmp_path / "out", **inputs))

@@ -10,6 +10,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFa
 
 from pipeline.config.evaluation import DecodeConfig
 from pipeline.config.model import LSTMConfig
+from pipeline.errors import UserError
 from train.generation import generate, generate_ids, sample
 from train.models import build_model
 from train.models.hf_config import to_hf_config
@@ -101,6 +102,12 @@ def test_sampling_follows_the_distribution():
     squares = np.array([0.5, 0.05, 0.3, 0.15]) ** 2
     assert frequencies(temperature=0.5, top_p=None) == pytest.approx(squares / squares.sum(), abs=1e-3)
     assert frequencies(temperature=1, top_p=0.01) == [1, 0, 0, 0]
+
+
+def test_a_model_that_diverged_is_told():
+    logits = torch.full((2, 4), float("nan"))
+    with pytest.raises(UserError, match="training has diverged; lower its learning rate"):
+        sample(logits, torch.tensor([0.1, 0.9]), DecodeConfig(method="sample"))
 
 
 def test_a_long_prompt_loses_its_beginning(tiny_model, caplog):
