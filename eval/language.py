@@ -132,7 +132,13 @@ def ngram_results(
     shards: Path, text: Text, config: PerplexityConfig, bootstrap: Bootstrap, context: Context
 ) -> list[Result]:
     """Perplexities and bits per byte of a unigram and an interpolated bigram model of the training split."""
-    training, validation = TokenStream(shards, "train"), TokenStream(shards, "validation")
+    training = TokenStream(shards, "train")
+    if not training.index.splits.get("validation"):
+        raise UserError(
+            "the bigram's weights are fitted on validation text, of which this corpus has none; set "
+            "evaluate.ngram_baselines=false, or give the corpus more text or a larger clean.validation_fraction"
+        )
+    validation = TokenStream(shards, "validation")
     if training.index.tokenizer != text.tokenizer_hash:
         raise UserError(
             f"the shards in {shards} were made with another tokenizer; run the shards stage again, or set "

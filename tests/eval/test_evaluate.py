@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -236,3 +237,11 @@ def test_a_model_that_diverged_is_told(inputs, tmp_path, make_context, tiny_mode
         UserError, match=r"pretrain: the loss is not finite, .*diverged; lower .*\(optim\.lr\)"
     ):
         run(settings(), make_context(tmp_path / "out", **inputs))
+
+
+def test_without_validation_text_the_baselines_are_to_be_left_out(inputs, tmp_path, make_context):
+    index = ShardIndex.load(inputs["shards"])
+    replace(index, splits={name: index.splits[name] for name in ("train", "test")}).save(inputs["shards"])
+    with pytest.raises(UserError, match=r"evaluate\.ngram_baselines=false"):
+        run(settings(), make_context(tmp_path / "out", **inputs))
+    assert run(settings(ngram_baselines=False), make_context(tmp_path / "plain", **inputs))["perplexity"] > 1
