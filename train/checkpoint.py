@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 from pydantic import TypeAdapter, ValidationError
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -65,8 +66,23 @@ def load_model(artifact: Path, device: str | torch.device = "cpu") -> LanguageMo
     except ValidationError as error:
         raise UserError(f"{artifact / MODEL_FOLDER / DESCRIPTION} is not readable: {error}") from None
     model = build_model(config, description["vocab_size"])
-    load_weights(model, load_file(artifact / MODEL_FOLDER / WEIGHTS), str(artifact))
+    load_weights(model, read_weights(artifact), str(artifact))
     return model.to(device).eval()
+
+
+def read_weights(artifact: Path) -> dict[str, Tensor]:
+    """The artifact's weights.
+
+    Raises:
+        UserError: where they are gone or damaged.
+    """
+    path = artifact / MODEL_FOLDER / WEIGHTS
+    try:
+        return load_file(path)
+    except (FileNotFoundError, SafetensorError) as error:
+        raise UserError(
+            f"{path} is missing or damaged ({error}); delete {artifact} and start again: its stage is built anew"
+        ) from None
 
 
 def load_weights(model: torch.nn.Module, state: dict[str, Tensor], source: str) -> None:

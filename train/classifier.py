@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.config.model import DecoderConfig
 from pipeline.errors import UserError
-from train.checkpoint import MODEL_FOLDER, WEIGHTS, describe_model, load_weights, save_model
+from train.checkpoint import describe_model, load_weights, read_weights, save_model
 from train.models import IGNORE_INDEX, LossSum, build_model
 from train.models.decoder import Decoder
 from train.models.layers import Linear
@@ -85,7 +84,7 @@ def load_classifier(artifact: Path, device: str | torch.device = "cpu") -> Class
         )
     config = DecoderConfig.model_validate(description["model"])
     model = Classifier(build_model(config, description["vocab_size"]), description["labels"])
-    state = load_file(artifact / MODEL_FOLDER / WEIGHTS)
+    state = read_weights(artifact)
     own = {name if name.startswith("score.") else BODY + name: tensor for name, tensor in state.items()}
     load_weights(model, own, str(artifact))
     return model.to(device).eval()

@@ -7,7 +7,7 @@ import torch
 
 from pipeline.config.model import DecoderConfig, LSTMConfig
 from pipeline.errors import UserError
-from train.checkpoint import load_model, load_weights, save_model
+from train.checkpoint import MODEL_FOLDER, WEIGHTS, load_model, load_weights, save_model
 from train.models import build_model
 
 DECODER = DecoderConfig(layers=2, hidden=32, heads=2, context=16)
@@ -33,4 +33,15 @@ def test_weights_of_another_architecture_are_refused() -> None:
 
 def test_a_folder_without_a_model_is_the_users_mistake(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no model"):
+        load_model(tmp_path)
+
+
+def test_weights_that_are_gone_or_cut_are_told_with_what_to_delete(tmp_path: Path) -> None:
+    save_model(tmp_path, build_model(DECODER, 50).state_dict(), DECODER, 50)
+    path = tmp_path / MODEL_FOLDER / WEIGHTS
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UserError, match=f"damaged .*delete {tmp_path} and start again"):
+        load_model(tmp_path)
+    path.unlink()
+    with pytest.raises(UserError, match=f"delete {tmp_path} and start again"):
         load_model(tmp_path)
