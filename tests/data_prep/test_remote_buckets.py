@@ -170,7 +170,7 @@ def test_answers_that_fail_or_break_off_are_asked_for_again(google, gs, texts):
 
 
 def test_a_store_that_falls_silent_is_asked_again(google, gs, texts, monkeypatch):
-    monkeypatch.setattr(remote, "READ_SECONDS", 0.2)
+    monkeypatch.setattr(remote, "READ_SECONDS", 1)
     gs.put("a.txt", "Ein Text.\n")
     google.faults = {f"{MEDIA}/a.txt": [IS_SILENT]}
     start = time.monotonic()
