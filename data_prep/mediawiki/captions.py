@@ -69,16 +69,13 @@ _NUMBERED = "|".join(
     """.split()  # noqa: SIM905 (a word a line would take pages)
 )
 _FRAMED_BY_FILE = re.compile("(?:" + "|".join(_FRAMED) + r")\s*=")
-_OPTION = re.compile(
-    r"\s*(?:"
+_SIZE = re.compile(  # of options as `caption` compares them
     r"x?\d+[\s_]*(?:x[\s_]*\d+[\s_]*)?"
-    r"(?:px|пкс|بك|عن|پیکسل|像素|ピクセル|픽셀|пискел|пикс?|п|p|piks?|piksel|pixelů|פיקסלים|փքս)"
-    rf"|(?:{_NUMBERED})_?\d+(?:\.\d+)?"
+    r"(?:px|пкс|بك|عن|پیکسل|像素|ピクセル|픽셀|пискел|п|p|pik|piksel|pixelů|פיקסלים|փքս)"
+    rf"|(?:{_NUMBERED})_?=?_?\d+(?:\.\d+)?"
     r"|\d+[页頁]"
-    r"|[^\W\d][\w-]{0,15}\s*=.*"  # alt=, link=, upright=, in any language
-    r")\s*",
-    re.DOTALL,
 )
+_ASSIGNMENT = re.compile(r"[^\W\d][\w-]{0,15}\s*=")  # alt=, link=, upright=, in any language
 
 
 def caption(parameters: str) -> str:
@@ -91,6 +88,7 @@ def caption(parameters: str) -> str:
     if not any(option in _FRAMED or _FRAMED_BY_FILE.match(option) for option in options):
         return ""
     for part, option in zip(reversed(parts), reversed(options), strict=True):
-        if part and option not in _OPTIONS and not _OPTION.fullmatch(part):
+        is_option = option in _OPTIONS or _SIZE.fullmatch(option) or _ASSIGNMENT.match(part)
+        if part and not is_option:
             return f"{CAPTION}{' '.join(part.split())}{CAPTION}"
     return ""

@@ -226,6 +226,9 @@ def test_names_of_the_large_wikipedias(language):
         assert clean(text, site) == "a"
         assert clean(text, site, captions=True) == "a\n\nThe caption"
         assert clean(f"a [[{name}:x.jpg|{parameters}]]", site, captions=True) == "a"
+        shown = parameters.replace("_", " ")  # after the caption, and as people write them
+        text = f"a [[{name}:x.jpg|{parameters}|The caption|{shown}]]"
+        assert clean(text, site, captions=True) == "a\n\nThe caption"
     for name in categories.split():
         assert clean(f"a [[{name}:x]]", site) == "a"
 
