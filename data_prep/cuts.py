@@ -7,6 +7,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data_prep.gzipped import is_gzip
 from data_prep.mediawiki.dump import is_splittable
 from pipeline.errors import UserError
 from pipeline.source import Source
@@ -32,7 +33,7 @@ def cut_points(path: Path, source: Source, piece_bytes: int) -> list[int]:
     wanted = range(piece_bytes, size, piece_bytes)
     if source.format == "mediawiki":
         return list(wanted) if is_splittable(path) else []  # its reader takes any range
-    by_line = source.format == "jsonl" and path.suffix.lower() != ".gz"
+    by_line = source.format == "jsonl" and not is_gzip(path)
     if not by_line and not (source.format == "text" and source.split_documents):
         return []
     with path.open("rb") as file:

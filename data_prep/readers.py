@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_prep.cuts import UTF16_MARKS
+from data_prep.gzipped import is_gzip, open_content
 from data_prep.mediawiki.dump import Damage, Page, iter_pages, read_site
 from data_prep.mediawiki.site import Site
 from data_prep.pieces import Piece, Span
@@ -177,7 +178,7 @@ def _jsonl(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str, i
 
 def _line_number(path: Path, position: int) -> str:
     """Where a byte of a file (decompressed) is, for a person."""
-    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+    with open_content(path) as file:
         lines = 1
         while position > 0 and (data := file.read(min(position, 1 << 20))):
             lines += data.count(b"\n")
@@ -198,7 +199,7 @@ def _lines_of(raw: BinaryIO, path: Path, span: Span) -> Iterator[tuple[str, int]
 
 def _lines(raw: BinaryIO, path: Path) -> Iterator[bytes]:
     try:
-        yield from gzip.GzipFile(fileobj=raw) if path.suffix.lower() == ".gz" else raw
+        yield from gzip.GzipFile(fileobj=raw) if is_gzip(path) else raw
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise UserError(f"{path} is cut or damaged ({error}); get it again") from None
 

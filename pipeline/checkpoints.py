@@ -78,15 +78,15 @@ def unreadable_checkpoints(artifact: Path) -> list[Path]:
 
 
 def _read_all(artifact: Path) -> Iterator[tuple[Path, Checkpoint | None]]:
+    """Folders that were written to their end, oldest first; None where meta.json is damaged."""
     for folder in sorted((artifact / FOLDER).glob("step-*")):
         if folder.suffix != WRITING and (folder / META).is_file():
             try:
-                yield (
-                    folder,
-                    Checkpoint(folder=folder, **json.loads((folder / META).read_text(encoding="utf-8"))),
-                )
+                facts = json.loads((folder / META).read_text(encoding="utf-8"))
+                checkpoint = Checkpoint(folder=folder, **facts)
             except (ValueError, TypeError):
-                yield folder, None
+                checkpoint = None
+            yield folder, checkpoint
 
 
 def complete(checkpoint: Checkpoint, writing: Path) -> None:
@@ -108,7 +108,7 @@ def to_disk(path: Path) -> None:
 
 
 def main(store: Path) -> int:
-    """Print every training artifact's checkpoints, those aside of which nothing can be said; 1 where there are none."""
+    """Print every training artifact's checkpoints, but for unreadable ones; 1 where there are none."""
     from rich.console import Console
     from rich.table import Table
 

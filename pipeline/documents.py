@@ -130,9 +130,8 @@ def document_part(path: Path) -> str:
 def document_files(folder: Path, split: str) -> list[Path]:
     """The split's Parquet files in order, by part and number; none where the split is empty."""
     files = folder.glob(f"{split}-*.parquet")
-    return sorted(
-        files, key=lambda path: (document_part(path), len(path.name), path.name)
-    )  # 100000 after 99999
+    # Shorter names first: 100000 comes after 99999.
+    return sorted(files, key=lambda path: (document_part(path), len(path.name), path.name))
 
 
 def count_documents(folder: Path, split: str) -> int:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
 from pydantic import TypeAdapter
 
 from pipeline.config.model import HuggingFaceConfig, ModelConfig
@@ -93,8 +92,10 @@ def _hugging_face(folder: Path) -> BaseModel:
     vocab_size = fields["vocab_size"]
 
     def load() -> LanguageModel:
+        from train.models.huggingface import load_checkpoint
+
         model = build_model(config, vocab_size)
-        load_weights(model, _weights(folder), str(folder))
+        load_weights(model, load_checkpoint(folder).state_dict(), str(folder))
         return model
 
     return BaseModel(folder.name, config, vocab_size, tokenizer, load)
@@ -130,10 +131,3 @@ def _adapted(folder: Path, fields: dict[str, Any], tokenizer: "PreTrainedTokeniz
             HuggingFaceConfig(path=str(folder), context=context), fields["vocab_size"]
         ).train(),
     )
-
-
-def _weights(folder: Path) -> dict[str, torch.Tensor]:
-    """The folder's weights in fp32 under the names of the class with the output matrix."""
-    from train.models.huggingface import load_checkpoint
-
-    return load_checkpoint(folder).state_dict()

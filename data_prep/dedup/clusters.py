@@ -28,10 +28,8 @@ def clusters(decisions: Decisions, limit: int = 1000, members: int = 20) -> Iter
     """
     kept, sizes = _largest(decisions, limit)
     wanted: dict[int, list[int]] = {document: [] for document in kept.tolist()}
-    for start in range(0, len(decisions.code), _CHUNK):
-        part = slice(start, start + _CHUNK)
-        among = (decisions.code[part] != KEEP) & np.isin(decisions.match[part], kept)
-        for document in (np.flatnonzero(among) + start).tolist():
+    for documents in _dropped(decisions):
+        for document in documents[np.isin(decisions.match[documents], kept)].tolist():
             dropped = wanted[int(decisions.match[document])]
             if len(dropped) < members:
                 dropped.append(document)
@@ -46,15 +44,20 @@ def _largest(decisions: Decisions, limit: int) -> tuple[np.ndarray, np.ndarray]:
     kept, sizes = np.empty(0, dtype=np.uint32), np.empty(0, dtype=np.int64)
     with tempfile.TemporaryDirectory(dir=decisions.folder) as work:
         matches = Partitions(Path(work) / "matches", lambda documents: documents >> np.uint32(_RANGE_BITS))
-        for start in range(0, len(decisions.code), _CHUNK):
-            part = slice(start, start + _CHUNK)
-            matches.append(decisions.match[part][decisions.code[part] != KEEP])
+        for documents in _dropped(decisions):
+            matches.append(decisions.match[documents])
         for found in matches:
             documents, counts = np.unique(found, return_counts=True)
             kept, sizes = np.concatenate([kept, documents]), np.concatenate([sizes, counts])
             first = np.argsort(-sizes, kind="stable")[:limit]
             kept, sizes = kept[first], sizes[first]
     return kept, sizes
+
+
+def _dropped(decisions: Decisions) -> Iterator[np.ndarray]:
+    """Numbers of the dropped documents, ascending, from so many documents at a time."""
+    for start in range(0, len(decisions.code), _CHUNK):
+        yield np.flatnonzero(decisions.code[start : start + _CHUNK] != KEEP) + start
 
 
 def _row(decisions: Decisions, document: int) -> dict[str, Any]:

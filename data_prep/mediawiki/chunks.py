@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from data_prep.gzipped import is_gzip
 from data_prep.mediawiki.bz2_blocks import Block, decompress
 from data_prep.mediawiki.damage import Damage
 
@@ -15,7 +16,7 @@ _READ_SIZE = 1 << 20
 
 def is_splittable(path: Path) -> bool:
     """Whether a file can be read from the middle on: all but ``.gz``."""
-    return path.suffix.lower() != ".gz"
+    return not is_gzip(path)
 
 
 def read_chunks(
@@ -30,7 +31,7 @@ def read_chunks(
     with open(path, "rb") as file:
         if path.suffix.lower() == ".bz2":
             yield from decompress(file, workers, start, end)
-        elif path.suffix.lower() == ".gz":
+        elif is_gzip(path):
             yield from _read_gzip(file, path.stat().st_size)
         else:
             file.seek(start)

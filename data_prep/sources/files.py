@@ -1,6 +1,5 @@
 """A corpus of files: local ones are used in place, those in a store copied into the artifact."""
 
-import gzip
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from data_prep.gzipped import open_content
 from data_prep.mediawiki.dump import read_site
 from data_prep.mediawiki.site import WIKIMEDIA, WIKIMEDIA_LICENSE
 from pipeline.config.data import FilesCorpus
@@ -125,9 +125,8 @@ def _count_rows(path: Path, text_field: str) -> int:
 
 def _check_jsonl(path: Path, text_field: str) -> None:
     """Look at the first record, so that a wrong key is found here and not after hours of reading."""
-    opened = gzip.open if path.suffix.lower() == ".gz" else open
     try:
-        with opened(path, "rb") as file:
+        with open_content(path) as file:
             line = next((line for line in file if line.strip()), b"")
         record = json.loads(line)
     except (ValueError, OSError, EOFError) as error:
