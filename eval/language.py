@@ -15,7 +15,7 @@ from eval.text import TokenizedText, tokenize_file, tokenize_split
 from pipeline.config.evaluation import EvaluateConfig, PerplexityConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
-from pipeline.fingerprint import hash_file
+from pipeline.file_hashes import hash_file
 from pipeline.progress import progress
 from pipeline.shards import TokenStream
 from pipeline.tokenizers import TextEncoder, load_tokenizer, tokenizer_hash

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.fingerprint import hash_file
+from pipeline.file_hashes import hash_file
 from pipeline.store import PARTIAL, write_json
 
 FOLDER = "checkpoints"

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.base import CONTENT, NEUTRAL, Section
+from pipeline.config.base import NEUTRAL, Content, Section, content_mark
 from pipeline.errors import UserError
+from pipeline.file_hashes import HashMemory
 from pipeline.remote import ARTIFACT_SCHEME, is_remote, list_objects
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -39,11 +40,20 @@ def _identity(value: Any, hashes: "FileHashes") -> Any:
         return value
     fields: dict[str, Any] = {}
     for name, info in type(value).model_fields.items():
-        if NEUTRAL in info.metadata:
-            continue
         item = getattr(value, name)
-        fields[name] = hashes.content(item) if CONTENT in info.metadata else _identity(item, hashes)
+        if NEUTRAL not in info.metadata:
+            mark = content_mark(info)
+            fields[name] = hashes.content(item, mark) if mark else _identity(item, hashes)
+        elif isinstance(item, Section) and (files := _contents(item, hashes)):
+            fields[name] = files
     return {**fields, **value.environment()}
+
+
+def _contents(section: Section, hashes: "FileHashes") -> dict[str, Any]:
+    """The content of the files that a neutral section names: what stands in them may change a result all the same."""
+    marks = {name: content_mark(info) for name, info in type(section).model_fields.items()}
+    named = {name: (getattr(section, name), mark) for name, mark in marks.items() if mark}
+    return {name: hashes.content(value, mark) for name, (value, mark) in named.items() if value is not None}
 
 
 def expand_paths(paths: Iterable[str]) -> list[Path]:
@@ -79,20 +89,14 @@ def _is_hidden(path: Path) -> bool:
 
 
 class FileHashes:
-    """sha256 of files, remembered by path, size and modification time in a small JSON file.
-
-    Of files in a store what that says of their content, asked once in the lifetime of this object.
-    """
+    """The content of what settings name: local files by their sha256, remembered; files in a store by what that says
+    of them, asked once in the lifetime of this object."""
 
     def __init__(self, cache: Path):
-        self._cache = cache
-        try:
-            self._known: dict[str, list] = json.loads(cache.read_text())
-        except (OSError, ValueError):
-            self._known = {}
+        self._memory = HashMemory(cache)
         self._stored: dict[str, dict[str, list[str]]] = {}
 
-    def content(self, value: Any) -> Any:
+    def content(self, value: Any, mark: Content) -> Any:
         """Identity of a path's content, of a list's, or the value itself where it names no file.
 
         Raises:
@@ -100,18 +104,18 @@ class FileHashes:
         """
         if value is None or (isinstance(value, str) and value.startswith(ARTIFACT_SCHEME)):
             return value
+        if isinstance(value, str) and mark.or_name and not Path(value).expanduser().exists():
+            return value
         paths = [value] if isinstance(value, str) else value
         artifacts = [
             path for path in paths if path.startswith(ARTIFACT_SCHEME)
         ]  # the inputs' fingerprints tell
         remote = [path for path in paths if is_remote(path)]
-        files = expand_paths(path for path in paths if path not in artifacts and path not in remote)
+        local = [path for path in paths if path not in artifacts and path not in remote]
+        files = [[path.name, self._memory.sha256(path)] for path in _read_of(local, mark)]
+        self._memory.save()
         stored = {url: each for path in remote for url, each in self._ask(path).items()}
-        return [
-            *artifacts,
-            *([path.name, self.sha256(path)] for path in files),
-            *(stored[url] for url in sorted(stored)),
-        ]
+        return [*artifacts, *files, *(stored[url] for url in sorted(stored))]
 
     def _ask(self, path: str) -> dict[str, list[str]]:
         """Name and identity of each file by its address."""
@@ -120,23 +124,9 @@ class FileHashes:
             self._stored[path] = {each.url: [each.place.name, each.identity] for each in objects}
         return self._stored[path]
 
-    def sha256(self, path: Path) -> str:
-        key, stat = str(path.resolve()), path.stat()
-        stamp = [stat.st_size, stat.st_mtime_ns]
-        known = self._known.get(key)
-        if known is None or known[:2] != stamp:
-            known = [*stamp, hash_file(path)]
-            self._known[key] = known
-            self._save()
-        return known[2]
 
-    def _save(self) -> None:
-        self._cache.parent.mkdir(parents=True, exist_ok=True)
-        scratch = self._cache.with_suffix(f".{os.getpid()}.tmp")
-        scratch.write_text(json.dumps(self._known))
-        scratch.replace(self._cache)
-
-
-def hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _read_of(paths: list[str], mark: Content) -> list[Path]:
+    """The files among those that the paths name whose content is read."""
+    folders = [path for path in paths if mark.reads and Path(path).expanduser().is_dir()]
+    files = expand_paths(path for path in paths if path not in folders)
+    return sorted({*files, *(file for path in folders for file in mark.reads(Path(path).expanduser()))})

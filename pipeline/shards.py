@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import UserError
-from pipeline.fingerprint import hash_file
+from pipeline.file_hashes import hash_file
 from pipeline.store import write_json
 
 INDEX = "index.json"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from pipeline.errors import UserError
-from pipeline.fingerprint import hash_file
+from pipeline.file_hashes import hash_file
 from pipeline.store import write_json
 
 SOURCE_FILE = "source.json"

@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from pipeline.fingerprint import hash_file
+from pipeline.file_hashes import hash_file
 
 MANIFEST = "manifest.json"
 PARTIAL = ".partial"

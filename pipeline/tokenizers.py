@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.errors import UserError
-from pipeline.fingerprint import hash_file
+from pipeline.file_hashes import hash_file
 from pipeline.store import write_json
 from pipeline.text_splitting import safe_cut, split_text
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pipeline.checkpoints import Checkpoint, to_disk
 from pipeline.errors import UserError
-from pipeline.fingerprint import hash_file
+from pipeline.file_hashes import hash_file
 from train.training_state import WEIGHT, Piece
 
 

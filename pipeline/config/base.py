@@ -1,8 +1,12 @@
 """The base of every configuration section: frozen, typed, strict about unknown keys."""
 
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict
+from pydantic.fields import FieldInfo
 
 
 class _Neutral:
@@ -12,21 +16,29 @@ class _Neutral:
         return "NEUTRAL"
 
 
-class _Content:
+@dataclass(frozen=True)
+class Content:
     """Marks a path (local, or in a store), list of paths or globs: content enters the fingerprint, not the name."""
 
-    def __repr__(self) -> str:
-        return "CONTENT"
+    reads: Callable[[Path], Iterable[Path]] | None = None
+    """Gives the files in a local folder that are read; None where all of them are."""
+    or_name: bool = False
+    """Whether the value may also be a name on the Hugging Face hub, which enters as it is."""
 
 
 NEUTRAL = _Neutral()
-CONTENT = _Content()
+CONTENT = Content()
 
 # A number of processes, a logging interval, …: anything that may differ between two runs whose
 # artifacts are the same.
 NeutralInt = Annotated[int, NEUTRAL]
 NeutralBool = Annotated[bool, NEUTRAL]
 NeutralStr = Annotated[str, NEUTRAL]
+
+
+def content_mark(field: FieldInfo) -> Content | None:
+    """The field's mark, where it names files whose content enters the fingerprint."""
+    return next((mark for mark in field.metadata if isinstance(mark, Content)), None)
 
 
 class Section(BaseModel):

@@ -1,6 +1,5 @@
 """Where the text comes from and how it becomes tokens: corpus, tokenizer and shards."""
 
-import hashlib
 import platform
 from importlib import metadata
 from pathlib import Path
@@ -8,7 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from pipeline.config.base import CONTENT, NEUTRAL, Section
+from pipeline.config.base import CONTENT, NEUTRAL, Content, Section
+from pipeline.model_folder import tokenizer_files, wikitext_files
 
 
 def installed_version(package: str) -> str | None:
@@ -55,7 +55,7 @@ class WikiTextCorpus(Section):
     form: Literal["tokens", "raw"] = "raw"
     """`tokens`: rare words are `<unk>`, punctuation is spaced. `raw`: the text before that.
     In a folder that only has the other form, that one is taken."""
-    path: Annotated[str | None, CONTENT] = None
+    path: Annotated[str | None, Content(wikitext_files)] = None
     """Folder with wiki.{train,valid,test}.{tokens,raw}; None downloads through `datasets`."""
 
 
@@ -81,7 +81,7 @@ class HubCorpus(Section):
     """Any data set of the Hugging Face hub that has a text column."""
 
     kind: Literal["hub"] = "hub"
-    path: str
+    path: Annotated[str, Content(or_name=True)]
     """`owner/name`, or a local folder: of data files, or written by `save_to_disk`."""
     name: str | None = None
     """Configuration of the data set."""
@@ -97,14 +97,6 @@ class HubCorpus(Section):
 
     def problems(self) -> list[str]:
         return [] if "train" in self.splits else ["splits.train is missing: name their split to train on"]
-
-    def environment(self) -> dict[str, str]:
-        folder = Path(self.path).expanduser()
-        if not folder.is_dir():
-            return {}
-        files = [(path, path.stat()) for path in sorted(folder.rglob("*")) if path.is_file()]
-        stamps = [f"{path.relative_to(folder)} {stat.st_size} {stat.st_mtime_ns}" for path, stat in files]
-        return {"files": hashlib.sha256("\n".join(stamps).encode()).hexdigest()}
 
 
 class FilesCorpus(Section):
@@ -161,7 +153,7 @@ class TokenizerConfig(Section):
     kind: Literal["bpe", "wordpiece", "unigram", "char", "pretrained"] = "bpe"
     """`bpe` is byte-level and restores every text exactly."""
     vocab_size: PositiveInt = 4096
-    path: Annotated[str | None, CONTENT] = None
+    path: Annotated[str | None, Content(tokenizer_files)] = None
     """For `pretrained`: a folder with tokenizer.json, or with GPT-2's vocab.bpe and encoder.json."""
     sample_mb: PositiveFloat = 200.0
     """Training text taken from the corpus, 10^6 bytes, spread evenly over its documents."""

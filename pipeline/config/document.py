@@ -14,7 +14,7 @@ import yaml
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from pipeline.config.base import CONTENT, NEUTRAL, Section
+from pipeline.config.base import NEUTRAL, Section, content_mark
 from pipeline.config.root import RootConfig
 from pipeline.stages import STAGES
 
@@ -68,7 +68,8 @@ artifact holds what its stage saw, in `stage.yaml` and in `manifest.json` under 
 of the sections that the stage sees, and its inputs' fingerprints. The last column says of each setting:
 
 - **yes**: another value is another artifact;
-- **content**: a path; the content of the files that it names counts, not where they lie;
+- **content**: a path; the content of the files that it names counts, not where they lie, and of a model's or
+  tokenizer's folder only the files that are read. A name on the Hugging Face hub counts as it is;
 - **no**: it changes how the work is done and not what comes out (processes, logging intervals, retries, …).
 """
 
@@ -190,9 +191,8 @@ def _like_root_section(key: str, name: str, value: Section) -> Row:
 
 def _row(key: str, field: FieldInfo, default: Any, seen: bool) -> Row:
     shown = "*needed*" if default is PydanticUndefined else f"`{_value(default)}`"
-    enters = "content" if CONTENT in field.metadata else "yes"
-    if NEUTRAL in field.metadata or not seen:
-        enters = "no"
+    neutral = NEUTRAL in field.metadata or not seen
+    enters = "content" if content_mark(field) else "no" if neutral else "yes"
     return f"`{key}`", _type(field.annotation, field.metadata), shown, _prose(field.description or ""), enters
 
 

@@ -5,7 +5,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from pipeline.config.base import Section
+from pipeline.config.base import Content, Section
+from pipeline.model_folder import model_files
 
 
 class DecoderConfig(Section):
@@ -92,7 +93,7 @@ class HuggingFaceConfig(Section):
     """Any causal `transformers` architecture, from a config (random weights) or a checkpoint folder."""
 
     family: Literal["hf"] = "hf"
-    path: str | None = None
+    path: Annotated[str | None, Content(model_files, or_name=True)] = None
     """A folder (or hub name) with `config.json` and weights; None starts from `config`."""
     config: dict[str, Any] = Field(default_factory=dict)
     """Fields of the architecture's config, among them `model_type`; used where `path` is None."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.config.base import CONTENT, Section
+from pipeline.config.base import Section, content_mark
 from pipeline.config.clean import CleanConfig
 from pipeline.config.data import (
     CorpusConfig,
@@ -175,7 +175,7 @@ def _address_problems(value: Any, key: str) -> Iterator[str]:
     elif isinstance(value, Section):
         for name, field in type(value).model_fields.items():
             item, inner = getattr(value, name), f"{key}.{name}" if key else name
-            if CONTENT not in field.metadata:
+            if content_mark(field) is None:
                 yield from _address_problems(item, inner)
                 continue
             for path in [item] if isinstance(item, str) else item or []:

@@ -4,7 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from pipeline.config.base import CONTENT, NEUTRAL, NeutralBool, Section
+from pipeline.config.base import CONTENT, NEUTRAL, Content, NeutralBool, Section
+from pipeline.model_folder import model_and_tokenizer_files
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
@@ -48,8 +49,9 @@ class StrategyConfig(Section):
     )
     """`fsdp` is FSDP2 (parameters, gradients and optimizer spread); `zero1` to `zero3` are DeepSpeed's ZeRO;
     `_offload` keeps the optimizer's part in the host's memory."""
-    deepspeed: str | None = None
-    """Path of a DeepSpeed JSON config that replaces the one made from `name` (zero* only)."""
+    deepspeed: Annotated[str | None, CONTENT] = None
+    """Path of a DeepSpeed JSON config that replaces the one made from `name` (zero* only). What stands in it counts as
+    changing the result."""
 
     def problems(self) -> list[str]:
         if self.deepspeed is not None and not self.name.startswith("zero"):
@@ -205,7 +207,7 @@ class FinetuneConfig(Section):
     task: Literal["none", "instruct", "seq2seq", "classify"] = "none"
     """`none` leaves the stage out. `instruct`: answers in a chat. `seq2seq`: text to text with the decoder.
     The loss is on the response only. `classify`: one label per text."""
-    init: Annotated[str | None, CONTENT] = None
+    init: Annotated[str | None, Content(model_and_tokenizer_files)] = None
     """A Hugging Face folder to start from; None takes this run's pretrained checkpoint."""
     method: Literal["full", "lora"] = "full"
     lora: LoRAConfig = LoRAConfig()

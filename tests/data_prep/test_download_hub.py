@@ -12,6 +12,7 @@ from pipeline.config.data import HubCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.documents import read_documents
 from pipeline.errors import UserError
+from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.source import Source
 
 ROWS = {"text": ["Der erste.", None, "", "Der vierte."], "title": ["A", "B", "C", "D"], "n": [1, 2, 3, 4]}
@@ -129,10 +130,11 @@ def test_files_of_a_killed_attempt_do_not_stay(download, data, tmp_path):
     assert len(source.files) == 1
 
 
-def test_changed_local_folder_is_another_corpus(data):
-    before = HubCorpus(path=str(data)).environment()
+def test_changed_local_folder_is_another_corpus(data, tmp_path):
+    config, hashes = DownloadStage(corpus=HubCorpus(path=str(data))), FileHashes(tmp_path / "hashes.json")
+    before = fingerprint("download", 1, config, {}, hashes)
     (data / "more.parquet").write_bytes(b"x")
-    assert HubCorpus(path=str(data)).environment() != before
+    assert fingerprint("download", 1, config, {}, hashes) != before
 
 
 def test_train_must_be_named(data):
