@@ -1,25 +1,72 @@
 """torchrun as the planner starts it: `python -m pipeline.agent FOLDER <torchrun's arguments>`.
 
 It says nothing itself of workers that fail, notes those that end without a word in their records, and exits with
-the code of the first.
+the code of the first. Where all workers are on this machine they meet on loopback (`pipeline/loopback.py`).
 """
 
 import logging
+import os
 import sys
 from pathlib import Path
 
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-from torch.distributed.elastic.rendezvous.api import RendezvousError
+from torch.distributed.elastic.rendezvous import (
+    RendezvousError,
+    RendezvousHandler,
+    RendezvousInfo,
+    RendezvousParameters,
+    RendezvousStoreInfo,
+    rendezvous_handler_registry,
+)
 from torch.distributed.run import parse_args, run
 
+from pipeline.launchers import LOOPBACK
+from pipeline.loopback import ADDRESS, serve_store, stay_on_loopback
 from pipeline.ranks import note_silent_end
+
+
+class LoopbackRendezvous(RendezvousHandler):
+    """The meeting of an agent with itself. Its store serves the workers too; each launch of them gets a new one."""
+
+    use_agent_store = True
+
+    def __init__(self, parameters: RendezvousParameters):
+        self._run_id = parameters.run_id
+        self._closed = False
+
+    def get_backend(self) -> str:
+        return LOOPBACK
+
+    def next_rendezvous(self) -> RendezvousInfo:
+        store, port = serve_store()
+        return RendezvousInfo(store, 0, 1, RendezvousStoreInfo(ADDRESS, port))
+
+    def is_closed(self) -> bool:
+        return self._closed
+
+    def set_closed(self) -> None:
+        self._closed = True
+
+    def num_nodes_waiting(self) -> int:
+        return 0
+
+    def get_run_id(self) -> str:
+        return self._run_id
+
+    def shutdown(self) -> bool:
+        self.set_closed()
+        return True
 
 
 def main(folder: Path, arguments: list[str]) -> int:
     """Run torchrun's agent of this node. Returns 0, or the code of the worker that failed first."""
     logging.getLogger("torch.distributed").setLevel(logging.CRITICAL)
+    rendezvous_handler_registry.register(LOOPBACK, LoopbackRendezvous)
+    settings = parse_args(arguments)
+    if settings.rdzv_backend == LOOPBACK:
+        stay_on_loopback(os.environ)
     try:
-        run(parse_args(arguments))
+        run(settings)
     except ChildFailedError as error:
         for rank, failure in error.failures.items():
             how = (

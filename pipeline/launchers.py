@@ -8,6 +8,9 @@ from pipeline.config.run import SlurmLauncher
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 
+LOOPBACK = "loopback"
+"""The rendezvous backend of `pipeline/agent.py` for the workers of one machine."""
+
 
 def one_process(folder: Path) -> list[str]:
     return [sys.executable, "-m", "pipeline.worker", str(folder)]
@@ -20,7 +23,7 @@ def torchrun(folder: Path, trainer: TrainerConfig, rendezvous: tuple[str, str] |
         rendezvous: endpoint and id that all nodes share; None for one node.
     """
     if rendezvous is None:
-        meeting = ["--standalone"]
+        meeting = [f"--rdzv-backend={LOOPBACK}"]
     else:
         endpoint, name = rendezvous
         meeting = ["--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", f"--rdzv-id={name}",

@@ -4,8 +4,13 @@ import os
 import sys
 from collections.abc import MutableMapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline import worker
+from pipeline.loopback import ADDRESS, serve_store, stay_on_loopback
+
+if TYPE_CHECKING:
+    from torch.distributed import TCPStore
 
 # What torchrun would set, and where SLURM says it.
 VARIABLES = {
@@ -17,13 +22,29 @@ VARIABLES = {
 
 
 def set_ranks(environment: MutableMapping[str, str]) -> None:
-    """Give a task of `srun` torchrun's variables. MASTER_ADDR and MASTER_PORT come from the job."""
+    """Give a task of `srun` torchrun's variables. MASTER_ADDR and MASTER_PORT come from the job.
+
+    On one node all meet on loopback, in a store that rank 0 serves as torchrun's agent would.
+    """
     for name, source in VARIABLES.items():
         environment[name] = environment[source]
     tasks, nodes = (int(environment[f"SLURM_STEP_NUM_{name}"]) for name in ("TASKS", "NODES"))
     environment["LOCAL_WORLD_SIZE"] = str(tasks // nodes)
+    if nodes == 1:
+        environment.update(MASTER_ADDR=ADDRESS, TORCHELASTIC_USE_AGENT_STORE="True")
+        stay_on_loopback(environment)
+
+
+def join(environment: MutableMapping[str, str]) -> "TCPStore | None":
+    """Take the task's place among the ranks. The store, where this one serves it, lives as long as its object."""
+    set_ranks(environment)
+    alone = environment["WORLD_SIZE"] == "1"
+    if alone or environment["MASTER_ADDR"] != ADDRESS or environment["RANK"] != "0":
+        return None
+    store, _ = serve_store(int(environment["MASTER_PORT"]))
+    return store
 
 
 if __name__ == "__main__":
-    set_ranks(os.environ)
+    store = join(os.environ)
     sys.exit(worker.main(Path(sys.argv[1])))

@@ -1,0 +1,55 @@
+"""A launch of one machine is heard on that machine alone."""
+
+import json
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.training import TrainerConfig
+from pipeline.launchers import torchrun
+from tests.command_line import ROOT, environment
+
+pytestmark = pytest.mark.distributed
+WORKER = str(Path(__file__).with_name("listening_worker.py"))
+
+
+def listening(folder: Path) -> list[list[str]]:
+    return [json.loads((folder / f"listening-{rank}.json").read_text()) for rank in range(2)]
+
+
+def test_a_launch_of_one_machine_listens_on_loopback_alone(tmp_path: Path) -> None:
+    command = torchrun(tmp_path, TrainerConfig(devices=2, global_batch=2), None)
+    command[command.index("-m", 3) :] = [WORKER, str(tmp_path)]
+    subprocess.run(command, cwd=ROOT, env=environment() | {"PYTHONPATH": str(ROOT)}, check=True, timeout=120)
+    of_rank_0, of_rank_1 = listening(tmp_path)
+    assert set(of_rank_0) == set(of_rank_1) == {"127.0.0.1"}
+    assert len(of_rank_0) >= 2  # gloo's own, and the store of torchrun's agent
+
+
+def test_tasks_of_slurm_on_one_node_listen_on_loopback_alone(tmp_path: Path) -> None:
+    with socket.socket() as probe:
+        probe.bind(("", 0))
+        port = probe.getsockname()[1]
+    # As `pipeline.slurm_task` does it, with another body than the worker's.
+    body = (
+        "import os, runpy, sys\n"
+        "from pipeline.slurm_task import join\n"
+        "store = join(os.environ)\n"
+        "runpy.run_path(sys.argv.pop(1))"
+    )
+    tasks = [
+        subprocess.Popen(
+            [sys.executable, "-c", body, WORKER, str(tmp_path)],
+            cwd=ROOT,
+            env=environment()
+            | {"SLURM_PROCID": rank, "SLURM_LOCALID": rank, "SLURM_NODEID": "0", "SLURM_STEP_NUM_TASKS": "2"}
+            | {"SLURM_STEP_NUM_NODES": "1", "MASTER_ADDR": socket.gethostname(), "MASTER_PORT": str(port)},
+        )
+        for rank in "01"
+    ]
+    assert [task.wait(timeout=120) for task in tasks] == [0, 0]
+    of_rank_0, of_rank_1 = listening(tmp_path)
+    assert set(of_rank_0) == set(of_rank_1) == {"127.0.0.1"}
