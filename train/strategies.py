@@ -18,6 +18,7 @@ from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from train.deepspeed_settings import deepspeed_settings
+from train.extension_builds import prepare_builds
 
 # A rank whose peers write, verify or load a large checkpoint waits for them.
 TIMEOUT = timedelta(minutes=30)
@@ -36,6 +37,7 @@ def build_strategy(config: StrategyConfig, trainer: TrainerConfig, on_gpu: bool)
         return DDPStrategy(process_group_backend=backend, gradient_as_bucket_view=True, timeout=TIMEOUT)
     if config.name == "fsdp":
         return FSDPStrategy(trainer.ranks, bf16=trainer.precision == "bf16", process_group_backend=backend)
+    prepare_builds()
     settings = deepspeed_settings(config, on_gpu)
     settings.setdefault(
         "train_micro_batch_size_per_gpu", trainer.global_batch // trainer.ranks // trainer.accumulation

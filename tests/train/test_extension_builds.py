@@ -1,0 +1,99 @@
+"""Compiling at start: a folder for each version, and a lock that nobody leaves behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+import torch
+
+from train.extension_builds import FOLDER_VARIABLE, build_folder_name, prepare_builds
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCE = """
+#include <torch/library.h>
+TORCH_LIBRARY(answer, m) { m.def("answer() -> int", []() { return int64_t(42); }); }
+"""
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen]]:
+    """Starts a process that compiles, in a session of its own."""
+    source = tmp_path / "answer.cpp"
+    source.write_text(SOURCE)
+    environment = os.environ | {
+        FOLDER_VARIABLE: str(tmp_path / "builds"),
+        "PYTHONPATH": str(ROOT),
+        "MAX_JOBS": "1",
+    }
+    command = [sys.executable, str(Path(__file__).with_name("extension_worker.py")), str(source)]
+    started = []
+
+    def run() -> subprocess.Popen:
+        process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+        )
+        started.append(process)
+        return process
+
+    yield run
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def wait_for_compiler(tmp_path: Path) -> None:
+    deadline = time.monotonic() + 60
+    while not list(tmp_path.glob("builds/*/answer/build.ninja")):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    time.sleep(0.5)
+    assert not list(tmp_path.glob("builds/*/answer/answer.so"))
+
+
+def test_who_comes_after_a_killed_builder_and_its_compilers_builds_anew(
+    tmp_path: Path, start: Callable[[], subprocess.Popen]
+) -> None:
+    first = start()
+    wait_for_compiler(tmp_path)
+    os.killpg(first.pid, signal.SIGKILL)
+    output, _ = start().communicate(timeout=120)
+    assert output.splitlines()[0].startswith("compiling answer")
+    assert output.splitlines()[-1] == "the answer is 42"
+
+
+def test_who_comes_while_the_compilers_of_a_killed_builder_go_on_waits_for_them(
+    tmp_path: Path, start: Callable[[], subprocess.Popen]
+) -> None:
+    first = start()
+    wait_for_compiler(tmp_path)
+    first.kill()  # ninja is left, without a lock
+    output, _ = start().communicate(timeout=120)
+    assert output.splitlines()[0].startswith("another process compiles answer in ")
+    assert output.splitlines()[-1] == "the answer is 42"
+
+
+def test_processes_that_start_together_build_once(
+    tmp_path: Path, start: Callable[[], subprocess.Popen]
+) -> None:
+    outputs = [process.communicate(timeout=120)[0] for process in (start(), start())]
+    assert sum("compiling answer" in output for output in outputs) == 1
+    assert all("the answer is 42" in output for output in outputs)
+
+
+def test_each_version_has_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path))
+    monkeypatch.setattr("torch.utils.cpp_extension.FileBaton", None)
+    prepare_builds()
+    prepare_builds()
+    name = build_folder_name()
+    assert os.environ[FOLDER_VARIABLE] == str(tmp_path / name)
+    assert torch.__version__ in name
+    assert metadata.version("deepspeed") in name
+    monkeypatch.setattr("torch.__version__", "2.99")
+    assert build_folder_name() != name
