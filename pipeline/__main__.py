@@ -21,6 +21,11 @@ from pipeline.planner import execute
 from pipeline.summary import announce, print_outcomes
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
+DEVICE_LAUNCHERS = {
+    "torchrun": ("LOCAL_WORLD_SIZE", "LOCAL_RANK"),
+    "mpirun": ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
+}
+"""Those who start a program once for each device, and where they tell it of how many it is which."""
 DOTTED_OVERRIDE = re.compile(r"^(?!hydra\.)[a-z_]\w*(\.\w+)+=")
 
 
@@ -43,11 +48,24 @@ def _command(overrides: Sequence[str]) -> str:
 
 
 def _check_alone() -> None:
+    """Raises: UserError: where something started this once for each device: the planner starts the workers itself."""
     if int(os.environ.get("SLURM_STEP_NUM_TASKS", 1)) > 1 and "SLURM_STEP_ID" in os.environ:
         raise UserError(
             f"srun started this {os.environ['SLURM_STEP_NUM_TASKS']} times, and each would start all workers: run it "
             "once, without srun, and let launcher=slurm submit the stages"
         )
+    for name, (count, rank) in DEVICE_LAUNCHERS.items():
+        ranks = int(os.environ.get(count, 1))
+        if ranks > 1 and os.environ.get(rank) != "0":
+            sys.exit(0)  # the first one says it, and would be ended by another's error before it does
+        if ranks > 1:
+            given = {word.partition("=")[0].lstrip("+") for word in sys.argv[1:]}
+            wanted = {"trainer.devices": ranks, "strategy": "ddp"}
+            words = [f"{key}={value}" for key, value in wanted.items() if key not in given]
+            raise UserError(
+                f"{name} started this {ranks} times, and each would train alone: the pipeline itself starts a worker "
+                f"for each device. Give the command once: {_command([*sys.argv[1:], *words])}"
+            )
 
 
 def start() -> None:

@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.tracking import read_metrics
-from tests.command_line import copy_data_stages, start
+from tests.command_line import ROOT, copy_data_stages, start
 
 pytestmark = pytest.mark.distributed
 SETTINGS = ["stage=pretrain", "optim=adamw", "optim.lr=1e-3", "trainer.log_every=1"]
@@ -154,3 +155,13 @@ def test_a_worker_whose_planner_was_killed_keeps_others_out(built: Path, pipelin
     assert result.returncode == 2
     assert f"a worker of an earlier start still works in {built}" in result.stderr
     assert f"pid {worker} on " in result.stderr
+
+
+def test_a_planner_started_by_torchrun_is_refused_with_the_command_to_give(tmp_path: Path) -> None:
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    words = ["-m", "pipeline", f"run.artifacts={tmp_path / 'artifacts'}", "strategy=zero1"]
+    result = subprocess.run([*launch, *words], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert result.returncode != 0
+    assert result.stderr.count("torchrun started this 2 times") == 1
+    assert "strategy=zero1 trainer.devices=2\n" in result.stderr
+    assert not list(tmp_path.iterdir())
