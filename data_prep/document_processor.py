@@ -70,6 +70,9 @@ class DocumentProcessor:
         """The cleaned document, or the reason why it is dropped. Depends on nothing but the record."""
         config, invalid = self.config, record.text.count(REPLACEMENT)
         reason, text, facts = self._clean(record)
+        kept_invalid = text.count(REPLACEMENT)  # a damaged citation says nothing of the text without it
+        if reason is None and not self._is_verbatim:
+            text = normalize(text, config.normalization)
         raw_bytes = len(record.text.encode("utf-8", "surrogatepass"))
         seen = (raw_bytes, invalid, (text or record.text)[:_BEGINNING])
         if reason is None and self.is_filtered:
@@ -82,7 +85,7 @@ class DocumentProcessor:
         language, score = detect_language(text)
         if self._converter and language == CHINESE:
             text, title = self._converter.convert(text), self._converter.convert(title)
-        features = Features(text, invalid)
+        features = Features(text, kept_invalid)
         kind = document_kind(text, title, config.filters)
         if self.is_filtered:
             reason = self._filter.reason(features, kind, (language, score))
@@ -119,8 +122,13 @@ class DocumentProcessor:
         """WikiText, and what a corpus itself holds out, stay whole: so results on them can be compared."""
         return self.format != "wikitext" and self.own_split not in HELD_OUT
 
+    @property
+    def _is_verbatim(self) -> bool:
+        """Any change to WikiText would change the words that published perplexities count."""
+        return self.format == "wikitext" and not self.config.detokenize
+
     def _clean(self, record: Record) -> tuple[str | None, str, dict]:
-        """Why the record is no document, or its normalized text and what its markup says of it."""
+        """Why the record is no document, or its text and what its markup says of it."""
         text, facts = record.text, {}
         if record.page is not None:
             page = record.page
@@ -135,16 +143,10 @@ class DocumentProcessor:
             cleaner = self._cleaner(record.site)
             if not self.config.keep_disambiguations and cleaner.is_disambiguation(page):
                 return "disambiguation", "", facts
-            text, facts = cleaner.clean(text)
-        elif self.format == "wikitext":
-            if not self.config.detokenize:
-                return (
-                    None,
-                    text,
-                    facts,
-                )  # any change would change the words that published perplexities count
+            text, facts = cleaner.clean(text, page.title)
+        elif self.format == "wikitext" and not self._is_verbatim:
             text = detokenize(text)
-        return None, normalize(text, self.config.normalization), facts
+        return None, text, facts
 
     def _scrub(self, text: str) -> tuple[str, Counter[str]]:
         return self._scrubber.scrub(text) if self.config.pii.action != "keep" else (text, Counter())

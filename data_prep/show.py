@@ -59,20 +59,21 @@ class Section:
 
 
 def align(
-    wikitext: str, cleaner: WikitextCleaner, headings: bool = True
+    wikitext: str, cleaner: WikitextCleaner, headings: bool = True, title: str = ""
 ) -> tuple[list[Section], dict[str, Any]]:
     """The sections of a page, and what goes into the document's meta.
 
     Args:
         cleaner: one that keeps headings; they tell where a section's text begins.
         headings: whether they are shown in the text.
+        title: of the page.
     """
     found = [match for match in _HEADING.finditer(wikitext) if "\n" not in match[0]]
     marked = wikitext
     for number, match in reversed(list(enumerate(found))):
         end = match.end(2)
         marked = f"{marked[:end]}\ue000{number}\ue001{marked[end:]}"
-    text, meta = cleaner.clean(marked)
+    text, meta = cleaner.clean(marked, title)
     titles: dict[int, str] = {}
     paragraphs: dict[int, list[str]] = {}
     current = -1
@@ -107,7 +108,8 @@ def render(page: Page, site: Site, dump: str, config: CleanConfig, settings: dic
         text = normalize(text, config.normalization)
         return converter.convert(text) if converter else text
 
-    sections, meta = align(page.text, WikitextCleaner(site, markup, config.chinese), config.markup.headings)
+    cleaner = WikitextCleaner(site, markup, config.chinese)
+    sections, meta = align(page.text, cleaner, config.markup.headings, page.title)
     sections = [
         Section(s.heading, s.level, s.wikitext, finish(s.title), tuple(finish(text) for text in s.paragraphs))
         for s in sections

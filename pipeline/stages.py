@@ -73,7 +73,7 @@ def _evaluates_on_gpu(root: RootConfig) -> bool:
 
 _TABLE = (
     Stage("download", 1, configs.DownloadStage, "data_prep.download:run", (), "{megabytes:,.1f} MB"),
-    Stage("clean", 3, configs.CleanStage, "data_prep.clean:run", ("download",),
+    Stage("clean", 4, configs.CleanStage, "data_prep.clean:run", ("download",),
           "{documents:,} documents, {megabytes:,.1f} MB",
           phases=(Phase("prepare"), Phase("extract", parallel=True), Phase("decide"), Phase("write", parallel=True))),
     Stage("tokenizer", 1, configs.TokenizerStage, "data_prep.tokenizer:run", ("clean",),

@@ -133,7 +133,7 @@ def _run_on(lines: list[str]) -> str:
 
 def _inline(text: str) -> str:
     """A line's own text, without bold and italic quotes."""
-    if "''" in text:
+    if "'" in text:
         text = strip_quotes(text)
     if BREAK in text:
         lines = (line.strip(" \t") for line in text.split(BREAK))

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from data_prep.mediawiki.gaps import restore
 from data_prep.mediawiki.prose_templates import Arguments, Render, renderer
 from data_prep.mediawiki.templates import expand_templates, split_arguments, template_spans
 
@@ -51,14 +52,14 @@ def infoboxes(text: str, plain: Callable[[str], str]) -> list[dict[str, Any]]:
             key, equals, value = part.partition("=")
             left -= 1
             if equals and (fact := plain(expand_templates(value.strip(), renderer=_fact_renderer))):
-                facts[key.strip()] = fact
+                facts[restore(key).strip()] = fact
         if facts:
             boxes.append({"name": _spaced(head[1]), "facts": facts})
     return boxes
 
 
 def _spaced(name: str) -> str:
-    return " ".join(name.replace("_", " ").split())
+    return " ".join(restore(name).replace("_", " ").split())
 
 
 def _is_infobox(name: str) -> bool:

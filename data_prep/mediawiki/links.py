@@ -3,6 +3,7 @@
 import re
 
 from data_prep.mediawiki.captions import caption
+from data_prep.mediawiki.gaps import GAP, close_gap
 from data_prep.mediawiki.namespaces import OTHER_WIKIS, LinkPrefixes
 from data_prep.mediawiki.site import Site
 from data_prep.mediawiki.tidy import unescape
@@ -42,7 +43,8 @@ def replace_internal_links(text: str, prefixes: LinkPrefixes, captions: bool = F
     file: int | None = None  # the outermost of those opened that is a file whose caption is kept
     position = 0
     for match in _LINK.finditer(text):
-        out.append(text[position : match.start()])
+        if position < match.start():
+            out.append(text[position : match.start()])
         position = match.end()
         target, label, closing = match.groups()
         if target is None:
@@ -67,6 +69,8 @@ def replace_internal_links(text: str, prefixes: LinkPrefixes, captions: bool = F
         elif hidden:
             if captions and file is None and label and prefix in prefixes.media:
                 out.append(caption(label))
+            else:
+                position = close_gap(out, text, position)
             continue
         if label is None:
             out.append(target.lstrip(" :"))
@@ -130,8 +134,16 @@ def replace_external_links(text: str) -> str:
     """Leave the label of each link to a URL; of a bare URL, nothing."""
     if "//" not in text and "[mailto:" not in text:
         return text
-    text = _EXTERNAL.sub(r"\1", text)
-    return _BARE_URL.sub("", text) if "://" in text else text
+    text = _EXTERNAL.sub(_label, text)
+    return _BARE_URL.sub(_nothing, text) if "://" in text else text
+
+
+def _label(link: re.Match[str]) -> str:
+    return link[1] or _nothing(link)
+
+
+def _nothing(link: re.Match[str]) -> str:
+    return GAP if link.string.startswith("'", link.end()) else ""
 
 
 def resolve_variants(text: str, chinese: str) -> str:

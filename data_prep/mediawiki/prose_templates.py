@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from data_prep.mediawiki.superscripts import superscript
+
 _NAMED = re.compile(r"\s*+([\w -]{1,30}?)\s*+=(.*)", re.DOTALL)
 _NUMBER = re.compile(r"[-+−±]?[\d.,/⁄]+\s*")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[\w-]+)?")
@@ -50,7 +52,8 @@ def _argument(*keys: int | str) -> Render:
     return lambda name, arguments: arguments.first(*keys)
 
 
-def _constant(text: str) -> Render:
+def constant(text: str) -> Render:
+    """Shows the same whatever the arguments."""
     return lambda name, arguments: text
 
 
@@ -68,6 +71,10 @@ def _around(before: str, after: str, *keys: int | str) -> Render:
         return f"{before}{text}{after}" if text else ""
 
     return render
+
+
+def _power(base: str) -> Render:
+    return lambda name, arguments: base + superscript(arguments[1])
 
 
 def _lang(name: str, arguments: Arguments) -> str:
@@ -131,7 +138,7 @@ def _fraction(name: str, arguments: Arguments) -> str:
 def _value(name: str, arguments: Arguments) -> str:
     """``{{val|1.5|e=3|u=m}}``."""
     exponent, unit = arguments["e"], arguments.first("u", "ul")
-    text = arguments[1] + (f"×10{exponent}" if exponent else "")
+    text = arguments[1] + (f"×10{superscript(exponent)}" if exponent else "")
     return f"{text} {unit}" if unit else text
 
 
@@ -178,7 +185,7 @@ _PROSE: dict[str, Render] = _rows(
     (
         "nowrap, nobr, nobreak, no wrap, nobold, noitalic, normal, small, smaller, large, larger, big, "
         "sc, smallcaps, smcaps, caps, em, strong, code, kbd, var, mvar, math, bigmath, mono, serif, "
-        "abbr, abbrlink, tooltip, hover title, dfn, sub, sup, underline, u, overline, "
+        "abbr, abbrlink, tooltip, hover title, dfn, sub, underline, u, overline, "
         "visible anchor, vanchor, not a typo, typo, as written, bracket, "
         "ill, interlanguage link, interlanguage link multi, illm, link-interwiki, red link, le, link-en, "
         "仮リンク, ruby, ルビ, petites capitales, formatnum, lc, uc, lcfirst, ucfirst, nts, number",
@@ -205,7 +212,9 @@ _PROSE: dict[str, Render] = _rows(
     ("convert, cvt, conv, converted", _convert),
     ("frac, sfrac, fraction, tfrac, dfrac", _fraction),
     ("val", _value),
-    ("e", _around("×10", "")),
+    ("e", _power("×10")),
+    ("sup", _power("")),
+    ("10^", _power("10")),
     ("chem, chem2, chemf, chemical formula", _joined("")),
     ("unité, unidad, date, date-, bibleverse, bibleref2", _joined(" ")),
     ("oldstyledate, oldstyledatedy", lambda name, arguments: ", ".join(arguments.all()[:2])),
@@ -227,25 +236,25 @@ _PROSE: dict[str, Render] = _rows(
     ("l, m, link, mention, ll, m+, cog, cognate, noncog, ncog", _argument(3, 2)),
     ("der, inh, bor, derived, inherited, borrowed", _argument(4, 3)),
     # Signs.
-    ("!", _constant("|")),
-    ("=", _constant("=")),
-    ("' \"", _constant("'\"")),
-    ("\" '", _constant("\"'")),
-    ('-", "-', _constant('"')),
-    ("'", _constant("'")),
-    ("'s", _constant("'s")),
-    ("ndash, en dash, endash", _constant("–")),
-    ("snd, snds, spaced ndash, spnd, spaced en dash, dash, spndash", _constant(" – ")),
-    ("mdash, mdashb, em dash, emdash, —", _constant("—")),
-    ("nbsp, space, spaces, thinsp, thin space, hair space, hairsp, pad, wbr, zwsp", _constant(" ")),
-    ("·, •, middot, dot, bullet, bull, sdot, *", _constant(" · ")),
-    ("pi", _constant("π")),
-    ("times, x", _constant("×")),
-    ("minus", _constant("−")),
-    ("plusmn", _constant("±")),
-    ("break, br, clear break, crlf", _constant("\n")),
-    ("lbrace, (", _constant("{")),
-    ("rbrace, )", _constant("}")),
+    ("!", constant("|")),
+    ("=", constant("=")),
+    ("' \"", constant("'\"")),
+    ("\" '", constant("\"'")),
+    ('-", "-', constant('"')),
+    ("'", constant("'")),
+    ("'s", constant("'s")),
+    ("ndash, en dash, endash", constant("–")),
+    ("snd, snds, spaced ndash, spnd, spaced en dash, dash, spndash", constant(" – ")),
+    ("mdash, mdashb, em dash, emdash, —", constant("—")),
+    ("nbsp, space, spaces, thinsp, thin space, hair space, hairsp, pad, wbr, zwsp", constant(" ")),
+    ("·, •, middot, dot, bullet, bull, sdot, *", constant(" · ")),
+    ("pi", constant("π")),
+    ("times, x", constant("×")),
+    ("minus", constant("−")),
+    ("plusmn", constant("±")),
+    ("break, br, clear break, crlf", constant("\n")),
+    ("lbrace, (", constant("{")),
+    ("rbrace, )", constant("}")),
 )
 
 # {{lang-fr|mot}}, Chinese Wikipedia's {{link-de|…}}, German Wikipedia's {{frS|mot}}, parser functions.

@@ -2,13 +2,19 @@
 
 import re
 
+from data_prep.mediawiki.gaps import GAP
+
 _QUOTES = re.compile(r"'{2,}")
 
 
 def strip_quotes(text: str) -> str:
     """A line, list item or cell without its marks of bold and italics; apostrophes stay."""
-    if "''" not in text:
-        return text
+    if "''" in text:
+        text = _strip_runs(text)
+    return text.replace(GAP, "") if GAP in text else text
+
+
+def _strip_runs(text: str) -> str:
     if "''''" not in text:
         without_bold = text.replace("'''", "")
         # By far the most lines: only where bold and italic marks are both odd, one can be an apostrophe.

@@ -2,6 +2,8 @@
 
 import re
 
+from data_prep.mediawiki.gaps import close_gap, part_quotes
+from data_prep.mediawiki.superscripts import superscript
 from data_prep.mediawiki.tidy import unescape
 from pipeline.config.clean import MarkupConfig
 
@@ -10,8 +12,9 @@ BREAK = "\x01"
 LITERAL = "\x02"
 """Brackets the number of a ``<nowiki>`` or ``<pre>`` section, which nothing may interpret."""
 
-# Neither part can run past the next "<", which keeps rows of unclosed tags linear.
-_TAG = re.compile(r"<(?:!--|(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+)>)")
+# No part can run past the next "<", save that of a short comment, which keeps rows of unclosed tags linear.
+_TAG = re.compile(r"<(?:!--|(/?)([a-zA-Z][a-zA-Z0-9]*+)([^<>]*+(?:<!--[^<>]{0,300}-->[^<>]*+)*+)>)")
+_POWER = re.compile(r"((?:[0-9+−–-]|&minus;){1,8})\s*+</sup\s*+>", re.IGNORECASE)
 _LITERAL = re.compile(rf"{LITERAL}(\d+){LITERAL}")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -32,7 +35,7 @@ _INLINE = frozenset(
 )
 _BLOCK = frozenset(
     """
-    blockquote center div dl poem ul ol article aside header footer figure figcaption caption tbody thead
+    blockquote center div dl ul ol article aside header footer figure figcaption caption tbody thead
     tfoot tr td th col colgroup
     """.split()  # noqa: SIM905 (a word a line would take pages)
 )
@@ -61,74 +64,113 @@ def strip_tags(text: str, markup: MarkupConfig) -> tuple[str, list[str]]:
     Returns the text and the literal sections (``<nowiki>``, ``<pre>``, and formulas that are kept) that
     ``restore_literals`` puts back.
     """
-    text = _CONTROL.sub("", text)
-    out: list[str] = []
-    literals: list[str] = []
-    tables: list[int] = []  # the length of out where each open <table> began
-    gallery: int | None = None  # the same of a <gallery> whose captions are kept
-    keeps_tables = markup.tables == "text"
-    unclosed: set[str] = set()  # names without another closing tag further on
-    emitted = position = 0
-    while match := _TAG.search(text, position):
-        start, position = match.span()
-        name = match[2]
-        if name is None:
-            out.append(text[emitted:start])
-            emitted = position = _comment_end(text, start)
-            continue
-        name, rest = name.lower(), match[3]
-        if rest and not (rest[0].isspace() or rest[0] == "/"):
-            continue  # "<foo:bar>" is text
-        closes = bool(match[1])
-        if name == "gallery" and markup.captions:
-            out.append(text[emitted:start])
-            emitted = position
-            if closes and gallery is not None:
-                lines = "".join(out[gallery:])
-                del out[gallery:]
-                out.append(_gallery_files(lines))
-                gallery = None
-            elif not closes and gallery is None and not rest.endswith("/"):
-                gallery = len(out)
-            continue
+    stripper = _Stripper(_CONTROL.sub("", text), markup)
+    return stripper.strip(), stripper.literals
+
+
+class _Stripper:
+    """One pass over a page; ``out`` is what is left of it up to ``position``."""
+
+    def __init__(self, text: str, markup: MarkupConfig) -> None:
+        self.literals: list[str] = []
+        self._text = text
+        self._out: list[str] = []
+        self._position = 0
+        self._keeps_tables = markup.tables == "text"
+        self._keeps_math = markup.math == "latex"
+        self._tables: list[int] = []  # the length of out where each open <table> began
+        self._unclosed: set[str] = set()  # names without another closing tag further on
+        # Elements whose lines become something else, and the length of out where the open one began.
+        self._line_elements = {"poem": _poem_lines}
+        if markup.captions:
+            self._line_elements["gallery"] = _gallery_files
+        self._begun: dict[str, int] = {}
+
+    def strip(self) -> str:
+        text, out = self._text, self._out
+        emitted = 0
+        while match := _TAG.search(text, self._position):
+            start, self._position = match.span()
+            if emitted < start:
+                out.append(text[emitted:start])
+                emitted = start
+            name, rest = match[2], match[3]
+            if name is None:
+                emitted = self._position = _comment_end(text, start)
+                continue
+            if rest and not (rest[0].isspace() or rest[0] in "/<"):
+                continue  # "<foo:bar>" is text
+            name, closes = name.lower(), bool(match[1])
+            replacement = self._replacement(name, closes, rest)
+            if replacement is None:
+                continue  # no tag that MediaWiki knows: shown as it stands
+            if replacement:
+                out.append(replacement)
+            elif name in _CLOSING:
+                self._position = close_gap(out, text, self._position)
+            else:
+                part_quotes(out, text, self._position)
+            if name == "table":
+                self._nest_table(closes)
+            emitted = self._position
+        out.append(text[emitted:])
+        return "".join(out)
+
+    def _replacement(self, name: str, closes: bool, rest: str) -> str | None:
+        """What stands in a tag's place; None where it is no tag. Its content goes where that isn't prose."""
+        if name in self._line_elements:
+            return self._line_element(name, closes, rest.endswith("/"))
         if name in _CLOSING:
-            replacement = ""
-            if not closes and not rest.endswith("/") and name not in unclosed:
-                if end := _CLOSING[name].search(text, position):
-                    if name in _LITERAL_TAGS:
-                        replacement = f"{LITERAL}{len(literals)}{LITERAL}"
-                        literals.append(text[position : end.start()])
-                    elif name == "math" and markup.math == "latex":
-                        replacement = f"{LITERAL}{len(literals)}{LITERAL}"
-                        literals.append(_formula(text[position : end.start()]))
-                    position = end.end()
-                else:
-                    unclosed.add(name)
-        elif name in _INLINE:
-            replacement = ""
-        elif keeps_tables and name in _TABLE_PARTS and (tables or name == "table"):
-            replacement = _table_part(name, closes, rest)
-        elif name in _BLOCK:
-            replacement = BREAK
-        elif name in _OTHER:
-            replacement = _OTHER[name] if not closes or name == "p" or name == "br" else ""
-        elif name in _HEADINGS:
-            replacement = _HEADINGS[name] + "\n" if closes else "\n" + _HEADINGS[name]
-        elif name == "table":
-            replacement = ""
-        else:
-            continue  # no tag that MediaWiki knows: shown as it stands
-        out.append(text[emitted:start])
-        out.append(replacement)
-        emitted = position
-        if name == "table" and not closes:
-            tables.append(len(out))
-        elif name == "table" and tables:
-            begin = tables.pop()
-            if not keeps_tables:
-                del out[begin:]
-    out.append(text[emitted:])
-    return "".join(out), literals
+            return "" if closes or rest.endswith("/") else self._take_content(name)
+        if name == "sup" and not closes and (power := _POWER.match(self._text, self._position)):
+            self._position = power.end()
+            return superscript(power[1])
+        if name in _INLINE:
+            return ""
+        if self._keeps_tables and name in _TABLE_PARTS and (self._tables or name == "table"):
+            return _table_part(name, closes, rest)
+        if name in _BLOCK:
+            return BREAK
+        if name in _OTHER:
+            return _OTHER[name] if not closes or name == "p" or name == "br" else ""
+        if name in _HEADINGS:
+            return _HEADINGS[name] + "\n" if closes else "\n" + _HEADINGS[name]
+        return "" if name == "table" else None
+
+    def _line_element(self, name: str, closes: bool, is_empty: bool) -> str:
+        begin = self._begun.get(name)
+        if closes and begin is not None:
+            del self._begun[name]
+            lines = "".join(self._out[begin:])
+            del self._out[begin:]
+            return self._line_elements[name](lines)
+        if not closes and begin is None and not is_empty:
+            self._begun[name] = len(self._out)
+        return ""
+
+    def _take_content(self, name: str) -> str:
+        """Go on behind the element, whose content is a literal or is left out."""
+        begin = self._position
+        end = None if name in self._unclosed else _CLOSING[name].search(self._text, begin)
+        if end is None:
+            self._unclosed.add(name)
+            return ""
+        self._position = end.end()
+        content = self._text[begin : end.start()]
+        if name == "math" and self._keeps_math:
+            content = _formula(content)
+        elif name not in _LITERAL_TAGS:
+            return ""
+        self.literals.append(content)
+        return f"{LITERAL}{len(self.literals) - 1}{LITERAL}"
+
+    def _nest_table(self, closes: bool) -> None:
+        if not closes:
+            self._tables.append(len(self._out))
+        elif self._tables:
+            begin = self._tables.pop()
+            if not self._keeps_tables:
+                del self._out[begin:]
 
 
 def _table_part(name: str, closes: bool, attributes: str) -> str:
@@ -144,6 +186,19 @@ def _gallery_files(lines: str) -> str:
     parts = (line.partition("|") for line in lines.split("\n"))
     captions = (caption for name, _, caption in parts if "." in name and caption)
     return "\n" + "\n".join(f"[[File:|thumb|{caption}]]" for caption in captions) + "\n"
+
+
+def _poem_lines(text: str) -> str:
+    """The lines of a ``<poem>``, each of which stays one; their indentation goes."""
+    out = ["\n\n"]
+    for line in map(str.strip, text.split("\n")):
+        if not line:
+            out.append("\n\n")
+        elif line[0] in "*#;=|!{":
+            out.append("\n" + line)
+        else:
+            out.append(BREAK + line.lstrip(": "))
+    return "".join([*out, "\n\n"])
 
 
 def _formula(latex: str) -> str:

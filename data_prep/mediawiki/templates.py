@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from data_prep.mediawiki.gaps import close_gap
 from data_prep.mediawiki.prose_templates import Arguments, Render
 from data_prep.mediawiki.prose_templates import renderer as prose_renderer
 
@@ -30,14 +31,17 @@ def expand_templates(text: str, depth: int = 0, renderer: Renderer = prose_rende
     for start, end in template_spans(text):
         if start < position:
             continue
-        out.append(text[position:start])
+        if position < start:
+            out.append(text[position:start])
         if end is None:
             line_end = text.find("\n", start)
             position = len(text) if line_end < 0 else line_end
             continue
-        position = end
         if depth < _MAX_DEPTH and (words := _words(text, start, end, depth, renderer)):
             out.append(words)
+            position = end
+        else:
+            position = close_gap(out, text, end)
     out.append(text[position:])
     return "".join(out)
 

@@ -6,11 +6,13 @@ text around it is kept and the markup dropped.
 """
 
 import re
+from functools import partial
 from typing import Any, Literal
 
 from data_prep.mediawiki import disambiguation
 from data_prep.mediawiki.blocks import layout
 from data_prep.mediawiki.dump import Page
+from data_prep.mediawiki.gaps import mark_parentheses, restore
 from data_prep.mediawiki.infoboxes import infoboxes
 from data_prep.mediawiki.links import (
     linked_titles,
@@ -18,7 +20,9 @@ from data_prep.mediawiki.links import (
     replace_internal_links,
     resolve_variants,
 )
+from data_prep.mediawiki.magic_words import page_word
 from data_prep.mediawiki.namespaces import link_prefixes
+from data_prep.mediawiki.prose_templates import Render, constant, renderer
 from data_prep.mediawiki.site import Site
 from data_prep.mediawiki.tables import replace_tables
 from data_prep.mediawiki.tags import restore_literals, strip_tags
@@ -48,7 +52,7 @@ class WikitextCleaner:
         self._site = site
         self._prefixes = link_prefixes(site)
 
-    def clean(self, wikitext: str) -> tuple[str, dict[str, Any]]:
+    def clean(self, wikitext: str, title: str = "") -> tuple[str, dict[str, Any]]:
         """The article's text, and what else of it was asked for.
 
         The text is paragraphs, headings and list items, with blank lines between blocks; without templates
@@ -58,17 +62,27 @@ class WikitextCleaner:
 
         The rest is for the document's ``meta``: ``links`` (titles) and ``infobox`` (``{"name": template,
         "facts": {parameter: text}}`` each), where asked for and where there are any.
+
+        Args:
+            title: of the page, for magic words that print it.
         """
         text, literals = strip_tags(wikitext, self._markup)
+        text = mark_parentheses(text)
         meta: dict[str, Any] = {}
         if self._markup.infobox:
             boxes = infoboxes(text, lambda value: self._plain(self._resolve(value), literals, _PROSE))
             meta |= {"infobox": boxes} if boxes else {}
-        text = self._resolve(expand_templates(text))
+        text = self._resolve(expand_templates(text, renderer=partial(self._renderer, title)))
         if self._markup.link_targets:
-            titles = linked_titles(text, self._prefixes, self._site)
+            titles = linked_titles(restore(text), self._prefixes, self._site)
             meta |= {"links": titles} if titles else {}
         return self._plain(text, literals, self._markup), meta
+
+    def _renderer(self, title: str, name: str) -> Render | None:
+        """What shows the words of a template on the page of this title."""
+        if (word := page_word(name, title, self._site)) is not None:
+            return constant(word)
+        return renderer(name)
 
     def _resolve(self, text: str) -> str:
         return resolve_variants(text, self._chinese)
@@ -87,7 +101,7 @@ class WikitextCleaner:
         if "~~~" in text:
             text = _SIGNATURE.sub("", text)
         text = tidy_spaces(unescape(layout(text, markup.headings, markup.lists)))
-        return strip_remains(restore_literals(text, literals)).strip()
+        return strip_remains(restore(restore_literals(text, literals))).strip()
 
     def is_disambiguation(self, page: Page) -> bool:
         """Whether the page only lists the meanings of its title."""

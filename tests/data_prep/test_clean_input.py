@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from cleaning import PROSE
+from dump_files import dump
 
 from data_prep.document_processor import DocumentProcessor, Outcome
 from data_prep.pieces import plan_pieces
@@ -171,6 +172,15 @@ def test_invalid_utf8_is_removed_where_it_is_rare_and_dropped_where_it_is_not(
     assert cleaned.reasons == {"invalid_utf8": 1}
     assert [document.text for document in cleaned.documents] == [PROSE * 10 + "."]
     assert cleaned.stats["invalid_utf8"] == {"documents": 2, "characters": 1 + 100}
+
+
+def test_damage_that_goes_away_with_a_citation_drops_no_article(clean_corpus, write, tmp_path) -> None:
+    pages = [f"{PROSE}<ref>DAMAGE</ref> {PROSE}", f"{PROSE} DAMAGE {PROSE}"]
+    xml = dump(*pages).replace(b"DAMAGE", b"\xe9\xff " * 40)
+    cleaned = clean_corpus(tmp_path, "mediawiki", [write("a.xml", xml)], **NO_SPLITS)
+    assert cleaned.reasons == {"invalid_utf8": 1}
+    assert [document.text for document in cleaned.documents] == [f"{PROSE} {PROSE}"]
+    assert cleaned.stats["invalid_utf8"]["documents"] == 2
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int32(), pa.string())])

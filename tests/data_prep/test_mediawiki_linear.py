@@ -66,6 +66,19 @@ LINES = [
     "{{Infobox a|b=c}}",
     "{{Infobox a|b=",
     "|b=''c''",
+    "<poem>",
+    "<poem>a\n: b\n</poem>",
+    "</poem>\n",
+    "<b <!--",
+    "<b <!-- c -->",
+    "<b <!-- c --> d>",
+    "10<sup>6</sup>",
+    "<sup>1",
+    " <ref/>.",
+    "'<ref/>",
+    ". {{a}}",
+    "f()",
+    "{{PAGENAME}}",
 ]
 PAIRS = [
     ("{{a|", "}}"),
@@ -83,6 +96,7 @@ PAIRS = [
     ("'''", "''"),
     ("[[File:a|thumb|", "]]"),
     ("<gallery>", "</gallery>"),
+    ("<poem>", "</poem>"),
     ("{|\n| a || b\n", "\n|}"),
     ("<table><tr><td>", "</td></tr></table>"),
     ("{{Infobox a|b=", "}}"),
@@ -91,7 +105,7 @@ PAIRS = [
 
 OPENINGS = """
 {{convert| {{lang|en| {{Infobox|b= {{{a| {{ [[a| [[File:a|thumb| [[ -{ -{zh-hans: <a </a <math> <td
-[http://a &#1 ''' ( （
+<poem> <sup> <b<!-- [http://a &#1 ''' ( （
 """.split()  # noqa: SIM905 (one a line would take pages)
 OPENINGS += ["", "{|\n| colspan=", "{|\n|+", "\n;", "\n==", "#REDIRECT"]
 RUNS = [
@@ -117,7 +131,20 @@ RUNS = [
     ":",
     "*",
 ]
-RUNS += ["a:", "class=a", "zh-", "&nbsp;", "\u00a0", "<br> ", "http://"]
+RUNS += [
+    "()",
+    ".",
+    "<!--",
+    "<!-- c -->",
+    "<b<!--",
+    "a:",
+    "class=a",
+    "zh-",
+    "&nbsp;",
+    "\u00a0",
+    "<br> ",
+    "http://",
+]
 
 
 def nested(pair: tuple[str, str], size: int) -> str:

@@ -80,8 +80,17 @@ CASES = {
     "parser functions": ("{{#if:a|b}}{{formatnum:1234}} {{uc:x}}", "1234 x"),
     "pronunciation leaves no hole": ("'''Ex''' ({{IPAc-en|ɛ|k|s}}; born 1990) a", "Ex (born 1990) a"),
     "empty parentheses": ("Ex ({{IPA-fr|x}}) is ({{a}}, {{b}}) so ({{c}}/{{d}}).", "Ex is so."),
+    "a function's parentheses": (
+        "<code>main()</code>, f(), [[g]]() and {{code|h()}} ({{a}}) return ({{b}}, {{c}}).",
+        "main(), f(), g() and h() return.",
+    ),
     "empty at the end": ("Ex (1990, {{a}}) is", "Ex (1990) is"),
     "empty full-width parentheses": ("柏林（{{lang-x}}，{{a}}）是、{{b}}、c", "柏林是、c"),
+    "a stop where an element went": (
+        "He left.<ref>a</ref>. She, <ref>b</ref>, too {{c}}. Why <ref/>? মোট <ref/>। So [[File:d]]; e",
+        "He left. She, too. Why? মোট। So; e",
+    ),
+    "a list item begins with what went": ("* {{a}}: b", "- : b"),
     "space before punctuation": ("a {{b}}, c {{d}}. It uses .NET", "a, c. It uses .NET"),
     # Tables
     "table": ('a\n{| class="b"\n|-\n! c !! d\n|-\n| e || [[f]]\n|}\ng', "a\n\ng"),
@@ -99,6 +108,18 @@ CASES = {
     "references": ("a<references><ref>b</ref></references>", "a"),
     "comment": ("a<!-- b\n[[c]] -->d", "ad"),
     "comment with a line to itself": ("a\n<!-- b -->\nc", "a c"),
+    "comment inside a tag": (
+        'a\n\n<div style="x; <!--border: 1px--> y;">\nb <span <!-- c -->>d</span>\n</div>',
+        "a\n\nb d",
+    ),
+    "powers": (
+        "10<sup>6</sup> m<sup>-2</sup> e<sup>&minus;1</sup> x<sup>n</sup> 1<sup>st</sup>",
+        "10⁶ m⁻² e⁻¹ xn 1st",
+    ),
+    "powers in templates": (
+        "{{val|1.5|e=-3|u=m}} 2{{e|6}} 10{{sup|4}} a{{sup|b}}",
+        "1.5×10⁻³ m 2×10⁶ 10⁴ ab",
+    ),
     "unclosed comment": ("a <!-- b\n\nc", "a"),
     "gallery": ("a\n<gallery>\nFile:b.jpg|c\n</gallery>\nd", "a\n\nd"),
     "math": ("where <math>x^2 < 3</math> holds", "where holds"),
@@ -118,7 +139,14 @@ CASES = {
     "HTML heading": ("<h2>A</h2>b", "A\n\nb"),
     "unknown tag": ("a <foo> b < c > d", "a <foo> b < c > d"),
     "lone less-than": ("a < b, a <b, 1<2", "a < b, a <b, 1<2"),
-    "poem": ("<poem>\na<br>\nb\n</poem>", "a b"),
+    "poem": ("<poem>\na<br>\nb\n</poem>", "a\nb"),
+    "lines of a poem": (
+        "x <poem>Roses ''are'' red,\nViolets are.\n\nSugar</poem> y",
+        "x\n\nRoses are red,\nViolets are.\n\nSugar\n\ny",
+    ),
+    "indented lines of a poem": ("<poem>: First line\n: Second\n  third</poem>", "First line\nSecond\nthird"),
+    "a list in a poem": ("<poem>a\n* b\nc</poem>", "a\n\n- b\nc"),
+    "unclosed poem": ("a <poem>b\nc", "a b c"),
     "includeonly": ("a<includeonly>b</includeonly><noinclude>c</noinclude>", "ac"),
     "capitals": ("a<REF>b</Ref><BR>c", "a\nc"),
     # Literal text
@@ -129,6 +157,10 @@ CASES = {
     # Quotes
     "bold and italic": ("'''a''' ''b'' '''''c''''' d's", "a b c d's"),
     "four and six quotes": ("''''a''' ''''''b'''''", "'a 'b"),
+    "quotes around what is removed": (
+        "''A''<ref>x</ref>''B'' ''C''{{d}}<ref/>''E'' ''F''[[File:g]]''H'' ''[http://i]'' ''http://j'' '''<b>K</b>'''",
+        "AB CE FH K",
+    ),
     "apostrophe before italics": ("l'''amour'' a", "l'amour a"),
     "unclosed bold": ("'''a b\nc", "a b c"),
     # Lines
@@ -189,6 +221,32 @@ def test_local_namespace_names_come_from_the_site():
     assert "b" in cleaner.clean(text)[0]
 
 
+@pytest.mark.parametrize(
+    ("language", "title", "wikitext", "expected"),
+    [
+        (
+            "en",
+            "Ada Lovelace",
+            "{{PAGENAME}} ({{FULLPAGENAME}}) of{{NAMESPACE}} {{SITENAME}}",
+            "Ada Lovelace (Ada Lovelace) of Wiki",
+        ),
+        (
+            "en",
+            "Help:A/b",
+            "{{PAGENAME}}, {{BASEPAGENAME}}, {{SUBPAGENAME}}, {{NAMESPACE}}",
+            "A/b, A, b, Help",
+        ),
+        ("en", "AC/DC", "{{BASEPAGENAME}}: {{nowrap|{{PAGENAME}}}}", "AC/DC: AC/DC"),
+        ("de", "Köln", "{{SEITENNAME}} liegt", "Köln liegt"),
+        ("ja", "猫", "{{ページ名}}は", "猫は"),
+        ("uk", "Київ", "{{НАЗВА_СТОРІНКИ}} є", "Київ є"),
+    ],
+)
+def test_magic_words_that_need_only_the_page_print_it(language, title, wikitext, expected):
+    site = Site(language=language, name="Wiki")
+    assert WikitextCleaner(site).clean(wikitext, title)[0] == expected
+
+
 def test_a_cleaner_can_be_sent_to_other_processes():
     copy = pickle.loads(pickle.dumps(cleaner))  # noqa: S301 (our own)
     assert copy.clean("[[File:a]] b {{c}}")[0] == "b"
@@ -244,6 +302,7 @@ MARKUP = """
     -{ }- == = * : # __ ~~~~ http:// [http://a File: Category: de: <nowiki> </nowiki> <pre> <table> </table>
     <br> <p> <li> <math> </math> {{nowrap| {{lang|en| {{!}} {{( {{) {{{ }}} ( ) , . ( （ ） 、 é 中
     a 0 <ref/> r e f <r
+    <poem> </poem> <sup> () main() {{PAGENAME}} <b <!-- c -->>
     <gallery> </gallery> File:a|b |thumb|c [[File:a|thumb| || !! |- |+ <tr> <td rowspan=2> <th> <caption>
     rowspan=3| colspan=2| {{Infobox a| b= |c= {{plainlist| {{ubl|a
 """
@@ -279,9 +338,10 @@ SENTENCES = [
         "（{{e}}）",
     ),
 ]
-CONTROLS = ("\x01", "\x02", "\x03", "\x04")
+CONTROLS = ("\x01", "\x02", "\x03", "\x04", "\x05", "\x06")
 markup = st.lists(
-    st.sampled_from([*MARKUP.split(), "\n", "\n|", "\n{|", " ", "word", *"\x01\x02\x03\x04"]), max_size=60
+    st.sampled_from([*MARKUP.split(), "\n", "\n|", "\n{|", " ", "word", *"\x01\x02\x03\x04\x05\x06"]),
+    max_size=60,
 ).map("".join)
 
 
