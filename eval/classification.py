@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from eval.results import Bootstrap, Result
+from pipeline.control_tokens import ControlTokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -28,7 +29,7 @@ def classify(
         model: `forward(input_ids [B, T] padded at the right, lengths [B])` gives logits [B, labels].
     """
     device = next(model.parameters()).device
-    encoded = tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]
+    encoded = ControlTokens.of(tokenizer).encode_texts(texts)
     rows = [row[:max_length] or [tokenizer.eos_token_id] for row in encoded]
     order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
     labels = np.zeros(len(rows), np.int64)

@@ -20,7 +20,7 @@ from pipeline.progress import progress
 from pipeline.shards import TokenStream
 from pipeline.tokenizers import TextEncoder, load_tokenizer, tokenizer_hash
 from train.checkpoint import describe_model
-from train.generation import generate
+from train.generation import encode_prompts, generate
 from train.models import LanguageModel
 
 if TYPE_CHECKING:
@@ -171,7 +171,8 @@ def samples(
     Sampled even where the task is decoded greedily: a small model's likeliest text goes in circles.
     """
     decode = config.decode.model_copy(update={"method": "sample", "max_new_tokens": config.prompt_tokens})
-    continuations = generate(model, tokenizer, config.prompts, decode, seed)
+    prompts = encode_prompts(tokenizer, config.prompts)
+    continuations = generate(model, tokenizer, prompts, decode, seed)
     return [
         {"prompt": prompt, "continuation": continuation}
         for prompt, continuation in zip(config.prompts, continuations, strict=True)

@@ -212,8 +212,10 @@ def tokenize_example(tokenizer: Path | None, text: str) -> list[str]:
         return []
     from tokenizers import Tokenizer
 
+    reader = Tokenizer.from_file(str(file))
+    reader.encode_special_tokens = True  # as in training: what a text spells is text
     pieces, end = [], 0
-    for start, stop in Tokenizer.from_file(str(file)).encode(text, add_special_tokens=False).offsets:
+    for start, stop in reader.encode(text, add_special_tokens=False).offsets:
         start, stop = max(start, end), max(stop, end)
         if start > end:  # what no token stands for, such as the spaces that WordPiece drops
             pieces.append(text[end:start])

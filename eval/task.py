@@ -17,9 +17,11 @@ from pipeline.errors import UserError
 from pipeline.progress import progress
 from pipeline.tokenizers import load_tokenizer
 from pipeline.tracking import read_jsonl
+from train.chat import prompt_format
 from train.checkpoint import TASK_FILE, TEST_FILE
 from train.finetune_examples import cut_middle
 from train.generation import generate
+from train.stops import Stops
 
 Prediction = dict[str, Any]
 """A row of predictions.jsonl: prompt, prediction, references."""
@@ -63,15 +65,17 @@ def evaluate_texts(
 ) -> tuple[list[Result], list[Prediction]]:
     """Generate a text for each test prompt and score them, white space at the ends aside."""
     examples = _examples(artifact, config.max_examples)
-    prompts = [row["prompt"] for row in examples]
+    tokenizer = load_tokenizer(artifact)
+    form = prompt_format(task["task"], tokenizer, task.get("template"))
+    prompts = form.prompt_ids(row["source"] for row in examples)
     with progress("generating", len(prompts), "examples", enabled=context.run.progress) as bar:
         texts = generate(
             model,
-            load_tokenizer(artifact),
+            tokenizer,
             prompts,
             config.decode,
             seed,
-            stop_ids=task["stop_token_ids"],
+            stops=Stops(task["stop_token_ids"], task["stop_strings"]),
             cut=cut_middle,  # as in training
             advance=bar.advance,
         )
@@ -79,8 +83,8 @@ def evaluate_texts(
     references = [[text.strip() for text in row["references"]] for row in examples]
     decoding = describe_decoding(config.decode, seed)
     rows = [
-        {"prompt": prompt, "prediction": prediction, "references": row}
-        for prompt, prediction, row in zip(prompts, predictions, references, strict=True)
+        {"prompt": example["prompt"], "prediction": prediction, "references": row}
+        for example, prediction, row in zip(examples, predictions, references, strict=True)
     ]
     return TextScorer(predictions, references, bootstrap, decoding).results(config), rows
 

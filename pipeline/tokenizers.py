@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.control_tokens import ControlTokens
 from pipeline.errors import UserError
 from pipeline.file_hashes import hash_file
 from pipeline.store import write_json
@@ -76,7 +77,7 @@ class TextEncoder:
     """Corpus text to ids and back, by `tokenizers` alone: it loads in a moment and pickles nothing.
 
     Text that happens to spell a special token is encoded as the characters that it is: no document can end
-    itself early or open a turn of a chat (unless a brought tokenizer's model holds it as an ordinary token).
+    itself early or open a turn of a chat.
     """
 
     def __init__(self, artifact: Path):
@@ -92,10 +93,10 @@ class TextEncoder:
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
             settings = json.loads((folder / "tokenizer_config.json").read_text())
+            described = json.loads(self._tokenizer.to_str())
+            self._encode = ControlTokens(described).encode_texts
         except Exception as error:  # `tokenizers` raises bare Exception
             raise UserError(f"{folder} holds a damaged tokenizer ({error}); make it again") from None
-        self._tokenizer.encode_special_tokens = True
-        described = json.loads(self._tokenizer.to_str())
         self._cut = safe_cut(described)
         self.is_byte_level: bool = _decodes_bytes(described["decoder"])
         """Whether every text can be restored exactly."""
@@ -125,11 +126,9 @@ class TextEncoder:
             for piece in (split_text(text, self._cut) if self._cut else (text,))
         )
         while group := list(islice(pieces, PIECES_AT_ONCE)):
-            encodings = self._tokenizer.encode_batch_fast(
-                [piece for _, piece in group], add_special_tokens=False
-            )
-            for (index, _), encoding in zip(group, encodings, strict=True):
-                parts[index].append(np.array(encoding.ids, dtype=np.uint32))
+            encoded = self._encode([piece for _, piece in group])
+            for (index, _), ids in zip(group, encoded, strict=True):
+                parts[index].append(np.array(ids, dtype=np.uint32))
         # A list is emptied once it is joined: of a long text there are never more than two copies.
         return [np.concatenate(parts.pop(0)) for _ in texts]
 

@@ -14,7 +14,8 @@ def beam_search(
     advance: Callable[[Tensor, Tensor], Tensor],
     beams: int,
     new_tokens: int,
-    stop_ids: Tensor,
+    ended: Callable[[Tensor], Tensor],
+    endings: int,
     length_penalty: float,
 ) -> list[list[int]]:
     """The likeliest continuation found for each of B prompts, its stop token included.
@@ -30,12 +31,13 @@ def beam_search(
         advance: given rows (int64 [B · beams], into the previous step's rows, at first the prompts) and each
         one's
             next token [B · beams], reads the tokens and returns the next logits [B · beams, V].
-        stop_ids: tokens that end a continuation, [S].
+        ended: given the tokens of each continuation so far [B, K, T], whether the last ends it, bool [B, K].
+        endings: how many tokens may end a continuation at one place.
     """
     batch, vocab_size = logits.shape
     device = logits.device
-    # With this many candidates at least `beams` do not end: each beam has but one extension per stop token.
-    candidates = (1 + max(1, len(stop_ids))) * beams
+    # With this many candidates at least `beams` do not end.
+    candidates = (1 + max(1, endings)) * beams
     scores = torch.full((batch, beams), NEVER, device=device)
     scores[:, 0] = 0.0
     running = torch.empty((batch, beams, 0), dtype=torch.long, device=device)
@@ -50,7 +52,7 @@ def beam_search(
         top, index = flat.topk(min(candidates, flat.size(1)))
         source, token = index // vocab_size, index % vocab_size
         extended = torch.cat([_rows(running, source), token[:, :, None]], 2)
-        ends = torch.isin(token, stop_ids) | (length == new_tokens)
+        ends = ended(extended) | (length == new_tokens)
 
         finished = top / length**length_penalty
         finished = finished.masked_fill(~ends | done[:, None], NEVER)

@@ -1,21 +1,26 @@
 """How a source becomes a prompt, and what the model shall answer: chat templates, and a plain text template.
 
-Prompt and response are tokenized apart from each other, with `add_special_tokens=False`: the text holds every
-special token, and at generation time the prompt stands alone too.
+Prompt and response are tokenized apart from each other, without what a tokenizer adds by itself: the template
+writes every special token, and at generation time the prompt stands alone too.
 """
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from jinja2 import TemplateError
 
+from pipeline.control_tokens import ControlTokens
 from pipeline.errors import UserError
+from train.stops import Stops
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 USER, ASSISTANT, END = "<|user|>", "<|assistant|>", "<|end|>"
 DEFAULT_TEXT_TEMPLATE = "{source}\n\nTL;DR:"
+PROBE = "0123456789"
+"""A target to find out what a template writes after one."""
 
 
 def _turns(user: str, assistant: str, user_end: str, assistant_end: str) -> str:
@@ -41,28 +46,56 @@ TEXT_TEMPLATE = _turns(r"'### User:\n'", r"'### Assistant:\n'", r"'\n\n'", r"eos
 """For tokenizers without: nothing needs a row in the embedding that was never trained."""
 
 
-class PromptFormat(Protocol):
-    """Renders examples as text."""
+class PromptFormat(ABC):
+    """Renders examples as text, and as token ids in which only the template has written control tokens."""
+
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase"):
+        self.tokenizer = tokenizer
+        self._control = ControlTokens.of(tokenizer)
+        # Some tokenizers declare the marks of their own chat ordinary tokens.
+        written = (self.prompt(PROBE) + self.response(PROBE, PROBE)).replace(PROBE, "")
+        added = tokenizer.added_tokens_decoder.values()
+        ordinary = [token.content for token in added if not (token.special or token.content.isspace())]
+        if marks := [name for name in ordinary if name in written]:
+            self._control = ControlTokens.of(tokenizer, marks)
 
     def prompt(self, source: str) -> str:
         """All that the model is given."""
+        return self._control.unquote(self._prompt(self._control.quote(source)))
 
     def response(self, source: str, target: str) -> str:
         """All that the model shall write, the token that ends it included."""
+        quote = self._control.quote
+        return self._control.unquote(self._response(quote(source), quote(target)))
+
+    def prompt_ids(self, sources: Iterable[str]) -> list[list[int]]:
+        return self._control.encode([self._prompt(self._control.quote(source)) for source in sources])
+
+    def response_ids(self, pairs: Iterable[tuple[str, str]]) -> list[list[int]]:
+        """Args: pairs: of a source and its target."""
+        quote = self._control.quote
+        return self._control.encode(
+            [self._response(quote(source), quote(target)) for source, target in pairs]
+        )
+
+    @abstractmethod
+    def _prompt(self, source: str) -> str:
+        """Given a quoted source."""
+
+    @abstractmethod
+    def _response(self, source: str, target: str) -> str:
+        """Given a quoted source and target."""
 
 
-@dataclass(frozen=True)
-class ChatFormat:
+class ChatFormat(PromptFormat):
     """One user turn and its answer, by the tokenizer's chat template."""
 
-    tokenizer: "PreTrainedTokenizerBase"
-
-    def prompt(self, source: str) -> str:
+    def _prompt(self, source: str) -> str:
         return self._render([{"role": "user", "content": source}], add_generation_prompt=True)
 
-    def response(self, source: str, target: str) -> str:
+    def _response(self, source: str, target: str) -> str:
         turns = [{"role": "user", "content": source}, {"role": "assistant", "content": target}]
-        whole, prompt = self._render(turns), self.prompt(source)
+        whole, prompt = self._render(turns), self._prompt(source)
         if not whole.startswith(prompt):
             raise UserError(
                 "the tokenizer's chat template writes an answered turn otherwise than the prompt for it, so "
@@ -80,18 +113,18 @@ class ChatFormat:
             raise UserError(f"the tokenizer's chat template fails on a user's turn: {error}") from None
 
 
-@dataclass(frozen=True)
-class TextFormat:
+class TextFormat(PromptFormat):
     """A text around the source, continued by the target."""
 
-    tokenizer: "PreTrainedTokenizerBase"
-    template: str = DEFAULT_TEXT_TEMPLATE
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase", template: str = DEFAULT_TEXT_TEMPLATE):
+        self.template = template
+        super().__init__(tokenizer)
 
-    def prompt(self, source: str) -> str:
+    def _prompt(self, source: str) -> str:
         before, _, after = self.template.partition("{source}")
         return self._start() + before + source + after
 
-    def response(self, source: str, target: str) -> str:
+    def _response(self, source: str, target: str) -> str:
         gap = "" if self.template[-1:].isspace() else " "
         return gap + target + self.tokenizer.eos_token
 
@@ -103,6 +136,21 @@ class TextFormat:
         )
 
 
+def prompt_format(
+    task: str, tokenizer: "PreTrainedTokenizerBase", template: str | None = None
+) -> PromptFormat:
+    """Of a fine-tuning task that writes text.
+
+    Args:
+        template: of `seq2seq`, the text around the source.
+    """
+    return (
+        ChatFormat(tokenizer)
+        if task == "instruct"
+        else TextFormat(tokenizer, template or DEFAULT_TEXT_TEMPLATE)
+    )
+
+
 def set_chat_template(tokenizer: "PreTrainedTokenizerBase") -> None:
     """Give the tokenizer a chat template that its special tokens allow, unless it has one."""
     if tokenizer.chat_template is None:
@@ -111,7 +159,22 @@ def set_chat_template(tokenizer: "PreTrainedTokenizerBase") -> None:
         tokenizer.chat_template = MARKER_TEMPLATE if has_markers else TEXT_TEMPLATE
 
 
-def stop_token_ids(tokenizer: "PreTrainedTokenizerBase", form: PromptFormat) -> list[int]:
-    """Ids after which generation ends: the token that closes a response, and eos."""
-    closing = tokenizer(form.response("a", "a"), add_special_tokens=False).input_ids[-1]
-    return sorted({closing, tokenizer.eos_token_id})
+def find_stops(form: PromptFormat) -> Stops:
+    """What ends an answer: eos, and the token or the text with which the template closes a response.
+
+    Raises:
+        UserError: where the template closes it with a text that this tokenizer does not give back.
+    """
+    tokenizer = form.tokenizer
+    [ids] = form.response_ids([("a", PROBE)])
+    if ids[-1] in tokenizer.added_tokens_decoder:
+        return Stops(sorted({ids[-1], tokenizer.eos_token_id}))
+    # Pieces of ordinary text close it: each of them may stand in any answer, so only their whole text ends one.
+    marker = form.response("a", PROBE).rpartition(PROBE)[2].strip()
+    if not marker or marker not in tokenizer.decode(ids):
+        raise UserError(
+            f"the tokenizer's chat template closes an answer with {marker!r}, which is no token of its own and which "
+            "the tokenizer does not give back, so no answer could end; add it to the tokenizer as a special token, or "
+            "remove the template from the tokenizer's folder to take ours"
+        )
+    return Stops([tokenizer.eos_token_id], [marker])

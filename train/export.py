@@ -32,6 +32,7 @@ from train.models import LanguageModel
 from train.models.hf_config import to_hf_config
 from train.models.huggingface import HuggingFaceModel
 from train.parity import TEXTS, Parity, check_parity, make_probe, our_logits, reload
+from train.stops import Stops
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -52,8 +53,9 @@ class Trained:
     """Of task.json; empty for a pretrained model."""
 
     @property
-    def stop_ids(self) -> list[int]:
-        return self.task.get("stop_token_ids", [self.tokenizer.eos_token_id])
+    def stops(self) -> Stops:
+        ids = self.task.get("stop_token_ids", [self.tokenizer.eos_token_id])
+        return Stops(ids, self.task.get("stop_strings", []))
 
 
 @torch.no_grad()
@@ -124,7 +126,7 @@ def _export(
         shutil.copyfile(trained.artifact / MODEL_FOLDER / WEIGHTS, folder / WEIGHTS)
     _write_configs(trained, folder, "float32")
     parity = check_parity(
-        folder, trained.model, trained.tokenizer, trained.stop_ids, probe, config.export.tolerance
+        folder, trained.model, trained.tokenizer, trained.stops, probe, config.export.tolerance
     )
     if config.export.dtype == "fp32":
         return parity, {}
@@ -158,9 +160,11 @@ def _write_configs(trained: Trained, folder: Path, dtype: str) -> None:
     if not isinstance(model, Classifier):
         generation = {
             **ids,
-            "eos_token_id": trained.stop_ids,
+            "eos_token_id": trained.stops.ids,
             "max_new_tokens": min(MAX_NEW_TOKENS, max(1, model.context // 2)),
         }
+        if trained.stops.texts:
+            generation["stop_strings"] = trained.stops.texts
         write_json(folder / "generation_config.json", generation)
 
 

@@ -116,6 +116,8 @@ def _report(task: FinetuneTask, context: Context) -> None:
 _ADVICE = {
     "cut_prompts": "{}: the prompt is too long for the model's context and lost its middle",
     "cut_responses": "{}: the response alone is longer than the context and lost its end",
+    "cut_answers": "{}: the response holds the text that ends an answer, and would be cut there; make that text a "
+    "special token of the tokenizer",
     "cut_texts": "{}: the text is longer than the context and lost its end",
 }
 

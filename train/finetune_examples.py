@@ -1,6 +1,6 @@
 """Fine-tuning examples as token ids, with labels where the loss counts."""
 
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pipeline.control_tokens import ControlTokens
 from pipeline.errors import UserError
 from train.chat import PromptFormat
 from train.data import PADDING, Batch
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 PAD_MULTIPLE = 8
 """Lengths of batches are rounded up to this, so that kernels see few shapes, and aligned ones."""
+
+_WHOLE_NUMBER = re.compile(r"-?\d{1,4000}")
+"""As long as Python converts one."""
 
 
 @dataclass(frozen=True)
@@ -102,15 +106,13 @@ def cut_middle(ids: list[int], limit: int) -> list[int]:
     return ids[:head] + ids[len(ids) - (limit - head) :]
 
 
-def encode_responses(
-    examples: list[Example], form: PromptFormat, tokenizer: "PreTrainedTokenizerBase", max_length: int
-) -> ResponseExamples:
+def encode_responses(examples: list[Example], form: PromptFormat, max_length: int) -> ResponseExamples:
     """Prompts with their first target, the loss on the target and the token that ends it.
 
     At most `max_length` tokens are read per example: the prompt gives way to the response, down to one token.
     """
-    prompts = _tokenize(tokenizer, [form.prompt(e.source) for e in examples])
-    responses = _tokenize(tokenizer, [form.response(e.source, e.targets[0]) for e in examples])
+    prompts = form.prompt_ids(e.source for e in examples)
+    responses = form.response_ids((e.source, e.targets[0]) for e in examples)
     input_ids, labels, cut_prompts, cut_responses = [], [], 0, 0
     for prompt, response in zip(prompts, responses, strict=True):
         # The last token is predicted but never read, so a response may fill the whole context.
@@ -122,7 +124,9 @@ def encode_responses(
         input_ids.append(ids[:-1])
         labels.append(ids[1:].copy())
         labels[-1][: len(kept) - 1] = IGNORE_INDEX
-    return ResponseExamples(input_ids, labels, _pad_id(tokenizer), max_length, cut_prompts, cut_responses)
+    return ResponseExamples(
+        input_ids, labels, _pad_id(form.tokenizer), max_length, cut_prompts, cut_responses
+    )
 
 
 def encode_labels(
@@ -135,7 +139,8 @@ def encode_labels(
     """
     numbers = {label: number for number, label in enumerate(labels)}
     input_ids, label_ids, cut = [], [], 0
-    for example, ids in zip(examples, _tokenize(tokenizer, [e.source for e in examples]), strict=True):
+    encoded = ControlTokens.of(tokenizer).encode_texts([e.source for e in examples])
+    for example, ids in zip(examples, encoded, strict=True):
         cut += len(ids) > max_length
         if example.targets[0] not in numbers:
             raise UserError(
@@ -158,12 +163,9 @@ def label_names(examples: list[Example]) -> list[str]:
         raise UserError(
             f"all training examples have the label {labels.pop()!r}; a classifier needs two labels or more"
         )
-    key: Callable[[str], object] = int if all(label.lstrip("-").isdecimal() for label in labels) else str
-    return sorted(labels, key=key)
-
-
-def _tokenize(tokenizer: "PreTrainedTokenizerBase", texts: list[str]) -> list[list[int]]:
-    return tokenizer(texts, add_special_tokens=False, verbose=False).input_ids
+    if all(_WHOLE_NUMBER.fullmatch(label) for label in labels):
+        return sorted(labels, key=lambda label: (int(label), label))
+    return sorted(labels)
 
 
 def _pad_id(tokenizer: "PreTrainedTokenizerBase") -> int:

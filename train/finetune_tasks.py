@@ -10,7 +10,7 @@ from pipeline.config.training import FinetuneConfig
 from pipeline.errors import UserError
 from pipeline.tokenizers import tokenizer_hash
 from train.base_model import BaseModel
-from train.chat import DEFAULT_TEXT_TEMPLATE, ChatFormat, TextFormat, set_chat_template, stop_token_ids
+from train.chat import TextFormat, find_stops, prompt_format, set_chat_template
 from train.checkpoint import save_model
 from train.classifier import Classifier, save_classifier
 from train.finetune_data import Splits
@@ -30,12 +30,11 @@ class TextTask:
         self.settings, self.base, self.splits = settings, base, splits
         if settings.task == "instruct":
             set_chat_template(base.tokenizer)
-            self.form = ChatFormat(base.tokenizer)
-        else:
-            self.form = TextFormat(base.tokenizer, settings.prompt_template or DEFAULT_TEXT_TEMPLATE)
+        self.form = prompt_format(settings.task, base.tokenizer, settings.prompt_template)
+        self.stops = find_stops(self.form)
         length = longest(settings, base)
-        self.train = encode_responses(splits.train, self.form, base.tokenizer, length)
-        self.validation = encode_responses(splits.validation, self.form, base.tokenizer, length)
+        self.train = encode_responses(splits.train, self.form, length)
+        self.validation = encode_responses(splits.validation, self.form, length)
 
     def new_model(self) -> LanguageModel:
         return self.base.load()
@@ -50,7 +49,11 @@ class TextTask:
         template = (
             self.form.template if isinstance(self.form, TextFormat) else self.base.tokenizer.chat_template
         )
-        return {"template": template, "stop_token_ids": stop_token_ids(self.base.tokenizer, self.form)}
+        return {
+            "template": template,
+            "stop_token_ids": self.stops.ids,
+            "stop_strings": self.stops.texts,
+        }
 
     def test_rows(self) -> list[dict[str, Any]]:
         return [
@@ -59,11 +62,17 @@ class TextTask:
         ]
 
     def counts(self) -> dict[str, int]:
-        return {"cut_prompts": self.train.cut_prompts, "cut_responses": self.train.cut_responses}
+        targets = (e.targets[0] for e in self.splits.train)
+        return {
+            "cut_prompts": self.train.cut_prompts,
+            "cut_responses": self.train.cut_responses,
+            "cut_answers": sum(self.stops.cut_text(target) != target for target in targets),
+        }
 
     def sampler(self, seed: int) -> Callable[[Any], list[tuple[str, str]]]:
-        prompts = [self.form.prompt(e.source) for e in self.splits.validation[:SAMPLES]]
-        return lambda module: sample_texts(module.model, self.base.tokenizer, prompts, seed)
+        sources = [e.source for e in self.splits.validation[:SAMPLES]]
+        prompts = list(zip(map(self.form.prompt, sources), self.form.prompt_ids(sources), strict=True))
+        return lambda module: sample_texts(module.model, self.base.tokenizer, prompts, seed, self.stops)
 
 
 class LabelTask:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,9 +10,11 @@ import torch
 from torch import Tensor
 
 from pipeline.config.evaluation import DecodeConfig
+from pipeline.control_tokens import ControlTokens
 from pipeline.errors import UserError
 from train.beam import beam_search
 from train.models import LanguageModel
+from train.stops import Decode, Stops
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -32,44 +35,53 @@ def keep_end(ids: Sequence[int], limit: int) -> Sequence[int]:
 def generate(
     model: LanguageModel,
     tokenizer: "PreTrainedTokenizerFast",
-    prompts: Sequence[str],
+    prompts: Sequence[Sequence[int]],
     config: DecodeConfig,
     seed: int,
     *,
-    stop_ids: Sequence[int] | None = None,
+    stops: Stops | None = None,
     cut: Cut = keep_end,
     advance: Callable[[int], None] = lambda prompts: None,
 ) -> list[str]:
     """The continuations of the prompts, without them and without special tokens.
 
-    Special tokens in a prompt (the marks of a chat) are read as such; an empty prompt is read as eos. What is
-    sampled depends on the seed and on a prompt's place in the list, not on the batch size.
+    What is sampled depends on the seed and on a prompt's place in the list, not on the batch size.
 
     Args:
-        stop_ids: tokens that end a continuation before `max_new_tokens`; None takes eos and, where the
-            vocabulary has it, `<|end|>`.
+        prompts: token ids, as of `encode_prompts` or of a `PromptFormat`; an empty one is read as eos.
+        stops: what ends a continuation before `max_new_tokens`; None takes eos and, where the vocabulary has it,
+            `<|end|>`.
         cut: shortens a prompt's ids that leave no room for `max_new_tokens` in the model's context.
         advance: called with the number of prompts done since the last call.
     """
     if not prompts:
         return []
-    encoded = tokenizer(list(prompts), add_special_tokens=False, verbose=False)["input_ids"]
-    ids = [row or [tokenizer.eos_token_id] for row in encoded]
-    stops = _default_stops(tokenizer) if stop_ids is None else stop_ids
-    found = generate_ids(model, ids, config, seed, stops, cut=cut, advance=advance)
-    return [_continuation(tokenizer, *pair) for pair in zip(ids, found, strict=True)]
+    ids = [list(prompt) or [tokenizer.eos_token_id] for prompt in prompts]
+    stops = stops or _default_stops(tokenizer)
+    found = generate_ids(
+        model, ids, config, seed, stops, decode=partial(_decode, tokenizer), cut=cut, advance=advance
+    )
+    return [stops.cut_text(_continuation(tokenizer, *pair)) for pair in zip(ids, found, strict=True)]
 
 
-def _default_stops(tokenizer: "PreTrainedTokenizerFast") -> list[int]:
+def encode_prompts(tokenizer: "PreTrainedTokenizerFast", prompts: Sequence[str]) -> list[list[int]]:
+    """Texts to be continued: a special token that one spells is read as the characters that it is."""
+    return ControlTokens.of(tokenizer).encode_texts(prompts)
+
+
+def _default_stops(tokenizer: "PreTrainedTokenizerFast") -> Stops:
     vocabulary = tokenizer.get_vocab()
-    return [tokenizer.eos_token_id, *([vocabulary[END_OF_TURN]] if END_OF_TURN in vocabulary else [])]
+    return Stops([tokenizer.eos_token_id, *([vocabulary[END_OF_TURN]] if END_OF_TURN in vocabulary else [])])
+
+
+def _decode(tokenizer: "PreTrainedTokenizerFast", ids: Sequence[int]) -> str:
+    return tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
 
 def _continuation(tokenizer: "PreTrainedTokenizerFast", prompt: list[int], found: list[int]) -> str:
     # Decoded alone, a first word loses the space before it in tokenizers that mark spaces on words.
-    settings = {"skip_special_tokens": True, "clean_up_tokenization_spaces": False}
-    before, whole = tokenizer.decode(prompt, **settings), tokenizer.decode(prompt + found, **settings)
-    return whole[len(before) :] if whole.startswith(before) else tokenizer.decode(found, **settings)
+    before, whole = _decode(tokenizer, prompt), _decode(tokenizer, prompt + found)
+    return whole[len(before) :] if whole.startswith(before) else _decode(tokenizer, found)
 
 
 def generate_ids(
@@ -77,14 +89,18 @@ def generate_ids(
     prompts: Sequence[Sequence[int]],
     config: DecodeConfig,
     seed: int,
-    stop_ids: Sequence[int],
+    stops: Stops,
     *,
+    decode: Decode | None = None,
     cut: Cut = keep_end,
     advance: Callable[[int], None] = lambda prompts: None,
 ) -> list[list[int]]:
-    """Token ids that continue each prompt (not empty), the stop token left out; see `generate`.
+    """Token ids that continue each prompt (not empty), a stop token and what follows it left out; see `generate`.
 
     At least half of the context is the prompt's: a larger `max_new_tokens` is cut down to the other half.
+
+    Args:
+        decode: from ids to text, where `stops` has texts; these, and what follows them, are still in the ids.
     """
     new_tokens = min(config.max_new_tokens, model.context - model.context // 2)
     if new_tokens < config.max_new_tokens:
@@ -113,10 +129,9 @@ def generate_ids(
         batch = [cut(prompts[index], room) for index in chosen]
         draws = [np.random.default_rng([seed, index]).random(new_tokens, np.float32) for index in chosen]
         with torch.inference_mode():
-            rows = _continue(model, batch, config, new_tokens, list(stop_ids), np.stack(draws))
+            rows = _continue(model, batch, config, new_tokens, stops, decode, np.stack(draws))
         for index, row in zip(chosen, rows, strict=True):
-            ends = [place for place, token in enumerate(row) if token in stop_ids]
-            found[index] = row[: ends[0]] if ends else row
+            found[index] = stops.cut_ids(row)
         advance(len(chosen))
     return found
 
@@ -126,11 +141,13 @@ def _continue(
     prompts: Sequence[Sequence[int]],
     config: DecodeConfig,
     new_tokens: int,
-    stop_ids: list[int],
+    stops: Stops,
+    decode: Decode | None,
     draws: np.ndarray,
 ) -> list[list[int]]:
     """Up to `new_tokens` ids per prompt; `draws` [B, new_tokens] are uniform random numbers for sampling."""
     device = next(model.parameters()).device
+    ended = stops.watch(device, decode)
     longest = max(map(len, prompts))
     padding = torch.tensor([longest - len(prompt) for prompt in prompts], device=device)
     # Any id serves as padding: the state knows where a row begins.
@@ -139,23 +156,24 @@ def _continue(
         len(prompts), longest + new_tokens, padding=padding if bool(padding.any()) else None
     )
     logits = model.next_logits(ids, state)
-    stops = torch.tensor(stop_ids, device=device)
     if config.method == "beam":
 
         def advance(rows: Tensor, tokens: Tensor) -> Tensor:
             state.reorder(rows)
             return model.next_logits(tokens[:, None], state)
 
-        return beam_search(logits, advance, config.beams, new_tokens, stops, config.length_penalty)
+        return beam_search(
+            logits, advance, config.beams, new_tokens, ended, stops.endings, config.length_penalty
+        )
 
     uniform = torch.from_numpy(draws).to(device)
-    ended = torch.zeros(len(prompts), dtype=torch.bool, device=device)
-    columns = []
+    done = torch.zeros(len(prompts), dtype=torch.bool, device=device)
+    columns: list[Tensor] = []
     for step in range(new_tokens):
         token = logits.argmax(-1) if config.method == "greedy" else sample(logits, uniform[:, step], config)
         columns.append(token)
-        ended |= torch.isin(token, stops)
-        if step + 1 == new_tokens or bool(ended.all()):
+        done |= ended(torch.stack(columns, 1))
+        if step + 1 == new_tokens or bool(done.all()):
             break
         logits = model.next_logits(token[:, None], state)
     return torch.stack(columns, 1).tolist()

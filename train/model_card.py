@@ -42,6 +42,7 @@ def write_model_card(
         labels=task.get("labels"),
         transformers_class=export["format"] if loadable else None,
         chat=is_chat,
+        stop_strings=task.get("stop_strings"),
         template=None if is_chat else task.get("template"),
         prompt=task.get("template", "The ").replace("{source}", "…"),
         model=_model(context, export),

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from torch import Tensor
 from pipeline.errors import UserError
 from train.classifier import Classifier
 from train.models import LanguageModel
+from train.stops import Stops
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -102,7 +104,7 @@ def check_parity(
     folder: Path,
     model: LanguageModel | Classifier,
     tokenizer: "PreTrainedTokenizerBase",
-    stop_ids: list[int],
+    stops: Stops,
     probe: Probe,
     tolerance: float,
 ) -> Parity:
@@ -126,7 +128,8 @@ def check_parity(
         )
     _check_tokens(tokenizer, probe, reply)
     if probe.prompt:
-        _check_continuation(model, stop_ids, probe, reply["continuation"], tolerance)
+        ended = stops.watch(torch.device("cpu"), tokenizer.decode)
+        _check_continuation(model, ended, probe, reply["continuation"], tolerance)
     return Parity(difference, sum(map(len, probe.rows)), reply["class"])
 
 
@@ -164,7 +167,11 @@ def _check_tokens(tokenizer: "PreTrainedTokenizerBase", probe: Probe, reply: dic
 
 @torch.inference_mode()
 def _check_continuation(
-    model: LanguageModel, stop_ids: list[int], probe: Probe, theirs: list[int], tolerance: float
+    model: LanguageModel,
+    ended: Callable[[Tensor], Tensor],
+    probe: Probe,
+    theirs: list[int],
+    tolerance: float,
 ) -> None:
     """Our greedy continuation, with our cache, against theirs with their cache."""
     state = model.new_state(1, len(probe.prompt) + probe.new_tokens)
@@ -180,7 +187,7 @@ def _check_continuation(
                 f"the exported model continues greedily with {theirs}, ours with {[*ours, token]}, …"
             )
         ours.append(token)
-        if token in stop_ids or len(ours) == probe.new_tokens:
+        if bool(ended(torch.tensor([ours]))) or len(ours) == probe.new_tokens:
             break
         logits = model.next_logits(torch.tensor([[token]]), state)[0]
     if ours != theirs:

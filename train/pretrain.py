@@ -11,6 +11,7 @@ from pipeline.shards import ShardIndex, TokenStream, verify
 from pipeline.tokenizers import load_tokenizer, tokenizer_hash
 from train.checkpoint import save_model
 from train.data import Concatenation
+from train.generation import encode_prompts
 from train.loop import count_steps, fit, prepare
 from train.memory_check import Plan, check, known_limit
 from train.mixture import Mixture
@@ -68,6 +69,8 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
                 figures = packing_figures(stream, length, len(parts[part]))
                 context.log.info(f"packed{f' {part}' if part else ''}: {figures}")
     tokenizer = load_tokenizer(context.inputs["tokenizer"])
+    texts = trainer.sample_prompts
+    prompts = list(zip(texts, encode_prompts(tokenizer, texts), strict=True))
     result = fit(
         model,
         train,
@@ -84,7 +87,7 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
         context=context,
         decode=tokenizer.decode,
         order=order,
-        sampler=lambda module: sample_texts(module.model, tokenizer, trainer.sample_prompts, config.seed),
+        sampler=lambda module: sample_texts(module.model, tokenizer, prompts, config.seed),
     )
     if result.state is not None:
         save_model(

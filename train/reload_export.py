@@ -36,7 +36,10 @@ def main(folder: Path, work: Path) -> None:
         if prompt := request["prompt"]:
             ids = torch.tensor([prompt])
             options = {"do_sample": False, "max_new_tokens": request["new_tokens"]}
-            generated = model.generate(ids, attention_mask=torch.ones_like(ids), **options)
+            # The tokenizer is asked for where the generation config has texts that end an answer.
+            generated = model.generate(
+                ids, attention_mask=torch.ones_like(ids), tokenizer=tokenizer, **options
+            )
             continuation = generated[0, len(prompt) :].tolist()
     chat_ids = None
     if request["question"] is not None:

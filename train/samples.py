@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from pipeline.config.evaluation import DecodeConfig
 from train.generation import generate
 from train.models import LanguageModel
+from train.stops import Stops
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -14,7 +15,16 @@ SAMPLED = DecodeConfig(method="sample", max_new_tokens=48, temperature=0.8, top_
 
 
 def sample_texts(
-    model: LanguageModel, tokenizer: "PreTrainedTokenizerFast", prompts: Sequence[str], seed: int
+    model: LanguageModel,
+    tokenizer: "PreTrainedTokenizerFast",
+    prompts: Sequence[tuple[str, list[int]]],
+    seed: int,
+    stops: Stops | None = None,
 ) -> list[tuple[str, str]]:
-    """(prompt, continuation) pairs; the same seed each time, so that what changes is the model."""
-    return list(zip(prompts, generate(model, tokenizer, prompts, SAMPLED, seed), strict=True))
+    """(prompt, continuation) pairs; the same seed each time, so that what changes is the model.
+
+    Args:
+        prompts: each as text and as token ids.
+    """
+    found = generate(model, tokenizer, [ids for _, ids in prompts], SAMPLED, seed, stops=stops)
+    return [(text, continuation) for (text, _), continuation in zip(prompts, found, strict=True)]

@@ -8,17 +8,20 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from pipeline.config.evaluation import DecodeConfig
 from pipeline.config.model import DecoderConfig, HuggingFaceConfig, LSTMConfig, ModelConfig
 from pipeline.config.stages import ExportStage
 from pipeline.documents import Document, DocumentWriter
 from pipeline.errors import UserError
 from pipeline.store import write_json
 from pipeline.tokenizers import save_tokenizer
-from train.chat import ChatFormat, set_chat_template, stop_token_ids
+from train.chat import ChatFormat, find_stops, set_chat_template
 from train.checkpoint import load_model, save_model
 from train.classifier import Classifier, save_classifier
 from train.export import run
+from train.generation import generate_ids
 from train.models import build_model
+from train.stops import Stops
 
 TEXTS = [
     f"The model reads {n} tokens and writes the next; that is all it does. Übung №{n}." for n in range(40)
@@ -161,7 +164,7 @@ def test_a_chat_model_keeps_its_template_and_its_end(make_inputs, chat_tokenizer
     tuned = tmp_path / "finetune"
     save_tokenizer(chat_tokenizer, tuned / "tokenizer")
     save_model(tuned, load_model(inputs["pretrain"]).state_dict(), LLAMA, len(chat_tokenizer))
-    stops = stop_token_ids(chat_tokenizer, form)
+    stops = find_stops(form).ids
     write_json(tuned / "task.json", {"task": "instruct", "template": "…", "stop_token_ids": stops})
     finetune = {"task": "instruct", "method": "lora", "init": None, "data": {"train": "a.jsonl"}}
     write_manifest(tuned, finetune=finetune)
@@ -177,6 +180,50 @@ def test_a_chat_model_keeps_its_template_and_its_end(make_inputs, chat_tokenizer
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "apply_chat_template" in card
     assert "instruct, LoRA" in card
+
+
+def test_an_end_that_is_no_token_ends_generation_in_transformers(
+    make_inputs, plain_tokenizer, tmp_path, make_context
+):
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
+
+    inputs = make_inputs(LLAMA, plain_tokenizer)
+    plain_tokenizer.chat_template = (
+        "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+        "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+    )
+    tuned = tmp_path / "finetune"
+    save_tokenizer(plain_tokenizer, tuned / "tokenizer")
+    save_model(tuned, load_model(inputs["pretrain"]).state_dict(), LLAMA, len(plain_tokenizer))
+    stops = find_stops(ChatFormat(plain_tokenizer))
+    facts = {"task": "instruct", "template": "…", "stop_token_ids": stops.ids, "stop_strings": stops.texts}
+    write_json(tuned / "task.json", facts)
+    finetune = {"task": "instruct", "method": "full", "init": None, "data": {"train": "a.jsonl"}}
+    write_manifest(tuned, finetune=finetune)
+    context = make_context(tmp_path / "out", **inputs, finetune=tuned)
+    run(export(), context)
+    folder = context.folder / "model"
+    generation = GenerationConfig.from_pretrained(folder)
+    assert generation.eos_token_id == [plain_tokenizer.eos_token_id]  # and not ">", with which the end ends
+    assert generation.stop_strings == ["<|im_end|>"]
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "ends with the text `<|im_end|>`" in card
+    code = card.split("```python\n")[1].split("```")[0].replace('"demo"', repr(str(folder)))
+    exec(compile(code, "README.md", "exec"), {})
+
+    # transformers and we stop at the same place, at a text that this model does write.
+    saved, model = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    prompt = saved("What is").input_ids
+    decode = DecodeConfig(method="greedy", max_new_tokens=20)
+    [whole] = generate_ids(load_model(tuned), [prompt], decode, 0, Stops([]))
+    texts = (saved.decode(whole[start : start + 2]) for start in range(1, 18))
+    text = next(text for text in texts if text.isascii() and len(text) > 1)
+    [ours] = generate_ids(load_model(tuned), [prompt], decode, 0, Stops([], [text]), decode=saved.decode)
+    theirs = model.generate(
+        torch.tensor([prompt]), stop_strings=[text], tokenizer=saved, do_sample=False, max_new_tokens=20
+    )
+    assert len(ours) < 20
+    assert theirs[0, len(prompt) :].tolist() == ours
 
 
 def test_a_classifier_keeps_its_labels(make_inputs, chat_tokenizer, tmp_path, make_context):

@@ -21,6 +21,7 @@ from train.classifier import load_classifier
 from train.finetune import run
 from train.generation import generate_ids
 from train.models import build_model
+from train.stops import Stops
 
 CONTEXT = 48
 CAPITALS = {
@@ -66,7 +67,7 @@ def write_answers(path: Path, answers: dict[str, str]) -> Path:
 def known(artifact: Path, answers: dict[str, str]) -> int:
     """How many of the answers the model gives, asked as its tokenizer's chat template has it."""
     tokenizer = load_tokenizer(artifact)
-    stops = json.loads((artifact / "task.json").read_text())["stop_token_ids"]
+    stops = Stops(json.loads((artifact / "task.json").read_text())["stop_token_ids"])
     turns = [[{"role": "user", "content": QUESTION.format(land)}] for land in answers]
     prompts = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
     decode = DecodeConfig(method="greedy", max_new_tokens=12)

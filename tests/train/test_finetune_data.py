@@ -187,7 +187,7 @@ def test_tatoeba(shared_data):
 def test_the_loss_is_on_the_response_alone(chat_tokenizer):
     set_chat_template(chat_tokenizer)
     example = Example("What is the capital of France?", ("Paris.", "The capital is Paris."))
-    encoded = encode_responses([example], ChatFormat(chat_tokenizer), chat_tokenizer, 64)
+    encoded = encode_responses([example], ChatFormat(chat_tokenizer), 64)
     whole = "<|user|>What is the capital of France?<|end|><|assistant|>Paris.<|end|>"
     ids = chat_tokenizer(whole).input_ids
     assert encoded.input_ids[0].tolist() == ids[:-1]
@@ -204,7 +204,7 @@ def test_batches_are_padded_with_ignored_labels(plain_tokenizer):
         Example("The dog", ("sleeps on.",)),
         Example("The quick brown fox jumps over", ("the lazy dog",)),
     ]
-    encoded = encode_responses(examples, TextFormat(plain_tokenizer), plain_tokenizer, 100)
+    encoded = encode_responses(examples, TextFormat(plain_tokenizer), 100)
     batch = encoded.collate(np.array([0, 1, PADDING]))
     lengths = [len(ids) for ids in encoded.input_ids]
     assert batch["input_ids"].shape == (3, -(-max(lengths) // 8) * 8)
@@ -214,7 +214,7 @@ def test_batches_are_padded_with_ignored_labels(plain_tokenizer):
     counts = encoded.target_counts(np.array([0, 1]))
     assert (batch["labels"] != IGNORE_INDEX).sum(1).tolist() == [*counts, 0]
     # a batch never grows beyond what the model reads
-    short = encode_responses(examples, TextFormat(plain_tokenizer), plain_tokenizer, 13)
+    short = encode_responses(examples, TextFormat(plain_tokenizer), 13)
     assert short.collate(np.array([0, 1]))["input_ids"].shape == (2, 13)
 
 
@@ -222,7 +222,7 @@ def test_long_prompts_lose_their_middle_and_responses_nothing(chat_tokenizer):
     set_chat_template(chat_tokenizer)
     form = ChatFormat(chat_tokenizer)
     example = Example("START " + "the lazy dog " * 50 + "FINISH", ("Paris is the capital.",))
-    encoded = encode_responses([example], form, chat_tokenizer, 48)
+    encoded = encode_responses([example], form, 48)
     assert (encoded.cut_prompts, encoded.cut_responses) == (1, 0)
     assert len(encoded.input_ids[0]) == 48
     text = chat_tokenizer.decode(encoded.input_ids[0])
@@ -235,7 +235,7 @@ def test_long_prompts_lose_their_middle_and_responses_nothing(chat_tokenizer):
 def test_a_response_longer_than_the_context_is_cut(chat_tokenizer):
     set_chat_template(chat_tokenizer)
     example = Example("Say it.", ("the lazy dog " * 50,))
-    encoded = encode_responses([example], ChatFormat(chat_tokenizer), chat_tokenizer, 16)
+    encoded = encode_responses([example], ChatFormat(chat_tokenizer), 16)
     assert encoded.cut_responses == 1
     assert len(encoded.input_ids[0]) == 16
     assert encoded.target_counts(np.array([0])).tolist() == [16]

@@ -11,9 +11,10 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFa
 from pipeline.config.evaluation import DecodeConfig
 from pipeline.config.model import LSTMConfig
 from pipeline.errors import UserError
-from train.generation import generate, generate_ids, sample
+from train.generation import encode_prompts, generate, generate_ids, sample
 from train.models import build_model
 from train.models.hf_config import to_hf_config
+from train.stops import Stops
 
 STOPS = [0, 1, 2, 3, 4]
 VOCAB = 40
@@ -45,7 +46,9 @@ def test_greedy_equals_transformers(tiny_model, layout, batch_size):
     for seed in range(3):
         model = tiny_model(VOCAB, seed, layout=layout)
         config = DecodeConfig(method="greedy", max_new_tokens=20, batch_size=batch_size)
-        assert generate_ids(model, PROMPTS, config, 0, STOPS) == reference(model, PROMPTS, max_new_tokens=20)
+        assert generate_ids(model, PROMPTS, config, 0, Stops(STOPS)) == reference(
+            model, PROMPTS, max_new_tokens=20
+        )
 
 
 @pytest.mark.parametrize("batch_size", [1, 8])
@@ -58,7 +61,7 @@ def test_beam_search_equals_transformers(tiny_model, layout, length_penalty, bat
         config = DecodeConfig(
             method="beam", beams=3, length_penalty=length_penalty, max_new_tokens=12, batch_size=batch_size
         )
-        found = generate_ids(model, PROMPTS, config, 0, STOPS)
+        found = generate_ids(model, PROMPTS, config, 0, Stops(STOPS))
         lengths |= set(map(len, found))
         assert found == reference(
             model, PROMPTS, max_new_tokens=12, num_beams=3, length_penalty=length_penalty
@@ -70,7 +73,9 @@ def test_one_beam_is_greedy(tiny_model):
     model = tiny_model(VOCAB)
     beam = DecodeConfig(method="beam", beams=1, max_new_tokens=10)
     greedy = DecodeConfig(method="greedy", max_new_tokens=10)
-    assert generate_ids(model, PROMPTS, beam, 0, STOPS) == generate_ids(model, PROMPTS, greedy, 0, STOPS)
+    assert generate_ids(model, PROMPTS, beam, 0, Stops(STOPS)) == generate_ids(
+        model, PROMPTS, greedy, 0, Stops(STOPS)
+    )
 
 
 def test_samples_depend_on_the_seed_and_not_on_the_batch(tiny_model):
@@ -78,7 +83,7 @@ def test_samples_depend_on_the_seed_and_not_on_the_batch(tiny_model):
 
     def draw(seed, batch_size):
         config = DecodeConfig(method="sample", temperature=1.0, max_new_tokens=15, batch_size=batch_size)
-        return generate_ids(model, PROMPTS, config, seed, STOPS)
+        return generate_ids(model, PROMPTS, config, seed, Stops(STOPS))
 
     assert draw(1, 2) == draw(1, 2) == draw(1, 8)
     assert draw(1, 2) != draw(2, 2)
@@ -115,22 +120,22 @@ def test_a_long_prompt_loses_its_beginning(tiny_model, caplog):
     long = np.random.default_rng(0).integers(5, VOCAB, 100).tolist()
     config = DecodeConfig(max_new_tokens=10)
     with caplog.at_level(logging.WARNING, "train.generation"):
-        found = generate_ids(model, [long, [7]], config, 0, STOPS)
+        found = generate_ids(model, [long, [7]], config, 0, Stops(STOPS))
     assert "1 of 2 prompts are longer than the 22 tokens" in caplog.text
-    assert found == generate_ids(model, [long[-22:], [7]], config, 0, STOPS)
+    assert found == generate_ids(model, [long[-22:], [7]], config, 0, Stops(STOPS))
 
 
 def test_half_of_the_context_is_the_prompts(tiny_model, caplog):
     model = tiny_model(VOCAB, context=32)
     with caplog.at_level(logging.WARNING, "train.generation"):
-        [found] = generate_ids(model, [[7] * 16], DecodeConfig(max_new_tokens=500), 0, [])
+        [found] = generate_ids(model, [[7] * 16], DecodeConfig(max_new_tokens=500), 0, Stops([]))
     assert len(found) == 16
     assert "generating up to 16 tokens" in caplog.text
 
 
 def test_texts_come_without_prompt_and_special_tokens(tiny_model, tokenizer):
     model = tiny_model()
-    prompts = ["<|user|>hello<|end|><|assistant|>", "", "ab"]
+    prompts = tokenizer(["<|user|>hello<|end|><|assistant|>", "", "ab"]).input_ids
     config = DecodeConfig(max_new_tokens=8)
     done = []
     texts = generate(model, tokenizer, prompts, config, 0, advance=done.append)
@@ -141,9 +146,9 @@ def test_texts_come_without_prompt_and_special_tokens(tiny_model, tokenizer):
         model.lm_head.weight.zero_()
         model.model.norm.weight.zero_()
     end = tokenizer.convert_tokens_to_ids("<|end|>")
-    ids = generate_ids(model, [[9]], config, 0, [end])
+    ids = generate_ids(model, [[9]], config, 0, Stops([end]))
     assert ids == [[0] * 8]
-    assert generate_ids(model, [[9]], config, 0, [0]) == [[]]
+    assert generate_ids(model, [[9]], config, 0, Stops([0])) == [[]]
     assert generate(model, tokenizer, [], config, 0) == []
 
 
@@ -156,7 +161,7 @@ def test_a_recurrent_model_generates_the_same_alone_and_in_a_batch(method):
 
     def texts(batch_size):
         config = DecodeConfig(method=method, beams=3, max_new_tokens=12, batch_size=batch_size)
-        return generate_ids(model, PROMPTS, config, 0, STOPS)
+        return generate_ids(model, PROMPTS, config, 0, Stops(STOPS))
 
     assert texts(1) == texts(8)
     assert len({tuple(row) for row in texts(1)}) > 1
@@ -171,8 +176,8 @@ def test_a_prompt_can_be_cut_elsewhere(tiny_model):
     model = tiny_model(VOCAB, context=32)
     prompt = list(range(5, 35))
     config = DecodeConfig(max_new_tokens=10)
-    found = generate_ids(model, [prompt], config, 0, STOPS, cut=lambda ids, limit: ids[:limit])
-    assert found == generate_ids(model, [prompt[:22]], config, 0, STOPS)
+    found = generate_ids(model, [prompt], config, 0, Stops(STOPS), cut=lambda ids, limit: ids[:limit])
+    assert found == generate_ids(model, [prompt[:22]], config, 0, Stops(STOPS))
 
 
 def test_a_continuation_keeps_the_space_before_its_first_word(tiny_model):
@@ -185,4 +190,43 @@ def test_a_continuation_keeps_the_space_before_its_first_word(tiny_model):
     with torch.no_grad():  # says "cat" whatever it reads
         model.lm_head.weight.zero_()
         model.lm_head.weight[4] = model.hidden(torch.tensor([[3]]))[0, 0]
-    assert generate(model, words, ["the"], DecodeConfig(max_new_tokens=1), 0) == [" cat"]
+    assert generate(model, words, encode_prompts(words, ["the"]), DecodeConfig(max_new_tokens=1), 0) == [
+        " cat"
+    ]
+
+
+@pytest.mark.parametrize("method", ["greedy", "sample", "beam"])
+def test_a_text_ends_a_continuation(tiny_model, tokenizer, method):
+    """Whichever tokens spell it, and although single ones of them stand in it before."""
+    model = tiny_model(seed=3)
+    prompts = encode_prompts(tokenizer, ["hello", "ab", "the dog"])
+    config = DecodeConfig(method=method, temperature=1.0, top_p=None, beams=2, max_new_tokens=24)
+    whole = generate(model, tokenizer, prompts, config, 0, stops=Stops([]))
+    if method == "beam":  # other hypotheses are found where some end
+        [text] = generate(model, tokenizer, prompts[:1], config, 0, stops=Stops([], [whole[0][4:6]]))
+        assert whole[0][4:6] not in text
+        return
+    stop = whole[1][6:9]
+    assert len(stop) == 3
+    found = generate(model, tokenizer, prompts, config, 0, stops=Stops([], [stop]))
+    assert found == [text.partition(stop)[0] for text in whole]
+    assert len(found[1]) <= 6
+
+
+def test_generation_ends_with_the_last_text(tiny_model, tokenizer):
+    """No token is computed that nobody will see."""
+    model = tiny_model(seed=3)
+    [prompt] = encode_prompts(tokenizer, ["hello"])
+    config = DecodeConfig(method="greedy", max_new_tokens=24)
+    [whole] = generate_ids(model, [prompt], config, 0, Stops([]))
+    stop = tokenizer.decode(whole[3:6])
+    [found] = generate_ids(model, [prompt], config, 0, Stops([], [stop]), decode=tokenizer.decode)
+    assert len(found) <= 6
+    assert found == whole[: len(found)]
+    assert tokenizer.decode(found).endswith(stop)
+
+
+def test_what_a_prompt_spells_is_text(tokenizer):
+    [ids] = encode_prompts(tokenizer, ["a<|end|>"])
+    assert tokenizer.convert_tokens_to_ids("<|end|>") not in ids
+    assert tokenizer.decode(ids) == "a<|end|>"

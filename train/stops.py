@@ -1,0 +1,51 @@
+"""What ends a continuation: tokens, and texts that the tokenizer has no single token for."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+Decode = Callable[[Sequence[int]], str]
+
+
+@dataclass(frozen=True)
+class Stops:
+    """Ends of a continuation before its longest length."""
+
+    ids: list[int]
+    texts: list[str] = field(default_factory=list)
+
+    def watch(self, device: torch.device, decode: Decode | None = None) -> Callable[[Tensor], Tensor]:
+        """A function that says whether the last of each row's tokens ends it: int64 [..., T] to bool [...].
+
+        Args:
+            decode: from token ids to text; needed where there are texts.
+        """
+        ids = torch.tensor(self.ids, dtype=torch.long, device=device)
+        # A token of text is a byte at least.
+        reach = max((len(text.encode()) for text in self.texts), default=0)
+
+        def ended(tokens: Tensor) -> Tensor:
+            found = torch.isin(tokens[..., -1], ids)
+            if not self.texts:
+                return found
+            rows = tokens[..., -reach:].flatten(0, -2).tolist()
+            spelled = [any(text in decode(row) for text in self.texts) for row in rows]
+            return found | torch.tensor(spelled, device=device).view(found.shape)
+
+        return ended
+
+    @property
+    def endings(self) -> int:
+        """How many tokens may end a continuation at one place: of a text its last token, alone or with what follows
+        in the same token, of which few are likely."""
+        return len(self.ids) + 4 * len(self.texts)
+
+    def cut_ids(self, ids: list[int]) -> list[int]:
+        """The ids before the first that ends a continuation by itself."""
+        return ids[: next((place for place, token in enumerate(ids) if token in self.ids), len(ids))]
+
+    def cut_text(self, text: str) -> str:
+        """The text before the first text that ends a continuation."""
+        return text[: min((text.find(stop) for stop in self.texts if stop in text), default=len(text))]
