@@ -27,7 +27,9 @@ def bring_tokenizer(folder: Path, config: TokenizerConfig) -> "PreTrainedTokeniz
 
     try:
         if (folder / "tokenizer.json").is_file():
-            tokenizer = PreTrainedTokenizerFast.from_pretrained(folder, clean_up_tokenization_spaces=False)
+            tokenizer = PreTrainedTokenizerFast.from_pretrained(
+                folder, clean_up_tokenization_spaces=False, trust_remote_code=False
+            )
         else:
             tokenizer = PreTrainedTokenizerFast(
                 tokenizer_object=byte_level_bpe(*_gpt2_files(folder)), clean_up_tokenization_spaces=False

@@ -76,7 +76,7 @@ _TABLE = (
     Stage("clean", 4, configs.CleanStage, "data_prep.clean:run", ("download",),
           "{documents:,} documents, {megabytes:,.1f} MB",
           phases=(Phase("prepare"), Phase("extract", parallel=True), Phase("decide"), Phase("write", parallel=True))),
-    Stage("tokenizer", 1, configs.TokenizerStage, "data_prep.tokenizer:run", ("clean",),
+    Stage("tokenizer", 2, configs.TokenizerStage, "data_prep.tokenizer:run", ("clean",),
           "{vocab_size:,} tokens, {bytes_per_token:.2f} bytes each", enabled=_pretrains),
     Stage("shards", 3, configs.ShardsStage, "data_prep.shards:run", ("clean", "tokenizer"),
           "{train_tokens:,} training tokens", phases=(Phase("encode", parallel=True),), enabled=_pretrains),

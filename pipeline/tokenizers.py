@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.control_tokens import ControlTokens
 from pipeline.errors import UserError
 from pipeline.file_hashes import hash_file
+from pipeline.foreign_code import AUTO_MAP
 from pipeline.store import write_json
 from pipeline.text_splitting import safe_cut, split_text
 
@@ -34,7 +35,7 @@ def load_tokenizer(artifact: Path) -> "PreTrainedTokenizerFast":
 
     folder = artifact / TOKENIZER_FOLDER
     _tokenizer_file(folder)
-    return PreTrainedTokenizerFast.from_pretrained(folder)
+    return PreTrainedTokenizerFast.from_pretrained(folder, trust_remote_code=False)
 
 
 def save_tokenizer(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
@@ -48,6 +49,9 @@ def save_tokenizer(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
     values = json.loads(path.read_text())
     values["tokenizer_class"] = "PreTrainedTokenizerFast"
     values.pop("backend", None)
+    values.pop(
+        AUTO_MAP, None
+    )  # of a brought tokenizer: whoever loads this one would be asked to run its code
     special = {
         name: values[name]
         for name in (

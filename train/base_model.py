@@ -10,6 +10,7 @@ from pydantic import TypeAdapter
 from pipeline.config.model import HuggingFaceConfig, ModelConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
+from pipeline.foreign_code import own_classes, refusing_foreign_code
 from pipeline.tokenizers import load_tokenizer
 from train.checkpoint import describe_model, load_model, load_weights
 from train.models import LanguageModel, build_model
@@ -73,8 +74,11 @@ def _hugging_face(folder: Path) -> BaseModel:
         raise UserError(
             f"finetune.init={folder} holds no config.json; name a folder as save_pretrained writes it"
         )
+    place = f"finetune.init={folder}"
     try:
-        hf_config = AutoConfig.from_pretrained(folder, local_files_only=True)
+        with refusing_foreign_code(place):
+            hf_config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        own_classes(hf_config, place)
     except (OSError, ValueError, KeyError) as error:
         raise UserError(f"finetune.init={folder}: its config.json cannot be read ({error})") from None
     tokenizer = _tokenizer(folder)
@@ -105,9 +109,12 @@ def _tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
     from transformers import AutoTokenizer
 
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        with refusing_foreign_code(f"the tokenizer in finetune.init={folder}"):
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         # Of some architectures transformers makes an empty one where there are no files.
         found = any((folder / name).is_file() for name in tokenizer.vocab_files_names.values())
+    except UserError:
+        raise
     except Exception:  # `tokenizers` raises bare Exception; transformers' messages are of ways to convert one
         found = False
     if not found:

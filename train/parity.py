@@ -143,7 +143,9 @@ def reload(folder: Path, probe: Probe) -> tuple[dict[str, Any], Tensor]:
         (Path(work) / "request.json").write_text(json.dumps(asdict(probe)), encoding="utf-8")
         command = [sys.executable, "-I", str(SCRIPT), str(folder.resolve()), work]
         env = os.environ | {"HF_HUB_OFFLINE": "1"}
-        done = subprocess.run(command, cwd=work, env=env, capture_output=True, text=True)
+        done = subprocess.run(
+            command, cwd=work, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
         if done.returncode != 0:
             last = done.stderr.strip().splitlines()[-3:]
             raise UserError(f"transformers cannot load the exported folder {folder}: {' / '.join(last)}")

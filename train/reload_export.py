@@ -20,9 +20,9 @@ import transformers  # noqa: E402
 def main(folder: Path, work: Path) -> None:
     request = json.loads((work / "request.json").read_text(encoding="utf-8"))
     torch.set_num_threads(request["threads"])
-    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     auto_class = getattr(transformers, request["auto_class"])
-    model, loading = auto_class.from_pretrained(folder, output_loading_info=True)
+    model, loading = auto_class.from_pretrained(folder, output_loading_info=True, trust_remote_code=False)
     model.eval()
     problems = {kind: sorted(map(str, names)) for kind, names in loading.items() if names}
     with torch.inference_mode():

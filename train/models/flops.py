@@ -44,7 +44,7 @@ def _transformers_sizes(config: HuggingFaceConfig, vocab_size: int) -> tuple[int
 
     settings = read_config(config, vocab_size)
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(settings)
+        model = AutoModelForCausalLM.from_config(settings, trust_remote_code=False)
     embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     matrices = sum(p.numel() for p in model.parameters() if p.ndim >= 2 and id(p) not in embeddings)
     output = model.get_output_embeddings()

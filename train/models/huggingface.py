@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, Pretrai
 
 from pipeline.config.model import HuggingFaceConfig
 from pipeline.errors import UserError
+from pipeline.foreign_code import own_classes, refusing_foreign_code
 from train.models.interface import IGNORE_INDEX, LossSum
 
 
@@ -21,8 +22,10 @@ def read_config(config: HuggingFaceConfig, vocab_size: int) -> PretrainedConfig:
         UserError: where the folder, the model type or a field is none of transformers'.
     """
     if config.path is not None:
+        place = f"model.path={config.path}"
         try:
-            return AutoConfig.from_pretrained(config.path)
+            with refusing_foreign_code(place):
+                return own_classes(AutoConfig.from_pretrained(config.path, trust_remote_code=False), place)
         except (OSError, ValueError) as error:
             raise UserError(
                 f"model.path={config.path} is no folder with a config.json that transformers reads: "
@@ -35,9 +38,12 @@ def read_config(config: HuggingFaceConfig, vocab_size: int) -> PretrainedConfig:
     fields = {"max_position_embeddings": config.context, **fields, "vocab_size": vocab_size}
     try:
         # Ids of special tokens default to those of the published vocabulary, which may lie beyond ours.
-        return AutoConfig.for_model(
+        settings = AutoConfig.for_model(
             model_type, **{"bos_token_id": None, "eos_token_id": None, "pad_token_id": None} | fields
         )
+        return own_classes(settings, "model.config")
+    except UserError:
+        raise
     except Exception as error:  # what a wrong field raises differs by architecture
         raise UserError(
             f"model.config is no config of model_type={model_type!r}: {_first_line(error)}"
@@ -52,9 +58,14 @@ def load_checkpoint(folder: str | Path, settings: PretrainedConfig | None = None
             and leaves at random what is missing.
     """
     try:
-        model, found = AutoModelForCausalLM.from_pretrained(
-            folder, config=settings, dtype=torch.float32, output_loading_info=True
-        )
+        with refusing_foreign_code(str(folder)):
+            model, found = AutoModelForCausalLM.from_pretrained(
+                folder,
+                config=settings,
+                dtype=torch.float32,
+                output_loading_info=True,
+                trust_remote_code=False,
+            )
     # A file that is cut is a SafetensorError, sizes that differ are a RuntimeError.
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise UserError(
@@ -138,7 +149,9 @@ class HuggingFaceModel(nn.Module):
     def _load(config: HuggingFaceConfig, settings: PretrainedConfig) -> nn.Module:
         if config.path is None:
             try:
-                return AutoModelForCausalLM.from_config(settings, dtype=torch.float32)
+                return AutoModelForCausalLM.from_config(
+                    settings, dtype=torch.float32, trust_remote_code=False
+                )
             except ValueError as error:
                 raise UserError(
                     f"model_type={settings.model_type!r} is no causal language model: {_first_line(error)}"
