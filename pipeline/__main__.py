@@ -13,8 +13,9 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from pipeline.checkout import check_packages
-from pipeline.config.defaults import default_values
-from pipeline.config.root import parse_config
+from pipeline.config.defaults import default_values, group_options
+from pipeline.config.left_out import left_out_keys, typed_keys
+from pipeline.config.root import RootConfig, parse_config
 from pipeline.dryrun import dry_run
 from pipeline.errors import UserError, told_to_user
 from pipeline.planner import execute
@@ -35,7 +36,10 @@ def main(composed: DictConfig) -> None:
     with told_to_user():
         values = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
         values["run"]["command"] = _command(HydraConfig.get().overrides.task)
-        root = parse_config(values)
+        typed = typed_keys(HydraConfig.get().overrides.task)
+        root = parse_config(values, typed)
+        for section, key in left_out_keys(RootConfig, values, typed):
+            announce(f"{section}.{key} of the experiment stays out: this choice of {section} has no such key")
         if root.dryrun:
             dry_run(root)
         elif outcomes := execute(root, announce):
@@ -73,7 +77,10 @@ def start() -> None:
     # A dotted override of a key that does not exist would be Hydra's error, one at a time. Forced in, it reaches
     # our own check, which reports all unknown keys together, each with the nearest one that exists.
     sys.argv[1:] = [f"++{word}" if DOTTED_OVERRIDE.match(word) else word for word in sys.argv[1:]]
-    ConfigStore.instance().store("schema", node=default_values())
+    store = ConfigStore.instance()
+    store.store("schema", node=default_values())
+    for group, option, values in group_options():  # a file in conf/ of the same name goes before
+        store.store(option, node=values, group=group)
     with told_to_user():
         check_packages()
         _check_alone()

@@ -19,7 +19,6 @@ from train.hardware import peak_flops, peak_memory
 from train.loss_guard import SkippedData
 from train.module import LanguageModule, RunningLoss
 from train.preemption import StopRequest
-from train.training_state import TrainingState
 
 Sampler = Callable[[LanguageModule], list[tuple[str, str]]]
 """Gives (prompt, continuation) pairs; called by every rank, since a sharded model needs them all."""
@@ -42,7 +41,7 @@ class Resume(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, module: LanguageModule) -> None:
         if (found := self._found) is None:
             return
-        self._checkpoints.load(found, TrainingState(module.model, trainer.strategy))
+        self._checkpoints.load(found, module.training_state())
         module.guard.remember(found.guard)
         # What Lightning counts steps by.
         trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress.optimizer.step.total.completed = (
@@ -135,7 +134,7 @@ class AfterStep(pl.Callback):
         if self._checkpoints.last_step == self._step:
             return
         self._checkpoints.save(
-            TrainingState(module.model, trainer.strategy),
+            module.training_state(),
             step=self._step,
             tokens=self._step * self._tokens_per_step,
             validation_loss=self._validation_loss,

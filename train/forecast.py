@@ -7,7 +7,7 @@ from pipeline.config.root import RootConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.forecast import Forecast
-from train.memory import FP32, model_sizes
+from train.memory import FP32, model_sizes, optimizer_sizes
 from train.memory_check import Limit, Plan, check, known_limit, runs_on_gpu
 from train.mixture import Mixture
 from train.models.flops import flops_per_token
@@ -38,9 +38,9 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
     masked = root.data.packing != "concatenate"
     plan = Plan(root.model, vocab_size, root.optim, trainer, root.strategy, on_gpu, masked)
     limit, memory = known_limit(trainer, on_gpu), plan.memory()
-    sizes = model_sizes(root.model.model_dump_json(), vocab_size)
-    muon = sizes.hidden_matrices if root.optim.name == "muon" else 0
-    checkpoint = FP32 * (3 * sizes.parameters - muon)  # weights and the optimizer's states
+    sizes = model_sizes(root.model, vocab_size)
+    states = optimizer_sizes(root.model, vocab_size, root.optim, FP32).states
+    checkpoint = FP32 * (sizes.parameters + states)
     kept = trainer.keep_last + 2  # the best one besides, and one that is being written
     facts = {
         "model": f"{sizes.parameters:,} parameters, {vocab_size:,} token ids",

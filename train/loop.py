@@ -14,7 +14,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from pipeline.checkpoints import Checkpoint, list_checkpoints
-from pipeline.config.training import OptimConfig, ScheduleConfig, StrategyConfig, TrainerConfig
+from pipeline.config.optimizers import OptimizerConfig
+from pipeline.config.schedules import ScheduleConfig
+from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.tracking import read_metrics
@@ -95,7 +97,7 @@ def fit(
     steps: int,
     flops_per_token: float,
     tokens_per_example: float,
-    optim: OptimConfig,
+    optim: OptimizerConfig,
     schedule: ScheduleConfig,
     trainer: TrainerConfig,
     strategy: StrategyConfig,

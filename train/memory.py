@@ -9,14 +9,17 @@ from dataclasses import dataclass, fields
 from functools import cache
 
 import torch
+from pydantic import TypeAdapter
 
 from pipeline.config.model import HuggingFaceConfig, ModelConfig
-from pipeline.config.training import OptimConfig, StrategyConfig, TrainerConfig
+from pipeline.config.optimizers import OptimizerConfig
+from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.errors import UserError
 from train.activations import BF16, FP32, Numerics, activation_bytes, loss_bytes
 from train.deepspeed_settings import deepspeed_settings
-from train.models import build_model, count_parameters
-from train.optimizers import hidden_matrices
+from train.models import LanguageModel, build_model, count_parameters
+from train.optim import build_optimizer, optimizer_module
+from train.training_state import STEP
 
 REDUCE_BUCKET = 500_000_000
 """Elements that DeepSpeed's ZeRO reserves to reduce gradients in, where its file does not say."""
@@ -38,8 +41,16 @@ class ModelSizes:
     """Of all that is in no block."""
     matrices: int
     """Of what linear layers multiply with."""
-    hidden_matrices: int
-    """Of what Muon takes."""
+
+
+@dataclass(frozen=True)
+class OptimizerSizes:
+    """What an optimizer keeps of a model's parameters, over all ranks."""
+
+    states: int
+    """Elements, in fp32."""
+    step: int
+    """Bytes that a step needs for a while, beyond states and gradients."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +83,48 @@ class Memory:
         return sum(getattr(self, field.name) for field in fields(self) if field.name != "host")
 
 
-@cache
-def model_sizes(model_json: str, vocab_size: int) -> ModelSizes:
-    """Of the model that a section (as JSON, so that it can be remembered) describes; on torch's meta device."""
-    from pydantic import TypeAdapter
+def model_sizes(config: ModelConfig, vocab_size: int) -> ModelSizes:
+    """Of the model that a section describes, without building its weights."""
+    return _model_sizes(config.model_dump_json(), vocab_size)
 
+
+def optimizer_sizes(
+    model: ModelConfig, vocab_size: int, config: OptimizerConfig, element_bytes: int
+) -> OptimizerSizes:
+    """Of the optimizer that a section describes, for a model that computes in numbers of `element_bytes`.
+
+    Raises:
+        UserError: where the optimizer is of no use for this model.
+    """
+    return _optimizer_sizes(model.model_dump_json(), vocab_size, config.model_dump_json(), element_bytes)
+
+
+# Memory is predicted again and again for other settings, and sections cannot be hashed: their JSON can.
+
+
+@cache
+def _meta_model(model_json: str, vocab_size: int) -> LanguageModel:
+    """The model without memory for its weights: on torch's meta device."""
     config = TypeAdapter(ModelConfig).validate_json(model_json)
     with torch.device("meta"):
-        model = build_model(_without_weights(config, vocab_size), vocab_size)
+        return build_model(_without_weights(config, vocab_size), vocab_size)
+
+
+@cache
+def _optimizer_sizes(model_json: str, vocab_size: int, optim_json: str, element_bytes: int) -> OptimizerSizes:
+    config = TypeAdapter(OptimizerConfig).validate_json(optim_json)
+    module = optimizer_module(config)
+    states = step = 0
+    for group in build_optimizer(_meta_model(model_json, vocab_size), config).param_groups:
+        elements = sum(p.numel() for p in group["params"])
+        states += elements * len([name for name in module.state_names(group) if name != STEP])
+        step += elements * module.step_bytes(group, element_bytes)
+    return OptimizerSizes(states, step)
+
+
+@cache
+def _model_sizes(model_json: str, vocab_size: int) -> ModelSizes:
+    model = _meta_model(model_json, vocab_size)
     parameters = count_parameters(model)
     blocks = [sum(p.numel() for p in block.parameters()) for block in model.blocks]
     embeddings = {m.weight for m in model.modules() if isinstance(m, torch.nn.Embedding)}
@@ -90,7 +135,6 @@ def model_sizes(model_json: str, vocab_size: int) -> ModelSizes:
         max(blocks, default=0),
         parameters - sum(blocks),
         sum(p.numel() for p in model.parameters() if p.ndim >= 2 and (p not in embeddings or p in heads)),
-        sum(p.numel() for p in hidden_matrices(model)),
     )
 
 
@@ -105,14 +149,14 @@ def _without_weights(config: ModelConfig, vocab_size: int) -> ModelConfig:
 def predict(
     model: ModelConfig,
     vocab_size: int,
-    optim: OptimConfig,
+    optim: OptimizerConfig,
     trainer: TrainerConfig,
     strategy: StrategyConfig,
     on_gpu: bool,
     masked: bool = False,
 ) -> Memory:
     """Memory of one rank in training `model`; `masked` where a mask keeps documents apart."""
-    sizes = model_sizes(model.model_dump_json(), vocab_size)
+    sizes = model_sizes(model, vocab_size)
     kind, bf16, ranks = strategy.name, trainer.precision == "bf16", trainer.ranks
     sharded_types = kind.startswith("zero") or kind == "fsdp"
     numerics = Numerics(
@@ -123,9 +167,8 @@ def predict(
     )
     rows = trainer.global_batch // ranks // trainer.accumulation
     length = trainer.sequence_length or model.context
-    muon = sizes.hidden_matrices if optim.name == "muon" else 0
-    state_bytes = FP32 * (muon + 2 * (sizes.parameters - muon))  # momentum; or AdamW's two moments
-    step = 12 * muon + 3 * numerics.compute * muon  # directions, updates, the iteration's three matrices
+    optimizer_size = optimizer_sizes(model, vocab_size, optim, numerics.compute)
+    state_bytes, step = FP32 * optimizer_size.states, optimizer_size.step
     if kind.startswith("zero"):
         kept = _zero(sizes, kind, trainer, numerics, state_bytes, _zero_section(strategy, on_gpu), on_gpu)
         step += 0 if kind.endswith("_offload") else (numerics.compute + FP32) * sizes.parameters // ranks

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 
 from pipeline.config.model import LSTMConfig, ModelConfig
-from pipeline.config.training import OptimConfig, StrategyConfig, TrainerConfig
+from pipeline.config.optimizers import OptimizerConfig
+from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.errors import UserError
 from train.memory import Memory, predict
 
@@ -33,7 +34,7 @@ class Plan:
 
     model: ModelConfig
     vocab_size: int
-    optim: OptimConfig
+    optim: OptimizerConfig
     trainer: TrainerConfig
     strategy: StrategyConfig
     on_gpu: bool

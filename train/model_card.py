@@ -7,8 +7,10 @@ from typing import Any
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import TypeAdapter
 
 from pipeline.config.evaluation import ExportConfig
+from pipeline.config.optimizers import OptimizerConfig
 from pipeline.context import Context
 from pipeline.store import MANIFEST
 
@@ -108,9 +110,7 @@ def _training(context: Context, stage: str) -> dict[str, Any]:
         facts["base"] = Path(config["init"]).name if config["init"] else "the pretrained model above"
         facts["data"] = Path(config["data"]["train"]).name
     optim, schedule, trainer = config["optim"], config["schedule"], config["trainer"]
-    own_rate = optim["name"] == "muon" and optim.get("muon_lr")
-    rates = f"peak rate {optim['lr']:g}" + (f" (matrices {own_rate:g})" if own_rate else "")
-    facts["optimizer"] = f"{optim['name']}, {rates}, weight decay {optim['weight_decay']:g}"
+    facts["optimizer"] = TypeAdapter(OptimizerConfig).validate_python(optim).summary()
     facts["schedule"] = f"{schedule['name']}, warm-up {schedule['warmup']:g}"
     facts["batch"] = f"{trainer['global_batch']} sequences per step, {trainer['precision']}"
     metrics = manifest["metrics"].items()

@@ -7,13 +7,15 @@ from pytorch_lightning.strategies import DeepSpeedStrategy
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from pipeline.config.training import OptimConfig, ScheduleConfig
+from pipeline.config.optimizers import OptimizerConfig
+from pipeline.config.schedules import ScheduleConfig
 from train.data import Batch
 from train.loss_guard import LossGuard
 from train.models import LossSum
-from train.optimizers import build_optimizer
-from train.schedules import build_scheduler
+from train.optim import build_optimizer, optimizer_module
+from train.optim.scheduler import build_scheduler
 from train.strategies import FSDPStrategy
+from train.training_state import TrainingState
 
 
 class LanguageModule(pl.LightningModule):
@@ -22,7 +24,7 @@ class LanguageModule(pl.LightningModule):
     def __init__(
         self,
         model: nn.Module,
-        optim: OptimConfig,
+        optim: OptimizerConfig,
         schedule: ScheduleConfig,
         steps: int,
         guard: LossGuard,
@@ -65,6 +67,10 @@ class LanguageModule(pl.LightningModule):
         return self.model(
             **{name: tensor for name, tensor in batch.items() if name not in ("loss_scale", "windows")}
         )
+
+    def training_state(self) -> TrainingState:
+        """This rank's view of weights and optimizer states, once Lightning has set the strategy up."""
+        return TrainingState(self.model, self.trainer.strategy, optimizer_module(self._optim))
 
     def verdict(self) -> str | None:
         """What the guard says of the step whose gradients were made last. All ranks ask, and hear the same."""

@@ -20,10 +20,12 @@ from torch.distributed.tensor._utils import compute_local_shape_and_global_offse
 from torch.optim import Optimizer
 
 from pipeline.errors import UserError
-from train.muon import Muon
+from train.optim import OptimizerModule
 from train.zero_partitions import Fragment, zero_1_and_2_fragments, zero_3_fragments
 
 WEIGHT = "weight"
+STEP = "step"
+"""The state in which optimizers count their steps."""
 
 
 @dataclass(frozen=True)
@@ -43,8 +45,12 @@ class Piece:
 class TrainingState:
     """This rank's view of the state of a training run that Lightning has set up."""
 
-    def __init__(self, model: nn.Module, strategy: pl.strategies.Strategy):
-        self._strategy = strategy
+    def __init__(self, model: nn.Module, strategy: pl.strategies.Strategy, optimizer: OptimizerModule):
+        """
+        Args:
+            optimizer: the module that made the optimizer, and knows the names of its states.
+        """
+        self._strategy, self._module = strategy, optimizer
         if isinstance(model, FSDPModule):
             model.reshard()  # what is outside the blocks stays gathered after a validation
         self._names = {p: name for name, p in model.named_parameters() if p.requires_grad}
@@ -72,13 +78,13 @@ class TrainingState:
 
     def steps(self) -> int:
         """Steps that the optimizer has taken; those that were skipped do not count."""
-        return max((int(s["step"]) for s in self.optimizer.state.values() if "step" in s), default=0)
+        return max((int(s[STEP]) for s in self.optimizer.state.values() if STEP in s), default=0)
 
     def set_steps(self, steps: int) -> None:
         """Tell the optimizer how many steps it has taken, after the pieces were read."""
         for state in self.optimizer.state.values():
-            if "step" in state:
-                state["step"].fill_(steps)
+            if STEP in state:
+                state[STEP].fill_(steps)
         if self._is_zero:
             _spread_master_weights(self._zero)
 
@@ -101,11 +107,22 @@ class TrainingState:
         for group in self.optimizer.param_groups:
             for parameter in group["params"]:
                 name = self._names[parameter]
-                states = _states(self.optimizer, parameter, group)
+                states = self._states(parameter, group)
                 for kind, tensor in ((WEIGHT, parameter.detach()), *states.items()):
                     start, local = _local(tensor)
                     if local.numel():
                         yield Piece(name, kind, start, local.view(-1))
+
+    def _states(self, parameter: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
+        """The optimizer's states of the parameter's shape, by name; made as zeros before the first step."""
+        state = self.optimizer.state[parameter]
+        if not state:
+            for name in self._module.state_names(group):
+                if name == STEP:
+                    state[STEP] = torch.zeros((), dtype=torch.float32, device=parameter.device)
+                else:
+                    state[name] = torch.zeros_like(parameter)
+        return {name: tensor for name, tensor in state.items() if name != STEP}
 
     def _zero_pieces(self) -> Iterator[Piece]:
         zero, optimizer = self._zero, self.optimizer
@@ -125,7 +142,7 @@ class TrainingState:
             fragments: list[Fragment] = (zero_3_fragments if partitioned else zero_1_and_2_fragments)(
                 parameters
             )
-            states = _states(optimizer, flat, group)
+            states = self._states(flat, group)
             for kind, tensor in ((WEIGHT, flat.detach()), *states.items()):
                 for f in fragments:
                     if f.size:
@@ -134,18 +151,6 @@ class TrainingState:
 
 
 _ZERO_OPTIMIZERS = ("DeepSpeedZeroOptimizer", "DeepSpeedZeroOptimizer_Stage3")
-
-
-def _states(optimizer: Optimizer, parameter: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
-    """The optimizer's states of the parameter's shape, by name; made as zeros before the first step."""
-    adamw = not isinstance(optimizer, Muon) or group["kind"] == "adamw"
-    state = optimizer.state[parameter]
-    if not state:
-        if adamw:
-            state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
-        for name in ("exp_avg", "exp_avg_sq") if adamw else ("momentum_buffer",):
-            state[name] = torch.zeros_like(parameter)
-    return {name: tensor for name, tensor in state.items() if name != "step"}
 
 
 def _local(tensor: Tensor) -> tuple[int, Tensor]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
 
 
@@ -34,6 +34,7 @@ CONTENT = Content()
 NeutralInt = Annotated[int, NEUTRAL]
 NeutralBool = Annotated[bool, NEUTRAL]
 NeutralStr = Annotated[str, NEUTRAL]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
 def content_mark(field: FieldInfo) -> Content | None:

@@ -5,6 +5,7 @@
 
 import json
 import types
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -15,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from pipeline.config.base import NEUTRAL, Section, content_mark
+from pipeline.config.choices import Choice, kinds
 from pipeline.config.root import RootConfig
 from pipeline.stages import STAGES
 
@@ -47,8 +49,9 @@ make config EXP=demo ARGS="model=lstm optim=adamw"       # prints the composed c
 - A key that a group's file does not name is set like any other; Hydra's `+` is not needed.
 - `null` is what the descriptions call None: `tokenizer.han_run=null`. With `trainer.tokens` or `trainer.epochs`
   instead of `trainer.steps`, set `trainer.steps=null` too.
-- Keys that an experiment sets stay set when you choose another option of a group. Where that option has no such key
-  (`model=lstm` has no `heads`) the check says so; write an experiment of your own then.
+- Keys that an experiment sets stay set when you choose another option of a group. Where that option has no such key,
+  it stays out with a word (`optim=adamw` has no `muon_lr`); of `model` and `corpus` the check says so, and you write an
+  experiment of your own then.
 - Lists and globs need quotes against the shell: `'corpus.paths=[notes/**/*.txt]'`.
 - Everything is checked before anything runs. Unknown keys and wrong values are reported together, each with what
   would be right; contradictions between values are reported together once these are corrected.
@@ -82,18 +85,28 @@ def document() -> str:
 
 def _groups() -> Iterator[str]:
     chosen = _default_options()
-    for group in sorted((path for path in CONF.iterdir() if path.is_dir()), key=_experiments_last):
+    for group, options in sorted(_options().items(), key=lambda item: (item[0] == "experiment", item[0])):
         rows = []
-        for file in sorted(group.glob("*.yaml")):
-            name = f"`{file.stem}`" + (" (default)" if chosen.get(group.name) == file.stem else "")
-            settings = yaml.safe_load(file.read_text(encoding="utf-8"))
-            rows.append((name, _leading_comment(file), ", ".join(_chosen_and_set(settings))))
-        yield f"### `{group.name}=`\n"
+        for name, (what, sets) in sorted(options.items()):
+            rows.append((f"`{name}`" + (" (default)" if chosen.get(group) == name else ""), what, sets))
+        yield f"### `{group}=`\n"
         yield _table(("option", "what it is", "sets"), rows)
 
 
-def _experiments_last(group: Path) -> tuple[bool, str]:
-    return group.name == "experiment", group.name
+def _options() -> dict[str, dict[str, tuple[str, str]]]:
+    """By group and option what it is and what it sets: the choices of a section, and the files in `conf/`."""
+    found: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
+    for name, field in RootConfig.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Choice):
+            for option, section in field.annotation.choices().items():
+                found[name][option] = (_prose(section.__doc__), f"`{name}.{section.tag}={option}`")
+    for file in CONF.glob("*/*.yaml"):
+        settings = yaml.safe_load(file.read_text(encoding="utf-8"))
+        found[file.parent.name][file.stem] = (
+            _leading_comment(file),
+            ", ".join(_chosen_and_set(settings)),
+        )
+    return found
 
 
 def _default_options() -> dict[str, str]:
@@ -139,11 +152,7 @@ def _sections() -> Iterator[str]:
     for name, field in RootConfig.model_fields.items():
         classes = _section_classes(field.annotation)
         for section in classes:
-            tag = (
-                next((n for n in ("kind", "family") if n in section.model_fields), None)
-                if classes[1:]
-                else None
-            )
+            tag = next((n for n in _TAGS if n in section.model_fields), None) if classes[1:] else None
             chosen = f" with `{name}.{tag}={section.model_fields[tag].default}`" if tag else ""
             yield f"### `{name}`{chosen}\n"
             default = None if field.is_required() else field.get_default()
@@ -151,6 +160,8 @@ def _sections() -> Iterator[str]:
             yield _table(_HEADER, list(_rows(section, name, default, _is_seen(name))))
 
 
+_TAGS = list(dict.fromkeys(["kind", "family", *(kind.tag for kind in kinds())]))
+"""Fields that tell the choices of a section apart."""
 _HEADER = ("key", "value", "default", "meaning", "in the fingerprint")
 Row = tuple[str, ...]
 
@@ -167,10 +178,16 @@ def _rows(section: type[Section], path: str, values: Section | None, seen: bool)
                     yield from _rows(item, f"{key}.0", None, seen)
             for inner in optional:
                 yield from _rows(inner, key, inner(), seen)
-        elif type(value) in (f.annotation for f in RootConfig.model_fields.values()):
+        elif any(isinstance(value, kind) for kind in _root_sections()):
             yield _like_root_section(key, name, value)
         else:
             yield from _rows(type(value), key, value, seen)
+
+
+def _root_sections() -> list[type[Section]]:
+    """Classes of the sections at the top, of which others may hold one with defaults of their own."""
+    annotations = (field.annotation for field in RootConfig.model_fields.values())
+    return [a for a in annotations if isinstance(a, type) and issubclass(a, Section)]
 
 
 def _like_root_section(key: str, name: str, value: Section) -> Row:
@@ -240,6 +257,8 @@ def _bounds(metadata: Any) -> Iterator[str]:
 
 
 def _section_classes(annotation: Any) -> list[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Choice):
+        return list(annotation.choices().values())
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return [annotation]
     return [section for part in get_args(annotation) for section in _section_classes(part)]

@@ -1,13 +1,14 @@
 """The whole configuration of a run, and the check that reports every problem at once."""
 
 import difflib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.config.base import Section, content_mark
+from pipeline.config.choices import Choice, kinds
 from pipeline.config.clean import CleanConfig
 from pipeline.config.data import (
     CorpusConfig,
@@ -17,14 +18,15 @@ from pipeline.config.data import (
     may_hold_wikipedia,
 )
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
+from pipeline.config.left_out import left_out_keys, without_keys
 from pipeline.config.mixture import DataConfig
 from pipeline.config.model import ModelConfig
+from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.run import LauncherConfig, RunConfig, TrackingConfig
+from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.sweep import SweepConfig
 from pipeline.config.training import (
     FinetuneConfig,
-    OptimConfig,
-    ScheduleConfig,
     StrategyConfig,
     TrainerConfig,
 )
@@ -49,8 +51,8 @@ class RootConfig(Section):
     shards: ShardsConfig = ShardsConfig()
     data: DataConfig = DataConfig()
     model: ModelConfig
-    optim: OptimConfig = OptimConfig()
-    schedule: ScheduleConfig = ScheduleConfig()
+    optim: OptimizerConfig
+    schedule: ScheduleConfig
     trainer: TrainerConfig
     strategy: StrategyConfig = StrategyConfig()
     finetune: FinetuneConfig = FinetuneConfig()
@@ -128,12 +130,16 @@ def _cannot_launch(launcher: LauncherConfig, trainer: TrainerConfig, where: str)
     return []
 
 
-def parse_config(values: Mapping[str, Any]) -> RootConfig:
+def parse_config(values: Mapping[str, Any], typed: Collection[str] = ()) -> RootConfig:
     """The checked configuration.
+
+    Args:
+        typed: keys given on the command line. Others stay out where they are another choice's: see `left_out_keys`.
 
     Raises:
         UserError: with all problems, one per line: key, value, what would be right.
     """
+    values = without_keys(values, set(left_out_keys(RootConfig, values, typed)))
     try:
         root = RootConfig.model_validate(values)
         problems = [*_problems(root, ""), *_address_problems(root, "")]
@@ -228,7 +234,12 @@ def _without_union_tags(location: tuple, values: Any) -> list[Any]:
 
 
 def _tags_of(values: Mapping[str, Any]) -> tuple:
-    return values.get("kind"), values.get("family")
+    return tuple(values.get(tag) for tag in _tag_fields())
+
+
+def _tag_fields() -> list[str]:
+    """Names of the fields that tell the choices of a section apart."""
+    return list(dict.fromkeys(["kind", "family", *(kind.tag for kind in kinds())]))
 
 
 def _known_keys(path: list[Any], values: Any) -> list[str]:
@@ -245,10 +256,12 @@ def _known_keys(path: list[Any], values: Any) -> list[str]:
 
 def _tag(section: type[Section]) -> Any:
     fields = section.model_fields
-    return next((fields[name].default for name in ("kind", "family") if name in fields), None)
+    return next((fields[name].default for name in _tag_fields() if name in fields), None)
 
 
 def _section_classes(annotation: Any) -> list[type[Section]]:
+    if isinstance(annotation, type) and issubclass(annotation, Choice):
+        return list(annotation.choices().values())
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return [annotation]
     return [c for part in getattr(annotation, "__args__", ()) for c in _section_classes(part)]

@@ -8,10 +8,10 @@ from pipeline.config.data import CorpusConfig, ShardsConfig, TokenizerConfig
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
 from pipeline.config.mixture import DataConfig
 from pipeline.config.model import ModelConfig
+from pipeline.config.optimizers import OptimizerConfig
+from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.training import (
     FinetuneConfig,
-    OptimConfig,
-    ScheduleConfig,
     StrategyConfig,
     TrainerConfig,
 )
@@ -39,7 +39,7 @@ class PretrainStage(Section):
     seed: int
     data: DataConfig
     model: ModelConfig
-    optim: OptimConfig
+    optim: OptimizerConfig
     schedule: ScheduleConfig
     trainer: TrainerConfig
     strategy: Annotated[StrategyConfig, NEUTRAL]

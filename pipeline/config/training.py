@@ -2,43 +2,14 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.config.base import CONTENT, NEUTRAL, Content, NeutralBool, Section
+from pipeline.config.optimizers import OptimizerConfig
+from pipeline.config.optimizers.adamw import AdamWConfig
+from pipeline.config.schedules import ScheduleConfig
+from pipeline.config.schedules.linear import LinearSchedule
 from pipeline.model_folder import model_and_tokenizer_files
-
-Fraction = Annotated[float, Field(ge=0, le=1)]
-
-
-class OptimConfig(Section):
-    """The optimizer: AdamW, or Muon for the hidden matrices with AdamW for the rest."""
-
-    name: Literal["adamw", "muon"] = "adamw"
-    lr: PositiveFloat = 1e-3
-    """Peak learning rate of AdamW."""
-    betas: tuple[Fraction, Fraction] = (0.9, 0.95)
-    eps: PositiveFloat = 1e-8
-    weight_decay: NonNegativeFloat = 0.1
-    """Decoupled decay of matrices; norms and biases have none."""
-    muon_lr: PositiveFloat | None = None
-    """Peak learning rate of Muon's matrices; None means `lr`."""
-    momentum: Fraction = 0.95
-    """Muon's Nesterov momentum."""
-    grad_clip: PositiveFloat | None = 1.0
-    """Largest global gradient norm; None turns clipping off."""
-
-
-class ScheduleConfig(Section):
-    """The learning rate over the steps, as a factor of its peak."""
-
-    name: Literal["cosine", "wsd", "linear", "constant"] = "cosine"
-    """`wsd`: warm up, stay, decay (Hu et al., 2024)."""
-    warmup: Annotated[float, Field(ge=0)] = 0.02
-    """Linear warm-up: below 1 a fraction of all steps, from 1 on a number of steps."""
-    min_ratio: Fraction = 0.1
-    """Factor at the last step."""
-    decay: Fraction = 0.2
-    """The last fraction of the steps in which wsd decays."""
 
 
 class StrategyConfig(Section):
@@ -216,8 +187,8 @@ class FinetuneConfig(Section):
     """seq2seq: the text that the target continues, with {source}; None takes "{source}\\n\\nTL;DR:"."""
     max_length: PositiveInt | None = None
     """Longest example in tokens; None means the model's context. A longer prompt loses its middle."""
-    optim: OptimConfig = OptimConfig(lr=2e-4, weight_decay=0.01)
-    schedule: ScheduleConfig = ScheduleConfig(name="linear", warmup=0.05, min_ratio=0.0)
+    optim: OptimizerConfig = AdamWConfig(lr=2e-4, weight_decay=0.01)
+    schedule: ScheduleConfig = LinearSchedule(warmup=0.05, min_ratio=0.0)
     trainer: TrainerConfig = TrainerConfig(epochs=3, global_batch=16)
 
     def problems(self) -> list[str]:

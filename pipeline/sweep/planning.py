@@ -9,6 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pydantic import ValidationError
 
+from pipeline.config.left_out import typed_keys
 from pipeline.config.root import parse_config
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.config.sweep import SweepConfig
@@ -76,7 +77,7 @@ class SweepPlan:
         loader = GlobalHydra.instance().config_loader()
         values = _values(loader.load_sweep_config(self._config, list(overrides)))
         values["run"]["name"] = name
-        root = parse_config(values)
+        root = parse_config(values, typed_keys([*self._fixed, *overrides]))
         steps = plan(root, self.store)
         fingerprints = {step.stage.name: step.fingerprint for step in steps}
         check_metric("sweep.objective", self.settings.objective, fingerprints, root.stage)

@@ -22,9 +22,11 @@ from transformers import PreTrainedTokenizerFast
 
 from pipeline.config.mixture import DataConfig
 from pipeline.config.model import DecoderConfig
+from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
+from pipeline.config.schedules.cosine import CosineSchedule
 from pipeline.config.stages import PretrainStage
-from pipeline.config.training import OptimConfig, ScheduleConfig, StrategyConfig, TrainerConfig
+from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.context import Context
 from pipeline.shards import ShardFile, ShardIndex, ShardWriter, TokenStream, token_dtype
 from pipeline.tokenizers import TOKENIZER_FOLDER, save_tokenizer, tokenizer_hash
@@ -103,8 +105,8 @@ def pretrain(inputs: Path, folder: Path, packing: str, seed: int, tokens: int) -
         seed=seed,
         data=DataConfig(packing=packing),
         model=MODEL,
-        optim=OptimConfig(lr=3e-3),
-        schedule=ScheduleConfig(),
+        optim=AdamWConfig(lr=3e-3),
+        schedule=CosineSchedule(),
         trainer=trainer,
         strategy=StrategyConfig(),
     )

@@ -12,8 +12,10 @@ import pytorch_lightning as pl
 import torch
 
 from pipeline.config.model import DecoderConfig
+from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
-from pipeline.config.training import OptimConfig, ScheduleConfig, StrategyConfig, TrainerConfig
+from pipeline.config.schedules.cosine import CosineSchedule
+from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.context import Context
 from pipeline.shards import ShardIndex, ShardWriter, TokenStream, token_dtype
 from pipeline.tracking import Tracker
@@ -22,8 +24,8 @@ from train.data import TokenWindows
 from train.loop import fit, prepare
 from train.models import build_model
 from train.models.hf_config import to_hf_config
-from train.optimizers import build_optimizer
-from train.schedules import build_scheduler
+from train.optim import build_optimizer
+from train.optim.scheduler import build_scheduler
 
 VOCAB, LENGTH, BATCH = 4096, 256, 8
 MODEL = DecoderConfig(layers=4, hidden=256, heads=4, context=LENGTH)
@@ -56,8 +58,8 @@ def bench_trainer(rounds: int) -> Iterator[Row]:
             steps=3 * rounds,
             flops_per_token=1.0,
             tokens_per_example=LENGTH,
-            optim=OptimConfig(),
-            schedule=ScheduleConfig(),
+            optim=AdamWConfig(),
+            schedule=CosineSchedule(),
             trainer=trainer,
             strategy=StrategyConfig(),
             seed=1,
@@ -109,8 +111,8 @@ def _hooked(config: DecoderConfig, turns: _Turns) -> torch.nn.Module:
 def _bare_step(windows: TokenWindows, steps: int) -> Callable[[], None]:
     torch.manual_seed(1)
     model = build_model(MODEL, VOCAB)
-    optimizer = build_optimizer(model, OptimConfig())
-    scheduler = build_scheduler(optimizer, ScheduleConfig(), steps)
+    optimizer = build_optimizer(model, AdamWConfig())
+    scheduler = build_scheduler(optimizer, CosineSchedule(), steps)
     indices = np.arange(BATCH)
 
     def step() -> None:

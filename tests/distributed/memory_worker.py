@@ -15,13 +15,9 @@ from pytorch_lightning.plugins.environments import LightningEnvironment, TorchEl
 from torch.utils.data import DataLoader
 
 from pipeline.config.model import DecoderConfig
-from pipeline.config.training import (
-    LossGuardConfig,
-    OptimConfig,
-    ScheduleConfig,
-    StrategyConfig,
-    TrainerConfig,
-)
+from pipeline.config.optimizers import OptimizerConfig
+from pipeline.config.schedules.cosine import CosineSchedule
+from pipeline.config.training import LossGuardConfig, StrategyConfig, TrainerConfig
 from train.loss_guard import LossGuard
 from train.models import build_model
 from train.module import LanguageModule
@@ -74,8 +70,8 @@ def main(settings: dict) -> None:
     torch.manual_seed(0)
     module = LanguageModule(
         build_model(MODEL, VOCAB),
-        OptimConfig(name=settings["optim"]),
-        ScheduleConfig(),
+        OptimizerConfig.choose(settings["optim"]),
+        CosineSchedule(),
         STEPS,
         LossGuard(LossGuardConfig(action="off")),
         seed=0,

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from pipeline.config.training import OptimConfig, StrategyConfig, TrainerConfig
+from pipeline.config.optimizers import OptimizerConfig
+from pipeline.config.training import StrategyConfig, TrainerConfig
 from tests.command_line import ROOT
 from tests.distributed.memory_worker import MODEL, VOCAB
 from train.memory import predict
@@ -43,7 +44,7 @@ def test_states_of_each_rank(strategy: str, optim: str, precision: str) -> None:
     measured = [json.loads(line)["bytes"] for line in result.stdout.splitlines() if '"bytes"' in line]
     trainer = TrainerConfig(steps=1, global_batch=ranks, devices=ranks, precision=precision)
     memory = predict(
-        MODEL, VOCAB, OptimConfig(name=optim), trainer, StrategyConfig(name=strategy), on_gpu=False
+        MODEL, VOCAB, OptimizerConfig.choose(optim), trainer, StrategyConfig(name=strategy), on_gpu=False
     )
     assert len(measured) == ranks
     print(f"{strategy} {optim} {precision}: {memory.states / 1e6:.1f} MB predicted, {measured} measured")

@@ -11,14 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.config.model import DecoderConfig
+from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
-from pipeline.config.training import (
-    LossGuardConfig,
-    OptimConfig,
-    ScheduleConfig,
-    StrategyConfig,
-    TrainerConfig,
-)
+from pipeline.config.schedules.cosine import CosineSchedule
+from pipeline.config.training import LossGuardConfig, StrategyConfig, TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import Restart
 from pipeline.tracking import Tracker
@@ -102,8 +98,8 @@ def train(
         steps=STEPS,
         flops_per_token=1.0,
         tokens_per_example=LENGTH,
-        optim=OptimConfig(lr=1e-2),
-        schedule=ScheduleConfig(),
+        optim=AdamWConfig(lr=1e-2),
+        schedule=CosineSchedule(),
         trainer=settings,
         strategy=StrategyConfig(name=strategy),
         seed=SEED,

@@ -10,9 +10,11 @@ import numpy as np
 
 from pipeline.config.mixture import DataConfig
 from pipeline.config.model import DecoderConfig
+from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
+from pipeline.config.schedules.cosine import CosineSchedule
 from pipeline.config.stages import PretrainStage
-from pipeline.config.training import OptimConfig, ScheduleConfig, StrategyConfig, TrainerConfig
+from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.shards import ShardFile, ShardIndex, ShardWriter, token_dtype
@@ -80,8 +82,8 @@ def pretrain(
         seed=7,
         data=data,
         model=DecoderConfig(layers=1, hidden=16, heads=2, mlp=32, context=LENGTH, dropout=dropout),
-        optim=OptimConfig(lr=1e-2),
-        schedule=ScheduleConfig(),
+        optim=AdamWConfig(lr=1e-2),
+        schedule=CosineSchedule(),
         trainer=TrainerConfig(**(settings | trainer)),
         strategy=StrategyConfig(name=strategy),
     )

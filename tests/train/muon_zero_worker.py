@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.config.model import DecoderConfig
-from pipeline.config.training import OptimConfig
+from pipeline.config.optimizers import OptimizerConfig
 from train.models import build_model
-from train.optimizers import build_optimizer
+from train.optim import build_optimizer
 
 CLIP = 0.5
 STEPS, ROWS, VOCAB, CONTEXT = 4, 4, 50, 12
@@ -23,7 +23,7 @@ def setting() -> tuple[nn.Module, torch.optim.Optimizer, Tensor]:
     model = build_model(
         DecoderConfig(layout="gpt2", layers=2, hidden=20, heads=2, mlp=33, context=CONTEXT), VOCAB
     )
-    optimizer = build_optimizer(model, OptimConfig(name="muon", lr=1e-2))
+    optimizer = build_optimizer(model, OptimizerConfig.choose("muon", lr=1e-2))
     return model, optimizer, torch.randint(VOCAB, (STEPS, ROWS, CONTEXT + 1))
 
 

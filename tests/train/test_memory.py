@@ -6,17 +6,22 @@ import pytest
 import torch
 
 from pipeline.config.model import DecoderConfig, HuggingFaceConfig, LSTMConfig
-from pipeline.config.training import OptimConfig, StrategyConfig, TrainerConfig
+from pipeline.config.optimizers import OptimizerConfig
+from pipeline.config.optimizers.adamw import AdamWConfig
+from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.errors import UserError
 from train.activations import BF16, FP32, Numerics, activation_bytes
 from train.memory import model_sizes, predict
 from train.memory_check import Limit, Plan, check, known_limit, suggestions
 from train.models import build_model, count_parameters
+from train.optim.groups import hidden_matrices
 
 GPT2 = DecoderConfig(layout="gpt2", layers=12, hidden=768, heads=12, context=1024)
 LLAMA_1B = DecoderConfig(
     layers=22, hidden=2048, heads=32, kv_heads=4, mlp=5632, context=2048, tie_embeddings=False
 )
+LLAMA_1B_HIDDEN = 22 * (2048 * (2 * 2048 + 2 * 256) + 3 * 2048 * 5632)
+"""Elements of the matrices within its layers."""
 VOCAB, ROWS, TOKENS = 512, 2, 128
 SMALL = {"hidden": 256, "heads": 4, "context": TOKENS, "mlp": 768, "tie_embeddings": False}
 CUDA_80 = Limit(80_000_000_000, None, "a test")
@@ -24,16 +29,17 @@ CUDA_80 = Limit(80_000_000_000, None, "a test")
 
 def plan(trainer: dict, strategy: str = "ddp", model=LLAMA_1B, optim: str = "adamw") -> Plan:
     settings = TrainerConfig(**{"steps": 1, "precision": "bf16", **trainer})
-    return Plan(model, 32_000, OptimConfig(name=optim), settings, StrategyConfig(name=strategy), on_gpu=True)
+    return Plan(
+        model, 32_000, OptimizerConfig.choose(optim), settings, StrategyConfig(name=strategy), on_gpu=True
+    )
 
 
 def test_published_sizes_without_building_weights() -> None:
-    assert model_sizes(GPT2.model_dump_json(), 50_257).parameters == 124_439_808
-    sizes = model_sizes(LLAMA_1B.model_dump_json(), 32_000)
+    assert model_sizes(GPT2, 50_257).parameters == 124_439_808
+    sizes = model_sizes(LLAMA_1B, 32_000)
     assert sizes.parameters == 1_100_048_384
-    assert sizes.hidden_matrices == 22 * (2048 * (2 * 2048 + 2 * 256) + 3 * 2048 * 5632)
     assert sizes.parameters == sizes.outside + 22 * sizes.block
-    assert sizes.matrices == sizes.hidden_matrices + 32_000 * 2048
+    assert sizes.matrices == LLAMA_1B_HIDDEN + 32_000 * 2048
 
 
 @pytest.mark.parametrize(
@@ -45,9 +51,9 @@ def test_published_sizes_without_building_weights() -> None:
 )
 def test_other_families_are_sized_too(config) -> None:
     expected = count_parameters(build_model(config, 100))
-    assert model_sizes(config.model_dump_json(), 100).parameters == expected
+    assert model_sizes(config, 100).parameters == expected
     memory = predict(
-        config, 100, OptimConfig(), TrainerConfig(steps=1), StrategyConfig(name="single"), on_gpu=False
+        config, 100, AdamWConfig(), TrainerConfig(steps=1), StrategyConfig(name="single"), on_gpu=False
     )
     assert memory.states == 16 * expected
     assert memory.activations > 0
@@ -91,7 +97,7 @@ def test_activations_of_a_block_are_what_autograd_keeps(layout: str, mode: str, 
         predicted.append(activation_bytes(config, ROWS, TOKENS, numerics, recompute=False, masked=masked))
     block = predicted[1] - predicted[0]
     if mode == "autocast":  # the casts of the block's weights are counted among the buffers
-        block += BF16 * model_sizes(config.model_dump_json(), VOCAB).hidden_matrices // 2
+        block += BF16 * sum(p.numel() for p in hidden_matrices(model)) // 2
     assert measured[1] - measured[0] == pytest.approx(block, rel=0.06)
 
 
@@ -128,9 +134,7 @@ def test_recomputation_smaller_batches_and_spreading_save_what_they_should() -> 
     offloaded = plan({"global_batch": 64, "devices": 8, "micro_batch": 8}, "zero3_offload").memory()
     assert offloaded.parameters == offloaded.optimizer == 0 < offloaded.host
     muon = plan({"global_batch": 64, "devices": 8, "micro_batch": 8}, optim="muon").memory()
-    assert (
-        base.optimizer - muon.optimizer == 4 * model_sizes(LLAMA_1B.model_dump_json(), 32_000).hidden_matrices
-    )
+    assert base.optimizer - muon.optimizer == 4 * LLAMA_1B_HIDDEN
 
 
 @pytest.mark.parametrize("gigabytes", [40, 24, 16, 10])

@@ -7,12 +7,14 @@ import torch
 from torch import nn
 
 from pipeline.config.model import DecoderConfig, LSTMConfig
-from pipeline.config.training import OptimConfig, ScheduleConfig
+from pipeline.config.optimizers import OptimizerConfig
+from pipeline.config.optimizers.adamw import AdamWConfig
+from pipeline.config.schedules.linear import LinearSchedule
 from pipeline.errors import UserError
 from train.models import build_model
-from train.muon import Muon, orthogonalize
-from train.optimizers import build_optimizer
-from train.schedules import build_scheduler
+from train.optim import build_optimizer
+from train.optim.muon import Muon, orthogonalize
+from train.optim.scheduler import build_scheduler
 
 VOCAB = 53
 
@@ -43,7 +45,7 @@ def train(model: nn.Module, optimizer, steps: int) -> list[float]:
 @pytest.mark.parametrize("layout", ["gpt2", "llama", "qwen3"])
 def test_norms_and_biases_do_not_decay(layout):
     model = decoder(layout)
-    optimizer = build_optimizer(model, OptimConfig(weight_decay=0.3))
+    optimizer = build_optimizer(model, AdamWConfig(weight_decay=0.3))
     groups = {group["weight_decay"]: names_in(model, group) for group in optimizer.param_groups}
     assert groups.keys() == {0.3, 0.0}
     assert groups[0.0] == {name for name, p in model.named_parameters() if p.ndim == 1}
@@ -52,7 +54,7 @@ def test_norms_and_biases_do_not_decay(layout):
 
 def test_muon_takes_the_matrices_of_the_layers_only():
     model = decoder("llama", tie_embeddings=False)
-    optimizer = build_optimizer(model, OptimConfig(name="muon", lr=1e-3, muon_lr=2e-2))
+    optimizer = build_optimizer(model, OptimizerConfig.choose("muon", lr=1e-3, muon_lr=2e-2))
     muon = set().union(*(names_in(model, g) for g in optimizer.param_groups if g["kind"] == "muon"))
     adamw = set().union(*(names_in(model, g) for g in optimizer.param_groups if g["kind"] == "adamw"))
     assert "model.layers.1.self_attn.q_proj.weight" in muon
@@ -67,7 +69,7 @@ def test_frozen_parameters_stay_out():
     for parameter in model.model.embed_tokens.parameters():
         parameter.requires_grad_(False)
     for name in ("adamw", "muon"):
-        optimizer = build_optimizer(model, OptimConfig(name=name))
+        optimizer = build_optimizer(model, OptimizerConfig.choose(name))
         assert "model.embed_tokens.weight" not in set().union(
             *(names_in(model, g) for g in optimizer.param_groups)
         )
@@ -128,7 +130,7 @@ def test_gpt2s_fused_matrix_trains_like_llamas_three():
 
 def test_gpt2s_fused_matrix_is_split_by_build_optimizer():
     model = decoder("gpt2")
-    optimizer = build_optimizer(model, OptimConfig(name="muon"))
+    optimizer = build_optimizer(model, OptimizerConfig.choose("muon"))
     split = {
         group["split"]: names_in(model, group) for group in optimizer.param_groups if group["kind"] == "muon"
     }
@@ -139,14 +141,14 @@ def test_gpt2s_fused_matrix_is_split_by_build_optimizer():
 @pytest.mark.parametrize("layout", ["gpt2", "llama", "qwen3"])
 def test_muon_reduces_the_loss(layout):
     model = decoder(layout)
-    losses = train(model, build_optimizer(model, OptimConfig(name="muon", lr=1e-2)), 15)
+    losses = train(model, build_optimizer(model, OptimizerConfig.choose("muon", lr=1e-2)), 15)
     assert losses[-1] < losses[0] - 1.5
 
 
 def test_muons_adamw_is_torchs():
     first = decoder()
     second = copy.deepcopy(first)
-    config = OptimConfig(name="muon", lr=1e-2)
+    config = OptimizerConfig.choose("muon", lr=1e-2)
     ours = build_optimizer(first, config)
     matrices = [p for g in ours.param_groups if g["kind"] == "muon" for p in g["params"]]
     for parameter in matrices:
@@ -154,14 +156,14 @@ def test_muons_adamw_is_torchs():
     frozen = {name for name, p in first.named_parameters() if not p.requires_grad}
     for name, parameter in second.named_parameters():
         parameter.requires_grad_(name not in frozen)
-    theirs = build_optimizer(second, OptimConfig(name="adamw", lr=1e-2))
+    theirs = build_optimizer(second, OptimizerConfig.choose("adamw", lr=1e-2))
     assert train(first, ours, 5) == pytest.approx(train(second, theirs, 5), abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ["adamw", "muon"])
 def test_state_survives_saving(name, tmp_path):
     model = decoder("gpt2")
-    optimizer = build_optimizer(model, OptimConfig(name=name, lr=1e-2))
+    optimizer = build_optimizer(model, OptimizerConfig.choose(name, lr=1e-2))
     train(model, optimizer, 3)
     torch.save({"model": model.state_dict(), "optimizer": optimizer.state_dict()}, tmp_path / "state.pt")
     expected = train(model, optimizer, 3)
@@ -169,14 +171,14 @@ def test_state_survives_saving(name, tmp_path):
     saved = torch.load(tmp_path / "state.pt", weights_only=True)
     resumed = decoder("gpt2")
     resumed.load_state_dict(saved["model"])
-    fresh = build_optimizer(resumed, OptimConfig(name=name, lr=1e-2))
+    fresh = build_optimizer(resumed, OptimizerConfig.choose(name, lr=1e-2))
     fresh.load_state_dict(saved["optimizer"])
     assert train(resumed, fresh, 3) == expected
 
 
 def test_one_schedule_moves_every_group_from_its_own_peak():
-    optimizer = build_optimizer(decoder(), OptimConfig(name="muon", lr=1e-3, muon_lr=2e-2))
-    scheduler = build_scheduler(optimizer, ScheduleConfig(name="linear", warmup=0, min_ratio=0.0), 11)
+    optimizer = build_optimizer(decoder(), OptimizerConfig.choose("muon", lr=1e-3, muon_lr=2e-2))
+    scheduler = build_scheduler(optimizer, LinearSchedule(warmup=0, min_ratio=0.0), 11)
     for _ in range(5):
         optimizer.step()
         scheduler.step()
@@ -186,7 +188,7 @@ def test_one_schedule_moves_every_group_from_its_own_peak():
 
 def test_muon_without_matrices_is_refused():
     with pytest.raises(UserError, match="use adamw"):
-        build_optimizer(build_model(LSTMConfig(hidden=8, embedding=8), VOCAB), OptimConfig(name="muon"))
+        build_optimizer(build_model(LSTMConfig(hidden=8, embedding=8), VOCAB), OptimizerConfig.choose("muon"))
 
 
 def test_muon_on_flat_slices_is_refused():

@@ -5,15 +5,15 @@ from itertools import pairwise
 
 import pytest
 
-from pipeline.config.training import ScheduleConfig
-from train.schedules import lr_factor, warmup_steps
+from pipeline.config.schedules import ScheduleConfig
+from pipeline.config.schedules.cosine import CosineSchedule
 
 NAMES = ["cosine", "wsd", "linear", "constant"]
 
 
 def factors(total: int, **fields) -> list[float]:
-    config = ScheduleConfig(**fields)
-    return [lr_factor(step, total_steps=total, config=config) for step in range(total)]
+    config = ScheduleConfig.choose(**fields)
+    return [config.factor(step, total) for step in range(total)]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -27,17 +27,18 @@ def test_warmup_is_linear_and_reaches_the_peak(name):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("warmup", [0, 0.1, 5])
 def test_ends_at_the_minimum(name, warmup):
-    found = factors(200, name=name, warmup=warmup, min_ratio=0.25)
+    minimum = {} if name == "constant" else {"min_ratio": 0.25}
+    found = factors(200, name=name, warmup=warmup, **minimum)
     assert found[-1] == pytest.approx(1.0 if name == "constant" else 0.25)
-    steps = warmup_steps(ScheduleConfig(warmup=warmup), 200)
+    steps = CosineSchedule(warmup=warmup).warmup_steps(200)
     assert all(after <= before for before, after in pairwise(found[steps:]))
     assert min(found) > 0
 
 
 def test_warmup_below_one_is_a_fraction():
-    assert warmup_steps(ScheduleConfig(warmup=0.02), 5000) == 100
-    assert warmup_steps(ScheduleConfig(warmup=100), 5000) == 100
-    assert warmup_steps(ScheduleConfig(warmup=100), 50) == 50
+    assert CosineSchedule(warmup=0.02).warmup_steps(5000) == 100
+    assert CosineSchedule(warmup=100).warmup_steps(5000) == 100
+    assert CosineSchedule(warmup=100).warmup_steps(50) == 50
 
 
 def test_cosine_is_halfway_in_the_middle():
@@ -62,11 +63,12 @@ def test_wsd_stays_then_falls_with_the_root():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_short_runs_are_trained_too(name):
-    assert factors(1, name=name, warmup=0, min_ratio=0.0) == [1.0]
-    assert all(0 <= factor <= 1 for factor in factors(3, name=name, warmup=2, min_ratio=0.0))
+    minimum = {} if name == "constant" else {"min_ratio": 0.0}
+    assert factors(1, name=name, warmup=0, **minimum) == [1.0]
+    assert all(0 <= factor <= 1 for factor in factors(3, name=name, warmup=2, **minimum))
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_steps_beyond_the_end_stay_at_the_last_factor(name):
-    config = ScheduleConfig(name=name)
-    assert lr_factor(500, total_steps=100, config=config) == lr_factor(99, total_steps=100, config=config)
+    config = ScheduleConfig.choose(name)
+    assert config.factor(500, 100) == config.factor(99, 100)

@@ -1,20 +1,64 @@
 """Muon for matrices and AdamW for the rest, in one optimizer object, also under ZeRO."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.adamw import adamw
 
+from pipeline.config.optimizers.muon import MuonConfig
+from pipeline.errors import UserError
+from train.optim.groups import decays, hidden_matrices
 from train.zero_partitions import ZeroPartition
 
 # The quintic of Jordan et al. (2024): chosen for its slope at 0, so that small singular values grow
 # fast; five iterations bring all but the smallest into about [0.7, 1.2].
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
+
+
+def build(model: nn.Module, config: MuonConfig) -> "Muon":
+    """Muon takes the matrices within the model's layers; embeddings, the output matrix and all the rest are AdamW's.
+
+    Raises:
+        UserError: where the model has no such matrices.
+    """
+    hidden = hidden_matrices(model)
+    if not hidden:
+        raise UserError(
+            "optim.name=muon needs a model with layers of matrices, and this one has none; use adamw"
+        )
+    groups: dict[tuple, list[nn.Parameter]] = defaultdict(list)
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            kind = "muon" if parameter in hidden else "adamw"
+            groups[kind, hidden.get(parameter, 1), decays(parameter)].append(parameter)
+    settings = {
+        "adamw": {"lr": config.lr, "betas": config.betas, "eps": config.eps},
+        "muon": {"lr": config.muon_lr or config.lr, "momentum": config.momentum},
+    }
+    return Muon(
+        {
+            "params": parameters,
+            "kind": kind,
+            "split": split,
+            "weight_decay": config.weight_decay if decay else 0.0,
+            **settings[kind],
+        }
+        for (kind, split, decay), parameters in groups.items()
+    )
+
+
+def state_names(group: Mapping[str, Any]) -> tuple[str, ...]:
+    return ("momentum_buffer",) if group["kind"] == "muon" else ("step", "exp_avg", "exp_avg_sq")
+
+
+def step_bytes(group: Mapping[str, Any], element_bytes: int) -> int:
+    """Of Muon's matrices directions, updates, and the iteration's three matrices."""
+    return 12 + 3 * element_bytes if group["kind"] == "muon" else 0
 
 
 class Muon(Optimizer):

@@ -1,0 +1,70 @@
+"""Sections that come in several kinds, each kind a class in a file of its own: optimizers, schedules, models, …
+
+A kind of thing is a class such as `OptimizerConfig`, direct subclass of `Choice`, whose subclasses are the choices.
+Whatever is imported may add one: the modules of the folder, which imports them all, and a user's own package
+(`pipeline/plugins.py`). Nothing else has to know of it: where a section has a field of the kind, pydantic picks the
+choice by its tag, and Hydra offers it as an option of the field's group.
+"""
+
+import importlib
+import pkgutil
+from types import ModuleType
+from typing import Any, ClassVar, Self
+
+from pydantic import GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from pipeline.config.base import Section
+
+
+class Choice(Section):
+    """Base of a section that comes in several kinds."""
+
+    tag: ClassVar[str]
+    """The field that tells the choices of a kind apart; each has a `Literal` there, its default."""
+    implementation: ClassVar[str]
+    """The module that does what the section sets, as text: the planner imports sections and never what trains."""
+
+    @classmethod
+    def choices(cls) -> dict[str, type[Self]]:
+        """All choices of this kind by the value of their tag, those of plugins included."""
+        found = {}
+        for section in cls.__subclasses__():
+            found |= section.choices()
+            if cls.tag in section.model_fields:
+                found[section.model_fields[cls.tag].default] = section
+        return found
+
+    @classmethod
+    def choose(cls, name: str, **fields: Any) -> Self:
+        """The choice of that name with the given settings."""
+        return cls.choices()[name](**fields)
+
+    @property
+    def choice(self) -> str:
+        """The value of this section's tag."""
+        return getattr(self, self.tag)
+
+    def load(self) -> ModuleType:
+        """The module that does what this section sets."""
+        return importlib.import_module(self.implementation)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        choices = cls.choices() if "tag" in vars(cls) else {}
+        if not choices:  # one of the choices, or a kind that has none yet
+            return handler(source)
+        schemas = {name: handler.generate_schema(section) for name, section in choices.items()}
+        return core_schema.tagged_union_schema(schemas, discriminator=cls.tag)
+
+
+def kinds() -> list[type[Choice]]:
+    """The kinds of things that have choices."""
+    return Choice.__subclasses__()
+
+
+def import_choices(kind: type[Choice], package: str) -> None:
+    """Import all modules of a package, so that the choices of that kind in them are known."""
+    for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
+        importlib.import_module(f"{package}.{module.name}")
+    kind.model_rebuild(force=True)

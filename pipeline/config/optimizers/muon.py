@@ -1,0 +1,28 @@
+"""Muon's settings."""
+
+from typing import ClassVar, Literal
+
+from pydantic import PositiveFloat
+
+from pipeline.config.base import Fraction
+from pipeline.config.optimizers.base import OptimizerConfig
+
+
+class MuonConfig(OptimizerConfig):
+    """Muon (Jordan et al., 2024) for the hidden matrices, AdamW for the rest."""
+
+    implementation: ClassVar[str] = "train.optim.muon"
+
+    name: Literal["muon"] = "muon"
+    muon_lr: PositiveFloat | None = None
+    """Peak learning rate of Muon's matrices; None means `lr`, which is AdamW's."""
+    momentum: Fraction = 0.95
+    """Muon's Nesterov momentum."""
+    betas: tuple[Fraction, Fraction] = (0.9, 0.95)
+    """AdamW's, as `eps`."""
+    eps: PositiveFloat = 1e-8
+
+    def summary(self) -> str:
+        """The optimizer in a few words, for the model card."""
+        own_rate = f" (matrices {self.muon_lr:g})" if self.muon_lr else ""
+        return f"{self.name}, peak rate {self.lr:g}{own_rate}, weight decay {self.weight_decay:g}"

@@ -1,0 +1,40 @@
+"""Lets a step of any optimizer be called off when its gradients are known."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+
+class Vetoed:
+    """Comes before the optimizer's class.
+
+    Within `step`, because there all strategies meet: Lightning computes the gradients in its closure, DeepSpeed
+    calls the optimizer last.
+    """
+
+    veto: Callable[[], bool] | None = None
+
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        if self.veto is None or not self.veto():
+            super().step()  # type: ignore[misc]
+        return loss
+
+
+def allow_veto(optimizer: Optimizer) -> Any:
+    """The optimizer itself, now with an attribute `veto`: a function that says whether to leave the weights alone."""
+    # The class is changed, and not the method `step`: torch and DeepSpeed wrap `step` in ways of their own.
+    optimizer.__class__ = _vetoed(type(optimizer))
+    return optimizer
+
+
+@cache
+def _vetoed(kind: type[Optimizer]) -> type[Optimizer]:
+    return type(f"Vetoed{kind.__name__}", (Vetoed, kind), {})
