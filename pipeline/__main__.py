@@ -19,6 +19,7 @@ from pipeline.config.root import RootConfig, parse_config
 from pipeline.dryrun import dry_run
 from pipeline.errors import UserError, told_to_user
 from pipeline.planner import execute
+from pipeline.plugins import load_plugins, named_plugins
 from pipeline.summary import announce, print_outcomes
 
 CONF = Path(__file__).resolve().parent.parent / "conf"
@@ -72,18 +73,24 @@ def _check_alone() -> None:
             )
 
 
+def store_defaults() -> None:
+    """Tell Hydra the defaults of all sections, and the choices of those that come in several kinds."""
+    store = ConfigStore.instance()
+    store.store("schema", node=default_values())
+    for group, option, values in group_options():  # a file in conf/ of the same name goes before
+        store.store(option, node=values, group=group)
+
+
 def start() -> None:
     """Entry point: exit code 2 and one message, without a traceback, for the user's mistakes."""
     # A dotted override of a key that does not exist would be Hydra's error, one at a time. Forced in, it reaches
     # our own check, which reports all unknown keys together, each with the nearest one that exists.
     sys.argv[1:] = [f"++{word}" if DOTTED_OVERRIDE.match(word) else word for word in sys.argv[1:]]
-    store = ConfigStore.instance()
-    store.store("schema", node=default_values())
-    for group, option, values in group_options():  # a file in conf/ of the same name goes before
-        store.store(option, node=values, group=group)
     with told_to_user():
         check_packages()
         _check_alone()
+        load_plugins(named_plugins(sys.argv[1:], CONF / "experiment"))
+        store_defaults()
         main()
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.config.base import NEUTRAL, Content, Section, content_mark
 from pipeline.errors import UserError
 from pipeline.file_hashes import HashMemory
+from pipeline.plugins import code_of
 from pipeline.remote import ARTIFACT_SCHEME, is_remote, list_objects
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -46,6 +47,8 @@ def _identity(value: Any, hashes: "FileHashes") -> Any:
             fields[name] = hashes.content(item, mark) if mark else _identity(item, hashes)
         elif isinstance(item, Section) and (files := _contents(item, hashes)):
             fields[name] = files
+    if code := code_of(type(value)):
+        fields["code"] = code
     return {**fields, **value.environment()}
 
 

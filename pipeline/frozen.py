@@ -11,6 +11,7 @@ from pipeline.config.run import LauncherConfig, RunConfig, TrackingConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.fingerprint import FileHashes, fingerprint
+from pipeline.plugins import load_plugins
 from pipeline.ranks import host_name
 from pipeline.stages import STAGES
 from pipeline.store import HASHES, Artifact, Store
@@ -28,6 +29,7 @@ class Frozen(Section):
     inputs: dict[str, str] = {}  # noqa: RUF012
     """Folders of the inputs; looked up when the stage starts."""
     config: dict[str, Any]
+    plugins: list[str] = []  # noqa: RUF012
     run: RunConfig
     tracking: TrackingConfig
     git_commit: str | None
@@ -89,4 +91,6 @@ class Frozen(Section):
 
     @classmethod
     def load(cls, path: Path) -> "Frozen":
-        return cls.model_validate(yaml.safe_load(path.read_text()))
+        values = yaml.safe_load(path.read_text())
+        load_plugins(values.get("plugins", []))
+        return cls.model_validate(values)

@@ -13,6 +13,7 @@ from pipeline.context import Context, Share
 from pipeline.errors import told_to_user
 from pipeline.frozen import FROZEN
 from pipeline.make_way import ToldToStop, stop_when_told
+from pipeline.plugins import load_plugins
 from pipeline.stages import STAGES
 from pipeline.tracking import Tracker
 
@@ -21,6 +22,7 @@ def main(folder: Path, phase: str, share: Share) -> int:
     """Run the phase. Returns the exit code: `RESTART_CODE` where a signal asked to make way."""
     stop_when_told()
     frozen = yaml.safe_load((folder / FROZEN).read_text())
+    load_plugins(frozen["plugins"])
     stage = STAGES[frozen["stage"]]
     inputs = {name: Path(path) for name, path in frozen["inputs"].items()}
     context = Context(

@@ -114,6 +114,7 @@ def freeze(step: Step, root: RootConfig, commit: str | None) -> Frozen:
         fingerprint=step.fingerprint,
         input_fingerprints=step.inputs,
         config=stage.config_from(root).model_dump(mode="json"),
+        plugins=root.plugins,
         run=root.run,
         tracking=root.tracking,
         git_commit=commit,

@@ -22,6 +22,7 @@ from pipeline.errors import Restart, message_for_user
 from pipeline.frozen import FROZEN
 from pipeline.machine import describe_machine
 from pipeline.make_way import ToldToStop, stop_when_told
+from pipeline.plugins import load_plugins
 from pipeline.ranks import RankFile, host_name, is_running, only_worker
 from pipeline.stages import STAGES, Stage
 from pipeline.store import finish
@@ -90,6 +91,7 @@ def _ask_for_restart(folder: Path, stop: "Restart | ToldToStop") -> None:
 
 def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
     frozen = yaml.safe_load((folder / FROZEN).read_text())
+    load_plugins(frozen["plugins"])
     stage = STAGES[frozen["stage"]]
     run, tracking = RunConfig(**frozen["run"]), TrackingConfig(**frozen["tracking"])
     log = _logger(stage.name, folder, rank)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.fields import FieldInfo
@@ -42,6 +42,14 @@ def content_mark(field: FieldInfo) -> Content | None:
     return next((mark for mark in field.metadata if isinstance(mark, Content)), None)
 
 
+_sections: list[type["Section"]] = []
+
+
+def all_sections() -> list[type["Section"]]:
+    """The classes of all sections, each after those that it may hold."""
+    return list(_sections)
+
+
 class Section(BaseModel):
     """A group of settings. Fields are documented by the docstring below each of them."""
 
@@ -52,6 +60,10 @@ class Section(BaseModel):
         validate_default=True,
         protected_namespaces=(),
     )
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        _sections.append(cls)
 
     def problems(self) -> list[str]:
         """Contradictions between this section's own fields, one sentence each, with the remedy.

@@ -42,6 +42,8 @@ class RootConfig(Section):
     """The stage to bring up to date, with all that it needs."""
     dryrun: bool = False
     """Print what would be built and what training would need, and do nothing."""
+    plugins: list[str] = []
+    """Importable packages of your own that bring models, optimizers, …; see `docs/plugins.md`."""
     seed: int = 1337
     """Of the data order, the initial weights and everything else that is drawn."""
     run: RunConfig = RunConfig()

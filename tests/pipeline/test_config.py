@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
-from pipeline.__main__ import CONF
-from pipeline.config.defaults import default_values, group_options
+from pipeline.__main__ import CONF, store_defaults
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
 
@@ -24,9 +22,7 @@ GROUPS = sorted(
 
 
 def composed(*overrides: str) -> dict:
-    ConfigStore.instance().store("schema", node=default_values())
-    for group, option, values in group_options():
-        ConfigStore.instance().store(option, node=values, group=group)
+    store_defaults()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         return OmegaConf.to_container(compose("config", overrides=list(overrides)), resolve=True)
 

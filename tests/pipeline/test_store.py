@@ -40,8 +40,8 @@ def pretrain(trainer: dict, strategy: str = "single", seed: int = 1) -> Pretrain
         seed=seed,
         data={},
         model={"family": "decoder"},
-        optim={},
-        schedule={},
+        optim={"name": "adamw"},
+        schedule={"name": "cosine"},
         trainer=TrainerConfig(**{"steps": 10} | trainer),
         strategy=StrategyConfig(name=strategy),
     )
