@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
-from hydra.core.config_store import ConfigStore
 from omegaconf import OmegaConf
 
 from data_prep.dedup.verdicts import REASONS
 from data_prep.filters import OPTIONS
-from pipeline.__main__ import CONF, DOTTED_OVERRIDE
-from pipeline.config.defaults import default_values
+from pipeline.__main__ import CONF, DOTTED_OVERRIDE, store_defaults
 from pipeline.config.document import document
 from pipeline.config.root import parse_config
 
@@ -52,7 +50,7 @@ def test_commands_compose(command: str) -> None:
     overrides = [
         word for word in run[run.index("pipeline") + 1 :] if not word.startswith("-") and "=" in word
     ]
-    ConfigStore.instance().store("schema", node=default_values())
+    store_defaults()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose(
             "config", overrides=[f"++{word}" if DOTTED_OVERRIDE.match(word) else word for word in overrides]

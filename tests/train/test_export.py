@@ -32,7 +32,7 @@ SIZES = {"layers": 2, "hidden": 32, "heads": 4, "context": 64}
 def write_manifest(artifact: Path, **config) -> None:
     """What the worker writes beside a trained model, in small."""
     training = {
-        "optim": {"name": "adamw", "lr": 1e-3, "muon_lr": 0.02, "weight_decay": 0.1},
+        "optim": {"name": "adamw", "lr": 1e-3, "weight_decay": 0.1},
         "schedule": {"name": "cosine", "warmup": 0.02},
         "trainer": {"global_batch": 32, "precision": "fp32"},
     }
