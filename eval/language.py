@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from eval.ngram import MOST_TRAINING_TOKENS, ArrayStream, Bigram, Counts
+from eval.ngram import MOST_TRAINING_TOKENS, ArrayStream, Bigram, Counts, check_fitting_text
 from eval.perplexity import check_window, document_nats, perplexity_results, stream_losses
 from eval.results import Bootstrap, Result
-from eval.text import TokenizedText, tokenize_file, tokenize_split
+from eval.text import TokenizedText, refuse_same_names, tokenize_file, tokenize_split
 from pipeline.config.evaluation import EvaluateConfig, PerplexityConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
@@ -59,12 +59,9 @@ class Text:
             show_progress=context.run.progress,
         )
         texts = [cls(split, tokenizer, digest, f"split:{config.split}")]
-        for path in context.locate_files(config.files):
-            if path.name in [text.file for text in texts]:
-                raise UserError(
-                    f"evaluate.perplexity.files names two files {path.name}, by which their results are told "
-                    "apart; rename one"
-                )
+        files = context.locate_files(config.files)
+        refuse_same_names(files)
+        for path in files:
             stream = tokenize_file(path, encoder, config, context.folder, unk_id=unk_id)
             source = f"file:{path.name},sha256:{hash_file(path)[:12]}"
             texts.append(cls(stream, tokenizer, digest, source, path.name))
@@ -133,11 +130,7 @@ def ngram_results(
 ) -> list[Result]:
     """Perplexities and bits per byte of a unigram and an interpolated bigram model of the training split."""
     training = TokenStream(shards, "train")
-    if not training.index.splits.get("validation"):
-        raise UserError(
-            "the bigram's weights are fitted on validation text, of which this corpus has none; set "
-            "evaluate.ngram_baselines=false, or give the corpus more text or a larger clean.validation_fraction"
-        )
+    check_fitting_text(training.index.tokens("validation"))
     validation = TokenStream(shards, "validation")
     if training.index.tokenizer != text.tokenizer_hash:
         raise UserError(

@@ -17,6 +17,8 @@ from typing import Protocol
 
 import numpy as np
 
+from pipeline.errors import UserError
+
 CHUNK = 4_000_000
 MOST_TRAINING_TOKENS = 50_000_000
 """Counting stops here, to bound the memory for the pairs; more hardly moves a bigram."""
@@ -25,6 +27,15 @@ MOST_FITTING_TOKENS = 1_000_000
 EM_STEPS = 50
 GROUPS = 24
 """Groups of histories, by half powers of two of the average count."""
+
+
+def check_fitting_text(size: int) -> None:
+    """Raises: UserError: where there is no validation text; `size` is in any unit."""
+    if size == 0:
+        raise UserError(
+            "the bigram's weights are fitted on validation text, of which this corpus has none; set "
+            "evaluate.ngram_baselines=false, or give the corpus more text or a larger clean.validation_fraction"
+        )
 
 
 class Stream(Protocol):

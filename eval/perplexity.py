@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from eval.results import Bootstrap, Result
-from eval.text import TokenizedText
+from eval.text import TokenizedText, check_length
 from pipeline.errors import UserError
 from train.models import IGNORE_INDEX, LanguageModel
 
@@ -85,11 +85,7 @@ def check_window(tokens: int, text: str, context: int, model: LanguageModel) -> 
             f"evaluate.perplexity.context={context} is longer than the {model.context} tokens the model can "
             f"read; set it to at most {model.context}, or leave it out"
         )
-    if tokens < context:
-        raise UserError(
-            f"{text} has {tokens:,} tokens, less than one window of {context}; set "
-            f"evaluate.perplexity.context to at most {tokens}, or score a longer text"
-        )
+    check_length(tokens, text, context)
 
 
 def perplexity_results(

@@ -1,9 +1,8 @@
 """A split of the corpus, or a file, as one stream of tokens, with the words and bytes of each document."""
 
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -47,12 +46,7 @@ def tokenize_split(
     Raises:
         UserError: where the split is empty.
     """
-    total = text_bytes(documents, config.split)
-    if total == 0:
-        raise UserError(
-            f"the corpus has no {config.split} text to score; set evaluate.perplexity.split to one that has, "
-            "or give the corpus more text or a larger clean.validation_fraction and clean.test_fraction"
-        )
+    total = check_split(documents, config.split)
     with progress(f"encoding {config.split}", total, "MB", 1e6, show_progress) as bar:
         return tokenize_texts(
             read_texts(documents, config.split), encoder, config, scratch, unk_id=unk_id, advance=bar.advance
@@ -67,11 +61,54 @@ def tokenize_file(
     Raises:
         UserError: where the file holds no text.
     """
+    return tokenize_texts(file_texts(path), encoder, config, scratch, unk_id=unk_id)
+
+
+def file_texts(path: Path) -> Iterator[str]:
+    """The texts of a file of `evaluate.perplexity.files`.
+
+    Raises:
+        UserError: where it holds none, or a row is none.
+    """
     texts = (text for _, text in read_file_texts(path) if text.strip())
     first = next(texts, None)
     if first is None:
         raise UserError(f"{path} holds no text to score; take it out of evaluate.perplexity.files")
-    return tokenize_texts(chain([first], texts), encoder, config, scratch, unk_id=unk_id)
+    yield first
+    yield from texts
+
+
+def refuse_same_names(files: Iterable[Path]) -> None:
+    """Raises: UserError: where two of `evaluate.perplexity.files` have one name."""
+    names = [file.name for file in files]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise UserError(
+            f"evaluate.perplexity.files names two files {twice[0]}, by which their results are told apart; rename one"
+        )
+
+
+def check_split(documents: Path, split: str) -> int:
+    """Bytes of the split's text.
+
+    Raises:
+        UserError: where there is none.
+    """
+    total = text_bytes(documents, split)
+    if total == 0:
+        raise UserError(
+            f"the corpus has no {split} text to score; set evaluate.perplexity.split to one that has, "
+            "or give the corpus more text or a larger clean.validation_fraction and clean.test_fraction"
+        )
+    return total
+
+
+def check_length(tokens: int, text: str, window: int) -> None:
+    """Raises: UserError: where a text, which `text` names, has not enough tokens for one window."""
+    if tokens < window:
+        raise UserError(
+            f"{text} has {tokens:,} tokens, less than one window of {window}; set "
+            f"evaluate.perplexity.context to at most {tokens}, or score a longer text"
+        )
 
 
 def tokenize_texts(

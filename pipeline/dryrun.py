@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.forecast import Forecast, forecast_of
-from pipeline.planner import Step, plan
+from pipeline.planner import Step, fingerprints, plan
+from pipeline.preflight import Finding, Preflight, refuse
 from pipeline.stages import describe
 from pipeline.store import Artifact, Store
 
@@ -20,7 +22,8 @@ def dry_run(root: RootConfig) -> None:
     """Print the plan, and the forecast of the training stage in it.
 
     Raises:
-        UserError: as for the run itself; where it cannot fit into the devices' memory, after printing.
+        UserError: as for the run itself; where it cannot fit into the devices' memory, or a stage is bound to fail,
+            after printing.
     """
     store = Store(Path(root.run.artifacts))
     steps = plan(root, store)
@@ -39,8 +42,13 @@ def dry_run(root: RootConfig) -> None:
                 refusals.append(forecast.refusal)
         elif step.stage.trainer and not step.stage.forecast and found[step.stage.name] is None:
             console.print(f"\n{step.stage.name}: memory is not predicted for this stage")
+    findings = Preflight(root, fingerprints(steps), store).findings()
+    if findings:
+        console.print()
+        console.print(_checks(findings))
     if refusals:
         raise UserError("\n".join(refusals))
+    refuse(findings)
 
 
 def _stages(steps: Sequence[Step], found: dict[str, Artifact | None], store: Store) -> Table:
@@ -55,6 +63,19 @@ def _stages(steps: Sequence[Step], found: dict[str, Artifact | None], store: Sto
             left = list((store.root / step.stage.name).glob(f"*-{step.fingerprint}.partial"))
             does, result = ("[bold]continue[/bold]" if left else "[bold]build[/bold]"), ""
         table.add_row(step.stage.name, does, step.fingerprint, result)
+    return table
+
+
+def _checks(findings: Sequence[Finding]) -> Table:
+    table = Table(
+        box=None, pad_edge=False, header_style="bold", title="checks before the start", title_justify="left"
+    )
+    for column in ("stage", "what", "", "found"):
+        table.add_column(column, overflow="fold")
+    signs = {"fine": "fine", "later": "later", "problem": "[bold red]fails[/bold red]"}
+    for finding in findings:
+        if finding.words:
+            table.add_row(finding.stage, finding.check, signs[finding.state], escape(finding.words))
     return table
 
 

@@ -7,16 +7,32 @@ from typing import Any
 import yaml
 
 from pipeline.config.base import Section
+from pipeline.config.root import RootConfig
 from pipeline.config.run import LauncherConfig, RunConfig, TrackingConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.plugins import load_plugins
+from pipeline.preflight import Preflight
 from pipeline.ranks import host_name
 from pipeline.stages import STAGES
 from pipeline.store import HASHES, Artifact, Store
 
 FROZEN = "stage.yaml"
+
+
+class Ahead(Section):
+    """The whole plan that a stage belongs to, for checks of what the stages after it will need."""
+
+    settings: dict[str, Any]
+    """Every section but those that each frozen stage has itself."""
+    fingerprints: dict[str, str]
+    """Of all artifacts, by stage."""
+
+    @classmethod
+    def of(cls, root: RootConfig, fingerprints: dict[str, str]) -> "Ahead":
+        own = {"run", "tracking", "launcher"}
+        return cls(settings=root.model_dump(mode="json", exclude=own), fingerprints=fingerprints)
 
 
 class Frozen(Section):
@@ -38,6 +54,8 @@ class Frozen(Section):
     """Where the number of ranks is set; None for a stage of one process."""
     gpus: int = 0
     """Per node, that it can use."""
+    ahead: Ahead | None = None
+    """For a job that runs when the planner has ended; else the planner itself looks ahead."""
 
     @property
     def store(self) -> Store:
@@ -46,6 +64,17 @@ class Frozen(Section):
     @property
     def ranks(self) -> int:
         return self.trainer.ranks if self.trainer else 1
+
+    def refuse_what_will_fail(self) -> None:
+        """Look at what all stages of the plan will need, with the artifacts that are there by now.
+
+        Raises:
+            UserError: with all that is bound to fail.
+        """
+        assert self.ahead is not None
+        own = {"run": self.run, "tracking": self.tracking, "launcher": self.launcher}
+        root = RootConfig.model_validate({**self.ahead.settings, **own})
+        Preflight(root, self.ahead.fingerprints, self.store).refuse_what_will_fail()
 
     def find(self) -> Artifact | None:
         """The finished artifact, if it is there."""
@@ -79,7 +108,10 @@ class Frozen(Section):
             inputs[name] = str(artifact.folder.resolve())
         folder = self.store.partial(self.stage, self.run.name, self.fingerprint)
         # Less the launcher: its environment may hold keys, and this file stays in the artifact.
-        told = {**self.model_dump(mode="json", exclude={"launcher", "trainer", "gpus"}), "inputs": inputs}
+        told = {
+            **self.model_dump(mode="json", exclude={"launcher", "trainer", "gpus", "ahead"}),
+            "inputs": inputs,
+        }
         # By a rename: the tasks of an array do this side by side.
         scratch = folder / f".{FROZEN}.{host_name()}.{os.getpid()}"
         scratch.write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True))

@@ -40,6 +40,8 @@ def main(settings: Path, phase: str | None = None) -> int:
         check_shape(frozen, os.environ)
         if phase is not None:
             return run_phase(frozen, phase)
+        if frozen.trainer and frozen.ahead and not frozen.find():
+            frozen.refuse_what_will_fail()  # the planner, which only submits, could not look into the artifacts
         artifact, reused = build(frozen, partial(_start, frozen), waiting_for_another(frozen, announce))
         link_into_run(frozen.run, frozen.stage, artifact)
         announce(f"{frozen.stage:<9} | {'reused' if reused else 'done'}: {artifact.folder}")

@@ -1,7 +1,7 @@
 """The planner: brings a stage and all that it needs up to date. One process, no torch."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,8 @@ from pipeline.config.run import RunConfig, SlurmLauncher
 from pipeline.errors import UserError
 from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.forecast import refuse_what_cannot_fit
-from pipeline.frozen import Frozen
+from pipeline.frozen import Ahead, Frozen
+from pipeline.preflight import Preflight
 from pipeline.ranks import host_name
 from pipeline.slurm import submit
 from pipeline.slurm_wait import print_jobs, stay
@@ -70,7 +71,7 @@ def execute(root: RootConfig, announce: Callable[[str], None]) -> list[Outcome]:
     Returns nothing where jobs are submitted and not waited for.
 
     Raises:
-        UserError: where a stage fails, what was finished before stays; where W&B lacks a key.
+        UserError: where a stage fails or is bound to, what was finished before stays; where W&B lacks a key.
     """
     check_key(root.tracking, os.environ | root.launcher.env)
     store = Store(Path(root.run.artifacts))
@@ -79,16 +80,26 @@ def execute(root: RootConfig, announce: Callable[[str], None]) -> list[Outcome]:
     (run_folder / "config.yaml").write_text(yaml.safe_dump(root.model_dump(mode="json"), sort_keys=False))
     steps, commit = plan(root, store), git_commit()
     refuse_what_cannot_fit(root, steps, store)
+    preflight = Preflight(root, fingerprints(steps), store)
+    preflight.refuse_what_will_fail()
     stages = [freeze(step, root, commit) for step in steps]
     if root.launcher.kind == "slurm":
-        built = _run_as_jobs(stages, root.launcher, announce)
+        ahead = Ahead.of(root, fingerprints(steps))
+        jobs = [frozen.model_copy(update={"ahead": ahead}) for frozen in stages]
+        built = _run_as_jobs(jobs, root.launcher, announce)
     else:
         built = (build_here(frozen, announce) for frozen in stages)
     outcomes: list[Outcome] = []
     for step, (artifact, reused) in zip(steps, built, strict=False):
         link_into_run(root.run, step.stage.name, artifact)
         outcomes.append(Outcome(step.stage, artifact, reused))
+        preflight.refuse_what_will_fail()  # as soon as it can be known: before a training, above all
     return outcomes
+
+
+def fingerprints(steps: Sequence[Step]) -> dict[str, str]:
+    """Of all artifacts of a plan, by stage."""
+    return {step.stage.name: step.fingerprint for step in steps}
 
 
 def _run_as_jobs(
@@ -106,7 +117,7 @@ def _run_as_jobs(
 
 
 def freeze(step: Step, root: RootConfig, commit: str | None) -> Frozen:
-    """The step with all that its workers need to know."""
+    """The step with all that its launch and its workers need to know."""
     stage = step.stage
     return Frozen(
         stage=stage.name,

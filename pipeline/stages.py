@@ -43,6 +43,8 @@ class Stage:
     enabled: Callable[[RootConfig], bool] = lambda root: True
     forecast: str | None = None
     """`module:function` that predicts what training will need: `(root, vocab_size, train_tokens) -> Forecast`."""
+    checks: tuple[str, ...] = ()
+    """`module:function` each, of what can be known to go wrong before it is started: see `pipeline.preflight`."""
 
     def config_from(self, root: RootConfig) -> Section:
         return self.config(**{name: getattr(root, name) for name in self.config.model_fields})
@@ -75,7 +77,8 @@ _TABLE = (
     Stage("download", 1, configs.DownloadStage, "data_prep.download:run", (), "{megabytes:,.1f} MB"),
     Stage("clean", 4, configs.CleanStage, "data_prep.clean:run", ("download",),
           "{documents:,} documents, {megabytes:,.1f} MB",
-          phases=(Phase("prepare"), Phase("extract", parallel=True), Phase("decide"), Phase("write", parallel=True))),
+          phases=(Phase("prepare"), Phase("extract", parallel=True), Phase("decide"), Phase("write", parallel=True)),
+          checks=("data_prep.preflight:chinese",)),
     Stage("tokenizer", 2, configs.TokenizerStage, "data_prep.tokenizer:run", ("clean",),
           "{vocab_size:,} tokens, {bytes_per_token:.2f} bytes each", enabled=_pretrains),
     Stage("shards", 3, configs.ShardsStage, "data_prep.shards:run", ("clean", "tokenizer"),
@@ -84,10 +87,11 @@ _TABLE = (
           "validation perplexity {validation_perplexity:,.1f}", trainer=lambda root: root.trainer, enabled=_pretrains,
           forecast="train.forecast:forecast"),
     Stage("finetune", 3, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
-          "validation loss {validation_loss:.3f}", trainer=lambda root: root.finetune.trainer,
-          enabled=_finetunes),
+          "validation loss {validation_loss:.3f}", trainer=lambda root: root.finetune.trainer, enabled=_finetunes,
+          checks=("train.preflight:examples", "train.preflight:base_model", "train.preflight:prompts")),
     Stage("evaluate", 2, configs.EvaluateStage, "eval.evaluate:run",
-          ("clean", "tokenizer", "shards", "pretrain", "finetune"), "{headline}", gpu=_evaluates_on_gpu),
+          ("clean", "tokenizer", "shards", "pretrain", "finetune"), "{headline}", gpu=_evaluates_on_gpu,
+          checks=("eval.preflight:device", "eval.preflight:held_out_text", "eval.preflight:files")),
     Stage("export", 2, configs.ExportStage, "train.export:run",
           ("clean", "tokenizer", "pretrain", "finetune", "evaluate"), "logits differ by {max_logit_difference:.1e}"),
     Stage("report", 1, configs.ReportStage, "eval.report:run",

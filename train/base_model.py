@@ -42,7 +42,19 @@ def find_base_model(init: str | None, context: Context) -> BaseModel:
     Raises:
         UserError: where there is no model or no tokenizer, or the two do not fit.
     """
-    base = _pretrained(context) if init is None else _hugging_face(context.locate(init))
+    return _checked(_pretrained(context)) if init is None else base_in_folder(context.locate(init))
+
+
+def base_in_folder(folder: Path) -> BaseModel:
+    """The model that `finetune.init` names; no weights are read before it is loaded.
+
+    Raises:
+        UserError: where there is no model or no tokenizer, or the two do not fit.
+    """
+    return _checked(_hugging_face(folder))
+
+
+def _checked(base: BaseModel) -> BaseModel:
     if base.tokenizer.eos_token_id is None:
         raise UserError(
             f"the tokenizer of {base.name} has no eos_token, so no response could end; give it one"

@@ -1,6 +1,5 @@
 """Fine-tuning examples as token ids, with labels where the loss counts."""
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -10,10 +9,10 @@ import torch
 from torch import Tensor
 
 from pipeline.control_tokens import ControlTokens
-from pipeline.errors import UserError
 from train.chat import PromptFormat
 from train.data import PADDING, Batch
 from train.finetune_data import Example
+from train.labels import label_ids
 from train.models import IGNORE_INDEX
 
 if TYPE_CHECKING:
@@ -21,9 +20,6 @@ if TYPE_CHECKING:
 
 PAD_MULTIPLE = 8
 """Lengths of batches are rounded up to this, so that kernels see few shapes, and aligned ones."""
-
-_WHOLE_NUMBER = re.compile(r"-?\d{1,4000}")
-"""As long as Python converts one."""
 
 
 @dataclass(frozen=True)
@@ -137,35 +133,11 @@ def encode_labels(
     Raises:
         UserError: for a label that is none of `labels`.
     """
-    numbers = {label: number for number, label in enumerate(labels)}
-    input_ids, label_ids, cut = [], [], 0
-    encoded = ControlTokens.of(tokenizer).encode_texts([e.source for e in examples])
-    for example, ids in zip(examples, encoded, strict=True):
-        cut += len(ids) > max_length
-        if example.targets[0] not in numbers:
-            raise UserError(
-                f"the label {example.targets[0]!r} of {example.source[:60]!r} is not among those of the "
-                f"training examples ({', '.join(labels)}); correct it, or add training examples of it"
-            )
-        input_ids.append(np.array(ids[:max_length], dtype=np.int32))
-        label_ids.append(numbers[example.targets[0]])
-    return LabelExamples(input_ids, np.array(label_ids), _pad_id(tokenizer), max_length, cut)
-
-
-def label_names(examples: list[Example]) -> list[str]:
-    """The labels that occur, in order; numbers by value.
-
-    Raises:
-        UserError: where there is only one.
-    """
-    labels = {example.targets[0] for example in examples}
-    if len(labels) < 2:
-        raise UserError(
-            f"all training examples have the label {labels.pop()!r}; a classifier needs two labels or more"
-        )
-    if all(_WHOLE_NUMBER.fullmatch(label) for label in labels):
-        return sorted(labels, key=lambda label: (int(label), label))
-    return sorted(labels)
+    numbers = label_ids(examples, labels)
+    texts = ControlTokens.of(tokenizer).encode_texts([example.source for example in examples])
+    input_ids = [np.array(ids[:max_length], dtype=np.int32) for ids in texts]
+    cut = sum(len(ids) > max_length for ids in texts)
+    return LabelExamples(input_ids, numbers, _pad_id(tokenizer), max_length, cut)
 
 
 def _pad_id(tokenizer: "PreTrainedTokenizerBase") -> int:

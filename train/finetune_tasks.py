@@ -7,14 +7,15 @@ from typing import Any
 from torch import Tensor, nn
 
 from pipeline.config.training import FinetuneConfig
-from pipeline.errors import UserError
 from pipeline.tokenizers import tokenizer_hash
 from train.base_model import BaseModel
 from train.chat import TextFormat, find_stops, prompt_format, set_chat_template
 from train.checkpoint import save_model
 from train.classifier import Classifier, save_classifier
 from train.finetune_data import Splits
-from train.finetune_examples import encode_labels, encode_responses, label_names
+from train.finetune_examples import encode_labels, encode_responses
+from train.finetune_limits import check_family, longest
+from train.labels import label_names
 from train.models import LanguageModel
 from train.models.decoder import Decoder
 from train.samples import sample_texts
@@ -32,7 +33,7 @@ class TextTask:
             set_chat_template(base.tokenizer)
         self.form = prompt_format(settings.task, base.tokenizer, settings.prompt_template)
         self.stops = find_stops(self.form)
-        length = longest(settings, base)
+        length = longest(settings, base.config, base.name)
         self.train = encode_responses(splits.train, self.form, length)
         self.validation = encode_responses(splits.validation, self.form, length)
 
@@ -83,14 +84,10 @@ class LabelTask:
     """
 
     def __init__(self, settings: FinetuneConfig, base: BaseModel, splits: Splits):
-        if base.config.family != "decoder":
-            raise UserError(
-                f"finetune.task=classify needs a decoder in the layout of GPT-2, Llama or Qwen3; {base.name} "
-                f"is of model.family={base.config.family}"
-            )
+        check_family(base.config, base.name)
         self.base, self.splits = base, splits
         self.labels = label_names(splits.train)
-        length = longest(settings, base)
+        length = longest(settings, base.config, base.name)
         self.train = encode_labels(splits.train, self.labels, base.tokenizer, length)
         self.validation = encode_labels(splits.validation, self.labels, base.tokenizer, length)
         encode_labels(
@@ -127,17 +124,3 @@ FinetuneTask = TextTask | LabelTask
 
 def build_task(settings: FinetuneConfig, base: BaseModel, splits: Splits) -> FinetuneTask:
     return (LabelTask if settings.task == "classify" else TextTask)(settings, base, splits)
-
-
-def longest(settings: FinetuneConfig, base: BaseModel) -> int:
-    """Longest example in tokens.
-
-    Raises:
-        UserError: where `max_length` is more than the model reads.
-    """
-    if settings.max_length is not None and settings.max_length > base.config.context:
-        raise UserError(
-            f"finetune.max_length={settings.max_length} is longer than the context of {base.config.context} "
-            f"that {base.name} was trained with; lower it"
-        )
-    return settings.max_length or base.config.context

@@ -29,6 +29,28 @@ def add_adapters(model: nn.Module, config: LoRAConfig) -> PeftModel:
     Raises:
         UserError: where `config.targets` names a layer that the model does not have.
     """
+    targets = target_layers(model, config)
+    classifies = "score" in dict(model.named_children())
+    return get_peft_model(
+        model,
+        LoraConfig(
+            r=config.rank,
+            lora_alpha=config.alpha,
+            lora_dropout=config.dropout,
+            target_modules=targets,
+            # GPT-2 stores its linear maps as [in, out].
+            fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
+            modules_to_save=["score"] if classifies else None,
+        ),
+    )
+
+
+def target_layers(model: nn.Module, config: LoRAConfig) -> list[str]:
+    """Names of the layers that get adapters.
+
+    Raises:
+        UserError: where `config.targets` names a layer that the model does not have, or it has none.
+    """
     linear = {name for name, module in model.named_modules() if isinstance(module, (nn.Linear, Conv1D))}
     available = sorted({name.rpartition(".")[2] for name in linear} - set(OUTPUTS))
     unknown = sorted(set(config.targets or ()) - set(available))
@@ -37,19 +59,7 @@ def add_adapters(model: nn.Module, config: LoRAConfig) -> PeftModel:
             f"finetune.lora.targets: {', '.join(unknown) or 'none'} is no linear layer of this model; "
             f"it has {', '.join(available) or 'none'}"
         )
-    classifies = "score" in dict(model.named_children())
-    return get_peft_model(
-        model,
-        LoraConfig(
-            r=config.rank,
-            lora_alpha=config.alpha,
-            lora_dropout=config.dropout,
-            target_modules=config.targets or available,
-            # GPT-2 stores its linear maps as [in, out].
-            fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
-            modules_to_save=["score"] if classifies else None,
-        ),
-    )
+    return config.targets or available
 
 
 def save_adapters(adapted: PeftModel, folder: Path, base: str) -> None:

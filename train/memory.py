@@ -103,7 +103,7 @@ def optimizer_sizes(
 
 
 @cache
-def _meta_model(model_json: str, vocab_size: int) -> LanguageModel:
+def meta_model(model_json: str, vocab_size: int) -> LanguageModel:
     """The model without memory for its weights: on torch's meta device."""
     config = TypeAdapter(ModelConfig).validate_json(model_json)
     with torch.device("meta"):
@@ -115,7 +115,7 @@ def _optimizer_sizes(model_json: str, vocab_size: int, optim_json: str, element_
     config = TypeAdapter(OptimizerConfig).validate_json(optim_json)
     module = optimizer_module(config)
     states = step = 0
-    for group in build_optimizer(_meta_model(model_json, vocab_size), config).param_groups:
+    for group in build_optimizer(meta_model(model_json, vocab_size), config).param_groups:
         elements = sum(p.numel() for p in group["params"])
         states += elements * len([name for name in module.state_names(group) if name != STEP])
         step += elements * module.step_bytes(group, element_bytes)
@@ -124,7 +124,7 @@ def _optimizer_sizes(model_json: str, vocab_size: int, optim_json: str, element_
 
 @cache
 def _model_sizes(model_json: str, vocab_size: int) -> ModelSizes:
-    model = _meta_model(model_json, vocab_size)
+    model = meta_model(model_json, vocab_size)
     parameters = count_parameters(model)
     blocks = [sum(p.numel() for p in block.parameters()) for block in model.blocks]
     embeddings = {m.weight for m in model.modules() if isinstance(m, torch.nn.Embedding)}

@@ -147,6 +147,13 @@ def may_hold_wikipedia(corpus: Section) -> bool:
     return isinstance(corpus, WikipediaCorpus)
 
 
+def may_hold_out(corpus: Section, split: Literal["validation", "test"]) -> bool:
+    """Whether the corpus may bring such a split itself, as far as the configuration tells."""
+    if isinstance(corpus, MixtureCorpus):
+        return any(may_hold_out(part, split) for part in corpus.parts.values())
+    return isinstance(corpus, WikiTextCorpus) or (isinstance(corpus, HubCorpus) and split in corpus.splits)
+
+
 class TokenizerConfig(Section):
     """The tokenizer: trained on the corpus, or brought."""
 

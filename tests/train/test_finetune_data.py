@@ -11,7 +11,8 @@ from pipeline.errors import UserError
 from train.chat import ChatFormat, TextFormat, set_chat_template
 from train.data import PADDING
 from train.finetune_data import Example, load_splits, read_examples
-from train.finetune_examples import cut_middle, encode_labels, encode_responses, label_names
+from train.finetune_examples import cut_middle, encode_labels, encode_responses
+from train.labels import label_names
 from train.models import IGNORE_INDEX
 
 

@@ -1,0 +1,108 @@
+"""What evaluation will need, looked at before the model is trained: see `pipeline.preflight`.
+
+torch is imported only where a check cannot do without.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+from eval.ngram import check_fitting_text
+from eval.text import check_length, check_split, file_texts, refuse_same_names
+from pipeline.config.data import may_hold_out
+from pipeline.config.root import RootConfig
+from pipeline.documents import read_texts, text_bytes
+from pipeline.errors import UserError
+from pipeline.preflight import Known
+from pipeline.tokenizers import TextEncoder
+
+
+class Reader(NamedTuple):
+    """How the model that scores texts will read them."""
+
+    window: int
+    """Tokens at a time."""
+    count: Callable[[str], int]
+    """Tokens of a text."""
+
+
+def device(root: RootConfig, known: Known) -> str:
+    """Raises: UserError: where a GPU is asked for on this machine, which has none."""
+    if root.evaluate.accelerator != "gpu" or root.launcher.kind == "slurm":
+        return ""
+    import torch
+
+    if not torch.cuda.is_available():
+        raise UserError("evaluate.accelerator=gpu, but torch finds no GPU; set it to auto or cpu")
+    return torch.cuda.get_device_name()
+
+
+def held_out_text(root: RootConfig, known: Known) -> str:
+    """Look whether the splits that evaluation reads will have text, and enough for one window.
+
+    Raises:
+        UserError: where they will not.
+    """
+    if not _scores_text(root):
+        return ""
+    config, fits = root.evaluate.perplexity, root.finetune.init is None and root.evaluate.ngram_baselines
+    _check_fraction(root, config.split, "evaluate.perplexity.split to the other split")
+    if fits:
+        _check_fraction(root, "validation", "evaluate.ngram_baselines=false")
+    documents = known.folder("clean") / "documents"
+    check_split(documents, config.split)
+    if fits:
+        check_fitting_text(text_bytes(documents, "validation"))
+    return _check_window(root, known, read_texts(documents, config.split), f"the {config.split} split")
+
+
+def files(root: RootConfig, known: Known) -> str:
+    """Read the files of `evaluate.perplexity.files`.
+
+    Raises:
+        UserError: where one is absent or holds no text, or not enough for one window; where two have one name.
+    """
+    names = root.evaluate.perplexity.files
+    if not names or not _scores_text(root):
+        return ""
+    paths = list(known.locate_files(names))
+    refuse_same_names(paths)
+    for path in paths:
+        for _ in file_texts(path):
+            pass  # a bad line is told wherever it stands
+    return "; ".join(_check_window(root, known, file_texts(path), path.name) for path in paths)
+
+
+def _scores_text(root: RootConfig) -> bool:
+    """Whether any of the models gives text a probability: a classifier gives it a label."""
+    return root.finetune.init is None or root.finetune.task != "classify"
+
+
+def _check_fraction(root: RootConfig, split: str, remedy: str) -> None:
+    if not getattr(root.clean, f"{split}_fraction") and not may_hold_out(root.corpus, split):
+        raise UserError(
+            f"clean.{split}_fraction=0 holds no {split} text out, which evaluation needs; raise it, or set {remedy}"
+        )
+
+
+def _check_window(root: RootConfig, known: Known, texts: Iterable[str], name: str) -> str:
+    reader, most, tokens = _reader(root, known), root.evaluate.perplexity.max_tokens, 0
+    for text in texts:
+        tokens += reader.count(text) + 1  # eos
+        if tokens >= reader.window:
+            break
+    check_length(min(tokens, most or tokens), name, reader.window)
+    return f"{name} has at least {reader.window:,} tokens, one window"
+
+
+def _reader(root: RootConfig, known: Known) -> Reader:
+    window = root.evaluate.perplexity.context
+    if root.finetune.init is None:
+        encoder = TextEncoder(known.folder("tokenizer"))
+        return Reader(window or root.model.context, lambda text: len(encoder.encode(text)))
+    from train.base_model import base_in_folder
+
+    base = base_in_folder(known.locate(root.finetune.init))
+    return Reader(
+        window or base.config.context,
+        lambda text: len(base.tokenizer(text, add_special_tokens=False, verbose=False).input_ids),
+    )

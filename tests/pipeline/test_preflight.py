@@ -1,0 +1,147 @@
+"""What a later stage would fail at is told before anything starts, or as soon as it can be known."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.config.root import RootConfig, parse_config
+from pipeline.errors import UserError
+from pipeline.frozen import Ahead, Frozen
+from pipeline.planner import fingerprints, freeze, plan
+from pipeline.preflight import Preflight
+from pipeline.store import Store
+from tests.command_line import OWN
+from tests.pipeline.test_config import composed
+
+TEXT = "The harbour was quiet when the first boats came in, and nobody had slept much. "
+
+
+@pytest.fixture
+def examples(tmp_path: Path):
+    """Write a file of rows."""
+
+    def write(name: str, *rows: dict) -> str:
+        (tmp_path / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return str(tmp_path / name)
+
+    return write
+
+
+def configured(folder: Path, *words: str) -> RootConfig:
+    (folder / "notes.txt").write_text("".join(f"{n}. {TEXT * 4}\n\n" for n in range(40)))
+    places = [f"++run.artifacts={folder / 'artifacts'}", f"++corpus.paths=[{folder / 'notes.txt'}]"]
+    return parse_config(composed(*OWN[:1], "corpus=files", *places, *(f"++{word}" for word in words)))
+
+
+def preflight(root: RootConfig) -> Preflight:
+    store = Store(Path(root.run.artifacts))
+    return Preflight(root, fingerprints(plan(root, store)), store)
+
+
+def finetuned(task: str, train: str, *words: str) -> list[str]:
+    return [f"finetune.task={task}", f"finetune.data.train={train}", *words]
+
+
+def test_files_of_examples_are_read_before_anything_starts(tmp_path: Path, examples) -> None:
+    rows = [{"prompt": f"p{n}", "response": f"r{n}"} for n in range(40)]
+    root = configured(tmp_path, *finetuned("instruct", examples("a.jsonl", *rows)))
+    (finding,) = [found for found in preflight(root).findings() if found.check == "examples"]
+    counts = [int(n) for n in re.findall(r"\d+", finding.words)]
+    assert finding.state == "fine"
+    assert sum(counts) == 40
+    bad = examples("bad.jsonl", *rows, {"question": "q", "answer": "a"})
+    with pytest.raises(
+        UserError, match=r"stage finetune would fail: .*bad\.jsonl, line 41: .*'prompt' is missing"
+    ):
+        preflight(configured(tmp_path, *finetuned("instruct", bad))).refuse_what_will_fail()
+
+
+def test_a_label_that_is_not_trained_on_is_told_before_anything_starts(tmp_path: Path, examples) -> None:
+    train = examples("train.jsonl", *({"text": f"text {n}", "label": "ab"[n % 2]} for n in range(40)))
+    test = examples("test.jsonl", {"text": "a new text", "label": "c"})
+    root = configured(tmp_path, *finetuned("classify", train, f"finetune.data.test={test}"))
+    with pytest.raises(UserError, match=r"would fail: the label 'c' of 'a new text' is not among .*\(a, b\)"):
+        preflight(root).refuse_what_will_fail()
+
+
+@pytest.mark.parametrize(
+    ("task", "words", "message"),
+    [
+        ("classify", ["model=lstm"], "needs a decoder"),
+        (
+            "instruct",
+            ["finetune.max_length=4096"],
+            "finetune.max_length=4096 is longer than the context of 256",
+        ),
+        ("instruct", ["finetune.method=lora", "finetune.lora.targets=[c_attn]"], "c_attn is no linear layer"),
+    ],
+)
+def test_a_model_of_no_use_for_the_task(tmp_path: Path, examples, task, words, message) -> None:
+    rows = (
+        {"prompt": f"p{n}", "response": "ab"[n % 2], "text": f"p{n}", "label": "ab"[n % 2]} for n in range(40)
+    )
+    groups = [word for word in words if word.startswith("model=")]
+    settings = finetuned(task, examples("a.jsonl", *rows), *(word for word in words if word not in groups))
+    values = composed("experiment=own", "corpus=files", *groups, *(f"++{word}" for word in settings))
+    values["corpus"]["paths"] = [str(tmp_path)]
+    values["run"]["artifacts"] = str(tmp_path / "artifacts")
+    with pytest.raises(UserError, match=message):
+        preflight(parse_config(values)).refuse_what_will_fail()
+
+
+def test_splits_that_the_configuration_leaves_empty(tmp_path: Path) -> None:
+    root = configured(tmp_path, "clean.test_fraction=0")
+    with pytest.raises(UserError, match=r"clean\.test_fraction=0 holds no test text out"):
+        preflight(root).refuse_what_will_fail()
+    root = configured(tmp_path, "clean.validation_fraction=0")
+    with pytest.raises(UserError, match=r"set evaluate\.ngram_baselines=false$"):
+        preflight(root).refuse_what_will_fail()
+    root = configured(tmp_path, "clean.validation_fraction=0", "evaluate.ngram_baselines=false")
+    preflight(root).refuse_what_will_fail()
+
+
+def test_what_depends_on_artifacts_is_put_off_until_they_are_there(tmp_path: Path) -> None:
+    told = finetuned("instruct", "artifact://download/instruct/train.jsonl")
+    checks = {found.check: found for found in preflight(configured(tmp_path, *told)).findings()}
+    assert (checks["examples"].state, checks["examples"].words) == (
+        "later",
+        "looked at when download is built",
+    )
+    assert checks["held out text"].words == "looked at when clean is built"
+
+
+def test_a_text_too_short_to_score_stops_the_run_before_it_trains(tmp_path: Path, pipeline) -> None:
+    (tmp_path / "notes.txt").write_text("".join(f"{n}. {TEXT * 4}\n\n" for n in range(200)))
+    (tmp_path / "short.txt").write_text("Too short.\n")
+    words = [
+        f"corpus.paths=[{tmp_path / 'notes.txt'}]",
+        f"evaluate.perplexity.files=[{tmp_path / 'short.txt'}]",
+    ]
+    words += [
+        "stage=evaluate",
+        "clean.validation_fraction=0.1",
+        "clean.test_fraction=0.1",
+        "tokenizer.vocab_size=300",
+    ]
+    result = pipeline(tmp_path, *words, base=OWN)
+    assert result.returncode == 2
+    assert re.search(
+        r"stage evaluate would fail: short\.txt has \d+ tokens, less than one window of 256", result.stderr
+    )
+    assert list(tmp_path.glob("artifacts/tokenizer/*/manifest.json"))
+    assert not (tmp_path / "artifacts" / "pretrain").exists()
+    dry = pipeline(tmp_path, *words, "dryrun=true", base=OWN)
+    assert dry.returncode == 2
+    assert "short.txt has" in " ".join(dry.stdout.split())
+    assert "stage evaluate would fail" in dry.stderr
+
+
+def test_a_job_that_trains_looks_ahead_by_itself(tmp_path: Path) -> None:
+    root = configured(tmp_path, "clean.test_fraction=0")
+    steps = plan(root, Store(tmp_path / "artifacts"))
+    frozen = freeze(steps[4], root, None).model_copy(update={"ahead": Ahead.of(root, fingerprints(steps))})
+    frozen.save(tmp_path / "pretrain.yaml")
+    with pytest.raises(UserError, match=r"stage evaluate would fail: clean\.test_fraction=0"):
+        Frozen.load(tmp_path / "pretrain.yaml").refuse_what_will_fail()

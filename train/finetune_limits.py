@@ -1,0 +1,28 @@
+"""What fine-tuning asks of the model that it starts from, as far as the model's settings tell."""
+
+from pipeline.config.model import ModelConfig
+from pipeline.config.training import FinetuneConfig
+from pipeline.errors import UserError
+
+
+def check_family(model: ModelConfig, name: str) -> None:
+    """Raises: UserError: where no classifier is made of such a model, which the message calls by its name."""
+    if model.family != "decoder":
+        raise UserError(
+            f"finetune.task=classify needs a decoder in the layout of GPT-2, Llama or Qwen3; {name} is of "
+            f"model.family={model.family}"
+        )
+
+
+def longest(settings: FinetuneConfig, model: ModelConfig, name: str) -> int:
+    """Longest example in tokens.
+
+    Raises:
+        UserError: where `max_length` is more than the model reads.
+    """
+    if settings.max_length is not None and settings.max_length > model.context:
+        raise UserError(
+            f"finetune.max_length={settings.max_length} is longer than the context of {model.context} that "
+            f"{name} is trained with; lower it"
+        )
+    return settings.max_length or model.context

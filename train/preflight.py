@@ -1,0 +1,87 @@
+"""What fine-tuning will need, looked at before it starts, and before the model is pretrained: see `pipeline.preflight`.
+
+torch is imported only where a check cannot do without.
+"""
+
+from typing import TYPE_CHECKING
+
+from pipeline.config.root import RootConfig
+from pipeline.preflight import Known
+from train.finetune_data import load_splits
+from train.finetune_limits import check_family, longest
+from train.labels import label_ids, label_names
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+def examples(root: RootConfig, known: Known) -> str:
+    """Read all files of examples.
+
+    Raises:
+        UserError: for a file or row that is none, a split without examples, or a label that is not trained on.
+    """
+    settings = root.finetune
+    splits = load_splits(settings.data, settings.task, known.locate)
+    counts = (
+        f"{len(splits.train):,} examples for training, {len(splits.validation):,} for validation, "
+        f"{len(splits.test):,} for the test"
+    )
+    if settings.task != "classify":
+        return counts
+    labels = label_names(splits.train)
+    label_ids([*splits.validation, *splits.test], labels)
+    return f"{counts}; labels: {', '.join(labels)}"
+
+
+def base_model(root: RootConfig, known: Known) -> str:
+    """Compare the task's settings with the model that it starts from.
+
+    Raises:
+        UserError: where `finetune.init` is no model with its tokenizer, or the model is of no use for the task.
+    """
+    settings, model, name, vocab_size = root.finetune, root.model, "the model", root.tokenizer.vocab_size
+    if settings.init is not None:
+        from train.base_model import base_in_folder
+
+        base = base_in_folder(known.locate(settings.init))
+        model, name, vocab_size = base.config, base.name, base.vocab_size
+    if settings.task == "classify":
+        check_family(model, name)
+    length = longest(settings, model, name)
+    if settings.method == "lora" and (settings.lora.targets or model.family != "decoder"):
+        from train.lora import target_layers
+        from train.memory import meta_model
+
+        target_layers(meta_model(model.model_dump_json(), vocab_size), settings.lora)
+    return f"{name} reads examples of up to {length:,} tokens"
+
+
+def prompts(root: RootConfig, known: Known) -> str:
+    """Write an example as the task does: the chat template is the tokenizer's own, where it has one.
+
+    Raises:
+        UserError: where the template cannot be used.
+    """
+    if root.finetune.task == "classify":
+        return ""
+    if root.finetune.init is None and root.tokenizer.kind != "pretrained":
+        return "written by the task's own template"
+    from train.chat import find_stops, prompt_format, set_chat_template
+
+    settings, tokenizer = root.finetune, _tokenizer(root, known)
+    if settings.task == "instruct":
+        set_chat_template(tokenizer)
+    form = prompt_format(settings.task, tokenizer, settings.prompt_template)
+    find_stops(form)
+    return repr(form.prompt("…"))
+
+
+def _tokenizer(root: RootConfig, known: Known) -> "PreTrainedTokenizerFast":
+    if root.finetune.init is not None:
+        from train.base_model import base_in_folder
+
+        return base_in_folder(known.locate(root.finetune.init)).tokenizer
+    from pipeline.tokenizers import load_tokenizer
+
+    return load_tokenizer(known.folder("tokenizer"))
