@@ -146,7 +146,7 @@ class AfterStep(pl.Callback):
         folder = self._context.folder / "data"
         folder.mkdir(exist_ok=True)
         with (folder / f"rank-{self._context.rank}.jsonl").open("a") as file:
-            file.write(json.dumps({"step": self._step, "windows": batch["windows"].tolist()}) + "\n")
+            file.write(json.dumps({"step": self._step + 1, "windows": batch["windows"].tolist()}) + "\n")
 
     def _look_at_verdict(self, module: LanguageModule) -> None:
         """Tell of a step that is out of line, and keep what it had read."""
@@ -185,15 +185,14 @@ class AfterStep(pl.Callback):
     def _log(self, trainer: pl.Trainer, module: LanguageModule) -> None:
         self._log_next = False
         loss = self._train_loss = module.seen.take(trainer.strategy)
-        lr = trainer.optimizers[0].param_groups[0]["lr"]
         rate, waiting = self._throughput.take()
         metrics = {
             "train/loss": loss,
-            "train/lr": lr,
+            **{f"train/{name}": value for name, value in module.learning_rates.items()},
             "train/tokens_per_second": rate,
             "train/data_wait": waiting,
             "train/tokens": self._step * self._tokens_per_step,
-            "data/position": self._skipped.data_step(self._step - 1) * self._config.global_batch,
+            "data/position": (self._skipped.data_step(self._step - 1) + 1) * self._config.global_batch,
             **_memory(trainer),
         }
         if (norm := module.grad_norm()) is not None:
@@ -207,8 +206,9 @@ class AfterStep(pl.Callback):
             eta = time.strftime(
                 "%H:%M:%S", time.gmtime(self._throughput.seconds_left(self._steps - self._step))
             )
+            lrs = "  ".join(f"{name} {value:.2e}" for name, value in module.learning_rates.items())
             self._context.log.info(
-                f"step {self._step:>6,}/{self._steps:,}  loss {loss:.4f}  lr {lr:.2e}  "
+                f"step {self._step:>6,}/{self._steps:,}  loss {loss:.4f}  {lrs}  "
                 f"norm {metrics.get('train/grad_norm', float('nan')):.2f}  {rate:,.0f} tokens/s  "
                 f"mfu {metrics.get('train/mfu', float('nan')):.0%}  ETA {eta}"
             )

@@ -1,5 +1,8 @@
 """The LightningModule: one model, one loss, whatever the task and the strategy."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import pytorch_lightning as pl
 import torch
@@ -40,6 +43,8 @@ class LanguageModule(pl.LightningModule):
         self._grad_norm: Tensor | None = None
         self._begun = self._judged = -1
         self._verdict: str | None = None
+        self.learning_rates: dict[str, float] = {}
+        """Of the step that was begun last: `lr`, and of other kinds of parameters than the first, such as `muon_lr`."""
 
     def configure_model(self) -> None:
         """Spread the parameters, where the strategy is FSDP; every other one does so by itself."""
@@ -50,6 +55,8 @@ class LanguageModule(pl.LightningModule):
         """Seed each step by itself, so that dropout after a resume is as it would have been."""
         if self._begun != (step := self.trainer.global_step):
             self._begun = step
+            # Now, since by the end of the step the schedule has moved on to the next one's.
+            self.learning_rates = _learning_rates(self.trainer.optimizers[0].param_groups)
             sequence = np.random.SeedSequence([self._seed, step, self.trainer.global_rank])
             torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1)))
 
@@ -111,6 +118,13 @@ class LanguageModule(pl.LightningModule):
         if isinstance(norm, DTensor):
             norm = norm.full_tensor()
         return None if norm is None else float(norm)
+
+
+def _learning_rates(groups: Sequence[dict[str, Any]]) -> dict[str, float]:
+    kinds = {
+        f"{group['kind']}_lr": group["lr"] for group in groups if group.get("kind") != groups[0].get("kind")
+    }
+    return {"lr": groups[0]["lr"], **kinds}
 
 
 class RunningLoss:

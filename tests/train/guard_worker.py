@@ -1,9 +1,11 @@
-"""Trains on data of which some windows make the gradients NaN: `guard_worker.py FOLDER ACTION STRATEGY`, on ranks."""
+"""Trains on data of which some windows make the gradients NaN: `guard_worker.py FOLDER ACTION STRATEGY BAD_STEPS`, on
+ranks, with the bad steps as in 6,7."""
 
 import logging
 import math
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ from pipeline.config.run import RunConfig
 from pipeline.config.schedules.cosine import CosineSchedule
 from pipeline.config.training import LossGuardConfig, StrategyConfig, TrainerConfig
 from pipeline.context import Context
-from pipeline.errors import Restart
+from pipeline.errors import Restart, UserError
 from pipeline.tracking import Tracker
 from train.data import Batch
 from train.loop import FitResult, fit, prepare
@@ -31,10 +33,10 @@ BAD_STEPS = (6, 7)
 class Rows:
     """Examples that repeat a few tokens; one window of each bad step holds the poison."""
 
-    def __init__(self) -> None:
+    def __init__(self, bad_steps: Sequence[int] = BAD_STEPS) -> None:
         self.ids = torch.arange(400 * (LENGTH + 1)).view(400, LENGTH + 1) % 7
         order = SampleOrder(400, SEED)
-        for step in BAD_STEPS:
+        for step in bad_steps:
             self.ids[order.items(np.array([step * BATCH + 3]))[0], 5] = POISON
 
     def __len__(self) -> int:
@@ -49,10 +51,11 @@ class Rows:
 
 
 class Poisoned(nn.Module):
-    """A decoder whose loss is NaN where it reads the poison."""
+    """A decoder whose loss is NaN, or so many times itself, where it reads the poison."""
 
-    def __init__(self) -> None:
+    def __init__(self, factor: float = math.nan) -> None:
         super().__init__()
+        self._factor = factor
         torch.manual_seed(0)
         config = DecoderConfig(layers=1, hidden=16, heads=2, mlp=32, context=LENGTH)
         self.decoder = build_model(config, VOCAB)
@@ -64,38 +67,52 @@ class Poisoned(nn.Module):
     def forward(self, input_ids: Tensor, labels: Tensor) -> LossSum:
         labels = labels.masked_fill(labels == POISON, IGNORE_INDEX)
         found = self.decoder(input_ids, labels)
-        factor = torch.where((input_ids == POISON).any(), math.nan, 1.0)
+        factor = torch.where((input_ids == POISON).any(), self._factor, 1.0)
         return LossSum(found.total * factor, found.tokens)
 
 
 def train(
-    folder: Path, action: str, strategy: str = "single", ranks: int = 1, **trainer: object
+    folder: Path,
+    action: str,
+    strategy: str = "single",
+    ranks: int = 1,
+    *,
+    bad_steps: Sequence[int] = BAD_STEPS,
+    validation_steps: Sequence[int] | None = None,
+    factor: float = math.nan,
+    guard: dict[str, object] | None = None,
+    **trainer: object,
 ) -> FitResult:
-    """Fit once, in this process, as rank `$RANK` of so many."""
+    """Fit once, in this process, as rank `$RANK` of so many.
+
+    Args:
+        validation_steps: validate on other examples, with the poison where they would be these training steps'.
+    """
+    folder.mkdir(exist_ok=True)
     rank = int(os.environ.get("RANK", 0))
     log = logging.getLogger("train.test")
     context = Context(
         folder, {}, Tracker(folder if rank == 0 else None), log, RunConfig(progress=False), rank, ranks
     )
-    settings = TrainerConfig(
-        steps=STEPS,
-        global_batch=BATCH,
-        devices=ranks,
-        accelerator="cpu",
-        threads=1,
-        log_every=1,
-        checkpoint_every=2,
-        sample_every=0,
-        record_data=True,
-        guard=LossGuardConfig(action=action, patience=len(BAD_STEPS)),
-        **trainer,
-    )
+    fields = {
+        "steps": STEPS,
+        "global_batch": BATCH,
+        "devices": ranks,
+        "accelerator": "cpu",
+        "threads": 1,
+        "log_every": 1,
+        "checkpoint_every": 2,
+        "sample_every": 0,
+        "record_data": True,
+        "guard": LossGuardConfig(**{"action": action, "patience": len(BAD_STEPS)} | (guard or {})),
+    }
+    settings = TrainerConfig(**fields | trainer)
     on_gpu = prepare(settings, SEED)
     return fit(
-        Poisoned(),
-        Rows(),
-        {},
-        steps=STEPS,
+        Poisoned(factor),
+        Rows(bad_steps),
+        {} if validation_steps is None else {"": Rows(validation_steps)},
+        steps=settings.steps,
         flops_per_token=1.0,
         tokens_per_example=LENGTH,
         optim=AdamWConfig(lr=1e-2),
@@ -111,6 +128,8 @@ def train(
 
 if __name__ == "__main__":
     try:
-        train(Path(sys.argv[1]), sys.argv[2], sys.argv[3], ranks=int(os.environ["WORLD_SIZE"]))
-    except Restart as restart:
-        print(restart)
+        bad_steps = [int(step) for step in sys.argv[4].split(",")]
+        ranks = int(os.environ["WORLD_SIZE"])
+        train(Path(sys.argv[1]), sys.argv[2], sys.argv[3], ranks, bad_steps=bad_steps)
+    except (Restart, UserError) as ended:
+        print(ended)
