@@ -83,7 +83,7 @@ _TABLE = (
           "{vocab_size:,} tokens, {bytes_per_token:.2f} bytes each", enabled=_pretrains),
     Stage("shards", 3, configs.ShardsStage, "data_prep.shards:run", ("clean", "tokenizer"),
           "{train_tokens:,} training tokens", phases=(Phase("encode", parallel=True),), enabled=_pretrains),
-    Stage("pretrain", 1, configs.PretrainStage, "train.pretrain:run", ("shards", "tokenizer"),
+    Stage("pretrain", 2, configs.PretrainStage, "train.pretrain:run", ("shards", "tokenizer"),
           "validation perplexity {validation_perplexity:,.1f}", trainer=lambda root: root.trainer, enabled=_pretrains,
           forecast="train.forecast:forecast"),
     Stage("finetune", 3, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),

@@ -1,4 +1,5 @@
-"""What happens before the first step and after each: resume; log, validate, sample, checkpoint, stop; in that order."""
+"""What happens before the first step and after each: resume; judge, log, validate, checkpoint, stop, sample; in that
+order."""
 
 import json
 import time
@@ -12,9 +13,10 @@ from torch.utils.data import DataLoader
 
 from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
-from pipeline.errors import Restart
+from pipeline.errors import Restart, UserError
 from train.checkpointing import Checkpoints, any_rank, drop_after
 from train.data import Batch, MicroBatches, TrainSamples
+from train.divergence import Divergence
 from train.hardware import peak_flops, peak_memory
 from train.loss_guard import SkippedData
 from train.module import LanguageModule, RunningLoss
@@ -90,6 +92,7 @@ class AfterStep(pl.Callback):
         self._step = trainer.global_step
         self._log_next = True  # the first step after a (re)start shows at once that training runs
         self._peak = peak_flops(trainer.strategy.root_device)
+        self._divergence = Divergence(self._checkpoints, trainer.strategy, self._skipped)
         self._throughput.start()
 
     def on_train_batch_start(self, *_: object) -> None:
@@ -106,17 +109,14 @@ class AfterStep(pl.Callback):
         self._step = trainer.global_step
         last = self._step == self._steps
         self._look_at_verdict(module)
+        self._divergence.check_guard(module.guard, self._step, module.verdict())
         if last or self._log_next or self._due(self._config.log_every):
             self._log(trainer, module)
         with self._throughput.paused():
             if self._validation and (last or self._due(self._config.validate_every)):
                 self._validate(trainer, module)
-            if (
-                self._sampler is not None
-                and self._config.sample_every
-                and (last or self._due(self._config.sample_every))
-            ):
-                self._sample(module)
+            if last:
+                self._divergence.check_end(module.guard, self._validation_loss)
             self._checkpoints.after_step()
             stop = any_rank(trainer.strategy, self._stop.received) and not last
             if last or stop or self._due(self._config.checkpoint_every):
@@ -128,13 +128,22 @@ class AfterStep(pl.Callback):
                 raise Restart("preempted", self._checkpoints.last_step)
             if module.guard.out_of_patience and not last:
                 self._roll_back(trainer, module)
+            # After the checkpoint: nothing that is learnt depends on what a model cannot say.
+            if (
+                self._sampler is not None
+                and self._config.sample_every
+                and (last or self._due(self._config.sample_every))
+            ):
+                self._sample(module)
         self._validation_loss = None
 
     def _save(self, trainer: pl.Trainer, module: LanguageModule) -> None:
         if self._checkpoints.last_step == self._step:
             return
+        state = module.training_state()
+        self._divergence.check_state(state, self._step)
         self._checkpoints.save(
-            module.training_state(),
+            state,
             step=self._step,
             tokens=self._step * self._tokens_per_step,
             validation_loss=self._validation_loss,
@@ -240,7 +249,13 @@ class AfterStep(pl.Callback):
     def _sample(self, module: LanguageModule) -> None:
         module.eval()
         with _gathered(module.model):
-            rows = self._sampler(module)
+            try:
+                rows = self._sampler(module)
+            except UserError as error:  # of the model, and so on all ranks alike
+                self._context.log.warning(
+                    f"step {self._step:,}: no sample texts, and training goes on: {error}"
+                )
+                rows = []
         module.train()
         self._context.tracker.table("samples", ["prompt", "continuation"], rows, self._step)
         if self._context.rank == 0:

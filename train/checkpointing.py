@@ -1,6 +1,7 @@
 """Training checkpoints: written in the background, complete or absent, the last few and the best kept."""
 
 import logging
+import math
 import shutil
 import time
 from dataclasses import replace
@@ -164,7 +165,9 @@ class Checkpoints:
 
     def _prune(self) -> None:
         checkpoints = list_checkpoints(self._artifact)
-        validated = [c for c in checkpoints if c.validation_loss is not None]
+        validated = [
+            c for c in checkpoints if c.validation_loss is not None and math.isfinite(c.validation_loss)
+        ]
         best = min(validated, key=lambda c: c.validation_loss, default=None)
         for checkpoint in checkpoints[: -self._keep]:
             if checkpoint != best:

@@ -115,7 +115,8 @@ def fit(
         order: of the training examples; None takes all of them in each epoch, in an order by the seed.
 
     Raises:
-        UserError: where the checkpoint is of another model or optimizer, or the last one cannot be written.
+        UserError: where the checkpoint is of another model or optimizer, the last one cannot be written, or training
+            has diverged.
         Restart: where a signal asked for a stop, or the loss guard for a rollback; a checkpoint is written.
     """
     _quiet()
@@ -188,7 +189,7 @@ def fit(
         tokens=steps * tokens_per_step,
         train_loss=losses[-1] if losses else None,
         validation_loss=validations[-1] if validations else None,
-        best_validation_loss=min(validations, default=None),
+        best_validation_loss=min(filter(math.isfinite, validations), default=None),
         tokens_per_second=statistics.median(rates) if rates else None,
     )
 

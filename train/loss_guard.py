@@ -27,10 +27,14 @@ class LossGuard:
         self._norms: deque[float] = deque(maxlen=config.history)
         self.rejected: list[int] = []
         """The steps in a row, up to the last one, that were out of line."""
+        self.not_finite = 0
+        """How many steps in a row, up to the last one, had a loss or a gradient norm that is not finite."""
 
     def judge(self, step: int, loss: float, norm: float | None) -> str | None:
         """What is wrong with the step, or None. Loss in nats per token; norm before clipping."""
         reason = self._reason(loss, norm)
+        finite = math.isfinite(loss) and (norm is None or math.isfinite(norm))
+        self.not_finite = 0 if finite else self.not_finite + 1
         if reason is None:
             self._losses.append(loss)
             if norm is not None:
@@ -62,14 +66,25 @@ class LossGuard:
     def out_of_patience(self) -> bool:
         return self.config.action == "rollback" and len(self.rejected) >= self.config.patience
 
+    def gives_up(self, left_out: int) -> bool:
+        """Whether training has no way on. `left_out`: steps that rollbacks left out not long before these."""
+        in_a_row = self.not_finite if self.config.action == "warn" else len(self.rejected)
+        return in_a_row > 0 and in_a_row + left_out >= self.config.give_up_after
+
     def memory(self) -> dict[str, Any]:
         """What a checkpoint keeps of it."""
-        return {"losses": [*self._losses], "norms": [*self._norms], "rejected": [*self.rejected]}
+        return {
+            "losses": [*self._losses],
+            "norms": [*self._norms],
+            "rejected": [*self.rejected],
+            "not_finite": self.not_finite,
+        }
 
     def remember(self, memory: dict[str, Any]) -> None:
         self._losses.extend(memory.get("losses", ()))
         self._norms.extend(memory.get("norms", ()))
         self.rejected = list(memory.get("rejected", ()))
+        self.not_finite = memory.get("not_finite", 0)
 
 
 class SkippedData:
@@ -86,6 +101,10 @@ class SkippedData:
     def add(self, at: int, steps: int) -> None:
         self.rows.append({"at": at, "steps": steps})
         write_json(self._path, self.rows)
+
+    def recent(self, step: int, history: int) -> int:
+        """Steps' worth of data left out at the last `history` training steps up to `step`, from 0."""
+        return sum(row["steps"] for row in self.rows if step - history < row["at"] <= step)
 
     def data_step(self, step: int) -> int:
         """The position in the data of training step `step`, both from 0."""

@@ -43,6 +43,18 @@ class LossGuardConfig(Section):
     history: Annotated[int, Field(ge=8)] = 128
     """Steps that count as recent; before there are a quarter as many only non-finite values are caught."""
     patience: PositiveInt = 3
+    """Steps in a row that are out of line before a rollback."""
+    give_up_after: Annotated[PositiveInt, NEUTRAL] = 10
+    """Steps in a row that did not count, after which training fails, since it has no way on. With `warn`, only those
+    that are not finite; with `rollback`, also those that it left out among the recent steps."""
+
+    def problems(self) -> list[str]:
+        if self.action == "rollback" and self.patience > self.give_up_after:
+            return [
+                f"guard.patience={self.patience} is more than guard.give_up_after={self.give_up_after}: training would "
+                "end before it rolls back; lower the one or raise the other"
+            ]
+        return []
 
 
 class TrainerConfig(Section):
