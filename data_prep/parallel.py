@@ -5,6 +5,7 @@ another one. Here a thread of the parent holds the one pipe to each worker, so a
 an end of file.
 """
 
+import os
 import signal
 import time
 import traceback
@@ -12,9 +13,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from multiprocessing import get_context, resource_tracker
-from multiprocessing.connection import Connection
+from multiprocessing import get_context, parent_process, resource_tracker
+from multiprocessing.connection import Connection, wait
 from queue import SimpleQueue
+from threading import Thread
 from typing import Any, TypeVar
 
 from pipeline.errors import UserError
@@ -163,8 +165,9 @@ def _interrupts_later() -> Iterator[None]:
 
 
 def _work(pipe: Connection) -> None:
-    """A worker's life: it ends with the parent, whose end of the pipe closes however that ends."""
+    """A worker's life: between two items it sees the end of the parent, however that ended, by its pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent
+    Thread(target=_end_with_parent, daemon=True).start()
     try:
         function = pipe.recv()
         pipe.send(None)
@@ -172,6 +175,12 @@ def _work(pipe: Connection) -> None:
             pipe.send(_outcome(function, pipe.recv()))
     except (EOFError, OSError):
         return
+
+
+def _end_with_parent() -> None:
+    """Within an item, too: another start of the stage may be at work as soon as the parent has ended."""
+    wait([parent_process().sentinel])
+    os._exit(1)
 
 
 def _outcome(function: Callable[[Item], Result], item: Item) -> tuple[bool, Result | Exception]:

@@ -1,4 +1,4 @@
-"""torchrun as the planner starts it: `python -m pipeline.agent FOLDER <torchrun's arguments>`.
+"""torchrun as the planner starts it: `python -m pipeline.agent FOLDER LAUNCH <torchrun's arguments>`.
 
 It says nothing itself of workers that fail, notes those that end without a word in their records, and exits with
 the code of the first. Where all workers are on this machine they meet on loopback (`pipeline/loopback.py`).
@@ -20,9 +20,11 @@ from torch.distributed.elastic.rendezvous import (
 )
 from torch.distributed.run import parse_args, run
 
+from pipeline.errors import told_to_user
 from pipeline.launchers import LOOPBACK
 from pipeline.loopback import ADDRESS, serve_store, stay_on_loopback
 from pipeline.ranks import note_silent_end
+from pipeline.workplace import Workplace
 
 
 class LoopbackRendezvous(RendezvousHandler):
@@ -84,4 +86,6 @@ def main(folder: Path, arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
+    folder, launch, *arguments = sys.argv[1:]
+    with told_to_user(), Workplace.of(Path(folder)).occupied(launch):
+        sys.exit(main(Path(folder), arguments))

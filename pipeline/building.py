@@ -10,8 +10,9 @@ from pipeline.errors import UserError
 from pipeline.frozen import Frozen
 from pipeline.launchers import check_devices, one_process, torchrun
 from pipeline.rendezvous import Follower, lead
-from pipeline.store import Artifact
-from pipeline.supervise import run_launcher, supervise
+from pipeline.store import LAUNCH_FILE, Artifact
+from pipeline.supervise import Ended, run_launcher, supervise
+from pipeline.workplace import WORKER_SECONDS, Workplace
 
 Announce = Callable[[str], None]
 
@@ -25,13 +26,17 @@ def build_here(frozen: Frozen, announce: Announce) -> tuple[Artifact, bool]:
 
 
 def build(
-    frozen: Frozen, start: Callable[[Path], None], waiting: Callable[[], None]
+    frozen: Frozen,
+    start: Callable[[Path], None],
+    waiting: Callable[[], None],
+    patience: float = WORKER_SECONDS,
 ) -> tuple[Artifact, bool]:
     """The stage's artifact, and whether it was there already.
 
     Args:
         start: runs the stage in the folder that it is given.
         waiting: called again and again while another process builds the same artifact.
+        patience: seconds to wait for workers whose planner was killed.
 
     Raises:
         UserError: where the stage fails.
@@ -40,14 +45,22 @@ def build(
         return artifact, True
     try:
         with frozen.store.exclusive(frozen.stage, frozen.fingerprint, waiting):
-            if artifact := frozen.find():
-                return artifact, True
-            start(frozen.prepare())
+            with _workplace(frozen).vacant(patience):
+                if artifact := frozen.find():  # of another planner, or of workers that outlived theirs
+                    return artifact, True
+                folder = frozen.prepare()
+                # A worker of an earlier launch that comes late finds that this is over.
+                (folder / LAUNCH_FILE).unlink(missing_ok=True)
+            start(folder)
     except UserError as error:
         raise UserError(f"stage {frozen.stage}: {error}") from error
     if artifact := frozen.find():
         return artifact, False
     raise RuntimeError(f"stage {frozen.stage} ended well and left no artifact")
+
+
+def _workplace(frozen: Frozen) -> Workplace:
+    return Workplace(frozen.store.root / frozen.stage, frozen.fingerprint)
 
 
 def waiting_for_another(frozen: Frozen, announce: Announce) -> Callable[[], None]:
@@ -56,7 +69,8 @@ def waiting_for_another(frozen: Frozen, announce: Announce) -> Callable[[], None
 
     def wait() -> None:
         if not said:
-            announce(f"{frozen.stage}: another process builds the same artifact; waiting for it")
+            who = frozen.store.builder(frozen.stage, frozen.fingerprint) or "unknown"
+            announce(f"{frozen.stage}: another process ({who}) builds the same artifact; waiting for it")
         said.append(True)
 
     return wait
@@ -64,13 +78,15 @@ def waiting_for_another(frozen: Frozen, announce: Announce) -> Callable[[], None
 
 def _start(frozen: Frozen, announce: Announce, folder: Path) -> None:
     environment = os.environ | frozen.launcher.env
-    command = one_process(folder)
     if frozen.trainer:
         check_devices(frozen.trainer, environment)
-    if frozen.ranks > 1:
-        command = torchrun(folder, frozen.trainer, None)
-    attempts = Attempts(folder, frozen.launcher.attempts, None)
-    supervise(folder, partial(run_launcher, command, environment, folder), attempts, announce)
+
+    def launch(name: str) -> Ended:
+        alone = frozen.ranks == 1
+        command = one_process(folder, name) if alone else torchrun(folder, name, frozen.trainer, None)
+        return run_launcher(command, environment, folder)
+
+    supervise(folder, launch, Attempts(folder, frozen.launcher.attempts, None), announce)
 
 
 def _lead(frozen: Frozen, announce: Announce, follower: Follower, folder: Path) -> None:

@@ -25,9 +25,12 @@ from pipeline.ranks import host_name, note_silent_end
 from pipeline.slurm import folders_in_use, shape
 from pipeline.store import SCRATCH
 from pipeline.summary import announce
-from pipeline.supervise import run_launcher, supervise
+from pipeline.supervise import Ended, run_launcher, supervise
+from pipeline.workplace import Workplace, begin, phase_launch
 
 KILL_SECONDS = 300
+LOST_NODE_SECONDS = 180.0
+"""What a shared filesystem may take to free the lock of a node that went down."""
 SHARE = (("ID", "0"), ("COUNT", "1"))
 """Which task of how many; a job that is no array does all."""
 TASK_ENDED = re.compile(r"srun: error: \S+: tasks? ([\d,-]+): (.*)")
@@ -42,7 +45,8 @@ def main(settings: Path, phase: str | None = None) -> int:
             return run_phase(frozen, phase)
         if frozen.trainer and frozen.ahead and not frozen.find():
             frozen.refuse_what_will_fail()  # the planner, which only submits, could not look into the artifacts
-        artifact, reused = build(frozen, partial(_start, frozen), waiting_for_another(frozen, announce))
+        waiting = waiting_for_another(frozen, announce)
+        artifact, reused = build(frozen, partial(_start, frozen), waiting, LOST_NODE_SECONDS)
         link_into_run(frozen.run, frozen.stage, artifact)
         announce(f"{frozen.stage:<9} | {'reused' if reused else 'done'}: {artifact.folder}")
     return 0
@@ -51,13 +55,16 @@ def main(settings: Path, phase: str | None = None) -> int:
 def run_phase(frozen: Frozen, phase: str) -> int:
     """Do one phase, or this array task's share of it. Returns the exit code.
 
-    The tasks of an array work in the same folder without a lock: each writes its own pieces, whole or not at all.
+    All tasks of a phase may work in the folder at once: each writes its own pieces, whole or not at all.
     """
-    if frozen.find():
-        announce(f"{frozen.stage:<9} | reused")
-        return 0
+    launch = phase_launch(phase)
+    with Workplace(frozen.store.root / frozen.stage, frozen.fingerprint).vacant(LOST_NODE_SECONDS, launch):
+        if frozen.find():
+            announce(f"{frozen.stage:<9} | reused")
+            return 0
+        folder = frozen.prepare().resolve()
+        begin(folder, launch)
     index, of = (os.environ.get(f"SLURM_ARRAY_TASK_{name}", default) for name, default in SHARE)
-    folder = frozen.prepare().resolve()
     environment = os.environ | frozen.launcher.env
     command = srun(
         "pipeline.phase",
@@ -103,11 +110,16 @@ def _start(frozen: Frozen, folder: Path) -> None:
     environment |= frozen.launcher.env
     if frozen.trainer:
         check_devices(frozen.trainer, environment)
-    arguments = [str(folder.resolve())]
-    command = srun("pipeline.slurm_task", arguments, frozen.launcher, environment, folders_in_use(frozen.run))
-    launch = partial(run_launcher, command, environment, folder, read_error=partial(_note_ends, folder))
+
+    def launch(name: str) -> Ended:
+        arguments = [str(folder.resolve()), name]
+        command = srun(
+            "pipeline.slurm_task", arguments, frozen.launcher, environment, folders_in_use(frozen.run)
+        )
+        return run_launcher(command, environment, folder, read_error=partial(_note_ends, folder))
+
     attempts = Attempts(folder, frozen.launcher.attempts, job)
-    supervise(folder, launch, attempts, announce, partial(_requeue, job))
+    supervise(folder, launch, attempts, announce, partial(_requeue, job), LOST_NODE_SECONDS)
 
 
 def _free_port() -> int:

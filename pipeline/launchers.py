@@ -12,27 +12,27 @@ LOOPBACK = "loopback"
 """The rendezvous backend of `pipeline/agent.py` for the workers of one machine."""
 
 
-def one_process(folder: Path) -> list[str]:
-    return [sys.executable, "-m", "pipeline.worker", str(folder)]
+def one_process(folder: Path, launch: str) -> list[str]:
+    return [sys.executable, "-m", "pipeline.worker", str(folder), launch]
 
 
-def torchrun(folder: Path, trainer: TrainerConfig, rendezvous: tuple[str, str] | None) -> list[str]:
+def torchrun(folder: Path, launch: str, trainer: TrainerConfig, endpoint: str | None) -> list[str]:
     """torchrun's agent of this node, with a worker per device.
 
     Args:
-        rendezvous: endpoint and id that all nodes share; None for one node.
+        launch: id, which all nodes share.
+        endpoint: where the nodes meet; None for one node.
     """
-    if rendezvous is None:
+    if endpoint is None:
         meeting = [f"--rdzv-backend={LOOPBACK}"]
     else:
-        endpoint, name = rendezvous
-        meeting = ["--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", f"--rdzv-id={name}",
+        meeting = ["--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", f"--rdzv-id={launch}",
                    f"--nnodes={trainer.nodes}"]  # fmt: skip
     return [
-        *[sys.executable, "-m", "pipeline.agent", str(folder)],
+        *[sys.executable, "-m", "pipeline.agent", str(folder), launch],
         *meeting,
         f"--nproc-per-node={trainer.devices}",
-        *["-m", "pipeline.worker", str(folder)],
+        *["-m", "pipeline.worker", str(folder), launch],
     ]
 
 

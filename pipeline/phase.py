@@ -16,10 +16,16 @@ from pipeline.make_way import ToldToStop, stop_when_told
 from pipeline.plugins import load_plugins
 from pipeline.stages import STAGES
 from pipeline.tracking import Tracker
+from pipeline.workplace import Workplace, phase_launch
 
 
 def main(folder: Path, phase: str, share: Share) -> int:
     """Run the phase. Returns the exit code: `RESTART_CODE` where a signal asked to make way."""
+    with told_to_user(), Workplace.of(folder).occupied(phase_launch(phase)):
+        return _run(folder, phase, share)
+
+
+def _run(folder: Path, phase: str, share: Share) -> int:
     stop_when_told()
     frozen = yaml.safe_load((folder / FROZEN).read_text())
     load_plugins(frozen["plugins"])
@@ -28,12 +34,11 @@ def main(folder: Path, phase: str, share: Share) -> int:
     context = Context(
         folder, inputs, Tracker(None), _logger(stage.name), RunConfig(**frozen["run"]), share=share
     )
-    with told_to_user():
-        module = importlib.import_module(stage.target.split(":")[0])
-        try:
-            getattr(module, phase)(stage.config.model_validate(frozen["config"]), context)
-        except ToldToStop:
-            return RESTART_CODE
+    module = importlib.import_module(stage.target.split(":")[0])
+    try:
+        getattr(module, phase)(stage.config.model_validate(frozen["config"]), context)
+    except ToldToStop:
+        return RESTART_CODE
     return 0
 
 

@@ -8,50 +8,18 @@ import re
 import shutil
 import socket
 import time
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock, Timeout
-
-from pipeline.errors import UserError
+from pipeline.store import RANKS as FOLDER
 from pipeline.store import write_json
 
-FOLDER = "ranks"
 ERROR_LINES = 6
 MARKER = re.compile(r"\s*[~^]+")
 LAST_WORDS_SECONDS = 30.0
-LOCK = "worker.lock"
-LOCK_SECONDS = 10.0
 HEAD_START = 3.0
 """Seconds by which the peers of a rank that is killed may notice before its launcher does."""
-
-
-@contextlib.contextmanager
-def only_worker(folder: Path, patience: float = LOCK_SECONDS) -> Iterator[None]:
-    """Held by rank 0 for its whole life: a planner that was killed may have left its workers running.
-
-    Args:
-        patience: seconds to wait for another worker's end.
-
-    Raises:
-        UserError: where another worker still holds the folder after a little while.
-    """
-    lock = FileLock(folder / LOCK)
-    try:
-        lock.acquire(timeout=patience)
-    except Timeout:
-        holder = (folder / LOCK).read_text().strip() or "unknown"
-        raise UserError(
-            f"a worker of an earlier start still works in {folder} ({holder}); wait until it ends, or stop it, "
-            "and start again"
-        ) from None
-    try:
-        (folder / LOCK).write_text(f"pid {os.getpid()} on {host_name()}\n")
-        yield
-    finally:
-        lock.release()
 
 
 @dataclass(frozen=True)
@@ -70,7 +38,6 @@ class RankRecord:
     time: float = 0.0
 
     def write(self, folder: Path) -> None:
-        (folder / FOLDER).mkdir(exist_ok=True)
         write_json(_file(folder, self.rank), asdict(self))
 
 
@@ -83,6 +50,7 @@ class RankFile:
 
     def __init__(self, folder: Path, rank: int):
         self._folder = folder
+        (folder / FOLDER).mkdir(exist_ok=True)
         self._record = RankRecord(rank, host_name(), os.getpid(), time=time.time())
         self._record.write(folder)
         self._fault = _fault_file(folder, rank).open("w")
@@ -96,15 +64,15 @@ class RankFile:
         with contextlib.suppress(OSError):
             RankRecord(**{**asdict(self._record), **changed}).write(self._folder)
 
-    def remove_all(self, world_size: int) -> None:
-        """Called by rank 0 at the end: the records are no output. Others may still be writing their last."""
+    def wait_for_all(self, world_size: int) -> None:
+        """Called by rank 0 at the end: others may still be writing their last."""
         deadline = time.monotonic() + LAST_WORDS_SECONDS
         while sum(r.state == "done" for r in read_records(self._folder)) < world_size:
             if time.monotonic() > deadline:
                 break
             time.sleep(0.1)
         faulthandler.disable()
-        remove_records(self._folder)
+        self._fault.close()  # network file systems keep what is open when its folder is deleted
 
 
 def _fault_file(folder: Path, rank: int) -> Path:

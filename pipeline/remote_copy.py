@@ -8,9 +8,8 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
-from filelock import FileLock
-
 from pipeline.errors import UserError
+from pipeline.locks import hold
 from pipeline.progress import progress
 from pipeline.remote import StoredObject, identify, list_objects, open_store
 from pipeline.remote_errors import Stopped, retried
@@ -31,7 +30,7 @@ def fetch(url: str, cache: Path, log: logging.Logger, show_progress: bool) -> Pa
     folder = cache / hashlib.sha256(url.encode()).hexdigest()[:16]
     complete = folder.with_suffix(".complete")
     cache.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
+    with hold(folder.with_suffix(".lock"), waiting=lambda: None):
         if not complete.exists():
             folder.mkdir(exist_ok=True)
             objects = list_objects(url)

@@ -1,12 +1,9 @@
 """torchrun on several machines: one planner leads a stage, those of the other machines follow."""
 
-import contextlib
 import errno
-import json
 import os
 import socket
 import time
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,17 +12,17 @@ from pipeline.errors import UserError
 from pipeline.frozen import Frozen
 from pipeline.launchers import check_devices, torchrun
 from pipeline.ranks import FOLDER, host_name
-from pipeline.store import PARTIAL, write_json
-from pipeline.supervise import Ended, run_launcher
+from pipeline.store import LAUNCH_FILE, PARTIAL, write_json
+from pipeline.supervise import Ended, Launch, run_launcher
+from pipeline.workplace import read_launch
 
-LAUNCH_FILE = "launch.json"
 REACH_SECONDS = 5.0
 PEER_SECONDS = 10.0
 """How long a node's workers may go on when another node's have failed."""
 
 
 @contextmanager
-def lead(frozen: Frozen, announce: Callable[[str], None], folder: Path) -> Iterator[Callable[[], Ended]]:
+def lead(frozen: Frozen, announce: Callable[[str], None], folder: Path) -> Iterator[Launch]:
     """Gives a function that launches on all nodes: followers read from the folder what to take part in.
 
     Raises:
@@ -34,8 +31,7 @@ def lead(frozen: Frozen, announce: Callable[[str], None], folder: Path) -> Itera
     endpoint, nodes = frozen.launcher.rendezvous, frozen.trainer.nodes
     check_endpoint(endpoint)
 
-    def launch() -> Ended:
-        name = f"{frozen.fingerprint}-{uuid.uuid4().hex[:8]}"
+    def launch(name: str) -> Ended:
         write_json(folder / LAUNCH_FILE, {"endpoint": endpoint, "id": name})
         announce(
             f"{frozen.stage}: {nodes} machines meet at {endpoint}; give the same command on each of them"
@@ -43,7 +39,7 @@ def lead(frozen: Frozen, announce: Callable[[str], None], folder: Path) -> Itera
         ended = _run_agent(frozen, folder, name)
         if ended.code != 0:  # records of the other nodes come a little later
             deadline = time.monotonic() + 3 * PEER_SECONDS
-            while len(_marks(folder)) < nodes and time.monotonic() < deadline:
+            while len(_marks(folder, name)) < nodes and time.monotonic() < deadline:
                 time.sleep(0.2)
         return ended
 
@@ -69,8 +65,8 @@ class Follower:
         frozen = self._frozen
         place = frozen.store.root / frozen.stage
         for path in place.glob(f"*-{frozen.fingerprint}{PARTIAL}/{LAUNCH_FILE}"):
-            launch = _read(path)
-            if launch and launch["endpoint"] == frozen.launcher.rendezvous and launch["id"] != self._last:
+            launch = read_launch(path.parent)
+            if launch.get("endpoint") == frozen.launcher.rendezvous and launch["id"] != self._last:
                 self._last = launch["id"]
                 self._announce(f"{frozen.stage}: taking part at {launch['endpoint']}")
                 _run_agent(frozen, path.parent, launch["id"])
@@ -84,32 +80,25 @@ def _run_agent(frozen: Frozen, folder: Path, name: str) -> Ended:
     """Run this node's agent until the launch is over or another takes its place."""
     environment = os.environ | frozen.launcher.env
     check_devices(frozen.trainer, environment)
-    command = torchrun(folder, frozen.trainer, (frozen.launcher.rendezvous, name))
+    command = torchrun(folder, name, frozen.trainer, frozen.launcher.rendezvous)
     failed_at: list[float] = []
 
     def superseded() -> bool:
-        if _marks(folder) and not failed_at:
+        if _marks(folder, name) and not failed_at:
             failed_at.append(time.monotonic())
-        launch = _read(folder / LAUNCH_FILE)
-        another = launch is not None and launch["id"] != name
+        another = read_launch(folder).get("id", name) != name
         return another or bool(failed_at and time.monotonic() - failed_at[0] > PEER_SECONDS)
 
     ended = run_launcher(command, environment, folder, superseded)
     if ended.code != 0 and folder.is_dir():
         (folder / FOLDER).mkdir(exist_ok=True)
-        write_json(folder / FOLDER / f"node-{host_name()}-{os.getpid()}.json", {"code": ended.code})
+        write_json(folder / FOLDER / f"node-{name}-{host_name()}-{os.getpid()}.json", {"code": ended.code})
     return ended
 
 
-def _marks(folder: Path) -> list[Path]:
+def _marks(folder: Path, name: str) -> list[Path]:
     """Nodes on which the launch has failed."""
-    return list((folder / FOLDER).glob("node-*.json"))
-
-
-def _read(path: Path) -> dict[str, str] | None:
-    with contextlib.suppress(OSError, ValueError):
-        return json.loads(path.read_text())
-    return None
+    return list((folder / FOLDER).glob(f"node-{name}-*.json"))
 
 
 def check_endpoint(endpoint: str) -> None:

@@ -1,4 +1,4 @@
-"""A worker as `srun` starts it: `python -m pipeline.slurm_task FOLDER`, one task per device."""
+"""A worker as `srun` starts it: `python -m pipeline.slurm_task FOLDER LAUNCH`, one task per device."""
 
 import os
 import sys
@@ -47,4 +47,4 @@ def join(environment: MutableMapping[str, str]) -> "TCPStore | None":
 
 if __name__ == "__main__":
     store = join(os.environ)
-    sys.exit(worker.main(Path(sys.argv[1])))
+    sys.exit(worker.main(Path(sys.argv[1]), sys.argv[2]))

@@ -9,18 +9,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from pipeline.file_hashes import hash_file
+from pipeline.locks import hold, holder
 
 MANIFEST = "manifest.json"
 PARTIAL = ".partial"
-LAUNCH_FILES = ("worker.lock", "restart.json", "attempts.json", "launch.json")
-"""What launchers and workers tell each other in a partial folder; no output."""
+LAUNCH_FILE = "launch.json"
+"""Says in a partial folder which launch may work there."""
+RANKS = "ranks"
+"""Folder of what each rank of a launch came to."""
 HASHES = ".hashes.json"
 """Hashes of files that settings name, in the store."""
 SCRATCH = "scratch"
-"""Folder of what the phases of a stage tell each other; no output either."""
+"""Folder of what the phases of a stage tell each other."""
+DISCARDED = "discarded"
+"""Where the scratch folder is moved before it is deleted, so that a kill leaves all of it or nothing."""
+NO_OUTPUT = (LAUNCH_FILE, "restart.json", "attempts.json", RANKS, SCRATCH, DISCARDED)
+"""What launchers, workers and phases tell each other in a partial folder. No artifact keeps it."""
 
 
 @dataclass(frozen=True)
@@ -59,38 +64,46 @@ class Store:
     @contextmanager
     def exclusive(self, stage: str, fingerprint: str, waiting: Callable[[], None]) -> Iterator[None]:
         """One process at a time builds the artifact; another calls `waiting` about every second while it must wait."""
-        path = self.root / stage / f".{fingerprint}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path)
-        patience = 0.0
-        while not lock.is_locked:
-            try:
-                lock.acquire(timeout=patience)
-            except Timeout:
-                waiting()
-                patience = 1.0
-        try:
+        with hold(self._lock(stage, fingerprint), waiting):
             yield
-        finally:
-            lock.release()
+
+    def builder(self, stage: str, fingerprint: str) -> str:
+        """Who builds the artifact, or did so last: `pid <pid> on <host>`."""
+        return holder(self._lock(stage, fingerprint))
+
+    def _lock(self, stage: str, fingerprint: str) -> Path:
+        return self.root / stage / f".{fingerprint}.lock"
 
 
 def finish(partial: Path, manifest: Mapping[str, Any]) -> Path:
-    """Write the manifest with every output's size and sha256, then rename the folder into place."""
-    for name in LAUNCH_FILES:
-        (partial / name).unlink(missing_ok=True)
-    shutil.rmtree(partial / SCRATCH, ignore_errors=True)
+    """Write the manifest with every output's size and sha256, then rename the folder into place.
+
+    Called while the folder is occupied. What a killed launch needs to go on is deleted when all else is done.
+    """
     for left in partial.rglob("*.tmp"):  # by a process that was killed while it wrote
         left.unlink()
     outputs = {
         str(path.relative_to(partial)): {"bytes": path.stat().st_size, "sha256": hash_file(path)}
         for path in sorted(partial.rglob("*"))
-        if path.is_file() and path.name != MANIFEST
+        if path.is_file() and path.name != MANIFEST and path.relative_to(partial).parts[0] not in NO_OUTPUT
     }
     write_json(partial / MANIFEST, {**manifest, "outputs": outputs})
+    _discard(partial)
     final = partial.with_name(partial.name.removesuffix(PARTIAL))
     partial.rename(final)
     return final
+
+
+def _discard(partial: Path) -> None:
+    """Delete what is no output; markers of phases must not outlive what they mark."""
+    if (partial / SCRATCH).is_dir():
+        shutil.rmtree(partial / DISCARDED, ignore_errors=True)
+        (partial / SCRATCH).rename(partial / DISCARDED)
+    for name in NO_OUTPUT:
+        if (partial / name).is_dir():
+            shutil.rmtree(partial / name, ignore_errors=True)
+        else:
+            (partial / name).unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -14,11 +14,10 @@ from typing import IO, NoReturn
 
 from pipeline.attempts import Attempts, newest_step, take_restart
 from pipeline.errors import Restart, UserError
-from pipeline.ranks import LOCK_SECONDS, describe_faults, host_name, only_worker, read_records, remove_records
+from pipeline.ranks import describe_faults, host_name, read_records, remove_records
+from pipeline.workplace import WORKER_SECONDS, Workplace, begin, new_launch
 
 POLL_SECONDS = 0.1
-LOST_NODE_SECONDS = 180.0
-"""What a shared filesystem may take to free the lock of a node that went down."""
 REUSE = "Start again to continue: finished stages are reused"
 UNANSWERED_SECONDS = 10.0
 """How long a launch that was told to stop may take to have a worker that can be told."""
@@ -32,7 +31,8 @@ class Ended:
     told_to_stop: bool = False
 
 
-Launch = Callable[[], Ended]
+Launch = Callable[[str], Ended]
+"""Given the launch's id, starts its workers and stays with them to their end."""
 
 
 def supervise(
@@ -41,10 +41,12 @@ def supervise(
     attempts: Attempts,
     announce: Callable[[str], None],
     requeue: Callable[[str], NoReturn] | None = None,
+    patience: float = WORKER_SECONDS,
 ) -> None:
     """Launch until the stage is done.
 
     Args:
+        patience: seconds to wait for workers of an earlier launch that have not ended yet.
         requeue: gives the place back and starts again later; None launches again at once, and stops when told to.
 
     Raises:
@@ -52,12 +54,12 @@ def supervise(
     """
     counts = True
     while True:
-        prepare(folder, LOCK_SECONDS if requeue is None else LOST_NODE_SECONDS)
+        launched = prepare(folder, patience)
         if counts:
             attempts.begin()
         if attempts.overdrawn():
             raise UserError(f"ended early{attempts}. {REUSE}")
-        ended = launch()
+        ended = launch(launched)
         if ended.code == 0:
             return
         restart = _agreed_restart(folder)
@@ -78,18 +80,18 @@ def supervise(
         announce(f"{why}; launching again")
 
 
-def prepare(folder: Path, patience: float) -> None:
-    """Clear what the last launch left.
-
-    Args:
-        patience: seconds to wait for a worker of it that has not ended yet.
+def prepare(folder: Path, patience: float) -> str:
+    """Clear what the last launch left. Gives the id of the next, the only one that may work in the folder from here on.
 
     Raises:
-        UserError: where a worker of it still runs.
+        UserError: where a worker of the last launch still runs after `patience` seconds.
     """
-    with only_worker(folder, patience):
+    launch = new_launch(folder)
+    with Workplace.of(folder).vacant(patience):
         remove_records(folder)
         take_restart(folder)
+        begin(folder, launch)
+    return launch
 
 
 def run_launcher(

@@ -1,4 +1,4 @@
-"""A worker: runs one frozen stage in the folder that the planner prepared. `python -m pipeline.worker FOLDER`."""
+"""A worker runs one frozen stage in the folder that the planner prepared: `python -m pipeline.worker FOLDER LAUNCH`."""
 
 import importlib
 import logging
@@ -7,7 +7,6 @@ import platform
 import sys
 import time
 import traceback
-from contextlib import nullcontext
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -18,15 +17,16 @@ from pipeline.attempts import RESTART_CODE, ask_for_restart, newest_step
 from pipeline.config.base import Section
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.context import Context
-from pipeline.errors import Restart, message_for_user
+from pipeline.errors import Restart, message_for_user, told_to_user
 from pipeline.frozen import FROZEN
 from pipeline.machine import describe_machine
 from pipeline.make_way import ToldToStop, stop_when_told
 from pipeline.plugins import load_plugins
-from pipeline.ranks import RankFile, host_name, is_running, only_worker
+from pipeline.ranks import RankFile, host_name, is_running
 from pipeline.stages import STAGES, Stage
-from pipeline.store import finish
+from pipeline.store import PARTIAL, finish
 from pipeline.tracking import open_tracker
+from pipeline.workplace import Workplace
 
 RESTART_SECONDS = 60.0
 """How long other ranks wait for rank 0 to save what it must before they end."""
@@ -42,25 +42,33 @@ PACKAGES = (
 )
 
 
-def main(folder: Path) -> int:
+def main(folder: Path, launch: str) -> int:
     """Run the stage; rank 0 finishes its artifact.
+
+    Args:
+        launch: the id of the launch that this process is a part of.
 
     Returns the exit code: 2 for a mistake of the user's, `RESTART_CODE` where it wants to be started again.
     """
     rank, world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     os.environ.pop("SLURM_NTASKS", None)  # Lightning would take its ranks from SLURM
-    if not (folder / FROZEN).is_file():
+    final = folder.with_name(folder.name.removesuffix(PARTIAL))
+    if not (folder / FROZEN).is_file() and not final.is_dir():
         print(
             f"error: rank {rank} on {host_name()} does not see {folder / FROZEN}: run.artifacts must lie on a "
             "filesystem that all nodes share",
             file=sys.stderr,
         )
         return 2
+    with told_to_user(), Workplace.of(folder).occupied(launch):
+        return _run_recorded(folder, rank, world_size)
+
+
+def _run_recorded(folder: Path, rank: int, world_size: int) -> int:
     stop_when_told()
     record = RankFile(folder, rank)
     try:
-        with only_worker(folder) if rank == 0 else nullcontext():
-            _run(folder, rank, world_size, record)
+        _run(folder, rank, world_size, record)
     except (Restart, ToldToStop) as stop:
         return _end_for_now(folder, rank, stop, record)
     except BaseException as error:
@@ -134,7 +142,7 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
     }
-    record.remove_all(world_size)
+    record.wait_for_all(world_size)
     tracker.finish(metrics, finish(folder, manifest))
 
 
@@ -175,4 +183,4 @@ def _version(package: str) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2]))

@@ -164,6 +164,26 @@ def test_workers_end_with_a_parent_that_was_killed() -> None:
     assert not any(map(is_running, workers))
 
 
+def test_workers_end_within_an_item_with_a_parent_that_was_killed() -> None:
+    code = (
+        "import os, time, multiprocessing\n"
+        "from data_prep.parallel import ordered_map\n"
+        "if __name__ == '__main__':\n"
+        "    results = ordered_map(time.sleep, iter([0.0, 0.0, *[600.0] * 9]), 2)\n"
+        "    next(results), next(results)\n"
+        "    time.sleep(0.5)\n"
+        "    print(*[child.pid for child in multiprocessing.active_children()], flush=True)\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, cwd=ROOT)
+    workers = [Path(f"/proc/{pid}") for pid in found.stdout.split()]
+    assert len(workers) == 2
+    deadline = time.monotonic() + 20
+    while any(map(is_running, workers)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(map(is_running, workers))
+
+
 def is_running(process: Path) -> bool:
     try:
         return process.joinpath("stat").read_text().rpartition(")")[2].split()[0] != "Z"

@@ -10,6 +10,8 @@ import pytest
 
 from pipeline.config.training import TrainerConfig
 from pipeline.launchers import torchrun
+from pipeline.store import Store
+from pipeline.workplace import begin
 from tests.command_line import ROOT, environment
 
 pytestmark = pytest.mark.distributed
@@ -21,10 +23,12 @@ def listening(folder: Path) -> list[list[str]]:
 
 
 def test_a_launch_of_one_machine_listens_on_loopback_alone(tmp_path: Path) -> None:
-    command = torchrun(tmp_path, TrainerConfig(devices=2, global_batch=2), None)
-    command[command.index("-m", 3) :] = [WORKER, str(tmp_path)]
+    folder = Store(tmp_path).partial("pretrain", "demo", "f" * 16)
+    begin(folder, "launch")
+    command = torchrun(folder, "launch", TrainerConfig(devices=2, global_batch=2), None)
+    command[command.index("-m", 3) :] = [WORKER, str(folder)]
     subprocess.run(command, cwd=ROOT, env=environment() | {"PYTHONPATH": str(ROOT)}, check=True, timeout=120)
-    of_rank_0, of_rank_1 = listening(tmp_path)
+    of_rank_0, of_rank_1 = listening(folder)
     assert set(of_rank_0) == set(of_rank_1) == {"127.0.0.1"}
     assert len(of_rank_0) >= 2  # gloo's own, and the store of torchrun's agent
 

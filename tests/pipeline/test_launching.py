@@ -20,7 +20,7 @@ from pipeline.ranks import RankFile, RankRecord, describe_faults, note_silent_en
 from pipeline.slurm import Unit, render
 from pipeline.slurm_task import set_ranks
 from pipeline.snapshot import snapshot_code
-from pipeline.store import Store
+from pipeline.store import Store, finish
 from tests.pipeline.test_config import composed
 
 
@@ -157,6 +157,7 @@ def test_attempts_are_counted_over_requeues_until_a_checkpoint_is_new(tmp_path: 
 
 
 def test_faults_are_told_first_in_time_first(tmp_path: Path) -> None:
+    (tmp_path / "ranks").mkdir()
     for rank, state, error, time in (
         (0, "failed", "Connection reset by peer", 100.5),
         (1, "running", "", 0.0),
@@ -189,7 +190,7 @@ def test_a_crash_of_the_interpreter_shows_where_it_was(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_does_not_see_the_folder_says_what_is_missing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pipeline.worker", str(tmp_path / "elsewhere")]
+    command = [sys.executable, "-m", "pipeline.worker", str(tmp_path / "elsewhere"), "launch"]
     ended = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"RANK": "3"})
     assert ended.returncode == 2
     assert "rank 3 on " in ended.stderr
@@ -197,10 +198,14 @@ def test_a_worker_that_does_not_see_the_folder_says_what_is_missing(tmp_path: Pa
 
 
 def test_records_of_a_finished_launch_are_no_output(tmp_path: Path) -> None:
-    record = RankFile(tmp_path, 0)
+    partial = Store(tmp_path).partial("clean", "demo", "f" * 16)
+    record = RankFile(partial, 0)
     record.set("done")
-    record.remove_all(1)
-    assert not list(tmp_path.iterdir())
+    record.wait_for_all(1)
+    final = finish(partial, {})
+    assert [path.name for path in final.iterdir()] == ["manifest.json"]
+    record.set("failed")
+    assert [path.name for path in final.iterdir()] == ["manifest.json"]
 
 
 def test_the_snapshot_holds_the_packages_once(tmp_path: Path) -> None:
