@@ -5,13 +5,13 @@ sha256 beside it, and `meta.json`, which is written last: a folder without it do
 """
 
 import json
-import os
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline import durable
 from pipeline.file_hashes import hash_file
 from pipeline.store import PARTIAL, write_json
 
@@ -93,18 +93,7 @@ def complete(checkpoint: Checkpoint, writing: Path) -> None:
     """Turn a folder whose files are all written into the checkpoint: its meta.json, then one rename."""
     facts = {name: value for name, value in asdict(checkpoint).items() if name != "folder"}
     write_json(writing / META, facts)
-    to_disk(writing / META)
-    to_disk(writing)
-    writing.rename(checkpoint.folder)
-
-
-def to_disk(path: Path) -> None:
-    """Make sure that a file, or the names in a folder, outlive a power cut."""
-    number = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
+    durable.publish(writing, checkpoint.folder)
 
 
 def main(store: Path) -> int:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline import durable
 from pipeline.errors import UserError
 
 SPLITS = ("train", "validation", "test")
@@ -55,7 +56,7 @@ class DocumentFile:
         if self._file is not None:
             self._file.close()
             if kind is None:
-                self._scratch.replace(self._path)
+                durable.replace(self._scratch, self._path)
             else:
                 self._scratch.unlink(missing_ok=True)
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.forecast import Forecast, forecast_of
-from pipeline.planner import Step, fingerprints, plan
+from pipeline.planner import Step, find_artifacts, fingerprints, plan
 from pipeline.preflight import Finding, Preflight, refuse
 from pipeline.stages import describe
 from pipeline.store import Artifact, Store
@@ -27,7 +27,7 @@ def dry_run(root: RootConfig) -> None:
     """
     store = Store(Path(root.run.artifacts))
     steps = plan(root, store)
-    found = {step.stage.name: store.find(step.stage.name, step.fingerprint) for step in steps}
+    found = find_artifacts(root, steps, store)
     console = Console(width=None if os.isatty(1) or "COLUMNS" in os.environ else 100)
     console.print(_stages(steps, found, store))
     refusals = []

@@ -6,12 +6,14 @@ from typing import Any
 
 import yaml
 
+from pipeline import durable
 from pipeline.config.base import Section
 from pipeline.config.root import RootConfig
 from pipeline.config.run import LauncherConfig, RunConfig, TrackingConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.fingerprint import FileHashes, fingerprint
+from pipeline.integrity import check_content
 from pipeline.plugins import load_plugins
 from pipeline.preflight import Preflight
 from pipeline.ranks import host_name
@@ -84,8 +86,8 @@ class Frozen(Section):
         """The folder to build in, with `stage.yaml` for the workers.
 
         Raises:
-            UserError: where an input is not in the store, or a file that its settings name is not as it was planned:
-                a job may have waited for days.
+            UserError: where an input is not in the store or damaged, or a file that its settings name is not as it
+                was planned: a job may have waited for days.
         """
         config, hashes = (
             STAGES[self.stage].config.model_validate(self.config),
@@ -105,6 +107,7 @@ class Frozen(Section):
                     f"its input {name}-{of_input} is not in {self.run.artifacts}; it was deleted, or its stage "
                     "has not been run: start again to build it"
                 )
+            check_content(artifact, name, show_progress=self.run.progress)
             inputs[name] = str(artifact.folder.resolve())
         folder = self.store.partial(self.stage, self.run.name, self.fingerprint)
         # Less the launcher: its environment may hold keys, and this file stays in the artifact.
@@ -115,7 +118,7 @@ class Frozen(Section):
         # By a rename: the tasks of an array do this side by side.
         scratch = folder / f".{FROZEN}.{host_name()}.{os.getpid()}"
         scratch.write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True))
-        scratch.replace(folder / FROZEN)
+        durable.replace(scratch, folder / FROZEN)
         return folder
 
     def save(self, path: Path) -> None:

@@ -15,6 +15,7 @@ from pipeline.errors import UserError
 from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.forecast import refuse_what_cannot_fit
 from pipeline.frozen import Ahead, Frozen
+from pipeline.integrity import check_content, check_files
 from pipeline.preflight import Preflight
 from pipeline.ranks import host_name
 from pipeline.slurm import submit
@@ -65,13 +66,29 @@ def plan(root: RootConfig, store: Store) -> list[Step]:
     return steps
 
 
+def find_artifacts(root: RootConfig, steps: Sequence[Step], store: Store) -> dict[str, Artifact | None]:
+    """The artifact of each stage, None where there is none so far.
+
+    Raises:
+        UserError: where one of them is damaged, as far as it is looked at (`verify`).
+    """
+    found = {step.stage.name: store.find(step.stage.name, step.fingerprint) for step in steps}
+    for name, artifact in found.items():
+        if artifact and root.verify:
+            check_content(artifact, name, afresh=True, show_progress=root.run.progress)
+        elif artifact:
+            check_files(artifact)
+    return found
+
+
 def execute(root: RootConfig, announce: Callable[[str], None]) -> list[Outcome]:
     """Build what is missing, reuse what is there, link both into the run's folder.
 
     Returns nothing where jobs are submitted and not waited for.
 
     Raises:
-        UserError: where a stage fails or is bound to, what was finished before stays; where W&B lacks a key.
+        UserError: where a stage fails or is bound to, what was finished before stays; where an artifact is damaged;
+            where W&B lacks a key.
     """
     check_key(root.tracking, os.environ | root.launcher.env)
     store = Store(Path(root.run.artifacts))
@@ -79,6 +96,7 @@ def execute(root: RootConfig, announce: Callable[[str], None]) -> list[Outcome]:
     run_folder.mkdir(parents=True, exist_ok=True)
     (run_folder / "config.yaml").write_text(yaml.safe_dump(root.model_dump(mode="json"), sort_keys=False))
     steps, commit = plan(root, store), git_commit()
+    find_artifacts(root, steps, store)
     refuse_what_cannot_fit(root, steps, store)
     preflight = Preflight(root, fingerprints(steps), store)
     preflight.refuse_what_will_fail()

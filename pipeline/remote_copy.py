@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
+from pipeline import durable
 from pipeline.errors import UserError
 from pipeline.locks import hold
 from pipeline.progress import progress
@@ -114,7 +115,7 @@ def _copy(source: StoredObject, path: Path, advance: Callable[[int], None], stop
             raise UserError(
                 f"{source.url} changed while it was copied; start again when nothing writes to it"
             )
-        scratch.replace(path)
+        durable.replace(scratch, path)
 
     retried(attempt, source.url, RETRIES, stop)
 

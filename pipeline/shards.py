@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline import durable
 from pipeline.errors import UserError
 from pipeline.file_hashes import hash_file
 from pipeline.store import write_json
@@ -106,8 +107,8 @@ class ShardWriter:
         offsets = self._scratch.with_suffix(".idx")
         with offsets.open("wb") as file:
             np.save(file, np.array(self._offsets, dtype=np.int64))
-        offsets.replace(self._path.with_suffix(".idx.npy"))
-        self._scratch.replace(self._path)
+        durable.replace(offsets, self._path.with_suffix(".idx.npy"))
+        durable.replace(self._scratch, self._path)
         documents = len(self._offsets) - 1
         self.file = ShardFile(
             self._path.name, self._offsets[-1], documents, self._hash.hexdigest(), self._part

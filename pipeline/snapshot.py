@@ -5,6 +5,7 @@ import os
 import shutil
 from pathlib import Path
 
+from pipeline import durable
 from pipeline.checkout import PACKAGES, ROOT
 
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.pyc")
@@ -26,5 +27,5 @@ def snapshot_code(run_folder: Path) -> Path:
         scratch = folder.with_name(f".{folder.name}.{os.getpid()}")
         for package in PACKAGES:
             shutil.copytree(ROOT / package, scratch / package, ignore=SKIPPED)
-        scratch.rename(folder)
+        durable.publish(scratch, folder)
     return folder.resolve()

@@ -3,13 +3,15 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.file_hashes import hash_file
+from pipeline import durable
+from pipeline.errors import UserError
+from pipeline.file_hashes import HashMemory
 from pipeline.locks import hold, holder
 
 MANIFEST = "manifest.json"
@@ -19,7 +21,7 @@ LAUNCH_FILE = "launch.json"
 RANKS = "ranks"
 """Folder of what each rank of a launch came to."""
 HASHES = ".hashes.json"
-"""Hashes of files that settings name, in the store."""
+"""Hashes of files that settings name, in the store; with a fingerprint before it, of that artifact's files."""
 SCRATCH = "scratch"
 """Folder of what the phases of a stage tell each other."""
 DISCARDED = "discarded"
@@ -39,6 +41,35 @@ class Artifact:
     def metrics(self) -> dict[str, Any]:
         return self.manifest["metrics"]
 
+    @property
+    def outputs(self) -> dict[str, dict[str, Any]]:
+        """`bytes` and `sha256` of each of its files, by path."""
+        return self.manifest["outputs"]
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    manifest = read_json(folder / MANIFEST, folder, ("metrics", "outputs"))
+    metrics, outputs = manifest["metrics"], manifest["outputs"]
+    if not (
+        isinstance(metrics, dict) and isinstance(outputs, dict) and all(map(_is_output, outputs.values()))
+    ):
+        raise UserError(damaged(folder / MANIFEST, "it is no manifest", folder))
+    return manifest
+
+
+def _is_output(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("bytes"), int)
+        and isinstance(value.get("sha256"), str)
+    )
+
+
+def hashes_of(folder: Path) -> Path:
+    """Where the hashes of an artifact's files are remembered, finished or not."""
+    fingerprint = folder.name.removesuffix(PARTIAL).rpartition("-")[2]
+    return folder.with_name(f".{fingerprint}{HASHES}")
+
 
 class Store:
     """Folders `<root>/<stage>/<label>-<fingerprint>`; one that is being made ends in `.partial`."""
@@ -47,11 +78,13 @@ class Store:
         self.root = root
 
     def find(self, stage: str, fingerprint: str) -> Artifact | None:
-        """The complete artifact, whichever run built it, or None."""
+        """The complete artifact, whichever run built it, or None.
+
+        Raises:
+            UserError: where there is its folder, and no readable manifest in it.
+        """
         for folder in (self.root / stage).glob(f"*-{fingerprint}"):
-            manifest = folder / MANIFEST
-            if manifest.is_file():
-                return Artifact(folder, json.loads(manifest.read_text()))
+            return Artifact(folder, _read_manifest(folder))
         return None
 
     def partial(self, stage: str, label: str, fingerprint: str) -> Path:
@@ -82,15 +115,23 @@ def finish(partial: Path, manifest: Mapping[str, Any]) -> Path:
     """
     for left in partial.rglob("*.tmp"):  # by a process that was killed while it wrote
         left.unlink()
+    memory = HashMemory(hashes_of(partial))
     outputs = {
-        str(path.relative_to(partial)): {"bytes": path.stat().st_size, "sha256": hash_file(path)}
+        str(path.relative_to(partial)): {
+            "bytes": path.stat().st_size,
+            "sha256": memory.sha256(path, str(path.relative_to(partial))),
+        }
         for path in sorted(partial.rglob("*"))
-        if path.is_file() and path.name != MANIFEST and path.relative_to(partial).parts[0] not in NO_OUTPUT
+        if path.is_file()
+        and path != partial / MANIFEST
+        and path.relative_to(partial).parts[0] not in NO_OUTPUT
     }
     write_json(partial / MANIFEST, {**manifest, "outputs": outputs})
+    durable.all_to_disk(partial)
     _discard(partial)
     final = partial.with_name(partial.name.removesuffix(PARTIAL))
-    partial.rename(final)
+    durable.publish(partial, final)
+    memory.save()
     return final
 
 
@@ -110,4 +151,32 @@ def write_json(path: Path, value: Any) -> None:
     """Write so that a reader, or a crash, sees the old content or the new, never half of it."""
     scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     scratch.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
-    scratch.replace(path)
+    durable.replace(scratch, path)
+
+
+def read_json(path: Path, folder: Path, keys: Iterable[str] = ()) -> dict[str, Any]:
+    """The object in a file that is part of a finished artifact.
+
+    Args:
+        folder: the artifact's.
+        keys: that it must have.
+
+    Raises:
+        UserError: where the file is gone, empty or something else, with what to delete.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+        missing = [key for key in keys if key not in value] if isinstance(value, dict) else ["object"]
+        reason = f"it has no {', no '.join(missing)}" if missing else None
+    except FileNotFoundError:
+        reason = "it is missing"
+    except ValueError as error:
+        reason = f"it is no JSON: {error}"
+    if reason:
+        raise UserError(damaged(path, reason, folder))
+    return value
+
+
+def damaged(path: Path, reason: str, folder: Path) -> str:
+    """What to tell of a file of a finished artifact, whose folder is `folder`."""
+    return f"{path} is damaged: {reason}; delete the folder {folder} and start again: its stage is run anew"

@@ -125,8 +125,7 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
     record.set("done")
     if rank > 0:
         return
-    for handler in log.handlers:
-        handler.flush()
+    _close_file(stage.name)
     manifest = {
         **{key: frozen[key] for key in ("stage", "version", "fingerprint", "config", "input_fingerprints")},
         "inputs": frozen["inputs"],
@@ -167,12 +166,25 @@ def _logger(stage: str, folder: Path, rank: int) -> logging.Logger:
         file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
         file.handleError = lambda record: None  # on a full disk the console's line is enough
         handlers.append(file)
-    for name in (f"stage.{stage}", "pipeline", "data_prep", "train", "eval"):
-        log = logging.getLogger(name)
+    for log in _loggers(stage):
         log.setLevel(logging.DEBUG)
         log.propagate = False
         log.handlers = list(handlers)
     return logging.getLogger(f"stage.{stage}")
+
+
+def _loggers(stage: str) -> list[logging.Logger]:
+    names = (f"stage.{stage}", "pipeline", "data_prep", "train", "eval")
+    return [logging.getLogger(name) for name in names]
+
+
+def _close_file(stage: str) -> None:
+    """End log.txt: from here on it is an output, and must stay as the manifest says."""
+    for log in _loggers(stage):
+        files = [handler for handler in log.handlers if isinstance(handler, logging.FileHandler)]
+        log.handlers = [handler for handler in log.handlers if handler not in files]
+        for file in files:
+            file.close()
 
 
 def _version(package: str) -> Any:

@@ -9,7 +9,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pipeline.checkpoints import Checkpoint, to_disk
+from pipeline.checkpoints import Checkpoint
+from pipeline.durable import to_disk
 from pipeline.errors import UserError
 from pipeline.file_hashes import hash_file
 from train.training_state import WEIGHT, Piece

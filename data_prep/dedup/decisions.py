@@ -18,6 +18,7 @@ from data_prep.dedup.keys import Keys
 from data_prep.dedup.near import drop_similar
 from data_prep.dedup.repeated import write_repeated_paragraphs
 from data_prep.dedup.verdicts import REASONS, Verdicts
+from pipeline import durable
 from pipeline.config.clean import DeduplicateConfig
 
 
@@ -84,5 +85,5 @@ def decide(keys: Keys, config: DeduplicateConfig, folder: Path) -> Decisions:
     np.save(partial / "starts.npy", keys.starts)
     verdicts.flush()
     shutil.rmtree(work)
-    partial.rename(folder)
+    durable.publish(partial, folder)
     return Decisions(folder)

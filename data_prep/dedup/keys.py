@@ -24,6 +24,7 @@ from data_prep.dedup.digest import digest
 from data_prep.dedup.minhash import MinHash
 from data_prep.dedup.paragraphs import paragraph_hashes
 from data_prep.dedup.shingles import shingles
+from pipeline import durable
 from pipeline.config.clean import DeduplicateConfig
 
 _MAPPED_FILES = 256
@@ -97,7 +98,7 @@ class KeyWriter:
         partial.mkdir(parents=True)
         for name, array in self._arrays().items():
             np.save(partial / f"{name}.npy", array)
-        partial.rename(self._folder)
+        durable.publish(partial, self._folder)
 
 
 def _pairs(hashes: list[bytes]) -> np.ndarray:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import requests
 
+from pipeline import durable
 from pipeline.errors import UserError
 
 USER_AGENT = (
@@ -120,7 +121,7 @@ class Downloader:
                     f"what came is kept as {wrong}. The mirror may be damaged: try another corpus.mirror"
                 )
         wrong.unlink(missing_ok=True)
-        part.rename(path)
+        durable.replace(part, path)
 
     def _fetch(self, remote: RemoteFile, part: Path, advance: Callable[[int], None]) -> None:
         """Attempts until the part is as long as the file."""

@@ -44,6 +44,9 @@ class RootConfig(Section):
     """Print what would be built and what training would need, and do nothing."""
     plugins: list[str] = []
     """Importable packages of your own that bring models, optimizers, …; see `docs/plugins.md`."""
+    verify: bool = False
+    """Read all finished artifacts of the run in full and compare them with what was written. Without it their files'
+    names and sizes are compared, and the content of what a stage is going to read where a file was touched since."""
     seed: int = 1337
     """Of the data order, the initial weights and everything else that is drawn."""
     run: RunConfig = RunConfig()

@@ -63,7 +63,13 @@ def test_every_path_in_a_stages_configuration_is_marked() -> None:
 
 def pretrain_on(model: dict, strategy: dict | None = None) -> PretrainStage:
     return PretrainStage(
-        seed=1, data={}, model=model, optim={}, schedule={}, trainer={"steps": 1}, strategy=strategy or {}
+        seed=1,
+        data={},
+        model=model,
+        optim={"name": "adamw"},
+        schedule={"name": "cosine"},
+        trainer={"steps": 1},
+        strategy=strategy or {},
     )
 
 

@@ -121,7 +121,8 @@ def test_an_objective_must_be_of_a_stage_that_runs():
 
 
 def test_the_objective_is_read_from_the_artifact(tmp_path):
-    write_manifest = {"metrics": {"validation_loss": 2.5, "train_loss": math.inf, "headline": "fine"}}
+    metrics = {"validation_loss": 2.5, "train_loss": math.inf, "headline": "fine"}
+    write_manifest = {"metrics": metrics, "outputs": {}}
     (tmp_path / "pretrain" / "x-bb").mkdir(parents=True)
     write_json(tmp_path / "pretrain" / "x-bb" / "manifest.json", write_manifest)
     store = Store(tmp_path)
