@@ -1,0 +1,14 @@
+"""The workflow: configuration, planner, store, launchers; the formats that stages share."""
+
+import sys
+from pathlib import Path
+
+_BESIDE = Path(__file__).resolve().parent.parent
+_INSTALLED = _BESIDE / "lm_workflow"
+ROOT = _INSTALLED if (_INSTALLED / "conf").is_dir() else _BESIDE
+"""Where the other packages and `conf/` are: beside this one in a checkout, in a folder of their own in an installation,
+where names as general as theirs would meet those of other distributions."""
+
+# First of all, since every program of ours begins with an import of this package.
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))

@@ -5,13 +5,13 @@ import re
 import shlex
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
+from pipeline import ROOT
 from pipeline.checkout import check_packages
 from pipeline.config.defaults import default_values, group_options
 from pipeline.config.left_out import left_out_keys, typed_keys
@@ -22,7 +22,7 @@ from pipeline.planner import execute
 from pipeline.plugins import load_plugins, named_plugins
 from pipeline.summary import announce, print_outcomes
 
-CONF = Path(__file__).resolve().parent.parent / "conf"
+CONF = ROOT / "conf"
 DEVICE_LAUNCHERS = {
     "torchrun": ("LOCAL_WORLD_SIZE", "LOCAL_RANK"),
     "mpirun": ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),

@@ -1,33 +1,41 @@
-"""Guard against another installed distribution that shadows our generically named packages."""
+"""Where our packages are, of which version, and that no other distribution shadows them."""
 
 import importlib.util
 import subprocess
 from pathlib import Path
 
+import pipeline
+from pipeline import ROOT
 from pipeline.errors import UserError
 
-ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("pipeline", "data_prep", "train", "eval")
 
 
 def check_packages() -> None:
-    """Raises: UserError: where a package of ours resolves outside this checkout."""
+    """Raises: UserError: where a package of ours resolves to another distribution's."""
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None or ROOT not in Path(spec.origin).resolve().parents:
+        if spec is None or spec.origin is None or Path(spec.origin).resolve().parent != package_folder(name):
             found = (
                 "is not found"
                 if spec is None
                 else f"resolves to {spec.origin or spec.submodule_search_locations}"
             )
             raise UserError(
-                f"the package {name!r} {found}, not to {ROOT / name}: run from the project's root in its own "
+                f"the package {name!r} {found}, not to {package_folder(name)}: run from the project's root in its own "
                 "environment (make venv), or uninstall the distribution that shadows it"
             )
 
 
+def package_folder(name: str) -> Path:
+    """The folder of one of our packages; see `pipeline.ROOT`."""
+    return Path(pipeline.__file__).resolve().parent if name == "pipeline" else ROOT / name
+
+
 def git_commit() -> str | None:
     """The checkout's commit, with `-dirty` where it has uncommitted changes; None outside a checkout."""
+    if not (ROOT / "pipeline").is_dir():
+        return None  # an installation; a checkout around it would be another project's
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()

@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 
 from pipeline import durable
-from pipeline.checkout import PACKAGES, ROOT
+from pipeline.checkout import PACKAGES, package_folder
 
 SKIPPED = shutil.ignore_patterns("__pycache__", "*.pyc")
 
@@ -16,16 +16,16 @@ def snapshot_code(run_folder: Path) -> Path:
     files = sorted(
         path
         for package in PACKAGES
-        for path in (ROOT / package).rglob("*")
+        for path in package_folder(package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     )
     digest = hashlib.sha256()
     for path in files:
-        digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+        digest.update(f"{path}\0".encode() + path.read_bytes())
     folder = run_folder / f"code-{digest.hexdigest()[:12]}"
     if not folder.is_dir():
         scratch = folder.with_name(f".{folder.name}.{os.getpid()}")
         for package in PACKAGES:
-            shutil.copytree(ROOT / package, scratch / package, ignore=SKIPPED)
+            shutil.copytree(package_folder(package), scratch / package, ignore=SKIPPED)
         durable.publish(scratch, folder)
     return folder.resolve()

@@ -15,12 +15,13 @@ import yaml
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from pipeline import ROOT
 from pipeline.config.base import NEUTRAL, Section, content_mark
 from pipeline.config.choices import Choice, kinds
 from pipeline.config.root import RootConfig
 from pipeline.stages import STAGES
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+CONF = ROOT / "conf"
 NAMES = {int: "integer", float: "number", str: "text", bool: "true or false", type(None): "null", Any: "any"}
 SYMBOLS = {limits.Gt: (">", "gt"), limits.Ge: ("≥", "ge"), limits.Lt: ("<", "lt"), limits.Le: ("≤", "le")}
 
