@@ -4,9 +4,10 @@ import re
 from itertools import islice
 from typing import Literal
 
-from data_prep.line_features import BULLETS, LINE, LINES_EXAMINED, SENTENCE_ENDS
-from data_prep.words import split_words
+from data_prep.line_features import BULLETS, LINE, LINES_EXAMINED
 from pipeline.config.filters import FilterConfig
+from pipeline.sentences import ends_sentence
+from pipeline.words import split_words
 
 DocumentKind = Literal["article", "stub", "list"]
 
@@ -33,7 +34,7 @@ def document_kind(text: str, title: str, config: FilterConfig) -> DocumentKind:
         characters += len(line)
         if line.startswith(BULLETS) or _CELLS in line or _NUMBERED.match(line):
             listed += len(line)
-        elif prose_words < config.stub_words and line.endswith(SENTENCE_ENDS):
+        elif prose_words < config.stub_words and ends_sentence(line):
             prose_words += len(split_words(line))
     if listed > config.list_ratio * characters:
         return "list"

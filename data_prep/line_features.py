@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
+from pipeline.sentences import ends_sentence
+
 LINES_EXAMINED = 500_000
 """A document is judged by its first lines: a huge one of tiny lines then needs little memory."""
 LINE = re.compile(r"[^\n]+")
 BULLETS = ("•", "‣", "▪", "●", "*", "-", "–", "·")
 _ELLIPSES = ("...", "…")
-SENTENCE_ENDS = (".", "!", "?", '"', "'", "”", "’", "»", "。", "！", "？", "」", "』", "।", "؟")
-"""What a line that ends a sentence ends with: the marks of C4 and FineWeb, and those of other scripts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Lines:
 
     @cached_property
     def sentence_end(self) -> float:
-        return self._share(lambda line: line.endswith(SENTENCE_ENDS))
+        return self._share(ends_sentence)
 
     def short(self, characters: int) -> float:
         """Lines of at most so many characters."""

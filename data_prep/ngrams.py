@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from data_prep.words import split_words
+from pipeline.words import split_words
 
 TOP = range(2, 5)
 REPEATED = range(5, 11)

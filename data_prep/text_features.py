@@ -1,45 +1,30 @@
 """What the filters look at in a text: kinds of characters, words, sentences. Linear time, bounded memory."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import islice
 
 import numpy as np
 
+from data_prep.characters import (
+    DIGIT,
+    KIND_OF,
+    KINDS,
+    LETTER,
+    SPACE,
+    SYMBOL,
+    UNSPACED,
+    UNSPACED_MARK,
+    code_points,
+)
 from data_prep.line_features import Lines
 from data_prep.ngrams import NgramRepetition, ngram_repetition
-from data_prep.words import UNSPACED_RANGES
+from pipeline.sentences import has_sentences
 
 _SLICE = 1 << 18
 _STOP_WORDS = re.compile(r"\b(?:[Tt]he|[Bb]e|[Tt]o|[Oo]f|[Aa]nd|[Tt]hat|[Hh]ave|[Ww]ith)\b")
 """Gopher's (Rae et al., 2021, appendix A.1)."""
-# Quotation marks and brackets may close behind the point. Scripts without spaces have none behind it.
-_SENTENCE_END = re.compile(r"[.!?]['\")\]”’»]*+(?!\S)|[。！？।؟]")
-
-LETTER, UNSPACED, DIGIT, _PUNCTUATION, _SPACE, _SYMBOL = range(6)
-"""Kinds of characters; an unspaced one is a letter of a script without spaces between words."""
-_KINDS = {"L": LETTER, "M": LETTER, "N": DIGIT, "P": _PUNCTUATION}
-
-
-def _classify_characters() -> np.ndarray:
-    """The kind of every code point. Planes 2 and 3 are Han throughout; above them nothing is text."""
-    table = np.full(0x110000, _SYMBOL, dtype=np.uint8)
-    for code in range(0x20000):
-        character = chr(code)
-        kind = _KINDS.get(unicodedata.category(character)[0], _SYMBOL)
-        table[code] = _SPACE if character.isspace() else kind
-    table[0x20000:0x40000] = UNSPACED
-    for first, last in UNSPACED_RANGES:
-        block = table[first : last + 1]
-        block[block == LETTER] = UNSPACED
-    return table
-
-
-KIND_OF = _classify_characters()
-"""Of each code point, uint8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +35,7 @@ class TextCounts:
     """In UTF-8."""
     characters: int
     words: int
-    """Runs of characters other than white space, as `str.split` finds them."""
+    """As published figures count them, see `pipeline.words.count_words`."""
     lines: int
     """Line ends."""
 
@@ -68,48 +53,63 @@ class Features:
         """The kind of each character, a slice of the text at a time."""
         for start in range(0, self.characters, _SLICE):
             piece = self.text[start : start + _SLICE]
-            yield KIND_OF[np.frombuffer(piece.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)]
+            yield KIND_OF[code_points(piece)]
 
     @cached_property
     def _scan(self) -> tuple[list[int], int]:
         """Characters of each kind, and runs of characters other than white space."""
-        kinds_total = np.zeros(6, dtype=np.int64)
+        kinds_total = np.zeros(KINDS, dtype=np.int64)
         words, in_word = 0, False
         for kinds in self._kinds():
-            kinds_total += np.bincount(kinds, minlength=6)
-            count, in_word = _runs(kinds != _SPACE, in_word)
+            kinds_total += np.bincount(kinds, minlength=KINDS)
+            count, in_word = _runs(kinds != SPACE, in_word)
             words += count
         return kinds_total.tolist(), words
 
     def counts(self) -> TextCounts:
         text = self.text
         size = len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
-        return TextCounts(size, len(text), self._scan[1], text.count("\n"))
+        words = self.words if self.is_unspaced else self._scan[1]
+        return TextCounts(size, len(text), words, text.count("\n"))
 
     @property
     def _visible(self) -> int:
-        return max(self.characters - self._scan[0][_SPACE], 1)
+        return max(self.characters - self._scan[0][SPACE], 1)
 
-    @property
+    @cached_property
     def words(self) -> int:
-        """Where a script has no spaces between words, every character counts as one."""
-        return self._scan[1] + self._scan[0][UNSPACED]
+        """As many as `split_words` finds: where a script has no spaces between words, every letter is one."""
+        kinds, runs = self._scan
+        if not kinds[UNSPACED]:
+            return runs
+        with_either, runs_with_any = self._runs_of_words
+        return kinds[UNSPACED] + with_either + runs - runs_with_any
+
+    @cached_property
+    def _runs_of_words(self) -> tuple[int, int]:
+        """Words that hold a letter or a digit, those of scripts without spaces left out; and how many of the runs of
+        characters other than white space hold any word."""
+        words = runs = 0
+        in_word = in_run = False
+        for kinds in self._kinds():
+            # Without what is neither: punctuation between two letters does not make two words.
+            kinds = kinds[kinds <= SPACE]
+            count, in_word = _runs(kinds <= DIGIT, in_word)
+            words += count
+            count, in_run = _runs(kinds != SPACE, in_run)
+            runs += count
+        return words, runs
 
     @cached_property
     def alpha_words(self) -> float:
         """Share of the words that hold a letter, of those with a letter or a digit: a dash is no word."""
-        with_letter = with_either = 0
-        after_letter = after_either = False
+        with_letter, in_word = 0, False
         for kinds in self._kinds():
-            # Of spaces and letters alone, each letter behind a space is the first of its word.
-            count, after_letter = _runs(
-                kinds[(kinds <= UNSPACED) | (kinds == _SPACE)] != _SPACE, after_letter
-            )
+            # Of letters and what ends words, each letter behind such an end is the first of its word.
+            count, in_word = _runs(kinds[(kinds <= SPACE) & (kinds != DIGIT)] == LETTER, in_word)
             with_letter += count
-            count, after_either = _runs(kinds[(kinds <= DIGIT) | (kinds == _SPACE)] != _SPACE, after_either)
-            with_either += count
         characters = self._scan[0][UNSPACED]
-        return (with_letter + characters) / max(with_either + characters, 1)
+        return (with_letter + characters) / max(self._runs_of_words[0] + characters, 1)
 
     @property
     def is_unspaced(self) -> bool:
@@ -122,12 +122,12 @@ class Features:
 
     @property
     def symbol_ratio(self) -> float:
-        return self._scan[0][_SYMBOL] / self._visible
+        return self._scan[0][SYMBOL] / self._visible
 
     @property
     def alpha_ratio(self) -> float:
         kinds = self._scan[0]
-        return (kinds[LETTER] + kinds[UNSPACED]) / self._visible
+        return (kinds[LETTER] + kinds[UNSPACED] + kinds[UNSPACED_MARK]) / self._visible
 
     @property
     def hashes(self) -> int:
@@ -148,7 +148,7 @@ class Features:
 
     def has_sentences(self, count: int) -> bool:
         """Whether as many sentences end, abbreviations included."""
-        return sum(1 for _ in islice(_SENTENCE_END.finditer(self.text), count)) == count
+        return has_sentences(self.text, count)
 
     @cached_property
     def lines(self) -> Lines:

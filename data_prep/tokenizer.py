@@ -9,6 +9,7 @@ from pipeline.context import Context
 from pipeline.documents import sample_texts
 from pipeline.errors import UserError
 from pipeline.tokenizers import TOKENIZER_FOLDER, TextEncoder, save_tokenizer
+from pipeline.words import count_words
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -87,8 +88,7 @@ def _train(settings: TokenizerConfig, documents: Path, context: Context) -> "Pre
 def _measure(encoder: TextEncoder, texts: list[str], split: str, unk_token: str | None) -> dict[str, float]:
     """How well the tokenizer serves the texts.
 
-    `fertility` is tokens per word between white space (Rust et al., 2021): it says little of scripts that
-    have no spaces.
+    `fertility` is tokens per word (Rust et al., 2021), or per letter where a script has no spaces.
     """
     unknown_id = encoder.token_to_id(unk_token) if unk_token else None
     tokens = unknown = size = words = 0
@@ -98,7 +98,7 @@ def _measure(encoder: TextEncoder, texts: list[str], split: str, unk_token: str 
         tokens += len(ids)
         unknown += 0 if unknown_id is None or encoder.is_byte_level else int((ids == unknown_id).sum())
         size += len(text.encode())
-        words += len(text.split())
+        words += count_words(text)
     return {
         "vocab_size": encoder.vocab_size,
         "bytes_per_token": size / tokens,

@@ -1,12 +1,11 @@
 """The words of a text as 64-bit hashes, for everything that compares texts by n-grams. Vectorized."""
 
 import re
-import unicodedata
 
 import numpy as np
 
+from data_prep.characters import DIGIT, FOLDED, KIND_OF, KINDS, LETTER, UNSPACED, UNSPACED_MARK, code_points
 from data_prep.mixing import mix
-from data_prep.words import UNSPACED_RANGES
 
 UNKNOWN = np.uint64(0)
 """The hash of `<unk>`, which stands for a word that nobody knows any more."""
@@ -16,35 +15,22 @@ _SLICE = 1 << 18
 """Characters hashed at a time: memory per character stays small for a huge text."""
 _CUT = re.compile(r"\s")
 
-_SEPARATOR, _LETTER, _WORD = range(3)
-"""What a character is: none of a word's, one of a word's, or a word by itself."""
+_SEPARATOR, _LETTER, _WORD, _MARK = range(4)
+"""What a character is: none of a word's, one of a word's, a word by itself, or a mark that goes with the one before."""
 _LAST_CODE = 0x3FFFF
 """No character; above it nothing is text."""
 
 
-def _fold(character: str) -> int:
-    """Case folding that keeps one character one, so that positions stay."""
-    folded = character.casefold()
-    return ord(folded if len(folded) == 1 else character)
+def _role_of_kinds() -> np.ndarray:
+    roles = np.full(KINDS, _SEPARATOR, dtype=np.uint8)
+    roles[[LETTER, DIGIT]], roles[UNSPACED], roles[UNSPACED_MARK] = _LETTER, _WORD, _MARK
+    return roles
 
 
-def _tables() -> tuple[np.ndarray, np.ndarray]:
-    """The kind of every code point, uint8, and a random number for each, letters' cases alike, uint64."""
-    kinds = np.full(_LAST_CODE + 1, _SEPARATOR, dtype=np.uint8)
-    folded = np.arange(_LAST_CODE + 1, dtype=np.uint64)
-    for code in range(0x20000):
-        character = chr(code)
-        if character.isalnum() or unicodedata.category(character)[0] == "M":
-            kinds[code] = _LETTER
-            folded[code] = _fold(character)
-    kinds[0x20000:_LAST_CODE] = _LETTER
-    for first, last in (*UNSPACED_RANGES, (0x20000, _LAST_CODE - 1)):
-        block = kinds[first : last + 1]
-        block[block == _LETTER] = _WORD
-    return kinds, mix(folded + np.uint64(0x9E3779B97F4A7C15))  # an offset, or 0 would stay 0
-
-
-_KIND_OF, _NUMBER_OF = _tables()
+_ROLE_OF = _role_of_kinds()[KIND_OF[: _LAST_CODE + 1]]
+"""Of each code point, uint8."""
+_NUMBER_OF = mix(FOLDED[: _LAST_CODE + 1].astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15))
+"""A random number for each code point, letters' cases alike, uint64. With an offset, or 0 would stay 0."""
 # Longer words see the weights again; no two of them differ in nothing else.
 _WEIGHTS = np.cumprod(np.full(256, 0xD1342543DE82EF95, dtype=np.uint64))
 
@@ -52,7 +38,7 @@ _WEIGHTS = np.cumprod(np.full(256, 0xD1342543DE82EF95, dtype=np.uint64))
 def word_hashes(text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The words of a text: runs of letters, marks and digits, case folded. All else separates words.
 
-    A character of a script without spaces (Han, Kana, Thai, …) is a word. So WikiText's ` @-@ ` and spaced
+    A letter of a script without spaces (Han, Kana, Thai, …) is a word, with its marks. So WikiText's ` @-@ ` and spaced
     punctuation give the words of ordinary text. Equal words have equal hashes in every process and version of
     Python; of different ones a pair in 2^64 has.
 
@@ -80,13 +66,13 @@ def word_hashes(text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _slice_hashes(text: str, offset: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    codes = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
-    codes = np.minimum(codes, _LAST_CODE)
-    kinds = _KIND_OF[codes]
-    first = kinds != _SEPARATOR
+    codes = np.minimum(code_points(text), _LAST_CODE)
+    roles = _ROLE_OF[codes]
+    first = roles != _SEPARATOR
     last = first.copy()
     inside = np.flatnonzero(first)
-    joined = (kinds[1:] == _LETTER) & (kinds[:-1] == _LETTER)
+    joined = (roles[1:] == _LETTER) & (roles[:-1] == _LETTER)
+    joined |= (roles[1:] == _MARK) & first[:-1]
     first[1:] &= ~joined
     last[:-1] &= ~joined
     starts, ends = np.flatnonzero(first), np.flatnonzero(last) + 1

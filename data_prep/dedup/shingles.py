@@ -2,32 +2,22 @@
 
 import numpy as np
 
+from data_prep.characters import DIGIT, FOLDED, KIND_OF, LETTER, UNSPACED, UNSPACED_MARK, code_points
 from data_prep.mixing import mix
-from data_prep.text_features import DIGIT, KIND_OF, LETTER, UNSPACED
 
 _SLICE = 1 << 16
 """Characters hashed at a time. A longer word counts as several."""
-_ALONE = np.uint32(1 << 31)
-"""Flag of the folded characters that are words by themselves."""
+_ALONE, _MARK = np.uint32(1 << 31), np.uint32(1 << 30)
+"""Flags of the folded characters that are words by themselves, and of the marks that go with them."""
 _BASE = 0x9E3779B97F4A7C15
 _WINDOW_BASE = np.uint64(0xD6E8FEB86659FD93)
 
 
 def _fold_characters() -> np.ndarray:
-    """Each code point's own lower case; 0 where it belongs to no word.
-
-    Characters that become several when folded stay, so that positions do.
-    """
-    table = np.zeros(len(KIND_OF), dtype=np.uint32)
-    in_words = np.flatnonzero(np.isin(KIND_OF, (LETTER, DIGIT, UNSPACED)))
-    table[in_words] = in_words
-    for code in in_words[in_words < 0x20000].tolist():
-        character = chr(code)
-        folded = character.casefold()
-        if folded != character:
-            lower = character.lower()
-            table[code] = ord(folded if len(folded) == 1 else lower if len(lower) == 1 else character)
+    """Each code point's own lower case, uint32; 0 where it belongs to no word."""
+    table = np.where(np.isin(KIND_OF, (LETTER, DIGIT, UNSPACED, UNSPACED_MARK)), FOLDED, np.uint32(0))
     table[KIND_OF == UNSPACED] |= _ALONE
+    table[KIND_OF == UNSPACED_MARK] |= _MARK
     return table
 
 
@@ -47,21 +37,25 @@ _INVERSE_POWERS = _powers(pow(_BASE, -1, 1 << 64))
 def word_hashes(text: str) -> np.ndarray:
     """A uint64 for each word: a run of letters and digits, whose case does not matter.
 
-    Where a script has no spaces, every character is a word. Of a text without any, every character other than white
-    space is one, so that no text has none.
+    Where a script has no spaces, every letter is a word, with its marks. Of a text without any, every character other
+    than white space is one, so that no text has none.
     """
     found: list[np.ndarray] = []
     start = 0
     while start < len(text):
         folded = _FOLDED.take(
-            _code_points(text[start : start + _SLICE]), mode="clip"
+            code_points(text[start : start + _SLICE]), mode="clip"
         )  # unchecked: all are in range
-        joins = folded - np.uint32(1) < _ALONE - np.uint32(1)
-        begins = folded != 0
-        begins[1:] &= ~(joins[1:] & joins[:-1])
+        letters = folded - np.uint32(1) < _MARK - np.uint32(1)
+        in_words = folded != 0
+        begins = in_words.copy()
+        begins[1:] &= ~(letters[1:] & letters[:-1])
+        marks = (folded & _MARK) != 0
+        if marks.any():
+            begins[1:] &= ~(marks[1:] & in_words[:-1])
         positions = np.flatnonzero(begins)
         used = len(folded)
-        if start + used < len(text) and joins[-1] and positions[-1] > 0:
+        if start + used < len(text) and in_words[-1] and positions[-1] > 0:
             used = int(positions[-1])  # the word may go on: it belongs to the next slice
             positions = positions[:-1]
         if len(positions):
@@ -70,7 +64,7 @@ def word_hashes(text: str) -> np.ndarray:
             found.append(mix(sums * _INVERSE_POWERS[positions]))
         start += used
     if not found:
-        return mix(_code_points("".join(text.split()) or " ").astype(np.uint64))
+        return mix(code_points("".join(text.split()) or " ").astype(np.uint64))
     return np.concatenate(found)
 
 
@@ -87,7 +81,3 @@ def shingles(text: str, words: int) -> np.ndarray:
         sums *= _WINDOW_BASE
         sums += hashes[place : place + count]
     return mix(sums)
-
-
-def _code_points(text: str) -> np.ndarray:
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)

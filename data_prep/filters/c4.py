@@ -4,10 +4,10 @@ C4 works on lines: `keep_c4_lines` changes the text, and the rules for documents
 """
 
 from data_prep.filters.rule import Rule
-from data_prep.line_features import SENTENCE_ENDS
 from data_prep.text_features import Features
-from data_prep.words import split_words
 from pipeline.config.filters import C4
+from pipeline.sentences import ends_sentence
+from pipeline.words import split_words
 
 _POLICY = (
     "terms of use",
@@ -41,7 +41,7 @@ def keep_c4_lines(text: str, config: C4) -> str:
 
 def _ends_a_sentence(line: str) -> bool:
     """As in C4's code: an ellipsis ends none."""
-    return line.endswith(SENTENCE_ENDS) and not line.endswith("...")
+    return ends_sentence(line) and not line.endswith("...")
 
 
 class LoremIpsum(Rule):

@@ -116,7 +116,7 @@ class FilterConfig(Section):
     """A document of fewer characters is dropped."""
     max_chars: PositiveInt | None = None
     min_words: NonNegativeInt | None = None
-    """A character of a script without spaces (Han, Kana, Thai, …) counts as a word."""
+    """A letter of a script without spaces (Han, Kana, Thai, …) counts as a word."""
     max_mean_word_length: PositiveFloat | None = 20.0
     """Characters per word."""
     max_symbol_ratio: Fraction | None = 0.3

@@ -193,6 +193,27 @@ def test_the_defaults_keep_prose_of_any_script(text: str) -> None:
     assert DocumentFilter(FilterConfig()).reason(Features(text)) is None
 
 
+SCRIPTS = {
+    "Armenian": "Նավահանգիստը հանգիստ էր, երբ առաջին նավակները ներս մտան, և ոչ ոք շատ չէր քնել։",
+    "Urdu": "جب پہلی کشتیاں اندر آئیں تو بندرگاہ خاموش تھی اور کوئی زیادہ نہیں سویا تھا۔",
+    "Amharic": "የመጀመሪያዎቹ ጀልባዎች ሲገቡ ወደቡ ጸጥ ብሎ ነበር ማንም ብዙ አልተኛም።",
+    "Burmese": "ပထမဆုံးလှေများ ဝင်လာသောအခါ ဆိပ်ကမ်းသည် တိတ်ဆိတ်နေပြီး မည်သူမျှ များများ မအိပ်ခဲ့ကြပါ။",
+    "Khmer": "កំពង់ផែស្ងប់ស្ងាត់ពេលដែលទូកដំបូងចូលមក ហើយគ្មាននរណាម្នាក់គេងបានច្រើនទេ។",
+    "Thai": "ท่าเรือเงียบสงบเมื่อเรือลำแรกเข้ามา และไม่มีใครได้นอนหลับมากนัก",
+    "Tibetan": "གྲུ་ཁའི་ནང་ལ་ཁུ་སིམ་པོར་གནས་ཡོད། གྲུ་དང་པོ་དེ་ཚོ་འབྱོར་སྐབས་སུས་ཀྱང་གཉིད་མང་པོ་ཁུག་མེད།",
+    "Hindi": "जब पहली नावें आईं तो बंदरगाह शांत था और कोई भी ज़्यादा नहीं सोया था।",
+}
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_prose_of_any_script_has_words_and_sentences(script: str) -> None:
+    text = "\n".join(f"{number}\u00a0{SCRIPTS[script]}" for number in range(20))
+    config = FilterConfig(stubs="drop", c4={}, fineweb={})
+    document_filter = DocumentFilter(config)
+    assert document_filter.take_out_lines(text) == text
+    assert document_filter.reason(Features(text), document_kind(text, "", config)) is None
+
+
 @pytest.mark.parametrize("wiki", ["de", "ja", "zh", "simple"])
 def test_the_preset_for_encyclopedias_keeps_articles_of_any_language(wiki: str, wiki_articles) -> None:
     document_filter = DocumentFilter(preset("encyclopedia"))
@@ -227,10 +248,12 @@ def test_thresholds_are_inclusive_bounds_of_what_is_kept() -> None:
     assert DocumentFilter(only_sizes).reason(features) is None
 
 
-def test_words_are_counted_as_split_does_across_slices() -> None:
+def test_words_are_counted_as_published_across_slices() -> None:
     text = "one two\u3000three\n\n" * 50_000
     assert Features(text).counts().words == len(text.split()) == 150_000
     assert Features("x" * 600_000).counts().words == 1
+    assert Features("A film by 黒澤 .").counts().words == 5
+    assert Features("猫坐在垫子上。好").counts().words == 7
     assert Features("").counts().words == Features(" \n ").counts().words == 0
     assert Features("word 12 – " * 50_000).alpha_words == 0.5
 

@@ -6,10 +6,15 @@ import unicodedata
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from data_prep import word_hashes as module
+from data_prep.dedup import shingles
+from data_prep.text_features import Features
 from data_prep.wikitext import detokenize
 from data_prep.word_hashes import UNKNOWN, word_hashes
+from pipeline.words import find_words, split_words
 
 
 def words(text: str) -> list[str]:
@@ -28,7 +33,8 @@ def words(text: str) -> list[str]:
         ("Überraschung naïve", ["Überraschung", "naïve"]),
         ("हिन्दी में", ["हिन्दी", "में"]),
         ("我有GPT4。好", ["我", "有", "GPT4", "好"]),
-        ("カタ ไทย", ["カ", "タ", "ไ", "ท", "ย"]),
+        ("カタ ไทย ที่นี่", ["カ", "タ", "ไ", "ท", "ย", "ที่", "นี่"]),
+        ("ทีa が", ["ที", "a", "が"]),
         ("a \U0001f600 b", ["a", "b"]),
         ("\U00020000\U00020001", ["\U00020000", "\U00020001"]),
     ],
@@ -52,6 +58,37 @@ def test_wikitext_and_ordinary_text_have_the_same_words(shared_data) -> None:
     # Different words have different hashes.
     spelled = [word.casefold() for word, hash in zip(words(text), hashes, strict=True) if hash != UNKNOWN]
     assert len(set(spelled)) == len(np.unique(hashes)) - 1
+
+
+PARTS = [
+    "a",
+    "b1",
+    "é",
+    "–",
+    ",",
+    "“",
+    " ",
+    "\n",
+    "港",
+    "ที่",
+    "น",
+    "नी",
+    "한",
+    "。",
+    "）",
+    "ー",
+    "か\u3099",
+    "1",
+    "_",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(PARTS)).map("".join))
+def test_all_that_compares_or_counts_words_sees_the_same_ones(text: str) -> None:
+    assert words(text) == find_words(text)
+    assert len(shingles.word_hashes(text)) == len(find_words(text)) or not find_words(text)
+    assert Features(text).words == len(split_words(text))
 
 
 def test_a_long_text_is_hashed_in_slices_that_do_not_show(monkeypatch) -> None:
