@@ -68,7 +68,7 @@ class Text:
         return texts
 
     def signature(self, config: PerplexityConfig) -> str:
-        words = "whitespace+line ends" if config.count_line_ends else "whitespace"
+        words = "whitespace, letters in scripts without spaces" + "+line ends" * config.count_line_ends
         tokens = len(self.stream.tokens)
         unknown = f"|unk:{self.stream.unknown / tokens:.2%}" if self.stream.unknown else ""
         return (

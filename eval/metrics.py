@@ -12,11 +12,10 @@ from sacrebleu.metrics import BLEU, CHRF
 from sacrebleu.metrics.base import Metric
 
 from eval.results import Bootstrap, Result
+from eval.tokenization import WordTokenizer, bleu_tokenizer, for_squad
 from pipeline.config.evaluation import EvaluateConfig
 
 ROUGE_TYPES = ("rouge1", "rouge2", "rougeL", "rougeLsum")
-HAN_TOKENIZERS = ("zh", "char")
-"""Values of `bleu_tokenize` that take Han characters one by one."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +37,13 @@ class TextScorer:
         if "chrf" in config.metrics:
             results.append(self.chrf())
         if "rouge" in config.metrics:
-            results += self.rouge(config.bleu_tokenize in HAN_TOKENIZERS)
+            results += self.rouge()
         squad_names = [name for name in ("exact_match", "f1") if name in config.metrics]
         return results + self.squad(squad_names)
 
-    def bleu(self, tokenize: str = "13a") -> Result:
+    def bleu(self, tokenize: str = "auto") -> Result:
         """Corpus BLEU (Papineni et al., 2002; Post, 2018); all references of an example count."""
+        tokenize = bleu_tokenizer(self.references) if tokenize == "auto" else tokenize
         # force: a model trained on tokenized text writes " .", which is no mistake to warn of.
         return self._sacrebleu("bleu", BLEU(tokenize=tokenize, force=True))
 
@@ -63,22 +63,21 @@ class TextScorer:
 
         return self._result(name, score, f"{metric.get_signature().format()}|sacrebleu")
 
-    def rouge(self, han: bool = False) -> list[Result]:
+    def rouge(self) -> list[Result]:
         """Mean F1 of ROUGE-1, -2, -L and -Lsum (Lin, 2004) with Porter stemming, as ROUGE-1.5.5 gives them.
 
         Of several references each score takes its best. ROUGE-Lsum compares sentence by sentence and takes a
-        line of the text for a sentence: without line breaks in the texts it equals ROUGE-L. With `han` each
-        Han character is a word.
+        line of the text for a sentence: without line breaks in the texts it equals ROUGE-L.
         """
         from rouge_score.rouge_scorer import RougeScorer
 
-        scorer = RougeScorer(ROUGE_TYPES, use_stemmer=True, tokenizer=_HanTokenizer() if han else None)
+        scorer = RougeScorer(ROUGE_TYPES, use_stemmer=True, tokenizer=WordTokenizer())
         scores = [
             scorer.score_multi(targets, prediction)
             for prediction, targets in zip(self.predictions, self.references, strict=True)
         ]
         signature = (
-            f"fmeasure|stem:porter|tok:{'han characters' if han else 'default'}|refs:best|sentences:lines"
+            f"fmeasure|stem:porter|tok:words of all scripts|refs:best|sentences:lines"
             f"|rouge-score|version:{version('rouge-score')}"
         )
         return [
@@ -89,7 +88,7 @@ class TextScorer:
     def squad(self, names: Sequence[str] = ("exact_match", "f1")) -> list[Result]:
         """Exact match and token F1 of SQuAD (Rajpurkar et al., 2016), of several references the best.
 
-        Case, punctuation and articles are not compared.
+        Case, punctuation and English articles are not compared. Words of scripts without spaces: see `for_squad`.
         """
         from torchmetrics.functional.text import squad
 
@@ -97,12 +96,20 @@ class TextScorer:
             return []
         examples = [
             squad(
-                {"prediction_text": prediction, "id": "0"},
-                {"answers": {"answer_start": [0] * len(targets), "text": list(targets)}, "id": "0"},
+                {"prediction_text": for_squad(prediction), "id": "0"},
+                {
+                    "answers": {
+                        "answer_start": [0] * len(targets),
+                        "text": [for_squad(target) for target in targets],
+                    },
+                    "id": "0",
+                },
             )
             for prediction, targets in zip(self.predictions, self.references, strict=True)
         ]
-        signature = f"norm:squad|refs:best|torchmetrics|version:{version('torchmetrics')}"
+        signature = (
+            f"norm:squad,punctuation of all scripts|refs:best|torchmetrics|version:{version('torchmetrics')}"
+        )
         return [
             self._mean(name, np.array([float(example[name]) / 100 for example in examples]), signature)
             for name in names
@@ -115,22 +122,3 @@ class TextScorer:
     def _result(self, name: str, statistic: Callable[[np.ndarray], float], signature: str) -> Result:
         signature = f"{signature}|{self.decoding}"
         return self.bootstrap.result(self.model, name, statistic, len(self.predictions), signature)
-
-
-class _HanTokenizer:
-    """rouge-score's tokens, and each Han character as one; its own tokenizer drops all but a-z and 0-9."""
-
-    def __init__(self) -> None:
-        from rouge_score.tokenizers import DefaultTokenizer
-        from sacrebleu.tokenizers.tokenizer_zh import TokenizerZh
-
-        self._latin, self._split = DefaultTokenizer(use_stemmer=True), TokenizerZh()
-
-    def tokenize(self, text: str) -> list[str]:
-        tokens = []
-        for word in self._split(text).split():
-            if word.isascii():
-                tokens += self._latin.tokenize(word)
-            elif any(character.isalnum() for character in word):
-                tokens.append(word.lower())
-        return tokens

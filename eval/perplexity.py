@@ -94,7 +94,8 @@ def perplexity_results(
     """Perplexity per token and per word, and bits per byte; intervals by resampling documents.
 
     The nats are those of all tokens, eos included, over whatever unit: a model that cuts words finer or
-    coarser gets no advantage per word or byte. Without white space in the text the word's is left out.
+    coarser gets no advantage per word or byte. In a script without spaces a letter counts as a word; the word's is
+    left out where other text has none.
     """
     tokens = np.diff(text.ends, prepend=0)
 

@@ -13,6 +13,7 @@ from pipeline.errors import UserError
 from pipeline.progress import progress
 from pipeline.text_files import read_file_texts
 from pipeline.tokenizers import TextEncoder
+from pipeline.words import count_words
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ def tokenize_texts(
             ids.astype("<u4").tofile(file)
             count += len(ids)
             ends.append(count)
-            words.append(count_words(text, config.count_line_ends))
+            words.append(words_and_line_ends(text, config.count_line_ends))
             sizes.append(len(text.encode()))
             unknown += 0 if unk_id is None else int((ids == unk_id).sum())
             advance(sizes[-1])
@@ -148,14 +149,14 @@ def tokenize_texts(
     return TokenizedText(tokens, np.array(ends), np.array(words), np.array(sizes), unknown, encoder.eos_id)
 
 
-def count_words(text: str, count_line_ends: bool) -> int:
-    """Words between white space; with `count_line_ends` also one per line.
+def words_and_line_ends(text: str, count_line_ends: bool) -> int:
+    """Words as `pipeline.words.count_words` counts them; with `count_line_ends` also one per line.
 
     The latter is how the literature counts WikiText and the Penn Treebank, where each line ends with an <eos>
     that the model predicts: 245,569 in WikiText-2's test set. A last line without a line break counts: eos
     ends it.
     """
-    words = len(text.split())
+    words = count_words(text)
     if count_line_ends:
         words += text.count("\n") + (not text.endswith("\n"))
     return words

@@ -66,8 +66,9 @@ class EvaluateConfig(Section):
     metrics: list[Literal["bleu", "chrf", "rouge", "exact_match", "f1"]] = ["bleu", "chrf", "rouge"]
     """Scored on texts generated for the fine-tuning task's test examples; exact_match and f1 are SQuAD's.
     Classification is always scored by accuracy and macro-averaged F1."""
-    bleu_tokenize: Literal["13a", "zh", "char", "intl"] = "13a"
-    """sacrebleu's tokenizer for BLEU. With `zh` or `char` ROUGE counts Han characters one by one, too."""
+    bleu_tokenize: Literal["auto", "13a", "zh", "char", "intl"] = "auto"
+    """sacrebleu's tokenizer for BLEU: `auto` takes `13a`, its default, and for references in a script without spaces
+    `zh` where it is Chinese, else `char`. The signature names it."""
     decode: DecodeConfig = DecodeConfig()
     max_examples: PositiveInt | None = 200
     """Test examples scored, from the first; None takes all."""

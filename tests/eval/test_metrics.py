@@ -1,6 +1,7 @@
 """Scores against values that others publish or that follow by hand."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -44,17 +45,69 @@ def test_chinese_bleu_takes_characters():
     assert chinese.bleu("zh").value == pytest.approx(
         sacrebleu.corpus_bleu(["我喜欢语言模型"], [["我很喜欢语言模型"]], tokenize="zh").score
     )
+    assert chinese.bleu() == chinese.bleu("zh")
     assert chinese.bleu("zh").value > 50
     assert chinese.bleu("13a").value == 0
 
 
-def test_chinese_rouge_takes_characters():
-    results = {
-        result.name: result for result in scorer(["我喜欢GPU模型。"], [["我用GPU模型"]]).rouge(han=True)
-    }
+@pytest.mark.parametrize(
+    ("reference", "tokenizer"),
+    [
+        ("我喜欢语言模型, GPT", "zh"),
+        ("これは言語モデルの出力です", "char"),
+        ("แมวนั่งอยู่บนเสื่อ", "char"),
+        ("고양이가 매트 위에 있다", "13a"),
+        ("The 猫 sat on the mat", "13a"),
+    ],
+)
+def test_bleu_splits_what_has_no_spaces(reference, tokenizer):
+    bleu = scorer([reference], [[reference]]).bleu()
+    assert f"|tok:{tokenizer}|" in bleu.signature
+    assert bleu.value == pytest.approx(100)
+
+
+IDENTICAL = [
+    "Это хорошая кошка.",
+    "Η γάτα κάθεται",
+    "고양이가 매트 위에 있다",
+    "猫坐在垫子上",
+    "बिल्ली चटाई पर बैठी है।",
+    "القطة تجلس على الحصيرة",
+    "แมวนั่งอยู่บนเสื่อ",
+]
+
+
+@pytest.mark.parametrize("text", IDENTICAL)
+def test_what_is_identical_scores_100_in_every_script(text):
+    scored = scorer([text], [[text]])
+    assert [result.value for result in scored.rouge()] == pytest.approx([100] * 4)
+    assert [result.value for result in scored.squad()] == pytest.approx([100] * 2)
+
+
+def rouge1(prediction, reference):
+    return scorer([prediction], [[reference]]).rouge()[0].value
+
+
+def test_rouge_has_the_words_of_every_script():
     # Tokens 我 喜 欢 gpu 模 型 and 我 用 gpu 模 型: four in common, of 6 and 5.
-    assert results["rouge1"].value == pytest.approx(100 * 2 * (4 / 6) * (4 / 5) / (4 / 6 + 4 / 5))
-    assert "tok:han characters" in results["rouge1"].signature
+    assert rouge1("我喜欢GPU模型。", "我用GPU模型") == pytest.approx(100 * 2 * 4 / (6 + 5))
+    # ね こ は …, い ぬ は …: 9 of 11.
+    assert rouge1("ねこはマットのうえです", "いぬはマットのうえです") == pytest.approx(100 * 9 / 11)
+    assert rouge1("Für die Öl", "Fur die Ol") == pytest.approx(100 / 3)
+    # A vowel sign is no end of a word: बिल्ली and बल्ला share none.
+    assert rouge1("बिल्ली", "बल्ला") == 0
+    assert rouge1("CAFE\u0301 می\u200cشود", "café میشود") == pytest.approx(100)
+    assert "stem:porter|tok:words of all scripts|" in scorer().rouge()[0].signature
+
+
+def test_english_rouge_is_rouge_scores(shared_data):
+    lines = (shared_data("rouge-refs") / "target.txt").read_text().splitlines()
+    lines += ["He's \u201crunning\u201d \u2013 we don\u2019t. Cats' 1,250 tails!"]
+    package = RougeScorer(ROUGE_TYPES, use_stemmer=True)
+    for prediction, reference in pairwise(lines):
+        values = {result.name: result.value for result in scorer([prediction], [[reference]]).rouge()}
+        expected = package.score(reference, prediction)
+        assert values == pytest.approx({name: 100 * expected[name].fmeasure for name in ROUGE_TYPES})
 
 
 def test_rouge_takes_the_best_reference():
@@ -92,6 +145,17 @@ def test_exact_match_and_f1_are_squads():
     values = {result.name: result.value for result in results}
     assert values["exact_match"] == pytest.approx(100 / 3)
     assert values["f1"] == pytest.approx(100 * (1 + 2 / 3 + 0) / 3)
+
+
+def test_exact_match_and_f1_see_words_of_every_script():
+    values = {
+        result.name: result.value
+        for result in scorer(
+            ["«Кошка!»", "猫坐在垫子上。", "बिल्ली बैठी है।"], [["кошка"], ["猫在垫子上"], ["बिल्ली है"]]
+        ).squad()
+    }
+    assert values["exact_match"] == pytest.approx(100 / 3)
+    assert values["f1"] == pytest.approx(100 * (1 + 10 / 11 + 4 / 5) / 3)
 
 
 def test_the_config_chooses():

@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from eval.perplexity import check_window, document_nats, perplexity_results, stream_losses
 from eval.results import Bootstrap
-from eval.text import count_words, tokenize_split
+from eval.text import tokenize_split, words_and_line_ends
 from pipeline.config.evaluation import PerplexityConfig
 from pipeline.documents import Document, DocumentWriter
 from pipeline.errors import UserError
@@ -85,12 +85,17 @@ def test_losses_are_summed_by_document_across_batches():
     assert document_nats(pieces, np.array([1, 4, 5])).tolist() == [1.0, 14.0, 16.0]
 
 
-def test_text_without_spaces_has_no_word_perplexity(encoder, tmp_path):
+@pytest.mark.parametrize(
+    ("text", "per_word"), [("语言模型" * 50, math.exp(10)), ("https://example.org/a/b?c=" * 50, None)]
+)
+def test_text_without_spaces_is_judged_by_letters_or_not_by_words(encoder, tmp_path, text, per_word):
     with DocumentWriter(tmp_path, "test", 1) as writer:
-        writer.write(Document("a", "语言模型" * 50))
+        writer.write(Document("a", text))
     split = tokenize_split(tmp_path, encoder, PerplexityConfig(), tmp_path)
     results = perplexity_results("pretrain", np.array([2000.0]), split, NO_INTERVAL, "s")
-    assert [result.name for result in results] == ["perplexity", "bits_per_byte"]
+    values = {result.name: result.value for result in results}
+    assert values.get("word_perplexity") == (per_word and pytest.approx(per_word))
+    assert [*values][-1] == "bits_per_byte"
 
 
 def test_windows_that_do_not_fit_are_refused(tiny_model):
@@ -128,12 +133,12 @@ def test_the_unknown_tokens_are_counted(tmp_path):
 
 def test_words_of_wikitext_are_counted_as_in_the_literature(shared_data):
     text = shared_data("wikitext-2/wiki.test.tokens").read_text(encoding="utf-8")
-    assert count_words(text, count_line_ends=True) == 245_569
-    assert count_words(text, count_line_ends=False) == 241_211
+    assert words_and_line_ends(text, count_line_ends=True) == 245_569
+    assert words_and_line_ends(text, count_line_ends=False) == 241_211
 
 
 def test_a_last_line_without_a_break_counts_as_a_line():
-    assert count_words("a b\nc", True) == count_words("a b\nc\n", True) == 5
+    assert words_and_line_ends("a b\nc", True) == words_and_line_ends("a b\nc\n", True) == 5
 
 
 def test_results_are_json(tmp_path):
