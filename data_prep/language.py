@@ -3,10 +3,11 @@
 Joulin et al., 2017, https://arxiv.org/abs/1607.01759. Nothing is ever downloaded.
 """
 
-import re
 from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING
+
+import regex
 
 from pipeline.errors import UserError
 
@@ -17,14 +18,17 @@ UNDETERMINED = "und"
 """ISO 639's code for what cannot be told."""
 _CHARACTERS = 300
 """Judged of a text; the time grows with them. From its middle, where neither title nor references stand."""
-_NO_LETTERS = re.compile(r"[\W\d_\ud800-\udfff]+")
+_NO_LETTERS = regex.compile(r"[^\p{L}\p{M}\u200c\u200d]+")
+"""Without their vowel signs, which are combining marks, the words of many languages are none. The joiners U+200C and
+U+200D belong to the spelling of Persian and of the Indic scripts."""
+_LETTER = regex.compile(r"\p{L}")
 
 
 def detect_language(text: str) -> tuple[str, float]:
     """ISO 639 code and probability; `("und", 0.0)` where there is no letter to judge by."""
     start = max(0, (len(text) - _CHARACTERS) // 2)
     sample = _NO_LETTERS.sub(" ", text[start : start + _CHARACTERS]).strip()
-    if not sample:
+    if not _LETTER.search(sample):
         return UNDETERMINED, 0.0
     if sample.isupper():  # the model has seen little of it
         sample = sample.lower()

@@ -34,6 +34,13 @@ def test_a_sentence_is_enough(code: str) -> None:
     assert 0.5 < probability <= 1
 
 
+def test_vowel_signs_are_judged_with_their_letters() -> None:
+    nepali = "सबै व्यक्तिहरू जन्मजात स्वतन्त्र हुन् ती सबैको समान अधिकार र महत्व छ।"
+    code, probability = detect_language(nepali)
+    assert code == "ne"  # in Devanagari as Hindi, Marathi and Sanskrit
+    assert probability > 0.8
+
+
 def test_capitals_and_line_ends_do_not_matter() -> None:
     assert detect_language(SENTENCES["de"].upper())[0] == "de"
     assert detect_language(SENTENCES["fr"].replace(" ", "\n"))[0] == "fr"
