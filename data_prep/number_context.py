@@ -3,8 +3,14 @@
 import re
 from typing import Literal
 
-WORD_CHARACTERS = "A-Za-z0-9_\u00c0-\u1fff"
-"""Inside of a set: digits, and letters of scripts with spaces. Next to Han or Kana a number or an address is whole."""
+from pipeline.letters import UNSPACED_LETTERS, UNSPACED_MARKS, character_set
+
+_UNATTACHED = rf"[{UNSPACED_LETTERS}{UNSPACED_MARKS}\p{{Hangul}}\U00010000-\U0003ffff]"
+"""Scripts without spaces, and Korean, whose particles follow a word without one."""
+_WORD_LETTERS = character_set(rf"[[\p{{L}}\p{{M}}]--{_UNATTACHED}]")
+WORD_CHARACTERS = "_" + character_set(rf"[[\p{{L}}\p{{M}}\p{{Nd}}]--{_UNATTACHED}]")
+"""Inside of a set: digits, and letters of scripts with spaces. Next to Han, Kana or Thai a number or an address is
+whole."""
 
 # The first digit is looked at before what stands in front of it: `re` skips fast to the characters that a pattern
 # begins with.
@@ -27,7 +33,7 @@ _OTHER = _set(
 )
 _NUMBERED = _set("no nr №")  # `number` alone may be any, a phone's too
 _FILLERS = _NUMBERED | _set("number num is at on to us me now n")
-_WORDS = re.compile(r"[^\W\d_]+|№")
+_WORDS = re.compile(f"[{_WORD_LETTERS}]+|№")
 _CHARACTERS_BEFORE = 40
 
 
@@ -40,13 +46,15 @@ def called(text: str, start: int) -> Literal["phone", "other", None]:
     """What the words right before a number call it: `Tel. no. …` a phone number, `ISBN …` or `no. …` something else."""
     before = text[max(0, start - _CHARACTERS_BEFORE) : start].rstrip(" \u00a0.:：#(+-\u2013°")
     before = before.removesuffix("-10").removesuffix("-13").lower()  # ISBN-13
-    if not before or not (before[-1].isalpha() or before[-1] == "№"):
+    if not before:
         return None
     if "/" in before.rsplit(None, 1)[-1]:  # an address or a DOI: 10.1016/j.cell.2008…
         return None
     if before.endswith(_PHONE_UNSPACED):
         return "phone"
     words = _WORDS.findall(before)
+    if not words or not before.endswith(words[-1]):
+        return None
     is_numbered = words[-1] in _NUMBERED
     while len(words) > 1 and words[-1] in _FILLERS:
         words.pop()

@@ -66,19 +66,20 @@ def find_emails(text: str, _numbers: Places) -> Spans:
 
 # From its first dot: `re` finds that fast.
 _IPV4 = re.compile(rf"\.[0-9]{{1,3}}\.[0-9]{{1,3}}\.[0-9]{{1,3}}(?![{WORD_CHARACTERS}]|[.-][0-9])")
-_OCTET = re.compile(rf"(?<![{WORD_CHARACTERS}.@-])(?<!\w/)[0-9]{{1,3}}$")
+_OCTET = re.compile(rf"(?<![{WORD_CHARACTERS}.@-])(?<![{WORD_CHARACTERS}]/)[0-9]{{1,3}}$")
 # The addresses that may be public (RFC 4291) begin with 2 or 3, and four digits.
 _IPV6 = re.compile(
     rf"[23](?<![{WORD_CHARACTERS}:.@-].)[0-9A-Fa-f]{{3}}:[0-9A-Fa-f:]{{2,34}}+(?![{WORD_CHARACTERS}:]|\.[0-9])"
 )
+_EDGE_BEFORE, _EDGE_BEHIND = f"(?<![{WORD_CHARACTERS}])", f"(?![{WORD_CHARACTERS}])"
 _IP_BEFORE = re.compile(
-    r"\b(?:ip|ips|ipv[46]|addr(?:ess(?:es)?)?|servers?|hosts?|dns|ping|proxy|gateway|router|resolvers?)\b",
-    re.I,
+    f"{_EDGE_BEFORE}(?i:ip|ips|ipv[46]|addr(?:ess(?:es)?)?|servers?|hosts?|dns|ping|proxy|gateway|router|resolvers?)"
+    f"{_EDGE_BEHIND}"
 )
 _NUMBERING_BEFORE = re.compile(
-    r"(?:\b(?:v|ver|versions?|releases?|builds?|firmware|kernel|drivers?|update|patch|sec|sections?|chapters?|clauses?|"
-    r"articles?|parts?|paragraphs?|rules?|figures?|fig|tables?|ec|oid)\b|§)[ .:#§-]{0,3}$",
-    re.I,
+    f"(?:{_EDGE_BEFORE}(?i:v|ver|versions?|releases?|builds?|firmware|kernel|drivers?|update|patch|sec|sections?|"
+    f"chapters?|clauses?|articles?|parts?|paragraphs?|rules?|figures?|fig|tables?|ec|oid){_EDGE_BEHIND}|§)"
+    "[ .:#§-]{0,3}$"
 )
 
 
@@ -134,6 +135,7 @@ _IBAN_LENGTHS = {
     for country in countries.split()
 }
 _IBAN = re.compile(r"[A-Z]{2}(?<![0-9A-Za-z][A-Z]{2})[0-9]{2}(?:[ \u00a0]?[A-Z0-9]){11,30}")
+_IN_WORD = re.compile(f"[{WORD_CHARACTERS}]")
 
 
 def find_ibans(text: str, numbers: Places) -> Spans:
@@ -146,7 +148,7 @@ def find_ibans(text: str, numbers: Places) -> Spans:
             continue
         end = match.start() + places[-1] + 1
         code = "".join(match[0][place] for place in places)
-        if text[end : end + 1].isalnum():
+        if _IN_WORD.match(text, end):
             continue
         if int("".join(str(int(character, 36)) for character in code[4:] + code[:4])) % 97 == 1:
             yield match.start(), end

@@ -48,6 +48,26 @@ def test_placeholders_stand_in_for_what_is_found_and_are_counted() -> None:
     assert SCRUBBER.scrub(scrubbed) == (scrubbed, Counter())
 
 
+@pytest.mark.parametrize(
+    ("text", "scrubbed"),
+    [
+        ("อีเมลjane@example.comครับ", "อีเมล<EMAIL>ครับ"),
+        ("이메일 jane@example.com으로", "이메일 <EMAIL>으로"),
+        ("联系jane@example.com。", "联系<EMAIL>。"),
+        ("اتصل +966 50 123 4567، شكرا", "اتصل <PHONE>، شكرا"),
+        ("فون: +92 300 1234567۔", "فون: <PHONE>۔"),
+        ("โทร +66 2 123 4567ครับ", "โทร <PHONE>ครับ"),
+        ("账号DE89370400440532013000是", "账号<IBAN>是"),
+        ("IP地址1.2.3.4。", "IP地址<IP>。"),
+        ("版本v1.20.33.4。", "版本v1.20.33.4。"),
+        ("jane@example.comом", "jane@example.comом"),
+    ],
+)
+def test_a_word_ends_where_its_script_says(text: str, scrubbed: str) -> None:
+    """Without spaces, and before the particles of Korean, what is found stands at a word's end all the same."""
+    assert SCRUBBER.scrub(text)[0] == scrubbed
+
+
 def test_only_the_kinds_that_are_asked_for() -> None:
     scrubber = PiiScrubber(PiiConfig(kinds=["card"]))
     text = "jane@example.com paid with 4111 1111 1111 1111."
