@@ -1,9 +1,7 @@
 """The identity of an artifact: a hash of everything that defines its content."""
 
-import glob
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -12,6 +10,7 @@ from typing import Any
 from pipeline.config.base import NEUTRAL, Content, Section, content_mark
 from pipeline.errors import UserError
 from pipeline.file_hashes import HashMemory
+from pipeline.folders import each_once, files_below, files_like
 from pipeline.plugins import code_of
 from pipeline.remote import ARTIFACT_SCHEME, is_remote, list_objects
 
@@ -60,8 +59,8 @@ def _contents(section: Section, hashes: "FileHashes") -> dict[str, Any]:
 
 
 def expand_paths(paths: Iterable[str]) -> list[Path]:
-    """Files that the local paths, folders and globs name, sorted. Of a folder neither hidden files nor what lies in
-    hidden folders, which is how globs have it.
+    """Files that the local paths, folders and globs name, sorted, each once: links to folders are followed, but give no
+    file a second time. Of a folder neither hidden files nor what lies in hidden folders, which is how globs have it.
 
     Raises:
         UserError: where some of them name nothing, or a name is not UTF-8.
@@ -71,11 +70,11 @@ def expand_paths(paths: Iterable[str]) -> list[Path]:
     for pattern in paths:
         path = Path(pattern).expanduser()
         if path.is_dir():
-            matches = [p for p in path.rglob("*") if p.is_file() and not _is_hidden(p.relative_to(path))]
+            matches = list(files_below(path))
         elif path.is_file():
             matches = [path]
         else:
-            matches = [Path(p) for p in glob.glob(str(path), recursive=True) if os.path.isfile(p)]
+            matches = list(files_like(path))
         if not matches:
             absent.append(pattern)
         files.update(matches)
@@ -84,11 +83,7 @@ def expand_paths(paths: Iterable[str]) -> list[Path]:
         raise UserError(f"no file at {names} (seen from {Path.cwd()}); check the path, and quote globs")
     if odd := [file for file in files if _SURROGATE.search(str(file))]:
         raise UserError(f"the name of {str(odd[0])!r} is not UTF-8; rename the file")
-    return sorted(files)
-
-
-def _is_hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)
+    return each_once(files)
 
 
 class FileHashes:

@@ -104,8 +104,8 @@ class FilesCorpus(Section):
 
     kind: Literal["files"] = "files"
     paths: Annotated[list[str], CONTENT, Field(min_length=1)]
-    """Files, folders (with all below them) and globs, also `s3://…`, `gs://…`, …; hidden files are left out, and
-    of folders hidden ones with all below them."""
+    """Files, folders (with all below them, links to other folders followed) and globs, also `s3://…`, `gs://…`, …;
+    hidden files are left out, and of folders hidden ones with all below them. No file is taken twice."""
     format: Literal["auto", "text", "jsonl", "parquet", "mediawiki"] = "auto"
     """`auto` goes by the ending: .txt .text .md, .jsonl .jsonl.gz, .parquet, .xml .xml.bz2 .xml.gz (MediaWiki)."""
     text_field: str = "text"

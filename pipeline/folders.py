@@ -1,0 +1,86 @@
+"""The files below a folder and those that a pattern names, links to other folders followed, each once."""
+
+import glob
+import os
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+
+from pipeline.errors import UserError
+
+
+def files_below(folder: Path) -> Iterator[Path]:
+    """The files of a folder and of the folders in it, but for hidden ones, and what lies in hidden folders.
+
+    Raises:
+        UserError: for a folder that cannot be read.
+    """
+    for place, names in _folders_below(folder):
+        files = (place / name for name in names if not name.startswith("."))
+        yield from (path for path in files if path.is_file())
+
+
+def files_like(pattern: Path) -> Iterator[Path]:
+    """The files that a pattern names, in which `**` stands for any number of folders.
+
+    `glob` would walk `**` again and again through links in a circle.
+
+    Raises:
+        UserError: for a folder that cannot be read.
+    """
+    before, deep, after = _split(pattern.parts)
+    if not deep:
+        yield from (path for name in glob.glob(str(pattern)) if (path := Path(name)).is_file())
+        return
+    for folder in filter(os.path.isdir, glob.glob(str(Path(*before)))):
+        if not after:
+            yield from files_below(Path(folder))
+            continue
+        for place, _ in _folders_below(Path(folder)):
+            yield from files_like(Path(glob.escape(str(place)), *after))
+
+
+def each_once(files: Iterable[Path]) -> list[Path]:
+    """The files, sorted, without those that a link to a folder only gives another path: that without links stays."""
+    real = cache(os.path.realpath)
+    found: dict[tuple[str, str], Path] = {}
+    for path in sorted(files, key=lambda path: (real(path.parent) != os.path.abspath(path.parent), path)):
+        found.setdefault((real(path.parent), path.name), path)
+    return sorted(found.values())
+
+
+def _split(parts: tuple[str, ...]) -> tuple[tuple[str, ...], bool, tuple[str, ...]]:
+    """A pattern before and behind its first `**`, and whether it has one."""
+    if "**" not in parts:
+        return parts, False, ()
+    place = parts.index("**")
+    return parts[:place], True, parts[place + 1 :]
+
+
+def _folders_below(folder: Path) -> Iterator[tuple[Path, list[str]]]:
+    """The folder and all in it that are not hidden, each with its files' names.
+
+    Each is walked once, however many links lead to it, so links in a circle have an end. What lies there itself comes
+    before what links lead to.
+    """
+    seen: set[tuple[int, int]] = set()
+    waiting = [folder]
+    while waiting:
+        links: list[Path] = []
+        for top in waiting:
+            for place, below, names in os.walk(top, onerror=_refuse):
+                here = os.stat(place)
+                if (here.st_dev, here.st_ino) in seen:
+                    below.clear()
+                    continue
+                seen.add((here.st_dev, here.st_ino))
+                below[:] = [name for name in below if not name.startswith(".")]
+                links += (path for name in below if (path := Path(place, name)).is_symlink())
+                yield Path(place), names
+        waiting = sorted(links)
+
+
+def _refuse(error: OSError) -> None:
+    raise UserError(
+        f"the folder {error.filename} cannot be read ({error.strerror}); make it readable, or name others"
+    )

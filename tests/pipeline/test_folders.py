@@ -1,0 +1,61 @@
+"""Folders are walked with the links in them, each folder and file once."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.fingerprint import expand_paths
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """Files here, behind links to elsewhere, and links in a circle."""
+    for name in (
+        "corpus/a.txt",
+        "corpus/sub/b.txt",
+        "corpus/.hidden/h.txt",
+        "elsewhere/c.txt",
+        "elsewhere/in/d.txt",
+    ):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    corpus = tmp_path / "corpus"
+    (corpus / "more").symlink_to(tmp_path / "elsewhere")
+    (corpus / "again").symlink_to(tmp_path / "elsewhere")
+    (corpus / "sub" / "up").symlink_to(corpus)
+    (corpus / "a_first").symlink_to(corpus / "sub")
+    return corpus
+
+
+def names(corpus: Path, *paths: str) -> list[str]:
+    return [str(path.relative_to(corpus)) for path in expand_paths(str(corpus / path) for path in paths)]
+
+
+def test_links_are_followed_once(corpus):
+    assert names(corpus, "") == ["a.txt", "again/c.txt", "again/in/d.txt", "sub/b.txt"]
+
+
+def test_of_a_glob_no_file_is_taken_twice(corpus):
+    """Links in a circle keep glob itself busy for hours."""
+    assert names(corpus, "**") == names(corpus, "")
+    assert names(corpus, "**/in/*.txt") == names(corpus, "**/in/**") == ["again/in/d.txt"]
+    assert names(corpus, "**/*.txt") == ["a.txt", "again/c.txt", "again/in/d.txt", "sub/b.txt"]
+    assert names(corpus, "*/*.txt") == ["again/c.txt", "sub/b.txt"]
+    assert names(corpus, "", "sub/b.txt", "sub/up/a.txt") == names(corpus, "")
+
+
+def test_a_folder_named_by_a_link_is_read(corpus):
+    assert names(corpus, "more") == ["more/c.txt", "more/in/d.txt"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_a_folder_that_cannot_be_read_is_told(corpus):
+    (corpus / "sub").chmod(0)
+    try:
+        with pytest.raises(UserError, match="sub cannot be read"):
+            names(corpus, "")
+    finally:
+        (corpus / "sub").chmod(0o755)
