@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import UserError
+from pipeline.surrogates import take_out_surrogates
+
+logger = logging.getLogger(__name__)
 
 Row = tuple[str, dict[str, Any]]
 """Where a row stands, for messages, and its fields."""
 
 
 def read_rows(path: Path, numbered: bool = False) -> Iterator[Row]:
-    """The rows of a file, by its ending; .txt is read as .tsv.
+    """The rows of a file, by its ending; .txt is read as .tsv. Lone halves of surrogate pairs are taken out.
 
     Args:
         numbered: the fields of a csv or tsv are the numbers of its columns, from 1, and its first line is a row;
@@ -38,10 +42,21 @@ def read_rows(path: Path, numbered: bool = False) -> Iterator[Row]:
         raise UserError(f"{path}: rows are read from {', '.join(read)} files, not {path.suffix or 'this'}")
     if numbered and read[path.suffix] is not _read_table:
         raise UserError(f"{path}: columns have numbers in csv and tsv files only; name the fields")
+    halves = touched = 0
     try:
-        yield from read[path.suffix](path, numbered)
+        for where, row in read[path.suffix](path, numbered):
+            row, count = take_out_surrogates(row)
+            halves, touched = halves + count, touched + (count > 0)
+            yield where, row
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 ({error}); convert it first") from None
+    if halves:
+        logger.warning(
+            "%s: %d halves of surrogate pairs, which are no characters, are taken out of %d rows",
+            path,
+            halves,
+            touched,
+        )
 
 
 def _read_parquet(path: Path, _: bool) -> Iterator[Row]:
@@ -63,7 +78,7 @@ def _read_json(path: Path, _: bool) -> Iterator[Row]:
         if is_array:
             try:
                 rows = json.load(file)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise UserError(f"{path} is not JSON: {error}") from None
             located = ((f"{path}, item {number}", row) for number, row in enumerate(rows, 1))
         else:
@@ -79,7 +94,7 @@ def _json_lines(path: Path, lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
         if line.strip():
             try:
                 yield f"{path}, line {number}", json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise UserError(f"{path}, line {number} is not JSON: {error}") from None
 
 

@@ -58,6 +58,8 @@ def _paragraphs(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
 def _row_texts(path: Path) -> Iterator[tuple[str, str]]:
     for where, row in read_rows(path):
         text, title = row.get(TEXT_FIELD), row.get("title")
+        if text is None and TEXT_FIELD in row:
+            continue  # a null is no text, as in the corpus
         if not isinstance(text, str):
             raise UserError(
                 f"{where}: no {TEXT_FIELD!r} that is a text among {', '.join(map(str, row))}; rename the field"

@@ -1,6 +1,7 @@
 """Examples for fine-tuning: jsonl, json, csv, tsv or Parquet files as training, validation and test splits."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,8 @@ class Splits:
     """Rows left out because their source or target is empty."""
     leaked: int
     """Training and validation examples left out because their source is also held out."""
+    unread: dict[str, int]
+    """Columns of which nothing is read, and in how many rows they hold something."""
 
 
 def load_splits(config: FinetuneDataConfig, task: str, locate: Callable[[str], Path]) -> Splits:
@@ -54,11 +57,12 @@ def load_splits(config: FinetuneDataConfig, task: str, locate: Callable[[str], P
         UserError: for a file that cannot be read, naming the line; or without any examples left.
     """
     empty = 0
+    unread: Counter[str] = Counter()
     read: dict[str, list[Example]] = {}
     for split in ("train", "validation", "test"):
         if (name := getattr(config, split)) is not None:
             path = locate(name)
-            rows = read_examples(path, config, task)
+            rows = read_examples(path, config, task, unread)
             read[split] = [e for e in rows if e.source.strip() and e.targets]
             empty += len(rows) - len(read[split])
             if not read[split]:
@@ -77,11 +81,16 @@ def load_splits(config: FinetuneDataConfig, task: str, locate: Callable[[str], P
                 "examples, or files of their own for validation and test"
             )
     leaked = len(read["train"]) + len(read["validation"]) - len(train) - len(validation)
-    return Splits(train[: config.max_examples], validation, read["test"], empty, leaked)
+    return Splits(train[: config.max_examples], validation, read["test"], empty, leaked, dict(unread))
 
 
-def read_examples(path: Path, config: FinetuneDataConfig, task: str) -> list[Example]:
+def read_examples(
+    path: Path, config: FinetuneDataConfig, task: str, unread: Counter[str] | None = None
+) -> list[Example]:
     """All rows of a file.
+
+    Args:
+        unread: counts the rows in which a column holds something and is not read.
 
     Raises:
         UserError: naming the line that is no example.
@@ -99,7 +108,16 @@ def read_examples(path: Path, config: FinetuneDataConfig, task: str) -> list[Exa
             source += "\n\n" + " ".join(_texts(where, row, "input"))
         targets = (text for text in _texts(where, row, fields[1]) if text.strip())
         examples.append(Example(source, tuple(targets)))
+        if unread is not None:
+            used = {*fields, "input"} if fields == ALPACA else {*fields}
+            unread.update(
+                str(name) for name, value in row.items() if name not in used and _holds_something(value)
+            )
     return examples
+
+
+def _holds_something(value: Any) -> bool:
+    return value not in (None, "", [], {})
 
 
 def _detect_fields(where: str, row: dict[str, Any], known: tuple[tuple[str, str], ...]) -> tuple[str, str]:
@@ -114,11 +132,11 @@ def _detect_fields(where: str, row: dict[str, Any], known: tuple[tuple[str, str]
 
 
 def _texts(where: str, row: dict[str, Any], field: str) -> list[str]:
-    """A field as a list of texts; numbers count as texts, since labels often are."""
+    """A field as a list of texts; numbers count as texts, since labels often are, and a null is no text."""
     if field not in row:
         raise UserError(f"{where}: the field {field!r} is missing (there: {', '.join(map(str, row))})")
     value = row[field]
-    values = value if isinstance(value, list) else [value]
+    values = [item for item in (value if isinstance(value, list) else [value]) if item is not None]
     if not all(isinstance(item, (str, int)) for item in values):
         raise UserError(f"{where}: the field {field!r} must be a text or a list of texts, not {value!r:.80}")
     return [str(item) for item in values]

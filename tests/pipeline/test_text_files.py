@@ -50,3 +50,10 @@ def test_what_is_no_text_is_named(tmp_path, name, content, message) -> None:
     (tmp_path / name).write_bytes(content)
     with pytest.raises(UserError, match=message):
         list(read_file_texts(tmp_path / name))
+
+
+def test_nulls_and_lone_surrogates_in_rows(tmp_path):
+    """As in the corpus: a null is no text, and half of a surrogate pair is no character."""
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"text": null}\n{"text": "caf\\ud83d\\u00e9", "title": "\\udc00T"}\n')
+    assert list(read_file_texts(path)) == [("T", "café")]

@@ -75,6 +75,8 @@ def test_tables(tmp_path):
         ("a.jsonl", '{"q": "p", "a": "r"}\n', "line 1: none of the known pairs.*prompt_field"),
         ("a.json", '[{"prompt": "p", "response": "r"}, 7]', "item 2: a row must be a JSON object"),
         ("a.json", '[{"prompt": "p"', "is not JSON"),
+        ("a.json", "[" * 100_000, "is not JSON"),
+        ("a.jsonl", '{"prompt": ' + "[" * 100_000 + "\n", "line 1 is not JSON"),
         ("a.csv", "prompt,response\na,b\nc\n", "line 3: 1 columns, but the header has 2"),
         ("a.csv", 'prompt,response\na,"b\n', "line 2: unexpected end of data"),
         ("a.csv", "prompt,response,prompt\na,b,c\n", "line 1: several columns are called prompt"),
@@ -146,6 +148,46 @@ def test_an_empty_target_gives_way_to_the_next(tmp_path):
     assert read(write_rows(tmp_path / "a.jsonl", [{"prompt": "p", "response": ["", "r"]}])) == [
         Example("p", ("r",))
     ]
+
+
+def test_nulls_are_left_out_and_counted_as_empty_texts_are(tmp_path):
+    rows = [{"prompt": f"{n}", "response": "r"} for n in range(50)]
+    rows[7]["response"] = rows[8]["prompt"] = None
+    rows[9]["response"] = [None, "second"]
+    found = splits(train=write_rows(tmp_path / "a.jsonl", rows))
+    assert found.empty == 2
+    examples = {e.source: e.targets for e in [*found.train, *found.validation, *found.test]}
+    assert {"7", "8", "None", ""}.isdisjoint(examples)
+    assert examples["9"] == ("second",)
+
+
+def test_columns_that_are_not_read_are_named(tmp_path):
+    rows = [
+        {"instruction": f"{n}", "input": "x", "output": "r", "system": "", "history": []} for n in range(50)
+    ]
+    for row in rows[:3]:
+        row["system"] = "You are a pirate."
+    rows[5]["history"] = [["Hi", "Hello"]]
+    assert splits(train=write_rows(tmp_path / "a.jsonl", rows)).unread == {"system": 3, "history": 1}
+    pairs = write_rows(tmp_path / "b.jsonl", [{"prompt": f"{n}", "response": "r"} for n in range(50)])
+    assert splits(train=pairs).unread == {}
+
+
+def test_lone_surrogates_are_taken_out_and_told(tmp_path, caplog):
+    """JSON can spell what no file and no tokenizer can take."""
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        r'{"prompt": "caf\ud83d\u00e9", "response": ["\udc00ja \ud83d\ude00"], "x\ud800": 1}' + "\n"
+        r'{"prompt": "b", "response": "r"}' + "\n"
+    )
+    assert read(path) == [Example("café", ("ja 😀",)), Example("b", ("r",))]
+    assert (
+        f"{path}: 3 halves of surrogate pairs, which are no characters, are taken out of 1 rows"
+        in caplog.text
+    )
+    array = tmp_path / "a.json"
+    array.write_text(r'[{"prompt": "caf\ud83d\u00e9", "response": "ja"}]')
+    assert read(array) == [Example("café", ("ja",))]
 
 
 def test_real_instructions(shared_data):
@@ -263,3 +305,17 @@ def test_labels(plain_tokenizer):
         encode_labels([Example("x", ("7",))], labels, plain_tokenizer, 5)
     with pytest.raises(UserError, match="two labels"):
         label_names(examples[:1])
+
+
+@pytest.mark.parametrize(
+    ("labels", "ordered"),
+    [
+        (["1", "-1", "10", "2"], ["-1", "1", "2", "10"]),
+        (["-1", "--1", "1"], ["--1", "-1", "1"]),
+        (["-", "1"], ["-", "1"]),
+        (["01", "1", "0"], ["0", "01", "1"]),
+        (["9" * 5000, "1"], ["1", "9" * 5000]),
+    ],
+)
+def test_labels_are_ordered_whatever_they_are(labels, ordered):
+    assert label_names([Example("x", (label,)) for label in labels]) == ordered
