@@ -85,7 +85,7 @@ _TABLE = (
           "{train_tokens:,} training tokens", phases=(Phase("encode", parallel=True),), enabled=_pretrains),
     Stage("pretrain", 2, configs.PretrainStage, "train.pretrain:run", ("shards", "tokenizer"),
           "validation perplexity {validation_perplexity:,.1f}", trainer=lambda root: root.trainer, enabled=_pretrains,
-          forecast="train.forecast:forecast"),
+          forecast="train.forecast:forecast", checks=("train.vocabulary:tokenizer_of_the_weights",)),
     Stage("finetune", 3, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
           "validation loss {validation_loss:.3f}", trainer=lambda root: root.finetune.trainer, enabled=_finetunes,
           checks=("train.preflight:examples", "train.preflight:base_model", "train.preflight:prompts")),
