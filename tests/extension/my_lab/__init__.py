@@ -1,0 +1,5 @@
+"""A package as a user of the project has it: one of each thing that a plugin can bring. The planner imports this."""
+
+from my_lab import polynomial, sgd
+
+__all__ = ["polynomial", "sgd"]

@@ -1,0 +1,102 @@
+"""A package outside the project brings things of each kind, and everything works as with the project's own."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file
+
+from tests.command_line import ROOT, copy_data_stages, kill_after_a_checkpoint
+
+pytestmark = pytest.mark.e2e
+LAB = Path(__file__).parent / "my_lab"
+WORDS = [
+    "plugins=[my_lab]",
+    "optim=sgd",
+    "optim.lr=0.1",
+    "schedule=polynomial",
+    "schedule.power=1.5",
+    "trainer.checkpoint_every=1",
+    "trainer.steps=40",
+    "trainer.deterministic=true",
+]
+
+
+@pytest.fixture
+def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The user's package in a folder of its own, which Python finds."""
+    shutil.copytree(LAB, tmp_path / "lab" / "my_lab", ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lab"))
+    return tmp_path / "lab" / "my_lab"
+
+
+def weights(folder: Path) -> dict:
+    return load_file(folder / "runs/demo/pretrain/model/model.safetensors")
+
+
+def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
+    lab: Path, tmp_path: Path, shards: Path, pipeline: Callable[..., subprocess.CompletedProcess]
+) -> None:
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    for folder in (whole, killed):
+        copy_data_stages(shards, folder)
+    done = pipeline(whole, *WORDS, "stage=report")
+    assert done.returncode == 0, done.stdout + done.stderr
+    kill_after_a_checkpoint(killed, *WORDS)
+    resumed = pipeline(killed, *WORDS, "stage=pretrain")
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert "continuing from step" in resumed.stdout
+    expected, found = weights(whole), weights(killed)
+    assert expected.keys() == found.keys()
+    assert all((expected[name] == found[name]).all() for name in expected)
+
+    rates = [
+        json.loads(line) for line in (whole / "runs/demo/pretrain/metrics.jsonl").read_text().splitlines()
+    ]
+    last = next(row["train/lr"] for row in reversed(rates) if "train/lr" in row)
+    assert last == pytest.approx(0.0, abs=1e-6)
+    card = (whole / "runs/demo/export/model/README.md").read_text()
+    assert "sgd, peak rate 0.1" in card
+    assert "polynomial" in card
+    assert (whole / "runs/demo/report/report.html").is_file()
+    tracked = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True)
+    assert "my_lab" not in tracked.stdout.replace("tests/extension/", "")
+
+
+def test_its_code_is_part_of_the_fingerprint(
+    lab: Path, tmp_path: Path, pipeline: Callable[..., subprocess.CompletedProcess]
+) -> None:
+    def planned() -> dict[str, str]:
+        told = pipeline(tmp_path, *WORDS, "stage=pretrain", "dryrun=true")
+        assert told.returncode == 0, told.stdout + told.stderr
+        rows = [line.split() for line in told.stdout.splitlines()]
+        return {row[0]: row[2] for row in rows if row[1:2] == ["build"]}
+
+    before = planned()
+    (lab / "sgd_torch.py").write_text((lab / "sgd_torch.py").read_text() + "\n# another line\n")
+    after = planned()
+    assert {stage for stage in before if before[stage] != after[stage]} == {"pretrain"}
+
+
+def test_a_package_that_fails_to_import_is_one_error(
+    lab: Path, tmp_path: Path, pipeline: Callable[..., subprocess.CompletedProcess]
+) -> None:
+    (lab / "__init__.py").write_text("import no_such_module\n")
+    told = pipeline(tmp_path, *WORDS)
+    assert told.returncode == 2
+    assert told.stderr.startswith("error: plugins: the package 'my_lab' cannot be imported")
+    assert "no_such_module" in told.stderr
+    assert "Traceback" not in told.stderr
+
+
+def test_its_options_are_told_where_one_is_mistyped(
+    lab: Path, tmp_path: Path, pipeline: Callable[..., subprocess.CompletedProcess]
+) -> None:
+    told = pipeline(tmp_path, *WORDS, "++optim.momentun=0.5")
+    assert told.returncode == 2
+    assert "did you mean optim.momentum?" in told.stderr
+    assert sys.executable not in told.stderr
