@@ -1,6 +1,5 @@
 """The fine-tuning task's test examples: predictions and scores."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from pipeline.config.evaluation import DecodeConfig, EvaluateConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.progress import progress
+from pipeline.store import read_json
 from pipeline.tokenizers import load_tokenizer
 from pipeline.tracking import read_jsonl
 from train.chat import prompt_format
@@ -28,8 +28,12 @@ Prediction = dict[str, Any]
 
 
 def read_task(artifact: Path) -> dict[str, Any]:
-    """What the fine-tuning artifact says of its task."""
-    return json.loads((artifact / TASK_FILE).read_text())
+    """What the fine-tuning artifact says of its task.
+
+    Raises:
+        UserError: where the file is missing or damaged.
+    """
+    return read_json(artifact / TASK_FILE, artifact, ("task",))
 
 
 def _examples(artifact: Path, most: int | None) -> list[dict[str, Any]]:

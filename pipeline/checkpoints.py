@@ -1,10 +1,10 @@
 """Training checkpoints on disk: which are there, whether they are whole. Run as a program it lists them.
 
 A checkpoint is a folder `checkpoints/step-<number>` with one safetensors file per rank that wrote it, each with its
-sha256 beside it, and `meta.json`, which is written last: a folder without it does not count.
+sha256 beside it, and `meta.json`, which is written last: a folder without it, or with one that was changed, does not
+count. It repeats the hashes, so that no file of another checkpoint can stand for one of this.
 """
 
-import json
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -13,11 +13,14 @@ from typing import Any
 
 from pipeline import durable
 from pipeline.file_hashes import hash_file
-from pipeline.store import PARTIAL, write_json
+from pipeline.markers import NotDone, read_marker, write_marker
+from pipeline.store import PARTIAL
 
 FOLDER = "checkpoints"
 META = "meta.json"
 WRITING = ".writing"
+DIGEST = ".sha256"
+"""Ending of the file in which a rank says the sha256 of its own."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Checkpoint:
     """Steps that changed the weights: those that the loss guard called off do not count."""
     guard: dict[str, Any] = field(default_factory=dict)
     """The loss guard's memory."""
+    hashes: dict[str, str] = field(default_factory=dict)
+    """sha256 of each file, as its rank wrote it."""
 
     @property
     def files(self) -> list[Path]:
@@ -51,10 +56,9 @@ class Checkpoint:
     def damage(self) -> str | None:
         """What is wrong with its files, or None. Reads all of them."""
         for path in self.files:
-            written = path.with_name(path.name + ".sha256")
-            if not path.is_file() or not written.is_file():
+            if not path.is_file():
                 return f"{path.name} is missing"
-            if hash_file(path) != written.read_text().strip():
+            if hash_file(path) != self.hashes.get(path.name):
                 return f"{path.name} is not what was written (its sha256 differs)"
         return None
 
@@ -82,17 +86,20 @@ def _read_all(artifact: Path) -> Iterator[tuple[Path, Checkpoint | None]]:
     for folder in sorted((artifact / FOLDER).glob("step-*")):
         if folder.suffix != WRITING and (folder / META).is_file():
             try:
-                facts = json.loads((folder / META).read_text(encoding="utf-8"))
-                checkpoint = Checkpoint(folder=folder, **facts)
-            except (ValueError, TypeError):
+                checkpoint = Checkpoint(folder=folder, **read_marker(folder / META))
+            except (NotDone, TypeError):
                 checkpoint = None
+            if checkpoint and folder != checkpoint_folder(artifact, checkpoint.step):
+                checkpoint = None  # another one's, under this one's name
             yield folder, checkpoint
 
 
 def complete(checkpoint: Checkpoint, writing: Path) -> None:
     """Turn a folder whose files are all written into the checkpoint: its meta.json, then one rename."""
     facts = {name: value for name, value in asdict(checkpoint).items() if name != "folder"}
-    write_json(writing / META, facts)
+    names = [path.name for path in checkpoint.files]
+    facts["hashes"] = {name: (writing / f"{name}{DIGEST}").read_text().strip() for name in names}
+    write_marker(writing / META, facts)
     durable.publish(writing, checkpoint.folder)
 
 

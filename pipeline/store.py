@@ -154,8 +154,8 @@ def write_json(path: Path, value: Any) -> None:
     durable.replace(scratch, path)
 
 
-def read_json(path: Path, folder: Path, keys: Iterable[str] = ()) -> dict[str, Any]:
-    """The object in a file that is part of a finished artifact.
+def read_json(path: Path, folder: Path, keys: Iterable[str] = (), kind: type = dict) -> Any:
+    """The object, or list, in a file that is part of a finished artifact.
 
     Args:
         folder: the artifact's.
@@ -166,7 +166,7 @@ def read_json(path: Path, folder: Path, keys: Iterable[str] = ()) -> dict[str, A
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-        missing = [key for key in keys if key not in value] if isinstance(value, dict) else ["object"]
+        missing = [key for key in keys if key not in value] if isinstance(value, kind) else [kind.__name__]
         reason = f"it has no {', no '.join(missing)}" if missing else None
     except FileNotFoundError:
         reason = "it is missing"

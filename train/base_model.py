@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter
-
 from pipeline.config.model import HuggingFaceConfig, ModelConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.foreign_code import own_classes, refusing_foreign_code
 from pipeline.tokenizers import load_tokenizer
-from train.checkpoint import describe_model, load_model, load_weights
+from train.checkpoint import described_model, load_model, load_weights
 from train.models import LanguageModel, build_model
 from train.models.hf_config import ARCHITECTURES, from_hf_config
 
@@ -69,11 +67,11 @@ def _checked(base: BaseModel) -> BaseModel:
 
 def _pretrained(context: Context) -> BaseModel:
     artifact = context.inputs["pretrain"]
-    description = describe_model(artifact)
+    config, vocab_size = described_model(artifact)
     return BaseModel(
         artifact.name,
-        TypeAdapter(ModelConfig).validate_python(description["model"]),
-        description["vocab_size"],
+        config,
+        vocab_size,
         load_tokenizer(context.inputs["tokenizer"]),
         lambda: load_model(artifact).train(),
     )

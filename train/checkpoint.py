@@ -1,18 +1,17 @@
 """The model in an artifact: safetensors and a JSON file that says how to build it."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import PositiveInt, TypeAdapter, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pipeline.config.model import ModelConfig
 from pipeline.errors import UserError
-from pipeline.store import write_json
+from pipeline.store import damaged, read_json, write_json
 from train.models import LanguageModel, build_model
 
 MODEL_FOLDER = "model"
@@ -46,12 +45,27 @@ def describe_model(artifact: Path) -> dict[str, Any]:
     """What model.json says.
 
     Raises:
-        UserError: where the folder holds no model.
+        UserError: where the folder holds no model, or one whose description is damaged.
     """
     path = artifact / MODEL_FOLDER / DESCRIPTION
     if not path.is_file():
         raise UserError(f"{artifact} holds no model ({path} is missing); run the stage that makes it")
-    return json.loads(path.read_text())
+    return read_json(path, artifact, ("model", "vocab_size"))
+
+
+def described_model(artifact: Path) -> tuple[ModelConfig, int]:
+    """The `model` section that the artifact's model was built from, and the size of its vocabulary.
+
+    Raises:
+        UserError: as `describe_model`.
+    """
+    description = describe_model(artifact)
+    try:
+        model = TypeAdapter(ModelConfig).validate_python(description["model"])
+        return model, TypeAdapter(PositiveInt).validate_python(description["vocab_size"])
+    except ValidationError:
+        path = artifact / MODEL_FOLDER / DESCRIPTION
+        raise UserError(damaged(path, "it describes no model", artifact)) from None
 
 
 def load_model(artifact: Path, device: str | torch.device = "cpu") -> LanguageModel:
@@ -60,12 +74,7 @@ def load_model(artifact: Path, device: str | torch.device = "cpu") -> LanguageMo
     Raises:
         UserError: where there is none, or the weights are of another architecture.
     """
-    description = describe_model(artifact)
-    try:
-        config = TypeAdapter(ModelConfig).validate_python(description["model"])
-    except ValidationError as error:
-        raise UserError(f"{artifact / MODEL_FOLDER / DESCRIPTION} is not readable: {error}") from None
-    model = build_model(config, description["vocab_size"])
+    model = build_model(*described_model(artifact))
     load_weights(model, read_weights(artifact), str(artifact))
     return model.to(device).eval()
 

@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pipeline.checkpoints import Checkpoint
+from pipeline.checkpoints import DIGEST, Checkpoint
 from pipeline.durable import to_disk
 from pipeline.errors import UserError
 from pipeline.file_hashes import hash_file
@@ -59,7 +59,7 @@ class Writer:
         try:
             save_file(tensors, path)
             to_disk(path)
-            digest = path.with_name(path.name + ".sha256")
+            digest = path.with_name(path.name + DIGEST)
             digest.write_text(hash_file(path) + "\n")
             to_disk(digest)
         except (OSError, SafetensorError) as error:

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from pipeline.config.model import DecoderConfig
 from pipeline.errors import UserError
-from train.checkpoint import describe_model, load_weights, read_weights, save_model
+from train.checkpoint import describe_model, described_model, load_weights, read_weights, save_model
 from train.models import IGNORE_INDEX, LossSum, build_model
 from train.models.decoder import Decoder
 from train.models.layers import Linear
@@ -82,8 +82,7 @@ def load_classifier(artifact: Path, device: str | torch.device = "cpu") -> Class
         raise UserError(
             f"{artifact} holds a language model, not a classifier; fine-tune with finetune.task=classify"
         )
-    config = DecoderConfig.model_validate(description["model"])
-    model = Classifier(build_model(config, description["vocab_size"]), description["labels"])
+    model = Classifier(build_model(*described_model(artifact)), description["labels"])
     state = read_weights(artifact)
     own = {name if name.startswith("score.") else BODY + name: tensor for name, tensor in state.items()}
     load_weights(model, own, str(artifact))

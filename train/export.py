@@ -14,7 +14,7 @@ from pipeline.config.model import DecoderConfig, LSTMConfig
 from pipeline.config.stages import ExportStage
 from pipeline.context import Context
 from pipeline.documents import read_texts
-from pipeline.store import write_json
+from pipeline.store import read_json, write_json
 from pipeline.tokenizers import load_tokenizer, save_tokenizer
 from pipeline.tracking import read_jsonl
 from train.checkpoint import (
@@ -98,7 +98,7 @@ def _load(context: Context) -> Trained:
         artifact = context.inputs["pretrain"]
         return Trained(artifact, load_model(artifact), load_tokenizer(context.inputs["tokenizer"]), {})
     artifact = context.inputs["finetune"]
-    task = json.loads((artifact / TASK_FILE).read_text(encoding="utf-8"))
+    task = read_json(artifact / TASK_FILE, artifact, ("task",))
     load = load_classifier if task["task"] == "classify" else load_model
     return Trained(artifact, load(artifact), load_tokenizer(artifact), task)
 

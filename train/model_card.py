@@ -1,6 +1,5 @@
 """The model card: README.md of an exported folder, from what the stages' manifests say."""
 
-import json
 import re
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from pydantic import TypeAdapter
 from pipeline.config.evaluation import ExportConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.context import Context
-from pipeline.store import MANIFEST
+from pipeline.store import MANIFEST, read_json
 
 TEMPLATE = "model_card.md.jinja"
 SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
@@ -50,7 +49,7 @@ def write_model_card(
         model=_model(context, export),
         data=data,
         training=[_training(context, name) for name in ("pretrain", "finetune") if name in context.inputs],
-        results=_read(context, "evaluate", "results.json"),
+        results=_read(context, "evaluate", "results.json", list),
         parity=_parity(export),
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
@@ -84,11 +83,11 @@ def _what(task: dict[str, Any]) -> str:
     }.get(task.get("task"), "A language model that continues text.")
 
 
-def _read(context: Context, stage: str, name: str) -> Any:
+def _read(context: Context, stage: str, name: str, kind: type = dict) -> Any:
     """A JSON file of an input artifact, or None where the stage is left out."""
     if stage not in context.inputs:
         return None
-    return json.loads((context.inputs[stage] / name).read_text(encoding="utf-8"))
+    return read_json(context.inputs[stage] / name, context.inputs[stage], kind=kind)
 
 
 def _model(context: Context, export: dict[str, Any]) -> dict[str, str]:

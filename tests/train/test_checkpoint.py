@@ -5,9 +5,18 @@ from pathlib import Path
 import pytest
 import torch
 
+from eval.task import read_task
 from pipeline.config.model import DecoderConfig, LSTMConfig
 from pipeline.errors import UserError
-from train.checkpoint import MODEL_FOLDER, WEIGHTS, load_model, load_weights, save_model
+from train.checkpoint import (
+    DESCRIPTION,
+    MODEL_FOLDER,
+    TASK_FILE,
+    WEIGHTS,
+    load_model,
+    load_weights,
+    save_model,
+)
 from train.models import build_model
 
 DECODER = DecoderConfig(layers=2, hidden=32, heads=2, context=16)
@@ -34,6 +43,27 @@ def test_weights_of_another_architecture_are_refused() -> None:
 def test_a_folder_without_a_model_is_the_users_mistake(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no model"):
         load_model(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", "[]", "\x00", '{"model": 1, "vocab_size": 50}', '{"vocab_size": 50}']
+)
+def test_a_damaged_description_is_told_with_what_to_delete(tmp_path: Path, content: str) -> None:
+    save_model(tmp_path, build_model(DECODER, 50).state_dict(), DECODER, 50)
+    (tmp_path / MODEL_FOLDER / DESCRIPTION).write_text(content)
+    with pytest.raises(
+        UserError, match=rf"model\.json is damaged: .*delete the folder {tmp_path} and start again"
+    ):
+        load_model(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "\x00"])
+def test_a_damaged_task_is_told_with_what_to_delete(tmp_path: Path, content: str) -> None:
+    (tmp_path / TASK_FILE).write_text(content)
+    with pytest.raises(
+        UserError, match=rf"task\.json is damaged: .*delete the folder {tmp_path} and start again"
+    ):
+        read_task(tmp_path)
 
 
 def test_weights_that_are_gone_or_cut_are_told_with_what_to_delete(tmp_path: Path) -> None:

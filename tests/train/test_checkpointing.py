@@ -1,7 +1,9 @@
 """Checkpoints of a run: written beside training, whole or absent, and what a full disk does to them."""
 
+import json
 import logging
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -96,6 +98,41 @@ def test_one_whose_facts_are_damaged_is_named_and_passed_over(
         guard_worker.train(tmp_path, "skip")
     assert f"{last.folder} is damaged: its meta.json cannot be read" in caplog.text
     assert list_checkpoints(tmp_path)[-1].step == last.step
+
+
+@pytest.mark.parametrize("changed", [{"step": 3}, {"optimizer_steps": 1}, {"guard": {}}, {"tokens": 0}])
+def test_facts_that_were_changed_are_not_believed(
+    trained: Path, tmp_path: Path, changed: dict, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(trained, folder)
+    first, last = list_checkpoints(folder)
+    written = json.loads((last.folder / META).read_text(encoding="utf-8"))
+    written["value"] |= changed
+    (last.folder / META).write_text(json.dumps(written), encoding="utf-8")
+    assert list_checkpoints(folder) == [first]
+    with caplog.at_level(logging.WARNING, logger="train.checkpointing"):
+        guard_worker.train(folder, "skip", keep_last=2)
+    assert f"{last.folder} is damaged" in caplog.text
+    weights = [list_checkpoints(path)[-1].files[0].read_bytes() for path in (folder, trained)]
+    assert weights[0] == weights[1]
+
+
+def test_a_checkpoint_under_the_name_of_another_does_not_count(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(trained, folder)
+    first, last = list_checkpoints(folder)
+    shutil.rmtree(last.folder)
+    first.folder.rename(last.folder)
+    assert list_checkpoints(folder) == []
+
+
+def test_a_file_of_another_checkpoint_is_seen(tmp_path: Path) -> None:
+    guard_worker.train(tmp_path, "skip", keep_last=2)
+    first, last = list_checkpoints(tmp_path)
+    for path in first.folder.glob("rank-*"):  # with its own sha256
+        shutil.copyfile(path, last.folder / path.name)
+    assert "sha256 differs" in last.damage()
 
 
 def test_another_model_is_refused(trained: Path) -> None:
