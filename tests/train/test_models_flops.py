@@ -10,6 +10,16 @@ from train.models import build_model
 from train.models.flops import flops_per_token
 
 VOCAB, TOKENS = 512, 64
+MIXTURE = {
+    "hidden_size": 96,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "head_dim": 24,
+    "intermediate_size": 256,
+    "num_experts_per_tok": 2,
+    "experts_implementation": "eager",  # the counter knows no grouped products
+}
 
 
 @pytest.mark.parametrize(
@@ -28,8 +38,20 @@ VOCAB, TOKENS = 512, 64
             },
             context=TOKENS,
         ),
+        HuggingFaceConfig(
+            config={"model_type": "mixtral", "num_local_experts": 8, **MIXTURE}, context=TOKENS
+        ),
+        HuggingFaceConfig(
+            config={"model_type": "qwen3_moe", "num_experts": 8, "moe_intermediate_size": 128, **MIXTURE},
+            context=TOKENS,
+        ),
+        HuggingFaceConfig(
+            config={"model_type": "qwen2_moe", "num_experts": 8, "moe_intermediate_size": 128, **MIXTURE}
+            | {"shared_expert_intermediate_size": 192},
+            context=TOKENS,
+        ),
     ],
-    ids=lambda config: getattr(config, "layout", "gpt_neox"),
+    ids=lambda config: getattr(config, "layout", None) or config.config["model_type"],
 )
 def test_formula_agrees_with_the_counter(config):
     model = build_model(config, VOCAB)

@@ -12,7 +12,8 @@ def flops_per_token(config: ModelConfig, vocab_size: int, sequence_length: int) 
     Chowdhery et al. (2022, "PaLM", appendix B), after Kaplan et al. (2020). N counts the weights of
     matrix products: the output matrix is in, also when tied; the embeddings' look-up is not, nor
     are norms and biases. Attention counts whole rows, although a causal kernel does half of
-    them, and recomputation under activation checkpointing does not count, as in PaLM.
+    them, and recomputation under activation checkpointing does not count, as in PaLM. Of a mixture of experts those
+    count that a token passes; of a state-space model the projections, not the scan.
     """
     match config:
         case DecoderConfig():
@@ -36,21 +37,30 @@ def _block_weights(config: DecoderConfig) -> int:
     return config.hidden * (2 * query + 2 * shared + mlp_matrices * config.mlp_width)
 
 
-def _transformers_sizes(config: HuggingFaceConfig, vocab_size: int) -> tuple[int, int]:
+def _transformers_sizes(config: HuggingFaceConfig, vocab_size: int) -> tuple[float, int]:
     """Weights of matrix products, and layers × heads × head size, of a model made without memory."""
     from transformers import AutoModelForCausalLM
 
+    from train.models.experts import is_expert_stack, share_per_token
     from train.models.huggingface import read_config
 
     settings = read_config(config, vocab_size)
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(settings, trust_remote_code=False)
-    embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
-    matrices = sum(p.numel() for p in model.parameters() if p.ndim >= 2 and id(p) not in embeddings)
-    output = model.get_output_embeddings()
-    if output is not None and id(output.weight) in embeddings:
-        matrices += output.weight.numel()
+        model = AutoModelForCausalLM.from_config(settings)
     text = settings.get_text_config()
+    matrices, seen = 0.0, {m.weight for m in model.modules() if isinstance(m, nn.Embedding)}
+    output = model.get_output_embeddings()
+    if output is not None and output.weight in seen:
+        matrices += output.weight.numel()
+    for path, owner in model.named_modules():
+        for parameter in owner.parameters(recurse=False):
+            if parameter in seen:
+                continue
+            seen.add(parameter)
+            if is_expert_stack(owner, path, parameter.shape):
+                matrices += parameter.numel() * share_per_token(path, parameter.shape, text)
+            elif parameter.ndim >= 2:
+                matrices += parameter.numel()
     heads = getattr(text, "num_attention_heads", 0)
     head_size = getattr(text, "head_dim", None) or (text.hidden_size // heads if heads else 0)
     return matrices, text.num_hidden_layers * heads * head_size
