@@ -10,17 +10,17 @@ from tests.command_line import run_on_two_ranks
 from tests.train import muon_zero_worker
 
 
-@pytest.fixture(scope="module")
-def alone() -> dict[str, torch.Tensor]:
-    """Weights after training on the whole batches in this process, without DeepSpeed."""
-    model, optimizer, batches = muon_zero_worker.setting()
+@pytest.fixture(scope="module", params=muon_zero_worker.MODELS)
+def alone(request) -> tuple[str, dict[str, torch.Tensor]]:
+    """A model and its weights after training on the whole batches in this process, without DeepSpeed."""
+    model, optimizer, batches = muon_zero_worker.setting(request.param)
     for ids in batches:
         total, tokens = model(ids[:, :-1], ids[:, 1:])
         (total / tokens).backward()
         clip_grad_norm_(model.parameters(), muon_zero_worker.CLIP)
         optimizer.step()
         optimizer.zero_grad()
-    return model.state_dict()
+    return request.param, model.state_dict()
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +33,9 @@ def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.distributed
 @pytest.mark.parametrize("stage", [1, 2, 3])
-def test_two_processes_train_like_one(stage: int, alone: dict[str, torch.Tensor], together: Path):
-    weights = torch.load(together / f"zero{stage}.pt", weights_only=True)
-    assert weights.keys() == alone.keys()
-    for name, expected in alone.items():
+def test_two_processes_train_like_one(stage: int, alone: tuple[str, dict[str, torch.Tensor]], together: Path):
+    model, wanted = alone
+    weights = torch.load(together / f"{model}-zero{stage}.pt", weights_only=True)
+    assert weights.keys() == wanted.keys()
+    for name, expected in wanted.items():
         torch.testing.assert_close(weights[name], expected, rtol=1e-3, atol=2e-5, msg=f"zero{stage}: {name}")

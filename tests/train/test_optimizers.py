@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.config.model import DecoderConfig, LSTMConfig
+from pipeline.config.model import DecoderConfig, HuggingFaceConfig, LSTMConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
+from pipeline.config.optimizers.muon import MuonConfig
 from pipeline.config.schedules.linear import LinearSchedule
 from pipeline.errors import UserError
 from train.models import build_model
@@ -199,3 +200,96 @@ def test_muon_on_flat_slices_is_refused():
     flat.grad = torch.ones(64)
     with pytest.raises(UserError, match="whole matrices"):
         optimizer.step()
+
+
+def transformers_model(**fields) -> nn.Module:
+    torch.manual_seed(6)
+    shared = {"hidden_size": 16, "num_hidden_layers": 2}
+    return build_model(HuggingFaceConfig(config={**shared, **fields}, context=16), VOCAB)
+
+
+MIXTURE = {"num_attention_heads": 2, "num_key_value_heads": 2, "head_dim": 8, "intermediate_size": 24}
+
+
+def names_by(model: nn.Module, key: str) -> dict[object, set[str]]:
+    """Parameters by what their group says, without the layers' numbers and what comes before."""
+    found: dict[object, set[str]] = {}
+    for group in build_optimizer(model, MuonConfig()).param_groups:
+        names = {name.rpartition("layers.")[2].partition(".")[2] for name in names_in(model, group)}
+        found.setdefault(group[key], set()).update(names)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fields", "muon", "adamw"),
+    [
+        (
+            {"model_type": "mixtral", "num_local_experts": 4, **MIXTURE},
+            {
+                "mlp.experts.gate_up_proj",
+                "mlp.experts.down_proj",
+                "mlp.gate.weight",
+                "self_attn.q_proj.weight",
+            },
+            {"input_layernorm.weight"},
+        ),
+        (
+            {"model_type": "gpt_oss", "num_local_experts": 4, **MIXTURE},
+            {"mlp.experts.gate_up_proj", "mlp.experts.down_proj"},
+            {"mlp.experts.gate_up_proj_bias", "mlp.experts.down_proj_bias", "self_attn.sinks"},
+        ),
+        (
+            {"model_type": "mamba", "state_size": 4},
+            {"mixer.in_proj.weight", "mixer.out_proj.weight"},
+            {"mixer.A_log", "mixer.conv1d.weight"},
+        ),
+        (
+            {"model_type": "cohere", "use_qk_norm": True, **MIXTURE},
+            {"self_attn.q_proj.weight"},
+            {"self_attn.q_norm.weight"},
+        ),
+    ],
+    ids=lambda value: value.get("model_type", "") if isinstance(value, dict) else "",
+)
+def test_muon_takes_stacks_of_experts_and_nothing_that_is_no_matrix(fields, muon, adamw):
+    found = names_by(transformers_model(**fields), "kind")
+    assert muon <= found["muon"]
+    assert adamw <= found["adamw"]
+    assert not found["muon"] & found["adamw"] - {""}
+
+
+@pytest.mark.parametrize(
+    ("fields", "spared"),
+    [
+        ({"model_type": "gpt_oss", "num_local_experts": 4, **MIXTURE}, "mlp.experts.gate_up_proj_bias"),
+        ({"model_type": "mamba", "state_size": 4}, "mixer.A_log"),
+        ({"model_type": "rwkv", "attention_hidden_size": 16}, "time_mix_key"),
+        ({"model_type": "cohere", "use_qk_norm": True, **MIXTURE}, "self_attn.q_norm.weight"),
+    ],
+    ids=lambda value: value.get("model_type", "") if isinstance(value, dict) else "",
+)
+def test_what_is_no_matrix_does_not_decay_however_it_is_shaped(fields, spared):
+    found = names_by(transformers_model(**fields), "weight_decay")
+    assert any(name.endswith(spared) for name in found[0.0])
+    assert not any(name.endswith(spared) for name in found[0.1])
+
+
+def test_each_expert_trains_as_a_matrix_of_its_own():
+    stack = nn.Parameter(torch.zeros(3, 24, 8))
+    parts = [nn.Parameter(torch.zeros(24, 8)) for _ in range(3)]
+    settings = {"kind": "muon", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "split": 1}
+    one, three = Muon([{"params": [stack], **settings}]), Muon([{"params": parts, **settings}])
+    for _ in range(3):
+        stack.grad = torch.randn(3, 24, 8) * torch.tensor([1.0, 10.0, 0.0])[:, None, None]  # one is idle
+        for part, grad in zip(parts, stack.grad, strict=True):
+            part.grad = grad.clone()
+        one.step()
+        three.step()
+    torch.testing.assert_close(stack.data, torch.stack([part.data for part in parts]))
+    assert stack[0].norm() > 0.5 * stack[1].norm()
+
+
+def test_what_muon_leaves_to_adamw_is_said(caplog):
+    with caplog.at_level("INFO", logger="train"):
+        build_optimizer(transformers_model(model_type="mamba", state_size=4), MuonConfig())
+    assert "256 of them in tensors of three or more dimensions" in caplog.text

@@ -2,21 +2,32 @@
 
 from torch import nn
 
+from train.models.experts import is_expert_stack
 from train.zero_partitions import whole_shape
 
 
-def decays(parameter: nn.Parameter) -> bool:
-    """Whether weight decay acts on a parameter: on all of two or more dimensions, the embeddings among them (as GPT-3
-    and its successors were trained), and not on norms and biases."""
-    return len(whole_shape(parameter)) >= 2
+def decaying(model: nn.Module) -> dict[nn.Parameter, bool]:
+    """The trainable parameters, in their order, each with whether weight decay acts on it.
+
+    It does on what has two or more dimensions (a dimension of size 1 is none), the embeddings among them, as GPT-3 and
+    its successors were trained; except for biases, also those that experts hold side by side, norms, and the decay
+    rates `A_log` of state-space models, which Gu and Dao (2023) leave out.
+    """
+    found: dict[nn.Parameter, bool] = {}
+    for owner in model.modules():
+        for name, parameter in owner.named_parameters(recurse=False):
+            if parameter.requires_grad:
+                dimensions = sum(size > 1 for size in whole_shape(parameter))
+                spared = name.endswith("bias") or name == "A_log" or _is_norm(owner)
+                found.setdefault(parameter, dimensions >= 2 and not spared)
+    return found
 
 
 def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
     """The trainable parameters in one group with weight decay and one without."""
     groups: dict[bool, list[nn.Parameter]] = {}
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            groups.setdefault(decays(parameter), []).append(parameter)
+    for parameter, decays in decaying(model).items():
+        groups.setdefault(decays, []).append(parameter)
     return [
         {"params": parameters, "weight_decay": weight_decay if decay else 0.0}
         for decay, parameters in groups.items()
@@ -24,20 +35,32 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
 
 
 def hidden_matrices(model: nn.Module) -> dict[nn.Parameter, int]:
-    """Trainable matrices within the layers, each with the number of blocks that it is made of.
+    """Trainable matrices within the layers, each with the number of blocks that it is made of; stacks of experts too.
 
-    Layers are what sits in an `nn.ModuleList`, in our models as in those of transformers;
-    embeddings and output matrices sit outside.
+    Layers are what sits in an `nn.ModuleList`, in our models as in those of transformers; embeddings and output
+    matrices sit outside.
     """
     found: dict[nn.Parameter, int] = {}
     for stack in model.modules():
         if not isinstance(stack, nn.ModuleList):
             continue
-        for name, module in stack.named_modules():
-            if isinstance(module, nn.Embedding):
-                continue
-            for parameter in module.parameters(recurse=False):
-                if parameter.requires_grad and len(whole_shape(parameter)) == 2:
+        for path, owner in stack.named_modules():
+            for name, parameter in owner.named_parameters(recurse=False):
+                if parameter.requires_grad and _is_matrix(owner, path, name, parameter):
                     # GPT-2's queries, keys and values lie side by side in one matrix [in, 3 × out].
-                    found[parameter] = 3 if name.endswith("c_attn") else 1
+                    found[parameter] = 3 if path.endswith("c_attn") else 1
     return found
+
+
+def _is_matrix(owner: nn.Module, path: str, name: str, parameter: nn.Parameter) -> bool:
+    """Whether inputs are multiplied with it: a `weight` that is no table and no norm of several heads, or experts'."""
+    shape = whole_shape(parameter)
+    if is_expert_stack(owner, path, shape):
+        return True
+    return (
+        len(shape) == 2 and name == "weight" and not isinstance(owner, nn.Embedding) and not _is_norm(owner)
+    )
+
+
+def _is_norm(owner: nn.Module) -> bool:
+    return "norm" in type(owner).__name__.lower()

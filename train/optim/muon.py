@@ -1,7 +1,8 @@
 """Muon for matrices and AdamW for the rest, in one optimizer object, also under ZeRO."""
 
+import logging
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -11,8 +12,10 @@ from torch.optim.adamw import adamw
 
 from pipeline.config.optimizers.muon import MuonConfig
 from pipeline.errors import UserError
-from train.optim.groups import decays, hidden_matrices
-from train.zero_partitions import ZeroPartition
+from train.optim.groups import decaying, hidden_matrices
+from train.zero_partitions import ZeroPartition, whole_shape
+
+log = logging.getLogger(__name__)
 
 # The quintic of Jordan et al. (2024): chosen for its slope at 0, so that small singular values grow
 # fast; five iterations bring all but the smallest into about [0.7, 1.2].
@@ -32,10 +35,11 @@ def build(model: nn.Module, config: MuonConfig) -> "Muon":
             "optim.name=muon needs a model with layers of matrices, and this one has none; use adamw"
         )
     groups: dict[tuple, list[nn.Parameter]] = defaultdict(list)
-    for parameter in model.parameters():
-        if parameter.requires_grad:
-            kind = "muon" if parameter in hidden else "adamw"
-            groups[kind, hidden.get(parameter, 1), decays(parameter)].append(parameter)
+    for parameter, decays in decaying(model).items():
+        kind = "muon" if parameter in hidden else "adamw"
+        groups[kind, hidden.get(parameter, 1), decays].append(parameter)
+    if next(model.parameters()).device.type != "meta":  # else it is but to predict memory
+        log.info("%s", _shares(groups))
     settings = {
         "adamw": {"lr": config.lr, "betas": config.betas, "eps": config.eps},
         "muon": {"lr": config.muon_lr or config.lr, "momentum": config.momentum},
@@ -49,6 +53,24 @@ def build(model: nn.Module, config: MuonConfig) -> "Muon":
             **settings[kind],
         }
         for (kind, split, decay), parameters in groups.items()
+    )
+
+
+def _shares(groups: Mapping[tuple, Sequence[nn.Parameter]]) -> str:
+    """Whose the parameters are, in words."""
+    sizes = {"muon": 0, "adamw": 0}
+    others = 0
+    for (kind, *_), parameters in groups.items():
+        shapes = [whole_shape(parameter) for parameter in parameters]
+        sizes[kind] += sum(shape.numel() for shape in shapes)
+        if kind == "adamw":
+            others += sum(shape.numel() for shape in shapes if len(shape) > 2)
+    among = (
+        f", {others:,} of them in tensors of three or more dimensions, such as convolutions" if others else ""
+    )
+    return (
+        f"Muon trains {sizes['muon']:,} parameters, the matrices within the layers; AdamW the other "
+        f"{sizes['adamw']:,}{among}"
     )
 
 
@@ -70,7 +92,8 @@ class Muon(Optimizer):
     decay (Liu et al., 2025, "Muon is Scalable for LLM Training").
 
     A Muon group's `split` is the number of equal blocks side by side (along the last dimension) in
-    its matrices, each orthogonalized by itself.
+    its matrices, each orthogonalized by itself. So is each matrix of a stack of three dimensions, as
+    mixtures hold their experts.
 
     DeepSpeed's ZeRO gives the optimizer one flat slice of all of a group's parameters. Muon then
     gathers the slices of momentum from all ranks, orthogonalizes the matrices in them, and applies
@@ -151,7 +174,7 @@ def _updates(directions: list[Tensor], split: int) -> list[Tensor]:
     """The directions with each of their blocks orthogonalized, at AdamW's scale."""
     blocks = [block for direction in directions for block in direction.chunk(split, 1)]
     updates = [
-        update.to(block.dtype).mul_(0.2 * max(block.shape) ** 0.5)
+        update.to(block.dtype).mul_(0.2 * max(block.shape[-2:]) ** 0.5)
         for block, update in zip(blocks, orthogonalize(blocks), strict=True)
     ]
     if split == 1:
@@ -164,23 +187,26 @@ def orthogonalize(matrices: list[Tensor]) -> list[Tensor]:
 
     Singular values end up in about [0.7, 1.2] and not at 1, which Jordan et al. (2024) found to
     make no difference. Matrices of one shape, up to transposition, go through the iteration as one
-    batch. It runs in bf16 on a GPU; in fp32 on a CPU, where bf16 is mostly emulated.
+    batch; a stack [N, rows, columns] is one already. It runs in bf16 on a GPU; in fp32 on a CPU,
+    where bf16 is mostly emulated.
     """
     batches: dict[tuple, list[int]] = defaultdict(list)
-    for index, matrix in enumerate(matrices):
-        batches[*sorted(matrix.shape), matrix.device].append(index)
     found: list[Tensor | None] = [None] * len(matrices)
+    for index, matrix in enumerate(matrices):
+        if matrix.ndim == 3:
+            found[index] = _turn(_newton_schulz(_turn(matrix, matrix)), matrix)
+        else:
+            batches[*sorted(matrix.shape), matrix.device].append(index)
     for indices in batches.values():
-        # Wide, so that the Gram matrices of the iteration are the small ones.
-        wide = torch.stack([_transpose_if_tall(matrices[index]) for index in indices])
+        wide = torch.stack([_turn(matrices[index], matrices[index]) for index in indices])
         for index, result in zip(indices, _newton_schulz(wide), strict=True):
-            is_tall = matrices[index].size(0) > matrices[index].size(1)
-            found[index] = result.T if is_tall else result
+            found[index] = _turn(result, matrices[index])
     return found
 
 
-def _transpose_if_tall(matrix: Tensor) -> Tensor:
-    return matrix.T if matrix.size(0) > matrix.size(1) else matrix
+def _turn(tensor: Tensor, matrix: Tensor) -> Tensor:
+    """Transposed where the matrix is tall: of a wide one the iteration's Gram matrices are the small ones."""
+    return tensor.mT if matrix.size(-2) > matrix.size(-1) else tensor
 
 
 def _newton_schulz(batch: Tensor) -> Tensor:
