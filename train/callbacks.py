@@ -204,6 +204,8 @@ class AfterStep(pl.Callback):
             "data/position": (self._skipped.data_step(self._step - 1) + 1) * self._config.global_batch,
             **_memory(trainer),
         }
+        if module.auxiliary.holds_any:
+            metrics["train/balance_loss"] = module.auxiliary.take(trainer.strategy)
         if (norm := module.grad_norm()) is not None:
             metrics["train/grad_norm"] = norm
         if self._peak:

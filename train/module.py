@@ -39,6 +39,8 @@ class LanguageModule(pl.LightningModule):
         self._optim, self._schedule, self._steps, self._seed = optim, schedule, steps, seed
         self.seen = RunningLoss()
         """Loss since the last time somebody took it."""
+        self.auxiliary = RunningLoss()
+        """Of the model's auxiliary loss, likewise."""
         self._step_loss = RunningLoss()
         self._grad_norm: Tensor | None = None
         self._begun = self._judged = -1
@@ -64,7 +66,11 @@ class LanguageModule(pl.LightningModule):
         loss = self.loss(batch)
         self.seen.add(loss)
         self._step_loss.add(loss)
-        mean = loss.total * batch["loss_scale"]
+        trained = loss.total
+        if loss.auxiliary is not None:
+            self.auxiliary.add(LossSum(loss.auxiliary, loss.tokens))
+            trained = trained + loss.auxiliary
+        mean = trained * batch["loss_scale"]
         if self.trainer.strategy.handles_gradient_accumulation:
             # Lightning divides by the accumulation steps, and DeepSpeed does so again.
             mean = mean * self.trainer.accumulate_grad_batches
@@ -131,10 +137,13 @@ class RunningLoss:
     """Summed loss and token count of this rank."""
 
     def __init__(self) -> None:
+        self.holds_any = False
+        """Whether there was a loss since the last call of `take`; on all ranks alike."""
         self._total: Tensor | float = 0.0
         self._tokens: Tensor | int = 0
 
     def add(self, loss: LossSum) -> None:
+        self.holds_any = True
         self._total = self._total + loss.total.detach().double()
         self._tokens = self._tokens + loss.tokens
 
@@ -142,6 +151,6 @@ class RunningLoss:
         """Mean per token over all ranks since the last call; a collective operation."""
         sums = torch.stack([torch.as_tensor(self._total).double(), torch.as_tensor(self._tokens).double()])
         sums = strategy.reduce(sums.to(strategy.root_device), reduce_op="sum")
-        self._total, self._tokens = 0.0, 0
+        self._total, self._tokens, self.holds_any = 0.0, 0, False
         total, tokens = sums.tolist()
         return total / max(tokens, 1.0)

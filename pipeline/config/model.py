@@ -96,7 +96,8 @@ class HuggingFaceConfig(Section):
     path: Annotated[str | None, Content(model_files, or_name=True)] = None
     """A folder (or hub name) with `config.json` and weights; None starts from `config`."""
     config: dict[str, Any] = Field(default_factory=dict)
-    """Fields of the architecture's config, among them `model_type`; used where `path` is None."""
+    """Fields of the architecture's config, among them `model_type`; used where `path` is None. A mixture of experts
+    trains its load-balancing loss where `router_aux_loss_coef` or `output_router_logits` is set."""
     context: PositiveInt = 256
     """Longest sequence the model is trained on and reads, in tokens."""
 

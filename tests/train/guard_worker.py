@@ -20,6 +20,7 @@ from pipeline.config.training import LossGuardConfig, StrategyConfig, TrainerCon
 from pipeline.context import Context
 from pipeline.errors import Restart, UserError
 from pipeline.tracking import Tracker
+from train.callbacks import Sampler
 from train.data import Batch
 from train.loop import FitResult, fit, prepare
 from train.models import IGNORE_INDEX, LossSum, build_model
@@ -81,6 +82,7 @@ def train(
     validation_steps: Sequence[int] | None = None,
     factor: float = math.nan,
     guard: dict[str, object] | None = None,
+    sampler: Sampler | None = None,
     **trainer: object,
 ) -> FitResult:
     """Fit once, in this process, as rank `$RANK` of so many.
@@ -123,6 +125,7 @@ def train(
         on_gpu=on_gpu,
         context=context,
         decode=lambda ids: " ".join(map(str, ids)),
+        sampler=sampler,
     )
 
 

@@ -19,12 +19,41 @@ NEOX = {
     "num_attention_heads": 4,
     "intermediate_size": 64,
 }
+SMALL = {"hidden_size": 32, "num_hidden_layers": 2}
 CONFIGS = {
     "lstm": LSTMConfig(layers=2, hidden=24, embedding=16, context=CONTEXT, dropout=0.0),
     "lstm-untied": LSTMConfig(layers=1, hidden=24, embedding=16, context=CONTEXT, tie_embeddings=False),
     "gpt_neox": HuggingFaceConfig(config=NEOX, context=CONTEXT),
     "bloom": HuggingFaceConfig(
         config={"model_type": "bloom", "hidden_size": 32, "n_layer": 2, "n_head": 4}, context=CONTEXT
+    ),
+    # These keep other states than a key-value cache, or others besides.
+    "mamba": HuggingFaceConfig(config={"model_type": "mamba", "state_size": 4, **SMALL}, context=CONTEXT),
+    "mamba2": HuggingFaceConfig(
+        config={
+            "model_type": "mamba2",
+            "num_heads": 8,
+            "head_dim": 8,
+            "state_size": 4,
+            "n_groups": 1,
+            **SMALL,
+        },
+        context=CONTEXT,
+    ),
+    "rwkv": HuggingFaceConfig(
+        config={"model_type": "rwkv", "attention_hidden_size": 32, **SMALL}, context=CONTEXT
+    ),
+    "jamba": HuggingFaceConfig(
+        config={
+            "model_type": "jamba",
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+            "intermediate_size": 48,
+            "num_experts": 4,
+            "mamba_d_state": 4,
+            **SMALL,
+        },
+        context=CONTEXT,
     ),
 }
 
@@ -47,7 +76,7 @@ def test_loss_is_the_cross_entropy_of_the_logits(model):
     logits = model(ids)
     assert logits.shape == (3, CONTEXT, VOCAB)
     expected = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
-    total, tokens = model(ids, labels)
+    total, tokens, _ = model(ids, labels)
     assert tokens == 3 * CONTEXT - 4
     assert total.item() == pytest.approx(expected.item(), rel=1e-5)
     assert model.token_losses(ids, labels).sum().item() == pytest.approx(expected.item(), rel=1e-5)
@@ -84,7 +113,7 @@ def test_learns(model):
     ids = (torch.arange(CONTEXT + 1) + torch.arange(4)[:, None]) * 5 % 7
     losses = []
     for _ in range(30):
-        total, tokens = model(ids[:, :-1], ids[:, 1:])
+        total, tokens, _ = model(ids[:, :-1], ids[:, 1:])
         (total / tokens).backward()
         optimizer.step()
         optimizer.zero_grad()

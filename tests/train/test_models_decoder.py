@@ -54,7 +54,7 @@ def test_chunked_loss_is_the_cross_entropy_with_its_gradients(model, monkeypatch
     monkeypatch.setattr(lm_head, "CPU_CHUNK", tokens_at_once * VOCAB)
     inputs, labels = batch()
     expected = F.cross_entropy(model(inputs).flatten(0, 1), labels.flatten(), reduction="sum")
-    total, tokens = model(inputs, labels)
+    total, tokens, _ = model(inputs, labels)
     assert tokens == labels.numel() - 7
     assert total.item() == pytest.approx(expected.item(), rel=1e-6)
     assert_close(gradients(model, total * 0.37), gradients(model, expected * 0.37))
@@ -62,7 +62,7 @@ def test_chunked_loss_is_the_cross_entropy_with_its_gradients(model, monkeypatch
 
 def test_loss_of_ignored_labels_only_is_zero(model):
     inputs, labels = batch()
-    total, tokens = model(inputs, torch.full_like(labels, IGNORE_INDEX))
+    total, tokens, _ = model(inputs, torch.full_like(labels, IGNORE_INDEX))
     assert total == 0
     assert tokens == 0
     assert all((grad == 0).all() for grad in gradients(model, total).values())
@@ -193,7 +193,7 @@ def test_rotary_tables_stay_exact_in_bf16():
 
 def test_initial_loss_is_that_of_a_uniform_guess():
     for config in CONFIGS:
-        total, tokens = build_model(config.model_copy(update={"hidden": 64, "layers": 6}), VOCAB)(*batch())
+        total, tokens, _ = build_model(config.model_copy(update={"hidden": 64, "layers": 6}), VOCAB)(*batch())
         assert (total / tokens).item() == pytest.approx(math.log(VOCAB), abs=0.1)
 
 

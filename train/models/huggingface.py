@@ -1,18 +1,30 @@
 """Any causal language model of `transformers` behind our interface."""
 
 import inspect
+import logging
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AutoConfig, AutoModelForCausalLM, DynamicCache, PretrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
+from transformers.utils import ModelOutput
 
 from pipeline.config.model import HuggingFaceConfig
 from pipeline.errors import UserError
 from pipeline.foreign_code import own_classes, refusing_foreign_code
+from train.models.balance import balance_factor, until_last_label
+from train.models.huggingface_probes import (
+    check_balance,
+    check_causal,
+    continues_from_a_cache,
+    keeps_apart,
+)
+from train.models.huggingface_states import KeyValueCache, Rereading
 from train.models.interface import IGNORE_INDEX, LossSum
+
+log = logging.getLogger(__name__)
 
 
 def read_config(config: HuggingFaceConfig, vocab_size: int) -> PretrainedConfig:
@@ -83,21 +95,6 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
-class HuggingFaceState:
-    """A `transformers` cache and the left padding of its rows."""
-
-    def __init__(self, padding: Tensor | None = None):
-        self.cache = DynamicCache()
-        self.padding = padding
-        self.length = 0
-
-    def reorder(self, rows: Tensor) -> None:
-        """Keep the given rows (int64 [new batch]), in that order."""
-        self.cache.reorder_cache(rows)
-        if self.padding is not None:
-            self.padding = self.padding.index_select(0, rows)
-
-
 class HuggingFaceModel(nn.Module):
     """`model.*` is the `transformers` model; see `LanguageModel` for the methods' contract.
 
@@ -125,25 +122,14 @@ class HuggingFaceModel(nn.Module):
             )
         self._recomputes = False
         self._accepts = frozenset(inspect.signature(self.model.forward).parameters)
+        self._balance = balance_factor(config, settings)
+        # Off but where the balance loss is made: beside a cache transformers cannot make it.
+        self._no_routing = {"output_router_logits": False} if "output_router_logits" in self._accepts else {}
+        self._has_cache: bool | None = None
         if self.model.device.type != "meta":
-            self._check_causal()
-
-    @torch.no_grad()
-    def _check_causal(self) -> None:
-        """Refuse a model whose tokens see those after them, as BERT's do by default: its loss would say nothing."""
-        training = self.training
-        self.eval()
-        ids = torch.tensor([[0, 1, 0, 1]], device=self.model.device)
-        changed = torch.tensor([[0, 1, 0, 0]], device=self.model.device)
-        change = (self(ids) - self(changed)).abs()
-        self.train(training)
-        # With fresh weights another token changes little, but far more than rounding does.
-        if float(change[:, :-1].max()) > 1e-5 * float(change[:, -1].max()):
-            raise UserError(
-                f"{type(self.model).__name__} of transformers lets a token see those after it, so there is nothing to "
-                "predict; set model.config.is_decoder=true (in a checkpoint's config.json: is_decoder), or choose a "
-                "causal architecture"
-            )
+            check_causal(self)
+            if self._balance:
+                check_balance(self)
 
     @staticmethod
     def _load(config: HuggingFaceConfig, settings: PretrainedConfig) -> nn.Module:
@@ -158,32 +144,17 @@ class HuggingFaceModel(nn.Module):
                 ) from None
         return load_checkpoint(config.path, settings)
 
-    @torch.no_grad()
     def check_segments(self) -> None:
         """See whether this architecture reads documents that share a row as if each stood alone.
 
         Raises:
             UserError: where it does not.
         """
-        if "position_ids" not in self._accepts or not self._keeps_apart():
+        if "position_ids" not in self._accepts or not keeps_apart(self):
             raise UserError(
                 f"{type(self.model).__name__} of transformers cannot keep documents apart that share a sequence; "
                 "set data.packing=concatenate, or train a decoder"
             )
-
-    def _keeps_apart(self) -> bool:
-        size = min(8, self.context // 2)
-        places = torch.arange(2 * size, device=self.model.device)[None]
-        ids = places % self.vocab_size
-        training = self.training
-        self.eval()
-        alone, mixed = self(ids[:, size:]), self(ids)
-        packed = self(ids, segments=torch.where(places < size, 0, size))
-        self.train(training)
-        # Against what the first document does to the second where nothing keeps them apart: with fresh weights,
-        # that too is small.
-        off, contrast = (float((logits[:, size:] - alone).abs().max()) for logits in (packed, mixed))
-        return off <= 0.01 * contrast
 
     @property
     def blocks(self) -> list[nn.Module]:
@@ -213,54 +184,75 @@ class HuggingFaceModel(nn.Module):
     def forward(
         self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None
     ) -> Tensor | LossSum:
-        logits = self.model(input_ids=input_ids, use_cache=False, **_apart(segments)).logits
+        inputs = {"use_cache": False, **self._no_routing, **_apart(segments)}
         if labels is None:
-            return logits
-        return LossSum(_cross_entropy(logits, labels, "sum"), (labels != IGNORE_INDEX).sum())
+            return self.model(input_ids=input_ids, **inputs).logits
+        balances = self.training and self._balance > 0
+        if balances:
+            inputs["output_router_logits"] = True
+            if segments is None:  # padding is no load; where documents share a row there is hardly any
+                inputs["attention_mask"] = until_last_label(labels)
+        outputs = self.model(input_ids=input_ids, **inputs)
+        tokens = (labels != IGNORE_INDEX).sum()
+        # In proportion to the tokens, so that over micro-batches and ranks it becomes a mean as the loss does.
+        auxiliary = self._balance * self._balance_loss(outputs) * tokens if balances else None
+        return LossSum(_cross_entropy(outputs.logits, labels, "sum"), tokens, auxiliary)
+
+    def _balance_loss(self, outputs: ModelOutput) -> Tensor:
+        loss = getattr(outputs, "aux_loss", None)
+        if not isinstance(loss, Tensor):
+            raise UserError(
+                f"{type(self.model).__name__} of transformers has no load-balancing loss; remove "
+                "router_aux_loss_coef, aux_loss_coef and output_router_logits from model.config"
+            )
+        return loss
 
     def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
         return _cross_entropy(self(input_ids), labels, "none").view(labels.shape)
 
     def hidden(
-        self, input_ids: Tensor, state: HuggingFaceState | None = None, segments: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        state: KeyValueCache | Rereading | None = None,
+        segments: Tensor | None = None,
     ) -> Tensor:
-        alone = {"use_cache": False, **_apart(segments)}
-        inputs = alone if state is None else self._advance(input_ids, state)
-        return self.model.base_model(input_ids=input_ids, **inputs).last_hidden_state
+        def read(ids: Tensor, **inputs: object) -> Tensor:
+            return self.model.base_model(input_ids=ids, **self._no_routing, **inputs).last_hidden_state
 
-    def next_logits(self, input_ids: Tensor, state: HuggingFaceState) -> Tensor:
-        inputs = self._advance(input_ids, state)
+        if state is None:
+            return read(input_ids, use_cache=False, **_apart(segments))
+        if isinstance(state, Rereading):
+            return state.read_on(input_ids, lambda ids: read(ids, use_cache=False))
+        return read(input_ids, **state.advance(input_ids, self._accepts))
+
+    def next_logits(self, input_ids: Tensor, state: KeyValueCache | Rereading) -> Tensor:
+        if isinstance(state, Rereading):
+            return state.read_on(input_ids, self)[:, -1]
+        inputs = self._no_routing | state.advance(input_ids, self._accepts)
         if "logits_to_keep" in self._accepts:
             inputs["logits_to_keep"] = 1
         return self.model(input_ids=input_ids, **inputs).logits[:, -1]
 
     def new_state(
         self, batch_size: int, length: int, *, padding: Tensor | None = None, dtype: torch.dtype | None = None
-    ) -> HuggingFaceState:
-        if "past_key_values" not in self._accepts:
-            raise UserError(
-                f"{type(self.model).__name__} keeps another state than a key-value cache and cannot "
-                "generate here; generate from its exported folder with transformers"
-            )
+    ) -> KeyValueCache | Rereading:
         if length > self.context:
             raise UserError(
                 f"{length} tokens of prompt and continuation exceed this model's context of {self.context}; "
                 "shorten the prompt or generate fewer tokens"
             )
-        return HuggingFaceState(None if padding is None else padding.to(self.model.device))
-
-    def _advance(self, input_ids: Tensor, state: HuggingFaceState) -> dict:
-        """Arguments with which the model continues the state, which counts the tokens as read."""
-        end = state.length + input_ids.size(1)
-        inputs: dict = {"past_key_values": state.cache, "use_cache": True}
-        if state.padding is not None:
-            index = torch.arange(end, device=input_ids.device)[None]
-            inputs["attention_mask"] = (index >= state.padding[:, None]).long()
-            if "position_ids" in self._accepts:
-                positions = (index - state.padding[:, None]).clamp_(min=0)
-                inputs["position_ids"] = positions[:, state.length :]
-        state.length = end
-        return inputs
+        padding = None if padding is None else padding.to(self.model.device)
+        if self._has_cache is None:
+            self._has_cache = "past_key_values" in self._accepts and continues_from_a_cache(self)
+            if not self._has_cache:
+                log.info(
+                    "%s keeps another state than a key-value cache: to write texts, it reads all of a text again for "
+                    "each new token",
+                    type(self.model).__name__,
+                )
+        return (
+            KeyValueCache(padding) if self._has_cache else Rereading(batch_size, padding, self.model.device)
+        )
 
 
 def _apart(segments: Tensor | None) -> dict[str, Tensor]:

@@ -17,6 +17,9 @@ class LossSum(NamedTuple):
     """Sum of the tokens' cross-entropies in nats, fp32 scalar, differentiable."""
     tokens: Tensor
     """Number of labels that counted, int64 scalar."""
+    auxiliary: Tensor | None = None
+    """What is trained on besides, in proportion to the tokens as `total` is: a mixture's load-balancing loss. It is no
+    part of the loss that is reported."""
 
 
 class GenerationState(Protocol):

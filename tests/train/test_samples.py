@@ -1,0 +1,34 @@
+"""Sample texts in training: nothing that is learnt depends on them."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.checkpoints import checkpoint_folder
+from pipeline.errors import UserError
+from pipeline.tracking import read_jsonl
+from tests.train import guard_worker
+from tests.train.guard_worker import STEPS
+from train.module import LanguageModule
+
+
+def test_they_come_after_the_checkpoint_and_a_model_that_gives_none_trains_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    written = []
+
+    def sample(module: LanguageModule) -> list[tuple[str, str]]:
+        step = module.trainer.global_step
+        written.append(list(checkpoint_folder(tmp_path, step).parent.glob(f"step-{step:08d}*")))
+        if step == 4:
+            raise UserError("no text can be sampled: this one has none to give")
+        return [("The", " end")]
+
+    guard_worker.train(tmp_path, "skip", bad_steps=(), sampler=sample, sample_every=4)
+    assert len(written) == STEPS // 4
+    assert all(written)
+    assert [row["step"] for row in read_jsonl(tmp_path / "tables/samples.jsonl")] == [8, 12, 16]
+    told = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert told == [
+        "step 4: no sample texts, and training goes on: no text can be sampled: this one has none to give"
+    ]

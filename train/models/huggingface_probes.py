@@ -1,0 +1,81 @@
+"""What an architecture of `transformers` does, found by trying it on a few tokens: its config does not say."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import torch
+
+from pipeline.errors import UserError
+from train.models.huggingface_states import KeyValueCache
+
+if TYPE_CHECKING:
+    from train.models.huggingface import HuggingFaceModel
+
+
+@contextmanager
+def _trying(model: "HuggingFaceModel", training: bool = False) -> Iterator[torch.device]:
+    """The model in this mode and without gradients; gives its device."""
+    before = model.training
+    model.train(training)
+    with torch.no_grad():
+        yield model.model.device
+    model.train(before)
+
+
+def check_causal(model: "HuggingFaceModel") -> None:
+    """Refuse a model whose tokens see those after them, as BERT's do by default: its loss would say nothing.
+
+    Raises:
+        UserError: for such a model.
+    """
+    with _trying(model) as device:
+        ids = torch.tensor([[0, 1, 0, 1]], device=device)
+        changed = torch.tensor([[0, 1, 0, 0]], device=device)
+        change = (model(ids) - model(changed)).abs()
+    # With fresh weights another token changes little, but far more than rounding does.
+    if float(change[:, :-1].max()) > 1e-5 * float(change[:, -1].max()):
+        raise UserError(
+            f"{type(model.model).__name__} of transformers lets a token see those after it, so there is nothing to "
+            "predict; set model.config.is_decoder=true (in a checkpoint's config.json: is_decoder), or choose a "
+            "causal architecture"
+        )
+
+
+def check_balance(model: "HuggingFaceModel") -> None:
+    """Make the balance loss once.
+
+    Raises:
+        UserError: where the architecture has none.
+    """
+    with _trying(model, training=True) as device:
+        ids = torch.tensor([[0, 1]], device=device)
+        model(ids, ids)
+
+
+def keeps_apart(model: "HuggingFaceModel") -> bool:
+    """Whether documents that share a row are read as if each stood alone."""
+    size = min(8, model.context // 2)
+    with _trying(model) as device:
+        places = torch.arange(2 * size, device=device)[None]
+        ids = places % model.vocab_size
+        alone, mixed = model(ids[:, size:]), model(ids)
+        packed = model(ids, segments=torch.where(places < size, 0, size))
+    # Against what the first document does to the second where nothing keeps them apart: with fresh weights,
+    # that too is small.
+    off, contrast = (float((logits[:, size:] - alone).abs().max()) for logits in (packed, mixed))
+    return off <= 0.01 * contrast
+
+
+def continues_from_a_cache(model: "HuggingFaceModel") -> bool:
+    """Whether the model, with a key-value cache and beside left padding, says what it says of the whole text."""
+    with _trying(model) as device:
+        ids = torch.arange(8, device=device).view(2, 4) % model.vocab_size
+        wanted = torch.stack([model(ids[:1])[0, -1], model(ids[1:, 2:])[0, -1]])
+        state = KeyValueCache(torch.tensor([0, 2], device=device))
+        try:
+            model.next_logits(ids[:, :3], state)
+            found = model.next_logits(ids[:, 3:], state)
+        except Exception:  # what a cache that is not its own leads to differs by architecture
+            found = torch.full_like(wanted, torch.inf)
+    return bool((found - wanted).abs().max() <= 0.01 * (wanted[0] - wanted[1]).abs().max())
