@@ -33,6 +33,7 @@ from pipeline.config.training import (
 from pipeline.errors import UserError
 from pipeline.remote import address_problem, is_remote
 from pipeline.remote_errors import masked
+from pipeline.surrogates import take_out_surrogates
 
 
 class RootConfig(Section):
@@ -173,9 +174,11 @@ def _problems(section: Section, path: str) -> Iterator[str]:
     for problem in section.problems():
         yield f"{path}: {problem}" if path else problem
     for name in type(section).model_fields:
-        value = getattr(section, name)
+        value, key = getattr(section, name), f"{path}.{name}" if path else name
         if isinstance(value, Section):
-            yield from _problems(value, f"{path}.{name}" if path else name)
+            yield from _problems(value, key)
+        elif take_out_surrogates(value)[1]:  # what Python makes of a command line's bytes that are not UTF-8
+            yield f"{key}={value!r} is not UTF-8; write it in UTF-8"
 
 
 def _address_problems(value: Any, key: str) -> Iterator[str]:

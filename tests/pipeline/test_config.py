@@ -87,6 +87,14 @@ def test_a_number_is_no_text_but_may_name_a_column() -> None:
         parse_config(composed("++run.name=2024"))
 
 
+def test_texts_are_utf8() -> None:
+    """Else a stage ends where it first writes one to a file."""
+    values = composed()
+    values["evaluate"]["prompts"] = ["The", "caf\udcff"]
+    with pytest.raises(UserError, match=r"evaluate\.prompts=\['The', 'caf\\udcff'\] is not UTF-8"):
+        parse_config(values)
+
+
 def test_contradictions_are_told_together_with_wrong_values() -> None:
     values = composed("++trainer.steps=-5", "++model.heads=5", "++optim.lrr=1")
     with pytest.raises(UserError) as caught:
