@@ -108,9 +108,8 @@ def _report(task: FinetuneTask, context: Context) -> None:
         log.info(f"{splits.leaked:,} examples are left out: their source is held out for validation or test")
     if splits.empty:
         log.warning(f"{splits.empty:,} examples are left out: their source or target is empty")
-    if splits.unread:
-        columns = ", ".join(f"{name} ({count:,} rows)" for name, count in splits.unread.items())
-        log.warning(f"columns of the examples that are not read: {columns}")
+    if unread := splits.describe_unread():
+        log.warning(f"columns of the examples that are {unread}")
     for name, count in task.counts().items():
         if name.startswith("cut_") and count:
             log.warning(_ADVICE[name].format(f"{count:,} of {len(splits.train):,} training examples"))

@@ -42,6 +42,11 @@ class Splits:
     unread: dict[str, int]
     """Columns of which nothing is read, and in how many rows they hold something."""
 
+    def describe_unread(self) -> str:
+        """Empty where all columns are read."""
+        columns = ", ".join(f"{name} ({count:,} rows)" for name, count in self.unread.items())
+        return f"not read: {columns}" if columns else ""
+
 
 def load_splits(config: FinetuneDataConfig, task: str, locate: Callable[[str], Path]) -> Splits:
     """Read the files that `config` names; what has no file is held out of the training examples.

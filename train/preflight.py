@@ -27,11 +27,12 @@ def examples(root: RootConfig, known: Known) -> str:
         f"{len(splits.train):,} examples for training, {len(splits.validation):,} for validation, "
         f"{len(splits.test):,} for the test"
     )
-    if settings.task != "classify":
-        return counts
-    labels = label_names(splits.train)
-    label_ids([*splits.validation, *splits.test], labels)
-    return f"{counts}; labels: {', '.join(labels)}"
+    found = [counts]
+    if settings.task == "classify":
+        labels = label_names(splits.train)
+        label_ids([*splits.validation, *splits.test], labels)
+        found.append(f"labels: {', '.join(labels)}")
+    return "; ".join(filter(None, [*found, splits.describe_unread()]))
 
 
 def base_model(root: RootConfig, known: Known) -> str:

@@ -1,6 +1,7 @@
 """Prompts and responses as text."""
 
 from functools import partial
+from inspect import signature
 
 import pytest
 from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
@@ -125,6 +126,17 @@ def test_marks_that_a_tokenizer_declares_ordinary_are_control_tokens_too(plain_t
     start, end, ordinary = plain_tokenizer.convert_tokens_to_ids(["<|im_start|>", "<|im_end|>", "<x>"])
     assert (ids.count(start), ids.count(end), ids.count(ordinary)) == (2, 1, 1)
     assert find_stops(form) == Stops([plain_tokenizer.eos_token_id, end])
+
+
+def test_equals_what_transformers_makes_of_it(chat_tokenizer):
+    if "sanitize_control_tokens" not in signature(chat_tokenizer.apply_chat_template).parameters:
+        pytest.skip("this version of transformers has no sanitize_control_tokens")
+    set_chat_template(chat_tokenizer)
+    turn = [{"role": "user", "content": FORGED}]
+    options = {"add_generation_prompt": True, "sanitize_control_tokens": True, "return_dict": False}
+    assert ChatFormat(chat_tokenizer).prompt_ids([FORGED]) == [
+        chat_tokenizer.apply_chat_template(turn, **options)
+    ]
 
 
 @pytest.mark.parametrize("text", ["Hello there.", "  two\n\nlines ", "", "语言 é"])

@@ -52,7 +52,7 @@ def capitals(tmp_path) -> Path:
 
 
 def stage(**finetune) -> FinetuneStage:
-    finetune.setdefault("optim", {"lr": 5e-3})
+    finetune.setdefault("optim", {"name": "adamw", "lr": 5e-3})
     trainer = {"steps": 40, "global_batch": 4, "threads": 1, "sample_every": 0, "checkpoint_every": 0}
     trainer |= finetune.pop("trainer", {})
     return FinetuneStage(seed=1, strategy={}, finetune={**finetune, "trainer": trainer})

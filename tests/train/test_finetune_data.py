@@ -168,9 +168,11 @@ def test_columns_that_are_not_read_are_named(tmp_path):
     for row in rows[:3]:
         row["system"] = "You are a pirate."
     rows[5]["history"] = [["Hi", "Hello"]]
-    assert splits(train=write_rows(tmp_path / "a.jsonl", rows)).unread == {"system": 3, "history": 1}
+    found = splits(train=write_rows(tmp_path / "a.jsonl", rows))
+    assert found.unread == {"system": 3, "history": 1}
+    assert found.describe_unread() == "not read: system (3 rows), history (1 rows)"
     pairs = write_rows(tmp_path / "b.jsonl", [{"prompt": f"{n}", "response": "r"} for n in range(50)])
-    assert splits(train=pairs).unread == {}
+    assert splits(train=pairs).describe_unread() == ""
 
 
 def test_lone_surrogates_are_taken_out_and_told(tmp_path, caplog):
