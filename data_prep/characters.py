@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.letters import MARKS, UNSPACED_LETTERS, UNSPACED_MARKS
 
-LETTER, DIGIT, UNSPACED, SPACE, UNSPACED_MARK, PUNCTUATION, SYMBOL = range(7)
+UNSPACED, SPACE, LETTER, DIGIT, UNSPACED_MARK, PUNCTUATION, SYMBOL = range(7)
 """Kinds of characters. Combining marks are letters; `UNSPACED` is a letter of a script without spaces between words,
 `UNSPACED_MARK` a mark of one, which belongs to the letter before it."""
 KINDS = 7
@@ -53,3 +53,20 @@ KIND_OF = _classify_characters()
 """Of each code point, uint8."""
 FOLDED = _fold_letters()
 """Of each code point its own lower case, uint32. One that becomes several when folded stays, so that positions do."""
+
+GOES_WITH = 4
+_IS_LETTER, _IS_WORD, _IS_MARK = 1, 2, 4
+
+
+def _roles() -> np.ndarray:
+    roles = np.zeros(KINDS, dtype=np.uint8)
+    roles[[LETTER, DIGIT]] = _IS_LETTER | _IS_LETTER << GOES_WITH
+    roles[UNSPACED] = _IS_WORD
+    roles[UNSPACED_MARK] = _IS_MARK | (_IS_LETTER | _IS_WORD | _IS_MARK) << GOES_WITH
+    return roles[KIND_OF]
+
+
+ROLE_OF = _roles()
+"""Of each code point what it is in a word, uint8; 0 for what stands between words. A character continues the word of
+the one before it where `(role >> GOES_WITH) & role_before` is not 0: letters and digits go with their like, a letter of
+a script without spaces with none before it, and its marks with any."""

@@ -59,12 +59,11 @@ class Features:
     def _scan(self) -> tuple[list[int], int]:
         """Characters of each kind, and runs of characters other than white space."""
         kinds_total = np.zeros(KINDS, dtype=np.int64)
-        words, in_word = 0, False
+        runs = (0, False)
         for kinds in self._kinds():
             kinds_total += np.bincount(kinds, minlength=KINDS)
-            count, in_word = _runs(kinds != SPACE, in_word)
-            words += count
-        return kinds_total.tolist(), words
+            runs = _count_on(kinds != SPACE, runs)
+        return kinds_total.tolist(), runs[0]
 
     def counts(self) -> TextCounts:
         text = self.text
@@ -80,36 +79,35 @@ class Features:
     def words(self) -> int:
         """As many as `split_words` finds: where a script has no spaces between words, every letter is one."""
         kinds, runs = self._scan
-        if not kinds[UNSPACED]:
+        if not self.has_unspaced:
             return runs
-        with_either, runs_with_any = self._runs_of_words
-        return kinds[UNSPACED] + with_either + runs - runs_with_any
+        _, with_either, with_any = self._word_runs
+        return kinds[UNSPACED] + with_either + runs - with_any
 
     @cached_property
-    def _runs_of_words(self) -> tuple[int, int]:
-        """Words that hold a letter or a digit, those of scripts without spaces left out; and how many of the runs of
-        characters other than white space hold any word."""
-        words = runs = 0
-        in_word = in_run = False
+    def _word_runs(self) -> tuple[int, int, int]:
+        """Words with a letter, and with a letter or a digit, but for those of scripts without spaces; and how many runs
+        of characters other than white space are more than punctuation."""
+        letters, either, anything = (0, False), (0, False), (0, False)
         for kinds in self._kinds():
             # Without what is neither: punctuation between two letters does not make two words.
-            kinds = kinds[kinds <= SPACE]
-            count, in_word = _runs(kinds <= DIGIT, in_word)
-            words += count
-            count, in_run = _runs(kinds != SPACE, in_run)
-            runs += count
-        return words, runs
+            kinds = kinds[kinds <= DIGIT]
+            letters = _count_on(kinds[kinds != DIGIT] == LETTER, letters)
+            either = _count_on(kinds >= LETTER, either)
+            anything = _count_on(kinds != SPACE, anything) if self.has_unspaced else either
+        return letters[0], either[0], anything[0]
 
     @cached_property
     def alpha_words(self) -> float:
         """Share of the words that hold a letter, of those with a letter or a digit: a dash is no word."""
-        with_letter, in_word = 0, False
-        for kinds in self._kinds():
-            # Of letters and what ends words, each letter behind such an end is the first of its word.
-            count, in_word = _runs(kinds[(kinds <= SPACE) & (kinds != DIGIT)] == LETTER, in_word)
-            with_letter += count
         characters = self._scan[0][UNSPACED]
-        return (with_letter + characters) / max(self._runs_of_words[0] + characters, 1)
+        with_letter, with_either, _ = self._word_runs
+        return (with_letter + characters) / max(with_either + characters, 1)
+
+    @property
+    def has_unspaced(self) -> bool:
+        """Whether a letter is of a script without spaces."""
+        return self._scan[0][UNSPACED] > 0
 
     @property
     def is_unspaced(self) -> bool:
@@ -159,9 +157,10 @@ class Features:
         return ngram_repetition(self.text, self.is_unspaced)
 
 
-def _runs(inside: np.ndarray, was_inside: bool) -> tuple[int, bool]:
-    """How many runs begin in a slice, and whether one goes on behind it."""
+def _count_on(inside: np.ndarray, so_far: tuple[int, bool]) -> tuple[int, bool]:
+    """How many runs have begun by the end of a slice, and whether one goes on behind it, from the same before it."""
+    runs, was_inside = so_far
     if not len(inside):
-        return 0, was_inside
+        return so_far
     begun = int(np.count_nonzero(inside[1:] & ~inside[:-1])) + int(inside[0] and not was_inside)
-    return begun, bool(inside[-1])
+    return runs + begun, bool(inside[-1])

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 
-from data_prep.characters import DIGIT, FOLDED, KIND_OF, KINDS, LETTER, UNSPACED, UNSPACED_MARK, code_points
+from data_prep.characters import FOLDED, GOES_WITH, ROLE_OF, code_points
 from data_prep.mixing import mix
 
 UNKNOWN = np.uint64(0)
@@ -15,20 +15,9 @@ _SLICE = 1 << 18
 """Characters hashed at a time: memory per character stays small for a huge text."""
 _CUT = re.compile(r"\s")
 
-_SEPARATOR, _LETTER, _WORD, _MARK = range(4)
-"""What a character is: none of a word's, one of a word's, a word by itself, or a mark that goes with the one before."""
 _LAST_CODE = 0x3FFFF
 """No character; above it nothing is text."""
-
-
-def _role_of_kinds() -> np.ndarray:
-    roles = np.full(KINDS, _SEPARATOR, dtype=np.uint8)
-    roles[[LETTER, DIGIT]], roles[UNSPACED], roles[UNSPACED_MARK] = _LETTER, _WORD, _MARK
-    return roles
-
-
-_ROLE_OF = _role_of_kinds()[KIND_OF[: _LAST_CODE + 1]]
-"""Of each code point, uint8."""
+_ROLE_OF = ROLE_OF[: _LAST_CODE + 1]
 _NUMBER_OF = mix(FOLDED[: _LAST_CODE + 1].astype(np.uint64) + np.uint64(0x9E3779B97F4A7C15))
 """A random number for each code point, letters' cases alike, uint64. With an offset, or 0 would stay 0."""
 # Longer words see the weights again; no two of them differ in nothing else.
@@ -68,11 +57,10 @@ def word_hashes(text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def _slice_hashes(text: str, offset: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     codes = np.minimum(code_points(text), _LAST_CODE)
     roles = _ROLE_OF[codes]
-    first = roles != _SEPARATOR
+    first = roles != 0
     last = first.copy()
     inside = np.flatnonzero(first)
-    joined = (roles[1:] == _LETTER) & (roles[:-1] == _LETTER)
-    joined |= (roles[1:] == _MARK) & first[:-1]
+    joined = ((roles[1:] >> GOES_WITH) & roles[:-1]) != 0
     first[1:] &= ~joined
     last[:-1] &= ~joined
     starts, ends = np.flatnonzero(first), np.flatnonzero(last) + 1

@@ -3,10 +3,11 @@
 import re
 from itertools import chain, islice
 
-from pipeline.letters import UNSPACED_LETTERS, character_set
+from pipeline.letters import UNSPACED_LETTERS, character_set, characters
 
 _TIBETAN = "\u0f0d-\u0f11\u0f14"
-_FULL_STOPS = character_set(rf"[[\p{{Sentence_Terminal}}{_TIBETAN}]--[.!?]]")
+_TERMINALS = rf"[[\p{{Sentence_Terminal}}{_TIBETAN}]--[.!?]]"
+_FULL_STOPS = character_set(_TERMINALS)
 """What Unicode calls sentence terminals, and the shads of Tibetan, which it does not. Those of Latin are apart: only
 white space behind them, or a script without spaces, makes them an end, for `3.5` and `a.m` go on."""
 _LOOKALIKES = "|".join(
@@ -27,8 +28,8 @@ _SENTENCE_END = re.compile(
     rf"{_FIRST}(?:(?<=[.!?])(?:[{_QUOTES})\]]*+(?!\S)|(?<!\.)(?=[{UNSPACED_LETTERS}]))"
     rf"|(?<=[{_FULL_STOPS}])[{_FULL_STOPS}]*+|(?:{_LOOKALIKES})(?!\S))"
 )
-_LINE_END = re.compile(rf"(?:[{_FULL_STOPS}]|[;:|\u1361](?:{_LOOKALIKES}))$")
-_LATIN_LINE_ENDS = tuple(f".!?{_QUOTES}")
+_LINE_ENDS = frozenset((*characters(_TERMINALS), *".!?", *_QUOTES))
+_LOOKALIKE_LINE_END = re.compile(rf"[;:|\u1361](?:{_LOOKALIKES})$")
 
 # Thai and Lao have no full stop. There, white space behind a stretch of text ends a sentence, or part of one.
 _UNSTOPPED = "[\u0e01-\u0eff]"
@@ -42,11 +43,11 @@ _SHORT_LINE = 30
 def ends_sentence(line: str) -> bool:
     """Whether a line, without white space around it, ends a sentence: with a mark of C4 and FineWeb, or one of its own
     script."""
-    if line.endswith(_LATIN_LINE_ENDS):
+    if line[-1:] in _LINE_ENDS:
         return True
     if line.isascii():
         return False
-    if _LINE_END.search(line, max(0, len(line) - 3)):
+    if _LOOKALIKE_LINE_END.search(line, max(0, len(line) - 2)):
         return True
     return len(line) > _SHORT_LINE and 2 * len(_UNSTOPPED_LETTER.findall(line)) > len(line)
 

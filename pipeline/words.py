@@ -8,13 +8,16 @@ import re
 
 import regex
 
-from pipeline.letters import UNSPACED_LETTERS, UNSPACED_MARKS
+from pipeline.letters import UNSPACED_LETTERS, UNSPACED_MARKS, character_set
 
 _UNSPACED = re.compile(f"[{UNSPACED_LETTERS}]")
 _LETTER = re.compile(r"[^\W\d_]")
-_BESIDE = rf"(?:[^\w\s{UNSPACED_MARKS}]|_)*+"
-"""Punctuation, which belongs to the word that it touches."""
-_WORD = re.compile(rf"{_BESIDE}[{UNSPACED_LETTERS}][{UNSPACED_MARKS}]*+{_BESIDE}|[^\s{UNSPACED_LETTERS}]+")
+_PUNCTUATION = character_set(r"[[^\p{L}\p{M}\p{N}\s]&&[\u0000-\uFFFF]]") + "\U0001f000-\U0001faff"
+"""And symbols. They belong to the word that they touch."""
+_ONE_UNSPACED = f"[{UNSPACED_LETTERS}][{UNSPACED_MARKS}{_PUNCTUATION}]*+"
+_WORD = re.compile(
+    rf"{_ONE_UNSPACED}|[{_PUNCTUATION}]++(?:{_ONE_UNSPACED}|[^\s{UNSPACED_LETTERS}]*+)|[^\s{UNSPACED_LETTERS}]+"
+)
 _BARE_WORD = regex.compile(
     rf"(?V1)[{UNSPACED_LETTERS}]\p{{M}}*+|[[\p{{L}}\p{{M}}\p{{N}}]--[{UNSPACED_LETTERS}]]+"
 )

@@ -2,26 +2,20 @@
 
 import numpy as np
 
-from data_prep.characters import DIGIT, FOLDED, KIND_OF, LETTER, UNSPACED, UNSPACED_MARK, code_points
+from data_prep.characters import FOLDED, GOES_WITH, ROLE_OF, code_points
 from data_prep.mixing import mix
 
 _SLICE = 1 << 16
 """Characters hashed at a time. A longer word counts as several."""
-_ALONE, _MARK = np.uint32(1 << 31), np.uint32(1 << 30)
-"""Flags of the folded characters that are words by themselves, and of the marks that go with them."""
 _BASE = 0x9E3779B97F4A7C15
 _WINDOW_BASE = np.uint64(0xD6E8FEB86659FD93)
 
 
-def _fold_characters() -> np.ndarray:
-    """Each code point's own lower case, uint32; 0 where it belongs to no word."""
-    table = np.where(np.isin(KIND_OF, (LETTER, DIGIT, UNSPACED, UNSPACED_MARK)), FOLDED, np.uint32(0))
-    table[KIND_OF == UNSPACED] |= _ALONE
-    table[KIND_OF == UNSPACED_MARK] |= _MARK
-    return table
-
-
-_FOLDED = _fold_characters()
+_ROLE = np.uint32(24)
+"""Bits below a character's role: the highest code point has 21."""
+_GOES_WITH, _IS = np.uint32(GOES_WITH), np.uint32(((1 << GOES_WITH) - 1) << 24)
+_FOLDED = np.where(ROLE_OF == 0, np.uint32(0), FOLDED | ROLE_OF.astype(np.uint32) << _ROLE)
+"""Each code point's own lower case and its role in a word; 0 where it belongs to none."""
 
 
 def _powers(base: int) -> np.ndarray:
@@ -46,13 +40,9 @@ def word_hashes(text: str) -> np.ndarray:
         folded = _FOLDED.take(
             code_points(text[start : start + _SLICE]), mode="clip"
         )  # unchecked: all are in range
-        letters = folded - np.uint32(1) < _MARK - np.uint32(1)
         in_words = folded != 0
         begins = in_words.copy()
-        begins[1:] &= ~(letters[1:] & letters[:-1])
-        marks = (folded & _MARK) != 0
-        if marks.any():
-            begins[1:] &= ~(marks[1:] & in_words[:-1])
+        begins[1:] &= (folded[1:] >> _GOES_WITH) & folded[:-1] & _IS == 0
         positions = np.flatnonzero(begins)
         used = len(folded)
         if start + used < len(text) and in_words[-1] and positions[-1] > 0:
