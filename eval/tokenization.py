@@ -3,6 +3,7 @@ own package."""
 
 import unicodedata
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Literal
 
 import regex
@@ -40,8 +41,9 @@ class WordTokenizer:
         if text.isascii():
             return self._latin.tokenize(text)
         tokens = []
-        for word in find_words(_canonical(text).lower()):
-            tokens += self._latin.tokenize(word) if word.isascii() else [word]
+        for is_ascii, run in groupby(find_words(_canonical(text).lower()), str.isascii):
+            words = [*run]
+            tokens += self._latin.tokenize(" ".join(words)) if is_ascii else words
         return tokens
 
 
