@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from eval.results import Bootstrap, Result
+from eval.results import Bootstrap, Figure, Result, shown
 from pipeline.control_tokens import ControlTokens
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+
+FIGURES = {"accuracy": Figure("Accuracy", "accuracy {:.1f}%"), "f1": Figure("F1, macro-averaged")}
 
 
 def classify(
@@ -66,9 +69,10 @@ def classification_results(
 
     signature = f"labels:{len(labels)}"
     library = f"torchmetrics|version:{version('torchmetrics')}"
-    return [
+    results = [
         bootstrap.result(
             model, "accuracy", lambda rows: 100 * float(hits[rows].mean()), len(hits), f"exact|{signature}"
         ),
         bootstrap.result(model, "f1", macro_f1, len(hits), f"average:macro|{signature}|{library}"),
     ]
+    return shown(results, FIGURES)

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from eval.language import Text, check_tokenizer, model_results, ngram_results, samples
-from eval.results import Bootstrap, Result, write_results
+from eval.results import PERPLEXITIES, Bootstrap, Result, write_results
 from eval.task import evaluate_labels, evaluate_texts, read_task
 from pipeline.config.stages import EvaluateStage
 from pipeline.context import Context
@@ -18,7 +18,6 @@ from train.checkpoint import load_model
 from train.classifier import load_classifier
 
 RESULTS, PREDICTIONS, SAMPLES = "results.json", "predictions.jsonl", "samples.jsonl"
-PERPLEXITIES = ("perplexity", "word_perplexity", "bits_per_byte")
 SAMPLE_CHARS = 600
 TABLE_ROWS = 200
 
@@ -92,7 +91,7 @@ def run(config: EvaluateStage, context: Context) -> dict[str, Any]:
             "samples", ["prompt", "continuation"], [[row["prompt"], row["continuation"]] for row in sampled]
         )
         metrics["sample"] = (sampled[0]["prompt"] + sampled[0]["continuation"])[:SAMPLE_CHARS]
-    return metrics | {"headline": _headline(metrics)}
+    return metrics | {"headline": _headline(results)}
 
 
 def _device(accelerator: str) -> torch.device:
@@ -110,18 +109,10 @@ def _key(result: Result) -> str:
     return f"{result.file}/{name}" if result.file else name
 
 
-def _headline(metrics: Mapping[str, Any]) -> str:
-    """The main figures in words, for the table that a run ends with."""
-    shown = {
-        "perplexity": "perplexity {:,.1f} a token",
-        "word_perplexity": "{:,.1f} a word",
-        "bits_per_byte": "{:.3f} bits per byte",
-        "rougeL": "ROUGE-L {:.1f}",
-        "bleu": "BLEU {:.1f}",
-        "exact_match": "exact match {:.1f}%",
-        "accuracy": "accuracy {:.1f}%",
-    }
-    return ", ".join(words.format(metrics[name]) for name, words in shown.items() if name in metrics)
+def _headline(results: Iterable[Result]) -> str:
+    """The main figures in words, for the table that a run ends with: the pretrained model's and the task's."""
+    main = (result for result in results if _key(result) == result.name)
+    return ", ".join(result.headline for result in main if result.headline)
 
 
 def _write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

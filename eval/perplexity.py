@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import torch
 
-from eval.results import Bootstrap, Result
+from eval.results import PERPLEXITIES, Bootstrap, Result, shown
 from eval.text import TokenizedText, check_length
 from pipeline.errors import UserError
 from train.models import IGNORE_INDEX, LanguageModel
@@ -114,4 +114,4 @@ def perplexity_results(
         results.append(result("word_perplexity", text.words, lambda rate: math.exp(min(rate, 700.0))))
     if text.bytes.sum():
         results.append(result("bits_per_byte", text.bytes, lambda rate: rate / math.log(2)))
-    return results
+    return shown(results, PERPLEXITIES)

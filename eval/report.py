@@ -11,18 +11,12 @@ from markupsafe import Markup
 
 from eval import report_data as data
 from eval.report_plots import Series, compact, line_plot
+from eval.results import PERPLEXITIES
 from pipeline.config.stages import ReportStage
 from pipeline.context import Context
 
 REPORT_FILE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
-TASK_METRICS = {
-    "accuracy": "Accuracy",
-    "rougeL": "ROUGE-L",
-    "bleu": "BLEU",
-    "exact_match": "Exact match",
-}
-"""Of a task's metrics, those that may stand at the top, the most telling first."""
 
 
 def run(config: ReportStage, context: Context) -> dict[str, Any]:
@@ -88,14 +82,10 @@ def headline_figures(stages: Mapping[str, data.StageRecord], results: list[dict]
         if model := by_key.get(("pretrain", name)) or by_key.get(("finetune", name)):
             baselines = [(m, by_key[m, name]["value"]) for m in ("unigram", "bigram") if (m, name) in by_key]
             add(number(model["value"]), label, " · ".join(f"{m} {number(value)}" for m, value in baselines))
-    task = [
-        (label, by_key["finetune", name])
-        for name, label in TASK_METRICS.items()
-        if ("finetune", name) in by_key
-    ]
-    for label, result in task[:2]:
+    task = [row for (model, name), row in by_key.items() if model == "finetune" and name not in PERPLEXITIES]
+    for result in [row for row in task if row["headline"]][:2]:
         interval = "" if result["low"] is None else f"{number(result['low'])} to {number(result['high'])}"
-        add(number(result["value"]), label, interval)
+        add(number(result["value"]), result["title"], interval)
     trained = stages.get("pretrain") or stages.get("finetune")
     if trained:
         if parameters := trained.metrics.get("parameters"):

@@ -8,6 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from eval.results import PERPLEXITIES
 from pipeline.documents import read_texts
 from pipeline.errors import UserError
 from pipeline.source import Source, load_parts
@@ -168,20 +169,15 @@ def read_results(folder: Path | None) -> list[dict[str, Any]]:
 
 def comparison_bars(results: Iterable[Mapping[str, Any]]) -> list[Bars]:
     """Perplexities of the models beside the n-gram baselines', the worst first: on the corpus, then on each file."""
-    titles = {
-        "word_perplexity": "Perplexity per word",
-        "perplexity": "Perplexity per token",
-        "bits_per_byte": "Bits per byte",
-    }
     charts = []
     results = list(results)
     files = dict.fromkeys(row["file"] for row in results)
-    for file, name in product(files, titles):
+    for file, name in product(files, PERPLEXITIES):
         same = [row for row in results if (row["file"], row["name"]) == (file, name)]
         rows = sorted(same, key=lambda row: -row["value"])
         if not rows:
             continue
-        title = f"{titles[name]}, {file}" if file else titles[name]
+        title = f"{rows[0]['title']}, {file}" if file else rows[0]["title"]
         longest = max(max(row["value"], row["high"] or 0) for row in rows)
 
         def percent(value: float, longest: float = longest) -> float:

@@ -1,8 +1,8 @@
 """What a measurement is reported as: a value with its confidence interval and the settings that define it."""
 
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +28,42 @@ class Result:
     """All that two values must share to be comparable."""
     file: str | None = None
     """Name of the file whose text was scored, where it is no text of the corpus or the task."""
+    title: str = ""
+    """The name as people write it."""
+    headline: str | None = None
+    """The figure in words, if it is one that tells most: for the table at a run's end and the report's top."""
 
     def __str__(self) -> str:
         digits = 2 if self.value >= 10 else 3
         interval = "" if self.low is None else f"  [{self.low:,.{digits}f}, {self.high:,.{digits}f}]"
         where = f"  {self.file}" if self.file else ""
         return f"{self.model:8} {self.name:15} {self.value:>10,.{digits}f}{interval}  n={self.n:,}{where}"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """How a result is shown to people."""
+
+    title: str
+    headline: str | None = None
+    """A format of the value, such as `BLEU {:.1f}`, where it is one that tells most; see `Result.headline`."""
+
+
+PERPLEXITIES = {
+    "perplexity": Figure("Perplexity per token", "perplexity {:,.1f} a token"),
+    "word_perplexity": Figure("Perplexity per word", "{:,.1f} a word"),
+    "bits_per_byte": Figure("Bits per byte", "{:.3f} bits per byte"),
+}
+"""What is measured of a model on plain text."""
+
+
+def shown(results: Iterable[Result], figures: Mapping[str, Figure]) -> list[Result]:
+    """The results with their titles and headlines, from what `figures` says of each name."""
+    return [
+        replace(result, title=figure.title, headline=figure.headline and figure.headline.format(result.value))
+        for result in results
+        for figure in (figures[result.name],)
+    ]
 
 
 @dataclass(frozen=True)

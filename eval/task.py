@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from eval.classification import classification_results, classify
-from eval.metrics import TextScorer
+from eval.generated_texts import GeneratedTexts
+from eval.metrics import score_texts
 from eval.results import Bootstrap, Result
 from pipeline.config.evaluation import DecodeConfig, EvaluateConfig
 from pipeline.context import Context
@@ -73,7 +74,7 @@ def evaluate_texts(
     form = prompt_format(task["task"], tokenizer, task.get("template"))
     prompts = form.prompt_ids(row["source"] for row in examples)
     with progress("generating", len(prompts), "examples", enabled=context.run.progress) as bar:
-        texts = generate(
+        generated = generate(
             model,
             tokenizer,
             prompts,
@@ -83,14 +84,15 @@ def evaluate_texts(
             cut=cut_middle,  # as in training
             advance=bar.advance,
         )
-    predictions = [text.strip() for text in texts]
+    predictions = [text.strip() for text in generated]
     references = [[text.strip() for text in row["references"]] for row in examples]
     decoding = describe_decoding(config.decode, seed)
     rows = [
         {"prompt": example["prompt"], "prediction": prediction, "references": row}
         for example, prediction, row in zip(examples, predictions, references, strict=True)
     ]
-    return TextScorer(predictions, references, bootstrap, decoding).results(config), rows
+    texts = GeneratedTexts(predictions, references, bootstrap, decoding)
+    return score_texts(texts, config), rows
 
 
 def evaluate_labels(

@@ -79,7 +79,12 @@ def plugin_folders(folder: str) -> list[str]:
 
 def code_of(kind: type) -> str | None:
     """A hash of the whole code of the plugin that a class is from; None where it is ours."""
-    name = kind.__module__.partition(".")[0]
+    return code_of_module(kind.__module__)
+
+
+def code_of_module(module: str) -> str | None:
+    """A hash of the whole code of the plugin that a module is from; None where it is ours."""
+    name = module.partition(".")[0]
     return _hash_code(_loaded[name]) if name in _loaded else None
 
 

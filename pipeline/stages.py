@@ -89,7 +89,7 @@ _TABLE = (
     Stage("finetune", 3, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
           "validation loss {validation_loss:.3f}", trainer=lambda root: root.finetune.trainer, enabled=_finetunes,
           checks=("train.preflight:examples", "train.preflight:base_model", "train.preflight:prompts")),
-    Stage("evaluate", 2, configs.EvaluateStage, "eval.evaluate:run",
+    Stage("evaluate", 3, configs.EvaluateStage, "eval.evaluate:run",
           ("clean", "tokenizer", "shards", "pretrain", "finetune"), "{headline}", gpu=_evaluates_on_gpu,
           checks=("eval.preflight:device", "eval.preflight:held_out_text", "eval.preflight:files")),
     Stage("export", 2, configs.ExportStage, "train.export:run",

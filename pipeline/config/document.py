@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 from pipeline import ROOT
 from pipeline.config.base import NEUTRAL, Section, content_mark
 from pipeline.config.choices import Choice, kinds
+from pipeline.config.modules import ModuleIn
 from pipeline.config.root import RootConfig
 from pipeline.stages import STAGES
 
@@ -244,7 +245,8 @@ def _type(annotation: Any, metadata: Any = ()) -> str:
     elif origin is dict:
         words = f"map of {_type(arguments[0])} to {_type(arguments[1])}"
     else:
-        words = NAMES[annotation]
+        named = next((item for item in metadata if isinstance(item, ModuleIn)), None)
+        words = ", ".join(f"`{name}`" for name in named.names()) if named else NAMES[annotation]
     return " ".join([words, *_bounds(metadata)])
 
 

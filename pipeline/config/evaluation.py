@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.config.base import CONTENT, NEUTRAL, Section
+from pipeline.config.modules import ModuleIn
 
 TEXT_ENDINGS = (".txt", ".text", ".md", ".tokens", ".raw")
 ROW_ENDINGS = (".jsonl", ".json", ".parquet")
-Fraction = Annotated[float, Field(ge=0, le=1)]
+METRICS = ModuleIn("eval.metrics")
 
 
 class DecodeConfig(Section):
@@ -63,7 +64,7 @@ class EvaluateConfig(Section):
     perplexity: PerplexityConfig = PerplexityConfig()
     ngram_baselines: bool = True
     """Unigram and interpolated bigram perplexity of the same split beside the model's."""
-    metrics: list[Literal["bleu", "chrf", "rouge", "exact_match", "f1"]] = ["bleu", "chrf", "rouge"]
+    metrics: list[Annotated[str, METRICS]] = ["bleu", "chrf", "rouge"]
     """Scored on texts generated for the fine-tuning task's test examples; exact_match and f1 are SQuAD's.
     Classification is always scored by accuracy and macro-averaged F1."""
     bleu_tokenize: Literal["auto", "13a", "zh", "char", "intl"] = "auto"
@@ -81,6 +82,10 @@ class EvaluateConfig(Section):
     prompt_tokens: PositiveInt = 80
     """New tokens per prompt."""
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], NEUTRAL] = "auto"
+
+    def environment(self) -> dict[str, str]:
+        """The code of metrics that plugins bring."""
+        return METRICS.plugin_code(self.metrics)
 
 
 class ExportConfig(Section):

@@ -6,12 +6,15 @@ from itertools import pairwise
 import numpy as np
 import pytest
 import sacrebleu
+from pydantic import ValidationError
 from rouge_score.rouge_scorer import RougeScorer
 
 from eval.classification import classification_results
-from eval.metrics import ROUGE_TYPES, TextScorer
+from eval.generated_texts import GeneratedTexts
+from eval.metrics import score_texts
+from eval.metrics.rouge import FIGURES
 from eval.results import Bootstrap
-from pipeline.config.evaluation import EvaluateConfig
+from pipeline.config.evaluation import METRICS, EvaluateConfig
 
 BOOTSTRAP = Bootstrap(200, 0.95, 1)
 PREDICTIONS = ["the cat sat on the mat .", "a dog ran home", "it rains in the north today", "no"]
@@ -23,13 +26,17 @@ REFERENCES = [
 ]
 
 
-def scorer(predictions=PREDICTIONS, references=REFERENCES, bootstrap=BOOTSTRAP):
-    return TextScorer(predictions, references, bootstrap, "decoding:greedy")
+ROUGE_TYPES = list(FIGURES)
+
+
+def scored(*metrics, predictions=PREDICTIONS, references=REFERENCES, bootstrap=BOOTSTRAP, **settings):
+    texts = GeneratedTexts(predictions, references, bootstrap, "decoding:greedy")
+    return score_texts(texts, EvaluateConfig(metrics=metrics, **settings))
 
 
 def test_bleu_and_chrf_are_sacrebleus():
     streams = [[row[i] if i < len(row) else None for row in REFERENCES] for i in range(3)]
-    bleu, chrf = scorer().bleu(), scorer().chrf()
+    bleu, chrf = scored("bleu", "chrf")
     assert bleu.value == pytest.approx(sacrebleu.metrics.BLEU().corpus_score(PREDICTIONS, streams).score)
     assert chrf.value == pytest.approx(sacrebleu.metrics.CHRF().corpus_score(PREDICTIONS, streams).score)
     assert bleu.signature.startswith("nrefs:var|case:mixed|eff:no|tok:13a|smooth:exp|version:")
@@ -41,13 +48,16 @@ def test_bleu_and_chrf_are_sacrebleus():
 
 
 def test_chinese_bleu_takes_characters():
-    chinese = scorer(["我喜欢语言模型"], [["我很喜欢语言模型"]])
-    assert chinese.bleu("zh").value == pytest.approx(
+    def bleu(tokenize):
+        texts = {"predictions": ["我喜欢语言模型"], "references": [["我很喜欢语言模型"]]}
+        return scored("bleu", bleu_tokenize=tokenize, **texts)[0]
+
+    assert bleu("zh").value == pytest.approx(
         sacrebleu.corpus_bleu(["我喜欢语言模型"], [["我很喜欢语言模型"]], tokenize="zh").score
     )
-    assert chinese.bleu() == chinese.bleu("zh")
-    assert chinese.bleu("zh").value > 50
-    assert chinese.bleu("13a").value == 0
+    assert bleu("auto") == bleu("zh")
+    assert bleu("zh").value > 50
+    assert bleu("13a").value == 0
 
 
 @pytest.mark.parametrize(
@@ -61,7 +71,7 @@ def test_chinese_bleu_takes_characters():
     ],
 )
 def test_bleu_splits_what_has_no_spaces(reference, tokenizer):
-    bleu = scorer([reference], [[reference]]).bleu()
+    (bleu,) = scored("bleu", predictions=[reference], references=[[reference]])
     assert f"|tok:{tokenizer}|" in bleu.signature
     assert bleu.value == pytest.approx(100)
 
@@ -79,13 +89,12 @@ IDENTICAL = [
 
 @pytest.mark.parametrize("text", IDENTICAL)
 def test_what_is_identical_scores_100_in_every_script(text):
-    scored = scorer([text], [[text]])
-    assert [result.value for result in scored.rouge()] == pytest.approx([100] * 4)
-    assert [result.value for result in scored.squad()] == pytest.approx([100] * 2)
+    results = scored("rouge", "exact_match", "f1", predictions=[text], references=[[text]])
+    assert [result.value for result in results] == pytest.approx([100] * 6)
 
 
 def rouge1(prediction, reference):
-    return scorer([prediction], [[reference]]).rouge()[0].value
+    return scored("rouge", predictions=[prediction], references=[[reference]])[0].value
 
 
 def test_rouge_has_the_words_of_every_script():
@@ -97,7 +106,7 @@ def test_rouge_has_the_words_of_every_script():
     # A vowel sign is no end of a word: बिल्ली and बल्ला share none.
     assert rouge1("बिल्ली", "बल्ला") == 0
     assert rouge1("CAFE\u0301 می\u200cشود", "café میشود") == pytest.approx(100)
-    assert "stem:porter|tok:words of all scripts|" in scorer().rouge()[0].signature
+    assert "stem:porter|tok:words of all scripts|" in scored("rouge")[0].signature
 
 
 def test_english_rouge_is_rouge_scores(shared_data):
@@ -105,13 +114,16 @@ def test_english_rouge_is_rouge_scores(shared_data):
     lines += ["He's \u201crunning\u201d \u2013 we don\u2019t. Cats' 1,250 tails!"]
     package = RougeScorer(ROUGE_TYPES, use_stemmer=True)
     for prediction, reference in pairwise(lines):
-        values = {result.name: result.value for result in scorer([prediction], [[reference]]).rouge()}
+        values = {
+            result.name: result.value
+            for result in scored("rouge", predictions=[prediction], references=[[reference]])
+        }
         expected = package.score(reference, prediction)
         assert values == pytest.approx({name: 100 * expected[name].fmeasure for name in ROUGE_TYPES})
 
 
 def test_rouge_takes_the_best_reference():
-    results = scorer(["b c"], [["x y", "b c d", "b"]]).rouge()
+    results = scored("rouge", predictions=["b c"], references=[["x y", "b c d", "b"]])
     values = {result.name: result.value for result in results}
     assert list(values) == list(ROUGE_TYPES)
     assert values["rouge1"] == pytest.approx(100 * 0.8)
@@ -125,23 +137,31 @@ def test_rouge_equals_the_perl_scores(shared_data):
     targets = (folder / "target.txt").read_text().splitlines()
     for line in (0, 1):
         perl = expected[f"target.txt line{line} vs prediction.txt line{line}"]
-        ours = {r.name: r.value / 100 for r in scorer([predictions[line]], [[targets[line]]]).rouge()}
+        ours = {
+            r.name: r.value / 100
+            for r in scored("rouge", predictions=[predictions[line]], references=[[targets[line]]])
+        }
         for name in ("rouge1", "rouge2"):
             assert ours[name] == pytest.approx(perl[f"{name}_stem"][2], abs=1e-5)
         # The reference has ROUGE-L without stemming only: the library itself, at the same setting.
         plain = RougeScorer(["rougeL"]).score(targets[line], predictions[line])["rougeL"]
         assert plain.fmeasure == pytest.approx(perl["rougeL"][2], abs=1e-5)
-    multi = scorer(
-        [(folder / "prediction_multi.0.txt").read_text()], [[(folder / "target_multi.0.txt").read_text()]]
-    ).rouge()
+    multi = scored(
+        "rouge",
+        predictions=[(folder / "prediction_multi.0.txt").read_text()],
+        references=[[(folder / "target_multi.0.txt").read_text()]],
+    )
     perl = expected["target_multi.0.txt vs prediction_multi.0.txt"]["rougeLsum_stem"]
     assert {r.name: r.value / 100 for r in multi}["rougeLsum"] == pytest.approx(perl[2], abs=1e-5)
 
 
 def test_exact_match_and_f1_are_squads():
-    results = scorer(
-        ["The Eiffel Tower!", "in 1889", "Paris"], [["eiffel tower"], ["1889", "the year 1889"], ["Lyon"]]
-    ).squad()
+    results = scored(
+        "exact_match",
+        "f1",
+        predictions=["The Eiffel Tower!", "in 1889", "Paris"],
+        references=[["eiffel tower"], ["1889", "the year 1889"], ["Lyon"]],
+    )
     values = {result.name: result.value for result in results}
     assert values["exact_match"] == pytest.approx(100 / 3)
     assert values["f1"] == pytest.approx(100 * (1 + 2 / 3 + 0) / 3)
@@ -150,22 +170,32 @@ def test_exact_match_and_f1_are_squads():
 def test_exact_match_and_f1_see_words_of_every_script():
     values = {
         result.name: result.value
-        for result in scorer(
-            ["«Кошка!»", "猫坐在垫子上。", "बिल्ली बैठी है।"], [["кошка"], ["猫在垫子上"], ["बिल्ली है"]]
-        ).squad()
+        for result in scored(
+            "exact_match",
+            "f1",
+            predictions=["«Кошка!»", "猫坐在垫子上。", "बिल्ली बैठी है।"],
+            references=[["кошка"], ["猫在垫子上"], ["बिल्ली है"]],
+        )
     }
     assert values["exact_match"] == pytest.approx(100 / 3)
     assert values["f1"] == pytest.approx(100 * (1 + 10 / 11 + 4 / 5) / 3)
 
 
 def test_the_config_chooses():
-    config = EvaluateConfig(metrics=["rouge", "exact_match"])
-    names = [result.name for result in scorer(bootstrap=Bootstrap(0, 0.95, 1)).results(config)]
+    names = [result.name for result in scored("rouge", "exact_match", bootstrap=Bootstrap(0, 0.95, 1))]
     assert names == ["rouge1", "rouge2", "rougeL", "rougeLsum", "exact_match"]
 
 
+def test_every_metric_says_how_it_is_shown_and_an_unknown_one_is_told():
+    for name in METRICS.names():
+        for result in scored(name):
+            assert result.title
+    with pytest.raises(ValidationError, match=r"known: bleu, chrf, exact_match, f1, rouge"):
+        EvaluateConfig(metrics=["blue"])
+
+
 def test_empty_predictions_are_scored_not_refused():
-    results = scorer(["", ""], [["a b"], ["c"]]).results(EvaluateConfig())
+    results = scored("bleu", "chrf", "rouge", predictions=["", ""], references=[["a b"], ["c"]])
     assert {result.name: result.value for result in results} == pytest.approx(
         {"bleu": 0, "chrf": 0, "rouge1": 0, "rouge2": 0, "rougeL": 0, "rougeLsum": 0}
     )

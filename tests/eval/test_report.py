@@ -10,7 +10,7 @@ import pytest
 
 from eval.report import duration, number, run, size
 from eval.report_plots import compact
-from eval.results import Result, write_results
+from eval.results import PERPLEXITIES, Figure, Result, shown, write_results
 from pipeline.config.run import RunConfig
 from pipeline.config.stages import CleanStage, DownloadStage, ReportStage, TokenizerStage
 from pipeline.context import Context
@@ -125,7 +125,8 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     ]
     foreign = Result("pretrain", "word_perplexity", 388.8, None, None, 1, "file:novel.txt", "novel.txt")
     task = Result("finetune", "rougeL", 27.4, None, None, 40, "stem:porter")
-    write_results(folder / "results.json", [*results, foreign, task])
+    figures = PERPLEXITIES | {"rougeL": Figure("ROUGE-L", "ROUGE-L {:.1f}")}
+    write_results(folder / "results.json", shown([*results, foreign, task], figures))
     rows = Tracker(folder)
     rows.table(
         "predictions", ["prompt", "prediction", "references"], [[HOSTILE, sentence(3), [sentence(3)]]] * 12
@@ -185,8 +186,8 @@ def whole(inputs, tmp_path_factory) -> tuple[Page, dict]:
 
 def test_the_figures_of_the_run_are_there(whole, inputs):
     page, metrics = whole
-    for shown in ("trial", "181.2", "516.3", "1,180", "5.24M", "512k", "27.40", "A processor, 2 cores"):
-        assert shown in page.text, shown
+    for text in ("trial", "181.2", "516.3", "1,180", "5.24M", "512k", "27.40", "A processor, 2 cores"):
+        assert text in page.text, text
     for stage in inputs:
         assert stage in page.text.split()
     assert COMMIT in page.text

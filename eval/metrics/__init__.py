@@ -1,0 +1,18 @@
+"""Scores of generated texts against references: a module for each that `evaluate.metrics` can name.
+
+A module has `FIGURES`, how each of its results is shown, and `score(texts, config) -> list[Result]`. Scores are
+percentages, by the field's reference package where there is one.
+"""
+
+from eval.generated_texts import GeneratedTexts
+from eval.results import Result, shown
+from pipeline.config.evaluation import METRICS, EvaluateConfig
+
+
+def score_texts(texts: GeneratedTexts, config: EvaluateConfig) -> list[Result]:
+    """The results of the metrics that `config.metrics` names, in that order."""
+    results: list[Result] = []
+    for name in config.metrics:
+        metric = METRICS.load(name)
+        results += shown(metric.score(texts, config), metric.FIGURES)
+    return results

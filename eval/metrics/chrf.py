@@ -1,0 +1,14 @@
+"""Corpus chrF2 (Popović, 2015); of several references the best counts."""
+
+from sacrebleu.metrics import CHRF
+
+from eval.generated_texts import GeneratedTexts
+from eval.results import Figure, Result
+from eval.sacrebleu_scores import sacrebleu_result
+from pipeline.config.evaluation import EvaluateConfig
+
+FIGURES = {"chrf": Figure("chrF2")}
+
+
+def score(texts: GeneratedTexts, config: EvaluateConfig) -> list[Result]:
+    return [sacrebleu_result("chrf", CHRF(), texts)]

@@ -1,0 +1,12 @@
+"""Token F1 of SQuAD (Rajpurkar et al., 2016); see `eval/squad.py`."""
+
+from eval.generated_texts import GeneratedTexts
+from eval.results import Figure, Result
+from eval.squad import squad_result
+from pipeline.config.evaluation import EvaluateConfig
+
+FIGURES = {"f1": Figure("F1")}
+
+
+def score(texts: GeneratedTexts, config: EvaluateConfig) -> list[Result]:
+    return [squad_result("f1", texts)]

@@ -1,0 +1,1 @@
+"""Metrics, as in `eval/metrics/`."""

@@ -1,0 +1,21 @@
+"""How long the predictions are beside their first references, in percent."""
+
+import numpy as np
+
+from eval.generated_texts import GeneratedTexts
+from eval.results import Figure, Result
+from pipeline.config.evaluation import EvaluateConfig
+
+FIGURES = {"length_ratio": Figure("Length ratio", "length ratio {:.0f}%")}
+
+
+def score(texts: GeneratedTexts, config: EvaluateConfig) -> list[Result]:
+    predicted = np.array([len(text) for text in texts.predictions])
+    expected = np.array([len(row[0]) for row in texts.references])
+    return [
+        texts.result(
+            "length_ratio",
+            lambda rows: 100 * predicted[rows].sum() / max(expected[rows].sum(), 1),
+            "characters",
+        )
+    ]
