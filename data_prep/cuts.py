@@ -11,21 +11,20 @@ from data_prep.gzipped import is_gzip
 from data_prep.mediawiki.dump import is_splittable
 from pipeline.errors import UserError
 from pipeline.source import Source
+from pipeline.text_lists import UTF16_MARKS
 
 _READ_SIZE = 1 << 20
 _LINE_END = re.compile(rb"\n")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
 _LONGEST_MARK = 3
 """Bytes."""
-UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-"""With which such a text begins."""
 
 
 def cut_points(path: Path, source: Source, piece_bytes: int) -> list[int]:
     """Offsets strictly inside the file, about `piece_bytes` apart; none where it must be read as a whole.
 
-    Bytes, or row groups of a Parquet file. WikiText, compressed JSON lines, UTF-16 and files that are one document
-    each are read as a whole.
+    Bytes, or row groups of a Parquet file. Text is cut at blank lines. WikiText, compressed JSON lines and UTF-16 are
+    read as a whole.
     """
     if source.format in ("parquet", "documents"):
         return _row_groups(path, piece_bytes)
@@ -34,7 +33,7 @@ def cut_points(path: Path, source: Source, piece_bytes: int) -> list[int]:
     if source.format == "mediawiki":
         return list(wanted) if is_splittable(path) else []  # its reader takes any range
     by_line = source.format == "jsonl" and not is_gzip(path)
-    if not by_line and not (source.format == "text" and source.split_documents):
+    if not by_line and source.format != "text":
         return []
     with path.open("rb") as file:
         if file.read(2) in UTF16_MARKS:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from data_prep.cuts import cut_points
 from data_prep.splits import HELD_OUT
+from data_prep.text_documents import section_bytes
 from pipeline.source import Source, SourceFile
 from pipeline.store import write_json
 
@@ -80,10 +81,13 @@ def _spans(
     number: int, file: SourceFile, source: Source, path: Path, piece_bytes: int
 ) -> Iterator[tuple[Span, int]]:
     """The file's spans, each with its share of the file's bytes."""
-    if file.bytes <= piece_bytes:
+    distance: int | None = piece_bytes
+    if source.format == "text" and not file.split_documents:
+        distance = section_bytes(file)  # a span is then a document
+    if distance is None or file.bytes <= distance:
         yield Span(number), file.bytes
         return
-    cuts = cut_points(path, source, piece_bytes)
+    cuts = cut_points(path, source, distance)
     starts, ends = [0, *cuts], [*cuts, None]
     for start, end in zip(starts, ends, strict=True):
         yield Span(number, start, end), file.bytes // len(starts)

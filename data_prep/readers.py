@@ -14,7 +14,6 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_prep.cuts import UTF16_MARKS
 from data_prep.gzipped import is_gzip, open_content
 from data_prep.mediawiki.dump import Damage, Page, iter_pages, read_site
 from data_prep.mediawiki.site import Site
@@ -22,6 +21,7 @@ from data_prep.pieces import Piece, Span
 from pipeline import wikitext
 from pipeline.errors import UserError
 from pipeline.source import Source
+from pipeline.text_lists import text_encoding
 
 _LONGEST = 1 << 29
 """Characters in one document. Parquet holds at most 2 GiB in a cell, and so large a "document" is none."""
@@ -125,10 +125,11 @@ def _documents(path: Path, span: Span, place: str) -> Iterator[Record]:
 
 def _text(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str, int]]:
     with path.open("rb") as file:
-        encoding = "utf-16" if file.read(2) in UTF16_MARKS else "utf-8-sig"
-        file.seek(0)
-        if not source.split_documents:
-            yield "", file.read().decode(encoding, "replace"), 0
+        encoding = text_encoding(file)
+        if not source.files[span.file].split_documents:
+            file.seek(span.start)
+            content = file.read(-1 if span.end is None else span.end - span.start)
+            yield "", content.decode(encoding, "replace"), span.start
             return
         lines: list[str] = []
         begin = 0

@@ -29,6 +29,8 @@ class SourceFile:
     split: Split | None = None
     modified: int | None = None
     """When a file that is used in place was last written, in nanoseconds; None of a copy in the artifact."""
+    split_documents: bool = True
+    """Of a `text` file: whether a blank line ends a document; else it is one."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,6 @@ class Source:
     date: str | None = None
     """Day of the dump, or revision of the data set, that was actually taken."""
     text_field: str = "text"
-    split_documents: bool = True
-    """In `text` files a blank line ends a document; False makes each file one document."""
 
     def save(self, folder: Path) -> None:
         """Write `source.json` into the artifact's folder."""

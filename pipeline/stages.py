@@ -74,7 +74,8 @@ def _evaluates_on_gpu(root: RootConfig) -> bool:
 
 
 _TABLE = (
-    Stage("download", 1, configs.DownloadStage, "data_prep.download:run", (), "{megabytes:,.1f} MB"),
+    Stage("download", 2, configs.DownloadStage, "data_prep.download:run", (), "{megabytes:,.1f} MB",
+          checks=("data_prep.preflight:own_files",)),
     Stage("clean", 4, configs.CleanStage, "data_prep.clean:run", ("download",),
           "{documents:,} documents, {megabytes:,.1f} MB",
           phases=(Phase("prepare"), Phase("extract", parallel=True), Phase("decide"), Phase("write", parallel=True)),

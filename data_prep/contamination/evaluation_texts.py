@@ -21,7 +21,7 @@ def read_evaluation_texts(path: Path) -> Iterator[EvaluationText]:
         UserError: for a file that is none of these, or is damaged.
     """
     if path.suffix in TEXT_ENDINGS and not _is_table(path):
-        for title, text in read_plain_texts(path):
+        for title, text in read_plain_texts(path, split=True):
             what = f"= {title} =" if title else " ".join(text[: 2 * _BEGINNING].split())[:_BEGINNING]
             yield EvaluationText(f"{path.name}: {what}", text)
         return

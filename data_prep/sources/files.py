@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 from data_prep.gzipped import open_content
 from data_prep.mediawiki.dump import read_site
 from data_prep.mediawiki.site import WIKIMEDIA, WIKIMEDIA_LICENSE
+from data_prep.text_documents import describe_text_files, splits_at_blank_lines
 from pipeline.config.data import FilesCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
@@ -67,15 +69,25 @@ def fetch(corpus: FilesCorpus, context: Context) -> Source:
         raise UserError(f"empty corpus: the Parquet files of corpus.paths={corpus.paths} have no rows")
     wiki = read_site(filled[0]) if file_format == "mediawiki" else None
     is_wikimedia = wiki is not None and WIKIMEDIA.search(wiki.base)
+    described = [describe_file(path, context.folder) for path in filled]
+    if file_format == "text":
+        described = [
+            replace(file, split_documents=splits_at_blank_lines(path, corpus.split_documents))
+            for path, file in zip(filled, described, strict=True)
+        ]
+        facts = [
+            (path, file.bytes, file.split_documents) for path, file in zip(filled, described, strict=True)
+        ]
+        for line in describe_text_files(facts):
+            context.log.info("%s", line)
     return Source(
         format=file_format,
         name=filled[0].name.partition(".")[0] if len(filled) == 1 else "files",
-        files=tuple(describe_file(path, context.folder) for path in filled),
+        files=tuple(described),
         license=WIKIMEDIA_LICENSE if is_wikimedia else None,
         attribution=f"The contributors of {wiki.dbname or wiki.name}" if is_wikimedia else None,
         url=wiki.base if is_wikimedia else None,
         text_field=corpus.text_field,
-        split_documents=corpus.split_documents,
     )
 
 

@@ -110,8 +110,10 @@ class FilesCorpus(Section):
     """`auto` goes by the ending: .txt .text .md, .jsonl .jsonl.gz, .parquet, .xml .xml.bz2 .xml.gz (MediaWiki)."""
     text_field: str = "text"
     """Column or key that holds the text in jsonl and parquet."""
-    split_documents: bool = True
-    """In text files a blank line ends a document; False makes each file one document."""
+    split_documents: Literal["auto"] | bool = "auto"
+    """Whether a blank line ends a document in text files, or each file is one document. `auto` takes a file as one,
+    unless it is clearly a list of short texts: at least 100 blocks between blank lines in its first MB, of which at
+    most 5% have fewer than 200 characters. Else a file of more than 16 MB is cut at a blank line about every MB."""
 
 
 PartConfig = Annotated[

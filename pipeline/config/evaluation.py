@@ -34,8 +34,8 @@ class PerplexityConfig(Section):
 
     split: Literal["validation", "test"] = "test"
     files: Annotated[list[str], CONTENT] = []
-    """Further texts to score, each file by itself: plain text (a blank line ends a document), WikiText, or jsonl, json
-    and Parquet with a `text`."""
+    """Further texts to score, each file by itself: plain text (one document, or a list of short ones: see
+    `corpus.split_documents`), WikiText, or jsonl, json and Parquet with a `text`."""
     context: PositiveInt | None = None
     """Tokens the model sees at once; None means its own context."""
     stride: PositiveInt | None = None

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import NoneType
 from typing import Any, get_args
@@ -64,13 +64,17 @@ def clean_corpus(
     files: dict[str, str | None] | list[Path],
     source: dict[str, Any] | None = None,
     evaluation_files: Sequence[str] = (),
+    split_documents: bool = True,
     **config: Any,
 ) -> Cleaned:
     """Clean `files` (paths, with the corpus's own split of each) in `folder`, with one worker unless told."""
     splits = files if isinstance(files, dict) else dict.fromkeys(map(str, files))
     download = folder / "download"
     download.mkdir(parents=True, exist_ok=True)
-    described = tuple(describe_file(Path(path), download, split) for path, split in splits.items())
+    described = tuple(
+        replace(describe_file(Path(path), download, split), split_documents=split_documents)
+        for path, split in splits.items()
+    )
     Source(file_format, "corpus", described, **(source or {})).save(download)
     context = make_context(folder / "clean", download=download)
     stage = CleanStage(clean=CleanConfig(**{"workers": 1, **config}), evaluation_files=list(evaluation_files))

@@ -54,7 +54,7 @@ def test_documents_keep_what_they_say_of_themselves(clean_corpus, tmp_path) -> N
 
 def test_a_file_may_be_one_document(clean_corpus, write, tmp_path) -> None:
     book = write("book.txt", f"{PROSE}\n\n{PROSE} Again.\n")
-    cleaned = clean_corpus(tmp_path, "text", [book], source={"split_documents": False}, **NO_SPLITS)
+    cleaned = clean_corpus(tmp_path, "text", [book], split_documents=False, **NO_SPLITS)
     assert [document.text for document in cleaned.documents] == [f"{PROSE}\n\n{PROSE} Again."]
 
 

@@ -43,7 +43,11 @@ def stories(name: str, count: int) -> str:
 
 def test_parts_keep_their_names_up_to_the_token_files(build, write, make_context, tmp_path) -> None:
     parts = {
-        name: {"kind": "files", "paths": [str(write(f"{name}/notes.txt", stories(name, count)))]}
+        name: {
+            "kind": "files",
+            "paths": [str(write(f"{name}/notes.txt", stories(name, count)))],
+            "split_documents": True,
+        }
         for name, count in (("sea", 30), ("town", 50))
     }
     cleaned = build(parts, validation_fraction=0.1)
@@ -67,7 +71,7 @@ def test_parts_keep_their_names_up_to_the_token_files(build, write, make_context
 
 def test_a_part_of_which_nothing_is_left_is_told(build, write, caplog) -> None:
     parts = {
-        name: {"kind": "files", "paths": [str(write(f"{name}.txt", text))]}
+        name: {"kind": "files", "paths": [str(write(f"{name}.txt", text))], "split_documents": True}
         for name, text in (("all", stories("all", 9)), ("none", "Too short.\n\nThis, too."))
     }
     cleaned = build(parts, validation_fraction=0, test_fraction=0)
@@ -81,8 +85,8 @@ def test_a_part_of_which_nothing_is_left_is_told(build, write, caplog) -> None:
 
 def test_a_document_of_two_parts_is_kept_once(build, write) -> None:
     parts = {
-        "a": {"kind": "files", "paths": [str(write("a.txt", stories("both", 10)))]},
-        "b": {"kind": "files", "paths": [str(write("b.txt", stories("both", 15)))]},
+        "a": {"kind": "files", "paths": [str(write("a.txt", stories("both", 10)))], "split_documents": True},
+        "b": {"kind": "files", "paths": [str(write("b.txt", stories("both", 15)))], "split_documents": True},
     }
     cleaned = build(parts, validation_fraction=0, test_fraction=0)
     assert cleaned.reasons == {"duplicate": 10}

@@ -11,9 +11,12 @@ from pipeline.rows import read_rows
 from pipeline.text_files import read_file_texts
 
 
-def test_documents_of_plain_text_are_separated_by_blank_lines(tmp_path) -> None:
-    (tmp_path / "a.md").write_bytes(b"\xef\xbb\xbfOne\r\n two.\r\n \r\n\r\nThree.")
-    assert list(read_file_texts(tmp_path / "a.md")) == [("", "One\n two."), ("", "Three.")]
+def test_plain_text_is_one_document_unless_it_is_a_list_of_short_ones(tmp_path) -> None:
+    (tmp_path / "a.md").write_bytes(b"\xef\xbb\xbfOne\r\n two.\r\n \r\n\r\nThree.\n")
+    assert list(read_file_texts(tmp_path / "a.md")) == [("", "One\n two.\n \n\nThree.")]
+    texts = [f"Review {number}\nof a long book. {'It goes on. ' * 20}" for number in range(100)]
+    (tmp_path / "list.txt").write_bytes("\r\n\r\n".join(t.replace("\n", "\r\n") for t in texts).encode())
+    assert list(read_file_texts(tmp_path / "list.txt")) == [("", text) for text in texts]
 
 
 def test_wikitext_is_known_by_its_title_line_and_kept_character_for_character(tmp_path) -> None:
