@@ -14,6 +14,7 @@ from data_prep.data_card import DATA_CARD, write_data_card
 from data_prep.decide import KEYS, decide_pieces, pieces_in_use
 from data_prep.extract import Extractor
 from data_prep.filters import OPTIONS
+from data_prep.losses import describe_losses
 from data_prep.map_pieces import map_pieces, read_accounts
 from data_prep.mediawiki.dump import read_site
 from data_prep.pieces import Parts, Piece, load_plan, plan_pieces, save_plan
@@ -87,8 +88,9 @@ def extract(config: CleanStage, context: Context) -> None:
 
 
 def decide(config: CleanStage, context: Context) -> None:
-    """Say which candidates and paragraphs stand in the corpus already."""
-    decide_pieces(_pieces(config, context), config.clean, context)
+    """Say which candidates and paragraphs stand in the corpus already, and what is held out besides."""
+    guarded = guard_action(config, load_parts(context.inputs["download"])) in ("drop", "mask")
+    decide_pieces(_pieces(config, context), config.clean, context, guarded)
 
 
 def write(config: CleanStage, context: Context) -> None:
@@ -134,9 +136,10 @@ def run(config: CleanStage, context: Context) -> dict[str, Any]:
                 part,
             )
     for split in HELD_OUT:
-        share = getattr(clean, f"{split}_fraction")
-        if share and not funnel.documents(split):
-            context.log.warning("no document fell into the %s split; raise clean.%s_fraction", split, split)
+        if getattr(clean, f"{split}_fraction") and not funnel.documents(split):
+            context.log.warning("no text is held out for %s: there is too little of it; bring more", split)
+    if losses := describe_losses(funnel):
+        context.log.warning("%s", losses)
     return _metrics(account)
 
 
@@ -201,6 +204,6 @@ def _metrics(account: Account) -> dict[str, Any]:
         "characters": total.characters,
         "words": total.words,
         "documents_read": funnel.documents_read,
-        "dropped_fraction": 1 - funnel.kept / funnel.documents_read,
+        "dropped_fraction": funnel.all_dropped["documents"] / funnel.documents_read,
         **{f"{split}_documents": funnel.documents(split) for split in SPLITS},
     }

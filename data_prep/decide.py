@@ -13,12 +13,13 @@ from data_prep.dedup.clusters import clusters
 from data_prep.dedup.decisions import Decisions, decide
 from data_prep.dedup.keys import Keys
 from data_prep.dedup.verdicts import KEEP
+from data_prep.hold_out import hold_out
 from data_prep.pieces import Piece
 from pipeline.config.clean import CleanConfig
 from pipeline.context import Context
 from pipeline.store import write_json
 
-KEYS, DECISIONS, LIMITS = "keys", "decisions", "limits.json"
+KEYS, DECISIONS, LIMITS, MORE_HELD_OUT = "keys", "decisions", "limits.json", "held_out.json"
 """In the scratch folder. The limits: how many documents each piece may still keep, where `max_documents` asks."""
 CLUSTERS_FILE = "clusters.jsonl"
 _BEGINNING = 120
@@ -35,15 +36,24 @@ def pieces_in_use(pieces: Sequence[Piece], config: CleanConfig, context: Context
     return used
 
 
-def decide_pieces(pieces: Sequence[Piece], config: CleanConfig, context: Context) -> None:
-    """Write the decisions on the candidates of all pieces, and `clusters.jsonl` for people to look at."""
+def decide_pieces(pieces: Sequence[Piece], config: CleanConfig, context: Context, guarded: bool) -> None:
+    """Write the decisions on the candidates of all pieces, and `clusters.jsonl` for people to look at.
+
+    Args:
+        guarded: as for `hold_out`.
+    """
     if (context.scratch / LIMITS).exists():
         return
     keys = Keys(context.scratch / KEYS, len(pieces))
     context.log.info("comparing %s documents", f"{keys.documents:,}")
     decisions = decide(keys, config.deduplicate, context.scratch / DECISIONS)
     _write_clusters(decisions, pieces, context)
-    write_json(context.scratch / LIMITS, _limits(decisions, pieces, config.max_documents))
+    limits = _limits(decisions, pieces, config.max_documents)
+    held_out = hold_out(pieces, decisions, limits, config, context.scratch / "extract", guarded)
+    held_out.save(context.scratch / MORE_HELD_OUT)
+    for line in held_out.describe():
+        context.log.info("%s", line)
+    write_json(context.scratch / LIMITS, limits)
 
 
 def _limits(decisions: Decisions, pieces: Sequence[Piece], most: int | None) -> list[int | None]:

@@ -13,13 +13,14 @@ _EXAMPLES = 5
 
 
 class Funnel:
-    """Counts documents and bytes; in = dropped + kept, for both."""
+    """Counts documents and bytes; in = dropped + kept, for both, held-out ends of documents aside."""
 
     def __init__(self) -> None:
         self._read: Counter[str] = Counter()
         self._dropped: dict[str, Counter[str]] = defaultdict(Counter)
         self._kept_raw_bytes = 0
         self._splits: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
+        self._ends = 0
         self._invalid: Counter[str] = Counter()
         self._tags: dict[str, Counter[str]] = defaultdict(Counter)
         self.examples: list[list[str]] = []
@@ -52,10 +53,16 @@ class Funnel:
         for name, value in tags.items():
             self._tags[name][value] += 1
 
+    def keep_end(self, split: str, counts: TextCounts) -> None:
+        """The end of a document that is kept became a document of another split."""
+        self._ends += 1
+        self._splits[split].update(documents=1, **asdict(counts))
+
     def add(self, other: "Funnel") -> None:
         """Take in the account of the piece that follows."""
         self._read.update(other._read)
         self._kept_raw_bytes += other._kept_raw_bytes
+        self._ends += other._ends
         self._invalid.update(other._invalid)
         for ours, theirs in ((self._splits, other._splits), (self._tags, other._tags)):
             for name, counts in theirs.items():
@@ -71,6 +78,7 @@ class Funnel:
             "read": self._read,
             "dropped": self._dropped,
             "kept_raw_bytes": self._kept_raw_bytes,
+            "ends": self._ends,
             "splits": self._splits,
             "invalid": self._invalid,
             "tags": self._tags,
@@ -83,6 +91,7 @@ class Funnel:
         funnel._read.update(values["read"])
         funnel._invalid.update(values["invalid"])
         funnel._kept_raw_bytes = values["kept_raw_bytes"]
+        funnel._ends = values["ends"]
         for ours, name in ((funnel._dropped, "dropped"), (funnel._splits, "splits"), (funnel._tags, "tags")):
             for key, counts in values[name].items():
                 ours[key].update(counts)
@@ -95,7 +104,13 @@ class Funnel:
 
     @property
     def kept(self) -> int:
+        """Documents of all splits, held-out ends of documents among them."""
         return sum(counts["documents"] for counts in self._splits.values())
+
+    @property
+    def all_dropped(self) -> Counter[str]:
+        """Documents and bytes dropped, for whatever reason."""
+        return sum(self._dropped.values(), Counter())
 
     def documents(self, split: str) -> int:
         return self._splits[split]["documents"]
@@ -122,6 +137,7 @@ class Funnel:
             "read": {name: self._read[name] for name in ("documents", "bytes")},
             "dropped": {reason: dict(counts) for reason, counts in sorted(self._dropped.items())},
             "kept": {"documents": self.kept, "bytes": self.total.bytes, "raw_bytes": self._kept_raw_bytes},
+            "held_out_ends": self._ends,
             "splits": {
                 split: {name: counts[name] for name in ("documents", *COUNTS)} | dict(counts)
                 for split, counts in self._splits.items()
@@ -130,11 +146,19 @@ class Funnel:
             **{name: dict(counts.most_common()) for name, counts in sorted(self._tags.items())},
         }
 
+    def by_frequency(self) -> list[tuple[str, Counter[str]]]:
+        """Reasons, each with documents and bytes, the most frequent first."""
+        return sorted(self._dropped.items(), key=lambda item: (-item[1]["documents"], item[0]))
+
+    @property
+    def all_read(self) -> Counter[str]:
+        """Documents and bytes that came in."""
+        return self._read
+
     def rows(self) -> Iterator[tuple[str, int, float]]:
         """Step, documents, megabytes: read, dropped (the most frequent reason first), kept per split."""
         yield "read", self._read["documents"], self._read["bytes"] / 1e6
-        by_frequency = sorted(self._dropped.items(), key=lambda item: (-item[1]["documents"], item[0]))
-        for reason, counts in by_frequency:
+        for reason, counts in self.by_frequency():
             yield f"dropped: {reason}", counts["documents"], counts["bytes"] / 1e6
         for split, counts in self._splits.items():
             yield f"kept: {split}", counts["documents"], counts["bytes"] / 1e6

@@ -21,9 +21,14 @@ def assign_split(
     """
     if own in HELD_OUT:
         return own
-    share = int.from_bytes(blake2b(document_id.encode(), digest_size=8).digest(), "big") / 2**64
+    share = hash_share(document_id)
     if share < test:
         return "train" if "test" in brought else "test"
     if share < test + validation:
         return "train" if "validation" in brought else "validation"
     return "train"
+
+
+def hash_share(document_id: str) -> float:
+    """The id's place among all ids, from 0 to 1: those at the beginning are held out."""
+    return int.from_bytes(blake2b(document_id.encode(), digest_size=8).digest(), "big") / 2**64

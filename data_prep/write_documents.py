@@ -1,6 +1,7 @@
 """The last parallel phase of cleaning: a piece's candidates, less what was decided against, to documents."""
 
 import json
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,9 +9,10 @@ from typing import Any
 
 from data_prep.account import Account
 from data_prep.candidates import Candidate, candidate_path, read_candidates
-from data_prep.decide import DECISIONS, LIMITS
+from data_prep.decide import DECISIONS, LIMITS, MORE_HELD_OUT
 from data_prep.dedup.decisions import Decisions
 from data_prep.dedup.paragraphs import remove_paragraphs
+from data_prep.hold_out import HeldOut, cut_ends
 from data_prep.pieces import Piece
 from data_prep.text_features import Features
 from pipeline.config.clean import CleanConfig
@@ -31,6 +33,8 @@ class PieceWriter:
     def __call__(self, piece: Piece) -> dict[str, Any]:
         """Write the piece's documents; gives the account of it."""
         account, decisions = Account(), Decisions(self.scratch / DECISIONS).piece(piece.number)
+        held_out = HeldOut.load(self.scratch / MORE_HELD_OUT)
+        moved = held_out.documents.get(piece.number, {})
         limit, kept = json.loads((self.scratch / LIMITS).read_text())[piece.number], 0
         candidates = read_candidates(candidate_path(self.scratch / "extract", piece.number))
         with ExitStack() as stack:
@@ -53,9 +57,14 @@ class PieceWriter:
                     name = document.title or document.id
                     account.funnel.drop(reason, raw_bytes, name, document.text[:_BEGINNING])
                     continue
-                files[candidate.split].write(document)
+                candidate = replace(candidate, split=moved.get(row, candidate.split))
+                candidate, *ends = _divide(candidate, held_out.ends)
+                files[candidate.split].write(candidate.document)
                 tags = candidate.tags | ({"parts": piece.part} if piece.part else {})
                 account.funnel.keep(candidate.split, raw_bytes, candidate.counts, candidate.original, tags)
+                for end in ends:
+                    files[end.split].write(end.document)
+                    account.funnel.keep_end(end.split, end.counts)
         return account.to_json()
 
     def _without(
@@ -70,3 +79,26 @@ class PieceWriter:
         least = self.config.filters.min_chars or 1
         reason = "repeated_paragraphs" if counts.characters < least else None
         return replace(candidate, document=replace(candidate.document, text=text), counts=counts), reason
+
+
+def _divide(candidate: Candidate, shares: Mapping[str, float]) -> list[Candidate]:
+    """A training document without its end, and what of that goes to other splits, as documents of their own."""
+    document = candidate.document
+    if candidate.split != "train" or candidate.original is not None:  # WikiText stays as it is published
+        return [candidate]
+    text, ends = cut_ends(document.text, shares)
+    if not ends:
+        return [candidate]
+    parts = [
+        ("train", document.id, text),
+        *((split, f"{document.id}#{split}", end) for split, end in ends.items()),
+    ]
+    return [
+        replace(
+            candidate,
+            document=replace(document, id=id, text=text),
+            split=split,
+            counts=Features(text).counts(),
+        )
+        for split, id, text in parts
+    ]
