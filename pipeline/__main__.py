@@ -2,9 +2,7 @@
 
 import os
 import re
-import shlex
 import sys
-from collections.abc import Sequence
 
 import hydra
 from hydra.core.config_store import ConfigStore
@@ -20,6 +18,7 @@ from pipeline.dryrun import dry_run
 from pipeline.errors import UserError, told_to_user
 from pipeline.planner import execute
 from pipeline.plugins import load_plugins, named_plugins
+from pipeline.redaction import shown_command
 from pipeline.summary import announce, print_outcomes
 
 CONF = ROOT / "conf"
@@ -36,7 +35,7 @@ def main(composed: DictConfig) -> None:
     # Inside Hydra, which would print its own traceback. Of a multirun, see pipeline/sweep/driver.py.
     with told_to_user():
         values = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
-        values["run"]["command"] = _command(HydraConfig.get().overrides.task)
+        values["run"]["command"] = shown_command(HydraConfig.get().overrides.task)
         typed = typed_keys(HydraConfig.get().overrides.task)
         root = parse_config(values, typed)
         for section, key in left_out_keys(RootConfig, values, typed):
@@ -45,11 +44,6 @@ def main(composed: DictConfig) -> None:
             dry_run(root)
         elif outcomes := execute(root, announce):
             print_outcomes(root, outcomes)
-
-
-def _command(overrides: Sequence[str]) -> str:
-    """What a person types for the same run; without the `++` that `start` put in front."""
-    return shlex.join(["python", "-m", "pipeline", *(word.removeprefix("++") for word in overrides)])
 
 
 def _check_alone() -> None:
@@ -69,7 +63,7 @@ def _check_alone() -> None:
             words = [f"{key}={value}" for key, value in wanted.items() if key not in given]
             raise UserError(
                 f"{name} started this {ranks} times, and each would train alone: the pipeline itself starts a worker "
-                f"for each device. Give the command once: {_command([*sys.argv[1:], *words])}"
+                f"for each device. Give the command once: {shown_command([*sys.argv[1:], *words])}"
             )
 
 

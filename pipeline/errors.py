@@ -1,10 +1,13 @@
 """Errors that the user can mend, and what to tell them."""
 
 import errno
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal, NoReturn
+
+from pipeline.redaction import redacted, secret_values
 
 
 class UserError(Exception):
@@ -65,5 +68,5 @@ def told_to_user() -> Iterator[None]:
 
 
 def fail(message: str, code: int) -> NoReturn:
-    print(message, file=sys.stderr)
+    print(redacted(message, secret_values(os.environ)), file=sys.stderr)
     sys.exit(code)

@@ -16,6 +16,7 @@ from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.integrity import check_content
 from pipeline.plugins import load_plugins
 from pipeline.preflight import Preflight
+from pipeline.private_files import write_private
 from pipeline.ranks import host_name
 from pipeline.stages import STAGES
 from pipeline.store import HASHES, Artifact, Store
@@ -122,7 +123,8 @@ class Frozen(Section):
         return folder
 
     def save(self, path: Path) -> None:
-        path.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+        """With the launcher's environment, which may hold keys: only the owner may read the file."""
+        write_private(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
 
     @classmethod
     def load(cls, path: Path) -> "Frozen":

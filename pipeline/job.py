@@ -22,6 +22,7 @@ from pipeline.frozen import Frozen
 from pipeline.launchers import check_devices, srun
 from pipeline.planner import link_into_run
 from pipeline.ranks import host_name, note_silent_end
+from pipeline.redaction import redact_tracebacks
 from pipeline.slurm import folders_in_use, shape
 from pipeline.store import SCRATCH
 from pipeline.summary import announce
@@ -38,6 +39,7 @@ TASK_ENDED = re.compile(r"srun: error: \S+: tasks? ([\d,-]+): (.*)")
 
 def main(settings: Path, phase: str | None = None) -> int:
     """Build the stage, or do one phase of it, unless the artifact is there. Returns the exit code."""
+    redact_tracebacks()
     frozen = Frozen.load(settings)
     with told_to_user():
         check_shape(frozen, os.environ)
@@ -49,6 +51,7 @@ def main(settings: Path, phase: str | None = None) -> int:
         artifact, reused = build(frozen, partial(_start, frozen), waiting, LOST_NODE_SECONDS)
         link_into_run(frozen.run, frozen.stage, artifact)
         announce(f"{frozen.stage:<9} | {'reused' if reused else 'done'}: {artifact.folder}")
+        settings.unlink(missing_ok=True)  # its environment may hold keys, and nobody needs it any more
     return 0
 
 

@@ -14,6 +14,7 @@ from pipeline.errors import told_to_user
 from pipeline.frozen import FROZEN
 from pipeline.make_way import ToldToStop, stop_when_told
 from pipeline.plugins import load_plugins
+from pipeline.redaction import RedactingFormatter, redact_tracebacks
 from pipeline.stages import STAGES
 from pipeline.tracking import Tracker
 from pipeline.workplace import Workplace, phase_launch
@@ -27,6 +28,7 @@ def main(folder: Path, phase: str, share: Share) -> int:
 
 def _run(folder: Path, phase: str, share: Share) -> int:
     stop_when_told()
+    redact_tracebacks()
     frozen = yaml.safe_load((folder / FROZEN).read_text())
     load_plugins(frozen["plugins"])
     stage = STAGES[frozen["stage"]]
@@ -45,7 +47,7 @@ def _run(folder: Path, phase: str, share: Share) -> int:
 def _logger(stage: str) -> logging.Logger:
     """Prints; the artifact's own log is the stage's last job's."""
     console = logging.StreamHandler(sys.stdout)
-    console.setFormatter(logging.Formatter(f"{stage:<9} | %(message)s"))
+    console.setFormatter(RedactingFormatter(f"{stage:<9} | %(message)s"))
     for name in (f"stage.{stage}", "pipeline", "data_prep"):
         log = logging.getLogger(name)
         log.setLevel(logging.INFO)

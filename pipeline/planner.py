@@ -18,6 +18,7 @@ from pipeline.frozen import Ahead, Frozen
 from pipeline.integrity import check_content, check_files
 from pipeline.preflight import Preflight
 from pipeline.ranks import host_name
+from pipeline.redaction import MASK, redacted_tree
 from pipeline.slurm import submit
 from pipeline.slurm_wait import print_jobs, stay
 from pipeline.stages import STAGES, Stage, upstream
@@ -94,7 +95,7 @@ def execute(root: RootConfig, announce: Callable[[str], None]) -> list[Outcome]:
     store = Store(Path(root.run.artifacts))
     run_folder = Path(root.run.runs) / root.run.name
     run_folder.mkdir(parents=True, exist_ok=True)
-    (run_folder / "config.yaml").write_text(yaml.safe_dump(root.model_dump(mode="json"), sort_keys=False))
+    (run_folder / "config.yaml").write_text(_shown(root), encoding="utf-8")
     steps, commit = plan(root, store), git_commit()
     find_artifacts(root, steps, store)
     refuse_what_cannot_fit(root, steps, store)
@@ -118,6 +119,13 @@ def execute(root: RootConfig, announce: Callable[[str], None]) -> list[Outcome]:
 def fingerprints(steps: Sequence[Step]) -> dict[str, str]:
     """Of all artifacts of a plan, by stage."""
     return {step.stage.name: step.fingerprint for step in steps}
+
+
+def _shown(root: RootConfig) -> str:
+    """The configuration as YAML, without what may be secret in it."""
+    values = redacted_tree(root.model_dump(mode="json"))
+    values["launcher"]["env"] = dict.fromkeys(root.launcher.env, MASK)
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def _run_as_jobs(

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pipeline.errors import UserError
-from pipeline.remote_errors import masked, retried
+from pipeline.redaction import masked
+from pipeline.remote_errors import retried
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem

@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any, Literal, TypeVar
 
 from pipeline.errors import UserError
+from pipeline.redaction import masked
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 """Seconds before an attempt; doubled for each further one, give or take a half."""
@@ -32,12 +33,6 @@ _ADVICE: dict[Failure, str] = {
 
 class Stopped(Exception):
     """Work on several files was asked to stop."""
-
-
-def masked(text: str) -> str:
-    """A text without the users, passwords and queries of the addresses in it."""
-    text = re.sub(r"(\w://)[^/\s@]*@", r"\1…@", text)
-    return re.sub(r"(\w://[^\s?'\"]*)\?[^\s'\"]*", r"\1?…", text)
 
 
 def retried(action: Callable[[], T], url: str, retries: int, stop: threading.Event | None = None) -> T:

@@ -10,6 +10,8 @@ from pathlib import Path
 from pipeline import slurm_client
 from pipeline.config.run import RunConfig, SlurmLauncher
 from pipeline.frozen import Frozen
+from pipeline.private_files import write_private
+from pipeline.redaction import redacted
 from pipeline.snapshot import snapshot_code
 from pipeline.stages import STAGES, Phase
 
@@ -64,6 +66,8 @@ def submit(stages: Sequence[Frozen], announce: Callable[[str], None]) -> list[Jo
     for frozen in stages:
         if frozen.find():
             announce(f"{frozen.stage}: reused")
+            if not any(_comment(unit) in there for unit in units(frozen)):
+                _settings(frozen, folder).unlink(missing_ok=True)  # of a job that was cancelled
             continue
         after = [last[name] for name in frozen.input_fingerprints if name in last]
         for unit in units(frozen):
@@ -82,12 +86,20 @@ def _join(unit: Unit, after: list[str], there: dict[str, str], folder: Path) -> 
 
 def _submit(unit: Unit, after: list[str], folder: Path) -> Job:
     frozen = unit.frozen
-    settings = folder / f"{frozen.stage}-{frozen.fingerprint}.yaml"
+    settings = _settings(frozen, folder)
     frozen.save(settings)
-    script = folder / f"{unit.name}.sbatch"
-    script.write_text(render(unit, settings, snapshot_code(folder.parent)))
-    job = slurm_client.sbatch(script, after)
+    script, text = folder / f"{unit.name}.sbatch", render(unit, settings, snapshot_code(folder.parent))
+    write_private(script, text)
+    try:
+        job = slurm_client.sbatch(script, after)
+    finally:  # SLURM has a copy; this one is for people to read
+        write_private(script, redacted(text))
     return Job(unit, job, after, _log(unit, job, folder))
+
+
+def _settings(frozen: Frozen, folder: Path) -> Path:
+    """The file from which the jobs of a stage know what to do. The last of them deletes it."""
+    return folder / f"{frozen.stage}-{frozen.fingerprint}.yaml"
 
 
 def _log(unit: Unit, job: str, folder: Path) -> Path:

@@ -11,6 +11,7 @@ from typing import Any
 
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.errors import UserError
+from pipeline.redaction import redacted, secret_values
 from pipeline.tracking import Tracker
 
 RUN_ID_FILE = "wandb_run_id"
@@ -178,4 +179,4 @@ def _has_key(environment: Mapping[str, str]) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+    return redacted((str(error).strip() or type(error).__name__).splitlines()[0], secret_values(os.environ))

@@ -23,6 +23,7 @@ from pipeline.machine import describe_machine
 from pipeline.make_way import ToldToStop, stop_when_told
 from pipeline.plugins import load_plugins
 from pipeline.ranks import RankFile, host_name, is_running
+from pipeline.redaction import RedactingFormatter, redact_tracebacks, redacted, secret_values
 from pipeline.stages import STAGES, Stage
 from pipeline.store import PARTIAL, finish
 from pipeline.tracking import open_tracker
@@ -66,6 +67,7 @@ def main(folder: Path, launch: str) -> int:
 
 def _run_recorded(folder: Path, rank: int, world_size: int) -> int:
     stop_when_told()
+    redact_tracebacks()
     record = RankFile(folder, rank)
     try:
         _run(folder, rank, world_size, record)
@@ -74,9 +76,10 @@ def _run_recorded(folder: Path, rank: int, world_size: int) -> int:
     except BaseException as error:
         message = message_for_user(error)
         if message is None:
-            record.set("failed", "".join(traceback.format_exception(error)))
+            text = "".join(traceback.format_exception(error))
+            record.set("failed", redacted(text, secret_values(os.environ)))
             raise
-        record.set("failed", message, users=True)
+        record.set("failed", redacted(message, secret_values(os.environ)), users=True)
         return 2
     return 0
 
@@ -159,11 +162,11 @@ def _logger(stage: str, folder: Path, rank: int) -> logging.Logger:
     console = logging.StreamHandler(sys.stdout)
     console.setLevel(logging.INFO if rank == 0 else logging.ERROR)
     prefix = "" if rank == 0 else f"rank {rank} on {host_name()}: "
-    console.setFormatter(logging.Formatter(f"{stage:<9} | {prefix}%(message)s"))
+    console.setFormatter(RedactingFormatter(f"{stage:<9} | {prefix}%(message)s"))
     handlers: list[logging.Handler] = [console]
     if rank == 0:
         file = logging.FileHandler(folder / "log.txt")
-        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        file.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(message)s"))
         file.handleError = lambda record: None  # on a full disk the console's line is enough
         handlers.append(file)
     for log in _loggers(stage):

@@ -7,9 +7,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.config.base import Section, content_mark
+from pipeline.config.base import Section
 from pipeline.config.choices import Choice, kinds
 from pipeline.config.clean import CleanConfig
+from pipeline.config.credentials import credential_problems
 from pipeline.config.data import (
     CorpusConfig,
     MixtureCorpus,
@@ -31,8 +32,7 @@ from pipeline.config.training import (
     TrainerConfig,
 )
 from pipeline.errors import UserError
-from pipeline.remote import address_problem, is_remote
-from pipeline.remote_errors import masked
+from pipeline.redaction import masked, redacted
 from pipeline.surrogates import take_out_surrogates
 
 
@@ -148,7 +148,7 @@ def parse_config(values: Mapping[str, Any], typed: Collection[str] = ()) -> Root
     values = without_keys(values, set(left_out_keys(RootConfig, values, typed)))
     try:
         root = RootConfig.model_validate(values)
-        problems = [*_problems(root, ""), *_address_problems(root, "")]
+        problems = [*_problems(root, ""), *credential_problems(root)]
     except ValidationError as error:
         problems = [_explain(details, values) for details in error.errors()]
         wrong = {details["loc"][0] for details in error.errors()}
@@ -157,7 +157,7 @@ def parse_config(values: Mapping[str, Any], typed: Collection[str] = ()) -> Root
         ):  # what is right so far may contradict itself
             section = TypeAdapter(RootConfig.model_fields[name].annotation).validate_python(values[name])
             if isinstance(section, Section):
-                problems += [*_problems(section, name), *_address_problems(section, name)]
+                problems += [*_problems(section, name), *credential_problems(section, name)]
     if problems:
         raise UserError(_report(problems))
     return root
@@ -165,7 +165,8 @@ def parse_config(values: Mapping[str, Any], typed: Collection[str] = ()) -> Root
 
 def _report(problems: list[str]) -> str:
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-    return "\n".join([f"the configuration has {count}:", *(f"  - {masked(problem)}" for problem in problems)])
+    shown = (redacted(masked(problem)) for problem in problems)
+    return "\n".join([f"the configuration has {count}:", *(f"  - {problem}" for problem in shown)])
 
 
 def _problems(section: Section, path: str) -> Iterator[str]:
@@ -179,22 +180,6 @@ def _problems(section: Section, path: str) -> Iterator[str]:
             yield from _problems(value, key)
         elif take_out_surrogates(value)[1]:  # what Python makes of a command line's bytes that are not UTF-8
             yield f"{key}={value!r} is not UTF-8; write it in UTF-8"
-
-
-def _address_problems(value: Any, key: str) -> Iterator[str]:
-    """Of what is not used, too: it would stand in the run's files all the same."""
-    if isinstance(value, dict):
-        for name, item in value.items():
-            yield from _address_problems(item, f"{key}.{name}")
-    elif isinstance(value, Section):
-        for name, field in type(value).model_fields.items():
-            item, inner = getattr(value, name), f"{key}.{name}" if key else name
-            if content_mark(field) is None:
-                yield from _address_problems(item, inner)
-                continue
-            for path in [item] if isinstance(item, str) else item or []:
-                if is_remote(path) and (problem := address_problem(path)):
-                    yield f"{inner}: {problem}"
 
 
 def _explain(details: Any, values: Mapping[str, Any]) -> str:
@@ -219,6 +204,8 @@ def _explain(details: Any, values: Mapping[str, Any]) -> str:
     if details["type"] == "union_tag_invalid":
         tag = f"{key}.{details['ctx']['discriminator'][1:-1]}={details['ctx']['tag']!r}"
         return f"{tag}: input should be one of {details['ctx']['expected_tags']}"
+    if location[:2] == ["launcher", "env"]:  # it may be secret
+        return f"{key}: input should be a text; write a number as '1', with quotes within those of the shell"
     if details["type"] == "string_type" and isinstance(details["input"], int | float):
         value = str(details["input"]).lower() if isinstance(details["input"], bool) else details["input"]
         return (

@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt
 
 from pipeline.config.base import Section
+from pipeline.redaction import masked
 from pipeline.remote import is_remote
-from pipeline.remote_errors import masked
 
 
 class RunConfig(Section):
@@ -46,7 +46,8 @@ class TrackingConfig(Section):
 
 class _Launcher(Section):
     env: dict[str, str] = {}
-    """Environment variables for the workers."""
+    """Environment variables for the workers. Their values are kept in no file, but for the settings of SLURM jobs that
+    are not over, which only you can read."""
 
 
 class LocalLauncher(_Launcher):

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.redaction import redacted_overrides
 from pipeline.tracking import read_jsonl
 
 JOBS_FILE = "jobs.jsonl"
@@ -61,6 +62,7 @@ class JobRecord:
 
     def append(self, job: Job) -> None:
         row = {key: value for key, value in asdict(job).items() if key != "reused"}
+        row["overrides"] = redacted_overrides(job.overrides)
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from hydra.core.global_hydra import GlobalHydra
@@ -50,8 +51,10 @@ class SweepPlan:
         """Name and folder of the sweep itself."""
         self.folder = Path(self.run.runs) / name
         self.store = Store(Path(self.base.artifacts))
+        # Hydra saves the whole configuration where it sweeps, keys of launcher.env included.
+        self._hydras_files = TemporaryDirectory(prefix="sweep-")
         with open_dict(config):
-            config.hydra.sweep.dir = str(self.folder)
+            config.hydra.sweep.dir = self._hydras_files.name
             swept, self._fixed = _swept_and_fixed(config)
             config.hydra.sweeper.params = swept
             config.hydra.overrides.task = self._fixed

@@ -1,6 +1,5 @@
 """A sweep's page: one self-contained HTML file."""
 
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from pipeline.redaction import shown_command
 from pipeline.sweep.jobs import Job
 from pipeline.sweep.planning import SweepPlan
 from pipeline.sweep.plots import key_plot, law_plot, svg
@@ -82,13 +82,9 @@ def render(plan: SweepPlan, jobs: Sequence[Job], fits: Sequence[Fit], figures: M
         jobs=jobs,
         best=best,
         keys=list(dict.fromkeys(key for job in jobs for key in job.swept)),
-        command=best and _shown(plan.command(best)),
+        command=best and shown_command(plan.command(best)),
         plots={title: svg(figure, title) for title, figure in figures.items()},
         fits=fits,
         seconds=sum(job.seconds or 0 for job in jobs),
         counts={state: sum(job.state == state for job in jobs) for state in ("finished", "failed")},
     )
-
-
-def _shown(words: Sequence[str]) -> str:
-    return shlex.join(["python", "-m", "pipeline", *(word.removeprefix("++") for word in words)])
