@@ -2,6 +2,8 @@
 
 import re
 
+from pipeline.letters import MARKS
+
 CAPTION = "\x04"
 """Brackets a caption inside a line, until ``layout`` makes a paragraph of it."""
 
@@ -75,7 +77,7 @@ _SIZE = re.compile(  # of options as `caption` compares them
     rf"|(?:{_NUMBERED})_?=?_?\d+(?:\.\d+)?"
     r"|\d+[页頁]"
 )
-_ASSIGNMENT = re.compile(r"[^\W\d][\w-]{0,15}\s*=")  # alt=, link=, upright=, in any language
+_ASSIGNMENT = re.compile(rf"[^\W\d][\w{MARKS}-]{{0,15}}\s*=")  # alt=, link=, upright=, in any language
 
 
 def caption(parameters: str) -> str:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from data_prep.mediawiki.superscripts import superscript
+from pipeline.letters import MARKS
 
-_NAMED = re.compile(r"\s*+([\w -]{1,30}?)\s*+=(.*)", re.DOTALL)
+_NAMED = re.compile(rf"\s*+([\w{MARKS} -]{{1,30}}?)\s*+=(.*)", re.DOTALL)
 _NUMBER = re.compile(r"[-+−±]?[\d.,/⁄]+\s*")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[\w-]+)?")
 

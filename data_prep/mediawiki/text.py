@@ -29,12 +29,13 @@ from data_prep.mediawiki.tags import restore_literals, strip_tags
 from data_prep.mediawiki.templates import expand_templates
 from data_prep.mediawiki.tidy import strip_remains, tidy_spaces, unescape
 from pipeline.config.clean import MarkupConfig
+from pipeline.letters import MARKS
 
 Chinese = Literal["as_is", "simplified", "traditional"]
 _PROSE = MarkupConfig()
 
-# Persian joins with U+200C inside words; Japanese has full-width underscores, too.
-_MAGIC_WORD = re.compile(r"(?:__|＿＿)[^\W_][\w\u200c]{0,60}?(?:__|＿＿)")
+# Persian and the Indic scripts have joiners inside words; Japanese has full-width underscores, too.
+_MAGIC_WORD = re.compile(rf"(?:__|＿＿)[^\W_][\w{MARKS}\u200c\u200d]{{0,60}}?(?:__|＿＿)")
 _SIGNATURE = re.compile(r"~{3,5}")
 
 

@@ -237,6 +237,12 @@ def test_a_name_that_elsewhere_begins_a_title_is_local():
     assert clean("a [[Imagine: John Lennon|Imagine]]") == "a Imagine"
 
 
+def test_names_with_vowel_signs_are_names():
+    """Combining marks are no letters to Python: what they stand in was no name, and its value text."""
+    assert clean("{{nobold|நன்றி}} {{nowrap|1=அ|நிலை=b}}") == "நன்றி அ"
+    assert clean("a [[File:x.jpg|thumb|जहाज|लिंक=घर]]", captions=True) == "a\n\nजहाज"
+
+
 @pytest.mark.parametrize(
     "word",
     [
@@ -261,6 +267,7 @@ def test_a_name_that_elsewhere_begins_a_title_is_local():
         "__بی\u200cفهرست__",
         "__FORÇATAULA__",
         "__HIDDENCAT__",
+        "__अनुक्रम_नहीं__",
     ],
 )
 def test_magic_words_of_other_languages_vanish(word):
