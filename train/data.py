@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pipeline.errors import UserError
 from pipeline.shards import TokenStream
 from train.models import IGNORE_INDEX
 from train.order import Order
+from train.sequences import check_sequences
 
 Batch = dict[str, Tensor]
 """input_ids and labels (int64 [B, T], labels shifted to the next token), loss_scale (fp32 scalar) and, in training,
@@ -40,11 +40,7 @@ class TokenWindows:
     def __init__(self, stream: TokenStream, length: int):
         self._stream, self._length = stream, length
         self._count = (len(stream) - 1) // length
-        if self._count < 1:
-            raise UserError(
-                f"{stream.name} has {len(stream):,} tokens, fewer than one sequence of {length} needs; "
-                "shorten trainer.sequence_length or give the corpus more text"
-            )
+        check_sequences(stream.name, len(stream), length)
 
     def __len__(self) -> int:
         return self._count

@@ -1,4 +1,4 @@
-"""What fine-tuning will need, looked at before it starts, and before the model is pretrained: see `pipeline.preflight`.
+"""What training will need, looked at before any of it starts: see `pipeline.preflight`.
 
 torch is imported only where a check cannot do without.
 """
@@ -7,12 +7,36 @@ from typing import TYPE_CHECKING
 
 from pipeline.config.root import RootConfig
 from pipeline.preflight import Known
+from pipeline.shards import ShardIndex
 from train.finetune_data import load_splits
 from train.finetune_limits import check_family, longest
 from train.labels import label_ids, label_names
+from train.sequences import NO_VALIDATION, check_sequences
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+
+def sequences(root: RootConfig, known: Known) -> str:
+    """Compare the token streams with the length of a sequence.
+
+    Raises:
+        UserError: where one is too short to be trained on.
+    """
+    index, length = (
+        ShardIndex.load(known.folder("shards")),
+        root.trainer.sequence_length or root.model.context,
+    )
+    counts = {split: index.part_tokens(split) for split in ("train", "validation")}
+    for part, tokens in counts["train"].items():
+        check_sequences(f"part {part} of the train split" if part else "the train split", tokens, length)
+    lacking = [
+        part or "the corpus" for part in counts["train"] if counts["validation"].get(part, 0) <= length
+    ]
+    words = ", ".join(f"{(sum(c.values()) - len(c)) // length:,} for {split}" for split, c in counts.items())
+    return f"{words}, of {length:,} tokens each" + (
+        f"; of {', '.join(lacking)}: {NO_VALIDATION}" if lacking else ""
+    )
 
 
 def examples(root: RootConfig, known: Known) -> str:

@@ -19,6 +19,7 @@ from train.models import build_model, count_parameters
 from train.models.flops import flops_per_token
 from train.packing import pack, packing_figures
 from train.samples import sample_texts
+from train.sequences import NO_VALIDATION
 
 
 def run(config: PretrainStage, context: Context) -> dict[str, Any]:
@@ -42,6 +43,9 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
         for part, tokens in index.part_tokens("validation").items()
         if tokens > length
     }
+    for part in index.part_tokens("train"):
+        if part not in validation and context.rank == 0:
+            context.log.warning("%s: %s", part or "the corpus", NO_VALIDATION)
 
     on_gpu = prepare(trainer, config.seed)
     masked = config.data.packing != "concatenate"
