@@ -25,6 +25,7 @@ from data_prep.mediawiki.text import WikitextCleaner
 from data_prep.normalize import normalize
 from pipeline.config.clean import CleanConfig, MarkupConfig
 from pipeline.errors import UserError, told_to_user
+from pipeline.letters import MARKS
 from pipeline.source import Source
 from pipeline.store import MANIFEST
 
@@ -215,7 +216,7 @@ def _problem(details: ErrorDetails) -> str:
 
 def file_of(title: str) -> Path:
     """A file's name for a page; a title of 255 bytes, as long as one may be, leaves no room for the ending."""
-    name = re.sub(r"[^\w.-]+", "_", title).lstrip(".")
+    name = re.sub(rf"[^\w{MARKS}.-]+", "_", title).lstrip(".")
     return Path(f"{name.encode()[:_LONGEST_NAME].decode(errors='ignore') or '_'}.html")
 
 

@@ -4,6 +4,8 @@ Python's `\w` leaves out combining marks, with which most scripts of South and S
 some scripts put no space between words: there, each letter with its marks is taken for a word.
 """
 
+import re
+
 import regex
 
 _TEXT = "".join(map(chr, (*range(0xD800), *range(0xE000, 0x20000))))
@@ -18,7 +20,7 @@ def characters(properties: str) -> list[str]:
 def character_set(properties: str) -> str:
     """The same as ranges, for `re`, which knows no properties and is faster."""
     runs = (match[0] for match in regex.finditer(f"(?V1){properties}+", _TEXT))
-    return "".join(run if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
+    return "".join("-".join(map(re.escape, dict.fromkeys((run[0], run[-1])))) for run in runs)
 
 
 _UNSPACED_SCRIPTS = (

@@ -66,7 +66,10 @@ def test_a_page_that_is_not_there(tmp_path, dump):
     assert show(tmp_path, "a", "--dump", "b").stderr == "error: there is no file b\n"
 
 
-@pytest.mark.parametrize(("title", "name"), [("é" * 127, "é" * 100 + ".html"), ("...", "_.html")])
+@pytest.mark.parametrize(
+    ("title", "name"),
+    [("é" * 127, "é" * 100 + ".html"), ("...", "_.html"), ("हिन्दी भाषा", "हिन्दी_भाषा.html")],
+)
 def test_a_title_that_makes_no_name_of_a_file(tmp_path, title, name):
     (tmp_path / "dump.xml").write_text(DUMP.replace("Black cat", title))
     done = show(tmp_path, title, "--dump", "dump.xml")
