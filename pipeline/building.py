@@ -12,6 +12,7 @@ from pipeline.launchers import check_devices, one_process, torchrun
 from pipeline.rendezvous import Follower, lead
 from pipeline.store import LAUNCH_FILE, Artifact
 from pipeline.supervise import Ended, run_launcher, supervise
+from pipeline.watch import Watch
 from pipeline.workplace import WORKER_SECONDS, Workplace
 
 Announce = Callable[[str], None]
@@ -84,7 +85,8 @@ def _start(frozen: Frozen, announce: Announce, folder: Path) -> None:
     def launch(name: str) -> Ended:
         alone = frozen.ranks == 1
         command = one_process(folder, name) if alone else torchrun(folder, name, frozen.trainer, None)
-        return run_launcher(command, environment, folder)
+        watch = Watch(folder, frozen.launcher.rank_timeout, announce)
+        return run_launcher(command, environment, folder, watch.over)
 
     supervise(folder, launch, Attempts(folder, frozen.launcher.attempts, None), announce)
 

@@ -2,13 +2,14 @@
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from pipeline.config.run import RunConfig
 from pipeline.errors import UserError
 from pipeline.fingerprint import expand_paths
+from pipeline.heartbeat import Activity
 from pipeline.remote import ARTIFACT_SCHEME, basename, is_remote
 from pipeline.remote_copy import fetch
 from pipeline.store import SCRATCH
@@ -55,6 +56,8 @@ class Context:
     rank: int = 0
     world_size: int = 1
     share: Share = EVERYTHING
+    activity: Activity = field(default_factory=Activity)
+    """What this worker is at, told to the supervisor with its signs of life."""
 
     @property
     def scratch(self) -> Path:

@@ -27,6 +27,7 @@ from pipeline.slurm import folders_in_use, shape
 from pipeline.store import SCRATCH
 from pipeline.summary import announce
 from pipeline.supervise import Ended, run_launcher, supervise
+from pipeline.watch import Watch
 from pipeline.workplace import Workplace, begin, phase_launch
 
 KILL_SECONDS = 300
@@ -119,7 +120,8 @@ def _start(frozen: Frozen, folder: Path) -> None:
         command = srun(
             "pipeline.slurm_task", arguments, frozen.launcher, environment, folders_in_use(frozen.run)
         )
-        return run_launcher(command, environment, folder, read_error=partial(_note_ends, folder))
+        watch = Watch(folder, frozen.launcher.rank_timeout, announce)
+        return run_launcher(command, environment, folder, watch.over, read_error=partial(_note_ends, folder))
 
     attempts = Attempts(folder, frozen.launcher.attempts, job)
     supervise(folder, launch, attempts, announce, partial(_requeue, job), LOST_NODE_SECONDS)

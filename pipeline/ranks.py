@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from pipeline.heartbeat import Activity, Heartbeat
 from pipeline.store import RANKS as FOLDER
 from pipeline.store import write_json
 
@@ -46,7 +47,8 @@ def _file(folder: Path, rank: int) -> Path:
 
 
 class RankFile:
-    """A worker's own record. Crashes of the interpreter leave their stacks in `rank-<rank>.fault`."""
+    """A worker's own record, and its signs of life while it runs. Crashes of the interpreter leave their stacks in
+    `rank-<rank>.fault`."""
 
     def __init__(self, folder: Path, rank: int):
         self._folder = folder
@@ -55,12 +57,15 @@ class RankFile:
         self._record.write(folder)
         self._fault = _fault_file(folder, rank).open("w")
         faulthandler.enable(self._fault)
+        self.activity = Activity()
+        self._heartbeat = Heartbeat(folder, rank, self.activity)
 
     def set(self, state: str, error: str = "", users: bool = False) -> None:
         """Note a new state. A full disk, or a folder that has been moved away, is not worth another error."""
         lines = [line for line in error.strip().splitlines() if not MARKER.fullmatch(line)]
         last = "\n".join(lines[-ERROR_LINES:])
         changed = {"state": state, "error": last, "users": users, "time": time.time()}
+        self._heartbeat.stop()  # every further state is a last one
         with contextlib.suppress(OSError):
             RankRecord(**{**asdict(self._record), **changed}).write(self._folder)
 
@@ -122,6 +127,12 @@ def faults(folder: Path) -> list[RankRecord]:
     return failed + [r for r in records if r.state == "running"]
 
 
+def _crashed_thread(crash: str) -> list[str]:
+    """What faulthandler says of a crash, without the stacks of other threads that it puts first."""
+    why, _, rest = crash.partition("\n")
+    return [line for line in (why, *rest[max(rest.find("Current thread"), 0) :].splitlines()) if line]
+
+
 def describe_faults(folder: Path, most: int = 4) -> list[str]:
     """Lines for the user: rank, host and last lines of each."""
     lines = []
@@ -129,7 +140,7 @@ def describe_faults(folder: Path, most: int = 4) -> list[str]:
     for record in found[:most]:
         fault = _fault_file(folder, record.rank)
         crash = fault.read_text(errors="replace").strip() if fault.is_file() else ""
-        said = record.error or "\n".join(crash.splitlines()[:ERROR_LINES])
+        said = record.error or "\n".join(_crashed_thread(crash)[:ERROR_LINES])
         how = (
             "failed"
             if said

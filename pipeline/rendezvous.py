@@ -14,6 +14,7 @@ from pipeline.launchers import check_devices, torchrun
 from pipeline.ranks import FOLDER, host_name
 from pipeline.store import LAUNCH_FILE, PARTIAL, write_json
 from pipeline.supervise import Ended, Launch, run_launcher
+from pipeline.watch import Watch
 from pipeline.workplace import read_launch
 
 REACH_SECONDS = 5.0
@@ -36,7 +37,7 @@ def lead(frozen: Frozen, announce: Callable[[str], None], folder: Path) -> Itera
         announce(
             f"{frozen.stage}: {nodes} machines meet at {endpoint}; give the same command on each of them"
         )
-        ended = _run_agent(frozen, folder, name)
+        ended = _run_agent(frozen, folder, name, announce)
         if ended.code != 0:  # records of the other nodes come a little later
             deadline = time.monotonic() + 3 * PEER_SECONDS
             while len(_marks(folder, name)) < nodes and time.monotonic() < deadline:
@@ -69,27 +70,29 @@ class Follower:
             if launch.get("endpoint") == frozen.launcher.rendezvous and launch["id"] != self._last:
                 self._last = launch["id"]
                 self._announce(f"{frozen.stage}: taking part at {launch['endpoint']}")
-                _run_agent(frozen, path.parent, launch["id"])
+                _run_agent(frozen, path.parent, launch["id"], self._announce)
                 return
         if not self._said and not self.took_part:
             self._said = True
             self._announce(f"{frozen.stage}: another planner leads this stage; waiting for it")
 
 
-def _run_agent(frozen: Frozen, folder: Path, name: str) -> Ended:
+def _run_agent(frozen: Frozen, folder: Path, name: str, announce: Callable[[str], None]) -> Ended:
     """Run this node's agent until the launch is over or another takes its place."""
     environment = os.environ | frozen.launcher.env
     check_devices(frozen.trainer, environment)
     command = torchrun(folder, name, frozen.trainer, frozen.launcher.rendezvous)
     failed_at: list[float] = []
+    watch = Watch(folder, frozen.launcher.rank_timeout, announce)
 
-    def superseded() -> bool:
+    def over() -> bool:
         if _marks(folder, name) and not failed_at:
             failed_at.append(time.monotonic())
         another = read_launch(folder).get("id", name) != name
-        return another or bool(failed_at and time.monotonic() - failed_at[0] > PEER_SECONDS)
+        late = bool(failed_at and time.monotonic() - failed_at[0] > PEER_SECONDS)
+        return another or late or watch.over()
 
-    ended = run_launcher(command, environment, folder, superseded)
+    ended = run_launcher(command, environment, folder, over)
     if ended.code != 0 and folder.is_dir():
         (folder / FOLDER).mkdir(exist_ok=True)
         write_json(folder / FOLDER / f"node-{name}-{host_name()}-{os.getpid()}.json", {"code": ended.code})

@@ -19,6 +19,8 @@ from pipeline.workplace import WORKER_SECONDS, Workplace, begin, new_launch
 
 POLL_SECONDS = 0.1
 REUSE = "Start again to continue: finished stages are reused"
+END_SECONDS = 60.0
+"""How long a launcher may take to end its workers; torchrun's agent gives them 30 s."""
 UNANSWERED_SECONDS = 10.0
 """How long a launch that was told to stop may take to have a worker that can be told."""
 
@@ -98,7 +100,7 @@ def run_launcher(
     command: Sequence[str],
     env: Mapping[str, str],
     folder: Path,
-    superseded: Callable[[], bool] = lambda: False,
+    over: Callable[[], bool] = lambda: False,
     read_error: Callable[[str], None] | None = None,
 ) -> Ended:
     """Run a command that starts workers on this machine.
@@ -106,7 +108,7 @@ def run_launcher(
     SIGTERM and SIGUSR1 are passed on to the workers; an interrupt reaches them anyway, from the terminal.
 
     Args:
-        superseded: asked while it runs; where it becomes true the command is ended.
+        over: asked while it runs; where it becomes true the command is ended.
         read_error: given each line that the command writes to stderr, which is shown all the same.
     """
     told: set[int] = set()
@@ -122,13 +124,21 @@ def run_launcher(
                 _tell_workers(folder, received[0], told)
                 if not told and time.monotonic() - told_at > UNANSWERED_SECONDS:
                     process.terminate()
-            elif superseded():
-                process.terminate()
-                process.wait()
+            if over():
+                _end(process)
             time.sleep(POLL_SECONDS)
         if reader:
             reader.join()
     return Ended(process.returncode, told_to_stop=bool(received))
+
+
+def _end(process: subprocess.Popen) -> None:
+    process.terminate()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _pass_on(lines: IO[bytes], read_error: Callable[[str], None]) -> None:

@@ -108,7 +108,7 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
     log = _logger(stage.name, folder, rank)
     tracker = open_tracker(tracking, run, frozen, folder, rank)
     inputs = {name: Path(path) for name, path in frozen["inputs"].items()}
-    context = Context(folder, inputs, tracker, log, run, rank, world_size)
+    context = Context(folder, inputs, tracker, log, run, rank, world_size, activity=record.activity)
     started = time.time()
     try:
         metrics = run_body(stage, stage.config.model_validate(frozen["config"]), context)
@@ -153,7 +153,9 @@ def run_body(stage: Stage, config: Section, context: Context) -> dict[str, Any]:
     name, function = stage.target.split(":")
     module = importlib.import_module(name)
     for phase in stage.phases:
+        context.activity.note(phase.name)
         getattr(module, phase.name)(config, context)
+    context.activity.note(stage.name)
     return getattr(module, function)(config, context)
 
 

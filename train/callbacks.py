@@ -96,6 +96,7 @@ class AfterStep(pl.Callback):
         self._throughput.start()
 
     def on_train_batch_start(self, *_: object) -> None:
+        self._context.activity.note(f"step {self._step + 1:,}")
         self._throughput.batch_starts()
 
     def on_train_batch_end(
@@ -136,10 +137,12 @@ class AfterStep(pl.Callback):
             ):
                 self._sample(module)
         self._validation_loss = None
+        self._context.activity.note(f"the end of step {self._step:,}, or the data of the next")
 
     def _save(self, trainer: pl.Trainer, module: LanguageModule) -> None:
         if self._checkpoints.last_step == self._step:
             return
+        self._context.activity.note(f"the checkpoint of step {self._step:,}")
         state = module.training_state()
         self._divergence.check_state(state, self._step)
         self._checkpoints.save(
@@ -226,6 +229,7 @@ class AfterStep(pl.Callback):
 
     @torch.no_grad()
     def _validate(self, trainer: pl.Trainer, module: LanguageModule) -> None:
+        self._context.activity.note(f"the validation after step {self._step:,}")
         whole, parts = RunningLoss(), {}
         module.eval()
         for name, batches in self._validation.items():
@@ -249,6 +253,7 @@ class AfterStep(pl.Callback):
 
     @torch.no_grad()
     def _sample(self, module: LanguageModule) -> None:
+        self._context.activity.note(f"the samples after step {self._step:,}")
         module.eval()
         with _gathered(module.model):
             try:

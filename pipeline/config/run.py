@@ -48,6 +48,9 @@ class _Launcher(Section):
     env: dict[str, str] = {}
     """Environment variables for the workers. Their values are kept in no file, but for the settings of SLURM jobs that
     are not over, which only you can read."""
+    rank_timeout: Annotated[float, Field(ge=20)] | None = 600.0
+    """Seconds after which a rank that stands still is ended, and its launch has failed; null waits for ever. Ranks
+    give a sign of life every five seconds; a warning comes after a minute without one, or half of this."""
 
 
 class LocalLauncher(_Launcher):

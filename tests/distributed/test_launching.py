@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -143,6 +144,29 @@ def test_a_second_attempt_goes_on_from_the_checkpoint(built: Path) -> None:
     assert planner.returncode == 0, output
     assert "failed (exit code 137); launching again" in output
     assert "continuing from step" in output
+
+
+def test_a_rank_that_stands_still_is_named_and_ends_the_launch(built: Path) -> None:
+    with started(built, *TWO_RANKS, *LONG, "launcher.rank_timeout=20") as planner:
+        wait_for(lambda: "step" in beat_of(built, 1))
+        victim = pid_of(built, 1)
+        os.kill(victim, signal.SIGSTOP)
+        output = planner.communicate(timeout=150)[0]
+    assert planner.returncode == 2, output
+    name = rf"rank 1 on \S+ \(pid {victim}\)"
+    assert re.search(rf"{name} gives no sign of life for 10 s, last seen at .*step [\d,]+", output)
+    report = output[output.index(f"(pid {victim}) failed") :]
+    assert re.match(
+        r".* failed\n    no sign of life for 20 s \(launcher.rank_timeout\), last seen at .*step", report
+    )
+    assert not re.search(r"^rank 0 on .* failed", output.partition(report)[0], re.MULTILINE), (
+        "its peer comes later"
+    )
+
+
+def beat_of(folder: Path, rank: int) -> str:
+    paths = folder.glob(f"artifacts/pretrain/*.partial/ranks/rank-{rank}.beat")
+    return "".join(path.read_text() for path in paths)
 
 
 def test_a_worker_whose_planner_was_killed_keeps_others_out(built: Path, pipeline: Callable) -> None:

@@ -39,8 +39,8 @@ class Stage:
         self.folder, self._stack = folder, stack
         (folder / "corpus.txt").write_text("A text of one line.\n")
 
-    def start(self) -> subprocess.Popen:
-        words = ["stage=download", f"corpus.paths=[{self.folder / 'corpus.txt'}]"]
+    def start(self, *further: str) -> subprocess.Popen:
+        words = ["stage=download", f"corpus.paths=[{self.folder / 'corpus.txt'}]", *further]
         planner = subprocess.Popen(
             command(self.folder, *words, base=OWN),
             cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
