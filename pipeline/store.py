@@ -127,7 +127,11 @@ def finish(partial: Path, manifest: Mapping[str, Any]) -> Path:
         and path.relative_to(partial).parts[0] not in NO_OUTPUT
     }
     write_json(partial / MANIFEST, {**manifest, "outputs": outputs})
-    durable.all_to_disk(partial)
+    for name in (
+        *outputs,
+        MANIFEST,
+    ):  # before what could make them again is deleted, which itself need not be on disk
+        durable.to_disk(partial / name)
     _discard(partial)
     final = partial.with_name(partial.name.removesuffix(PARTIAL))
     durable.publish(partial, final)
