@@ -62,7 +62,7 @@ def supervise(
         if attempts.overdrawn():
             raise UserError(f"ended early{attempts}. {REUSE}")
         ended = launch(launched)
-        if ended.code == 0:
+        if ended.code == 0 or not folder.is_dir():  # renamed: it was complete when a worker ended badly
             return
         restart = _agreed_restart(folder)
         counts = restart is None or restart.reason != "rollback"

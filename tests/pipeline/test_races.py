@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -39,10 +39,10 @@ class Stage:
         self.folder, self._stack = folder, stack
         (folder / "corpus.txt").write_text("A text of one line.\n")
 
-    def start(self, *further: str) -> subprocess.Popen:
+    def start(self, *further: str, base: Sequence[str] = OWN) -> subprocess.Popen:
         words = ["stage=download", f"corpus.paths=[{self.folder / 'corpus.txt'}]", *further]
         planner = subprocess.Popen(
-            command(self.folder, *words, base=OWN),
+            command(self.folder, *words, base=base),
             cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         self._stack.callback(end, planner.pid)
@@ -194,6 +194,25 @@ def test_a_worker_that_is_killed_while_it_hashes_leaves_what_the_next_finishes(s
     check_whole(stage)
 
 
+def test_a_worker_that_is_killed_after_the_rename_leaves_a_complete_stage(stage: Stage) -> None:
+    """As where memory runs out while W&B ends its run."""
+    tracked = [word for word in OWN if word != "tracking=none"]
+    first = stage.start("tracking.mode=offline", "launcher.attempts=2", base=tracked)
+    worker = stage.worker_of(first)
+    wait_for(lambda: stage.artifacts and not stage.partial)
+    os.kill(worker, signal.SIGSTOP)
+    second = stage.start("tracking.mode=offline", base=tracked)
+    output = second.communicate(timeout=60)[0]
+    assert second.returncode == 0, output
+    assert "reused" in output
+    assert first.poll() is None, "the worker was through already"
+    os.kill(worker, signal.SIGKILL)
+    output = first.communicate(timeout=60)[0]
+    assert first.returncode == 0, output
+    assert "Traceback" not in output
+    check_whole(stage)
+
+
 def at_work(folder: Path, launch: str, stack: ExitStack) -> subprocess.Popen:
     """A process of the launch, at work in the folder until it reads a line, and as one that stands still."""
     code = (
@@ -232,6 +251,30 @@ def test_every_rank_of_a_launch_keeps_the_next_launch_out(tmp_path: Path, stack:
     assert late.returncode == 2
 
 
+def test_a_planner_that_stands_still_while_it_looks_keeps_workers_waiting(
+    tmp_path: Path, stack: ExitStack
+) -> None:
+    folder = Store(tmp_path).partial("pretrain", "demo", "f" * 16)
+    begin(folder, "launch")
+    code = (
+        "import sys; from pathlib import Path; from pipeline.workplace import Workplace\n"
+        "with Workplace.of(Path(sys.argv[1])).vacant(10):\n"
+        "    print('looks', flush=True); input()"
+    )
+    planner = subprocess.Popen(
+        [sys.executable, "-c", code, str(folder)], cwd=ROOT, stdin=-1, stdout=-1, text=True
+    )
+    stack.callback(end, planner.pid)
+    assert planner.stdout.readline() == "looks\n"
+    os.kill(planner.pid, signal.SIGSTOP)
+    worker = at_work(folder, "launch", stack)
+    with pytest.raises(subprocess.TimeoutExpired):
+        worker.wait(timeout=5)
+    planner.kill()
+    assert worker.stdout.readline() == "works\n"
+    worker.communicate("\n", timeout=60)
+
+
 def test_tasks_of_one_phase_work_side_by_side_and_those_of_others_wait(
     tmp_path: Path, stack: ExitStack
 ) -> None:
@@ -259,7 +302,7 @@ def test_tasks_of_one_phase_work_side_by_side_and_those_of_others_wait(
 def test_markers_of_phases_go_at_once_or_not_at_all(tmp_path: Path, stack: ExitStack) -> None:
     folder = Store(tmp_path).partial("clean", "demo", "f" * 16)
     (folder / "result.txt").write_text("text")
-    for number in range(20_000):
+    for number in range(5_000):
         place = folder / SCRATCH / f"extract-{number % 100}"
         place.mkdir(parents=True, exist_ok=True)
         (place / f"{number}.json").touch()
