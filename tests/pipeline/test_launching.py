@@ -1,6 +1,5 @@
 """What launching decides without a cluster: scripts, commands, tasks, attempts, and clear refusals."""
 
-import json
 import os
 import signal
 import subprocess
@@ -15,6 +14,7 @@ from pipeline.errors import UserError
 from pipeline.frozen import Frozen
 from pipeline.job import check_shape
 from pipeline.launchers import check_devices, srun
+from pipeline.markers import write_marker
 from pipeline.planner import freeze, plan
 from pipeline.ranks import RankFile, RankRecord, describe_faults, note_silent_end
 from pipeline.slurm import Unit, render
@@ -137,7 +137,7 @@ def checkpoint(folder: Path, step: int) -> None:
     place.mkdir(parents=True)
     facts = {"step": step, "tokens": 0, "validation_loss": None, "train_loss": None, "strategy": "ddp", "ranks": 1,
              "seconds": 0.0, "optimizer_steps": step}  # fmt: skip
-    (place / "meta.json").write_text(json.dumps(facts))
+    write_marker(place / "meta.json", facts)
 
 
 def test_attempts_are_counted_over_requeues_until_a_checkpoint_is_new(tmp_path: Path) -> None:
