@@ -3,10 +3,10 @@
 import math
 
 import pytorch_lightning as pl
-import torch
 
 from pipeline.errors import UserError
 from train.checkpointing import Checkpoints, any_rank
+from train.finite import all_finite
 from train.loss_guard import LossGuard, SkippedData
 from train.training_state import TrainingState
 
@@ -60,10 +60,7 @@ class Divergence:
             UserError: where a weight or an optimizer's state is not finite, on any rank.
         """
         owned = state.owned(self._strategy.global_rank, self._strategy.world_size)
-        # Smallest and largest, which NaN takes over, need no memory of the tensors' size.
-        ends = [end for piece in owned for end in piece.tensor.aminmax()]
-        finite = not ends or bool(torch.stack(ends).isfinite().all())
-        if any_rank(self._strategy, not finite):
+        if any_rank(self._strategy, not all_finite(piece.tensor for piece in owned)):
             self._fail(
                 f"training has diverged: after step {step:,} weights or the optimizer's states are not finite, so no "
                 "checkpoint is made of them"

@@ -178,6 +178,15 @@ def test_weights_that_are_not_the_models_are_refused(tmp_path):
     refuse("cannot be loaded .*no file named model.safetensors")
 
 
+def test_weights_that_are_not_finite_are_refused(tmp_path):
+    source = build_model(CONFIGS["gpt_neox"], VOCAB)
+    with torch.no_grad():
+        source.model.get_output_embeddings().weight[3, 5] = torch.nan
+    source.model.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="not finite"):
+        build_model(HuggingFaceConfig(path=str(tmp_path), context=CONTEXT), VOCAB)
+
+
 def test_a_model_that_sees_what_it_should_predict_is_refused():
     fields = {key: NEOX[key] for key in NEOX if key != "model_type"} | {"model_type": "bert"}
     with pytest.raises(UserError, match=r"BertLMHeadModel .* model\.config.is_decoder=true"):

@@ -14,6 +14,7 @@ from transformers.utils import ModelOutput
 from pipeline.config.model import HuggingFaceConfig
 from pipeline.errors import UserError
 from pipeline.foreign_code import own_classes, refusing_foreign_code
+from train.finite import all_finite
 from train.models.balance import balance_factor, until_last_label
 from train.models.huggingface_probes import (
     check_balance,
@@ -66,8 +67,8 @@ def load_checkpoint(folder: str | Path, settings: PretrainedConfig | None = None
     """The causal model in a folder, in fp32.
 
     Raises:
-        UserError: where its weights cannot be read, or are not the whole model's: transformers only warns of that,
-            and leaves at random what is missing.
+        UserError: where its weights cannot be read, are not finite, or are not the whole model's: transformers only
+            warns of that, and leaves at random what is missing.
     """
     try:
         with refusing_foreign_code(str(folder)):
@@ -87,6 +88,10 @@ def load_checkpoint(folder: str | Path, settings: PretrainedConfig | None = None
         raise UserError(
             f"{folder}: its weights are not those of the {type(model).__name__} that its config.json names: "
             f"{len(missing)} are missing ({missing[0]}, …); get the folder again, or name another"
+        )
+    if not all_finite(model.parameters()):
+        raise UserError(
+            f"{folder}: some of its weights are not finite, as of a model whose training has diverged; name another"
         )
     return model
 
