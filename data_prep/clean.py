@@ -1,10 +1,12 @@
 """The clean stage: raw corpus to documents in Parquet, split, with an account of what was dropped and why.
 
-Its phases: `prepare` cuts the input into pieces; `extract` makes candidates of each piece, by itself; `decide` sees
-all of them at once, for what stands in the corpus twice; `write` writes each piece's documents. The documents do not
+Its phases: `prepare` cuts the input into pieces; `survey` reads the templates of dumps, and `learn` what they show;
+`extract` makes candidates of each piece, by itself; `decide` sees all of them at once, for what stands in the corpus
+twice; `write` writes each piece's documents. The documents do not
 depend on how many processes or machines take part, byte for byte, and memory does not grow with the corpus.
 """
 
+from pathlib import Path
 from typing import Any
 
 from data_prep.account import Account
@@ -19,6 +21,8 @@ from data_prep.map_pieces import map_pieces, read_accounts
 from data_prep.mediawiki.dump import read_site
 from data_prep.pieces import Parts, Piece, load_plan, plan_pieces, save_plan
 from data_prep.splits import HELD_OUT
+from data_prep.template_cache import cache_path, read_learned, write_learned
+from data_prep.template_survey import TemplateSurveyor, dump_pieces, learn_rules
 from data_prep.write_documents import PieceWriter
 from pipeline.config.clean import CleanConfig
 from pipeline.config.stages import CleanStage
@@ -30,7 +34,7 @@ from pipeline.store import write_json
 
 DOCUMENTS_FOLDER = "documents"
 STATS_FILE = "stats.json"
-PLAN, EVALUATION = "plan.json", "evaluation"
+PLAN, EVALUATION, TEMPLATES = "plan.json", "evaluation", "templates.json"
 """In the scratch folder."""
 
 
@@ -62,7 +66,46 @@ def prepare(config: CleanStage, context: Context) -> None:
         texts = evaluation_texts(config, context, parts, pieces)
         count = build_index(texts, clean.contamination, context.scratch / EVALUATION)
         context.log.info("training documents are compared with %s evaluation texts: %s", f"{count:,}", action)
+    if dump_pieces(parts, pieces) and not clean.max_documents:
+        known = read_learned(cache_path(Path(context.run.artifacts), parts), context.log)
+        if known is not None:
+            write_learned(context.scratch / TEMPLATES, known)
     save_plan(pieces, context.scratch / PLAN)
+
+
+def survey(config: CleanStage, context: Context) -> None:
+    """Write down what the templates of this process's share of the pieces say by themselves."""
+    clean, parts = config.clean, load_parts(context.inputs["download"])
+    if clean.max_documents or (context.scratch / TEMPLATES).exists():
+        return
+    pieces = dump_pieces(parts, load_plan(context.scratch / PLAN))
+    surveyor = TemplateSurveyor(parts, context.scratch / "survey")
+    map_pieces(surveyor, pieces, context, "survey", clean.workers, "clean.workers")
+
+
+def learn(config: CleanStage, context: Context) -> None:
+    """Resolve what the templates of a dump show, for this cleaning and all others of the same dump.
+
+    Of a try of a few documents, the templates are not read: they stand all over the dump.
+    """
+    clean, parts = config.clean, load_parts(context.inputs["download"])
+    if (context.scratch / TEMPLATES).exists():
+        return
+    pieces = dump_pieces(parts, load_plan(context.scratch / PLAN))
+    learned = {} if clean.max_documents else learn_rules(context.scratch / "survey", pieces)
+    if pieces and not clean.max_documents:
+        write_learned(cache_path(Path(context.run.artifacts), parts), learned)
+    for key, of_wiki in learned.items():
+        rules, disambiguations = of_wiki["rules"], of_wiki["disambiguations"]
+        context.log.info(
+            "%s: of the wiki's templates %s show words, and %s mark disambiguations",
+            *(
+                key.split(" ")[0],
+                f"{sum(rule != '' for rule in rules.values()):,}",
+                f"{len(disambiguations):,}",
+            ),
+        )
+    write_learned(context.scratch / TEMPLATES, learned)
 
 
 def extract(config: CleanStage, context: Context) -> None:
@@ -76,7 +119,7 @@ def extract(config: CleanStage, context: Context) -> None:
     action = guard_action(config, parts)
     evaluation = context.scratch / EVALUATION if action != "off" else None
     candidates, keys = context.scratch / "extract", context.scratch / KEYS
-    extractor = Extractor(clean, parts, candidates, keys, action, evaluation)
+    extractor = Extractor(clean, parts, candidates, keys, action, evaluation, context.scratch / TEMPLATES)
     found = 0
 
     def enough(account: dict[str, Any]) -> bool:

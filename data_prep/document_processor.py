@@ -1,7 +1,7 @@
 """What happens to a document whatever the others are: the part of cleaning that runs in parallel."""
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ from data_prep.document_kind import document_kind
 from data_prep.filters import DocumentFilter
 from data_prep.language import detect_language
 from data_prep.mediawiki.site import Site
+from data_prep.mediawiki.template_book import TemplateBook
 from data_prep.mediawiki.text import WikitextCleaner
 from data_prep.normalize import normalize
 from data_prep.pii import PiiScrubber
@@ -65,6 +66,8 @@ class DocumentProcessor:
     """What to do about evaluation text in training documents: `off`, `report`, `drop` or `mask`."""
     evaluation: Path | None
     """Folder of the index of evaluation texts."""
+    templates: Mapping[str, TemplateBook] = field(default_factory=dict)
+    """What was learned of the templates of each wiki, by `Site.key`."""
 
     def process(self, record: Record) -> Outcome:
         """The cleaned document, or the reason why it is dropped. Depends on nothing but the record."""
@@ -152,10 +155,11 @@ class DocumentProcessor:
         return self._scrubber.scrub(text) if self.config.pii.action != "keep" else (text, Counter())
 
     def _cleaner(self, site: Site) -> WikitextCleaner:
-        key = f"{site.dbname} {site.base} {site.name}"
-        if key not in self._cleaners:
-            self._cleaners[key] = WikitextCleaner(site, self.config.markup, self.config.chinese)
-        return self._cleaners[key]
+        if site.key not in self._cleaners:
+            self._cleaners[site.key] = WikitextCleaner(
+                site, self.config.markup, self.config.chinese, self.templates.get(site.key)
+            )
+        return self._cleaners[site.key]
 
     @cached_property
     def _cleaners(self) -> dict[str, WikitextCleaner]:

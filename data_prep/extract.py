@@ -9,8 +9,10 @@ from data_prep.account import Account
 from data_prep.candidates import CANDIDATE_SCHEMA, candidate_path, write_candidate
 from data_prep.dedup.keys import KeyWriter
 from data_prep.document_processor import DocumentProcessor
+from data_prep.mediawiki.template_book import TemplateBook
 from data_prep.pieces import Parts, Piece
 from data_prep.readers import CorpusReader
+from data_prep.template_cache import load_books
 from pipeline.config.clean import CleanConfig
 from pipeline.documents import DocumentFile
 
@@ -28,6 +30,8 @@ class Extractor:
     contamination: str
     evaluation: Path | None
     """Both as for `DocumentProcessor`."""
+    templates: Path
+    """What was learned of the templates of dumps."""
 
     def __call__(self, piece: Piece) -> dict[str, Any]:
         """Write the piece's candidates and keys; gives the account of it.
@@ -47,7 +51,13 @@ class Extractor:
         source, _ = self.parts[piece.part]
         brought = {file.split for file in source.files if file.split}
         processor = DocumentProcessor(
-            self.config, source.format, piece.split, brought, self.contamination, self.evaluation
+            self.config,
+            source.format,
+            piece.split,
+            brought,
+            self.contamination,
+            self.evaluation,
+            self._books if source.format == "mediawiki" else {},
         )
         account, most = Account(), self.config.max_documents
         with (
@@ -64,6 +74,10 @@ class Extractor:
                 if account.trainable == most:
                     break
         return account.to_json()
+
+    @cached_property
+    def _books(self) -> dict[str, TemplateBook]:
+        return load_books(self.templates)
 
     @cached_property
     def _readers(self) -> dict[str, CorpusReader]:

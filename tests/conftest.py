@@ -41,7 +41,8 @@ def make_context() -> Callable[..., Context]:
 
     def make(folder: Path, **inputs: Path) -> Context:
         folder.mkdir(parents=True, exist_ok=True)
-        return Context(folder, inputs, Tracker(folder), logging.getLogger("test"), RunConfig(progress=False))
+        run = RunConfig(progress=False, artifacts=str(folder.parent / "artifacts"))
+        return Context(folder, inputs, Tracker(folder), logging.getLogger("test"), run)
 
     return make
 

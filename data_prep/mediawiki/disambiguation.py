@@ -1,11 +1,18 @@
 """Which pages only list the meanings of their title."""
 
 import re
+from collections.abc import Collection
 
 from data_prep.mediawiki.dump import Page
 
 _TEMPLATE = re.compile(r"\{\{([^{}|<\n]{1,60})")
-_MAGIC_WORD = re.compile(r"__DISAMBIG__", re.IGNORECASE)
+# Of the extension Disambiguator; wikis that know it understand the English word too.
+_MAGIC_WORD = re.compile(
+    "__(?:disambig|توضيح|dəqiqləşdirmə|rozcestník|begriffsklärung|disambiguaci[oó]n|täpsustus|ابهام‌زدایی|homonymie"
+    "|hom[oó]nimos|(?:דף_)?פירושונים|बहुवि|曖昧さ回避|동음이의|појаснување|വിവക്ഷ|निःसंदिग्ध|peker|fleirtyding|дисамбиг"
+    "|ضد_ابہام|định_?hướng|消歧义|消除歧义)__",
+    re.IGNORECASE,
+)
 _TITLE = re.compile(
     r"[(（](?:disambiguation|begriffsklärung|homonymie|desambiguación|disambigua|desambiguação|"
     r"doorverwijspagina|ujednoznacznienie|значения|значення|曖昧さ回避|消歧义|消歧義|olika betydelser|"
@@ -44,13 +51,18 @@ _ENDINGS = (" disambiguation", "の曖昧さ回避", "消歧义", "消歧義")
 """Of special cases: people, places, schools."""
 
 
-def is_disambiguation(page: Page, language: str = "") -> bool:
-    """By its title, by a magic word, or by one of the templates that the large wikis use."""
-    if _TITLE.search(page.title) or _MAGIC_WORD.search(page.text):
+def marks_disambiguation(wikitext: str) -> bool:
+    """Whether a page's text, or a template's, makes a page one by a magic word."""
+    return _MAGIC_WORD.search(wikitext) is not None
+
+
+def is_disambiguation(page: Page, language: str = "", learned: Collection[str] = ()) -> bool:
+    """By its title, by a magic word, or by a template: one that was learned, or that the large wikis use."""
+    if _TITLE.search(page.title) or marks_disambiguation(page.text):
         return True
     local = _LOCAL_NAMES.get(language, ())
     for template in set(_TEMPLATE.findall(page.text)):  # most pages have the same ones again and again
         name = template.replace("_", " ").strip().lower()
-        if name in _NAMES or name in local or name.endswith(_ENDINGS):
+        if name in learned or name in _NAMES or name in local or name.endswith(_ENDINGS):
             return True
     return False

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data_prep.mediawiki.chunks import is_splittable, read_chunks
 from data_prep.mediawiki.damage import Damage
-from data_prep.mediawiki.page import Page, parse_page
+from data_prep.mediawiki.page import Page, is_elsewhere, parse_page
 from data_prep.mediawiki.page_finder import PageFinder
 from data_prep.mediawiki.site import Site, parse_siteinfo, warn_of_schema
 from data_prep.mediawiki.sniff import problem_of_content, problem_of_file
@@ -60,6 +60,7 @@ def iter_pages(
     end: int | None = None,
     on_damage: Callable[[Damage], None] | None = None,
     max_page: int = MAX_PAGE,
+    namespace: int | None = None,
 ) -> Iterator[Page]:
     """Yield the pages of a dump, or of a range of its bytes, in order.
 
@@ -75,6 +76,7 @@ def iter_pages(
         on_damage: told what can't be read; reading goes on behind it. A page that the damage cuts is lost.
         max_page: bytes of XML. A longer page is yielded without its text, as ``oversized``, and never held in
             memory.
+        namespace: only pages of it are yielded; the others cost little more than finding them.
 
     Raises:
         DumpError: where the file is no dump; without ``on_damage`` also where it is cut or damaged, once all
@@ -106,14 +108,18 @@ def iter_pages(
         if isinstance(found, Damage):
             report(found)
             continue
+        if namespace is not None and is_elsewhere(found.xml, namespace):
+            continue
         try:
             page = parse_page(found.xml, found.offset, found.oversized, namespace_of)
         except ValueError as error:
             reason = f"a page that can't be read ({error})"
             report(Damage(found.begins, max(found.ends - found.begins, 1), reason), error)
             continue
+        if namespace is not None and page.namespace != namespace:
+            continue
         pages += 1
-        if pages <= _PROBE:
+        if pages <= _PROBE and namespace is None:
             has_id, has_text = has_id or page.id > 0, has_text or bool(page.text) or page.oversized
             if pages == _PROBE and not (has_id and has_text):
                 raise _without(path, "<text>" if has_id else "<id>", site().schema)

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from data_prep.mediawiki.gaps import restore
-from data_prep.mediawiki.prose_templates import Arguments, Render, renderer
+from data_prep.mediawiki.template_arguments import Arguments, Render, Renderer
 from data_prep.mediawiki.templates import expand_templates, split_arguments, template_spans
 
 _NAME = re.compile(
@@ -32,15 +33,17 @@ _MOST_FACTS = 1000
 """Of a page: each is cleaned by itself, which has its price. The longest infoboxes have some 300 parameters."""
 
 
-def infoboxes(text: str, plain: Callable[[str], str]) -> list[dict[str, Any]]:
+def infoboxes(text: str, plain: Callable[[str], str], renderer: Renderer) -> list[dict[str, Any]]:
     """Of each infobox that is in no other template, its name and its parameters as plain text.
 
     Args:
         text: wikitext without tags.
         plain: makes plain text of the wikitext of a value, whose templates are expanded.
+        renderer: of the templates of its page.
     """
     if not any(_is_infobox(name) for name in set(_HEAD.findall(text))):
         return []
+    of_facts = partial(_fact_renderer, renderer)
     boxes: list[dict[str, Any]] = []
     left = _MOST_FACTS
     for start, end in template_spans(text):
@@ -51,7 +54,7 @@ def infoboxes(text: str, plain: Callable[[str], str]) -> list[dict[str, Any]]:
         for part in split_arguments(text[start + 2 : end - 2])[1 : 1 + left]:
             key, equals, value = part.partition("=")
             left -= 1
-            if equals and (fact := plain(expand_templates(value.strip(), renderer=_fact_renderer))):
+            if equals and (fact := plain(expand_templates(value.strip(), renderer=of_facts))):
                 facts[restore(key).strip()] = fact
         if facts:
             boxes.append({"name": _spaced(head[1]), "facts": facts})
@@ -66,7 +69,7 @@ def _is_infobox(name: str) -> bool:
     return _NAME.fullmatch(_spaced(name).lower()) is not None
 
 
-def _fact_renderer(name: str) -> Render | None:
+def _fact_renderer(renderer: Renderer, name: str) -> Render | None:
     """What shows the words of a template in a value: dates and lists too, which are rare in sentences."""
     if name in _LIST_NAMES:
         return _list

@@ -27,6 +27,11 @@ _CANONICAL = {
 }
 
 
+def is_page_word(name: str) -> bool:
+    """Whether this is one of these words, in lower case, with spaces for underscores."""
+    return name in _CANONICAL
+
+
 def page_word(name: str, title: str, site: Site) -> str | None:
     """What a magic word prints on a page; None where it is none of those that the page alone decides.
 

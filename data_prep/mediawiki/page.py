@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from data_prep.mediawiki.redirects import redirect_target
 
 _REDIRECT = re.compile(rb'<redirect title="([^"]*)"')
+_NAMESPACE = re.compile(rb"<ns>(-?\d{1,9})</ns>")
+_MOST_HEAD = 4096
+"""Bytes before which a page's namespace stands: a title has 255 at most, and some more as XML."""
 _CHARACTER_REFERENCE = re.compile(r"&#(?:x([0-9a-fA-F]{1,6})|(\d{1,7}));")
 
 
@@ -73,6 +76,12 @@ def parse_page(
         oversized=oversized,
         offset=offset,
     )
+
+
+def is_elsewhere(xml: bytes, namespace: int) -> bool:
+    """Whether the page says that it is in another namespace."""
+    found = _NAMESPACE.search(xml, 0, _MOST_HEAD)
+    return found is not None and int(found[1]) != namespace
 
 
 def _element(xml: bytes, tag: bytes, start: int = 0) -> bytes:

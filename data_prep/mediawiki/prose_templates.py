@@ -5,48 +5,13 @@ navigation, citations, maintenance notices, pronunciations) is dropped by ``expa
 """
 
 import re
-from collections.abc import Callable
 from functools import lru_cache
 
 from data_prep.mediawiki.superscripts import superscript
-from pipeline.letters import MARKS
+from data_prep.mediawiki.template_arguments import Arguments, Render
 
-_NAMED = re.compile(rf"\s*+([\w{MARKS} -]{{1,30}}?)\s*+=(.*)", re.DOTALL)
 _NUMBER = re.compile(r"[-+−±]?[\d.,/⁄]+\s*")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[\w-]+)?")
-
-
-class Arguments:
-    """A template's arguments, numbered from 1 and named; inner templates are expanded when one is read."""
-
-    def __init__(self, parts: list[str], expand: Callable[[str], str]) -> None:
-        self._expand = expand
-        self._values: dict[str, str] = {}
-        count = 0
-        for part in parts:
-            if "=" in part and (named := _NAMED.match(part)):
-                self._values[named[1]] = named[2]
-            else:
-                count += 1
-                self._values[str(count)] = part
-        self.count = count
-
-    def __getitem__(self, key: int | str) -> str:
-        """The argument's text; empty where there is none."""
-        value = self._values.get(str(key))
-        return self._expand(value).strip() if value else ""
-
-    def all(self) -> list[str]:
-        """The numbered arguments."""
-        return [self[n] for n in range(1, self.count + 1)]
-
-    def first(self, *keys: int | str) -> str:
-        """The first of these arguments that isn't empty."""
-        return next((value for key in keys if (value := self[key])), "")
-
-
-Render = Callable[[str, Arguments], str]
-"""From the template's name in lower case, and its arguments, to wikitext without templates."""
 
 
 def _argument(*keys: int | str) -> Render:
@@ -170,6 +135,12 @@ def _range(prefix: str) -> Render:
     return render
 
 
+def _in_parentheses(name: str, arguments: Arguments) -> str:
+    """Wiktionary's labels; those of ``lb`` follow the language."""
+    labels = [value for value in arguments.all()[name in ("lb", "lbl") :] if value]
+    return f"({(' ' if name in ('lb', 'lbl') else ', ').join(labels)})" if labels else ""
+
+
 def _as_of(name: str, arguments: Arguments) -> str:
     since = "Since" if arguments["since"] else "As of"
     if arguments["lc"]:
@@ -185,15 +156,30 @@ _PROSE: dict[str, Render] = _rows(
     # Formatting around words.
     (
         "nowrap, nobr, nobreak, no wrap, nobold, noitalic, normal, small, smaller, large, larger, big, "
-        "sc, smallcaps, smcaps, caps, em, strong, code, kbd, var, mvar, math, bigmath, mono, serif, "
+        "sc, smallcaps, smcaps, caps, em, strong, kbd, var, mvar, math, bigmath, mono, serif, "
         "abbr, abbrlink, tooltip, hover title, dfn, sub, underline, u, overline, "
-        "visible anchor, vanchor, not a typo, typo, as written, bracket, "
+        "visible anchor, vanchor, not a typo, typo, as written, bracket, unicode, polytonic, key, button, "
         "ill, interlanguage link, interlanguage link multi, illm, link-interwiki, red link, le, link-en, "
         "仮リンク, ruby, ルビ, petites capitales, formatnum, lc, uc, lcfirst, ucfirst, nts, number",
         _argument("lt", 1, "text"),
     ),
     ("resize, font, fontcolor, font color, color, colour, colored text", _last),
+    ("code, samp", _argument("code", 1, "text")),
+    (
+        "citation needed span, cn span, cns, fact span, clarify span, dubious span, disputed span, "
+        "référence nécessaire, référence souhaitée, refnec, 要出典範囲, нет аи 2",
+        _argument(1, "text", "texte"),
+    ),
+    ("linktext", _joined("")),
+    ("keypress", _joined("+")),
     ("tsl", _argument(4, 3, 2)),
+    # Articles that other languages have: title, label, language, title there.
+    (
+        "iw, iw2, нп, нп1, нп2, нп3, нп4, нп5, не переведено, не переведено 2, не переведено 3, не переведено 4, "
+        "не переведено 5, не перекладено, не перекладено 2",
+        _argument(2, 1),
+    ),
+    ("lien", _argument("texte", 3, "fr", 1)),
     ("lang, wikt-lang, langx, lang2", _lang),
     (
         "transl, transliteration, translit, tlit, rtl-lang, script, ipa, ipa symbol, ipalink, "
@@ -210,7 +196,12 @@ _PROSE: dict[str, Render] = _rows(
         _around("\n\n", "\n\n", "text", "quote", "content", "Text", 1),
     ),
     # Quantities, dates.
-    ("convert, cvt, conv, converted", _convert),
+    (
+        "convert, cvt, conv, converted, converter, convertir, conversion, dönüştür, রূপান্তর, تبدیل, تحويل",
+        _convert,
+    ),
+    ("num, число, nombre, currency", _joined(" ")),
+    ("dash year", _range("")),
     ("frac, sfrac, fraction, tfrac, dfrac", _fraction),
     ("val", _value),
     ("e", _power("×10")),
@@ -234,6 +225,11 @@ _PROSE: dict[str, Render] = _rows(
     ("flag, flagcountry, flagu, country, pays, flaglink, flagc", _argument(1)),
     ("sortname", _joined(" ")),
     # Wiktionary.
+    ("t, t+, t-simple, t-check, t+check, tt, tt+, ux, usex", _argument("alt", 2)),
+    ("w", _argument(2, 1)),
+    ("taxlink, vern, ja-r, ngd, n-g, non-gloss definition, ipachar", _argument(1)),
+    ("af, affix, prefix, suffix, compound, confix", lambda name, arguments: " + ".join(arguments.all()[1:])),
+    ("qualifier, qual, gloss, sense, lb, lbl", _in_parentheses),
     ("l, m, link, mention, ll, m+, cog, cognate, noncog, ncog", _argument(3, 2)),
     ("der, inh, bor, derived, inherited, borrowed", _argument(4, 3)),
     # Signs.
@@ -258,9 +254,11 @@ _PROSE: dict[str, Render] = _rows(
     ("rbrace, )", constant("}")),
 )
 
-# {{lang-fr|mot}}, Chinese Wikipedia's {{link-de|…}}, German Wikipedia's {{frS|mot}}, parser functions.
+# {{lang-fr|mot}}, Japanese Wikipedia's {{en|word}},
+# Chinese Wikipedia's {{link-de|…}}, German Wikipedia's {{frS|mot}}, parser functions.
 _FAMILY = re.compile(
     r"(?:lang-|link-|internal link helper/)[a-z-]+$"
+    r"|(?:ar|ca|cs|da|de|el|en|eo|es|eu|fi|fr|grc|he|hu|it|ja|ko|la|nl|pl|pt|ru|sv|tr|uk|vi|zh)$"
     r"|(?:ar|cs|da|el|en|es|fr|grc|he|hu|it|ja|ko|la|nl|pl|pt|ru|sv|tr|uk|zh)s$"
     r"|(?:formatnum|lc|uc|lcfirst|ucfirst):"
 )

@@ -56,6 +56,11 @@ class Site:
     schema: str = ""
     """Version of the export format, such as 0.11; empty where the dump does not say."""
 
+    @property
+    def key(self) -> str:
+        """What tells wikis apart."""
+        return f"{self.dbname} {self.base} {self.name}"
+
     def namespace_of(self, title: str) -> int:
         """The namespace that a title's prefix names: for old dumps, whose pages don't say it."""
         prefix, colon, _ = title.partition(":")

@@ -1,14 +1,10 @@
 """Templates: which text between double braces goes, and which leaves words behind."""
 
 import re
-from collections.abc import Callable
 
 from data_prep.mediawiki.gaps import close_gap
-from data_prep.mediawiki.prose_templates import Arguments, Render
 from data_prep.mediawiki.prose_templates import renderer as prose_renderer
-
-Renderer = Callable[[str], Render | None]
-"""From a template's name in lower case to what shows its words, None where there are none."""
+from data_prep.mediawiki.template_arguments import Arguments, Renderer
 
 _BRACES = re.compile(r"\{\{+|\}\}+")
 _NAME = re.compile(r"\s*([^{}|\[\]<>\n]{0,80})")
@@ -71,6 +67,12 @@ def template_spans(text: str) -> list[tuple[int, int | None]]:
         spans += [(start, None) for start, _ in opened]
         spans.sort(key=lambda span: span[0])
     return spans
+
+
+def template_names(text: str) -> list[str]:
+    """The names of the templates that are in no other, as they stand there."""
+    starts = [start for start, end in template_spans(text) if end is not None and text[start + 2] not in "{#"]
+    return [name for start in starts if (name := _NAME.match(text, start + 2)[1].strip())]
 
 
 def _words(text: str, start: int, end: int, depth: int, renderer: Renderer) -> str:

@@ -22,10 +22,12 @@ from data_prep.mediawiki.links import (
 )
 from data_prep.mediawiki.magic_words import page_word
 from data_prep.mediawiki.namespaces import link_prefixes
-from data_prep.mediawiki.prose_templates import Render, constant, renderer
+from data_prep.mediawiki.prose_templates import constant, renderer
 from data_prep.mediawiki.site import Site
 from data_prep.mediawiki.tables import replace_tables
 from data_prep.mediawiki.tags import restore_literals, strip_tags
+from data_prep.mediawiki.template_arguments import Render
+from data_prep.mediawiki.template_book import TemplateBook
 from data_prep.mediawiki.templates import expand_templates
 from data_prep.mediawiki.tidy import strip_remains, tidy_spaces, unescape
 from pipeline.config.clean import MarkupConfig
@@ -45,12 +47,20 @@ class WikitextCleaner:
     Args:
         markup: what is kept besides prose.
         chinese: which wording of Chinese variant markup (``-{zh-hans:…;zh-hant:…}-``) is taken.
+        templates: what was learned of the wiki's own templates.
     """
 
-    def __init__(self, site: Site, markup: MarkupConfig = _PROSE, chinese: Chinese = "as_is") -> None:
+    def __init__(
+        self,
+        site: Site,
+        markup: MarkupConfig = _PROSE,
+        chinese: Chinese = "as_is",
+        templates: TemplateBook | None = None,
+    ) -> None:
         self._markup = markup
         self._chinese = chinese
         self._site = site
+        self._templates = templates or TemplateBook()
         self._prefixes = link_prefixes(site)
 
     def clean(self, wikitext: str, title: str = "") -> tuple[str, dict[str, Any]]:
@@ -69,11 +79,12 @@ class WikitextCleaner:
         """
         text, literals = strip_tags(wikitext, self._markup)
         text = mark_parentheses(text)
+        shows = partial(self._renderer, title)
         meta: dict[str, Any] = {}
         if self._markup.infobox:
-            boxes = infoboxes(text, lambda value: self._plain(self._resolve(value), literals, _PROSE))
+            boxes = infoboxes(text, lambda value: self._plain(self._resolve(value), literals, _PROSE), shows)
             meta |= {"infobox": boxes} if boxes else {}
-        text = self._resolve(expand_templates(text, renderer=partial(self._renderer, title)))
+        text = self._resolve(expand_templates(text, renderer=shows))
         if self._markup.link_targets:
             titles = linked_titles(restore(text), self._prefixes, self._site)
             meta |= {"links": titles} if titles else {}
@@ -83,7 +94,7 @@ class WikitextCleaner:
         """What shows the words of a template on the page of this title."""
         if (word := page_word(name, title, self._site)) is not None:
             return constant(word)
-        return renderer(name)
+        return self._templates.render(name, partial(self._renderer, title)) or renderer(name)
 
     def _resolve(self, text: str) -> str:
         return resolve_variants(text, self._chinese)
@@ -106,7 +117,7 @@ class WikitextCleaner:
 
     def is_disambiguation(self, page: Page) -> bool:
         """Whether the page only lists the meanings of its title."""
-        return disambiguation.is_disambiguation(page, self._site.language)
+        return disambiguation.is_disambiguation(page, self._site.language, self._templates.disambiguations)
 
 
 def _drop_upper_case(match: re.Match[str]) -> str:

@@ -115,7 +115,7 @@ class CleanConfig(Section):
     test_fraction: Fraction = 0.01
     max_documents: PositiveInt | None = None
     """Stop after this many, from the beginning of the input, not counting what the corpus itself holds out; None takes
-    all there are."""
+    all there are. The templates of a dump are then not read: what they show is told by their common names alone."""
     piece_mb: PositiveInt = 32
     """Input, 10^6 bytes as it lies on disk, that is cleaned at a time: what one process takes, what is kept when the
     stage is killed, and what becomes one Parquet file per split."""

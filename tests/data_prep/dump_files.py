@@ -2,7 +2,7 @@
 
 import bz2
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 HEADER = """<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version="0.11" xml:lang="ja">
@@ -21,10 +21,22 @@ HEADER = """<mediawiki xmlns="http://www.mediawiki.org/xml/export-0.11/" version
 FOOTER = "</mediawiki>\n"
 
 
-def page_xml(number: int, text: str, title: str | None = None) -> str:
+def header(language: str, namespaces: Mapping[int, str]) -> str:
+    """Of a dump of a language's Wikipedia, with its names of namespaces."""
+    names = "".join(
+        f'<namespace key="{key}" case="first-letter">{name}</namespace>' for key, name in namespaces.items()
+    )
+    return (
+        f'<mediawiki version="0.11" xml:lang="{language}">\n<siteinfo><sitename>Wikipedia</sitename>'
+        f"<dbname>{language}wiki</dbname><base>https://{language}.wikipedia.org/wiki/A</base><case>first-letter</case>"
+        f"<namespaces>{names}</namespaces></siteinfo>\n"
+    )
+
+
+def page_xml(number: int, text: str, title: str | None = None, namespace: int = 0) -> str:
     return f"""  <page>
     <title>{html.escape(title or f"Page {number}")}</title>
-    <ns>0</ns>
+    <ns>{namespace}</ns>
     <id>{number}</id>
     <revision>
       <id>{number + 1000}</id>

@@ -9,9 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_prep.mediawiki.site import Site
+from data_prep.mediawiki.template_book import TemplateBook
 from data_prep.mediawiki.text import WikitextCleaner
 from pipeline.config.clean import MarkupConfig
 
+LEARNED = TemplateBook(
+    {
+        "q": ["all", "\n\n«", ["argument", "1", ["argument", "text", ""]], "»\n\n"],
+        "p": ["if", ["argument", "2", ""], ["argument", "2", ""], ["argument", "1", ""]],
+        "u": ["use", "p", {"1": ["argument", "1", ""], "2": ["argument", "2", ""]}],
+        "w": ["switch", ["argument", "1", ""], ["argument", "2", ""], *([str(n), "a"] for n in range(100))],
+    }
+)
 CLEANERS = {
     "prose": WikitextCleaner(Site()),
     "everything": WikitextCleaner(
@@ -19,6 +28,7 @@ CLEANERS = {
         MarkupConfig(tables="text", math="latex", captions=True, link_targets=True, infobox=True),
         chinese="simplified",
     ),
+    "learned": WikitextCleaner(Site(), templates=LEARNED),
     "least": WikitextCleaner(Site(), MarkupConfig(headings=False, lists=False, tables="text")),
 }
 
@@ -104,7 +114,7 @@ PAIRS = [
 
 
 OPENINGS = """
-{{convert| {{lang|en| {{Infobox|b= {{{a| {{ [[a| [[File:a|thumb| [[ -{ -{zh-hans: <a </a <math> <td
+{{convert| {{lang|en| {{Infobox|b= {{q| {{u|a| {{{a| {{ [[a| [[File:a|thumb| [[ -{ -{zh-hans: <a </a <math> <td
 <poem> <sup> <b<!-- [http://a &#1 ''' ( （
 """.split()  # noqa: SIM905 (one a line would take pages)
 OPENINGS += ["", "{|\n| colspan=", "{|\n|+", "\n;", "\n==", "#REDIRECT"]
@@ -191,6 +201,19 @@ def test_rows_of_broken_markup(cleaner, unit):
 @pytest.mark.parametrize("pair", PAIRS, ids="…".join)
 def test_deep_nesting(cleaner, pair):
     check(cleaner, lambda size: nested(pair, size))
+
+
+@pytest.mark.parametrize("name", ["q", "p", "u", "w"])
+def test_templates_that_were_learned(name):
+    opening = f"{{{{{name}|"
+    for make in (
+        lambda size: nested((opening, "}}"), size),
+        lambda size: nested((opening + "a|", "}}"), size),
+        lambda size: (opening + "a|b}}") * (size // 10),
+        lambda size: opening + "a" * size + "|" + "b" * size + "}}",
+        lambda size: opening * (size // 4),
+    ):
+        check(CLEANERS["learned"], make)
 
 
 @pytest.mark.parametrize(
