@@ -171,7 +171,8 @@ class FinetuneDataConfig(Section):
     prompt_field: FieldName | None = None
     """Field of the prompt, the source text or the text to classify; a list of texts is joined by spaces.
     None goes by the file's own names: prompt/response, prompt/completion, instruction/input/output (alpaca),
-    source/target, text/label, sentence/label. A number is a column, from 1, of a csv or tsv without a header."""
+    source/target, text/label, sentence/label. A number is a column, from 1, of a csv or tsv without a header. Other
+    columns are not read, and the log names them."""
     response_field: FieldName | None = None
     """Field of the response, the target or the label. Of a list of targets the first is trained on; in the test
     split all are references."""
