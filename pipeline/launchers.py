@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.config.run import SlurmLauncher
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
+from pipeline.loopback import ADDRESS
 
 LOOPBACK = "loopback"
 """The rendezvous backend of `pipeline/agent.py` for the workers of one machine."""
@@ -24,7 +25,10 @@ def torchrun(folder: Path, launch: str, trainer: TrainerConfig, endpoint: str | 
         endpoint: where the nodes meet; None for one node.
     """
     if endpoint is None:
-        meeting = [f"--rdzv-backend={LOOPBACK}"]
+        meeting = [
+            f"--rdzv-backend={LOOPBACK}",
+            f"--rdzv-endpoint={ADDRESS}",
+        ]  # torchrun warns without the second
     else:
         meeting = ["--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", f"--rdzv-id={launch}",
                    f"--nnodes={trainer.nodes}"]  # fmt: skip

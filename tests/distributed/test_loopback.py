@@ -27,7 +27,9 @@ def test_a_launch_of_one_machine_listens_on_loopback_alone(tmp_path: Path) -> No
     begin(folder, "launch")
     command = torchrun(folder, "launch", TrainerConfig(devices=2, global_batch=2), None)
     command[command.index("-m", 3) :] = [WORKER, str(folder)]
-    subprocess.run(command, cwd=ROOT, env=environment() | {"PYTHONPATH": str(ROOT)}, check=True, timeout=120)
+    settings = environment() | {"PYTHONPATH": str(ROOT)}
+    result = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=120)
+    assert (result.returncode, result.stderr) == (0, "")
     of_rank_0, of_rank_1 = listening(folder)
     assert set(of_rank_0) == set(of_rank_1) == {"127.0.0.1"}
     assert len(of_rank_0) >= 2  # gloo's own, and the store of torchrun's agent
