@@ -7,6 +7,7 @@ Settings are those of the clean section (`markup.…`, `chinese`, `normalization
 
 import argparse
 import difflib
+import logging
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,8 +22,10 @@ from data_prep.chinese import ChineseConverter
 from data_prep.mediawiki.dump import Page, iter_pages, read_site
 from data_prep.mediawiki.lookup import find_page
 from data_prep.mediawiki.site import Site
+from data_prep.mediawiki.template_book import TemplateBook
 from data_prep.mediawiki.text import WikitextCleaner
 from data_prep.normalize import normalize
+from data_prep.template_cache import as_books, cache_path, read_learned
 from pipeline.config.clean import CleanConfig, MarkupConfig
 from pipeline.errors import UserError, told_to_user
 from pipeline.letters import MARKS
@@ -100,8 +103,19 @@ def align(
     return [section for section in sections if section.heading or section.wikitext], meta
 
 
-def render(page: Page, site: Site, dump: str, config: CleanConfig, settings: dict[str, str]) -> str:
-    """The HTML page; everything is escaped."""
+def render(
+    page: Page,
+    site: Site,
+    dump: str,
+    config: CleanConfig,
+    settings: dict[str, str],
+    templates: TemplateBook | None = None,
+) -> str:
+    """The HTML page; everything is escaped.
+
+    Args:
+        templates: what was learned of the wiki's templates.
+    """
     markup = config.markup.model_copy(update={"headings": True})
     converter = None if config.chinese == "as_is" else ChineseConverter(config.chinese)
 
@@ -109,7 +123,7 @@ def render(page: Page, site: Site, dump: str, config: CleanConfig, settings: dic
         text = normalize(text, config.normalization)
         return converter.convert(text) if converter else text
 
-    cleaner = WikitextCleaner(site, markup, config.chinese)
+    cleaner = WikitextCleaner(site, markup, config.chinese, templates)
     sections, meta = align(page.text, cleaner, config.markup.headings, page.title)
     sections = [
         Section(s.heading, s.level, s.wikitext, finish(s.title), tuple(finish(text) for text in s.paragraphs))
@@ -166,8 +180,8 @@ def _candidates(dumps: Sequence[Path], title: str) -> list[str]:
     return titles
 
 
-def newest_dumps(downloads: Path = _DOWNLOADS) -> list[Path]:
-    """The files of the newest download artifact that holds a dump.
+def newest_dumps(downloads: Path = _DOWNLOADS) -> tuple[list[Path], dict[str, TemplateBook]]:
+    """The files of the newest download artifact that holds a dump, and what a cleaning of it learned of its templates.
 
     Raises:
         UserError: where there is none.
@@ -176,7 +190,9 @@ def newest_dumps(downloads: Path = _DOWNLOADS) -> list[Path]:
     for manifest in manifests:
         source = Source.load(manifest.parent)
         if source.format == "mediawiki":
-            return [source.locate(file, manifest.parent) for file in source.files]
+            path = cache_path(downloads.parent, {"": (source, manifest.parent)})
+            learned = read_learned(path, logging.getLogger("data_prep")) or {}
+            return [source.locate(file, manifest.parent) for file in source.files], as_books(learned)
     raise UserError(f"no download of a MediaWiki dump in {downloads}: name a file with --dump PATH")
 
 
@@ -235,9 +251,11 @@ def main() -> None:
             raise UserError(
                 f"there is no folder {args.out.parent} to write {args.out.name} into; make it first"
             )
-        page, dump = find([args.dump] if args.dump else newest_dumps(), args.title)
-        out = args.out or file_of(page.title)
-        out.write_text(render(page, read_site(dump), dump.name, config, settings), encoding="utf-8")
+        dumps, templates = ([args.dump], {}) if args.dump else newest_dumps()
+        page, dump = find(dumps, args.title)
+        out, site = args.out or file_of(page.title), read_site(dump)
+        html = render(page, site, dump.name, config, settings, templates.get(site.key))
+        out.write_text(html, encoding="utf-8")
         print(f"wrote {out.resolve()}")
 
 

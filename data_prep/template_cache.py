@@ -57,4 +57,8 @@ def load_books(path: Path) -> dict[str, TemplateBook]:
     learned = read_learned(path, logging.getLogger("data_prep"))
     if learned is None:
         raise ValueError(f"{path} does not hold what was learned of templates")
+    return as_books(learned)
+
+
+def as_books(learned: dict[str, Any]) -> dict[str, TemplateBook]:
     return {key: TemplateBook(**of_wiki) for key, of_wiki in learned.items()}

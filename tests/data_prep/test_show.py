@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from data_prep.mediawiki.dump import read_site
 from data_prep.mediawiki.site import Site
 from data_prep.mediawiki.text import WikitextCleaner
 from data_prep.show import align, newest_dumps, read_settings
+from data_prep.template_cache import cache_path, write_learned
 from pipeline.errors import UserError
 from pipeline.source import Source, describe_file
 
@@ -117,11 +119,22 @@ def test_settings():
         read_settings(["markup.tables=html"])
 
 
-def test_the_newest_download_is_taken(tmp_path, dump):
+def test_the_newest_download_is_taken_with_what_was_learned_of_its_templates(tmp_path, dump):
+    downloads = tmp_path / "artifacts" / "download"
     with pytest.raises(UserError, match="--dump"):
-        newest_dumps(tmp_path)
-    folder = tmp_path / "wiki-1234"
-    folder.mkdir()
-    Source("mediawiki", "wiki", (describe_file(dump, folder),)).save(folder)
+        newest_dumps(downloads)
+    folder = downloads / "wiki-1234"
+    folder.mkdir(parents=True)
+    source = Source("mediawiki", "wiki", (describe_file(dump, folder),))
+    source.save(folder)
     (folder / "manifest.json").write_text("{}")
-    assert newest_dumps(tmp_path) == [dump]
+    assert newest_dumps(downloads) == ([dump], {})
+    dump.write_text(DUMP.replace("Nine.", "{{Lives|nine}}."))
+    kept = cache_path(tmp_path / "artifacts", {"": (source, folder)})
+    rules = {"lives": ["argument", "1", ""]}
+    write_learned(kept, {read_site(dump).key: {"rules": rules, "disambiguations": []}})
+    done = show(tmp_path, "Tomcat")
+    assert done.returncode == 0, done.stderr
+    assert '<p class="text">nine.</p>' in (tmp_path / "Black_cat.html").read_text()
+    kept.write_text("damaged")
+    assert newest_dumps(downloads) == ([dump], {})
