@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.ranks import describe_faults
 from tests.command_line import ROOT
-from tests.pipeline.test_races import Stage, check_whole, end, wait_for
+from tests.pipeline.starts import Stage, check_whole, end, wait_for
 
 RANK = """
 import sys, time
