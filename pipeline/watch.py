@@ -27,6 +27,8 @@ class _Pulse:
 
     beat: int = 0
     """When the file was written last, by the clock of its file system; only a change of it counts."""
+    at: str = "its start"
+    """What it was at, as it has said last."""
     silent: float = 0.0
     warned: bool = False
 
@@ -60,31 +62,31 @@ class Watch:
             if record.state != "running":
                 continue
             pulse = self._pulses.setdefault(record.rank, _Pulse())
-            beat = _last_beat(self._folder, record.rank)
+            beat, at = _last_beat(self._folder, record.rank)
             if beat != pulse.beat:
                 if pulse.warned:
                     self._announce(f"{_name(record)} goes on")
-                self._pulses[record.rank] = _Pulse(beat)
+                self._pulses[record.rank] = _Pulse(beat, at or pulse.at)
                 continue
             pulse.silent += passed
             if self._timeout is not None and pulse.silent >= self._timeout:
-                self._give_up(record, pulse.silent)
+                self._give_up(record, pulse)
             elif pulse.silent >= self._warn and not pulse.warned:
                 pulse.warned = True
-                self._announce(self._warning(record, pulse.silent))
+                self._announce(self._warning(record, pulse))
 
-    def _warning(self, record: RankRecord, silent: float) -> str:
+    def _warning(self, record: RankRecord, pulse: _Pulse) -> str:
         then = (
             ""
             if self._timeout is None
             else f"; after {self._timeout:.0f} s (launcher.rank_timeout) it is ended"
         )
         return (
-            f"{_name(record)} gives no sign of life for {silent:.0f} s, last seen at {self._at(record)}{then}"
+            f"{_name(record)} gives no sign of life for {pulse.silent:.0f} s, last seen at {pulse.at}{then}"
         )
 
-    def _give_up(self, record: RankRecord, silent: float) -> None:
-        error = f"no sign of life for {silent:.0f} s (launcher.rank_timeout), last seen at {self._at(record)}"
+    def _give_up(self, record: RankRecord, pulse: _Pulse) -> None:
+        error = f"no sign of life for {pulse.silent:.0f} s (launcher.rank_timeout), last seen at {pulse.at}"
         with suppress(OSError):
             replace(record, state="failed", error=error, time=time.time() - HEAD_START).write(self._folder)
         if record.host == host_name():
@@ -92,18 +94,16 @@ class Watch:
                 os.kill(record.pid, signal.SIGKILL)
         self._lost_at = self._lost_at or time.monotonic()
 
-    def _at(self, record: RankRecord) -> str:
-        with suppress(OSError):
-            return beat_file(self._folder, record.rank).read_text()
-        return "its start"
-
 
 def _name(record: RankRecord) -> str:
     return f"rank {record.rank} on {record.host} (pid {record.pid})"
 
 
-def _last_beat(folder: Path, rank: int) -> int:
-    """Opened, since network file systems may answer a mere question for its time from memory."""
+def _last_beat(folder: Path, rank: int) -> tuple[int, str]:
+    """When the file was written, and what it says: nothing where its rank was stopped while it wrote.
+
+    It is opened, since network file systems may answer a mere question for its time from memory.
+    """
     with suppress(OSError), beat_file(folder, rank).open() as file:
-        return os.fstat(file.fileno()).st_mtime_ns
-    return 0
+        return os.fstat(file.fileno()).st_mtime_ns, file.read()
+    return 0, ""
