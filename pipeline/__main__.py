@@ -17,7 +17,7 @@ from pipeline.config.root import RootConfig, parse_config
 from pipeline.dryrun import dry_run
 from pipeline.errors import UserError, told_to_user
 from pipeline.planner import execute
-from pipeline.plugins import load_plugins, named_plugins
+from pipeline.plugins import load_plugins, loaded_plugins, named_plugins
 from pipeline.redaction import shown_command
 from pipeline.summary import announce, print_outcomes
 
@@ -68,11 +68,14 @@ def _check_alone() -> None:
 
 
 def store_defaults() -> None:
-    """Tell Hydra the defaults of all sections, and the choices of those that come in several kinds."""
+    """Tell Hydra the defaults of all sections, and the choices of those that come in several kinds, except where
+    a file has the option's name."""
     store = ConfigStore.instance()
     store.store("schema", node=default_values())
-    for group, option, values in group_options():  # a file in conf/ of the same name goes before
-        store.store(option, node=values, group=group)
+    folders = [CONF, *(folder / "conf" for folder in loaded_plugins().values())]
+    for group, option, values in group_options():
+        if not any((folder / group / f"{option}.yaml").exists() for folder in folders):
+            store.store(option, node=values, group=group)
 
 
 def start() -> None:

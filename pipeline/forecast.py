@@ -20,7 +20,8 @@ class Forecast:
     facts: dict[str, str]
     """What it will do, by name, in words."""
     memory: dict[str, int]
-    """Bytes of one rank at the peak of a step, by component; they add up to what its device must hold."""
+    """Bytes of one rank at the peak of a step, by component; they add up to what its device must hold.
+    Empty where the model's family does not say what it needs."""
     host: int
     """Bytes besides, of one rank in the host's memory, where a strategy offloads to it."""
     limit: str

@@ -75,7 +75,7 @@ def tiny_model() -> "Callable[..., LanguageModel]":
     """
     import torch
 
-    from pipeline.config.model import DecoderConfig
+    from pipeline.config.models.decoder import DecoderConfig
     from train.models import build_model
 
     def make(vocab_size: int = 261, seed: int = 0, **settings) -> "LanguageModel":

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config.model import HuggingFaceConfig, ModelConfig
+from pipeline.config.models import ModelConfig
+from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.foreign_code import own_classes, refusing_foreign_code
 from pipeline.tokenizers import load_tokenizer
 from train.checkpoint import described_model, load_model, load_weights
 from train.models import LanguageModel, build_model
-from train.models.hf_config import ARCHITECTURES, from_hf_config
+from train.models.decoder.hf_config import ARCHITECTURES, from_hf_config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -106,7 +107,7 @@ def _hugging_face(folder: Path) -> BaseModel:
     vocab_size = fields["vocab_size"]
 
     def load() -> LanguageModel:
-        from train.models.huggingface import load_checkpoint
+        from train.models.hf.model import load_checkpoint
 
         model = build_model(config, vocab_size)
         load_weights(model, load_checkpoint(folder).state_dict(), str(folder))

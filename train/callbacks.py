@@ -72,7 +72,7 @@ class AfterStep(pl.Callback):
         *,
         steps: int,
         tokens_per_step: int,
-        flops_per_token: float,
+        flops_per_token: float | None,
         validation: Mapping[str, DataLoader],
         sampler: Sampler | None,
         decode: Decoder,
@@ -211,7 +211,7 @@ class AfterStep(pl.Callback):
             metrics["train/balance_loss"] = module.auxiliary.take(trainer.strategy)
         if (norm := module.grad_norm()) is not None:
             metrics["train/grad_norm"] = norm
-        if self._peak:
+        if self._peak and self._flops_per_token:
             metrics["train/mfu"] = rate * self._flops_per_token / (self._peak * trainer.world_size)
         if self._checkpoints.seconds_stopped:
             metrics["train/checkpoint_seconds"] = self._checkpoints.seconds_stopped

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from pipeline.config.model import ModelConfig
+from pipeline.config.models import ModelConfig
 from pipeline.errors import UserError
 from pipeline.store import damaged, read_json, write_json
 from train.models import LanguageModel, build_model

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.config.model import DecoderConfig
+from pipeline.config.models.decoder import DecoderConfig
 from pipeline.errors import UserError
 from train.checkpoint import describe_model, described_model, load_weights, read_weights, save_model
 from train.models import IGNORE_INDEX, LossSum, build_model
-from train.models.decoder import Decoder
+from train.models.decoder.model import Decoder
 from train.models.layers import Linear
 
 BODY = "backbone."

@@ -1,6 +1,5 @@
 """The export stage: the trained model as a Hugging Face folder, checked against ours before it counts."""
 
-import json
 import shutil
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import torch
 from safetensors.torch import load_file, save_file
 
-from pipeline.config.model import DecoderConfig, LSTMConfig
 from pipeline.config.stages import ExportStage
 from pipeline.context import Context
 from pipeline.documents import read_texts
@@ -23,14 +21,12 @@ from train.checkpoint import (
     TASK_FILE,
     TEST_FILE,
     WEIGHTS,
-    describe_model,
+    described_model,
     load_model,
 )
 from train.classifier import Classifier, load_classifier
 from train.model_card import write_model_card
-from train.models import LanguageModel
-from train.models.hf_config import to_hf_config
-from train.models.huggingface import HuggingFaceModel
+from train.models import LanguageModel, family
 from train.parity import TEXTS, Parity, check_parity, make_probe, our_logits, reload
 from train.stops import Stops
 
@@ -72,10 +68,11 @@ def run(config: ExportStage, context: Context) -> dict[str, Any]:
     shutil.rmtree(folder, ignore_errors=True)  # what a killed attempt left
     folder.mkdir(parents=True)
     save_tokenizer(trained.tokenizer, folder)
-    if isinstance(getattr(trained.model, "config", None), LSTMConfig):
-        parity, extra = _export_lstm(trained, context), {}
+    fields = _write_weights(trained, folder)
+    if fields is None:
+        parity, extra = _export_for_own_loader(trained, context), {}
     else:
-        parity, extra = _export(trained, config, context, folder)
+        parity, extra = _export(trained, fields, config, context, folder)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     metrics = {
         "max_logit_difference": parity.logit_difference,
@@ -91,6 +88,26 @@ def run(config: ExportStage, context: Context) -> dict[str, Any]:
         f"ours by {parity.logit_difference:.1e} at most"
     )
     return metrics
+
+
+def _write_weights(trained: Trained, folder: Path) -> dict[str, Any] | None:
+    """Write them for a class of transformers. Returns the fields of its config.json; None where it has no class."""
+    tokenizer, model = trained.tokenizer, trained.model
+    ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
+    # A classifier finds a text's last token by its padding, so it needs to know one.
+    ids["pad_token_id"] = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+    body = model.backbone if isinstance(model, Classifier) else model
+    section, vocab_size = described_model(trained.artifact)
+    weights = trained.artifact / MODEL_FOLDER / WEIGHTS
+    fields = family(section).export(body, weights, folder, vocab_size, ids)
+    if fields is None or not isinstance(model, Classifier):
+        return fields
+    base = fields["architectures"][0].removesuffix("LMHeadModel").removesuffix("ForCausalLM")
+    return fields | {
+        "architectures": [f"{base}ForSequenceClassification"],
+        "id2label": {str(number): label for number, label in enumerate(model.labels)},
+        "label2id": {label: number for number, label in enumerate(model.labels)},
+    }
 
 
 def _load(context: Context) -> Trained:
@@ -115,16 +132,11 @@ def _texts(trained: Trained, context: Context) -> list[str]:
 
 
 def _export(
-    trained: Trained, config: ExportStage, context: Context, folder: Path
+    trained: Trained, fields: dict[str, Any], config: ExportStage, context: Context, folder: Path
 ) -> tuple[Parity, dict[str, Any]]:
-    """Weights and configs; fp32 first, since that is what parity is measured in."""
+    """Configs and parity; fp32 first, since that is what parity is measured in."""
     probe = make_probe(trained.model, trained.tokenizer, _texts(trained, context))
-    if isinstance(trained.model, HuggingFaceModel):
-        trained.model.model.save_pretrained(folder)
-    else:
-        # Our parameters have the names and shapes of the Hugging Face classes: the weights are a copy.
-        shutil.copyfile(trained.artifact / MODEL_FOLDER / WEIGHTS, folder / WEIGHTS)
-    _write_configs(trained, folder, "float32")
+    _write_configs(trained, fields, folder, "float32")
     parity = check_parity(
         folder, trained.model, trained.tokenizer, trained.stops, probe, config.export.tolerance
     )
@@ -133,47 +145,34 @@ def _export(
     name, dtype = DTYPES[config.export.dtype]
     for path in folder.glob("*.safetensors"):
         save_file({n: t.to(dtype) for n, t in load_file(path).items()}, path, metadata={"format": "pt"})
-    _write_configs(trained, folder, name)
+    _write_configs(trained, fields, folder, name)
     _, logits = reload(folder, probe)
     difference = float((our_logits(trained.model, probe) - logits).abs().max())
     return parity, {f"{config.export.dtype}_logit_difference": difference}
 
 
-def _write_configs(trained: Trained, folder: Path, dtype: str) -> None:
+def _write_configs(trained: Trained, fields: dict[str, Any], folder: Path, dtype: str) -> None:
     """config.json and generation_config.json."""
-    tokenizer, model = trained.tokenizer, trained.model
-    ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
-    # A classifier finds a text's last token by its padding, so it needs to know one.
-    ids["pad_token_id"] = tokenizer.eos_token_id if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-    if isinstance(model, HuggingFaceModel):
-        fields = json.loads((folder / "config.json").read_text(encoding="utf-8")) | ids
-    else:
-        decoder: DecoderConfig = model.backbone.config if isinstance(model, Classifier) else model.config
-        vocab_size = describe_model(trained.artifact)["vocab_size"]
-        fields = to_hf_config(decoder, vocab_size, **ids)
-    if isinstance(model, Classifier):
-        base = fields["architectures"][0].removesuffix("LMHeadModel").removesuffix("ForCausalLM")
-        fields["architectures"] = [f"{base}ForSequenceClassification"]
-        fields["id2label"] = {str(number): label for number, label in enumerate(model.labels)}
-        fields["label2id"] = {label: number for number, label in enumerate(model.labels)}
     write_json(folder / "config.json", fields | {"dtype": dtype})
-    if not isinstance(model, Classifier):
-        generation = {
-            **ids,
-            "eos_token_id": trained.stops.ids,
-            "max_new_tokens": min(MAX_NEW_TOKENS, max(1, model.context // 2)),
-        }
-        if trained.stops.texts:
-            generation["stop_strings"] = trained.stops.texts
-        write_json(folder / "generation_config.json", generation)
+    if isinstance(trained.model, Classifier):
+        return
+    generation = {name: fields[name] for name in ("bos_token_id", "pad_token_id")}
+    generation["eos_token_id"] = trained.stops.ids
+    generation["max_new_tokens"] = min(MAX_NEW_TOKENS, max(1, trained.model.context // 2))
+    if trained.stops.texts:
+        generation["stop_strings"] = trained.stops.texts
+    write_json(folder / "generation_config.json", generation)
 
 
-def _export_lstm(trained: Trained, context: Context) -> Parity:
-    """An LSTM has no Hugging Face class: the weights and model.json that `train.checkpoint` loads."""
+def _export_for_own_loader(trained: Trained, context: Context) -> Parity:
+    """Of a model without a class in transformers: the weights and model.json that `train.checkpoint` loads."""
     folder = context.folder / MODEL_FOLDER
     for name in (WEIGHTS, DESCRIPTION):
         shutil.copyfile(trained.artifact / MODEL_FOLDER / name, folder / name)
-    context.log.warning("an LSTM has no class in transformers: the folder is for this project's own loader")
+    section, _ = described_model(trained.artifact)
+    context.log.warning(
+        f"model.family={section.choice} has no class in transformers: the folder is for this project's own loader"
+    )
     probe = make_probe(trained.model, trained.tokenizer, _texts(trained, context))
     difference = (
         (our_logits(load_model(context.folder), probe) - our_logits(trained.model, probe)).abs().max()

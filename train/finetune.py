@@ -18,8 +18,7 @@ from train.finetune_data import load_splits
 from train.finetune_tasks import FinetuneTask, build_task
 from train.loop import count_steps, fit, prepare
 from train.lora import add_adapters, merge_adapters, save_adapters
-from train.models import count_parameters
-from train.models.flops import flops_per_token
+from train.models import count_parameters, family
 
 ADAPTER_FOLDER = "adapter"
 
@@ -56,7 +55,7 @@ def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
         task.train,
         {"": task.validation},
         steps=count_steps(settings.trainer, len(task.train), length, parameters),
-        flops_per_token=flops_per_token(base.config, base.vocab_size, math.ceil(length)),
+        flops_per_token=family(base.config).flops_per_token(base.config, base.vocab_size, math.ceil(length)),
         tokens_per_example=length,
         optim=settings.optim,
         schedule=settings.schedule,

@@ -17,7 +17,7 @@ from train.finetune_examples import encode_labels, encode_responses
 from train.finetune_limits import check_family, longest
 from train.labels import label_names
 from train.models import LanguageModel
-from train.models.decoder import Decoder
+from train.models.decoder.model import Decoder
 from train.samples import sample_texts
 
 SAMPLES = 2

@@ -7,10 +7,11 @@ from pipeline.config.root import RootConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.forecast import Forecast
-from train.memory import FP32, model_sizes, optimizer_sizes
+from train.memory import model_sizes, optimizer_sizes
 from train.memory_check import Limit, Plan, check, known_limit, runs_on_gpu
 from train.mixture import Mixture
-from train.models.flops import flops_per_token
+from train.models import family
+from train.models.numerics import FP32
 
 _COMPONENTS = {
     "parameters": "parameters",
@@ -51,8 +52,8 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
     }
     return Forecast(
         facts,
-        {label: getattr(memory, name) for name, label in _COMPONENTS.items()},
-        memory.host,
+        {label: getattr(memory, name) for name, label in _COMPONENTS.items()} if memory else {},
+        memory.host if memory else 0,
         _limit(limit),
         kept * checkpoint + FP32 * sizes.parameters,
         _refusal(plan, limit),
@@ -82,9 +83,10 @@ def _work(
             "steps": f"{trainer.epochs:g} epochs; how many steps is known when the shards are built"
         }
     tokens = steps * per_step
-    flops = tokens * flops_per_token(root.model, vocab_size, length)
+    flops = family(root.model).flops_per_token(root.model, vocab_size, length)
     epochs = f", {steps * trainer.global_batch / epoch:.2f} epochs" if epoch else ""
-    return batch | {"steps": f"{steps:,}", "tokens": f"{tokens:,}{epochs}", "FLOPs": f"{flops:.2e}"}
+    work = "unknown" if flops is None else f"{tokens * flops:.2e}"
+    return batch | {"steps": f"{steps:,}", "tokens": f"{tokens:,}{epochs}", "FLOPs": work}
 
 
 def _steps(trainer: TrainerConfig, length: int, epoch: int | None, parameters: int) -> int | None:

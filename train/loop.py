@@ -95,7 +95,7 @@ def fit(
     validation: Mapping[str, Examples],
     *,
     steps: int,
-    flops_per_token: float,
+    flops_per_token: float | None,
     tokens_per_example: float,
     optim: OptimizerConfig,
     schedule: ScheduleConfig,
@@ -112,6 +112,7 @@ def fit(
 
     Args:
         validation: held-out examples by the name of their part of the corpus; "" where there is but one.
+        flops_per_token: for MFU; None where the model does not say.
         order: of the training examples; None takes all of them in each epoch, in an order by the seed.
 
     Raises:

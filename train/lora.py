@@ -13,7 +13,7 @@ from transformers.pytorch_utils import Conv1D
 from pipeline.config.training import LoRAConfig
 from pipeline.errors import UserError
 from train.classifier import BODY, Classifier
-from train.models.huggingface import HuggingFaceModel
+from train.models import family
 
 PREFIX = "base_model.model."
 OUTPUTS = ("lm_head", "score")
@@ -68,7 +68,7 @@ def save_adapters(adapted: PeftModel, folder: Path, base: str) -> None:
     state = get_peft_model_state_dict(adapted, save_embedding_layers=False)
     # peft names weights from the root of what it wraps, and later wraps the model of transformers itself.
     model = adapted.get_base_model()
-    inner = BODY if isinstance(model, Classifier) else "model." if isinstance(model, HuggingFaceModel) else ""
+    inner = BODY if isinstance(model, Classifier) else family(model.config).parameter_prefix
     named = {PREFIX + name.removeprefix(PREFIX + inner).removeprefix(PREFIX): t for name, t in state.items()}
     named = {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
     save_file(named, folder / "adapter_model.safetensors", metadata={"format": "pt"})

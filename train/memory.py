@@ -2,7 +2,7 @@
 
 What a strategy keeps of parameters, gradients and optimizer states follows Rajbhandari et al. (2020, "ZeRO", section
 3), with the copies that DeepSpeed 0.19 and FSDP2 make besides; `tests/distributed/test_memory.py` measures them.
-Activations and loss: `train/activations.py`.
+Activations and loss: the model's family says (`train/models/family.py`).
 """
 
 from dataclasses import dataclass, fields
@@ -11,13 +11,13 @@ from functools import cache
 import torch
 from pydantic import TypeAdapter
 
-from pipeline.config.model import HuggingFaceConfig, ModelConfig
+from pipeline.config.models import ModelConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.errors import UserError
-from train.activations import BF16, FP32, Numerics, activation_bytes, loss_bytes
 from train.deepspeed_settings import deepspeed_settings
-from train.models import LanguageModel, build_model, count_parameters
+from train.models import LanguageModel, build_model, count_parameters, family
+from train.models.numerics import BF16, FP32, Numerics
 from train.optim import build_optimizer, optimizer_module
 from train.training_state import STEP
 
@@ -107,7 +107,7 @@ def meta_model(model_json: str, vocab_size: int) -> LanguageModel:
     """The model without memory for its weights: on torch's meta device."""
     config = TypeAdapter(ModelConfig).validate_json(model_json)
     with torch.device("meta"):
-        return build_model(_without_weights(config, vocab_size), vocab_size)
+        return build_model(family(config).without_weights(config, vocab_size), vocab_size)
 
 
 @cache
@@ -138,14 +138,6 @@ def _model_sizes(model_json: str, vocab_size: int) -> ModelSizes:
     )
 
 
-def _without_weights(config: ModelConfig, vocab_size: int) -> ModelConfig:
-    if not isinstance(config, HuggingFaceConfig) or config.path is None:
-        return config
-    from train.models.huggingface import read_config
-
-    return config.model_copy(update={"path": None, "config": read_config(config, vocab_size).to_dict()})
-
-
 def predict(
     model: ModelConfig,
     vocab_size: int,
@@ -154,8 +146,9 @@ def predict(
     strategy: StrategyConfig,
     on_gpu: bool,
     masked: bool = False,
-) -> Memory:
-    """Memory of one rank in training `model`; `masked` where a mask keeps documents apart."""
+) -> Memory | None:
+    """Memory of one rank in training `model`; `masked` where a mask keeps documents apart. None where the model's
+    family does not say what it needs."""
     sizes = model_sizes(model, vocab_size)
     kind, bf16, ranks = strategy.name, trainer.precision == "bf16", trainer.ranks
     sharded_types = kind.startswith("zero") or kind == "fsdp"
@@ -180,8 +173,12 @@ def predict(
         # Gradients are views into DDP's buckets, and take nothing more.
         kept = (FP32 * sizes.parameters, FP32 * sizes.parameters, state_bytes, buffers, 0)
     parameters, gradients, optimizer, buffers, host = kept
-    activations = activation_bytes(model, rows, length, numerics, trainer.activation_checkpointing, masked)
-    loss = loss_bytes(model, vocab_size, rows, length, numerics)
+    tokens, of_family = rows * length, family(model)
+    per_token = of_family.activation_bytes(model, length, numerics, trainer.activation_checkpointing, masked)
+    loss = of_family.loss_bytes(model, vocab_size, tokens, numerics)
+    if per_token is None or loss is None:
+        return None
+    activations = tokens * per_token
     return Memory(
         parameters,
         gradients,

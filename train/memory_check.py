@@ -7,11 +7,12 @@ from pathlib import Path
 
 import torch
 
-from pipeline.config.model import LSTMConfig, ModelConfig
+from pipeline.config.models import ModelConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.errors import UserError
 from train.memory import Memory, predict
+from train.models import family
 
 _SUGGESTIONS = 4
 _SPREAD = ("zero1", "zero2", "fsdp", "zero3", "zero2_offload", "zero3_offload")
@@ -41,7 +42,8 @@ class Plan:
     masked: bool = False
     """Whether a mask keeps documents apart."""
 
-    def memory(self) -> Memory:
+    def memory(self) -> Memory | None:
+        """None where it is not predicted for this model."""
         return predict(
             self.model,
             self.vocab_size,
@@ -54,6 +56,8 @@ class Plan:
 
     def fits(self, limit: Limit) -> bool:
         memory = self.memory()
+        if memory is None:
+            return True
         return memory.total <= limit.device and (limit.host is None or memory.host <= limit.host)
 
     def changed(self, micro_batch: int | None, **changes: object) -> "Plan":
@@ -99,7 +103,7 @@ def known_limit(trainer: TrainerConfig, on_gpu: bool) -> Limit | None:
 
 
 def check(plan: Plan, limit: Limit | None) -> None:
-    """Nothing where the run fits, or where the limit is not known.
+    """Nothing where the run fits, where the limit is not known, or where memory is not predicted.
 
     Raises:
         UserError: with what is missing and the changes that would make it fit.
@@ -145,7 +149,7 @@ def _changes(plan: Plan) -> Iterator[tuple[int | None, dict[str, object]]]:
     """Combinations from few changes to many; of micro-batches first the largest."""
     trainer, smaller = plan.trainer, _smaller_micro_batches(plan.trainer)
     single: list[dict[str, object]] = []
-    if not trainer.activation_checkpointing and not isinstance(plan.model, LSTMConfig):
+    if not trainer.activation_checkpointing and family(plan.model).can_recompute:
         single.append({"activation_checkpointing": True})
     if plan.on_gpu and trainer.precision == "fp32":
         single.append({"precision": "bf16"})

@@ -74,7 +74,7 @@ def base_model(root: RootConfig, known: Known) -> str:
     if settings.task == "classify":
         check_family(model, name)
     length = longest(settings, model, name)
-    if settings.method == "lora" and (settings.lora.targets or model.family != "decoder"):
+    if settings.method == "lora":
         from train.lora import target_layers
         from train.memory import meta_model
 

@@ -3,7 +3,6 @@
 import math
 from typing import Any
 
-from pipeline.config.model import HuggingFaceConfig
 from pipeline.config.stages import PretrainStage
 from pipeline.context import Context
 from pipeline.errors import UserError
@@ -15,8 +14,7 @@ from train.generation import encode_prompts
 from train.loop import count_steps, fit, prepare
 from train.memory_check import Plan, check, known_limit
 from train.mixture import Mixture
-from train.models import build_model, count_parameters
-from train.models.flops import flops_per_token
+from train.models import build_model, count_parameters, family
 from train.packing import pack, packing_figures
 from train.samples import sample_texts
 from train.sequences import NO_VALIDATION
@@ -52,11 +50,11 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
     plan = Plan(config.model, index.vocab_size, config.optim, trainer, config.strategy, on_gpu, masked)
     check(plan, known_limit(trainer, on_gpu))
     model = build_model(config.model, index.vocab_size)
-    if masked and isinstance(config.model, HuggingFaceConfig):
-        model.check_segments()
+    if masked:
+        family(config.model).check_segments(model)
     steps = count_steps(trainer, mixture.epoch, length, count_parameters(model))
     order = mixture.order(steps, trainer.global_batch, config.seed)
-    flops = flops_per_token(config.model, index.vocab_size, length)
+    flops = family(config.model).flops_per_token(config.model, index.vocab_size, length)
     if context.rank == 0:
         tokens = steps * trainer.global_batch * length
         epochs = steps * trainer.global_batch / mixture.epoch
@@ -64,7 +62,7 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
             f"{count_parameters(model) / 1e6:.1f}M parameters, {index.vocab_size:,} token ids; {steps:,} steps of "
             f"{trainer.global_batch} × {length} tokens = {tokens / 1e6:,.1f}M tokens, {epochs:.2f} epochs; "
             f"{context.world_size} rank(s), {trainer.accumulation} micro-batch(es) per step, "
-            f"{steps * trainer.global_batch * length * flops:.1e} FLOPs"
+            + ("FLOPs unknown" if flops is None else f"{tokens * flops:.1e} FLOPs")
         )
         for line in mixture.describe(order, steps, trainer.global_batch):
             context.log.info(line)
@@ -106,10 +104,11 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
         "parameters": count_parameters(model),
         "steps": result.steps,
         "tokens": result.tokens,
-        "flops": flops * result.tokens,
         "train_loss": result.train_loss,
         "tokens_per_second": result.tokens_per_second,
     }
+    if flops is not None:
+        metrics["flops"] = flops * result.tokens
     if result.validation_loss is not None:
         metrics["validation_loss"] = result.validation_loss
         metrics["validation_perplexity"] = math.exp(min(result.validation_loss, 50.0))

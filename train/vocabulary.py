@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.model import HuggingFaceConfig
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.model_folder import read_object
@@ -58,10 +57,10 @@ def tokenizer_of_the_weights(root: RootConfig, known: Known) -> str:
         UserError: where it has more ids than the weights have rows, or other ones than the tokenizer beside them.
         NotYet: where the tokenizer is still to be made.
     """
-    model = root.model
-    if not isinstance(model, HuggingFaceConfig) or model.path is None or is_remote(model.path):
+    path = root.model.pretrained_path
+    if path is None or is_remote(path):
         return ""
-    folder = Path(model.path).expanduser()
+    folder = Path(path).expanduser()
     if not folder.is_dir():
         return ""  # a name on the hub; of a folder that is not there the stage's own message tells
     rows, weights = _rows(folder), read_vocabulary(folder)

@@ -21,7 +21,7 @@ from pipeline.config.data import (
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
 from pipeline.config.left_out import left_out_keys, without_keys
 from pipeline.config.mixture import DataConfig
-from pipeline.config.model import ModelConfig
+from pipeline.config.models import ModelConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.run import LauncherConfig, RunConfig, TrackingConfig
 from pipeline.config.schedules import ScheduleConfig

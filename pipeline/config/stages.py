@@ -7,7 +7,7 @@ from pipeline.config.clean import CleanConfig
 from pipeline.config.data import CorpusConfig, ShardsConfig, TokenizerConfig
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
 from pipeline.config.mixture import DataConfig
-from pipeline.config.model import ModelConfig
+from pipeline.config.models import ModelConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.training import (

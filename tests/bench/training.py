@@ -11,7 +11,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
-from pipeline.config.model import DecoderConfig
+from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.schedules.cosine import CosineSchedule
@@ -23,7 +23,7 @@ from tests.bench.table import Row
 from train.data import TokenWindows
 from train.loop import fit, prepare
 from train.models import build_model
-from train.models.hf_config import to_hf_config
+from train.models.decoder.hf_config import to_hf_config
 from train.optim import build_optimizer
 from train.optim.scheduler import build_scheduler
 

@@ -14,7 +14,7 @@ import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from torch.utils.data import DataLoader
 
-from pipeline.config.model import DecoderConfig
+from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.schedules.cosine import CosineSchedule
 from pipeline.config.training import LossGuardConfig, StrategyConfig, TrainerConfig

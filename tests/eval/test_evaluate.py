@@ -9,7 +9,7 @@ import pytest
 
 from eval.evaluate import run
 from pipeline.config.evaluation import DecodeConfig, EvaluateConfig, PerplexityConfig
-from pipeline.config.model import DecoderConfig
+from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.stages import EvaluateStage
 from pipeline.documents import Document, DocumentWriter, read_texts
 from pipeline.errors import UserError

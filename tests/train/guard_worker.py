@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pipeline.config.model import DecoderConfig
+from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.schedules.cosine import CosineSchedule

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.mixture import DataConfig
-from pipeline.config.model import DecoderConfig
+from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.schedules.cosine import CosineSchedule

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pipeline.config.model import DecoderConfig, HuggingFaceConfig
+from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.optimizers import OptimizerConfig
 from train.models import build_model
 from train.optim import build_optimizer

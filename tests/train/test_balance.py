@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pipeline.checkpoints import list_checkpoints
-from pipeline.config.model import HuggingFaceConfig
+from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.schedules.constant import ConstantSchedule

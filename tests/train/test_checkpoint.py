@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from eval.task import read_task
-from pipeline.config.model import DecoderConfig, LSTMConfig
+from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.models.lstm import LSTMConfig
 from pipeline.errors import UserError
 from train.checkpoint import (
     DESCRIPTION,

@@ -5,12 +5,12 @@ import torch
 import transformers
 from safetensors.torch import load_file
 
-from pipeline.config.model import DecoderConfig
+from pipeline.config.models.decoder import DecoderConfig
 from pipeline.errors import UserError
 from train.checkpoint import load_model, save_model
 from train.classifier import Classifier, load_classifier, save_classifier
 from train.models import IGNORE_INDEX, build_model
-from train.models.hf_config import to_hf_config
+from train.models.decoder.hf_config import to_hf_config
 
 VOCABULARY, PAD = 50, 49
 LABELS = ["bad", "fair", "good"]

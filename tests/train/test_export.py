@@ -9,7 +9,10 @@ import yaml
 from safetensors.torch import load_file
 
 from pipeline.config.evaluation import DecodeConfig
-from pipeline.config.model import DecoderConfig, HuggingFaceConfig, LSTMConfig, ModelConfig
+from pipeline.config.models import ModelConfig
+from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.models.huggingface import HuggingFaceConfig
+from pipeline.config.models.lstm import LSTMConfig
 from pipeline.config.stages import ExportStage
 from pipeline.documents import Document, DocumentWriter
 from pipeline.errors import UserError

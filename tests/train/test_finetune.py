@@ -10,7 +10,7 @@ import transformers
 from safetensors.torch import load_file
 
 from pipeline.config.evaluation import DecodeConfig
-from pipeline.config.model import DecoderConfig
+from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.stages import FinetuneStage
 from pipeline.errors import UserError
 from pipeline.tokenizers import load_tokenizer, save_tokenizer

@@ -12,12 +12,12 @@ import torch
 import transformers
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from pipeline.config.model import HuggingFaceConfig
+from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.errors import UserError
 from pipeline.tokenizers import save_tokenizer
 from train.base_model import find_base_model
 from train.models import build_model
-from train.models.huggingface import load_checkpoint, read_config
+from train.models.hf.model import load_checkpoint, read_config
 
 ROOT = Path(__file__).resolve().parents[2]
 FIELDS = {"vocab_size": 64, "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 32}

@@ -9,11 +9,11 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
 from pipeline.config.evaluation import DecodeConfig
-from pipeline.config.model import LSTMConfig
+from pipeline.config.models.lstm import LSTMConfig
 from pipeline.errors import UserError
 from train.generation import encode_prompts, generate, generate_ids, sample
 from train.models import build_model
-from train.models.hf_config import to_hf_config
+from train.models.decoder.hf_config import to_hf_config
 from train.stops import Stops
 
 STOPS = [0, 1, 2, 3, 4]

@@ -4,7 +4,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline.config.model import DecoderConfig, HuggingFaceConfig
+from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.training import LoRAConfig
 from pipeline.errors import UserError
 from train.classifier import Classifier
@@ -83,7 +84,7 @@ def test_peft_reads_the_saved_adapters_on_the_model_of_transformers(kind, tmp_pa
     import transformers
     from peft import PeftModel
 
-    from train.models.hf_config import to_hf_config
+    from train.models.decoder.hf_config import to_hf_config
 
     model = small_model(kind)
     if kind == "hf":

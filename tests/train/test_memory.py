@@ -5,15 +5,18 @@ import contextlib
 import pytest
 import torch
 
-from pipeline.config.model import DecoderConfig, HuggingFaceConfig, LSTMConfig
+from pipeline.config.models import ModelConfig
+from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.models.huggingface import HuggingFaceConfig
+from pipeline.config.models.lstm import LSTMConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.errors import UserError
-from train.activations import BF16, FP32, Numerics, activation_bytes
 from train.memory import model_sizes, predict
 from train.memory_check import Limit, Plan, check, known_limit, suggestions
-from train.models import build_model, count_parameters
+from train.models import build_model, count_parameters, family
+from train.models.numerics import BF16, FP32, Numerics
 from train.optim.groups import hidden_matrices
 
 GPT2 = DecoderConfig(layout="gpt2", layers=12, hidden=768, heads=12, context=1024)
@@ -25,6 +28,10 @@ LLAMA_1B_HIDDEN = 22 * (2048 * (2 * 2048 + 2 * 256) + 3 * 2048 * 5632)
 VOCAB, ROWS, TOKENS = 512, 2, 128
 SMALL = {"hidden": 256, "heads": 4, "context": TOKENS, "mlp": 768, "tie_embeddings": False}
 CUDA_80 = Limit(80_000_000_000, None, "a test")
+
+
+def activation_bytes(config: ModelConfig, numerics: Numerics, masked: bool) -> int:
+    return ROWS * TOKENS * family(config).activation_bytes(config, TOKENS, numerics, False, masked)
 
 
 def plan(trainer: dict, strategy: str = "ddp", model=LLAMA_1B, optim: str = "adamw") -> Plan:
@@ -94,7 +101,7 @@ def test_activations_of_a_block_are_what_autograd_keeps(layout: str, mode: str, 
         measured.append(
             kept_by_autograd(model.bfloat16() if mode == "bf16" else model, mode == "autocast", masked)
         )
-        predicted.append(activation_bytes(config, ROWS, TOKENS, numerics, recompute=False, masked=masked))
+        predicted.append(activation_bytes(config, numerics, masked))
     block = predicted[1] - predicted[0]
     if mode == "autocast":  # the casts of the block's weights are counted among the buffers
         block += BF16 * sum(p.numel() for p in hidden_matrices(model)) // 2
@@ -109,10 +116,7 @@ def test_a_mask_is_kept_once_whatever_the_number_of_layers() -> None:
         rows.append(kept_by_autograd(model, False, masked=True) - kept_by_autograd(model, False))
     assert rows[0] == pytest.approx(rows[1], rel=0.01)
     numerics = Numerics(FP32, FP32, False, on_gpu=False)
-    with_mask, without = (
-        activation_bytes(config, ROWS, TOKENS, numerics, recompute=False, masked=masked)
-        for masked in (True, False)
-    )
+    with_mask, without = (activation_bytes(config, numerics, masked) for masked in (True, False))
     assert with_mask - without == pytest.approx(rows[0], rel=0.3)
 
 

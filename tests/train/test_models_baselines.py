@@ -7,7 +7,8 @@ import torch
 from torch.nn import functional as F
 from transformers import AutoModelForCausalLM
 
-from pipeline.config.model import HuggingFaceConfig, LSTMConfig
+from pipeline.config.models.huggingface import HuggingFaceConfig
+from pipeline.config.models.lstm import LSTMConfig
 from pipeline.errors import UserError
 from train.models import IGNORE_INDEX, LanguageModel, build_model
 

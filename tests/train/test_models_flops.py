@@ -5,9 +5,9 @@ import torch
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
-from pipeline.config.model import DecoderConfig, HuggingFaceConfig
-from train.models import build_model
-from train.models.flops import flops_per_token
+from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.models.huggingface import HuggingFaceConfig
+from train.models import build_model, family
 
 VOCAB, TOKENS = 512, 64
 MIXTURE = {
@@ -63,4 +63,4 @@ def test_formula_agrees_with_the_counter(config):
     ):
         F.cross_entropy(model(ids).flatten(0, 1), ids.flatten()).backward()
     counted = counter.get_total_flops() / ids.numel()
-    assert flops_per_token(config, VOCAB, TOKENS) == pytest.approx(counted, rel=0.03)
+    assert family(config).flops_per_token(config, VOCAB, TOKENS) == pytest.approx(counted, rel=0.03)

@@ -6,11 +6,11 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from pipeline.config.model import DecoderConfig
+from pipeline.config.models.decoder import DecoderConfig
 from pipeline.errors import UserError
 from train.models import IGNORE_INDEX
-from train.models.decoder import Decoder
-from train.models.hf_config import from_hf_config, to_hf_config
+from train.models.decoder.hf_config import from_hf_config, to_hf_config
+from train.models.decoder.model import Decoder
 
 VOCAB = 101
 SIZES = {"layers": 2, "hidden": 64, "heads": 4, "context": 40}

@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from pipeline.config.model import DecoderConfig, HuggingFaceConfig, LSTMConfig
+from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.models.huggingface import HuggingFaceConfig
+from pipeline.config.models.lstm import LSTMConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.optimizers.muon import MuonConfig

@@ -12,7 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config.mixture import DataConfig
-from pipeline.config.model import DecoderConfig, HuggingFaceConfig, LSTMConfig, ModelConfig
+from pipeline.config.models import ModelConfig
+from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.models.huggingface import HuggingFaceConfig
+from pipeline.config.models.lstm import LSTMConfig
 from pipeline.errors import UserError
 from pipeline.shards import ShardIndex, ShardWriter, TokenStream, token_dtype
 from train.data import PADDING, Concatenation, TokenWindows

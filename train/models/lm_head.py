@@ -16,11 +16,24 @@ from torch.nn import functional as F
 
 from train.models.interface import IGNORE_INDEX
 from train.models.layers import Linear
+from train.models.numerics import FP32, Numerics
 
 # Logits per chunk. On a CPU a chunk should fit its cache; a GPU wants large matrices, and 2**27
 # are 0.5 GB in fp32.
 CPU_CHUNK = 2**21
 GPU_CHUNK = 2**27
+
+
+def head_bytes(width: int, vocab_size: int, tokens: int, numerics: Numerics) -> int:
+    """Bytes that the cross-entropy of a micro-batch of `tokens` takes at its peak, for hidden states of `width`: a
+    chunk's logits, the gradient of the matrix in fp32, what it is cast to, and the gradient of the hidden states."""
+    chunk = min(tokens, max(1, (GPU_CHUNK if numerics.on_gpu else CPU_CHUNK) // vocab_size))
+    mixed = numerics.compute != FP32
+    logits = chunk * vocab_size * (FP32 + (numerics.compute if mixed else 0))
+    matrix = vocab_size * width
+    # The gradient in fp32; in the backward pass, its product with the incoming one, or before that a chunk's share.
+    gradient = matrix * (FP32 + (2 * numerics.compute if mixed else FP32))
+    return logits + gradient + tokens * width * numerics.residual
 
 
 class LMHead(Linear):

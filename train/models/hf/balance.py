@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from torch import Tensor
 
-from pipeline.config.model import HuggingFaceConfig
+from pipeline.config.models.huggingface import HuggingFaceConfig
 from train.models.interface import IGNORE_INDEX
 
 if TYPE_CHECKING:

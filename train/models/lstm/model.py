@@ -9,7 +9,7 @@ from torch.nn.utils.rnn import (
     unpack_sequence,
 )
 
-from pipeline.config.model import LSTMConfig
+from pipeline.config.models.lstm import LSTMConfig
 from pipeline.errors import UserError
 from train.models.interface import IGNORE_INDEX, LossSum
 from train.models.layers import Embedding, Linear

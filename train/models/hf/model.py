@@ -11,18 +11,18 @@ from torch.nn import functional as F
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
-from pipeline.config.model import HuggingFaceConfig
+from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.errors import UserError
 from pipeline.foreign_code import own_classes, refusing_foreign_code
 from train.finite import all_finite
-from train.models.balance import balance_factor, until_last_label
-from train.models.huggingface_probes import (
+from train.models.hf.balance import balance_factor, until_last_label
+from train.models.hf.probes import (
     check_balance,
     check_causal,
     continues_from_a_cache,
     keeps_apart,
 )
-from train.models.huggingface_states import KeyValueCache, Rereading
+from train.models.hf.states import KeyValueCache, Rereading
 from train.models.interface import IGNORE_INDEX, LossSum
 
 log = logging.getLogger(__name__)

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from pipeline.config.model import DecoderConfig
+from pipeline.config.models.decoder import DecoderConfig
 from pipeline.errors import UserError
-from train.models.attention import KVCache, document_mask
-from train.models.gpt2 import GPT2Body
+from train.models.decoder.attention import KVCache, document_mask
+from train.models.decoder.gpt2 import GPT2Body
+from train.models.decoder.llama import LlamaBody
 from train.models.interface import IGNORE_INDEX, LossSum
-from train.models.llama import LlamaBody
 from train.models.lm_head import LMHead
 
 

@@ -1,16 +1,18 @@
-"""What is trained: the `model` section, one class per family."""
+"""Our decoder's settings."""
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from pipeline.config.base import Content, Section
-from pipeline.model_folder import model_files
+from pipeline.config.models.base import ModelConfig
 
 
-class DecoderConfig(Section):
+class DecoderConfig(ModelConfig):
     """Our own decoder-only transformer, in the layout of a Hugging Face class it exports to."""
+
+    implementation: ClassVar[str] = "train.models.decoder.family"
+    classifies: ClassVar[bool] = True
 
     family: Literal["decoder"] = "decoder"
     layout: Literal["gpt2", "llama", "qwen3"] = "llama"
@@ -72,39 +74,3 @@ class DecoderConfig(Section):
                 f"model.head_size={self.head_width} must be even: rotary positions turn pairs of channels"
             )
         return found
-
-
-class LSTMConfig(Section):
-    """A recurrent baseline: LSTM layers with dropout between them."""
-
-    family: Literal["lstm"] = "lstm"
-    layers: PositiveInt = 2
-    hidden: PositiveInt = 512
-    """Cells per layer."""
-    embedding: PositiveInt = 256
-    """Width of the embeddings, and of the projection before the output matrix."""
-    context: PositiveInt = 256
-    """Length of the training windows, in tokens."""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    tie_embeddings: bool = True
-
-
-class HuggingFaceConfig(Section):
-    """Any causal `transformers` architecture, from a config (random weights) or a checkpoint folder."""
-
-    family: Literal["hf"] = "hf"
-    path: Annotated[str | None, Content(model_files, or_name=True)] = None
-    """A folder (or hub name) with `config.json` and weights; None starts from `config`."""
-    config: dict[str, Any] = Field(default_factory=dict)
-    """Fields of the architecture's config, among them `model_type`; used where `path` is None. A mixture of experts
-    trains its load-balancing loss where `router_aux_loss_coef` or `output_router_logits` is set."""
-    context: PositiveInt = 256
-    """Longest sequence the model is trained on and reads, in tokens."""
-
-    def problems(self) -> list[str]:
-        if self.path is None and "model_type" not in self.config:
-            return ["model.family=hf needs model.path, or model.config with a model_type"]
-        return []
-
-
-ModelConfig = Annotated[DecoderConfig | LSTMConfig | HuggingFaceConfig, Field(discriminator="family")]

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import torch
 
 from pipeline.errors import UserError
-from train.models.huggingface_states import KeyValueCache
+from train.models.hf.states import KeyValueCache
 
 if TYPE_CHECKING:
-    from train.models.huggingface import HuggingFaceModel
+    from train.models.hf.model import HuggingFaceModel
 
 
 @contextmanager

@@ -8,8 +8,8 @@ of each head's queries and keys.
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pipeline.config.model import DecoderConfig
-from train.models.attention import KVCache, attend
+from pipeline.config.models.decoder import DecoderConfig
+from train.models.decoder.attention import KVCache, attend
 from train.models.layers import Embedding, Linear, RMSNorm, Rotary, rotate
 
 

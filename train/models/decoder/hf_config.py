@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.config.model import DecoderConfig
+from pipeline.config.models.decoder import DecoderConfig
 from pipeline.errors import UserError
 
 ARCHITECTURES = {"gpt2": "GPT2LMHeadModel", "llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM"}

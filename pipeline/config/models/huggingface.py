@@ -1,0 +1,34 @@
+"""A model of transformers."""
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, PositiveInt
+
+from pipeline.config.base import Content
+from pipeline.config.models.base import ModelConfig
+from pipeline.model_folder import model_files
+
+
+class HuggingFaceConfig(ModelConfig):
+    """Any causal `transformers` architecture, from a config (random weights) or a checkpoint folder."""
+
+    implementation: ClassVar[str] = "train.models.hf.family"
+
+    family: Literal["hf"] = "hf"
+    path: Annotated[str | None, Content(model_files, or_name=True)] = None
+    """A folder (or hub name) with `config.json` and weights; None starts from `config`."""
+    config: dict[str, Any] = Field(default_factory=dict)
+    """Fields of the architecture's config, among them `model_type`; used where `path` is None. A mixture of experts
+    trains its load-balancing loss where `router_aux_loss_coef` or `output_router_logits` is set."""
+    context: PositiveInt = 256
+    """Longest sequence the model is trained on and reads, in tokens."""
+
+    @property
+    def pretrained_path(self) -> str | None:
+        """The folder or hub name of weights that training starts from; None for random ones."""
+        return self.path
+
+    def problems(self) -> list[str]:
+        if self.path is None and "model_type" not in self.config:
+            return ["model.family=hf needs model.path, or model.config with a model_type"]
+        return []

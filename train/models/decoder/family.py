@@ -1,0 +1,47 @@
+"""What the program asks of our decoder."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.models.decoder import DecoderConfig
+from train.models.decoder import activations
+from train.models.decoder.hf_config import to_hf_config
+from train.models.decoder.model import Decoder
+from train.models.family import ModelFamily
+from train.models.flops import training_flops
+from train.models.lm_head import head_bytes
+from train.models.numerics import Numerics
+
+
+class DecoderFamily(ModelFamily):
+    can_recompute = True
+
+    def build(self, config: DecoderConfig, vocab_size: int) -> Decoder:
+        return Decoder(config, vocab_size)
+
+    def flops_per_token(self, config: DecoderConfig, vocab_size: int, length: int) -> float:
+        query = config.heads * config.head_width
+        shared = config.key_value_heads * config.head_width
+        mlp_matrices = 2 if config.layout == "gpt2" else 3
+        block = config.hidden * (2 * query + 2 * shared + mlp_matrices * config.mlp_width)
+        matrices = config.layers * block + config.hidden * vocab_size
+        return training_flops(matrices, config.layers * query, length)
+
+    def activation_bytes(
+        self, config: DecoderConfig, length: int, numerics: Numerics, recompute: bool, masked: bool
+    ) -> int:
+        return activations.bytes_per_token(config, length, numerics, recompute, masked)
+
+    def loss_bytes(self, config: DecoderConfig, vocab_size: int, tokens: int, numerics: Numerics) -> int:
+        return head_bytes(config.hidden, vocab_size, tokens, numerics)
+
+    def export(
+        self, model: Decoder, weights: Path, folder: Path, vocab_size: int, ids: dict[str, int | None]
+    ) -> dict[str, Any]:
+        # Our parameters have the names and shapes of the Hugging Face classes: the weights are a copy.
+        shutil.copyfile(weights, folder / weights.name)
+        return to_hf_config(model.config, vocab_size, **ids)
+
+
+FAMILY = DecoderFamily()

@@ -1,0 +1,94 @@
+"""What the rest of the program asks of a family of models."""
+
+from pathlib import Path
+from typing import Any, Protocol, cast, runtime_checkable
+
+from torch import nn
+
+from pipeline.config.models import ModelConfig
+from train.models.interface import LanguageModel
+from train.models.numerics import Numerics
+
+
+class ModelFamily:
+    """A family's module has a subclass of this, an object of which is its `FAMILY`.
+
+    Only `build` must be there. What a family does not provide is told as such: throughput then has no MFU, memory is
+    not predicted, and the export is for this project's own loader.
+    """
+
+    can_recompute = False
+    """Whether `trainer.activation_checkpointing` saves memory."""
+
+    parameter_prefix = ""
+    """What stands before the names that a parameter has in the class of transformers."""
+
+    def build(self, config: Any, vocab_size: int) -> LanguageModel:
+        """The model with fresh weights (or a checkpoint's, where the section names one).
+
+        Random numbers come from torch's global generator.
+        """
+        raise NotImplementedError
+
+    def without_weights(self, config: Any, vocab_size: int) -> Any:
+        """The section of a model of the same sizes that reads no file of weights."""
+        return config
+
+    def flops_per_token(self, config: Any, vocab_size: int, length: int) -> float | None:
+        """FLOPs of forward and backward pass per token of a sequence of `length`; see `train/models/flops.py`."""
+        return None
+
+    def activation_bytes(
+        self, config: Any, length: int, numerics: Numerics, recompute: bool, masked: bool
+    ) -> int | None:
+        """Bytes per token that autograd holds at the end of the forward pass, without the loss's.
+
+        With `recompute` (activation checkpointing) a block keeps its input, and one block is held in full at a time.
+        The temporaries of one block's backward pass are counted too. `masked` is for documents kept apart by a mask.
+        """
+        return None
+
+    def loss_bytes(self, config: Any, vocab_size: int, tokens: int, numerics: Numerics) -> int | None:
+        """Bytes of the output matrix's products and the cross-entropy of a micro-batch at their peak."""
+        return None
+
+    def check_segments(self, model: Any) -> None:
+        """Raises: UserError: where the model cannot keep documents apart that share a sequence."""
+
+    def export(
+        self, model: Any, weights: Path, folder: Path, vocab_size: int, ids: dict[str, int | None]
+    ) -> dict[str, Any] | None:
+        """Write the weights for a class of transformers.
+
+        Args:
+            weights: the artifact's safetensors file.
+            ids: `bos_token_id`, `eos_token_id` and `pad_token_id` of the tokenizer.
+
+        Returns the fields of config.json; None where transformers has no class for the model, and nothing is written.
+        """
+        return None
+
+
+@runtime_checkable
+class FamilyModule(Protocol):
+    """A module that a section of `pipeline/config/models/` names."""
+
+    FAMILY: ModelFamily
+
+
+def family(config: ModelConfig) -> ModelFamily:
+    """The family of a `model` section. It is imported when asked for: some load much of transformers."""
+    return cast(FamilyModule, config.load()).FAMILY
+
+
+def build_model(config: ModelConfig, vocab_size: int) -> LanguageModel:
+    """The model of a `model` section, with fresh weights (or a checkpoint's, where one is named).
+
+    Random numbers come from torch's global generator; seed it first.
+    """
+    return family(config).build(config, vocab_size)
+
+
+def count_parameters(model: nn.Module, *, trainable_only: bool = False) -> int:
+    """Number of weights, shared ones counted once."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad or not trainable_only)

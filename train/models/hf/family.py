@@ -1,0 +1,91 @@
+"""What the program asks of a causal language model of `transformers`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import AutoModelForCausalLM
+
+from pipeline.config.models.huggingface import HuggingFaceConfig
+from train.models.experts import is_expert_stack, share_per_token
+from train.models.family import ModelFamily
+from train.models.flops import training_flops
+from train.models.hf.model import HuggingFaceModel, read_config
+from train.models.numerics import FP32, Numerics
+
+
+class HuggingFaceFamily(ModelFamily):
+    can_recompute = True
+    parameter_prefix = "model."
+
+    def build(self, config: HuggingFaceConfig, vocab_size: int) -> HuggingFaceModel:
+        return HuggingFaceModel(config, vocab_size)
+
+    def without_weights(self, config: HuggingFaceConfig, vocab_size: int) -> HuggingFaceConfig:
+        if config.path is None:
+            return config
+        return config.model_copy(update={"path": None, "config": read_config(config, vocab_size).to_dict()})
+
+    def flops_per_token(self, config: HuggingFaceConfig, vocab_size: int, length: int) -> float:
+        matrices, attention = _sizes(config, vocab_size)
+        return training_flops(matrices, attention, length)
+
+    def activation_bytes(
+        self, config: HuggingFaceConfig, length: int, numerics: Numerics, recompute: bool, masked: bool
+    ) -> int:
+        """Korthikanti et al.'s (2022) 34 bytes per token and channel in 16 bits, less the scores that fused kernels
+        don't keep."""
+        text = read_config(config, 1).get_text_config()
+        layers, block = text.num_hidden_layers, 17 * numerics.compute * text.hidden_size
+        held = layers * numerics.residual * text.hidden_size + block if recompute else layers * block
+        if masked:
+            copies = 1 if recompute else layers  # each layer's kernel makes one of the boolean mask
+            held += length * (1 + numerics.compute * copies)
+        return held
+
+    def loss_bytes(self, config: HuggingFaceConfig, vocab_size: int, tokens: int, numerics: Numerics) -> int:
+        """The logits of the whole micro-batch, and their log-softmax and gradient in fp32."""
+        return tokens * vocab_size * (numerics.compute + 2 * FP32)
+
+    def check_segments(self, model: HuggingFaceModel) -> None:
+        model.check_segments()
+
+    def export(
+        self,
+        model: HuggingFaceModel,
+        weights: Path,
+        folder: Path,
+        vocab_size: int,
+        ids: dict[str, int | None],
+    ) -> dict[str, Any]:
+        model.model.save_pretrained(folder)
+        return json.loads((folder / "config.json").read_text(encoding="utf-8")) | ids
+
+
+def _sizes(config: HuggingFaceConfig, vocab_size: int) -> tuple[float, int]:
+    """Weights of matrix products, and layers × heads × head size, of a model made without memory."""
+    settings = read_config(config, vocab_size)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(settings)
+    text = settings.get_text_config()
+    matrices, seen = 0.0, {m.weight for m in model.modules() if isinstance(m, nn.Embedding)}
+    output = model.get_output_embeddings()
+    if output is not None and output.weight in seen:
+        matrices += output.weight.numel()
+    for path, owner in model.named_modules():
+        for parameter in owner.parameters(recurse=False):
+            if parameter in seen:
+                continue
+            seen.add(parameter)
+            if is_expert_stack(owner, path, parameter.shape):
+                matrices += parameter.numel() * share_per_token(path, parameter.shape, text)
+            elif parameter.ndim >= 2:
+                matrices += parameter.numel()
+    heads = getattr(text, "num_attention_heads", 0)
+    head_size = getattr(text, "head_dim", None) or (text.hidden_size // heads if heads else 0)
+    return matrices, text.num_hidden_layers * heads * head_size
+
+
+FAMILY = HuggingFaceFamily()

@@ -1,0 +1,18 @@
+"""In which types a strategy computes, for what predicts memory."""
+
+from dataclasses import dataclass
+
+FP32, BF16 = 4, 2
+
+
+@dataclass(frozen=True)
+class Numerics:
+    """Bytes per element."""
+
+    compute: int
+    """Of what linear layers read and write."""
+    residual: int
+    """Of what flows between blocks; under autocast the embeddings, and so the sums, stay fp32."""
+    autocast: bool
+    """Whether each linear layer makes a copy of its own of its input, and of its fp32 weight."""
+    on_gpu: bool
