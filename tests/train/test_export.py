@@ -285,7 +285,7 @@ def test_an_lstm_is_for_our_own_loader(make_inputs, tmp_path, make_context):
 
 def test_another_model_is_refused(make_inputs, tmp_path, make_context, monkeypatch):
     """As it would be, did transformers and we disagree on what a setting means: here on the rotary base."""
-    from train import export as module
+    from train.models.decoder import family as module
 
     real = module.to_hf_config
 
