@@ -29,6 +29,7 @@ from pipeline.config.stages import CleanStage
 from pipeline.context import Context
 from pipeline.documents import SPLITS
 from pipeline.errors import UserError
+from pipeline.markers import is_done
 from pipeline.source import load_parts
 from pipeline.store import write_json
 
@@ -49,7 +50,7 @@ def prepare(config: CleanStage, context: Context) -> None:
         for file in source.files:
             source.check_unchanged(file, folder)
     context.scratch.mkdir(exist_ok=True)
-    if (context.scratch / PLAN).exists():
+    if is_done(context.scratch / PLAN):
         return
     for source, folder in parts.values():
         if clean.detokenize and source.format != "wikitext" and len(parts) == 1:
@@ -70,17 +71,17 @@ def prepare(config: CleanStage, context: Context) -> None:
         known = read_learned(cache_path(Path(context.run.artifacts), parts), context.log)
         if known is not None:
             write_learned(context.scratch / TEMPLATES, known)
-    save_plan(pieces, context.scratch / PLAN)
+    save_plan(pieces, context.scratch / PLAN, (context.scratch / EVALUATION).glob("*"))
 
 
 def survey(config: CleanStage, context: Context) -> None:
     """Write down what the templates of this process's share of the pieces say by themselves."""
     clean, parts = config.clean, load_parts(context.inputs["download"])
-    if clean.max_documents or (context.scratch / TEMPLATES).exists():
+    if clean.max_documents or read_learned(context.scratch / TEMPLATES, context.log) is not None:
         return
     pieces = dump_pieces(parts, load_plan(context.scratch / PLAN))
     surveyor = TemplateSurveyor(parts, context.scratch / "survey")
-    map_pieces(surveyor, pieces, context, "survey", clean.workers, "clean.workers")
+    map_pieces(surveyor, pieces, context, "survey", clean.workers, "clean.workers", surveyor.made)
 
 
 def learn(config: CleanStage, context: Context) -> None:
@@ -89,7 +90,7 @@ def learn(config: CleanStage, context: Context) -> None:
     Of a try of a few documents, the templates are not read: they stand all over the dump.
     """
     clean, parts = config.clean, load_parts(context.inputs["download"])
-    if (context.scratch / TEMPLATES).exists():
+    if read_learned(context.scratch / TEMPLATES, context.log) is not None:
         return
     pieces = dump_pieces(parts, load_plan(context.scratch / PLAN))
     learned = {} if clean.max_documents else learn_rules(context.scratch / "survey", pieces)
@@ -127,7 +128,7 @@ def extract(config: CleanStage, context: Context) -> None:
         found += account["trainable"]
         return clean.max_documents is not None and found >= clean.max_documents
 
-    map_pieces(extractor, pieces, context, "extract", clean.workers, "clean.workers", enough)
+    map_pieces(extractor, pieces, context, "extract", clean.workers, "clean.workers", extractor.made, enough)
 
 
 def decide(config: CleanStage, context: Context) -> None:
@@ -141,7 +142,8 @@ def write(config: CleanStage, context: Context) -> None:
     documents = context.folder / DOCUMENTS_FOLDER
     documents.mkdir(exist_ok=True)
     writer = PieceWriter(config.clean, context.scratch, documents)
-    map_pieces(writer, _pieces(config, context), context, "write", config.clean.workers, "clean.workers")
+    workers = config.clean.workers
+    map_pieces(writer, _pieces(config, context), context, "write", workers, "clean.workers", writer.made)
 
 
 def _pieces(config: CleanStage, context: Context) -> list[Piece]:

@@ -17,7 +17,7 @@ from data_prep.hold_out import hold_out
 from data_prep.pieces import Piece
 from pipeline.config.clean import CleanConfig
 from pipeline.context import Context
-from pipeline.store import write_json
+from pipeline.markers import is_done, read_marker, write_marker
 
 KEYS, DECISIONS, LIMITS, MORE_HELD_OUT = "keys", "decisions", "limits.json", "held_out.json"
 """In the scratch folder. The limits: how many documents each piece may still keep, where `max_documents` asks."""
@@ -32,7 +32,7 @@ def pieces_in_use(pieces: Sequence[Piece], config: CleanConfig, context: Context
         if config.max_documents is not None and found >= config.max_documents:
             break
         used.append(piece)
-        found += json.loads(context.marker("extract", piece.number).read_text())["trainable"]
+        found += read_marker(context.marker("extract", piece.number))["trainable"]
     return used
 
 
@@ -42,7 +42,7 @@ def decide_pieces(pieces: Sequence[Piece], config: CleanConfig, context: Context
     Args:
         guarded: as for `hold_out`.
     """
-    if (context.scratch / LIMITS).exists():
+    if is_done(context.scratch / LIMITS):
         return
     keys = Keys(context.scratch / KEYS, len(pieces))
     context.log.info("comparing %s documents", f"{keys.documents:,}")
@@ -53,7 +53,8 @@ def decide_pieces(pieces: Sequence[Piece], config: CleanConfig, context: Context
     held_out.save(context.scratch / MORE_HELD_OUT)
     for line in held_out.describe():
         context.log.info("%s", line)
-    write_json(context.scratch / LIMITS, limits)
+    made = [context.folder / CLUSTERS_FILE, context.scratch / MORE_HELD_OUT]
+    write_marker(context.scratch / LIMITS, limits, [*made, *(context.scratch / DECISIONS).iterdir()])
 
 
 def _limits(decisions: Decisions, pieces: Sequence[Piece], most: int | None) -> list[int | None]:

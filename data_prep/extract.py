@@ -7,7 +7,7 @@ from typing import Any
 
 from data_prep.account import Account
 from data_prep.candidates import CANDIDATE_SCHEMA, candidate_path, write_candidate
-from data_prep.dedup.keys import KeyWriter
+from data_prep.dedup.keys import KeyWriter, piece_folder
 from data_prep.document_processor import DocumentProcessor
 from data_prep.mediawiki.template_book import TemplateBook
 from data_prep.pieces import Parts, Piece
@@ -74,6 +74,11 @@ class Extractor:
                 if account.trainable == most:
                     break
         return account.to_json()
+
+    def made(self, piece: Piece) -> list[Path]:
+        """The piece's candidates, where it has some, and its keys."""
+        keys = sorted(piece_folder(self.keys, piece.number).iterdir())
+        return [candidate_path(self.folder, piece.number), *keys]
 
     @cached_property
     def _books(self) -> dict[str, TemplateBook]:

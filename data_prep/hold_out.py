@@ -5,7 +5,6 @@ of a few long ones their ends; and a document that is a good part of all text is
 documents alone.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -19,7 +18,7 @@ from data_prep.dedup.verdicts import KEEP
 from data_prep.pieces import Piece
 from data_prep.splits import HELD_OUT, hash_share
 from pipeline.config.clean import CleanConfig
-from pipeline.store import write_json
+from pipeline.markers import read_marker, write_marker
 
 LEAST_BYTES = 16_000
 """Of text in a split: some thousand tokens, for a figure that means something."""
@@ -59,11 +58,11 @@ class HeldOut:
                 )
 
     def save(self, path: Path) -> None:
-        write_json(path, asdict(self))
+        write_marker(path, asdict(self))
 
     @classmethod
     def load(cls, path: Path) -> "HeldOut":
-        values = json.loads(path.read_text())  # where numbers as keys are text
+        values = read_marker(path)  # where numbers as keys are text
         documents = {
             int(p): {int(row): split for row, split in rows.items()}
             for p, rows in values["documents"].items()

@@ -1,15 +1,15 @@
 """A parallel phase: a function over pieces, each done once and kept when the stage is killed."""
 
-import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from data_prep.parallel import ordered_map
 from pipeline.context import Context, P, Piece
 from pipeline.machine import usable_cores
+from pipeline.markers import read_marker, write_marker
 from pipeline.progress import progress
-from pipeline.store import write_json
 
 
 def map_pieces(
@@ -19,6 +19,7 @@ def map_pieces(
     phase: str,
     workers: int | None,
     setting: str,
+    made: Callable[[P], Iterable[Path]],
     until: Callable[[dict[str, Any]], bool] = lambda account: False,
 ) -> None:
     """Apply the function to the pieces of this process's share that are not done yet, in several processes.
@@ -28,6 +29,7 @@ def map_pieces(
             the number of `documents` that were looked at.
         workers: processes; None takes every core that this process may use.
         setting: what sets the number of workers, for the advice in errors.
+        made: gives the files that the function may write of a piece; the piece is done as long as they are there.
         until: told each account in order; True leaves the pieces behind it alone.
     """
     missing = context.missing(phase, pieces)
@@ -39,12 +41,16 @@ def map_pieces(
         closing(ordered_map(function, missing, count, setting)) as accounts,
     ):
         for piece, account in zip(missing, accounts, strict=True):
-            write_json(context.marker(phase, piece.number), account)
+            write_marker(context.marker(phase, piece.number), account, made(piece))
             bar.advance(piece.bytes, account["documents"])
             if until(account):
                 return
 
 
 def read_accounts(context: Context, phase: str, pieces: Sequence[Piece]) -> Iterator[dict[str, Any]]:
-    """The accounts of a finished phase, in the pieces' order."""
-    return (json.loads(context.marker(phase, piece.number).read_text()) for piece in pieces)
+    """The accounts of a finished phase, in the pieces' order.
+
+    Raises:
+        NotDone: where a marker, or what it speaks of, is gone or damaged.
+    """
+    return (read_marker(context.marker(phase, piece.number)) for piece in pieces)

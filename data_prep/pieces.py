@@ -3,16 +3,15 @@
 The cut depends on the input alone, so what is made of it is the same for any number of processes and machines.
 """
 
-import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from data_prep.cuts import cut_points
 from data_prep.splits import HELD_OUT
 from data_prep.text_documents import section_bytes
+from pipeline.markers import read_marker, write_marker
 from pipeline.source import Source, SourceFile
-from pipeline.store import write_json
 
 Parts = Mapping[str, tuple[Source, Path]]
 """The corpora by name, each with the folder of its download."""
@@ -93,10 +92,12 @@ def _spans(
         yield Span(number, start, end), file.bytes // len(starts)
 
 
-def save_plan(pieces: Sequence[Piece], path: Path) -> None:
-    write_json(path, [asdict(piece) for piece in pieces])
+def save_plan(pieces: Sequence[Piece], path: Path, made: Iterable[Path]) -> None:
+    """Args: made: other files of the preparation, without which the plan does not count."""
+    write_marker(path, [asdict(piece) for piece in pieces], made)
 
 
 def load_plan(path: Path) -> list[Piece]:
-    rows = json.loads(path.read_text())
+    """Raises: NotDone: where it is gone or damaged."""
+    rows = read_marker(path)
     return [Piece(**{**row, "spans": tuple(Span(**span) for span in row["spans"])}) for row in rows]

@@ -19,9 +19,9 @@ from pipeline.context import Context
 from pipeline.documents import SPLITS, document_files, document_part, text_bytes_in, texts_in
 from pipeline.errors import UserError
 from pipeline.machine import usable_cores
+from pipeline.markers import write_marker
 from pipeline.progress import progress
 from pipeline.shards import ShardFile, ShardIndex, ShardWriter, token_dtype
-from pipeline.store import write_json
 from pipeline.tokenizers import TextEncoder, tokenizer_hash
 
 BATCH_BYTES = 250_000
@@ -112,7 +112,8 @@ def encode(config: ShardsStage, context: Context) -> None:
                         writer.write(document)
                     bar.advance(size)
             account = {"file": asdict(writer.file), "seconds": time.monotonic() - started}
-            write_json(context.marker("encode", number), account)
+            made = [context.folder / f"{shard.name}{ending}" for ending in (".bin", ".idx.npy")]
+            write_marker(context.marker("encode", number), account, made)
 
 
 def run(config: ShardsStage, context: Context) -> dict[str, float | str]:

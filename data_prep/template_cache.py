@@ -13,6 +13,7 @@ from typing import Any
 
 from data_prep.mediawiki.template_book import TemplateBook
 from data_prep.pieces import Parts
+from pipeline import durable
 
 VERSION = 1
 """Raised by hand when the code learns something else of the same dump."""
@@ -34,7 +35,7 @@ def write_learned(path: Path, learned: dict[str, Any]) -> None:
     text = json.dumps(learned, ensure_ascii=False)
     scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     scratch.write_text(f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}", encoding="utf-8")
-    scratch.replace(path)
+    durable.replace(scratch, path)
 
 
 def read_learned(path: Path, log: logging.Logger) -> dict[str, Any] | None:

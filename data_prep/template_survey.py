@@ -17,6 +17,7 @@ from data_prep.mediawiki.namespaces import link_prefixes
 from data_prep.mediawiki.template_facts import TemplateFact, read_fact
 from data_prep.mediawiki.template_rules import RuleReader
 from data_prep.pieces import Parts, Piece
+from pipeline import durable
 
 _NAMESPACE = 10
 _MOST_BYTES = 1 << 20
@@ -46,8 +47,12 @@ class TemplateSurveyor:
                     count += 1
                 # Rules are kept under the hash of what was described, and must be learned of nothing else.
                 source.check_unchanged(source.files[span.file], folder)
-        scratch.replace(path)
+        durable.replace(scratch, path)
         return {"documents": count}
+
+    def made(self, piece: Piece) -> list[Path]:
+        """The piece's facts."""
+        return [facts_path(self.folder, piece.number)]
 
 
 def _facts(path: Path, start: int, end: int | None) -> Iterator[tuple[str, TemplateFact]]:

@@ -1,6 +1,5 @@
 """The last parallel phase of cleaning: a piece's candidates, less what was decided against, to documents."""
 
-import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -17,6 +16,7 @@ from data_prep.pieces import Piece
 from data_prep.text_features import Features
 from pipeline.config.clean import CleanConfig
 from pipeline.documents import SPLITS, DocumentFile, document_name
+from pipeline.markers import read_marker
 
 _BEGINNING = 200
 
@@ -35,14 +35,12 @@ class PieceWriter:
         account, decisions = Account(), Decisions(self.scratch / DECISIONS).piece(piece.number)
         held_out = HeldOut.load(self.scratch / MORE_HELD_OUT)
         moved = held_out.documents.get(piece.number, {})
-        limit, kept = json.loads((self.scratch / LIMITS).read_text())[piece.number], 0
+        limit, kept = read_marker(self.scratch / LIMITS)[piece.number], 0
         candidates = read_candidates(candidate_path(self.scratch / "extract", piece.number))
         with ExitStack() as stack:
             files = {
-                split: stack.enter_context(
-                    DocumentFile(self.folder / document_name(split, piece.number, piece.part))
-                )
-                for split in SPLITS
+                split: stack.enter_context(DocumentFile(path))
+                for split, path in zip(SPLITS, self.made(piece), strict=True)
             }
             for row, candidate in enumerate(candidates):
                 account.documents += 1
@@ -66,6 +64,10 @@ class PieceWriter:
                     files[end.split].write(end.document)
                     account.funnel.keep_end(end.split, end.counts)
         return account.to_json()
+
+    def made(self, piece: Piece) -> list[Path]:
+        """The piece's file of each split, which is there where it has documents."""
+        return [self.folder / document_name(split, piece.number, piece.part) for split in SPLITS]
 
     def _without(
         self, candidate: Candidate, numbers: list[int], account: Account

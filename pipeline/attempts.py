@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.checkpoints import list_checkpoints
 from pipeline.errors import Restart
+from pipeline.markers import NotDone, read_marker, write_marker
 from pipeline.store import write_json
 
 RESTART_CODE = 75
@@ -45,8 +46,8 @@ class Attempts:
 
     def _load(self, path: Path) -> None:
         try:
-            kept = json.loads(path.read_text())
-        except (OSError, ValueError):
+            kept = read_marker(path)
+        except NotDone:
             return
         if kept["job"] == self._job:
             self._launches, self._step = kept["launches"], kept["step"]
@@ -57,7 +58,7 @@ class Attempts:
         self._step = max(self._step, newest_step(self._folder))
         if self._job is not None:
             kept = {"job": self._job, "launches": self._launches, "step": self._step}
-            write_json(self._folder / ATTEMPTS_FILE, kept)
+            write_marker(self._folder / ATTEMPTS_FILE, kept)
 
     def exhausted(self) -> bool:
         """Whether the launch that has ended was the last that is allowed."""

@@ -10,6 +10,7 @@ from pipeline.config.run import RunConfig
 from pipeline.errors import UserError
 from pipeline.fingerprint import expand_paths
 from pipeline.heartbeat import Activity
+from pipeline.markers import is_done
 from pipeline.remote import ARTIFACT_SCHEME, basename, is_remote
 from pipeline.remote_copy import fetch
 from pipeline.store import SCRATCH
@@ -65,14 +66,15 @@ class Context:
         return self.folder / SCRATCH
 
     def marker(self, phase: str, piece: int) -> Path:
-        """The file that says that a piece of a parallel phase is done, with an account of it as JSON."""
+        """The file that says that a piece of a parallel phase is done, with an account of it (`pipeline.markers`)."""
         return self.scratch / phase / f"{piece:05d}.json"
 
     def missing(self, phase: str, pieces: Sequence[P]) -> list[P]:
-        """Those of this process's share that are not done yet, and a folder for their markers."""
+        """Those of this process's share that are not done yet, or whose marker or files are damaged or gone; and a
+        folder for their markers."""
         (self.scratch / phase).mkdir(parents=True, exist_ok=True)
         mine = [pieces[i] for i in self.share.pieces(len(pieces))]
-        missing = [piece for piece in mine if not self.marker(phase, piece.number).exists()]
+        missing = [piece for piece in mine if not is_done(self.marker(phase, piece.number))]
         if len(missing) < len(mine):
             self.log.info("%s: %d of %d pieces are done already", phase, len(mine) - len(missing), len(mine))
         return missing

@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline import durable
 from pipeline.errors import UserError
 from pipeline.locks import hold
+from pipeline.markers import is_done, write_marker
 from pipeline.progress import progress
 from pipeline.remote import StoredObject, identify, list_objects, open_store
 from pipeline.remote_errors import Stopped, retried
@@ -32,12 +33,12 @@ def fetch(url: str, cache: Path, log: logging.Logger, show_progress: bool) -> Pa
     complete = folder.with_suffix(".complete")
     cache.mkdir(parents=True, exist_ok=True)
     with hold(folder.with_suffix(".lock"), waiting=lambda: None):
-        if not complete.exists():
+        if not is_done(complete):
             folder.mkdir(exist_ok=True)
             objects = list_objects(url)
             log.info("fetching %s", url)
             copy_objects({folder / each.inside: each for each in objects}, folder, log, show_progress)
-            complete.touch()
+            write_marker(complete, url, folder.rglob("*"))
     return folder
 
 

@@ -1,6 +1,5 @@
 """Which steps are out of line: a loss or a gradient norm that is not finite, or far outside the recent ones."""
 
-import json
 import math
 import statistics
 from collections import deque
@@ -8,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.training import LossGuardConfig
-from pipeline.store import write_json
+from pipeline.errors import UserError
+from pipeline.markers import NotDone, read_marker, write_marker
 
 SKIPPED_FILE = "skipped_data.json"
 # Makes the median absolute deviation of a normal distribution its standard deviation.
@@ -95,12 +95,21 @@ class SkippedData:
     """
 
     def __init__(self, artifact: Path):
+        """Raises: UserError: where the list is damaged."""
         self._path = artifact / SKIPPED_FILE
-        self.rows: list[dict[str, int]] = json.loads(self._path.read_text()) if self._path.is_file() else []
+        self.rows: list[dict[str, int]] = []
+        if self._path.is_file():
+            try:
+                self.rows = read_marker(self._path)
+            except NotDone:
+                raise UserError(
+                    f"{self._path} is damaged: it says which data this training has left out, and without it training "
+                    f"cannot go on; delete the folder {artifact} and start again from the beginning"
+                ) from None
 
     def add(self, at: int, steps: int) -> None:
         self.rows.append({"at": at, "steps": steps})
-        write_json(self._path, self.rows)
+        write_marker(self._path, self.rows)
 
     def recent(self, step: int, history: int) -> int:
         """Steps' worth of data left out at the last `history` training steps up to `step`, from 0."""

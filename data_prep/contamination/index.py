@@ -11,6 +11,7 @@ import numpy as np
 from data_prep.contamination.ngrams import ngrams
 from data_prep.normalize import normalize
 from pipeline.config.clean import ContaminationConfig
+from pipeline.store import write_json
 
 MOST_TEXTS = 10
 """An n-gram in more evaluation texts than this is boilerplate (a prompt's template, a stock sentence): it is not
@@ -78,7 +79,7 @@ def build_index(texts: Iterable[EvaluationText], config: ContaminationConfig, fo
     np.save(folder / "texts.npy", owners[telling])
     np.save(folder / "sizes.npy", np.bincount(owners[telling], minlength=len(names)))
     facts = {"ngram": config.ngram, "min_matches": config.min_matches, "names": names}
-    (folder / "index.json").write_text(json.dumps(facts), encoding="utf-8")
+    write_json(folder / "index.json", facts)
     return len(names)
 
 

@@ -40,7 +40,7 @@ class KeyWriter:
 
     def __init__(self, folder: Path, piece: int, config: DeduplicateConfig):
         """Args: piece: its place among the pieces of the corpus, from 0."""
-        self._folder = _piece_folder(folder, piece)
+        self._folder = piece_folder(folder, piece)
         self._config = config
         self._minhash = MinHash(config.near) if config.documents == "near" else None
         self._ids: list[bytes] = []
@@ -133,10 +133,10 @@ class Keys:
 
     def array(self, piece: int, name: str) -> np.ndarray:
         """An array of a piece; see the head of this file."""
-        return self._map(_piece_folder(self._folder, piece) / f"{name}.npy")
+        return self._map(piece_folder(self._folder, piece) / f"{name}.npy")
 
 
-def _piece_folder(folder: Path, piece: int) -> Path:
+def piece_folder(folder: Path, piece: int) -> Path:
     return folder / f"{piece:06d}"
 
 

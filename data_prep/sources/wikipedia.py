@@ -1,6 +1,5 @@
 """Article dumps of a Wikimedia project: listed, downloaded in parallel, verified, resumed."""
 
-import json
 import shutil
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -12,9 +11,9 @@ from data_prep.sources.wikimedia_dumps import article_files, newest_complete
 from pipeline.config.data import WikipediaCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
+from pipeline.markers import is_done, read_marker, write_marker
 from pipeline.progress import progress
 from pipeline.source import Source, describe_file
-from pipeline.store import write_json
 
 LISTING = "listing.json"
 
@@ -46,8 +45,8 @@ def fetch(corpus: WikipediaCorpus, context: Context, first_pause: float = 1.0) -
 def _listing(corpus: WikipediaCorpus, context: Context, first_pause: float) -> tuple[str, list[RemoteFile]]:
     """Date and files, asked once: a resumed download stays with the dump that it began."""
     path = context.folder / LISTING
-    if path.exists():
-        kept = json.loads(path.read_text(encoding="utf-8"))
+    if is_done(path):
+        kept = read_marker(path)
         return kept["date"], [RemoteFile(**file) for file in kept["files"]]
     read = Downloader(corpus.retries, context.log, first_pause).text
     mirror = corpus.mirror.rstrip("/")
@@ -61,7 +60,7 @@ def _listing(corpus: WikipediaCorpus, context: Context, first_pause: float) -> t
             f"never was. {mirror}/{corpus.project}/ lists the days; corpus.date=latest takes the newest"
         )
     files = files[: corpus.parts]
-    write_json(path, {"date": date, "files": [asdict(file) for file in files]})
+    write_marker(path, {"date": date, "files": [asdict(file) for file in files]})
     return date, files
 
 
