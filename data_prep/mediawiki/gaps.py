@@ -32,9 +32,10 @@ def close_gap(out: list[str], text: str, end: int) -> int:
     A space before a stop goes (the last piece of ``out`` loses it), and so does a stop that repeats the one before
     (``He left.<ref>…</ref>.``).
     """
-    part_quotes(out, text, end)
     stop = text[end : end + 1]
-    if stop in _STOPS and out:
+    if stop == "'" or (out and out[-1].endswith("'")):
+        out.append(GAP)
+    elif stop in _STOPS and out:
         before = out[-1]
         trimmed = before.rstrip(_SPACES)
         if len(trimmed) < len(before) and trimmed and not trimmed.endswith(_NO_WORD):

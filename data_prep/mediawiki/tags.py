@@ -85,6 +85,7 @@ class _Stripper:
         if markup.captions:
             self._line_elements["gallery"] = _gallery_files
         self._begun: dict[str, int] = {}
+        self._hidden = _CLOSING.keys() - self._line_elements.keys()
 
     def strip(self) -> str:
         text, out = self._text, self._out
@@ -106,7 +107,7 @@ class _Stripper:
                 continue  # no tag that MediaWiki knows: shown as it stands
             if replacement:
                 out.append(replacement)
-            elif name in _CLOSING:
+            elif name in self._hidden:
                 self._position = close_gap(out, text, self._position)
             else:
                 part_quotes(out, text, self._position)
@@ -118,10 +119,10 @@ class _Stripper:
 
     def _replacement(self, name: str, closes: bool, rest: str) -> str | None:
         """What stands in a tag's place; None where it is no tag. Its content goes where that isn't prose."""
+        if name in self._hidden:  # first: most tags are references
+            return "" if closes or rest.endswith("/") else self._take_content(name)
         if name in self._line_elements:
             return self._line_element(name, closes, rest.endswith("/"))
-        if name in _CLOSING:
-            return "" if closes or rest.endswith("/") else self._take_content(name)
         if name == "sup" and not closes and (power := _POWER.match(self._text, self._position)):
             self._position = power.end()
             return superscript(power[1])

@@ -6,7 +6,6 @@ text around it is kept and the markup dropped.
 """
 
 import re
-from functools import partial
 from typing import Any, Literal
 
 from data_prep.mediawiki import disambiguation
@@ -26,7 +25,7 @@ from data_prep.mediawiki.prose_templates import constant, renderer
 from data_prep.mediawiki.site import Site
 from data_prep.mediawiki.tables import replace_tables
 from data_prep.mediawiki.tags import restore_literals, strip_tags
-from data_prep.mediawiki.template_arguments import Render
+from data_prep.mediawiki.template_arguments import Render, Renderer
 from data_prep.mediawiki.template_book import TemplateBook
 from data_prep.mediawiki.templates import expand_templates
 from data_prep.mediawiki.tidy import strip_remains, tidy_spaces, unescape
@@ -79,7 +78,7 @@ class WikitextCleaner:
         """
         text, literals = strip_tags(wikitext, self._markup)
         text = mark_parentheses(text)
-        shows = partial(self._renderer, title)
+        shows = self._renderer(title)
         meta: dict[str, Any] = {}
         if self._markup.infobox:
             boxes = infoboxes(text, lambda value: self._plain(self._resolve(value), literals, _PROSE), shows)
@@ -90,11 +89,15 @@ class WikitextCleaner:
             meta |= {"links": titles} if titles else {}
         return self._plain(text, literals, self._markup), meta
 
-    def _renderer(self, title: str, name: str) -> Render | None:
-        """What shows the words of a template on the page of this title."""
-        if (word := page_word(name, title, self._site)) is not None:
-            return constant(word)
-        return self._templates.render(name, partial(self._renderer, title)) or renderer(name)
+    def _renderer(self, title: str) -> Renderer:
+        """What shows the words of templates on the page of this title."""
+
+        def shows(name: str) -> Render | None:
+            if (word := page_word(name, title, self._site)) is not None:
+                return constant(word)
+            return self._templates.render(name, shows) or renderer(name)
+
+        return shows
 
     def _resolve(self, text: str) -> str:
         return resolve_variants(text, self._chinese)
