@@ -1,18 +1,19 @@
 """`python -m pipeline stage=… experiment=… key=value`: Hydra composes here, once, and nowhere else."""
 
 import os
-import re
 import sys
 
 import hydra
 from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from pipeline import ROOT
 from pipeline.checkout import check_packages
+from pipeline.config.composition import composing, resolved
 from pipeline.config.defaults import default_values, group_options
 from pipeline.config.left_out import left_out_keys, typed_keys
+from pipeline.config.overrides import prepared
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.dryrun import dry_run
 from pipeline.errors import UserError, told_to_user
@@ -27,14 +28,13 @@ DEVICE_LAUNCHERS = {
     "mpirun": ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
 }
 """Those who start a program once for each device, and where they tell it of how many it is which."""
-DOTTED_OVERRIDE = re.compile(r"^(?!hydra\.)[a-z_]\w*(\.\w+)+=")
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def main(composed: DictConfig) -> None:
     # Inside Hydra, which would print its own traceback. Of a multirun, see pipeline/sweep/driver.py.
     with told_to_user():
-        values = OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
+        values = resolved(composed)
         values["run"]["command"] = shown_command(HydraConfig.get().overrides.task)
         typed = typed_keys(HydraConfig.get().overrides.task)
         root = parse_config(values, typed)
@@ -78,17 +78,24 @@ def store_defaults() -> None:
             store.store(option, node=values, group=group)
 
 
+def options(group: str) -> list[str]:
+    """What a group has to choose from, in conf/ and among the stored ones; nothing where there is no such group."""
+    stored = ConfigStore.instance().repo.get(group)
+    names = {name.removesuffix(".yaml") for name in stored} if isinstance(stored, dict) else set()
+    return sorted(names | {file.stem for file in (CONF / group).glob("*.yaml")} if group else names)
+
+
 def start() -> None:
     """Entry point: exit code 2 and one message, without a traceback, for the user's mistakes."""
-    # A dotted override of a key that does not exist would be Hydra's error, one at a time. Forced in, it reaches
-    # our own check, which reports all unknown keys together, each with the nearest one that exists.
-    sys.argv[1:] = [f"++{word}" if DOTTED_OVERRIDE.match(word) else word for word in sys.argv[1:]]
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors come to us, who say them in our words
     with told_to_user():
         check_packages()
         _check_alone()
         load_plugins(named_plugins(sys.argv[1:], CONF / "experiment"))
         store_defaults()
-        main()
+        sys.argv[1:] = prepared(sys.argv[1:], options)
+        with composing():
+            main()
 
 
 if __name__ == "__main__":

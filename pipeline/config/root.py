@@ -246,7 +246,8 @@ def _known_keys(path: list[Any], values: Any) -> list[str]:
         classes = [c for annotation in fields for c in _section_classes(annotation)] or classes
         values = values.get(part, {}) if isinstance(values, Mapping) else values[part]
     chosen = [c for c in classes if isinstance(values, Mapping) and _tag(c) in _tags_of(values)] or classes
-    return sorted({name for c in chosen for name in c.model_fields})
+    names = {name for c in chosen for name in c.model_fields}
+    return sorted(names if path else {*names, "experiment"})
 
 
 def _tag(section: type[Section]) -> Any:

@@ -12,8 +12,9 @@ from omegaconf import OmegaConf
 
 from data_prep.dedup.verdicts import REASONS
 from data_prep.filters import OPTIONS
-from pipeline.__main__ import CONF, DOTTED_OVERRIDE, store_defaults
+from pipeline.__main__ import CONF, options, store_defaults
 from pipeline.config.document import document
+from pipeline.config.overrides import prepared
 from pipeline.config.root import parse_config
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -52,9 +53,7 @@ def test_commands_compose(command: str) -> None:
     ]
     store_defaults()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = compose(
-            "config", overrides=[f"++{word}" if DOTTED_OVERRIDE.match(word) else word for word in overrides]
-        )
+        composed = compose("config", overrides=prepared(overrides, options))
     parse_config(OmegaConf.to_container(composed, resolve=True))
 
 

@@ -1,0 +1,100 @@
+"""The words of a command line as Hydra takes them, checked before Hydra sees them, which answers some in tracebacks."""
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+
+from pipeline.config.root import RootConfig
+from pipeline.errors import UserError
+
+_OVERRIDE = re.compile(r"(?P<key>[+~]{0,2}[A-Za-z_]\w*([./@:-]\w+)*)=(?P<value>.*)", re.DOTALL)
+_STRUCTURE = re.compile(r"""[\[\]{}()'"\\,]""")
+_FORCED = re.compile(r"(?!hydra\.)[a-z_]\w*(\.\w+)*=")
+
+Options = Callable[[str], list[str]]
+"""Gives the options of a group; none where there is no group of the name."""
+
+
+def prepared(words: Sequence[str], options: Options) -> list[str]:
+    """The words with their values quoted where Hydra's grammar needs it, and their keys forced in.
+
+    An override of a key that does not exist would be Hydra's error, one at a time. Forced in, it reaches our own check,
+    which reports all unknown keys together, each with the nearest one that exists.
+
+    Raises:
+        UserError: with all that is no override, and all choices of a group that there cannot be.
+    """
+    given = get_args_parser().parse_args(words)
+    ready, problems = {}, []
+    for word in given.overrides:
+        quoted = _quoted(word)
+        try:
+            override = OverridesParser.create().parse_override(quoted)
+        except HydraException as error:
+            problems.append(_no_override(word, str(error).splitlines()[0]))
+            continue
+        if not override.key_or_group:
+            problems.append(f"{word}: no key stands before the =")
+            continue
+        group = sorted(
+            {*options(override.key_or_group), *_own(given.config_dir or given.config_path, override)}
+        )
+        if group and (problem := _no_choice(word, override, group)):
+            problems.append(problem)
+        known = group or override.key_or_group in RootConfig.model_fields
+        ready[word] = quoted if known or not _FORCED.match(quoted) else f"++{quoted}"
+    if problems:
+        raise UserError("\n".join(["the command line is not understood:", *(f"  - {p}" for p in problems)]))
+    return [ready.get(word, word) for word in words]
+
+
+def _own(folder: str | None, override: Override) -> Iterator[str]:
+    """Options in a configuration folder of the user's, `--config-dir`."""
+    if folder:
+        yield from (file.stem for file in (Path(folder) / override.key_or_group).glob("*.yaml"))
+
+
+def _quoted(word: str) -> str:
+    """A plain value with letters that Hydra's grammar lacks, such as `corpus.paths=/home/müller`, in quotes."""
+    found = _OVERRIDE.fullmatch(word)
+    if not found or found["value"].isascii() or _STRUCTURE.search(found["value"]):
+        return word
+    return f'{found["key"]}="{found["value"]}"'
+
+
+def _no_override(word: str, why: str) -> str:
+    if "=" not in word:
+        return f"{word}: a setting is written key=value, a choice group=option"
+    key = word.partition("=")[0]
+    if not _OVERRIDE.fullmatch(word):
+        return f"{word}: {key!r} is no key; one is written section.key"
+    return (
+        f"{word}: the value cannot be read ({why}); brackets and quotes must be closed, and a text with characters "
+        f"""other than letters, digits and ._-/:%+@ stands in quotes within those of the shell: '{key}="…"'"""
+    )
+
+
+def _no_choice(word: str, override: Override, group: list[str]) -> str | None:
+    """What is wrong with an override of a group; None where it may be right."""
+    name, value, known = override.key_or_group, override._value, ", ".join(group)
+    values = value.list if hasattr(value, "list") else value if isinstance(value, list) else [value]
+    if override.is_force_add():
+        return f"{word}: write {name}=option, without ++, to choose among {known}"
+    if isinstance(value, dict) or (override.is_delete() and value is None) or override.is_sweep_override():
+        values = [v for v in values if isinstance(v, str)]
+    for item in values:
+        text = getattr(item, "text", item)  # a quoted string's
+        if not isinstance(text, str):
+            shown = str(text).lower() if isinstance(text, bool) else "null" if text is None else text
+            return f"{name}={shown}: this is no option of {name}; choose one of {known}"
+        if text not in group and "${" not in text and not text.startswith("/"):
+            near = difflib.get_close_matches(text, group, n=1, cutoff=0.6)
+            hint = f"did you mean {near[0]}? There are" if near else "choose one of"
+            return f"{name}={text}: there is no such option; {hint} {known}"
+    return None
