@@ -12,6 +12,7 @@ import pytest
 
 from pipeline import file_hashes, stages
 from pipeline.config.base import Section, content_mark
+from pipeline.config.choices import Choice
 from pipeline.config.stages import DownloadStage, FinetuneStage, PretrainStage, TokenizerStage
 from pipeline.file_hashes import HashMemory
 from pipeline.fingerprint import FileHashes, fingerprint
@@ -32,6 +33,9 @@ def sections_below(annotation: Any, seen: set[type[Section]]) -> Iterator[type[S
         yield annotation
         for field in annotation.model_fields.values():
             yield from sections_below(field.annotation, seen)
+        if issubclass(annotation, Choice):
+            for choice in annotation.choices().values():
+                yield from sections_below(choice, seen)
     for part in getattr(annotation, "__args__", ()):
         yield from sections_below(part, seen)
 
