@@ -69,7 +69,7 @@ dryrun: venv  ## What a run would do and need, memory per device included: STAGE
 	@$(RUN) stage=$(or $(STAGE),report) dryrun=true $(ARGS)
 
 checkpoints: venv  ## List the training checkpoints: step, tokens, loss, size, whole or damaged
-	@$(VENV)/bin/python -m pipeline.checkpoints $(ARGS)
+	@$(VENV)/bin/python -m pipeline.formats.checkpoints $(ARGS)
 
 sweep: venv  ## Runs over several values of some keys: SWEEP=lr_wd (see conf/sweep)
 	@$(RUN) $(if $(SWEEP),sweep=$(SWEEP)) $(ARGS) --multirun

@@ -9,29 +9,29 @@ depend on how many processes or machines take part, byte for byte, and memory do
 from pathlib import Path
 from typing import Any
 
-from data_prep.account import Account
+from data_prep.cleaning.account import Account
+from data_prep.cleaning.data_card import DATA_CARD, write_data_card
+from data_prep.cleaning.decide import KEYS, decide_pieces, pieces_in_use
+from data_prep.cleaning.extract import Extractor
+from data_prep.cleaning.losses import describe_losses
+from data_prep.cleaning.splits import HELD_OUT
+from data_prep.cleaning.write_documents import PieceWriter
 from data_prep.contamination.guard import evaluation_texts, guard_action
 from data_prep.contamination.index import build_index
-from data_prep.data_card import DATA_CARD, write_data_card
-from data_prep.decide import KEYS, decide_pieces, pieces_in_use
-from data_prep.extract import Extractor
 from data_prep.filters import OPTIONS
-from data_prep.losses import describe_losses
-from data_prep.map_pieces import map_pieces, read_accounts
 from data_prep.mediawiki.dump import read_site
-from data_prep.pieces import Parts, Piece, load_plan, plan_pieces, save_plan
-from data_prep.splits import HELD_OUT
-from data_prep.template_cache import cache_path, read_learned, write_learned
-from data_prep.template_survey import TemplateSurveyor, dump_pieces, learn_rules
-from data_prep.write_documents import PieceWriter
+from data_prep.mediawiki.template_cache import cache_path, read_learned, write_learned
+from data_prep.mediawiki.template_survey import TemplateSurveyor, dump_pieces, learn_rules
+from data_prep.parallel.map_pieces import map_pieces, read_accounts
+from data_prep.reading.pieces import Parts, Piece, load_plan, plan_pieces, save_plan
 from pipeline.config.clean import CleanConfig
 from pipeline.config.stages import CleanStage
 from pipeline.context import Context
-from pipeline.documents import SPLITS
 from pipeline.errors import UserError
-from pipeline.markers import is_done
-from pipeline.source import load_parts
-from pipeline.store import write_json
+from pipeline.formats.documents import SPLITS
+from pipeline.formats.source import load_parts
+from pipeline.store.artifacts import write_json
+from pipeline.store.markers import is_done
 
 DOCUMENTS_FOLDER = "documents"
 STATS_FILE = "stats.json"

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from pipeline.config.data import MixtureCorpus, PartConfig
 from pipeline.config.stages import DownloadStage
 from pipeline.context import Context
-from pipeline.source import PARTS_FOLDER, Source, total_bytes
+from pipeline.formats.source import PARTS_FOLDER, Source, total_bytes
 
 
 def run(config: DownloadStage, context: Context) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from data_prep.chinese import ChineseConverter
+from data_prep.cleaning.chinese import ChineseConverter
+from data_prep.reading.text_documents import describe_text_files, splits_at_blank_lines
 from data_prep.sources.files import common_format
-from data_prep.text_documents import describe_text_files, splits_at_blank_lines
 from pipeline.config.data import FilesCorpus, MixtureCorpus
 from pipeline.config.root import RootConfig
 from pipeline.preflight import Known

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.map_pieces import read_accounts
-from data_prep.parallel import ordered_map
+from data_prep.parallel.map_pieces import read_accounts
+from data_prep.parallel.pool import ordered_map
 from pipeline.config.stages import ShardsStage
 from pipeline.context import Context
-from pipeline.documents import SPLITS, document_files, document_part, text_bytes_in, texts_in
 from pipeline.errors import UserError
+from pipeline.formats.documents import SPLITS, document_files, document_part, text_bytes_in, texts_in
+from pipeline.formats.shards import ShardFile, ShardIndex, ShardWriter, token_dtype
+from pipeline.formats.tokenizers import TextEncoder, tokenizer_hash
 from pipeline.machine import usable_cores
-from pipeline.markers import write_marker
 from pipeline.progress import progress
-from pipeline.shards import ShardFile, ShardIndex, ShardWriter, token_dtype
-from pipeline.tokenizers import TextEncoder, tokenizer_hash
+from pipeline.store.markers import write_marker
 
 BATCH_BYTES = 250_000
 """Text that a process encodes at a time: small enough to hold its encodings in about 50 MB."""
@@ -84,7 +84,7 @@ def _groups(files: list[Path], shard_bytes: int) -> Iterator[tuple[list[Path], i
 
 
 def encode(config: ShardsStage, context: Context) -> None:
-    """Write the token files of this process's share, in the format of `pipeline.shards`, the same bytes for any
+    """Write the token files of this process's share, in the format of `pipeline.formats.shards`, the same bytes for any
     number of processes.
 
     Raises:

@@ -18,19 +18,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from data_prep.chinese import ChineseConverter
+from data_prep.cleaning.chinese import ChineseConverter
+from data_prep.cleaning.normalize import normalize
 from data_prep.mediawiki.dump import Page, iter_pages, read_site
 from data_prep.mediawiki.lookup import find_page
 from data_prep.mediawiki.site import Site
 from data_prep.mediawiki.template_book import TemplateBook
+from data_prep.mediawiki.template_cache import as_books, cache_path, read_learned
 from data_prep.mediawiki.text import WikitextCleaner
-from data_prep.normalize import normalize
-from data_prep.template_cache import as_books, cache_path, read_learned
 from pipeline.config.clean import CleanConfig, MarkupConfig
 from pipeline.errors import UserError, told_to_user
-from pipeline.letters import MARKS
-from pipeline.source import Source
-from pipeline.store import MANIFEST
+from pipeline.formats.source import Source
+from pipeline.store.artifacts import MANIFEST
+from pipeline.text.letters import MARKS
 
 _DOWNLOADS = Path("artifacts/download")
 _HEADING = re.compile(r"^(={1,6})(?!=)(.*[^=\s].*?)(={1,6})[ \t]*((?:<!--[^\n]*-->)?[ \t]*)$", re.MULTILINE)
@@ -130,7 +130,7 @@ def render(
         for s in sections
     ]
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "templates"),
+        loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

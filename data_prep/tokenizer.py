@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from pipeline.config.data import TokenizerConfig
 from pipeline.config.stages import TokenizerStage
 from pipeline.context import Context
-from pipeline.documents import sample_texts
 from pipeline.errors import UserError
-from pipeline.tokenizers import TOKENIZER_FOLDER, TextEncoder, save_tokenizer
-from pipeline.words import count_words
+from pipeline.formats.documents import sample_texts
+from pipeline.formats.tokenizers import TOKENIZER_FOLDER, TextEncoder, save_tokenizer
+from pipeline.text.words import count_words
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -31,7 +31,7 @@ def run(config: TokenizerStage, context: Context) -> dict[str, float]:
     if settings.kind == "pretrained":
         folder = context.locate(settings.path)
         context.log.info("taking the tokenizer in %s", folder)
-        from data_prep.pretrained_tokenizer import bring_tokenizer
+        from data_prep.tokenizing.pretrained_tokenizer import bring_tokenizer
 
         tokenizer = bring_tokenizer(folder, settings)
     else:
@@ -63,7 +63,7 @@ def run(config: TokenizerStage, context: Context) -> dict[str, float]:
 def _train(settings: TokenizerConfig, documents: Path, context: Context) -> "PreTrainedTokenizerFast":
     from transformers import PreTrainedTokenizerFast
 
-    from data_prep.tokenizer_models import special_tokens, train_tokenizer
+    from data_prep.tokenizing.tokenizer_models import special_tokens, train_tokenizer
 
     texts = list(sample_texts(documents, "train", settings.sample_mb))
     size = sum(len(text.encode()) for text in texts)

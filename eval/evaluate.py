@@ -7,15 +7,15 @@ from typing import Any
 
 import torch
 
-from eval.language import Text, check_tokenizer, model_results, ngram_results, samples
+from eval.language_model.measure import Text, check_tokenizer, model_results, ngram_results, samples
 from eval.results import PERPLEXITIES, Bootstrap, Result, write_results
 from eval.task import evaluate_labels, evaluate_texts, read_task
 from pipeline.config.stages import EvaluateStage
 from pipeline.context import Context
 from pipeline.errors import UserError
-from pipeline.tokenizers import load_tokenizer, tokenizer_hash
-from train.checkpoint import load_model
-from train.classifier import load_classifier
+from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
+from train.checkpoints.final_model import load_model
+from train.finetuning.classifier import load_classifier
 
 RESULTS, PREDICTIONS, SAMPLES = "results.json", "predictions.jsonl", "samples.jsonl"
 SAMPLE_CHARS = 600

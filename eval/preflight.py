@@ -6,14 +6,14 @@ torch is imported only where a check cannot do without.
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from eval.ngram import check_fitting_text
-from eval.text import check_length, check_split, file_texts, refuse_same_names
+from eval.language_model.ngram import check_fitting_text
+from eval.language_model.text import check_length, check_split, file_texts, refuse_same_names
 from pipeline.config.data import may_hold_out
 from pipeline.config.root import RootConfig
-from pipeline.documents import read_texts, text_bytes
 from pipeline.errors import UserError
+from pipeline.formats.documents import read_texts, text_bytes
+from pipeline.formats.tokenizers import TextEncoder
 from pipeline.preflight import Known
-from pipeline.tokenizers import TextEncoder
 
 
 class Reader(NamedTuple):
@@ -99,7 +99,7 @@ def _reader(root: RootConfig, known: Known) -> Reader:
     if root.finetune.init is None:
         encoder = TextEncoder(known.folder("tokenizer"))
         return Reader(window or root.model.context, lambda text: len(encoder.encode(text)))
-    from train.base_model import base_in_folder
+    from train.finetuning.base_model import base_in_folder
 
     base = base_in_folder(known.locate(root.finetune.init))
     return Reader(

@@ -9,8 +9,8 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from eval import report_data as data
-from eval.report_plots import Series, compact, line_plot
+from eval.reporting import report_data as data
+from eval.reporting.report_plots import Series, compact, line_plot
 from eval.results import PERPLEXITIES
 from pipeline.config.stages import ReportStage
 from pipeline.context import Context

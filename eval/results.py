@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.store import write_json
+from pipeline.store.artifacts import write_json
 
 
 @dataclass(frozen=True)

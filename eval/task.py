@@ -7,22 +7,22 @@ from typing import Any
 import numpy as np
 import torch
 
-from eval.classification import classification_results, classify
-from eval.generated_texts import GeneratedTexts
 from eval.metrics import score_texts
 from eval.results import Bootstrap, Result
+from eval.scoring.classification import classification_results, classify
+from eval.scoring.generated_texts import GeneratedTexts
 from pipeline.config.evaluation import DecodeConfig, EvaluateConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
+from pipeline.formats.tokenizers import load_tokenizer
 from pipeline.progress import progress
-from pipeline.store import read_json
-from pipeline.tokenizers import load_tokenizer
-from pipeline.tracking import read_jsonl
-from train.chat import prompt_format
-from train.checkpoint import TASK_FILE, TEST_FILE
-from train.finetune_examples import cut_middle
-from train.generation import generate
-from train.stops import Stops
+from pipeline.store.artifacts import read_json
+from pipeline.tracking.tracker import read_jsonl
+from train.checkpoints.final_model import TASK_FILE, TEST_FILE
+from train.finetuning.chat import prompt_format
+from train.finetuning.examples import cut_middle
+from train.generation.generate import generate
+from train.generation.stops import Stops
 
 Prediction = dict[str, Any]
 """A row of predictions.jsonl: prompt, prediction, references."""

@@ -13,7 +13,7 @@ _RUNS = {
     "sweep": (["--multirun"], "runs over several values of some keys, or sweep=lr_wd"),
 }
 _PROGRAMS = {
-    "checkpoints": ("pipeline.checkpoints", "list the training checkpoints"),
+    "checkpoints": ("pipeline.formats.checkpoints", "list the training checkpoints"),
     "show": ("data_prep.show", "a page of a dump beside its text"),
 }
 

@@ -8,13 +8,13 @@ from typing import NamedTuple, Protocol, TypeVar
 
 from pipeline.config.run import RunConfig
 from pipeline.errors import UserError
-from pipeline.fingerprint import expand_paths
-from pipeline.heartbeat import Activity
-from pipeline.markers import is_done
-from pipeline.remote import ARTIFACT_SCHEME, basename, is_remote
-from pipeline.remote_copy import fetch
-from pipeline.store import SCRATCH
-from pipeline.tracking import Tracker
+from pipeline.launch.heartbeat import Activity
+from pipeline.remote.copying import fetch
+from pipeline.remote.listing import ARTIFACT_SCHEME, basename, is_remote
+from pipeline.store.artifacts import SCRATCH
+from pipeline.store.fingerprint import expand_paths
+from pipeline.store.markers import is_done
+from pipeline.tracking.tracker import Tracker
 
 
 class Share(NamedTuple):
@@ -66,7 +66,7 @@ class Context:
         return self.folder / SCRATCH
 
     def marker(self, phase: str, piece: int) -> Path:
-        """The file that says that a piece of a parallel phase is done, with an account of it (`pipeline.markers`)."""
+        """The file that says that a piece of a parallel phase is done, with an account of it."""
         return self.scratch / phase / f"{piece:05d}.json"
 
     def missing(self, phase: str, pieces: Sequence[P]) -> list[P]:

@@ -15,7 +15,7 @@ from pipeline.forecast import Forecast, forecast_of
 from pipeline.planner import Step, find_artifacts, fingerprints, plan
 from pipeline.preflight import Finding, Preflight, refuse
 from pipeline.stages import describe
-from pipeline.store import Artifact, Store
+from pipeline.store.artifacts import Artifact, Store
 
 
 def dry_run(root: RootConfig) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
-from pipeline.store import Artifact, Store
+from pipeline.store.artifacts import Artifact, Store
 
 if TYPE_CHECKING:
     from pipeline.planner import Step
@@ -34,7 +34,7 @@ class Forecast:
 
 def forecast_of(step: "Step", root: RootConfig, found: Mapping[str, Artifact | None]) -> Forecast:
     """The forecast of a stage that has one, with what the complete artifacts among `found` tell. Imports torch."""
-    from pipeline.shards import ShardIndex
+    from pipeline.formats.shards import ShardIndex
 
     tokenizer, shards = found.get("tokenizer"), found.get("shards")
     module, function = step.stage.forecast.split(":")

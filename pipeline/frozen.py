@@ -6,20 +6,20 @@ from typing import Any
 
 import yaml
 
-from pipeline import durable
 from pipeline.config.base import Section
 from pipeline.config.root import RootConfig
 from pipeline.config.run import LauncherConfig, RunConfig, TrackingConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
-from pipeline.fingerprint import FileHashes, fingerprint
-from pipeline.integrity import check_content
+from pipeline.launch.ranks import host_name
 from pipeline.plugins import load_plugins
 from pipeline.preflight import Preflight
-from pipeline.private_files import write_private
-from pipeline.ranks import host_name
 from pipeline.stages import STAGES
-from pipeline.store import HASHES, Artifact, Store
+from pipeline.store import durable
+from pipeline.store.artifacts import HASHES, Artifact, Store
+from pipeline.store.fingerprint import FileHashes, fingerprint
+from pipeline.store.integrity import check_content
+from pipeline.store.private_files import write_private
 
 FROZEN = "stage.yaml"
 

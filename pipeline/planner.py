@@ -7,23 +7,23 @@ from pathlib import Path
 
 import yaml
 
-from pipeline.building import build_here
 from pipeline.checkout import git_commit
 from pipeline.config.root import RootConfig
 from pipeline.config.run import RunConfig, SlurmLauncher
 from pipeline.errors import UserError
-from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.forecast import refuse_what_cannot_fit
 from pipeline.frozen import Ahead, Frozen
-from pipeline.integrity import check_content, check_files
+from pipeline.launch.building import build_here
+from pipeline.launch.ranks import host_name
+from pipeline.launch.slurm.submission import submit
+from pipeline.launch.slurm.waiting import print_jobs, stay
 from pipeline.preflight import Preflight
-from pipeline.ranks import host_name
 from pipeline.redaction import MASK, redacted_tree
-from pipeline.slurm import submit
-from pipeline.slurm_wait import print_jobs, stay
 from pipeline.stages import STAGES, Stage, upstream
-from pipeline.store import HASHES, Artifact, Store
-from pipeline.wandb_tracking import check_key
+from pipeline.store.artifacts import HASHES, Artifact, Store
+from pipeline.store.fingerprint import FileHashes, fingerprint
+from pipeline.store.integrity import check_content, check_files
+from pipeline.tracking.wandb import check_key
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.config.run import RunConfig
 from pipeline.context import Context
-from pipeline.tracking import Tracker
+from pipeline.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

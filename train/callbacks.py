@@ -14,11 +14,11 @@ from torch.utils.data import DataLoader
 from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import Restart, UserError
-from train.checkpointing import Checkpoints, any_rank, drop_after
-from train.data import Batch, MicroBatches, TrainSamples
-from train.divergence import Divergence
-from train.hardware import peak_flops, peak_memory
-from train.loss_guard import SkippedData
+from train.checkpoints.manager import Checkpoints, any_rank, drop_after
+from train.data.batches import Batch, MicroBatches, TrainSamples
+from train.guards.divergence import Divergence
+from train.guards.loss_guard import SkippedData
+from train.memory.hardware import peak_flops, peak_memory
 from train.module import LanguageModule, RunningLoss
 from train.preemption import StopRequest
 

@@ -11,11 +11,11 @@ from safetensors.torch import load_file, save_file
 
 from pipeline.config.stages import ExportStage
 from pipeline.context import Context
-from pipeline.documents import read_texts
-from pipeline.store import read_json, write_json
-from pipeline.tokenizers import load_tokenizer, save_tokenizer
-from pipeline.tracking import read_jsonl
-from train.checkpoint import (
+from pipeline.formats.documents import read_texts
+from pipeline.formats.tokenizers import load_tokenizer, save_tokenizer
+from pipeline.store.artifacts import read_json, write_json
+from pipeline.tracking.tracker import read_jsonl
+from train.checkpoints.final_model import (
     DESCRIPTION,
     MODEL_FOLDER,
     TASK_FILE,
@@ -24,11 +24,11 @@ from train.checkpoint import (
     described_model,
     load_model,
 )
-from train.classifier import Classifier, load_classifier
-from train.model_card import write_model_card
+from train.exporting.model_card import write_model_card
+from train.exporting.parity import TEXTS, Parity, check_parity, make_probe, our_logits, reload
+from train.finetuning.classifier import Classifier, load_classifier
+from train.generation.stops import Stops
 from train.models import LanguageModel, family
-from train.parity import TEXTS, Parity, check_parity, make_probe, our_logits, reload
-from train.stops import Stops
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -165,7 +165,7 @@ def _write_configs(trained: Trained, fields: dict[str, Any], folder: Path, dtype
 
 
 def _export_for_own_loader(trained: Trained, context: Context) -> Parity:
-    """Of a model without a class in transformers: the weights and model.json that `train.checkpoint` loads."""
+    """Of a model without a class in transformers: the weights and model.json that our own loader reads."""
     folder = context.folder / MODEL_FOLDER
     for name in (WEIGHTS, DESCRIPTION):
         shutil.copyfile(trained.artifact / MODEL_FOLDER / name, folder / name)

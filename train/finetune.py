@@ -10,14 +10,14 @@ from torch import Tensor
 from pipeline.config.stages import FinetuneStage
 from pipeline.config.training import FinetuneConfig
 from pipeline.context import Context
-from pipeline.store import write_json
-from pipeline.tokenizers import TOKENIZER_FOLDER, save_tokenizer
-from train.base_model import find_base_model
-from train.checkpoint import TASK_FILE, TEST_FILE
-from train.finetune_data import load_splits
-from train.finetune_tasks import FinetuneTask, build_task
+from pipeline.formats.tokenizers import TOKENIZER_FOLDER, save_tokenizer
+from pipeline.store.artifacts import write_json
+from train.checkpoints.final_model import TASK_FILE, TEST_FILE
+from train.finetuning.base_model import find_base_model
+from train.finetuning.data import load_splits
+from train.finetuning.lora import add_adapters, merge_adapters, save_adapters
+from train.finetuning.tasks import FinetuneTask, build_task
 from train.loop import count_steps, fit, prepare
-from train.lora import add_adapters, merge_adapters, save_adapters
 from train.models import count_parameters, family
 
 ADAPTER_FOLDER = "adapter"

@@ -13,17 +13,17 @@ from pytorch_lightning.plugins.environments import LightningEnvironment, TorchEl
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from pipeline.checkpoints import Checkpoint, list_checkpoints
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
-from pipeline.tracking import read_metrics
+from pipeline.formats.checkpoints import Checkpoint, list_checkpoints
+from pipeline.tracking.tracker import read_metrics
 from train.callbacks import AfterStep, Decoder, Resume, Sampler
-from train.checkpoint_writer import Reader
-from train.checkpointing import Checkpoints
-from train.data import (
+from train.checkpoints.files import Reader
+from train.checkpoints.manager import Checkpoints
+from train.data.batches import (
     Examples,
     MicroBatches,
     TrainSamples,
@@ -31,12 +31,12 @@ from train.data import (
     train_loader,
     validation_loader,
 )
-from train.hardware import share_cpu_threads
-from train.loss_guard import LossGuard, SkippedData
+from train.data.order import Order, SampleOrder
+from train.guards.loss_guard import LossGuard, SkippedData
+from train.memory.hardware import share_cpu_threads
 from train.module import LanguageModule
-from train.order import Order, SampleOrder
 from train.preemption import StopRequest
-from train.strategies import build_strategy
+from train.strategies.build import build_strategy
 
 
 @dataclass(frozen=True)

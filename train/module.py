@@ -12,13 +12,13 @@ from torch.distributed.tensor import DTensor
 
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.schedules import ScheduleConfig
-from train.data import Batch
-from train.loss_guard import LossGuard
+from train.checkpoints.training_state import TrainingState
+from train.data.batches import Batch
+from train.guards.loss_guard import LossGuard
 from train.models import LossSum
 from train.optim import build_optimizer, optimizer_module
 from train.optim.scheduler import build_scheduler
-from train.strategies import FSDPStrategy
-from train.training_state import TrainingState
+from train.strategies.build import FSDPStrategy
 
 
 class LanguageModule(pl.LightningModule):

@@ -6,12 +6,12 @@ torch is imported only where a check cannot do without.
 from typing import TYPE_CHECKING
 
 from pipeline.config.root import RootConfig
+from pipeline.formats.shards import ShardIndex
 from pipeline.preflight import Known
-from pipeline.shards import ShardIndex
-from train.finetune_data import load_splits
-from train.finetune_limits import check_family, longest
-from train.labels import label_ids, label_names
-from train.sequences import NO_VALIDATION, check_sequences
+from train.data.sequences import NO_VALIDATION, check_sequences
+from train.finetuning.data import load_splits
+from train.finetuning.labels import label_ids, label_names
+from train.finetuning.limits import check_family, longest
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -67,7 +67,7 @@ def base_model(root: RootConfig, known: Known) -> str:
     """
     settings, model, name, vocab_size = root.finetune, root.model, "the model", root.tokenizer.vocab_size
     if settings.init is not None:
-        from train.base_model import base_in_folder
+        from train.finetuning.base_model import base_in_folder
 
         base = base_in_folder(known.locate(settings.init))
         model, name, vocab_size = base.config, base.name, base.vocab_size
@@ -75,8 +75,8 @@ def base_model(root: RootConfig, known: Known) -> str:
         check_family(model, name)
     length = longest(settings, model, name)
     if settings.method == "lora":
-        from train.lora import target_layers
-        from train.memory import meta_model
+        from train.finetuning.lora import target_layers
+        from train.memory.predict import meta_model
 
         target_layers(meta_model(model.model_dump_json(), vocab_size), settings.lora)
     return f"{name} reads examples of up to {length:,} tokens"
@@ -92,7 +92,7 @@ def prompts(root: RootConfig, known: Known) -> str:
         return ""
     if root.finetune.init is None and root.tokenizer.kind != "pretrained":
         return "written by the task's own template"
-    from train.chat import find_stops, prompt_format, set_chat_template
+    from train.finetuning.chat import find_stops, prompt_format, set_chat_template
 
     settings, tokenizer = root.finetune, _tokenizer(root, known)
     if settings.task == "instruct":
@@ -104,9 +104,9 @@ def prompts(root: RootConfig, known: Known) -> str:
 
 def _tokenizer(root: RootConfig, known: Known) -> "PreTrainedTokenizerFast":
     if root.finetune.init is not None:
-        from train.base_model import base_in_folder
+        from train.finetuning.base_model import base_in_folder
 
         return base_in_folder(known.locate(root.finetune.init)).tokenizer
-    from pipeline.tokenizers import load_tokenizer
+    from pipeline.formats.tokenizers import load_tokenizer
 
     return load_tokenizer(known.folder("tokenizer"))

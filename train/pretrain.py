@@ -6,18 +6,18 @@ from typing import Any
 from pipeline.config.stages import PretrainStage
 from pipeline.context import Context
 from pipeline.errors import UserError
-from pipeline.shards import ShardIndex, TokenStream, verify
-from pipeline.tokenizers import load_tokenizer, tokenizer_hash
-from train.checkpoint import save_model
-from train.data import Concatenation
-from train.generation import encode_prompts
+from pipeline.formats.shards import ShardIndex, TokenStream, verify
+from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
+from train.checkpoints.final_model import save_model
+from train.data.batches import Concatenation
+from train.data.mixture import Mixture
+from train.data.packing import pack, packing_figures
+from train.data.sequences import NO_VALIDATION
+from train.generation.generate import encode_prompts
+from train.generation.samples import sample_texts
 from train.loop import count_steps, fit, prepare
-from train.memory_check import Plan, check, known_limit
-from train.mixture import Mixture
+from train.memory.check import Plan, check, known_limit
 from train.models import build_model, count_parameters, family
-from train.packing import pack, packing_figures
-from train.samples import sample_texts
-from train.sequences import NO_VALIDATION
 
 
 def run(config: PretrainStage, context: Context) -> dict[str, Any]:

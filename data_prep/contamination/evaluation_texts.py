@@ -6,8 +6,8 @@ from typing import Any
 
 from data_prep.contamination.index import EvaluationText
 from pipeline.config.evaluation import TEXT_ENDINGS
-from pipeline.rows import read_rows
-from pipeline.text_files import read_plain_texts
+from pipeline.formats.rows import read_rows
+from pipeline.formats.text_files import read_plain_texts
 
 _BEGINNING = 40
 _TABLES = (".csv", ".tsv", ".txt")

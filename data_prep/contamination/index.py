@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep.cleaning.normalize import normalize
 from data_prep.contamination.ngrams import ngrams
-from data_prep.normalize import normalize
 from pipeline.config.clean import ContaminationConfig
-from pipeline.store import write_json
+from pipeline.store.artifacts import write_json
 
 MOST_TEXTS = 10
 """An n-gram in more evaluation texts than this is boilerplate (a prompt's template, a stock sentence): it is not

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data_prep.word_hashes import UNKNOWN, word_hashes
+from data_prep.text.word_hashes import UNKNOWN, word_hashes
 
 _BASE = 0x9FB21C651E98DF25
 _INVERSE = pow(_BASE, -1, 1 << 64)

@@ -18,8 +18,8 @@ from data_prep.dedup.keys import Keys
 from data_prep.dedup.near import drop_similar
 from data_prep.dedup.repeated import write_repeated_paragraphs
 from data_prep.dedup.verdicts import REASONS, Verdicts
-from pipeline import durable
 from pipeline.config.clean import DeduplicateConfig
+from pipeline.store import durable
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ from data_prep.dedup.digest import digest
 from data_prep.dedup.minhash import MinHash
 from data_prep.dedup.paragraphs import paragraph_hashes
 from data_prep.dedup.shingles import shingles
-from pipeline import durable
 from pipeline.config.clean import DeduplicateConfig
+from pipeline.store import durable
 
 _MAPPED_FILES = 256
 """At a time; each holds a file descriptor."""

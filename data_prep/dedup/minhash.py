@@ -7,7 +7,7 @@ permutations, and the smallest hashes under one ("bottom k").
 import numpy as np
 
 from data_prep.dedup.runs import sort_distinct
-from data_prep.mixing import mix
+from data_prep.text.mixing import mix
 from pipeline.config.clean import NearDuplicatesConfig
 
 _BLOCK = 1 << 9

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from data_prep.characters import FOLDED, GOES_WITH, ROLE_OF, code_points
-from data_prep.mixing import mix
+from data_prep.text.characters import FOLDED, GOES_WITH, ROLE_OF, code_points
+from data_prep.text.mixing import mix
 
 _SLICE = 1 << 16
 """Characters hashed at a time. A longer word counts as several."""

@@ -1,14 +1,14 @@
 """Filters: which documents are worth training on. One small class per rule, each with a named drop reason."""
 
-from data_prep.document_kind import DocumentKind
+from data_prep.cleaning.document_kind import DocumentKind
 from data_prep.filters.c4 import RULES as C4_RULES
 from data_prep.filters.c4 import keep_c4_lines
 from data_prep.filters.fineweb import RULES as FINEWEB_RULES
 from data_prep.filters.general import RULES as GENERAL_RULES
 from data_prep.filters.gopher_quality import RULES as GOPHER_QUALITY_RULES
 from data_prep.filters.gopher_repetition import RULES as GOPHER_REPETITION_RULES
-from data_prep.language import UNDETERMINED, check_languages
-from data_prep.text_features import Features
+from data_prep.text.language import UNDETERMINED, check_languages
+from data_prep.text.text_features import Features
 from pipeline.config.filters import FilterConfig
 
 RULES = (  # what costs most comes last

@@ -4,10 +4,10 @@ C4 works on lines: `keep_c4_lines` changes the text, and the rules for documents
 """
 
 from data_prep.filters.rule import Rule
-from data_prep.text_features import Features
+from data_prep.text.text_features import Features
 from pipeline.config.filters import C4
-from pipeline.sentences import ends_sentence
-from pipeline.words import split_words
+from pipeline.text.sentences import ends_sentence
+from pipeline.text.words import split_words
 
 _POLICY = (
     "terms of use",

@@ -1,7 +1,7 @@
 """Rules of FineWeb (Penedo et al., 2024, https://arxiv.org/abs/2406.17557, section 3.6)."""
 
 from data_prep.filters.rule import Rule
-from data_prep.text_features import Features
+from data_prep.text.text_features import Features
 
 
 class SentenceEnds(Rule):

@@ -1,7 +1,7 @@
 """Rules of our own for text of any language and kind: thresholds wide enough for what is no English prose."""
 
 from data_prep.filters.rule import Rule
-from data_prep.text_features import Features
+from data_prep.text.text_features import Features
 
 
 class InvalidUtf8(Rule):

@@ -4,7 +4,7 @@ Made for English. In scripts without spaces each character counts as a word, so 
 """
 
 from data_prep.filters.rule import Rule
-from data_prep.text_features import Features
+from data_prep.text.text_features import Features
 
 
 class FewWords(Rule):

@@ -6,7 +6,7 @@ The paper leaves open whether the first of several equal lines or n-grams counts
 from typing import ClassVar
 
 from data_prep.filters.rule import Rule
-from data_prep.text_features import Features
+from data_prep.text.text_features import Features
 
 
 class RepeatedLines(Rule):

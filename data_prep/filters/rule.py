@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
-from data_prep.text_features import Features
+from data_prep.text.text_features import Features
 from pipeline.config.filters import FilterConfig
 
 

@@ -2,7 +2,7 @@
 
 import re
 
-from pipeline.letters import MARKS
+from pipeline.text.letters import MARKS
 
 CAPTION = "\x04"
 """Brackets a caption inside a line, until ``layout`` makes a paragraph of it."""

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from data_prep.gzipped import is_gzip
 from data_prep.mediawiki.bz2_blocks import Block, decompress
 from data_prep.mediawiki.damage import Damage
+from data_prep.reading.gzipped import is_gzip
 
 _READ_SIZE = 1 << 20
 

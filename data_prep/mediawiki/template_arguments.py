@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
-from pipeline.letters import MARKS
+from pipeline.text.letters import MARKS
 
 _NAMED = re.compile(rf"\s*+([\w{MARKS} -]{{1,30}}?)\s*+=(.*)", re.DOTALL)
 

@@ -8,7 +8,7 @@ from data_prep.mediawiki.quotes import strip_quotes
 from data_prep.mediawiki.tags import BREAK, restore_literals, strip_tags
 from data_prep.mediawiki.tidy import unescape
 from pipeline.config.clean import MarkupConfig
-from pipeline.letters import MARKS
+from pipeline.text.letters import MARKS
 
 _COMMENT = re.compile(r"<!--.*?(?:-->|\Z)", re.DOTALL)
 _ONLYINCLUDE = re.compile(r"<onlyinclude>(.*?)(?:</onlyinclude>|\Z)", re.DOTALL | re.IGNORECASE)

@@ -30,7 +30,7 @@ from data_prep.mediawiki.template_book import TemplateBook
 from data_prep.mediawiki.templates import expand_templates
 from data_prep.mediawiki.tidy import strip_remains, tidy_spaces, unescape
 from pipeline.config.clean import MarkupConfig
-from pipeline.letters import MARKS
+from pipeline.text.letters import MARKS
 
 Chinese = Literal["as_is", "simplified", "traditional"]
 _PROSE = MarkupConfig()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data_prep.sources.docstrings import Docstring
-from pipeline.source import Split
+from pipeline.formats.source import Split
 
 MOST_OBJECTS = 4000
 HELD_OUT = 0.05

@@ -8,17 +8,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from data_prep.gzipped import open_content
 from data_prep.mediawiki.dump import read_site
 from data_prep.mediawiki.site import WIKIMEDIA, WIKIMEDIA_LICENSE
-from data_prep.text_documents import describe_text_files, splits_at_blank_lines
+from data_prep.reading.gzipped import open_content
+from data_prep.reading.text_documents import describe_text_files, splits_at_blank_lines
 from pipeline.config.data import FilesCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
-from pipeline.fingerprint import expand_paths
-from pipeline.remote import StoredObject, is_remote, list_objects
-from pipeline.remote_copy import copy_objects
-from pipeline.source import Format, Source, describe_file
+from pipeline.formats.source import Format, Source, describe_file
+from pipeline.remote.copying import copy_objects
+from pipeline.remote.listing import StoredObject, is_remote, list_objects
+from pipeline.store.fingerprint import expand_paths
 
 ENDINGS: dict[str, Format] = {
     ".txt": "text",

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import requests
 
-from pipeline import durable
 from pipeline.errors import UserError
+from pipeline.store import durable
 
 USER_AGENT = (
     f"lm-workflow/0.1 (corpus download; one file per connection) python-requests/{requests.__version__}"

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.config.data import HubCorpus
 from pipeline.context import Context
-from pipeline.documents import Document, DocumentWriter, document_files
 from pipeline.errors import UserError
+from pipeline.formats.documents import Document, DocumentWriter, document_files
+from pipeline.formats.source import Source, SourceFile, describe_file
 from pipeline.progress import progress
-from pipeline.source import Source, SourceFile, describe_file
 
 if TYPE_CHECKING:
     import datasets

@@ -9,15 +9,15 @@ from importlib import metadata
 from itertools import chain
 from pathlib import Path
 
-from data_prep.parallel import ordered_map
+from data_prep.parallel.pool import ordered_map
 from data_prep.sources.docstring_questions import questions, write_questions
 from data_prep.sources.docstrings import Docstring, ModuleDocs, read_module, source_files
 from pipeline.config.data import PythonDocsCorpus, installed_version
 from pipeline.context import Context
-from pipeline.documents import Document, DocumentWriter
 from pipeline.errors import UserError
+from pipeline.formats.documents import Document, DocumentWriter
+from pipeline.formats.source import Source, describe_file
 from pipeline.progress import progress
-from pipeline.source import Source, describe_file
 
 DOCUMENTS = "documents"
 QUESTIONS = "instruct"

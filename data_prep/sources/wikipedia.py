@@ -11,9 +11,9 @@ from data_prep.sources.wikimedia_dumps import article_files, newest_complete
 from pipeline.config.data import WikipediaCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
-from pipeline.markers import is_done, read_marker, write_marker
+from pipeline.formats.source import Source, describe_file
 from pipeline.progress import progress
-from pipeline.source import Source, describe_file
+from pipeline.store.markers import is_done, read_marker, write_marker
 
 LISTING = "listing.json"
 

@@ -7,9 +7,9 @@ from data_prep.sources.hub import load_split
 from pipeline.config.data import WikiTextCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
-from pipeline.remote import is_remote, list_objects
-from pipeline.remote_copy import copy_objects
-from pipeline.source import Source, SourceFile, Split, describe_file
+from pipeline.formats.source import Source, SourceFile, Split, describe_file
+from pipeline.remote.copying import copy_objects
+from pipeline.remote.listing import is_remote, list_objects
 
 REPOSITORY = "Salesforce/wikitext"
 NAMES: dict[Split, str] = {"train": "train", "validation": "valid", "test": "test"}

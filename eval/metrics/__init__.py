@@ -4,8 +4,8 @@ A module has `FIGURES`, how each of its results is shown, and `score(texts, conf
 percentages, by the field's reference package where there is one.
 """
 
-from eval.generated_texts import GeneratedTexts
 from eval.results import Result, shown
+from eval.scoring.generated_texts import GeneratedTexts
 from pipeline.config.evaluation import METRICS, EvaluateConfig
 
 

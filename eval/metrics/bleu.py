@@ -2,10 +2,10 @@
 
 from sacrebleu.metrics import BLEU
 
-from eval.generated_texts import GeneratedTexts
 from eval.results import Figure, Result
-from eval.sacrebleu_scores import sacrebleu_result
-from eval.tokenization import bleu_tokenizer
+from eval.scoring.generated_texts import GeneratedTexts
+from eval.scoring.sacrebleu_scores import sacrebleu_result
+from eval.scoring.tokenization import bleu_tokenizer
 from pipeline.config.evaluation import EvaluateConfig
 
 FIGURES = {"bleu": Figure("BLEU", "BLEU {:.1f}")}

@@ -2,9 +2,9 @@
 
 from sacrebleu.metrics import CHRF
 
-from eval.generated_texts import GeneratedTexts
 from eval.results import Figure, Result
-from eval.sacrebleu_scores import sacrebleu_result
+from eval.scoring.generated_texts import GeneratedTexts
+from eval.scoring.sacrebleu_scores import sacrebleu_result
 from pipeline.config.evaluation import EvaluateConfig
 
 FIGURES = {"chrf": Figure("chrF2")}

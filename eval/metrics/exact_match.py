@@ -1,8 +1,8 @@
-"""Exact match of SQuAD (Rajpurkar et al., 2016); see `eval/squad.py`."""
+"""Exact match of SQuAD (Rajpurkar et al., 2016); see `eval/scoring/squad.py`."""
 
-from eval.generated_texts import GeneratedTexts
 from eval.results import Figure, Result
-from eval.squad import squad_result
+from eval.scoring.generated_texts import GeneratedTexts
+from eval.scoring.squad import squad_result
 from pipeline.config.evaluation import EvaluateConfig
 
 FIGURES = {"exact_match": Figure("Exact match", "exact match {:.1f}%")}

@@ -8,9 +8,9 @@ from importlib.metadata import version
 
 import numpy as np
 
-from eval.generated_texts import GeneratedTexts
 from eval.results import Figure, Result
-from eval.tokenization import WordTokenizer
+from eval.scoring.generated_texts import GeneratedTexts
+from eval.scoring.tokenization import WordTokenizer
 from pipeline.config.evaluation import EvaluateConfig
 
 FIGURES = {

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.config.base import Section, content_mark
 from pipeline.redaction import redacted, secret_values
-from pipeline.remote import address_problem, is_remote
+from pipeline.remote.listing import address_problem, is_remote
 
 KEPT_NOWHERE = ("launcher", "run.command")
 """Sections that no artifact keeps, and in which `pipeline.planner` masks what it writes."""

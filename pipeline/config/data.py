@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.config.base import CONTENT, NEUTRAL, Content, Section
-from pipeline.model_folder import tokenizer_files, wikitext_files
+from pipeline.formats.model_folder import tokenizer_files, wikitext_files
 
 
 def installed_version(package: str) -> str | None:

@@ -33,7 +33,7 @@ from pipeline.config.training import (
 )
 from pipeline.errors import UserError
 from pipeline.redaction import masked, redacted
-from pipeline.surrogates import take_out_surrogates
+from pipeline.text.surrogates import take_out_surrogates
 
 
 class RootConfig(Section):

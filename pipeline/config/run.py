@@ -6,7 +6,7 @@ from pydantic import Field, PositiveInt
 
 from pipeline.config.base import Section
 from pipeline.redaction import masked
-from pipeline.remote import is_remote
+from pipeline.remote.listing import is_remote
 
 
 class RunConfig(Section):

@@ -9,7 +9,7 @@ from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.schedules.linear import LinearSchedule
-from pipeline.model_folder import model_and_tokenizer_files
+from pipeline.formats.model_folder import model_and_tokenizer_files
 
 
 class StrategyConfig(Section):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.redaction import redacted_overrides
-from pipeline.tracking import read_jsonl
+from pipeline.tracking.tracker import read_jsonl
 
 JOBS_FILE = "jobs.jsonl"
 NAME_CHARS = 80

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 
 from pipeline.errors import UserError
-from pipeline.store import Store
+from pipeline.store.artifacts import Store
 
 KNOWN = {
     "pretrain": {

@@ -16,7 +16,7 @@ from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.config.sweep import SweepConfig
 from pipeline.errors import UserError
 from pipeline.planner import plan
-from pipeline.store import Store
+from pipeline.store.artifacts import Store
 from pipeline.sweep.jobs import Job, run_name
 from pipeline.sweep.objective import check_metric
 from pipeline.sweep.processes import divided_gpus

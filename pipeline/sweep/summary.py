@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.store import write_json
+from pipeline.store.artifacts import write_json
 from pipeline.sweep.jobs import Job, as_number
 from pipeline.sweep.planning import SweepPlan
-from pipeline.tracking import TABLES_FOLDER, open_tracker
+from pipeline.tracking.tracker import TABLES_FOLDER, open_tracker
 
 CSV_FILE, JSON_FILE, PAGE_FILE = "table.csv", "table.json", "report.html"
 TABLE = "jobs"

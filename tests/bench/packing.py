@@ -28,11 +28,11 @@ from pipeline.config.schedules.cosine import CosineSchedule
 from pipeline.config.stages import PretrainStage
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.context import Context
-from pipeline.shards import ShardFile, ShardIndex, ShardWriter, TokenStream, token_dtype
-from pipeline.tokenizers import TOKENIZER_FOLDER, save_tokenizer, tokenizer_hash
-from pipeline.tracking import Tracker
-from train.checkpoint import load_model
-from train.packing import PackedDocuments, packing_figures
+from pipeline.formats.shards import ShardFile, ShardIndex, ShardWriter, TokenStream, token_dtype
+from pipeline.formats.tokenizers import TOKENIZER_FOLDER, save_tokenizer, tokenizer_hash
+from pipeline.tracking.tracker import Tracker
+from train.checkpoints.final_model import load_model
+from train.data.packing import PackedDocuments, packing_figures
 from train.pretrain import run
 
 VOCAB, LENGTH, BATCH = 1024, 128, 16

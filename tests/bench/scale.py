@@ -20,7 +20,7 @@ from pathlib import Path
 
 from data_prep.dedup import Keys, decide
 from pipeline.config.clean import DeduplicateConfig, NearDuplicatesConfig
-from pipeline.documents import read_texts
+from pipeline.formats.documents import read_texts
 from tests.bench.dedup import PIECE_DOCUMENTS, write_keys
 from tests.bench.projection import print_fits, print_projections
 from tests.bench.replicate import concatenate, replicate

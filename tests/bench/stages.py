@@ -51,7 +51,7 @@ def bench_shards() -> Iterator[Row]:
         ours = _manifest(store, "shards")["metrics"]["tokens_per_second"]
         code = (
             "import sys, time; from pathlib import Path;"
-            "from pipeline.documents import read_texts; from pipeline.tokenizers import load_tokenizer;"
+            "from pipeline.formats.documents import read_texts; from pipeline.formats.tokenizers import load_tokenizer;"
             "texts = list(read_texts(Path(sys.argv[1]) / 'documents', 'train'));"
             "tokenizer = load_tokenizer(Path(sys.argv[2])).backend_tokenizer;"
             "tokenizer.encode_batch(texts[:8]); started = time.perf_counter();"

@@ -17,10 +17,10 @@ from pipeline.config.run import RunConfig
 from pipeline.config.schedules.cosine import CosineSchedule
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.context import Context
-from pipeline.shards import ShardIndex, ShardWriter, TokenStream, token_dtype
-from pipeline.tracking import Tracker
+from pipeline.formats.shards import ShardIndex, ShardWriter, TokenStream, token_dtype
+from pipeline.tracking.tracker import Tracker
 from tests.bench.table import Row
-from train.data import TokenWindows
+from train.data.batches import TokenWindows
 from train.loop import fit, prepare
 from train.models import build_model
 from train.models.decoder.hf_config import to_hf_config

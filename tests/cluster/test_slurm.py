@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.checkout import PACKAGES
-from pipeline.checkpoints import list_checkpoints
-from pipeline.tracking import METRICS_FILE, read_jsonl, read_metrics
+from pipeline.formats.checkpoints import list_checkpoints
+from pipeline.tracking.tracker import METRICS_FILE, read_jsonl, read_metrics
 from tests.cluster.conftest import Cluster
 from tests.command_line import ROOT, copy_data_stages
 
@@ -174,7 +174,7 @@ def test_queued_jobs_are_joined_and_immune_to_edits_of_the_checkout(cluster: Clu
     words = ["stage=download", "launcher.extra=[--hold]"]
     job = cluster.submit(tmp_path, *words, cwd=checkout)["download"]
     assert cluster.submit(tmp_path, *words, cwd=checkout) == {"download": job}, "it was submitted twice"
-    for name in ("pipeline/worker.py", "pipeline/job.py", "data_prep/download.py"):
+    for name in ("pipeline/launch/worker.py", "pipeline/launch/slurm/job.py", "data_prep/download.py"):
         (checkout / name).write_text("raise SystemExit('edited')\n")
     cluster.control("release", job)
     assert cluster.wait_for_end(job, log_of(tmp_path, job, "download")) == "COMPLETED"

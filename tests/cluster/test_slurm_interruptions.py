@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.checkpoints import list_checkpoints
-from pipeline.tracking import METRICS_FILE, read_jsonl
+from pipeline.formats.checkpoints import list_checkpoints
+from pipeline.tracking.tracker import METRICS_FILE, read_jsonl
 from tests.cluster.conftest import Cluster
 from tests.command_line import OWN, copy_data_stages
 

@@ -12,10 +12,10 @@ from pipeline.config.clean import CleanConfig
 from pipeline.config.filters import FilterConfig
 from pipeline.config.stages import CleanStage
 from pipeline.context import Context
-from pipeline.documents import SPLITS, Document, read_documents
-from pipeline.source import Source, describe_file
+from pipeline.formats.documents import SPLITS, Document, read_documents
+from pipeline.formats.source import Source, describe_file
+from pipeline.launch.worker import run_body
 from pipeline.stages import STAGES
-from pipeline.worker import run_body
 
 PROSE = (
     "The harbour was quiet when the first boats came in. Nobody had slept much, and the nets were still wet "

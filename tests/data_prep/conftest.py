@@ -7,13 +7,13 @@ from pathlib import Path
 import cleaning
 import pytest
 
-from data_prep.document_processor import DocumentProcessor
+from data_prep.cleaning.document_processor import DocumentProcessor
 from data_prep.mediawiki.dump import MAX_PAGE
-from data_prep.pieces import plan_pieces
-from data_prep.readers import CorpusReader
+from data_prep.reading.pieces import plan_pieces
+from data_prep.reading.readers import CorpusReader
 from pipeline.config.clean import CleanConfig
 from pipeline.context import Context
-from pipeline.source import Source, describe_file
+from pipeline.formats.source import Source, describe_file
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ import regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.bpe_trainer import learn_merges
 from data_prep.tokenizer import run
-from data_prep.tokenizer_models import byte_characters
+from data_prep.tokenizing.bpe_trainer import learn_merges
+from data_prep.tokenizing.tokenizer_models import byte_characters
 from pipeline.config.data import TokenizerConfig
 from pipeline.config.stages import TokenizerStage
-from pipeline.documents import Document, DocumentWriter
-from pipeline.text_splitting import GPT2_PATTERN
+from pipeline.formats.documents import Document, DocumentWriter
+from pipeline.text.text_splitting import GPT2_PATTERN
 
 
 def by_definition(counts: dict[bytes, int], merges: int) -> list[tuple[bytes, bytes]]:

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from data_prep.chinese import ChineseConverter
+from data_prep.cleaning.chinese import ChineseConverter
 from pipeline.errors import UserError
 
 

@@ -13,9 +13,9 @@ from pipeline.config.clean import CleanConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.stages import CleanStage
 from pipeline.context import Context
-from pipeline.source import Source, describe_file
+from pipeline.formats.source import Source, describe_file
 from pipeline.stages import STAGES
-from pipeline.tracking import Tracker
+from pipeline.tracking.tracker import Tracker
 
 
 def cut(path: Path) -> None:

@@ -11,12 +11,12 @@ import pytest
 from cleaning import PROSE
 from dump_files import dump
 
-from data_prep.document_processor import DocumentProcessor, Outcome
-from data_prep.pieces import plan_pieces
-from data_prep.readers import Record
-from pipeline.documents import Document, DocumentWriter
+from data_prep.cleaning.document_processor import DocumentProcessor, Outcome
+from data_prep.reading.pieces import plan_pieces
+from data_prep.reading.readers import Record
 from pipeline.errors import UserError
-from pipeline.source import load_parts
+from pipeline.formats.documents import Document, DocumentWriter
+from pipeline.formats.source import load_parts
 
 ENWIKI = "wikidump/enwiki-latest-pages-articles1.xml-p10p30302-shortened.xml.bz2"
 ROWS = [{"title": f"Story {n}", "text": f"{PROSE} Day {n}, and {n * n} fish.", "n": n} for n in range(20)]

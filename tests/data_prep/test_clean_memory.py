@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cleaning import PROSE
 
-from pipeline.source import Source, describe_file
+from pipeline.formats.source import Source, describe_file
 
 MEASURE = """
 import json, logging, resource, sys
@@ -19,8 +19,8 @@ from pipeline.config.run import RunConfig
 from pipeline.config.stages import CleanStage
 from pipeline.context import Context
 from pipeline.stages import STAGES
-from pipeline.tracking import Tracker
-from pipeline.worker import run_body
+from pipeline.tracking.tracker import Tracker
+from pipeline.launch.worker import run_body
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])

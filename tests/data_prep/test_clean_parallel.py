@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import parallel
-from data_prep.parallel import ordered_map
+from data_prep.parallel import pool as parallel
+from data_prep.parallel.pool import ordered_map
 from pipeline.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,7 +67,7 @@ def kill_at_three(number: int) -> int:
 INTERRUPTED = """
 import os, signal, sys, threading, time
 time.sleep(0.3)  # as imports take, in the workers too
-from data_prep.parallel import ordered_map
+from data_prep.parallel.pool import ordered_map
 from pipeline.errors import told_to_user
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits that it is ignored
@@ -148,7 +148,7 @@ def test_an_error_in_a_worker_keeps_its_type_and_says_where() -> None:
 def test_workers_end_with_a_parent_that_was_killed() -> None:
     code = (
         "import os, time, multiprocessing\n"
-        "from data_prep.parallel import ordered_map\n"
+        "from data_prep.parallel.pool import ordered_map\n"
         "if __name__ == '__main__':\n"
         "    results = ordered_map(abs, iter(range(1000)), 2)\n"
         "    next(results)\n"
@@ -167,7 +167,7 @@ def test_workers_end_with_a_parent_that_was_killed() -> None:
 def test_workers_end_within_an_item_with_a_parent_that_was_killed() -> None:
     code = (
         "import os, time, multiprocessing\n"
-        "from data_prep.parallel import ordered_map\n"
+        "from data_prep.parallel.pool import ordered_map\n"
         "if __name__ == '__main__':\n"
         "    results = ordered_map(time.sleep, iter([0.0, 0.0, *[600.0] * 9]), 2)\n"
         "    next(results), next(results)\n"

@@ -10,7 +10,7 @@ from cleaning import NO_FILTERS, PROSE
 from dump_files import FOOTER, HEADER, page_xml
 
 from data_prep import clean
-from data_prep.splits import assign_split
+from data_prep.cleaning.splits import assign_split
 from pipeline.config.clean import CleanConfig, DeduplicateConfig
 from pipeline.config.stages import CleanStage
 from pipeline.context import Share

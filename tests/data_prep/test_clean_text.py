@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from data_prep.normalize import normalize
+from data_prep.cleaning.normalize import normalize
 
 
 @pytest.mark.parametrize(

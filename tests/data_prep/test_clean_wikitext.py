@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from data_prep.wikitext import detokenize
-from pipeline.wikitext import articles
+from data_prep.reading.wikitext import detokenize
+from pipeline.formats.wikitext import articles
 
 FILES = {"wiki.train.tokens": "train", "wiki.valid.tokens": "validation", "wiki.test.tokens": "test"}
 

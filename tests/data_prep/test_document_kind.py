@@ -3,9 +3,9 @@
 import pytest
 from cleaning import PROSE
 
-from data_prep.document_kind import document_kind
+from data_prep.cleaning.document_kind import document_kind
 from data_prep.filters import DocumentFilter
-from data_prep.text_features import Features
+from data_prep.text.text_features import Features
 from pipeline.config.filters import FilterConfig
 
 ARTICLE = "\n\n".join([PROSE] * 3)

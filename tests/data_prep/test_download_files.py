@@ -17,7 +17,7 @@ from data_prep.download import run
 from pipeline.config.data import FilesCorpus, WikiTextCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
-from pipeline.source import Source
+from pipeline.formats.source import Source
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -208,7 +208,7 @@ from pipeline.config.data import WikiTextCorpus
 from pipeline.config.run import RunConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
-from pipeline.tracking import Tracker
+from pipeline.tracking.tracker import Tracker
 folder = Path(sys.argv[1])
 try:
     fetch(WikiTextCorpus(), Context(folder, {}, Tracker(folder), logging.getLogger(), RunConfig()))

@@ -10,10 +10,10 @@ from data_prep.download import run
 from data_prep.sources.wikitext import _write_lines
 from pipeline.config.data import HubCorpus
 from pipeline.config.stages import DownloadStage
-from pipeline.documents import read_documents
 from pipeline.errors import UserError
-from pipeline.fingerprint import FileHashes, fingerprint
-from pipeline.source import Source
+from pipeline.formats.documents import read_documents
+from pipeline.formats.source import Source
+from pipeline.store.fingerprint import FileHashes, fingerprint
 
 ROWS = {"text": ["Der erste.", None, "", "Der vierte."], "title": ["A", "B", "C", "D"], "n": [1, 2, 3, 4]}
 

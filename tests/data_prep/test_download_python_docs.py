@@ -14,9 +14,9 @@ from pipeline.config.data import PythonDocsCorpus
 from pipeline.config.run import RunConfig
 from pipeline.config.stages import DownloadStage
 from pipeline.context import Context
-from pipeline.documents import Document, read_documents
-from pipeline.source import Source
-from pipeline.tracking import Tracker
+from pipeline.formats.documents import Document, read_documents
+from pipeline.formats.source import Source
+from pipeline.tracking.tracker import Tracker
 
 SPLITS = ("train", "validation", "test")
 

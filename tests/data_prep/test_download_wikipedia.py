@@ -16,7 +16,7 @@ from data_prep.sources.http import CHUNK_BYTES, Downloader
 from pipeline.config.data import WikipediaCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
-from pipeline.source import Source
+from pipeline.formats.source import Source
 
 DATE = "20260301"
 FIRST = f"testwiki-{DATE}-pages-articles-multistream1.xml-p1p10.bz2"

@@ -7,9 +7,9 @@ import pytest
 import yaml
 from cleaning import NO_FILTERS, PROSE
 
-from data_prep.document_kind import document_kind
+from data_prep.cleaning.document_kind import document_kind
 from data_prep.filters import OPTIONS, RULES, DocumentFilter
-from data_prep.text_features import Features
+from data_prep.text.text_features import Features
 from pipeline.config.clean import CleanConfig
 from pipeline.config.filters import C4, FilterConfig, FineWeb, GopherQuality, GopherRepetition
 from tests.conftest import ROOT

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from data_prep.filters import DocumentFilter
-from data_prep.language import detect_language
-from data_prep.text_features import Features
+from data_prep.text.language import detect_language
+from data_prep.text.text_features import Features
 from pipeline.config.filters import FilterConfig
 from pipeline.errors import UserError
 
@@ -88,7 +88,7 @@ def test_neither_network_nor_home_is_needed(tmp_path: Path) -> None:
 import os, socket, sys
 def refuse(*_args, **_keywords): raise AssertionError("the network was asked")
 socket.socket.connect = socket.create_connection = socket.getaddrinfo = refuse
-from data_prep.language import detect_language
+from data_prep.text.language import detect_language
 print(detect_language(sys.argv[1])[0], os.listdir(os.environ["HOME"]))
 """
     environment = {"HOME": str(tmp_path), "TMPDIR": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 from cleaning import PROSE, Cleaned
 
-from data_prep.pieces import plan_pieces
+from data_prep.reading.pieces import plan_pieces
 from pipeline.config.clean import CleanConfig
 from pipeline.config.data import MixtureCorpus, ShardsConfig, TokenizerConfig
 from pipeline.config.stages import CleanStage, DownloadStage, ShardsStage, TokenizerStage
-from pipeline.documents import document_files, document_part
 from pipeline.errors import UserError
-from pipeline.shards import ShardIndex, TokenStream
-from pipeline.source import load_parts
+from pipeline.formats.documents import document_files, document_part
+from pipeline.formats.shards import ShardIndex, TokenStream
+from pipeline.formats.source import load_parts
+from pipeline.launch.worker import run_body
 from pipeline.stages import STAGES
-from pipeline.worker import run_body
 
 ENWIKI = "wikidump/enwiki-latest-pages-articles1.xml-p10p30302-shortened.xml.bz2"
 

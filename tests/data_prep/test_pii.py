@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from pii_cases import NEGATIVE, POSITIVE
 
-from data_prep.pii import PiiScrubber
+from data_prep.personal_data.pii import PiiScrubber
 from pipeline.config.clean import PiiConfig
 
 MARK = re.compile(r"\[\[(.+?)\]\]")

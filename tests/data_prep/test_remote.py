@@ -17,12 +17,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_prep.download import run
-from pipeline import remote_errors
 from pipeline.config.data import FilesCorpus, WikiTextCorpus
 from pipeline.config.root import parse_config
 from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
-from pipeline.source import Source
+from pipeline.formats.source import Source
+from pipeline.remote import errors as remote_errors
 from tests.command_line import ROOT, environment
 from tests.data_prep.remote_planner import HALVES, SENTENCES, build_shards, print_of
 
@@ -233,7 +233,7 @@ from pipeline.config.data import FilesCorpus
 from pipeline.config.run import RunConfig
 from pipeline.config.stages import DownloadStage
 from pipeline.context import Context
-from pipeline.tracking import Tracker
+from pipeline.tracking.tracker import Tracker
 
 context = Context(Path(sys.argv[1]), {}, Tracker(None), logging.getLogger(), RunConfig(progress=False))
 run(DownloadStage(corpus=FilesCorpus(paths=[sys.argv[2]])), context)

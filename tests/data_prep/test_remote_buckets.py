@@ -15,11 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from moto.server import ThreadedMotoServer
 
 from data_prep.download import run
-from pipeline import remote, remote_errors
 from pipeline.config.data import FilesCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
-from pipeline.source import Source
+from pipeline.formats.source import Source
+from pipeline.remote import errors as remote_errors
+from pipeline.remote import listing as remote
 from tests.command_line import ROOT, command, environment
 from tests.data_prep.gcs_server import BREAKS_OFF, IS_SILENT, SILENCE_SECONDS, GoogleStorage
 from tests.data_prep.remote_planner import HALVES, SETTINGS, build_shards, print_of

@@ -22,12 +22,12 @@ from data_prep.tokenizer import run as make_tokenizer
 from pipeline.config.data import ShardsConfig, TokenizerConfig
 from pipeline.config.stages import ShardsStage, TokenizerStage
 from pipeline.context import Share
-from pipeline.documents import Document, DocumentWriter
 from pipeline.errors import UserError
-from pipeline.shards import ShardIndex, TokenStream, verify
+from pipeline.formats.documents import Document, DocumentWriter
+from pipeline.formats.shards import ShardIndex, TokenStream, verify
+from pipeline.formats.tokenizers import TextEncoder, tokenizer_hash
+from pipeline.launch.worker import run_body
 from pipeline.stages import STAGES
-from pipeline.tokenizers import TextEncoder, tokenizer_hash
-from pipeline.worker import run_body
 
 ROOT = Path(__file__).resolve().parents[2]
 SPLITS = {
@@ -188,8 +188,8 @@ from pipeline.config.run import RunConfig
 from pipeline.config.stages import ShardsStage
 from pipeline.context import Context
 from pipeline.stages import STAGES
-from pipeline.tracking import Tracker
-from pipeline.worker import run_body
+from pipeline.tracking.tracker import Tracker
+from pipeline.launch.worker import run_body
 folder, clean, tokenizer = map(Path, sys.argv[1:])
 folder.mkdir()
 inputs = {"clean": clean, "tokenizer": tokenizer}

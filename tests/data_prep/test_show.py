@@ -9,11 +9,11 @@ import pytest
 
 from data_prep.mediawiki.dump import read_site
 from data_prep.mediawiki.site import Site
+from data_prep.mediawiki.template_cache import cache_path, write_learned
 from data_prep.mediawiki.text import WikitextCleaner
 from data_prep.show import align, newest_dumps, read_settings
-from data_prep.template_cache import cache_path, write_learned
 from pipeline.errors import UserError
-from pipeline.source import Source, describe_file
+from pipeline.formats.source import Source, describe_file
 
 DUMP = """<mediawiki xml:lang="en"><siteinfo><sitename>Wiki</sitename></siteinfo>
 <page><title>Black cat</title><ns>0</ns><id>1</id><revision><timestamp>2020-02-03T00:00:00Z</timestamp>

@@ -10,7 +10,7 @@ from cleaning import Cleaned
 from dump_files import FOOTER, header, page_xml
 
 from data_prep import clean
-from data_prep.template_cache import CACHE, read_learned
+from data_prep.mediawiki.template_cache import CACHE, read_learned
 from pipeline.config.clean import CleanConfig, DeduplicateConfig, MarkupConfig
 from pipeline.config.stages import CleanStage
 from pipeline.context import Context, Share

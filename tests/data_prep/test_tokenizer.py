@@ -13,13 +13,13 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import AutoTokenizer
 
 from data_prep.tokenizer import run
-from data_prep.tokenizer_models import byte_characters
+from data_prep.tokenizing.tokenizer_models import byte_characters
 from pipeline.config.data import TokenizerConfig
 from pipeline.config.stages import TokenizerStage
-from pipeline.documents import Document, DocumentWriter
 from pipeline.errors import UserError
-from pipeline.tokenizers import TextEncoder, load_tokenizer
-from pipeline.tracking import read_jsonl
+from pipeline.formats.documents import Document, DocumentWriter
+from pipeline.formats.tokenizers import TextEncoder, load_tokenizer
+from pipeline.tracking.tracker import read_jsonl
 
 ENGLISH = sorted(topics.values())
 CHINESE = [

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep import word_hashes as module
 from data_prep.dedup import shingles
-from data_prep.text_features import Features
-from data_prep.wikitext import detokenize
-from data_prep.word_hashes import UNKNOWN, word_hashes
-from pipeline.words import find_words, split_words
+from data_prep.reading.wikitext import detokenize
+from data_prep.text import word_hashes as module
+from data_prep.text.text_features import Features
+from data_prep.text.word_hashes import UNKNOWN, word_hashes
+from pipeline.text.words import find_words, split_words
 
 
 def words(text: str) -> list[str]:
@@ -100,7 +100,10 @@ def test_a_long_text_is_hashed_in_slices_that_do_not_show(monkeypatch) -> None:
 
 
 def test_hashes_are_the_same_in_every_process() -> None:
-    code = "from data_prep.word_hashes import word_hashes; print(word_hashes('Der Löwe 狮').__getitem__(0).tolist())"
+    code = (
+        "from data_prep.text.word_hashes import word_hashes; "
+        "print(word_hashes('Der Löwe 狮').__getitem__(0).tolist())"
+    )
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert told.strip() == str(word_hashes("der löwe 狮")[0].tolist())
 

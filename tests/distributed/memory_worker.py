@@ -18,10 +18,10 @@ from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.schedules.cosine import CosineSchedule
 from pipeline.config.training import LossGuardConfig, StrategyConfig, TrainerConfig
-from train.loss_guard import LossGuard
+from train.guards.loss_guard import LossGuard
 from train.models import build_model
 from train.module import LanguageModule
-from train.strategies import build_strategy
+from train.strategies.build import build_strategy
 
 VOCAB = 4096
 MODEL = DecoderConfig(layers=4, hidden=512, heads=8, mlp=2048, context=32)

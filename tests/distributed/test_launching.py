@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.tracking import read_metrics
+from pipeline.tracking.tracker import read_metrics
 from tests.command_line import ROOT, copy_data_stages, start
 
 pytestmark = pytest.mark.distributed

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.config.training import TrainerConfig
-from pipeline.launchers import torchrun
-from pipeline.store import Store
-from pipeline.workplace import begin
+from pipeline.launch.commands import torchrun
+from pipeline.launch.workplace import begin
+from pipeline.store.artifacts import Store
 from tests.command_line import ROOT, environment
 
 pytestmark = pytest.mark.distributed
@@ -39,10 +39,10 @@ def test_tasks_of_slurm_on_one_node_listen_on_loopback_alone(tmp_path: Path) -> 
     with socket.socket() as probe:
         probe.bind(("", 0))
         port = probe.getsockname()[1]
-    # As `pipeline.slurm_task` does it, with another body than the worker's.
+    # As `pipeline.launch.slurm.task` does it, with another body than the worker's.
     body = (
         "import os, runpy, sys\n"
-        "from pipeline.slurm_task import join\n"
+        "from pipeline.launch.slurm.task import join\n"
         "store = join(os.environ)\n"
         "runpy.run_path(sys.argv.pop(1))"
     )

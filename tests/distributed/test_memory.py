@@ -11,7 +11,7 @@ from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from tests.command_line import ROOT
 from tests.distributed.memory_worker import MODEL, VOCAB
-from train.memory import predict
+from train.memory.predict import predict
 
 pytestmark = pytest.mark.distributed
 

@@ -13,8 +13,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline.checkpoints import list_checkpoints
-from pipeline.tracking import read_metrics
+from pipeline.formats.checkpoints import list_checkpoints
+from pipeline.tracking.tracker import read_metrics
 from tests import command_line
 from tests.command_line import copy_data_stages
 
@@ -167,7 +167,7 @@ def test_a_signal_writes_a_checkpoint_and_stops(whole: Path, base: Callable[[str
     process = start(folder, "trainer.checkpoint_every=0")
     while not list(folder.glob("artifacts/pretrain/*/metrics.jsonl")):
         time.sleep(0.01)
-    subprocess.run(["pkill", "-USR1", "-f", f"pipeline.worker {folder}"], check=True)
+    subprocess.run(["pkill", "-USR1", "-f", f"pipeline.launch.worker {folder}"], check=True)
     output = process.communicate(timeout=60)[0]
     assert process.returncode != 0
     assert "Traceback" not in output

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline.tracking import read_metrics
+from pipeline.tracking.tracker import read_metrics
 from tests.command_line import copy_data_stages
 
 pytestmark = pytest.mark.distributed

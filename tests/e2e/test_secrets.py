@@ -129,7 +129,7 @@ def test_scripts_of_slurm_are_private_and_what_stays_of_them_holds_no_secret(tmp
     job = {"SLURM_JOB_ID": "7", "SLURM_NNODES": "1", "SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0",
            "SLURM_NODEID": "0", "SLURM_STEP_NUM_TASKS": "1", "SLURM_STEP_NUM_NODES": "1"}  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline.job", str(settings)],
+        [sys.executable, "-m", "pipeline.launch.slurm.job", str(settings)],
         cwd=ROOT, env=os.environ | environment | job, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.tokenizers import TOKENIZER_FOLDER, TextEncoder
+from pipeline.formats.tokenizers import TOKENIZER_FOLDER, TextEncoder
 
 
 @pytest.fixture

@@ -11,17 +11,17 @@ from eval.evaluate import run
 from pipeline.config.evaluation import DecodeConfig, EvaluateConfig, PerplexityConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.stages import EvaluateStage
-from pipeline.documents import Document, DocumentWriter, read_texts
 from pipeline.errors import UserError
-from pipeline.shards import ShardIndex, ShardWriter
-from pipeline.tokenizers import TOKENIZER_FOLDER, load_tokenizer, tokenizer_hash
-from pipeline.tracking import read_jsonl
-from train.chat import MARKER_TEMPLATE
-from train.checkpoint import load_model, save_model
-from train.classifier import Classifier, save_classifier
-from train.generation import generate
+from pipeline.formats.documents import Document, DocumentWriter, read_texts
+from pipeline.formats.shards import ShardIndex, ShardWriter
+from pipeline.formats.tokenizers import TOKENIZER_FOLDER, load_tokenizer, tokenizer_hash
+from pipeline.tracking.tracker import read_jsonl
+from train.checkpoints.final_model import load_model, save_model
+from train.finetuning.chat import MARKER_TEMPLATE
+from train.finetuning.classifier import Classifier, save_classifier
+from train.generation.generate import generate
+from train.generation.stops import Stops
 from train.models import build_model
-from train.stops import Stops
 
 SENTENCES = ["The cat sat on the mat.", "A dog ran home at night.", "It rains in the north.", "We went out."]
 

@@ -9,11 +9,11 @@ import sacrebleu
 from pydantic import ValidationError
 from rouge_score.rouge_scorer import RougeScorer
 
-from eval.classification import classification_results
-from eval.generated_texts import GeneratedTexts
 from eval.metrics import score_texts
 from eval.metrics.rouge import FIGURES
 from eval.results import Bootstrap
+from eval.scoring.classification import classification_results
+from eval.scoring.generated_texts import GeneratedTexts
 from pipeline.config.evaluation import METRICS, EvaluateConfig
 
 BOOTSTRAP = Bootstrap(200, 0.95, 1)

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from eval import ngram
-from eval.ngram import ArrayStream, Bigram, Counts, fit_weight
+from eval.language_model import ngram
+from eval.language_model.ngram import ArrayStream, Bigram, Counts, fit_weight
 
 EOS = 0
 

@@ -9,13 +9,13 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from eval.perplexity import check_window, document_nats, perplexity_results, stream_losses
+from eval.language_model.perplexity import check_window, document_nats, perplexity_results, stream_losses
+from eval.language_model.text import tokenize_split, words_and_line_ends
 from eval.results import Bootstrap
-from eval.text import tokenize_split, words_and_line_ends
 from pipeline.config.evaluation import PerplexityConfig
-from pipeline.documents import Document, DocumentWriter
 from pipeline.errors import UserError
-from pipeline.tokenizers import TOKENIZER_FOLDER, TextEncoder
+from pipeline.formats.documents import Document, DocumentWriter
+from pipeline.formats.tokenizers import TOKENIZER_FOLDER, TextEncoder
 
 EOS = 0
 NO_INTERVAL = Bootstrap(0, 0.95, 1)

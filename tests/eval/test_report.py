@@ -9,15 +9,15 @@ from pathlib import Path
 import pytest
 
 from eval.report import duration, number, run, size
-from eval.report_plots import compact
+from eval.reporting.report_plots import compact
 from eval.results import PERPLEXITIES, Figure, Result, shown, write_results
 from pipeline.config.run import RunConfig
 from pipeline.config.stages import CleanStage, DownloadStage, ReportStage, TokenizerStage
 from pipeline.context import Context
+from pipeline.launch.worker import run_body
 from pipeline.stages import STAGES
-from pipeline.store import finish
-from pipeline.tracking import Tracker
-from pipeline.worker import run_body
+from pipeline.store.artifacts import finish
+from pipeline.tracking.tracker import Tracker
 
 HOSTILE = "</p><script>alert('x')</script><img src=https://example.org/x.png onerror=alert(1)>&amp;"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

@@ -45,7 +45,7 @@ class Stage:
         def child() -> int | None:
             found = Path(f"/proc/{planner.pid}/task/{planner.pid}/children").read_text().split()
             words = [(int(pid), Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")) for pid in found]
-            return next((pid for pid, said in words if b"pipeline.worker" in said), None)
+            return next((pid for pid, said in words if b"pipeline.launch.worker" in said), None)
 
         pid = wait_for(child)
         self._stack.callback(end, pid)

@@ -5,7 +5,7 @@ import json
 import pytest
 from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
 
-from pipeline.control_tokens import ControlTokens
+from pipeline.formats.control_tokens import ControlTokens
 
 SPECIAL = ["<unk>", "<s>", "</s>"]
 LETTERS = list("▁</>sabcdefghiunk")

@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline import documents
-from pipeline.documents import (
+from pipeline.errors import UserError
+from pipeline.formats import documents
+from pipeline.formats.documents import (
     SCHEMA,
     Document,
     DocumentWriter,
@@ -19,7 +20,6 @@ from pipeline.documents import (
     sample_texts,
     text_bytes,
 )
-from pipeline.errors import UserError
 
 
 def write(folder: Path, texts: list[str], shard_mb: int = 128) -> None:

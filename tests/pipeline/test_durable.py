@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 
 from data_prep.dedup.keys import KeyWriter
-from pipeline import durable
 from pipeline.config.clean import DeduplicateConfig
-from pipeline.documents import Document, DocumentFile
-from pipeline.shards import ShardWriter
-from pipeline.store import Store, finish, write_json
+from pipeline.formats.documents import Document, DocumentFile
+from pipeline.formats.shards import ShardWriter
+from pipeline.store import durable
+from pipeline.store.artifacts import Store, finish, write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 EXEMPT = {
     ("pipeline/planner.py", "link_into_run"): "a link, made anew with each run",
-    ("pipeline/file_hashes.py", "save"): "a memory that is checked when it is read",
-    ("pipeline/store.py", "_discard"): "what is about to be deleted",
+    ("pipeline/store/file_hashes.py", "save"): "a memory that is checked when it is read",
+    ("pipeline/store/artifacts.py", "_discard"): "what is about to be deleted",
     ("data_prep/sources/http.py", "file"): "a download that is known to be wrong is put aside",
 }
 
@@ -109,7 +109,7 @@ def test_no_other_code_renames() -> None:
             for function in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if isinstance(function, ast.FunctionDef) and any(map(_renames, ast.walk(function))):
                     found.add((str(path.relative_to(ROOT)), function.name))
-    of_durable = {(name, function) for name, function in found if name == "pipeline/durable.py"}
+    of_durable = {(name, function) for name, function in found if name == "pipeline/store/durable.py"}
     assert {function for _, function in of_durable} == {"replace", "publish"}
     assert found - of_durable == set(EXEMPT)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.fingerprint import expand_paths
+from pipeline.store.fingerprint import expand_paths
 
 
 @pytest.fixture

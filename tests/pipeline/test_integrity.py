@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import file_hashes
 from pipeline.errors import UserError
-from pipeline.file_hashes import HashMemory
-from pipeline.integrity import check_content, check_files
-from pipeline.store import MANIFEST, Artifact, Store, finish, hashes_of
+from pipeline.store import file_hashes
+from pipeline.store.artifacts import MANIFEST, Artifact, Store, finish, hashes_of
+from pipeline.store.file_hashes import HashMemory
+from pipeline.store.integrity import check_content, check_files
 
 PRINT = "f" * 16
 

@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.attempts import Attempts
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
 from pipeline.frozen import Frozen
-from pipeline.job import check_shape
-from pipeline.launchers import check_devices, srun
-from pipeline.markers import write_marker
+from pipeline.launch.attempts import Attempts
+from pipeline.launch.commands import check_devices, srun
+from pipeline.launch.ranks import RankFile, RankRecord, describe_faults, note_silent_end
+from pipeline.launch.slurm.job import check_shape
+from pipeline.launch.slurm.snapshot import snapshot_code
+from pipeline.launch.slurm.submission import Unit, render
+from pipeline.launch.slurm.task import set_ranks
 from pipeline.planner import freeze, plan
-from pipeline.ranks import RankFile, RankRecord, describe_faults, note_silent_end
-from pipeline.slurm import Unit, render
-from pipeline.slurm_task import set_ranks
-from pipeline.snapshot import snapshot_code
-from pipeline.store import Store, finish
+from pipeline.store.artifacts import Store, finish
+from pipeline.store.markers import write_marker
 from tests.pipeline.test_config import composed
 
 
@@ -63,7 +63,7 @@ def test_a_training_script_asks_for_all_that_the_configuration_names(tmp_path: P
     ):  # fmt: skip
         assert f"#SBATCH {option}" in lines
     assert lines.index("module load cuda/12.8") < lines.index("ulimit -n 4096") < len(lines) - 1
-    assert lines[-1] == f"exec {sys.executable} -m pipeline.job {tmp_path}/settings.yaml"
+    assert lines[-1] == f"exec {sys.executable} -m pipeline.launch.slurm.job {tmp_path}/settings.yaml"
 
 
 def test_stages_without_a_gpu_go_to_the_data_partition(tmp_path: Path) -> None:
@@ -87,12 +87,12 @@ def test_a_container_gets_the_folders_in_use_and_its_own_python(tmp_path: Path) 
         "launcher=slurm", "++launcher.container=image.sqsh", "++launcher.container_mounts=['/data:/d']"
     )
     environment = {"SLURM_CPUS_PER_TASK": "4"}
-    command = srun("pipeline.slurm_task", [str(tmp_path)], root.launcher, environment, ["/store"])
+    command = srun("pipeline.launch.slurm.task", [str(tmp_path)], root.launcher, environment, ["/store"])
     assert command[:2] == ["srun", "--kill-on-bad-exit=1"]
     assert "--cpus-per-task=4" in command
     assert "--container-image=image.sqsh" in command
     assert "--container-mounts=/store:/store,/data:/d" in command
-    assert command[-4:] == ["python3", "-m", "pipeline.slurm_task", str(tmp_path)]
+    assert command[-4:] == ["python3", "-m", "pipeline.launch.slurm.task", str(tmp_path)]
 
 
 def test_line_breaks_cannot_slip_lines_into_a_script() -> None:
@@ -178,7 +178,7 @@ def test_faults_are_told_first_in_time_first(tmp_path: Path) -> None:
 
 def test_a_crash_of_the_interpreter_shows_where_it_was(tmp_path: Path) -> None:
     code = (
-        "import os, signal, sys; from pathlib import Path; from pipeline.ranks import RankFile\n"
+        "import os, signal, sys; from pathlib import Path; from pipeline.launch.ranks import RankFile\n"
         "def deep():\n    os.kill(os.getpid(), signal.SIGSEGV)\n"
         "record = RankFile(Path(sys.argv[1]), 0); deep()"
     )
@@ -190,7 +190,7 @@ def test_a_crash_of_the_interpreter_shows_where_it_was(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_does_not_see_the_folder_says_what_is_missing(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "pipeline.worker", str(tmp_path / "elsewhere"), "launch"]
+    command = [sys.executable, "-m", "pipeline.launch.worker", str(tmp_path / "elsewhere"), "launch"]
     ended = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"RANK": "3"})
     assert ended.returncode == 2
     assert "rank 3 on " in ended.stderr
@@ -210,7 +210,7 @@ def test_records_of_a_finished_launch_are_no_output(tmp_path: Path) -> None:
 
 def test_the_snapshot_holds_the_packages_once(tmp_path: Path) -> None:
     code = snapshot_code(tmp_path)
-    assert (code / "pipeline/worker.py").is_file()
+    assert (code / "pipeline/launch/worker.py").is_file()
     assert list((code / "eval/templates").iterdir())
     assert snapshot_code(tmp_path) == code
     assert [path.name for path in tmp_path.iterdir()] == [code.name]

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.attempts import ATTEMPTS_FILE, Attempts
 from pipeline.errors import UserError
-from pipeline.markers import NotDone, is_done, read_marker, write_marker
-from train.loss_guard import SKIPPED_FILE, SkippedData
+from pipeline.launch.attempts import ATTEMPTS_FILE, Attempts
+from pipeline.store.markers import NotDone, is_done, read_marker, write_marker
+from train.guards.loss_guard import SKIPPED_FILE, SkippedData
 
 VALUE = {"documents": 3, "mean": 0.1, "names": ["é", None], "nan": float("inf")}
 

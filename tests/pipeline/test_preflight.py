@@ -11,7 +11,7 @@ from pipeline.errors import UserError
 from pipeline.frozen import Ahead, Frozen
 from pipeline.planner import fingerprints, freeze, plan
 from pipeline.preflight import Preflight
-from pipeline.store import Store
+from pipeline.store.artifacts import Store
 from tests.command_line import OWN
 from tests.pipeline.test_config import composed
 

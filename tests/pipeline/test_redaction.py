@@ -13,8 +13,8 @@ import pytest
 
 from pipeline.config.root import parse_config
 from pipeline.errors import UserError
-from pipeline.private_files import write_private
 from pipeline.redaction import RedactingFormatter, masked, redacted, secret_values, shown_command
+from pipeline.store.private_files import write_private
 from tests.pipeline.test_config import composed
 
 ROOT = Path(__file__).resolve().parents[2]

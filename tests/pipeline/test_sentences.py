@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.sentences import ends_sentence, has_sentences
+from pipeline.text.sentences import ends_sentence, has_sentences
 
 THREE = {
     "English": "It is so. 3.5 m, or 4? “Yes!”",

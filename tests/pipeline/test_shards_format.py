@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import UserError
-from pipeline.shards import INDEX, ShardIndex, ShardWriter, TokenStream, token_dtype, verify
+from pipeline.formats.shards import INDEX, ShardIndex, ShardWriter, TokenStream, token_dtype, verify
 
 
 def write(folder: Path, files: list[list[list[int]]], vocab_size: int = 100) -> ShardIndex:

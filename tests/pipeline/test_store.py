@@ -10,8 +10,8 @@ from pipeline.config.data import FilesCorpus
 from pipeline.config.stages import DownloadStage, PretrainStage
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.errors import UserError
-from pipeline.fingerprint import FileHashes, fingerprint
-from pipeline.store import Store, finish
+from pipeline.store.artifacts import Store, finish
+from pipeline.store.fingerprint import FileHashes, fingerprint
 
 
 def download_of(path: Path) -> DownloadStage:
@@ -95,7 +95,7 @@ def test_a_partial_artifact_is_not_found_and_is_continued(tmp_path: Path) -> Non
 def test_of_two_processes_the_second_waits_for_the_first(tmp_path: Path) -> None:
     code = f"""
 from pathlib import Path
-from pipeline.store import Store
+from pipeline.store.artifacts import Store
 with Store(Path({str(tmp_path)!r})).exclusive("clean", "a", waiting=lambda: print("waits", flush=True)):
     print("builds", flush=True)
     input()

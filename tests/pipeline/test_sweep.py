@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.config.sweep import SweepConfig
 from pipeline.errors import UserError
-from pipeline.store import Store, write_json
+from pipeline.store.artifacts import Store, write_json
 from pipeline.sweep.jobs import Job, JobRecord, run_name
 from pipeline.sweep.objective import check_metric, read_metric
 from pipeline.sweep.planning import refuse_twins

@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.rows import read_rows
-from pipeline.text_files import read_file_texts
+from pipeline.formats.rows import read_rows
+from pipeline.formats.text_files import read_file_texts
 
 
 def test_plain_text_is_one_document_unless_it_is_a_list_of_short_ones(tmp_path) -> None:

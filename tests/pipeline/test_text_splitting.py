@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, pre_tokenizers
 
-from data_prep.tokenizer_models import byte_characters, byte_level_bpe, train_tokenizer
+from data_prep.tokenizing.tokenizer_models import byte_characters, byte_level_bpe, train_tokenizer
 from pipeline.config.data import TokenizerConfig
-from pipeline.text_splitting import (
+from pipeline.text.text_splitting import (
     GPT2_PATTERN,
     LLAMA3_PATTERN,
     MAX_PIECE_CHARS,

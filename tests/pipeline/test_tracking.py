@@ -13,8 +13,8 @@ import pytest
 
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.errors import UserError
-from pipeline.tracking import Tracker, open_tracker, read_jsonl, read_metrics
-from pipeline.wandb_tracking import RUN_ID_FILE, check_key, is_offline
+from pipeline.tracking.tracker import Tracker, open_tracker, read_jsonl, read_metrics
+from pipeline.tracking.wandb import RUN_ID_FILE, check_key, is_offline
 
 FROZEN = {
     "stage": "pretrain",
@@ -78,7 +78,7 @@ STAGE = """
 import json, sys
 from pathlib import Path
 from pipeline.config.run import RunConfig, TrackingConfig
-from pipeline.tracking import open_tracker
+from pipeline.tracking.tracker import open_tracker
 
 root, start, stop, failed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "failed"
 folder = root / "folder"
@@ -220,14 +220,14 @@ def test_without_a_place_to_write_training_goes_on(tmp_path, caplog):
 UNREACHABLE = """
 import json, logging, sys
 from pathlib import Path
-import pipeline.wandb_tracking
+import pipeline.tracking.wandb
 from pipeline.config.run import RunConfig, TrackingConfig
 
 logging.basicConfig(format="%(message)s")
-pipeline.wandb_tracking.INIT_SECONDS = 1.0
+pipeline.tracking.wandb.INIT_SECONDS = 1.0
 root = Path(sys.argv[1])
 run, tracking = RunConfig(name="trial", runs=str(root / "runs")), TrackingConfig(mode="online")
-tracker = pipeline.wandb_tracking.WandbTracker(root, run, tracking, json.loads(sys.argv[2]))
+tracker = pipeline.tracking.wandb.WandbTracker(root, run, tracking, json.loads(sys.argv[2]))
 tracker.log({"train/loss": 4.0}, 1)
 tracker.finish({}, None)
 print(json.dumps(tracker.identity()))

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.ranks import describe_faults
+from pipeline.launch.ranks import describe_faults
 from tests.command_line import ROOT
 from tests.pipeline.starts import Stage, check_whole, end, wait_for
 
 RANK = """
 import sys, time
 from pathlib import Path
-from pipeline import heartbeat
-from pipeline.ranks import RankFile
+from pipeline.launch import heartbeat
+from pipeline.launch.ranks import RankFile
 heartbeat.BEAT_SECONDS = 0.2
 record = RankFile(Path(sys.argv[1]), 3)
 record.activity.note("step 12")
@@ -29,7 +29,7 @@ time.sleep(600)
 SUPERVISOR = """
 import sys, time
 from pathlib import Path
-from pipeline import watch
+from pipeline.launch import watch
 watch.LOOK_SECONDS = 0.2
 watched = watch.Watch(Path(sys.argv[1]), 8.0, lambda said: print(said, flush=True))
 while not watched.over():

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from pipeline.letters import MARKS, UNSPACED_LETTERS
-from pipeline.words import count_words, find_words, is_unspaced, split_words
+from pipeline.text.letters import MARKS, UNSPACED_LETTERS
+from pipeline.text.words import count_words, find_words, is_unspaced, split_words
 
 
 @pytest.mark.parametrize(

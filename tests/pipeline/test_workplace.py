@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.store import DISCARDED, SCRATCH, Store, finish
-from pipeline.workplace import Workplace, begin, new_launch, phase_launch
+from pipeline.launch.workplace import Workplace, begin, new_launch, phase_launch
+from pipeline.store.artifacts import DISCARDED, SCRATCH, Store, finish
 from tests.command_line import ROOT
 from tests.pipeline.starts import end, wait_for
 
@@ -27,7 +27,7 @@ def at_work(folder: Path, launch: str, stack: ExitStack) -> subprocess.Popen:
     """A process of the launch, at work in the folder until it reads a line, and as one that stands still."""
     code = (
         "import sys; from pathlib import Path; from pipeline.errors import told_to_user\n"
-        "from pipeline.workplace import Workplace\n"
+        "from pipeline.launch.workplace import Workplace\n"
         "with told_to_user(), Workplace.of(Path(sys.argv[1])).occupied(sys.argv[2]):\n"
         "    print('works', flush=True); input()"
     )
@@ -61,7 +61,7 @@ def test_a_planner_that_stands_still_while_it_looks_keeps_workers_waiting(
     folder = Store(tmp_path).partial("pretrain", "demo", "f" * 16)
     begin(folder, "launch")
     code = (
-        "import sys; from pathlib import Path; from pipeline.workplace import Workplace\n"
+        "import sys; from pathlib import Path; from pipeline.launch.workplace import Workplace\n"
         "with Workplace.of(Path(sys.argv[1])).vacant(10):\n"
         "    print('looks', flush=True); input()"
     )
@@ -110,7 +110,10 @@ def test_markers_of_phases_go_at_once_or_not_at_all(tmp_path: Path, stack: ExitS
         place = folder / SCRATCH / f"extract-{number % 100}"
         place.mkdir(parents=True, exist_ok=True)
         (place / f"{number}.json").touch()
-    code = "import sys; from pathlib import Path; from pipeline.store import finish; finish(Path(sys.argv[1]), {})"
+    code = (
+        "import sys; from pathlib import Path; from pipeline.store.artifacts import finish; "
+        "finish(Path(sys.argv[1]), {})"
+    )
     process = subprocess.Popen([sys.executable, "-c", code, str(folder)], cwd=ROOT)
     stack.callback(end, process.pid)
     wait_for((folder / DISCARDED).is_dir)

@@ -19,12 +19,12 @@ from pipeline.config.schedules.cosine import CosineSchedule
 from pipeline.config.training import LossGuardConfig, StrategyConfig, TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import Restart, UserError
-from pipeline.tracking import Tracker
+from pipeline.tracking.tracker import Tracker
 from train.callbacks import Sampler
-from train.data import Batch
+from train.data.batches import Batch
+from train.data.order import SampleOrder
 from train.loop import FitResult, fit, prepare
 from train.models import IGNORE_INDEX, LossSum, build_model
-from train.order import SampleOrder
 
 POISON, VOCAB, LENGTH, BATCH, STEPS, SEED = 49, 50, 12, 4, 16, 7
 BAD_STEPS = (6, 7)

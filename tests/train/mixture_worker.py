@@ -17,9 +17,9 @@ from pipeline.config.stages import PretrainStage
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
-from pipeline.shards import ShardFile, ShardIndex, ShardWriter, token_dtype
-from pipeline.tokenizers import TOKENIZER_FOLDER, save_tokenizer, tokenizer_hash
-from pipeline.tracking import Tracker
+from pipeline.formats.shards import ShardFile, ShardIndex, ShardWriter, token_dtype
+from pipeline.formats.tokenizers import TOKENIZER_FOLDER, save_tokenizer, tokenizer_hash
+from pipeline.tracking.tracker import Tracker
 from tests.train.conftest import train_tokenizer
 from train.pretrain import run
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from pipeline.checkpoints import list_checkpoints
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
@@ -16,12 +15,13 @@ from pipeline.config.schedules.constant import ConstantSchedule
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
-from pipeline.tracking import Tracker, read_metrics
-from train.checkpoint_writer import Reader
-from train.data import Batch
+from pipeline.formats.checkpoints import list_checkpoints
+from pipeline.tracking.tracker import Tracker, read_metrics
+from train.checkpoints.files import Reader
+from train.data.batches import Batch
+from train.data.order import SampleOrder
 from train.loop import fit, prepare
 from train.models import IGNORE_INDEX, LanguageModel, build_model
-from train.order import SampleOrder
 
 VOCAB, LENGTH, BATCH, PARTS, FACTOR = 41, 10, 6, 3, 0.5
 MIXTURE = {

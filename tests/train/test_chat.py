@@ -8,8 +8,8 @@ from tokenizers import AddedToken, Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from pipeline.errors import UserError
-from train.chat import ChatFormat, TextFormat, find_stops, prompt_format, set_chat_template
-from train.stops import Stops
+from train.finetuning.chat import ChatFormat, TextFormat, find_stops, prompt_format, set_chat_template
+from train.generation.stops import Stops
 
 QUESTION, ANSWER = "What is the capital of France?", "Paris."
 

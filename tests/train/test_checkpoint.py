@@ -9,7 +9,7 @@ from eval.task import read_task
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.lstm import LSTMConfig
 from pipeline.errors import UserError
-from train.checkpoint import (
+from train.checkpoints.final_model import (
     DESCRIPTION,
     MODEL_FOLDER,
     TASK_FILE,

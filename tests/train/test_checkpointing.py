@@ -13,13 +13,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline.checkpoints import FOLDER, META, list_checkpoints, main
 from pipeline.errors import UserError
-from pipeline.tracking import read_metrics
+from pipeline.formats.checkpoints import FOLDER, META, list_checkpoints, main
+from pipeline.tracking.tracker import read_metrics
 from tests.train import guard_worker
 from tests.train.guard_worker import STEPS
-from train.checkpoint_writer import Reader, Writer
-from train.training_state import Piece
+from train.checkpoints.files import Reader, Writer
+from train.checkpoints.training_state import Piece
 
 
 def test_the_writer_copies_and_lets_training_go_on(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_the_last_ones_stay_and_are_listed(trained: Path, capsys: pytest.Capture
 
 
 def test_make_checkpoints_is_told_the_store_as_other_targets_are(trained: Path) -> None:
-    words = [sys.executable, "-m", "pipeline.checkpoints", f"run.artifacts={trained.parents[1]}"]
+    words = [sys.executable, "-m", "pipeline.formats.checkpoints", f"run.artifacts={trained.parents[1]}"]
     assert "1 × single" in subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
@@ -94,7 +94,7 @@ def test_one_whose_facts_are_damaged_is_named_and_passed_over(
     first, last = list_checkpoints(tmp_path)
     (last.folder / META).write_text("{", encoding="utf-8")
     assert list_checkpoints(tmp_path) == [first]
-    with caplog.at_level(logging.WARNING, logger="train.checkpointing"):
+    with caplog.at_level(logging.WARNING, logger="train.checkpoints.manager"):
         guard_worker.train(tmp_path, "skip")
     assert f"{last.folder} is damaged: its meta.json cannot be read" in caplog.text
     assert list_checkpoints(tmp_path)[-1].step == last.step
@@ -111,7 +111,7 @@ def test_facts_that_were_changed_are_not_believed(
     written["value"] |= changed
     (last.folder / META).write_text(json.dumps(written), encoding="utf-8")
     assert list_checkpoints(folder) == [first]
-    with caplog.at_level(logging.WARNING, logger="train.checkpointing"):
+    with caplog.at_level(logging.WARNING, logger="train.checkpoints.manager"):
         guard_worker.train(folder, "skip", keep_last=2)
     assert f"{last.folder} is damaged" in caplog.text
     weights = [list_checkpoints(path)[-1].files[0].read_bytes() for path in (folder, trained)]

@@ -7,8 +7,8 @@ from safetensors.torch import load_file
 
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.errors import UserError
-from train.checkpoint import load_model, save_model
-from train.classifier import Classifier, load_classifier, save_classifier
+from train.checkpoints.final_model import load_model, save_model
+from train.finetuning.classifier import Classifier, load_classifier, save_classifier
 from train.models import IGNORE_INDEX, build_model
 from train.models.decoder.hf_config import to_hf_config
 

@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from pipeline.shards import ShardIndex, ShardWriter, TokenStream, token_dtype
-from train.data import MicroBatches, TokenWindows, TrainSamples, ValidationSamples
+from pipeline.formats.shards import ShardIndex, ShardWriter, TokenStream, token_dtype
+from train.data.batches import MicroBatches, TokenWindows, TrainSamples, ValidationSamples
+from train.data.order import SampleOrder
 from train.models import IGNORE_INDEX
-from train.order import SampleOrder
 
 
 @pytest.fixture

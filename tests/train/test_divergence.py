@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.checkpoints import list_checkpoints
 from pipeline.config.training import LossGuardConfig
 from pipeline.errors import Restart, UserError
-from pipeline.tracking import read_jsonl, read_metrics
+from pipeline.formats.checkpoints import list_checkpoints
+from pipeline.tracking.tracker import read_jsonl, read_metrics
 from tests.train import guard_worker
 from tests.train.guard_worker import STEPS
 from tests.train.test_loss_guard import calm, on_two_ranks, weights
-from train.loss_guard import LossGuard
+from train.guards.loss_guard import LossGuard
 
 FROM_STEP_5 = range(4, STEPS)
 """Counted from 0: all steps from the fifth on are poisoned."""

@@ -14,17 +14,17 @@ from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.models.lstm import LSTMConfig
 from pipeline.config.stages import ExportStage
-from pipeline.documents import Document, DocumentWriter
 from pipeline.errors import UserError
-from pipeline.store import write_json
-from pipeline.tokenizers import save_tokenizer
-from train.chat import ChatFormat, find_stops, set_chat_template
-from train.checkpoint import load_model, save_model
-from train.classifier import Classifier, save_classifier
+from pipeline.formats.documents import Document, DocumentWriter
+from pipeline.formats.tokenizers import save_tokenizer
+from pipeline.store.artifacts import write_json
+from train.checkpoints.final_model import load_model, save_model
 from train.export import run
-from train.generation import generate_ids
+from train.finetuning.chat import ChatFormat, find_stops, set_chat_template
+from train.finetuning.classifier import Classifier, save_classifier
+from train.generation.generate import generate_ids
+from train.generation.stops import Stops
 from train.models import build_model
-from train.stops import Stops
 
 TEXTS = [
     f"The model reads {n} tokens and writes the next; that is all it does. Übung №{n}." for n in range(40)

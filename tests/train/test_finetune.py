@@ -13,15 +13,15 @@ from pipeline.config.evaluation import DecodeConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.stages import FinetuneStage
 from pipeline.errors import UserError
-from pipeline.tokenizers import load_tokenizer, save_tokenizer
-from pipeline.tracking import read_jsonl
-from train.base_model import find_base_model
-from train.checkpoint import load_model, save_model
-from train.classifier import load_classifier
+from pipeline.formats.tokenizers import load_tokenizer, save_tokenizer
+from pipeline.tracking.tracker import read_jsonl
+from train.checkpoints.final_model import load_model, save_model
 from train.finetune import run
-from train.generation import generate_ids
+from train.finetuning.base_model import find_base_model
+from train.finetuning.classifier import load_classifier
+from train.generation.generate import generate_ids
+from train.generation.stops import Stops
 from train.models import build_model
-from train.stops import Stops
 
 CONTEXT = 48
 CAPITALS = {

@@ -8,11 +8,11 @@ import pytest
 
 from pipeline.config.training import FinetuneDataConfig
 from pipeline.errors import UserError
-from train.chat import ChatFormat, TextFormat, set_chat_template
-from train.data import PADDING
-from train.finetune_data import Example, load_splits, read_examples
-from train.finetune_examples import cut_middle, encode_labels, encode_responses
-from train.labels import label_names
+from train.data.batches import PADDING
+from train.finetuning.chat import ChatFormat, TextFormat, set_chat_template
+from train.finetuning.data import Example, load_splits, read_examples
+from train.finetuning.examples import cut_middle, encode_labels, encode_responses
+from train.finetuning.labels import label_names
 from train.models import IGNORE_INDEX
 
 

@@ -5,7 +5,7 @@ import pytest
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
 from tests.pipeline.test_config import composed
-from train.forecast import forecast
+from train.memory.forecast import forecast
 
 PARTS = {"wiki": 1_280_001, "news": 320_001}
 """Tokens: 10,000 and 2,500 windows of 128."""

@@ -14,8 +14,8 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.errors import UserError
-from pipeline.tokenizers import save_tokenizer
-from train.base_model import find_base_model
+from pipeline.formats.tokenizers import save_tokenizer
+from train.finetuning.base_model import find_base_model
 from train.models import build_model
 from train.models.hf.model import load_checkpoint, read_config
 

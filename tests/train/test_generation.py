@@ -11,10 +11,10 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFa
 from pipeline.config.evaluation import DecodeConfig
 from pipeline.config.models.lstm import LSTMConfig
 from pipeline.errors import UserError
-from train.generation import encode_prompts, generate, generate_ids, sample
+from train.generation.generate import encode_prompts, generate, generate_ids, sample
+from train.generation.stops import Stops
 from train.models import build_model
 from train.models.decoder.hf_config import to_hf_config
-from train.stops import Stops
 
 STOPS = [0, 1, 2, 3, 4]
 VOCAB = 40
@@ -119,7 +119,7 @@ def test_a_long_prompt_loses_its_beginning(tiny_model, caplog):
     model = tiny_model(VOCAB, context=32)
     long = np.random.default_rng(0).integers(5, VOCAB, 100).tolist()
     config = DecodeConfig(max_new_tokens=10)
-    with caplog.at_level(logging.WARNING, "train.generation"):
+    with caplog.at_level(logging.WARNING, "train.generation.generate"):
         found = generate_ids(model, [long, [7]], config, 0, Stops(STOPS))
     assert "1 of 2 prompts are longer than the 22 tokens" in caplog.text
     assert found == generate_ids(model, [long[-22:], [7]], config, 0, Stops(STOPS))
@@ -127,7 +127,7 @@ def test_a_long_prompt_loses_its_beginning(tiny_model, caplog):
 
 def test_half_of_the_context_is_the_prompts(tiny_model, caplog):
     model = tiny_model(VOCAB, context=32)
-    with caplog.at_level(logging.WARNING, "train.generation"):
+    with caplog.at_level(logging.WARNING, "train.generation.generate"):
         [found] = generate_ids(model, [[7] * 16], DecodeConfig(max_new_tokens=500), 0, Stops([]))
     assert len(found) == 16
     assert "generating up to 16 tokens" in caplog.text

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config.schedules.cosine import CosineSchedule
-from pipeline.tracking import read_jsonl, read_metrics
+from pipeline.tracking.tracker import read_jsonl, read_metrics
 from tests.train import guard_worker
 from tests.train.guard_worker import STEPS
 

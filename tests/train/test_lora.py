@@ -8,8 +8,8 @@ from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.training import LoRAConfig
 from pipeline.errors import UserError
-from train.classifier import Classifier
-from train.lora import add_adapters, merge_adapters, save_adapters
+from train.finetuning.classifier import Classifier
+from train.finetuning.lora import add_adapters, merge_adapters, save_adapters
 from train.models import build_model
 
 VOCABULARY = 50

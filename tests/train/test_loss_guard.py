@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.checkpoints import list_checkpoints
 from pipeline.config.training import LossGuardConfig
 from pipeline.errors import Restart
-from pipeline.tracking import read_jsonl, read_metrics
+from pipeline.formats.checkpoints import list_checkpoints
+from pipeline.tracking.tracker import read_jsonl, read_metrics
 from tests.command_line import run_on_two_ranks
 from tests.train import guard_worker
 from tests.train.guard_worker import BAD_STEPS, POISON, STEPS
-from train.checkpoint_writer import Reader
-from train.loss_guard import LossGuard, SkippedData
+from train.checkpoints.files import Reader
+from train.guards.loss_guard import LossGuard, SkippedData
 
 
 def calm(guard: LossGuard, steps: int = 64) -> None:

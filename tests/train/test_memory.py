@@ -13,8 +13,8 @@ from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.errors import UserError
-from train.memory import model_sizes, predict
-from train.memory_check import Limit, Plan, check, known_limit, suggestions
+from train.memory.check import Limit, Plan, check, known_limit, suggestions
+from train.memory.predict import model_sizes, predict
 from train.models import build_model, count_parameters, family
 from train.models.numerics import BF16, FP32, Numerics
 from train.optim.groups import hidden_matrices

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from pipeline.config.mixture import DataConfig
 from pipeline.errors import UserError
-from train.data import MicroBatches
-from train.mixture import MixedOrder, Mixture, Shares
-from train.order import SampleOrder
+from train.data.batches import MicroBatches
+from train.data.mixture import MixedOrder, Mixture, Shares
+from train.data.order import SampleOrder
 
 SIZES = {"wiki": 700, "news": 300, "code": 50}
 

@@ -14,15 +14,15 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline.checkpoints import list_checkpoints
 from pipeline.config.mixture import DataConfig
 from pipeline.errors import UserError
-from pipeline.shards import TokenStream
-from pipeline.tracking import read_metrics
+from pipeline.formats.checkpoints import list_checkpoints
+from pipeline.formats.shards import TokenStream
+from pipeline.tracking.tracker import read_metrics
 from tests.command_line import ROOT, run_on_two_ranks
 from tests.train import mixture_worker
 from tests.train.mixture_worker import BATCH, LENGTH, STEPS, make_inputs, pretrain
-from train.packing import PackedDocuments
+from train.data.packing import PackedDocuments
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from train.order import SampleOrder
+from train.data.order import SampleOrder
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 10, 255, 256, 257, 5000])

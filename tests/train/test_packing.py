@@ -17,10 +17,10 @@ from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.models.lstm import LSTMConfig
 from pipeline.errors import UserError
-from pipeline.shards import ShardIndex, ShardWriter, TokenStream, token_dtype
-from train.data import PADDING, Concatenation, TokenWindows
+from pipeline.formats.shards import ShardIndex, ShardWriter, TokenStream, token_dtype
+from train.data.batches import PADDING, Concatenation, TokenWindows
+from train.data.packing import MaskedWindows, PackedDocuments, best_fit, pack, packing_figures
 from train.models import IGNORE_INDEX, build_model
-from train.packing import MaskedWindows, PackedDocuments, best_fit, pack, packing_figures
 
 EOS, VOCAB = 0, 50
 

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.checkpoints import checkpoint_folder
 from pipeline.errors import UserError
-from pipeline.tracking import read_jsonl
+from pipeline.formats.checkpoints import checkpoint_folder
+from pipeline.tracking.tracker import read_jsonl
 from tests.train import guard_worker
 from tests.train.guard_worker import STEPS
 from train.module import LanguageModule

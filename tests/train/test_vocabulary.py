@@ -11,12 +11,12 @@ from transformers import PreTrainedTokenizerFast
 
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
+from pipeline.formats.tokenizers import TOKENIZER_FOLDER
 from pipeline.planner import fingerprints, plan
 from pipeline.preflight import Preflight
-from pipeline.store import Store, finish
-from pipeline.tokenizers import TOKENIZER_FOLDER
+from pipeline.store.artifacts import Store, finish
 from tests.pipeline.test_config import composed
-from train.vocabulary import read_vocabulary
+from train.models.vocabulary import read_vocabulary
 
 TOKENS = [*sorted(pre_tokenizers.ByteLevel.alphabet()), "ab", "cd"]
 SMALL = {"model_type": "llama", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}

@@ -13,7 +13,7 @@ from torch.optim.adamw import adamw
 from pipeline.config.optimizers.muon import MuonConfig
 from pipeline.errors import UserError
 from train.optim.groups import decaying, hidden_matrices
-from train.zero_partitions import ZeroPartition, whole_shape
+from train.strategies.zero_partitions import ZeroPartition, whole_shape
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from pydantic import Field, PositiveInt
 
 from pipeline.config.base import Content
 from pipeline.config.models.base import ModelConfig
-from pipeline.model_folder import model_files
+from pipeline.formats.model_folder import model_files
 
 
 class HuggingFaceConfig(ModelConfig):

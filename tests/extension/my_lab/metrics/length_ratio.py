@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from eval.generated_texts import GeneratedTexts
 from eval.results import Figure, Result
+from eval.scoring.generated_texts import GeneratedTexts
 from pipeline.config.evaluation import EvaluateConfig
 
 FIGURES = {"length_ratio": Figure("Length ratio", "length ratio {:.0f}%")}

@@ -1,0 +1,91 @@
+"""All that the clean stage has to tell of its work. Accounts of pieces add up to the corpus's."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from data_prep.cleaning.document_processor import Outcome
+from data_prep.cleaning.funnel import Funnel
+from data_prep.contamination.report import ContaminationReport
+from data_prep.mediawiki.dump import Damage
+from data_prep.reading.pieces import Parts
+from pipeline.config.clean import CleanConfig
+from pipeline.formats.source import Source
+
+MOST_TEXTS = 100
+"""Evaluation texts listed: those that stand in the most documents."""
+
+
+class Account:
+    """Counts and a few examples, of a piece or of all."""
+
+    def __init__(self) -> None:
+        self.funnel = Funnel()
+        self.trainable = 0
+        """Candidates that the corpus itself does not hold out."""
+        self.documents = 0
+        """That were looked at."""
+        self.pii: Counter[str] = Counter()
+        """Items of each kind, and `documents` that hold one."""
+        self.damage: list[dict[str, Any]] = []
+        self.contamination = ContaminationReport()
+        self.paragraphs: Counter[str] = Counter()
+        """Repeated ones that were taken out: `paragraphs`, `bytes`, and `documents` that held one."""
+
+    def count(self, outcome: Outcome, name: str, held_out: bool) -> None:
+        """Take in what became of a record."""
+        self.documents += 1
+        self.funnel.read(outcome.raw_bytes, outcome.invalid)
+        if outcome.reason is not None:
+            self.funnel.drop(outcome.reason, outcome.raw_bytes, name, outcome.beginning)
+        else:
+            self.trainable += not held_out
+        if outcome.pii:
+            self.pii.update(outcome.pii, documents=1)
+        if outcome.overlap:
+            self.contamination.add(name, outcome.overlap)
+
+    def note_damage(self, file: str, damage: Damage) -> None:
+        self.damage.append({"file": file, **asdict(damage)})
+
+    def add(self, values: Mapping[str, Any]) -> None:
+        """Take in the account of another piece, or of another phase, as `to_json` gave it."""
+        self.funnel.add(Funnel.from_json(values["funnel"]))
+        self.trainable += values["trainable"]
+        self.contamination.merge(values["contamination"])
+        self.pii.update(values["pii"])
+        self.paragraphs.update(values["paragraphs"])
+        self.damage += values["damage"]
+
+    def to_json(self) -> dict[str, Any]:
+        reports = {"funnel": self.funnel.to_json(), "contamination": self.contamination.to_json()}
+        return {**vars(self), **reports}
+
+    def stats(self, parts: Parts, clean: CleanConfig, contamination: str) -> dict[str, Any]:
+        """What `stats.json` says of the corpus.
+
+        Args:
+            contamination: what was done about evaluation text: see `DocumentProcessor`.
+        """
+        texts = self.contamination.rows()
+        return {
+            **self.funnel.stats(),
+            "sources": [_facts(name, source) for name, (source, _) in parts.items()],
+            "repeated_paragraphs": dict(self.paragraphs),
+            "personal_data": {"action": clean.pii.action, **self.pii},
+            "contamination": {
+                "action": contamination,
+                "documents": self.contamination.documents,
+                "evaluation_texts": len(texts),
+                "texts": texts[:MOST_TEXTS],
+            },
+            "damage": self.damage,
+        }
+
+
+def _facts(part: str, source: Source) -> dict[str, Any]:
+    """What a data card says of where text comes from."""
+    files = [{"path": file.path, "bytes": file.bytes, "sha256": file.sha256} for file in source.files]
+    names = ("name", "format", "license", "attribution", "url", "date")
+    return {"part": part, **{name: getattr(source, name) for name in names}, "files": files}

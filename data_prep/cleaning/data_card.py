@@ -1,0 +1,22 @@
+"""The data card: what a person must know of the corpus before training on it or passing it on."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+DATA_CARD = "data_card.md"
+TEMPLATE = "data_card.md.jinja"
+
+
+def write_data_card(stats: Mapping[str, Any], path: Path) -> None:
+    """Write what `stats.json` says as Markdown."""
+    # Markdown with code: nothing is escaped. A fact that is missing is a mistake of ours, and says so.
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"count": "{:,}".format, "mb": lambda size: f"{size / 1e6:,.2f}"}
+    path.write_text(environment.get_template(TEMPLATE).render(stats), encoding="utf-8")

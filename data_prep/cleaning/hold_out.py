@@ -1,0 +1,195 @@
+"""What a hash of the ids cannot do for a few documents: splits that are neither empty nor hold half of the text.
+
+A hundredth of some dozen files is less than one of them. So a split that would be too short gets further documents, or
+of a few long ones their ends; and a document that is a good part of all text is trained on. All of it depends on the
+documents alone.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from data_prep.cleaning.candidates import candidate_path
+from data_prep.cleaning.splits import HELD_OUT, hash_share
+from data_prep.dedup.decisions import Decisions
+from data_prep.dedup.verdicts import KEEP
+from data_prep.reading.pieces import Piece
+from pipeline.config.clean import CleanConfig
+from pipeline.store.markers import read_marker, write_marker
+
+LEAST_BYTES = 16_000
+"""Of text in a split: some thousand tokens, for a figure that means something."""
+LEAST_SHARE = 0.05
+"""Of all text, where the corpus is so small that `LEAST_BYTES` would be more."""
+LEAST_END = 200
+"""Characters of a document that its end must have to be held out."""
+MOST = 0.1
+"""Of the documents that may be taken for a split, and of the text that one of them may have."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Where splits are not as the hash of the documents' ids has them."""
+
+    documents: dict[int, dict[int, str]] = field(default_factory=dict)
+    """Other splits of documents, by piece and row."""
+    ends: dict[str, float] = field(default_factory=dict)
+    """Share of each training document's text, at its end, by split."""
+
+    def move(self, piece: int, row: int, split: str) -> None:
+        self.documents.setdefault(piece, {})[row] = split
+
+    def describe(self) -> Iterator[str]:
+        """In words, for the log."""
+        moved = [split for rows in self.documents.values() for split in rows.values()]
+        if back := moved.count("train"):
+            yield f"{back:,} of the documents to hold out would be more than a tenth of all text, and stay in training"
+        for split in HELD_OUT:
+            if count := moved.count(split):
+                what = "documents are" if count > 1 else "document is"
+                yield f"{count:,} further {what} held out for {split}, which the hash of the ids left too short"
+            if share := self.ends.get(split):
+                yield (
+                    f"too few documents to hold some out for {split}: the last {share:.1%} of each is, "
+                    f"where that is at least {LEAST_END} characters"
+                )
+
+    def save(self, path: Path) -> None:
+        write_marker(path, asdict(self))
+
+    @classmethod
+    def load(cls, path: Path) -> "HeldOut":
+        values = read_marker(path)  # where numbers as keys are text
+        documents = {
+            int(p): {int(row): split for row, split in rows.items()}
+            for p, rows in values["documents"].items()
+        }
+        return cls(documents, values["ends"])
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """The documents of a piece that are kept."""
+
+    piece: int
+    rows: np.ndarray
+    splits: np.ndarray
+    sizes: np.ndarray
+
+
+def hold_out(
+    pieces: Sequence[Piece],
+    decisions: Decisions,
+    limits: Sequence[int | None],
+    config: CleanConfig,
+    candidates: Path,
+    guarded: bool,
+) -> HeldOut:
+    """See that the splits that are made from the documents' ids are neither too short nor hold too much.
+
+    Args:
+        limits: documents that each piece may keep.
+        candidates: folder of the pieces' candidates.
+        guarded: evaluation text was taken out of the training documents; held-out ones were not compared with it, so
+            none of them becomes one.
+    """
+    brought = {piece.split for piece in pieces if piece.is_held_out}
+    fractions = {split: getattr(config, f"{split}_fraction") for split in HELD_OUT if split not in brought}
+    fractions = {split: fraction for split, fraction in fractions.items() if fraction}
+    most = {split: max(MOST, 2 * fraction) for split, fraction in fractions.items()}
+    have, total = dict.fromkeys(fractions, 0), 0
+    large: list[tuple[int, int, str, int]] = []
+    for kept in _kept(pieces, decisions, limits, candidates):
+        total += int(kept.sizes.sum())
+        for split in fractions:
+            of_split = kept.splits == split
+            have[split] += int(kept.sizes[of_split].sum())
+            for place in np.flatnonzero(of_split & (kept.sizes > most[split] * total)):
+                large.append((kept.piece, int(kept.rows[place]), split, int(kept.sizes[place])))
+    held_out = HeldOut()
+    for piece, row, split, size in large:
+        if size > most[split] * total and not guarded:  # of all text, now that it is known
+            held_out.move(piece, row, "train")
+            have[split] -= size
+    least = min(LEAST_BYTES, LEAST_SHARE * total)
+    short = {
+        split: max(least, fractions[split] * total) - size for split, size in have.items() if size < least
+    }
+    if short:
+        train = _Training.of(_kept(pieces, decisions, limits, candidates), candidates)
+        _fill(held_out, short, train, fractions)
+    return held_out
+
+
+@dataclass(frozen=True)
+class _Training:
+    """The training documents, in the order of their hash: the first come next to those that are held out by it."""
+
+    places: list[tuple[int, int]]
+    """Piece and row."""
+    sizes: list[int]
+
+    @classmethod
+    def of(cls, kept: Sequence[_Kept], candidates: Path) -> "_Training":
+        found = []
+        for of_piece in kept:
+            ids = pq.read_table(candidate_path(candidates, of_piece.piece), columns=["id"]).column(0)
+            for row, split, size in zip(of_piece.rows, of_piece.splits, of_piece.sizes, strict=True):
+                if split == "train":
+                    found.append((hash_share(ids[int(row)].as_py()), of_piece.piece, int(row), int(size)))
+        found.sort()
+        return cls([(piece, row) for _, piece, row, _ in found], [size for *_, size in found])
+
+
+def _fill(
+    held_out: HeldOut, short: Mapping[str, float], train: _Training, fractions: Mapping[str, float]
+) -> None:
+    """Add what is missing: bytes by split in `short`."""
+    total, most = sum(train.sizes), int(MOST * len(train.sizes))
+    fitting = [place for place, size in enumerate(train.sizes) if size <= MOST * total]
+    for split, wanted in short.items():
+        sizes = np.cumsum([train.sizes[place] for place in fitting[:most]])
+        count = int(np.searchsorted(sizes, wanted)) + 1
+        if count <= len(sizes):
+            for place in fitting[:count]:
+                held_out.move(*train.places[place], split)
+            fitting = fitting[count:]
+        else:
+            held_out.ends[split] = max(fractions[split], min(wanted / max(total, 1), LEAST_SHARE))
+
+
+def _kept(
+    pieces: Sequence[Piece], decisions: Decisions, limits: Sequence[int | None], candidates: Path
+) -> Iterator[_Kept]:
+    for piece, limit in zip(pieces, limits, strict=True):
+        path = candidate_path(candidates, piece.number)
+        if piece.is_held_out or not path.exists():
+            continue
+        start, end = decisions.starts[piece.number : piece.number + 2]
+        rows = np.flatnonzero(np.asarray(decisions.code[start:end]) == KEEP)[:limit]
+        table = pq.read_table(path, columns=["split", "bytes"]).take(rows)
+        yield _Kept(piece.number, rows, table.column("split").to_numpy(), table.column("bytes").to_numpy())
+
+
+def cut_ends(text: str, shares: Mapping[str, float]) -> tuple[str, dict[str, str]]:
+    """A text without its end, and that end by split: for the test the very end, for validation what stands before it.
+
+    The cut is at a blank line where there is one near, else at a line's end, else at a space.
+    """
+    ends, rest = {}, text
+    for split in ("test", "validation"):
+        length = round(shares.get(split, 0) * len(text))
+        if length >= LEAST_END:
+            cut = _cut(rest, len(rest) - length, max(len(rest) - 2 * length, 0))
+            rest, ends[split] = rest[:cut].rstrip(), rest[cut:].strip()
+    return rest, ends
+
+
+def _cut(text: str, wanted: int, earliest: int) -> int:
+    for mark in ("\n\n", "\n", " "):
+        if (found := text.rfind(mark, earliest, wanted)) > 0:
+            return found + len(mark)
+    return wanted

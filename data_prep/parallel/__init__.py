@@ -1,0 +1,1 @@
+"""Work on pieces by several processes."""

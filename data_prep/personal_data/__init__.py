@@ -1,0 +1,1 @@
+"""Finds and replaces personal data."""

@@ -1,0 +1,259 @@
+"""The raw documents of a corpus, whatever its format, a span of a file at a time."""
+
+import gzip
+import json
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property, partial
+from itertools import count
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from data_prep.mediawiki.dump import Damage, Page, iter_pages, read_site
+from data_prep.mediawiki.site import Site
+from data_prep.reading.gzipped import is_gzip, open_content
+from data_prep.reading.pieces import Piece, Span
+from pipeline.errors import UserError
+from pipeline.formats import wikitext
+from pipeline.formats.source import Source
+from pipeline.formats.text_lists import text_encoding
+
+_LONGEST = 1 << 29
+"""Characters in one document. Parquet holds at most 2 GiB in a cell, and so large a "document" is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A document as the corpus has it."""
+
+    id: str
+    """File and position in it (bytes, or rows), or wiki and page: what stays the same when the corpus grows."""
+    text: str
+    source: str
+    title: str = ""
+    meta: dict[str, Any] = field(default_factory=dict)
+    page: Page | None = None
+    """Of a MediaWiki dump, with `site`."""
+    site: Site | None = None
+
+
+class CorpusReader:
+    """Reads pieces of a corpus."""
+
+    def __init__(self, source: Source, folder: Path, max_page: int):
+        """Args:
+        folder: of the download.
+        max_page: bytes of XML; the text of a larger page of a dump is left out.
+        """
+        self._source, self._folder, self._max_page = source, folder, max_page
+        self._sites: dict[int, Site] = {}
+
+    def read_piece(self, piece: Piece, on_damage: Callable[[str, Damage], None]) -> Iterator[Record]:
+        """The documents that begin in the piece.
+
+        Args:
+            on_damage: told the file, and what of a dump cannot be read, which is then left out.
+
+        Raises:
+            UserError: where a file is absent or has another shape than the source says.
+        """
+        source = self._source
+        place = (
+            f"{piece.part}/" if piece.part else ""
+        )  # two parts may have files, or documents, of the same name
+        for span in piece.spans:
+            path, label = source.locate(source.files[span.file], self._folder), self._labels[span.file]
+            if source.format == "mediawiki":
+                records = self._pages(span, path, partial(on_damage, str(path)))
+            elif source.format == "documents":
+                records = _documents(path, span, place)
+            else:
+                reader = {"text": _text, "jsonl": _jsonl, "parquet": _parquet, "wikitext": _wikitext}[
+                    source.format
+                ]
+                records = (
+                    Record(f"{place}{label}:{position}", text, source.name, title)
+                    for title, text, position in reader(path, source, span)
+                )
+            for record in records:
+                if len(record.text) > _LONGEST:
+                    raise UserError(
+                        f"{path}: {record.id} is longer than the {_LONGEST:,} characters allowed. Split it: "
+                        "in text files a blank line does, with corpus.split_documents=true"
+                    )
+                yield record
+
+    def _pages(self, span: Span, path: Path, on_damage: Callable[[Damage], None]) -> Iterator[Record]:
+        if span.file not in self._sites:
+            self._sites[span.file] = read_site(path)
+        site = self._sites[span.file]
+        name = site.dbname or self._source.name
+        for page in iter_pages(
+            path, start=span.start, end=span.end, max_page=self._max_page, on_damage=on_damage
+        ):
+            meta = {"timestamp": page.timestamp}
+            yield Record(f"{name}:{page.id}", page.text, name, page.title, meta, page, site)
+
+    @cached_property
+    def _labels(self) -> list[str]:
+        return _labels([file.path for file in self._source.files])
+
+
+def _labels(paths: list[str]) -> list[str]:
+    """The shortest end of each path that tells it from the others: the file's name, where that suffices."""
+    parts = [Path(path).parts for path in paths]
+    depth = [1] * len(parts)
+    while True:
+        labels = ["/".join(part[-n:]) for part, n in zip(parts, depth, strict=True)]
+        times = Counter(labels)
+        clashes = [i for i, label in enumerate(labels) if times[label] > 1 and depth[i] < len(parts[i])]
+        if not clashes:
+            return labels
+        for i in clashes:
+            depth[i] += 1
+
+
+def _documents(path: Path, span: Span, place: str) -> Iterator[Record]:
+    for row, _ in _parquet_rows(path, span, ["id", "title", "text", "source", "meta"]):
+        yield Record(place + row["id"], row["text"], row["source"], row["title"], json.loads(row["meta"]))
+
+
+def _text(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str, int]]:
+    with path.open("rb") as file:
+        encoding = text_encoding(file)
+        if not source.files[span.file].split_documents:
+            file.seek(span.start)
+            content = file.read(-1 if span.end is None else span.end - span.start)
+            yield "", content.decode(encoding, "replace"), span.start
+            return
+        lines: list[str] = []
+        begin = 0
+        for line, position in _utf16_lines(file) if encoding == "utf-16" else _lines_of(file, path, span):
+            if line.strip():
+                begin = begin if lines else position
+                lines.append(line)
+            elif lines:
+                yield "", "".join(lines), begin
+                lines.clear()
+        if lines:
+            yield "", "".join(lines), begin
+
+
+def _utf16_lines(file: BinaryIO) -> Iterator[tuple[str, int]]:
+    """Lines and the character at which each begins; the file is whole in memory."""
+    position = 0
+    for line in file.read().decode("utf-16", "replace").splitlines(keepends=True):
+        yield line, position
+        position += len(line)
+
+
+def _wikitext(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str, int]]:
+    # Lines end in \n only: the text has other characters that Python takes for line ends.
+    with path.open(encoding="utf-8", errors="replace", newline="\n") as file:
+        for number, (title, text) in enumerate(wikitext.articles(file)):
+            yield title, text, number
+
+
+def _jsonl(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str, int]]:
+    with path.open("rb") as raw:
+        for line, position in _lines_of(raw, path, span):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise UserError(f"a {type(row).__name__} stands where an object must be")
+                title, text = _fields(row, source.text_field, "key")
+            except (ValueError, RecursionError) as error:
+                where = _line_number(path, position)
+                raise UserError(f"{where}: this is no JSON ({error}); correct or delete the line") from None
+            except UserError as error:
+                raise UserError(f"{_line_number(path, position)}: {error}") from None
+            yield title, text, position
+
+
+def _line_number(path: Path, position: int) -> str:
+    """Where a byte of a file (decompressed) is, for a person."""
+    with open_content(path) as file:
+        lines = 1
+        while position > 0 and (data := file.read(min(position, 1 << 20))):
+            lines += data.count(b"\n")
+            position -= len(data)
+    return f"{path}, line {lines:,}"
+
+
+def _lines_of(raw: BinaryIO, path: Path, span: Span) -> Iterator[tuple[str, int]]:
+    """The span's lines, decoded, and the byte at which each begins (in the decompressed file)."""
+    raw.seek(span.start)
+    position = span.start
+    for line in _lines(raw, path):
+        if span.end is not None and position >= span.end:
+            return
+        yield line.decode("utf-8-sig" if position == 0 else "utf-8", "replace"), position
+        position += len(line)
+
+
+def _lines(raw: BinaryIO, path: Path) -> Iterator[bytes]:
+    try:
+        yield from gzip.GzipFile(fileobj=raw) if is_gzip(path) else raw
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise UserError(f"{path} is cut or damaged ({error}); get it again") from None
+
+
+def _parquet(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str, int]]:
+    for row, number in _parquet_rows(path, span, [source.text_field], ["title"]):
+        try:
+            title, text = _fields(row, source.text_field, "column")
+        except UserError as error:
+            raise UserError(f"{path}, row {number}: {error}") from None
+        yield title, text, number
+
+
+def _parquet_rows(
+    path: Path, span: Span, columns: list[str], optional: Sequence[str] = ()
+) -> Iterator[tuple[dict[str, Any], int]]:
+    """The rows of the span's row groups, and their numbers in the file."""
+    try:
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            if missing := [name for name in columns if name not in names]:
+                raise UserError(
+                    f"{path} has no column {missing[0]!r}; it has: {', '.join(names)}. Set corpus.text_field"
+                )
+            wanted = columns + [name for name in optional if name in names and name not in columns]
+            end = file.num_row_groups if span.end is None else span.end
+            numbers = count(sum(file.metadata.row_group(group).num_rows for group in range(span.start)))
+            for batch in file.iter_batches(64, row_groups=list(range(span.start, end)), columns=wanted):
+                cells = zip(*map(_values, batch.columns), strict=True)
+                rows = (dict(zip(batch.schema.names, row, strict=True)) for row in cells)
+                yield from zip(rows, numbers, strict=False)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path} is no Parquet file, or is damaged ({error}); get it again") from None
+
+
+def _values(column: pa.Array) -> list[Any]:
+    try:
+        return column.to_pylist()
+    except UnicodeDecodeError:  # not every writer checks what it calls text
+        plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+        cells = plain.cast(pa.large_binary()).to_pylist()
+        return [None if cell is None else cell.decode("utf-8", "replace") for cell in cells]
+
+
+def _fields(row: dict[str, Any], text_field: str, kind: str) -> tuple[str, str]:
+    """Title (empty where there is none) and text. A null is no text."""
+    if text_field not in row:
+        raise UserError(
+            f"no {kind} {text_field!r}; there is: {', '.join(row) or 'none'}. Set corpus.text_field"
+        )
+    text, title = row[text_field], row.get("title")
+    if text is not None and not isinstance(text, str):
+        raise UserError(
+            f"{text_field!r} holds a {type(text).__name__}, not text. Set corpus.text_field to another {kind}"
+        )
+    return title if isinstance(title, str) else "", text or ""

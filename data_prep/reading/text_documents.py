@@ -1,0 +1,48 @@
+"""How files of plain text become documents: each as a whole, a list of short texts at its blank lines."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from pipeline.formats.source import SourceFile
+from pipeline.formats.text_lists import is_list
+
+LONGEST_TEXT = 16_000_000
+"""Bytes. No single text is longer (the Bible has 4.5 MB): a larger file that is no list holds many, and is cut."""
+SECTION_BYTES = 1_000_000
+"""Of such a file about so much becomes a document: it ends at the next blank line."""
+_NAMED = 3
+
+
+def splits_at_blank_lines(path: Path, setting: bool | Literal["auto"]) -> bool:
+    """Whether a blank line ends a document in this file; `setting` is `corpus.split_documents`."""
+    return is_list(path) if setting == "auto" else setting
+
+
+def section_bytes(file: SourceFile) -> int | None:
+    """At what distance a file that is no list is cut; None where it is one document."""
+    return SECTION_BYTES if file.bytes > LONGEST_TEXT else None
+
+
+def describe_text_files(files: Sequence[tuple[Path, int, bool]]) -> Iterator[str]:
+    """What becomes of text files, in words.
+
+    Args:
+        files: path, bytes and whether blank lines end documents in it.
+    """
+    lists = [path.name for path, _, splits in files if splits]
+    large = [path.name for path, size, splits in files if not splits and size > LONGEST_TEXT]
+    if whole := len(files) - len(lists) - len(large):
+        yield f"{whole:,} text file{'s are one document each' if whole > 1 else ' is one document'}"
+    if lists:
+        what = "are lists of short texts" if len(lists) > 1 else "is a list of short texts"
+        yield f"{len(lists):,} {what}, where a blank line ends a document: {_named(lists)}"
+    if large:
+        yield (
+            f"{len(large):,} of more than {LONGEST_TEXT // 1_000_000} MB become documents of about "
+            f"{SECTION_BYTES // 1_000_000} MB, which end at a blank line: {_named(large)}"
+        )
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")

@@ -1,0 +1,1 @@
+"""Words, lines and languages of a text, in numbers."""

@@ -1,0 +1,1 @@
+"""Trains tokenizers, and brings those that exist."""

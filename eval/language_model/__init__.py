@@ -1,0 +1,1 @@
+"""Perplexity of models and n-gram baselines on text."""

@@ -1,0 +1,263 @@
+"""What the report shows, gathered from the finished artifacts. A missing file leaves its part out."""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from eval.results import PERPLEXITIES
+from pipeline.errors import UserError
+from pipeline.formats.documents import read_texts
+from pipeline.formats.source import Source, load_parts
+from pipeline.stages import STAGES, describe
+from pipeline.store.artifacts import MANIFEST
+from pipeline.tracking.tracker import TABLES_FOLDER, read_jsonl, read_metrics
+
+EXAMPLE_SPLITS = ("validation", "test", "train")
+TOKEN_TEXT_CHARS = 420
+"""Length of the text whose tokens are shown."""
+
+
+@dataclass(frozen=True)
+class StageRecord:
+    """A finished stage, from its manifest."""
+
+    name: str
+    folder: Path
+    manifest: Mapping[str, Any]
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        return self.manifest.get("metrics") or {}
+
+    @property
+    def headline(self) -> str:
+        return describe(STAGES[self.name], dict(self.metrics))
+
+    @property
+    def place(self) -> str:
+        """The folder as a reader knows it, `artifacts/<stage>/<label>-<fingerprint>`."""
+        return "/".join(self.folder.parts[-3:])
+
+    @property
+    def bytes(self) -> int:
+        return sum(file["bytes"] for file in self.manifest.get("outputs", {}).values())
+
+    @property
+    def url(self) -> str | None:
+        """Its page in Weights & Biases."""
+        url = (self.manifest.get("tracking") or {}).get("url")
+        return url if url and url.startswith(("https://", "http://")) else None
+
+
+@dataclass(frozen=True)
+class FunnelRow:
+    """Documents and bytes that came in, were dropped for a reason, or were kept."""
+
+    kind: str
+    """`read`, `dropped` or `kept`."""
+    label: str
+    documents: int
+    bytes: int
+    share: float
+    """Of the documents read."""
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training stage over its steps."""
+
+    record: StageRecord
+    rows: list[dict[str, Any]]
+    tokens_per_step: float | None
+
+    def series(self, key: str) -> tuple[list[int], list[float]]:
+        """Steps and finite values of one metric."""
+        points = [
+            (row["step"], float(row[key]))
+            for row in self.rows
+            if isinstance(row.get(key), int | float) and math.isfinite(row[key])
+        ]
+        return [step for step, _ in points], [value for _, value in points]
+
+    def mean(self, key: str) -> float | None:
+        """Over the run, the first logged step aside: it holds what starting up took."""
+        values = self.series(key)[1]
+        values = values[1:] or values
+        return sum(values) / len(values) if values else None
+
+    def largest(self, key: str) -> float | None:
+        return max(self.series(key)[1], default=None)
+
+
+@dataclass(frozen=True)
+class Progression:
+    """One prompt, continued at several steps of the training."""
+
+    prompt: str
+    continuations: list[tuple[int, str]]
+
+
+@dataclass(frozen=True)
+class Bars:
+    """One figure of several models, as bars."""
+
+    title: str
+    rows: list[dict[str, Any]]
+    """Rows of results.json with `width`, `from` and `to` added: percent of the longest bar."""
+
+
+def read_stages(inputs: Mapping[str, Path]) -> list[StageRecord]:
+    """The input artifacts that have a readable manifest, in the order of the pipeline."""
+    records = []
+    for name in STAGES:
+        manifest = _read_json(inputs[name] / MANIFEST) if name in inputs else None
+        if isinstance(manifest, dict):
+            records.append(StageRecord(name, inputs[name], manifest))
+    return records
+
+
+def read_sources(folder: Path | None) -> list[Source]:
+    try:
+        return [source for source, _ in load_parts(folder).values()] if folder else []
+    except UserError:
+        return []
+
+
+def read_funnel(folder: Path | None) -> list[FunnelRow]:
+    """Read, dropped per reason with the most frequent first, kept per split."""
+    stats = _read_json(folder / "stats.json") if folder else None
+    if not stats:
+        return []
+    read = max(stats["read"]["documents"], 1)
+
+    def row(kind: str, label: str, counts: Mapping[str, int]) -> FunnelRow:
+        return FunnelRow(kind, label, counts["documents"], counts["bytes"], counts["documents"] / read)
+
+    dropped = sorted(stats["dropped"].items(), key=lambda item: (-item[1]["documents"], item[0]))
+    return [
+        row("read", "read", stats["read"]),
+        *(row("dropped", reason.replace("_", " "), counts) for reason, counts in dropped),
+        *(row("kept", split, counts) for split, counts in stats["splits"].items()),
+    ]
+
+
+def read_training(record: StageRecord | None) -> Training | None:
+    rows = read_metrics(record.folder) if record else []
+    if not rows:
+        return None
+    steps, tokens = record.metrics.get("steps"), record.metrics.get("tokens")
+    return Training(record, rows, tokens / steps if steps and tokens else None)
+
+
+def read_progressions(folder: Path | None, most: int) -> list[Progression]:
+    """The training's sample texts by prompt; of many steps an even choice with the first and the last."""
+    by_prompt: dict[str, dict[int, str]] = {}
+    for row in read_jsonl(folder / TABLES_FOLDER / "samples.jsonl") if folder else []:
+        by_prompt.setdefault(row["prompt"], {})[row["step"]] = row[
+            "continuation"
+        ]  # resumed: the later counts
+    return [Progression(prompt, _spread(sorted(texts.items()), most)) for prompt, texts in by_prompt.items()]
+
+
+def read_results(folder: Path | None) -> list[dict[str, Any]]:
+    return (_read_json(folder / "results.json") if folder else None) or []
+
+
+def comparison_bars(results: Iterable[Mapping[str, Any]]) -> list[Bars]:
+    """Perplexities of the models beside the n-gram baselines', the worst first: on the corpus, then on each file."""
+    charts = []
+    results = list(results)
+    files = dict.fromkeys(row["file"] for row in results)
+    for file, name in product(files, PERPLEXITIES):
+        same = [row for row in results if (row["file"], row["name"]) == (file, name)]
+        rows = sorted(same, key=lambda row: -row["value"])
+        if not rows:
+            continue
+        title = f"{rows[0]['title']}, {file}" if file else rows[0]["title"]
+        longest = max(max(row["value"], row["high"] or 0) for row in rows)
+
+        def percent(value: float, longest: float = longest) -> float:
+            return 100 * value / longest
+
+        bars = []
+        for row in rows:
+            low, high = row["low"], row["high"]
+            interval = {} if low is None else {"from": percent(low), "to": percent(high)}
+            bars.append({**row, "width": percent(row["value"]), **interval})
+        charts.append(Bars(title, bars))
+    return charts
+
+
+def read_rows(path: Path | None, most: int) -> list[dict[str, Any]]:
+    """Some rows of a JSON lines file, spread over it evenly."""
+    return _spread(read_jsonl(path), most) if path else []
+
+
+def tokenize_example(tokenizer: Path | None, text: str) -> list[str]:
+    """The text in the pieces that its tokens stand for; empty without a tokenizer or a text.
+
+    A character of several tokens is shown once, with the first of them.
+    """
+    file = tokenizer / "tokenizer" / "tokenizer.json" if tokenizer else None
+    text = text[:TOKEN_TEXT_CHARS].strip()
+    if not text or file is None or not file.is_file():
+        return []
+    from tokenizers import Tokenizer
+
+    reader = Tokenizer.from_file(str(file))
+    reader.encode_special_tokens = True  # as in training: what a text spells is text
+    pieces, end = [], 0
+    for start, stop in reader.encode(text, add_special_tokens=False).offsets:
+        start, stop = max(start, end), max(stop, end)
+        if start > end:  # what no token stands for, such as the spaces that WordPiece drops
+            pieces.append(text[end:start])
+        if stop > start:
+            pieces.append(text[start:stop])
+        end = stop
+    return pieces
+
+
+def example_text(clean: Path | None) -> str:
+    """The beginning of a held-out document, or of a training document where none is held out."""
+    if clean is None:
+        return ""
+    texts = (text for split in EXAMPLE_SPLITS for text in read_texts(clean / "documents", split))
+    return next(texts, "")
+
+
+def merged_config(records: Iterable[StageRecord]) -> dict[str, Any]:
+    """All sections that made the artifacts, by name."""
+    sections: dict[str, Any] = {}
+    for record in records:
+        sections.update(record.manifest.get("config") or {})
+    return sections
+
+
+def _spread(items: Sequence[Any], most: int) -> list[Any]:
+    """At most that many, evenly chosen, the first and the last among them."""
+    if len(items) <= most:
+        return list(items)
+    if most == 1:
+        return [items[-1]]
+    return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def read_longest_tokens(tokenizer: Path | None) -> list[str]:
+    rows = read_jsonl(tokenizer / TABLES_FOLDER / "longest_tokens.jsonl") if tokenizer else []
+    return [row["token"] for row in rows]
+
+
+def read_model_card(export: Path | None) -> str:
+    card = export / "model" / "README.md" if export else None
+    return card.read_text(encoding="utf-8") if card and card.is_file() else ""

@@ -1,0 +1,21 @@
+"""Corpus scores of sacrebleu (Post, 2018), with intervals."""
+
+import numpy as np
+from sacrebleu.metrics.base import Metric
+
+from eval.results import Result
+from eval.scoring.generated_texts import GeneratedTexts
+
+
+def sacrebleu_result(name: str, metric: Metric, texts: GeneratedTexts) -> Result:
+    """The score of all examples; of an example all references count as the metric has it."""
+    # sacrebleu wants streams: the i-th references of all examples, None where an example has fewer.
+    most = max(map(len, texts.references))
+    streams = [[row[i] if i < len(row) else None for row in texts.references] for i in range(most)]
+    # These two methods are what its own significance tests resample with; it has no public ones for that.
+    statistics = np.array(metric._extract_corpus_statistics(list(texts.predictions), streams))
+
+    def score(rows: np.ndarray) -> float:
+        return metric._compute_score_from_stats(statistics[rows].sum(0).tolist()).score
+
+    return texts.result(name, score, f"{metric.get_signature().format()}|sacrebleu")

@@ -1,0 +1,1 @@
+"""The formats through which stages meet: documents, shards, tokenizers, rows, checkpoints."""

@@ -1,0 +1,143 @@
+"""Training checkpoints on disk: which are there, whether they are whole. Run as a program it lists them.
+
+A checkpoint is a folder `checkpoints/step-<number>` with one safetensors file per rank that wrote it, each with its
+sha256 beside it, and `meta.json`, which is written last: a folder without it, or with one that was changed, does not
+count. It repeats the hashes, so that no file of another checkpoint can stand for one of this.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.store import durable
+from pipeline.store.artifacts import PARTIAL
+from pipeline.store.file_hashes import hash_file
+from pipeline.store.markers import NotDone, read_marker, write_marker
+
+FOLDER = "checkpoints"
+META = "meta.json"
+WRITING = ".writing"
+DIGEST = ".sha256"
+"""Ending of the file in which a rank says the sha256 of its own."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A complete checkpoint."""
+
+    folder: Path
+    step: int
+    """Optimizer steps done."""
+    tokens: int
+    validation_loss: float | None
+    train_loss: float | None
+    strategy: str
+    ranks: int
+    """Processes that wrote it; it can be continued by any number."""
+    seconds: float
+    """From the beginning of its copy until it was complete."""
+    optimizer_steps: int
+    """Steps that changed the weights: those that the loss guard called off do not count."""
+    guard: dict[str, Any] = field(default_factory=dict)
+    """The loss guard's memory."""
+    hashes: dict[str, str] = field(default_factory=dict)
+    """sha256 of each file, as its rank wrote it."""
+
+    @property
+    def files(self) -> list[Path]:
+        return [self.folder / rank_file(rank) for rank in range(self.ranks)]
+
+    @property
+    def bytes(self) -> int:
+        return sum(path.stat().st_size for path in self.files if path.exists())
+
+    def damage(self) -> str | None:
+        """What is wrong with its files, or None. Reads all of them."""
+        for path in self.files:
+            if not path.is_file():
+                return f"{path.name} is missing"
+            if hash_file(path) != self.hashes.get(path.name):
+                return f"{path.name} is not what was written (its sha256 differs)"
+        return None
+
+
+def rank_file(rank: int) -> str:
+    return f"rank-{rank:05d}.safetensors"
+
+
+def checkpoint_folder(artifact: Path, step: int) -> Path:
+    return artifact / FOLDER / f"step-{step:08d}"
+
+
+def list_checkpoints(artifact: Path) -> list[Checkpoint]:
+    """Complete checkpoints, oldest first. One that was being written when its job died does not count."""
+    return [checkpoint for _, checkpoint in _read_all(artifact) if checkpoint is not None]
+
+
+def unreadable_checkpoints(artifact: Path) -> list[Path]:
+    """Folders whose meta.json is damaged: they do not count as checkpoints."""
+    return [folder for folder, checkpoint in _read_all(artifact) if checkpoint is None]
+
+
+def _read_all(artifact: Path) -> Iterator[tuple[Path, Checkpoint | None]]:
+    """Folders that were written to their end, oldest first; None where meta.json is damaged."""
+    for folder in sorted((artifact / FOLDER).glob("step-*")):
+        if folder.suffix != WRITING and (folder / META).is_file():
+            try:
+                checkpoint = Checkpoint(folder=folder, **read_marker(folder / META))
+            except (NotDone, TypeError):
+                checkpoint = None
+            if checkpoint and folder != checkpoint_folder(artifact, checkpoint.step):
+                checkpoint = None  # another one's, under this one's name
+            yield folder, checkpoint
+
+
+def complete(checkpoint: Checkpoint, writing: Path) -> None:
+    """Turn a folder whose files are all written into the checkpoint: its meta.json, then one rename."""
+    facts = {name: value for name, value in asdict(checkpoint).items() if name != "folder"}
+    names = [path.name for path in checkpoint.files]
+    facts["hashes"] = {name: (writing / f"{name}{DIGEST}").read_text().strip() for name in names}
+    write_marker(writing / META, facts)
+    durable.publish(writing, checkpoint.folder)
+
+
+def main(store: Path) -> int:
+    """Print every training artifact's checkpoints, but for unreadable ones; 1 where there are none."""
+    from rich.console import Console
+    from rich.table import Table
+
+    artifacts = sorted({path.parent for path in store.glob(f"*/*/{FOLDER}")})
+    found = {artifact: list_checkpoints(artifact) for artifact in artifacts}
+    if not any(found.values()):
+        print(f"no checkpoints below {store}")
+        return 1
+    console = Console()
+    for artifact, checkpoints in found.items():
+        state = "in training or stopped" if artifact.suffix == PARTIAL else "finished"
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in ("step", "tokens", "train loss", "validation", "size", "written by", "complete"):
+            table.add_column(column, justify="right" if column != "written by" else "left")
+        for checkpoint in checkpoints:
+            table.add_row(
+                f"{checkpoint.step:,}",
+                f"{checkpoint.tokens:,}",
+                _loss(checkpoint.train_loss),
+                _loss(checkpoint.validation_loss),
+                f"{checkpoint.bytes / 1e6:,.1f} MB",
+                f"{checkpoint.ranks} × {checkpoint.strategy}",
+                checkpoint.damage() or "yes",
+            )
+        console.print(f"\n[bold]{artifact}[/bold] ({state})", highlight=False, soft_wrap=True)
+        console.print(table)
+    return 0
+
+
+def _loss(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+if __name__ == "__main__":
+    named = sys.argv[1] if len(sys.argv) > 1 else "artifacts"
+    sys.exit(main(Path(named.removeprefix("run.artifacts="))))  # as the other targets of make have it

@@ -1,0 +1,126 @@
+"""Rows of jsonl, json, csv, tsv and Parquet files, whatever their fields."""
+
+import csv
+import json
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.errors import UserError
+from pipeline.text.surrogates import take_out_surrogates
+
+logger = logging.getLogger(__name__)
+
+Row = tuple[str, dict[str, Any]]
+"""Where a row stands, for messages, and its fields."""
+
+
+def read_rows(path: Path, numbered: bool = False) -> Iterator[Row]:
+    """The rows of a file, by its ending; .txt is read as .tsv. Lone halves of surrogate pairs are taken out.
+
+    Args:
+        numbered: the fields of a csv or tsv are the numbers of its columns, from 1, and its first line is a row;
+            else it is a header with the fields' names.
+
+    Raises:
+        UserError: for another ending, and naming the line, for what is no row.
+    """
+    read = {
+        ".jsonl": _read_json,
+        ".json": _read_json,
+        ".csv": _read_table,
+        ".tsv": _read_table,
+        ".txt": _read_table,
+        ".parquet": _read_parquet,
+    }
+    if path.suffix not in read:
+        raise UserError(f"{path}: rows are read from {', '.join(read)} files, not {path.suffix or 'this'}")
+    if numbered and read[path.suffix] is not _read_table:
+        raise UserError(f"{path}: columns have numbers in csv and tsv files only; name the fields")
+    halves = touched = 0
+    try:
+        for where, row in read[path.suffix](path, numbered):
+            row, count = take_out_surrogates(row)
+            halves, touched = halves + count, touched + (count > 0)
+            yield where, row
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path} is not UTF-8 ({error}); convert it first") from None
+    if halves:
+        logger.warning(
+            "%s: %d halves of surrogate pairs, which are no characters, are taken out of %d rows",
+            path,
+            halves,
+            touched,
+        )
+
+
+def _read_parquet(path: Path, _: bool) -> Iterator[Row]:
+    try:
+        with pq.ParquetFile(path) as file:
+            batches = file.iter_batches(64)
+            rows = (row for batch in batches for row in batch.to_pylist())
+            for number, row in enumerate(rows, 1):
+                yield f"{path}, row {number}", row
+    except (pa.ArrowInvalid, OSError) as error:
+        raise UserError(f"{path} is no Parquet file, or is damaged ({error}); get it again") from None
+
+
+def _read_json(path: Path, _: bool) -> Iterator[Row]:
+    """One array, or one object per line: files named .json hold either."""
+    with path.open(encoding="utf-8-sig") as file:
+        is_array = file.read(256).lstrip()[:1] == "["
+        file.seek(0)
+        if is_array:
+            try:
+                rows = json.load(file)
+            except (ValueError, RecursionError) as error:
+                raise UserError(f"{path} is not JSON: {error}") from None
+            located = ((f"{path}, item {number}", row) for number, row in enumerate(rows, 1))
+        else:
+            located = _json_lines(path, file)
+        for where, row in located:
+            if not isinstance(row, dict):
+                raise UserError(f"{where}: a row must be a JSON object, not {row!r:.60}")
+            yield where, row
+
+
+def _json_lines(path: Path, lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield f"{path}, line {number}", json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise UserError(f"{path}, line {number} is not JSON: {error}") from None
+
+
+def _read_table(path: Path, numbered: bool) -> Iterator[Row]:
+    """Comma separated with quotes, or tab separated without; a header unless the columns have numbers."""
+    csv.field_size_limit(sys.maxsize)
+    dialect: dict[str, Any] = {} if path.suffix == ".csv" else {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.reader(file, strict=True, **dialect)
+        names: list[str] | None = None
+        try:
+            for cells in reader:
+                where = f"{path}, line {reader.line_num}"
+                if not cells:
+                    continue
+                if numbered:
+                    yield where, {str(number): cell for number, cell in enumerate(cells, 1)}
+                elif names is None:
+                    names = cells
+                    if twice := sorted({name for name in names if name and names.count(name) > 1}):
+                        raise UserError(
+                            f"{where}: several columns are called {', '.join(twice)}; rename all but one"
+                        )
+                else:
+                    if len(cells) != len(names):
+                        raise UserError(f"{where}: {len(cells)} columns, but the header has {len(names)}")
+                    yield where, dict(zip(names, cells, strict=True))
+        except csv.Error as error:
+            raise UserError(f"{path}, line {reader.line_num}: {error}") from None

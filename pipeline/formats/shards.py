@@ -1,0 +1,214 @@
+"""Token shards on disk: raw little-endian integers, memory-mapped; nothing is loaded whole.
+
+A split of the corpus is one long stream of token ids, documents one after the other, each closed by the eos
+token. The stream lies in `<split>-00000.bin`, …; `<split>-00000.idx.npy` holds the offset (in tokens, within
+its .bin) at which each document starts, plus the end; `index.json` describes them all and is written last. Where
+a corpus has several named parts, each has files of its own, `<split>-<part>-00000.bin`, ….
+"""
+
+import hashlib
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import UserError
+from pipeline.store import durable
+from pipeline.store.artifacts import write_json
+from pipeline.store.file_hashes import hash_file
+
+INDEX = "index.json"
+VERIFY_THREADS = 8
+
+
+def token_dtype(vocab_size: int) -> np.dtype:
+    """uint16 where every id below `vocab_size` fits, else uint32; little-endian."""
+    return np.dtype("<u2") if vocab_size <= 65_536 else np.dtype("<u4")
+
+
+@dataclass(frozen=True)
+class ShardFile:
+    """One .bin file of a split."""
+
+    name: str
+    tokens: int
+    documents: int
+    sha256: str
+    part: str = ""
+    """Of a mixture, that its documents belong to."""
+
+
+@dataclass(frozen=True)
+class ShardIndex:
+    """What index.json holds."""
+
+    dtype: str
+    vocab_size: int
+    eos_id: int
+    tokenizer: str
+    """sha256 of the tokenizer.json that made the ids."""
+    splits: dict[str, list[ShardFile]]
+
+    def tokens(self, split: str) -> int:
+        return sum(file.tokens for file in self.splits.get(split, ()))
+
+    def part_tokens(self, split: str) -> dict[str, int]:
+        """Tokens of each part of a split, in the order of the files; one part named "" where there are none."""
+        found: dict[str, int] = {}
+        for file in self.splits.get(split, ()):
+            found[file.part] = found.get(file.part, 0) + file.tokens
+        return found
+
+    def save(self, folder: Path) -> None:
+        write_json(folder / INDEX, asdict(self))
+
+    @classmethod
+    def load(cls, folder: Path) -> "ShardIndex":
+        """Raises: UserError: where the folder holds no readable index."""
+        try:
+            values = json.loads((folder / INDEX).read_text())
+            splits = {
+                name: [ShardFile(**file) for file in files] for name, files in values.pop("splits").items()
+            }
+            return cls(splits=splits, **values)
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise UserError(
+                f"{folder / INDEX} is missing or damaged ({error}); "
+                f"delete the folder {folder} and start again to write it anew"
+            ) from None
+
+
+class ShardWriter:
+    """Writes one .bin file of a split and its .idx.npy; both are there when they are complete, and not before.
+
+    Use as a context manager; `file` describes what was written, after it.
+    """
+
+    def __init__(self, folder: Path, name: str, dtype: np.dtype, part: str = ""):
+        """Args: name: without an ending, `train-00000`; part: of a mixture, that the documents belong to."""
+        self._path, self._dtype, self._part = folder / f"{name}.bin", dtype, part
+        self._scratch = folder / f".{name}.{os.getpid()}.tmp"
+        self._hash, self._offsets = hashlib.sha256(), [0]
+        self.file: ShardFile | None = None
+
+    def __enter__(self) -> "ShardWriter":
+        self._file = self._scratch.open("wb")
+        return self
+
+    def __exit__(self, kind: type | None, *_: object) -> None:
+        self._file.close()
+        if kind is not None:
+            self._scratch.unlink(missing_ok=True)
+            return
+        # The offsets first: who finds the .bin finds both.
+        offsets = self._scratch.with_suffix(".idx")
+        with offsets.open("wb") as file:
+            np.save(file, np.array(self._offsets, dtype=np.int64))
+        durable.replace(offsets, self._path.with_suffix(".idx.npy"))
+        durable.replace(self._scratch, self._path)
+        documents = len(self._offsets) - 1
+        self.file = ShardFile(
+            self._path.name, self._offsets[-1], documents, self._hash.hexdigest(), self._part
+        )
+
+    def write(self, ids: np.ndarray) -> None:
+        """One document's ids, eos included."""
+        content = ids.astype(self._dtype).tobytes()
+        self._file.write(content)
+        self._hash.update(content)
+        self._offsets.append(self._offsets[-1] + len(ids))
+
+
+class TokenStream:
+    """The tokens of a split, or of one part of it, as a single sequence over its memory-mapped files.
+
+    Raises:
+        UserError: where there are none or a file's size is not what the index says.
+    """
+
+    def __init__(self, folder: Path, split: str, part: str | None = None):
+        """Args: part: None takes all parts, one after the other."""
+        self.index = ShardIndex.load(folder)
+        self.name = f"part {part} of the {split} split" if part else f"the {split} split"
+        files = [file for file in self.index.splits.get(split, ()) if part in (None, file.part)]
+        if not files:
+            where = f"part {part} of the corpus" if part else "corpus"
+            raise UserError(
+                f"the {where} has no {split} documents; give it more text or a larger {split} fraction"
+            )
+        dtype = np.dtype(self.index.dtype).newbyteorder("<")
+        self._maps = []
+        for file in files:
+            path = folder / file.name
+            expected, found = file.tokens * dtype.itemsize, path.stat().st_size if path.exists() else 0
+            if found != expected:
+                raise UserError(
+                    f"{path} has {found:,} bytes where its index says {expected:,}: it is damaged; "
+                    f"delete the folder {folder} and start again to write it anew"
+                )
+            self._maps.append(np.memmap(path, dtype=dtype, mode="r"))
+        self._folder, self._files = folder, files
+        self._starts = np.cumsum([0, *(file.tokens for file in files)])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def read(self, start: int, length: int) -> np.ndarray:
+        """Tokens [start, start + length) as int64; shorter at the end of the stream."""
+        end = min(start + length, len(self))
+        first = int(np.searchsorted(self._starts, start, side="right")) - 1
+        parts = []
+        while start < end:
+            offset = start - int(self._starts[first])
+            part = self._maps[first][offset : offset + end - start]
+            parts.append(part)
+            start += len(part)
+            first += 1
+        return np.concatenate(parts).astype(np.int64) if parts else np.empty(0, np.int64)
+
+    def document_starts(self) -> np.ndarray:
+        """Where each document starts in the sequence, and the end; int64 [documents + 1].
+
+        Raises:
+            UserError: where the offsets of a file are missing or are not what the index says.
+        """
+        starts = []
+        for first, file in zip(self._starts.tolist(), self._files, strict=False):
+            path = (self._folder / file.name).with_suffix(".idx.npy")
+            try:
+                offsets = np.load(path)
+            except (OSError, ValueError):
+                offsets = np.empty(0, np.int64)
+            if len(offsets) != file.documents + 1 or offsets[-1] != file.tokens:
+                raise UserError(
+                    f"{path} is missing or damaged; delete the folder {self._folder} and start again to write it anew"
+                )
+            starts.append(offsets[:-1] + first)
+        return np.concatenate([*starts, [len(self)]])
+
+
+def verify(folder: Path) -> None:
+    """Read every .bin and compare its checksum.
+
+    A thread reads 1 to 2 GB in a second and there are up to eight, so one process of a training run is enough;
+    afterwards the operating system holds in memory what was read.
+
+    Raises:
+        UserError: naming the first .bin whose content is not what the index says.
+    """
+    files = [file for split in ShardIndex.load(folder).splits.values() for file in split]
+
+    def intact(file: ShardFile) -> bool:
+        path = folder / file.name
+        return path.exists() and hash_file(path) == file.sha256
+
+    with ThreadPoolExecutor(min(VERIFY_THREADS, os.cpu_count() or 1)) as pool:
+        for file, good in zip(files, pool.map(intact, files), strict=True):
+            if not good:
+                raise UserError(
+                    f"{folder / file.name} is missing or its checksum is wrong: it is damaged; "
+                    f"delete the folder {folder} and start again to write it anew"
+                )

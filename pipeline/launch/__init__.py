@@ -1,0 +1,1 @@
+"""Starts a stage's workers and sees them to their end."""

@@ -1,0 +1,48 @@
+"""Signs of life: every rank gives one each few seconds, with a word on what it is at."""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from threading import Event, Thread
+
+from pipeline.store.artifacts import RANKS
+
+BEAT_SECONDS = 5.0
+
+
+class Activity:
+    """What a process is at, in a few words: set by the work, and told with each sign of life."""
+
+    def __init__(self) -> None:
+        self.text = "setting up"
+
+    def note(self, text: str) -> None:
+        self.text = text
+
+
+class Heartbeat:
+    """Writes `ranks/rank-<rank>.beat` from a thread of its own until it is stopped."""
+
+    def __init__(self, folder: Path, rank: int, activity: Activity):
+        self._path, self._activity = beat_file(folder, rank), activity
+        self._stopped = Event()
+        self._thread = Thread(target=self._run, name="heartbeat", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        self._thread.join(BEAT_SECONDS)
+
+    def _run(self) -> None:
+        while True:
+            with suppress(OSError):
+                self._path.write_text(self._activity.text)
+            with suppress(OSError):  # on a full disk this is what is left
+                os.utime(self._path)
+            if self._stopped.wait(BEAT_SECONDS):
+                return
+
+
+def beat_file(folder: Path, rank: int) -> Path:
+    """Written anew with each sign of life."""
+    return folder / RANKS / f"rank-{rank}.beat"

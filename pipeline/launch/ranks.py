@@ -1,0 +1,153 @@
+"""What each rank of a launch came to: small files in the stage's folder, and who was at fault."""
+
+import contextlib
+import faulthandler
+import json
+import os
+import re
+import shutil
+import socket
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from pipeline.launch.heartbeat import Activity, Heartbeat
+from pipeline.store.artifacts import RANKS as FOLDER
+from pipeline.store.artifacts import write_json
+
+ERROR_LINES = 6
+MARKER = re.compile(r"\s*[~^]+")
+LAST_WORDS_SECONDS = 30.0
+HEAD_START = 3.0
+"""Seconds by which the peers of a rank that is killed may notice before its launcher does."""
+
+
+@dataclass(frozen=True)
+class RankRecord:
+    """The life of one worker: `ranks/rank-<rank>.json`."""
+
+    rank: int
+    host: str
+    pid: int
+    state: Literal["running", "restart", "done", "failed"] = "running"
+    """One that stays `running` when its launch is over ended without a word."""
+    error: str = ""
+    """The last lines of what went wrong."""
+    users: bool = False
+    """Whether only the user can mend it, so that another launch would fail alike."""
+    time: float = 0.0
+
+    def write(self, folder: Path) -> None:
+        write_json(_file(folder, self.rank), asdict(self))
+
+
+def _file(folder: Path, rank: int) -> Path:
+    return folder / FOLDER / f"rank-{rank}.json"
+
+
+class RankFile:
+    """A worker's own record, and its signs of life while it runs. Crashes of the interpreter leave their stacks in
+    `rank-<rank>.fault`."""
+
+    def __init__(self, folder: Path, rank: int):
+        self._folder = folder
+        (folder / FOLDER).mkdir(exist_ok=True)
+        self._record = RankRecord(rank, host_name(), os.getpid(), time=time.time())
+        self._record.write(folder)
+        self._fault = _fault_file(folder, rank).open("w")
+        faulthandler.enable(self._fault)
+        self.activity = Activity()
+        self._heartbeat = Heartbeat(folder, rank, self.activity)
+
+    def set(self, state: str, error: str = "", users: bool = False) -> None:
+        """Note a new state. A full disk, or a folder that has been moved away, is not worth another error."""
+        lines = [line for line in error.strip().splitlines() if not MARKER.fullmatch(line)]
+        last = "\n".join(lines[-ERROR_LINES:])
+        changed = {"state": state, "error": last, "users": users, "time": time.time()}
+        self._heartbeat.stop()  # every further state is a last one
+        with contextlib.suppress(OSError):
+            RankRecord(**{**asdict(self._record), **changed}).write(self._folder)
+
+    def wait_for_all(self, world_size: int) -> None:
+        """Called by rank 0 at the end: others may still be writing their last."""
+        deadline = time.monotonic() + LAST_WORDS_SECONDS
+        while sum(r.state == "done" for r in read_records(self._folder)) < world_size:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.1)
+        faulthandler.disable()
+        self._fault.close()  # network file systems keep what is open when its folder is deleted
+
+
+def _fault_file(folder: Path, rank: int) -> Path:
+    return folder / FOLDER / f"rank-{rank}.fault"
+
+
+def host_name() -> str:
+    """This node as SLURM calls it, else as it calls itself."""
+    return os.environ.get("SLURMD_NODENAME") or socket.gethostname()
+
+
+def remove_records(folder: Path) -> None:
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)
+
+
+def read_records(folder: Path) -> list[RankRecord]:
+    """All records, by rank."""
+    found = []
+    for path in (folder / FOLDER).glob("rank-*.json"):
+        with contextlib.suppress(OSError, ValueError, TypeError):  # being replaced
+            found.append(RankRecord(**json.loads(path.read_text())))
+    return sorted(found, key=lambda record: record.rank)
+
+
+def is_running(folder: Path, rank: int) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return json.loads(_file(folder, rank).read_text())["state"] == "running"
+    return False
+
+
+def note_silent_end(folder: Path, rank: int, how: str, when: float) -> None:
+    """A launcher saw a rank end; where the rank itself has left no word, this becomes its error."""
+    when -= HEAD_START
+    records = read_records(folder)
+    late = any(record.state == "failed" and record.time < when for record in records)
+    why = "by its launcher, after another rank's failure" if late else "killed from outside, or out of memory"
+    for record in records:
+        if record.rank == rank and record.state == "running":
+            error = f"{how} without a word: {why}"
+            RankRecord(rank, record.host, record.pid, "failed", error, time=when).write(folder)
+
+
+def faults(folder: Path) -> list[RankRecord]:
+    """Ranks at fault in a launch that is over, the first in time first; then those that ended without a word."""
+    records = read_records(folder)
+    failed = sorted((r for r in records if r.state == "failed"), key=lambda record: record.time)
+    return failed + [r for r in records if r.state == "running"]
+
+
+def _crashed_thread(crash: str) -> list[str]:
+    """What faulthandler says of a crash, without the stacks of other threads that it puts first."""
+    why, _, rest = crash.partition("\n")
+    return [line for line in (why, *rest[max(rest.find("Current thread"), 0) :].splitlines()) if line]
+
+
+def describe_faults(folder: Path, most: int = 4) -> list[str]:
+    """Lines for the user: rank, host and last lines of each."""
+    lines = []
+    found = faults(folder)
+    for record in found[:most]:
+        fault = _fault_file(folder, record.rank)
+        crash = fault.read_text(errors="replace").strip() if fault.is_file() else ""
+        said = record.error or "\n".join(_crashed_thread(crash)[:ERROR_LINES])
+        how = (
+            "failed"
+            if said
+            else "ended without a word: killed, out of memory, or ended because of another rank"
+        )
+        lines.append(f"rank {record.rank} on {record.host} (pid {record.pid}) {how}")
+        lines += [f"    {line}" for line in said.splitlines()]
+    if len(found) > most:
+        lines.append(f"… and {len(found) - most} more in {folder / FOLDER}")
+    return lines

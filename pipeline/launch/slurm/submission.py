@@ -1,0 +1,184 @@
+"""Submits a pipeline to SLURM: one job per stage, or per phase of one, each after the jobs whose results it reads."""
+
+import hashlib
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.config.run import RunConfig, SlurmLauncher
+from pipeline.frozen import Frozen
+from pipeline.launch.slurm import client as slurm_client
+from pipeline.launch.slurm.snapshot import snapshot_code
+from pipeline.redaction import redacted
+from pipeline.stages import STAGES, Phase
+from pipeline.store.private_files import write_private
+
+
+@dataclass(frozen=True)
+class Unit:
+    """What one job does: a stage, or one phase of it in one or several tasks."""
+
+    frozen: Frozen
+    phase: Phase | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.frozen.stage}-{self.phase.name}" if self.phase else self.frozen.stage
+
+    @property
+    def tasks(self) -> int:
+        """Of a job array; 1 for a job that is none."""
+        return self.frozen.launcher.array if self.phase and self.phase.parallel else 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """A submitted unit."""
+
+    unit: Unit
+    id: str
+    after: list[str]
+    log: Path
+    joined: bool = False
+    """Whether it was there already, queued or running."""
+
+
+def units(frozen: Frozen) -> list[Unit]:
+    """The jobs of a stage, each after the one before. The last does what is left, and finishes the artifact."""
+    phases = STAGES[frozen.stage].phases if frozen.launcher.array > 1 else ()
+    return [*(Unit(frozen, phase) for phase in phases), Unit(frozen)]
+
+
+def submit(stages: Sequence[Frozen], announce: Callable[[str], None]) -> list[Job]:
+    """Submit the stages that have no artifact. A job of this user's that is to do the same is joined.
+
+    Raises:
+        UserError: where SLURM refuses a job; those submitted before stay.
+    """
+    run = stages[0].run
+    folder = (Path(run.runs) / run.name / "slurm").resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    there = slurm_client.my_jobs()
+    jobs: list[Job] = []
+    last: dict[str, str] = {}  # the job that finishes a stage
+    for frozen in stages:
+        if frozen.find():
+            announce(f"{frozen.stage}: reused")
+            if not any(_comment(unit) in there for unit in units(frozen)):
+                _settings(frozen, folder).unlink(missing_ok=True)  # of a job that was cancelled
+            continue
+        after = [last[name] for name in frozen.input_fingerprints if name in last]
+        for unit in units(frozen):
+            job = _join(unit, after, there, folder) or _submit(unit, after, folder)
+            jobs.append(job)
+            after = [job.id]
+        last[frozen.stage] = jobs[-1].id
+    return jobs
+
+
+def _join(unit: Unit, after: list[str], there: dict[str, str], folder: Path) -> Job | None:
+    if not (known := there.get(_comment(unit))):
+        return None
+    return Job(unit, known, after, slurm_client.log_of(known) or _log(unit, known, folder), joined=True)
+
+
+def _submit(unit: Unit, after: list[str], folder: Path) -> Job:
+    frozen = unit.frozen
+    settings = _settings(frozen, folder)
+    frozen.save(settings)
+    script, text = folder / f"{unit.name}.sbatch", render(unit, settings, snapshot_code(folder.parent))
+    write_private(script, text)
+    try:
+        job = slurm_client.sbatch(script, after)
+    finally:  # SLURM has a copy; this one is for people to read
+        write_private(script, redacted(text))
+    return Job(unit, job, after, _log(unit, job, folder))
+
+
+def _settings(frozen: Frozen, folder: Path) -> Path:
+    """The file from which the jobs of a stage know what to do. The last of them deletes it."""
+    return folder / f"{frozen.stage}-{frozen.fingerprint}.yaml"
+
+
+def _log(unit: Unit, job: str, folder: Path) -> Path:
+    return folder / f"{unit.name}-{job}.log"
+
+
+def render(unit: Unit, settings: Path, code: Path) -> str:
+    """The batch script of a job."""
+    launcher = unit.frozen.launcher
+    lines = ["#!/bin/bash", *(f"#SBATCH {option}" for option in options(unit, settings.parent)), ""]
+    lines += ["set -e", *(f"module load {shlex.quote(name)}" for name in launcher.modules), *launcher.setup]
+    body = [
+        sys.executable,
+        "-m",
+        "pipeline.launch.slurm.job",
+        str(settings),
+        *([unit.phase.name] if unit.phase else []),
+    ]
+    lines += [
+        f"cd {shlex.quote(str(Path.cwd()))}",
+        f"export PYTHONPATH={shlex.quote(str(code))}${{PYTHONPATH:+:$PYTHONPATH}} PYTHONSAFEPATH=1",
+        f"exec {shlex.join(body)}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def options(unit: Unit, folder: Path) -> list[str]:
+    """What follows `#SBATCH`."""
+    frozen = unit.frozen
+    launcher = frozen.launcher
+    trains = frozen.trainer is not None
+    nodes, tasks = shape(frozen)
+    given = {
+        "job-name": f"{frozen.run.name}-{unit.name}",
+        "comment": _comment(unit),
+        "array": f"0-{unit.tasks - 1}" if unit.tasks > 1 else None,
+        "partition": partition(frozen),
+        "account": launcher.account,
+        "qos": launcher.qos,
+        "constraint": launcher.constraint,
+        "time": launcher.time if trains else launcher.data_time or launcher.time,
+        "nodes": nodes,
+        "ntasks-per-node": tasks,
+        "cpus-per-task": launcher.cpus_per_task if trains else launcher.data_cpus or launcher.cpus_per_task,
+        "gpus-per-node": frozen.gpus or None,
+        "mem": launcher.mem,
+        "signal": f"USR1@{launcher.signal_seconds}",
+        "open-mode": "append",
+        "kill-on-invalid-dep": "yes",
+        "output": f'"{folder}/{unit.name}-{"%A" if unit.tasks > 1 else "%j"}.log"',
+    }
+    return [
+        "--requeue",
+        *(f"--{name}={value}" for name, value in given.items() if value is not None),
+        *launcher.extra,
+    ]
+
+
+def shape(frozen: Frozen) -> tuple[int, int]:
+    """Nodes, and tasks on each."""
+    return (frozen.trainer.nodes, frozen.trainer.devices) if frozen.trainer else (1, 1)
+
+
+def partition(frozen: Frozen) -> str | None:
+    """Stages that can use no GPU go to `data_partition`; training never does."""
+    launcher: SlurmLauncher = frozen.launcher
+    if frozen.trainer is None and not frozen.gpus:
+        return launcher.data_partition or launcher.partition
+    return launcher.partition
+
+
+def folders_in_use(run: RunConfig) -> list[str]:
+    """What a container needs to see."""
+    places = {str(Path(place).resolve()) for place in (".", run.artifacts, run.runs)}
+    return sorted(places)
+
+
+def _comment(unit: Unit) -> str:
+    """What two jobs for the same artifact in the same store have in common."""
+    place = hashlib.sha256(str(Path(unit.frozen.run.artifacts).resolve()).encode()).hexdigest()[:8]
+    return f"{unit.name}-{unit.frozen.fingerprint}-{place}"

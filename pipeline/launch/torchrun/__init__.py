@@ -1,0 +1,1 @@
+"""Launches with torchrun: its agent, and planners of several machines that meet."""

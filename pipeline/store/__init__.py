@@ -1,0 +1,1 @@
+"""The artifact store: fingerprints, complete folders, hashes of files."""

@@ -1,0 +1,130 @@
+"""The identity of an artifact: a hash of everything that defines its content."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.base import NEUTRAL, Content, Section, content_mark
+from pipeline.errors import UserError
+from pipeline.formats.folders import each_once, files_below, files_like
+from pipeline.plugins import code_of
+from pipeline.remote.listing import ARTIFACT_SCHEME, is_remote, list_objects
+from pipeline.store.file_hashes import HashMemory
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""In a path, Python's stand-in for a byte that is not UTF-8: no JSON file can hold it."""
+
+
+def fingerprint(
+    name: str, version: int, config: Section, inputs: Mapping[str, str], hashes: "FileHashes"
+) -> str:
+    """16 hex digits from the stage, its version, the settings that define its result and its inputs' fingerprints."""
+    identity = {
+        "stage": name,
+        "version": version,
+        "config": _identity(config, hashes),
+        "inputs": dict(inputs),
+    }
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _identity(value: Any, hashes: "FileHashes") -> Any:
+    if not isinstance(value, Section):
+        if isinstance(value, (list, tuple)):
+            return [_identity(item, hashes) for item in value]
+        if isinstance(value, dict):
+            return {key: _identity(item, hashes) for key, item in value.items()}
+        return value
+    fields: dict[str, Any] = {}
+    for name, info in type(value).model_fields.items():
+        item = getattr(value, name)
+        if NEUTRAL not in info.metadata:
+            mark = content_mark(info)
+            fields[name] = hashes.content(item, mark) if mark else _identity(item, hashes)
+        elif isinstance(item, Section) and (files := _contents(item, hashes)):
+            fields[name] = files
+    if code := code_of(type(value)):
+        fields["code"] = code
+    return {**fields, **value.environment()}
+
+
+def _contents(section: Section, hashes: "FileHashes") -> dict[str, Any]:
+    """The content of the files that a neutral section names: what stands in them may change a result all the same."""
+    marks = {name: content_mark(info) for name, info in type(section).model_fields.items()}
+    named = {name: (getattr(section, name), mark) for name, mark in marks.items() if mark}
+    return {name: hashes.content(value, mark) for name, (value, mark) in named.items() if value is not None}
+
+
+def expand_paths(paths: Iterable[str]) -> list[Path]:
+    """Files that the local paths, folders and globs name, sorted, each once: links to folders are followed, but give no
+    file a second time. Of a folder neither hidden files nor what lies in hidden folders, which is how globs have it.
+
+    Raises:
+        UserError: where some of them name nothing, or a name is not UTF-8.
+    """
+    files: set[Path] = set()
+    absent: list[str] = []
+    for pattern in paths:
+        path = Path(pattern).expanduser()
+        if path.is_dir():
+            matches = list(files_below(path))
+        elif path.is_file():
+            matches = [path]
+        else:
+            matches = list(files_like(path))
+        if not matches:
+            absent.append(pattern)
+        files.update(matches)
+    if absent:
+        names = ", ".join(map(repr, absent))
+        raise UserError(f"no file at {names} (seen from {Path.cwd()}); check the path, and quote globs")
+    if odd := [file for file in files if _SURROGATE.search(str(file))]:
+        raise UserError(f"the name of {str(odd[0])!r} is not UTF-8; rename the file")
+    return each_once(files)
+
+
+class FileHashes:
+    """The content of what settings name: local files by their sha256, remembered; files in a store by what that says
+    of them, asked once in the lifetime of this object."""
+
+    def __init__(self, cache: Path):
+        self._memory = HashMemory(cache)
+        self._stored: dict[str, dict[str, list[str]]] = {}
+
+    def content(self, value: Any, mark: Content) -> Any:
+        """Identity of a path's content, of a list's, or the value itself where it names no file.
+
+        Raises:
+            UserError: where a path names nothing, or a store cannot be asked.
+        """
+        if value is None or (isinstance(value, str) and value.startswith(ARTIFACT_SCHEME)):
+            return value
+        if isinstance(value, str) and mark.or_name and not Path(value).expanduser().exists():
+            return value
+        paths = [value] if isinstance(value, str) else value
+        artifacts = [
+            path for path in paths if path.startswith(ARTIFACT_SCHEME)
+        ]  # the inputs' fingerprints tell
+        remote = [path for path in paths if is_remote(path)]
+        local = [path for path in paths if path not in artifacts and path not in remote]
+        files = [[path.name, self._memory.sha256(path)] for path in _read_of(local, mark)]
+        self._memory.save()
+        stored = {url: each for path in remote for url, each in self._ask(path).items()}
+        return [*artifacts, *files, *(stored[url] for url in sorted(stored))]
+
+    def _ask(self, path: str) -> dict[str, list[str]]:
+        """Name and identity of each file by its address."""
+        if path not in self._stored:
+            objects = list_objects(path)
+            self._stored[path] = {each.url: [each.place.name, each.identity] for each in objects}
+        return self._stored[path]
+
+
+def _read_of(paths: list[str], mark: Content) -> list[Path]:
+    """The files among those that the paths name whose content is read."""
+    folders = [path for path in paths if mark.reads and Path(path).expanduser().is_dir()]
+    files = expand_paths(path for path in paths if path not in folders)
+    return sorted({*files, *(file for path in folders for file in mark.reads(Path(path).expanduser()))})

@@ -1,0 +1,1 @@
+"""Metrics and tables: into the artifact always, to Weights & Biases as well."""

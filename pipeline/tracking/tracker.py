@@ -1,0 +1,99 @@
+"""Metrics, tables and lineage of a stage: always kept in its folder, and sent to Weights & Biases."""
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.run import RunConfig, TrackingConfig
+
+METRICS_FILE = "metrics.jsonl"
+TABLES_FOLDER = "tables"
+
+
+class Tracker:
+    """Keeps a stage's metrics and tables as JSON lines in its folder. Ranks above 0 keep nothing."""
+
+    def __init__(self, folder: Path | None):
+        """Args: folder: the stage's output folder; None for a rank that must stay silent."""
+        self._folder = folder
+        if folder is not None:  # what a killed attempt left
+            for path in (folder / METRICS_FILE, *(folder / TABLES_FOLDER).glob("*.jsonl")):
+                _drop_cut_line(path)
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        """Metrics of one step. A step logged again (after a resume) replaces the earlier line for readers."""
+        if self._folder is not None:
+            _append(self._folder / METRICS_FILE, {"step": step, "time": time.time(), **metrics})
+
+    def table(
+        self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int | None = None
+    ) -> None:
+        """Rows for a person to read, such as sample texts."""
+        if self._folder is None:
+            return
+        (self._folder / TABLES_FOLDER).mkdir(exist_ok=True)
+        for row in rows:
+            _append(
+                self._folder / TABLES_FOLDER / f"{name}.jsonl",
+                ({} if step is None else {"step": step}) | dict(zip(columns, row, strict=True)),
+            )
+
+    def image(self, name: str, png: bytes) -> None:
+        """A picture. The folder keeps none: whoever draws it has a place for it there."""
+
+    def finish(self, summary: Mapping[str, Any], artifact: Path | None) -> None:
+        """The stage's final metrics and its finished folder (None where it failed)."""
+
+    def pause(self) -> None:
+        """The stage ends for now, and will be continued under the same identity."""
+
+    def identity(self) -> dict[str, Any]:
+        """What the manifest says of where the metrics went."""
+        return {"backend": "none"}
+
+
+def open_tracker(
+    tracking: TrackingConfig, run: RunConfig, frozen: Mapping[str, Any], folder: Path, rank: int
+) -> Tracker:
+    """The tracker of one worker. `frozen` is the planner's stage.yaml; only rank 0 writes."""
+    if rank > 0:
+        return Tracker(None)
+    if tracking.backend == "none":
+        return Tracker(folder)
+    from pipeline.tracking.wandb import WandbTracker
+
+    return WandbTracker(folder, run, tracking, frozen)
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The logged metrics by step; of a step logged twice, the later values."""
+    by_step: dict[int, dict[str, Any]] = {}
+    for row in read_jsonl(folder / METRICS_FILE):
+        by_step.setdefault(row["step"], {}).update(row)
+    return [by_step[step] for step in sorted(by_step)]
+
+
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
+    """Rows of a JSON lines file; none where it is absent. A last line cut by a kill is left out."""
+    if not path.is_file():
+        return []
+    rows = []
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            if line.endswith("\n"):
+                rows.append(json.loads(line))
+    return rows
+
+
+def _drop_cut_line(path: Path) -> None:
+    """Take off a last line that a kill cut, so that the next one starts on a line of its own."""
+    if path.is_file() and not (written := path.read_bytes()).endswith(b"\n"):
+        with path.open("r+b") as file:
+            file.truncate(written.rfind(b"\n") + 1)
+
+
+def _append(path: Path, row: Mapping[str, Any]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(row, ensure_ascii=False) + "\n")

@@ -1,0 +1,182 @@
+"""The Weights & Biases side of tracking: one run per stage, one group per run, lineage from input to output."""
+
+import io
+import logging
+import netrc
+import os
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.run import RunConfig, TrackingConfig
+from pipeline.errors import UserError
+from pipeline.redaction import redacted, secret_values
+from pipeline.tracking.tracker import Tracker
+
+RUN_ID_FILE = "wandb_run_id"
+INIT_SECONDS = 20.0
+FINISH_SECONDS = 120.0
+"""How long a stage waits for the server, at its beginning and at its end."""
+
+
+class WandbTracker(Tracker):
+    """Sends to W&B all that the local tracker keeps. A stage that starts again continues its run.
+
+    Trouble with W&B never stops a stage: without its server the run is kept on disk, and at any other error
+    W&B is left alone from there on. Either is logged once.
+    """
+
+    def __init__(self, folder: Path, run: RunConfig, tracking: TrackingConfig, frozen: Mapping[str, Any]):
+        super().__init__(folder)
+        self._frozen = frozen
+        self._log = logging.getLogger(frozen["stage"])
+        self._run = self._start(folder, run, tracking)
+
+    def _start(self, folder: Path, run: RunConfig, tracking: TrackingConfig) -> Any:
+        """The W&B run: online or, where that is not wanted or fails, offline; None where that fails too."""
+        import wandb
+
+        root = Path(run.runs).resolve() / run.name
+        id_file = folder / RUN_ID_FILE
+        stage = self._frozen["stage"]
+        for offline in [True] if is_offline(tracking, os.environ) else [False, True]:
+            try:
+                root.mkdir(parents=True, exist_ok=True)
+                if not id_file.exists():
+                    id_file.write_text(uuid.uuid4().hex[:8])
+                wandb.setup(wandb.Settings(silent=True))
+                return wandb.init(
+                    project=tracking.project,
+                    entity=tracking.entity,
+                    tags=tracking.tags,
+                    group=tracking.group or run.name,
+                    job_type=stage,
+                    name=f"{run.name}-{stage}",
+                    id=id_file.read_text().strip(),
+                    resume="allow",
+                    mode="offline" if offline else "online",
+                    dir=str(root),
+                    config={**self._frozen["config"], "fingerprint": self._frozen["fingerprint"]},
+                    settings=wandb.Settings(
+                        console="off",
+                        disable_code=True,
+                        init_timeout=INIT_SECONDS,
+                        finish_timeout=FINISH_SECONDS,
+                        finish_timeout_raises=True,
+                    ),
+                )
+            except Exception as error:
+                where = "goes without it" if offline else "is kept offline; `make wandb-sync` sends it later"
+                self._log.warning("Weights & Biases: %s; this stage %s", _first_line(error), where)
+                wandb.teardown()  # or the run's id would still be in use
+        return None
+
+    def log(self, metrics: Mapping[str, float], step: int) -> None:
+        super().log(metrics, step)
+        self._send(lambda: self._run.log(dict(metrics), step=step))
+
+    def table(
+        self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int | None = None
+    ) -> None:
+        super().table(name, columns, rows, step)
+        self._send(lambda: self._send_table(name, columns, rows, step))
+
+    def image(self, name: str, png: bytes) -> None:
+        self._send(lambda: self._send_image(name, png))
+
+    def finish(self, summary: Mapping[str, Any], artifact: Path | None) -> None:
+        self._send(lambda: self._run.summary.update(dict(summary)))
+        if artifact is not None:
+            self._send(lambda: self._record_lineage(artifact))
+        self._send(lambda: self._run.finish(exit_code=0 if artifact is not None else 1))
+
+    def pause(self) -> None:
+        self._send(lambda: self._run.mark_preempting())
+        self._send(lambda: self._run.finish(exit_code=1))  # W&B then shows it as preempted, not as failed
+
+    def identity(self) -> dict[str, Any]:
+        if self._run is None:
+            return super().identity()
+        offline = self._run.offline
+        return {"backend": "wandb", "id": self._run.id, "url": None if offline else self._run.url}
+
+    def _send(self, action: Callable[[], object]) -> None:
+        if self._run is None:
+            return
+        try:
+            action()
+        except Exception as error:
+            self._run = None
+            self._log.warning(
+                "Weights & Biases: %s; from here on this stage is only kept in its folder",
+                _first_line(error),
+            )
+
+    def _send_table(
+        self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int | None
+    ) -> None:
+        import wandb
+
+        data = [list(row) for row in rows]
+        self._run.log(
+            {name: wandb.Table(columns=list(columns), data=data, allow_mixed_types=True)}, step=step
+        )
+
+    def _send_image(self, name: str, png: bytes) -> None:
+        import wandb
+        from PIL import Image
+
+        self._run.log({name: wandb.Image(Image.open(io.BytesIO(png)))})
+
+    def _record_lineage(self, artifact: Path) -> None:
+        """The output by reference, and the inputs as edges where W&B knows them, else by fingerprint."""
+        import wandb
+
+        inputs = dict(self._frozen["input_fingerprints"])
+        self._run.config.update({"inputs": inputs}, allow_val_change=True)
+        if not self._run.offline:  # only the server can look an input up
+            for stage, fingerprint in inputs.items():
+                try:
+                    self._run.use_artifact(f"{stage}-{fingerprint}:latest")
+                except Exception as error:  # such as an input made offline and not yet sent
+                    self._log.debug("W&B has no %s-%s: %s", stage, fingerprint, error)
+        output = wandb.Artifact(
+            f"{self._frozen['stage']}-{self._frozen['fingerprint']}",
+            type=self._frozen["stage"],
+            metadata={"inputs": inputs},
+        )
+        output.add_reference(artifact.resolve().as_uri(), checksum=False)
+        self._run.log_artifact(output)
+
+
+def is_offline(tracking: TrackingConfig, environment: Mapping[str, str]) -> bool:
+    """Whether runs are kept on disk: asked for, or for want of a key."""
+    if tracking.mode != "auto":
+        return tracking.mode == "offline"
+    if mode := environment.get("WANDB_MODE"):
+        return mode != "online"
+    return not _has_key(environment)
+
+
+def check_key(tracking: TrackingConfig, environment: Mapping[str, str]) -> None:
+    """Raises: UserError: where W&B was asked for online and nothing says who asks."""
+    if tracking.backend == "wandb" and tracking.mode == "online" and not _has_key(environment):
+        raise UserError(
+            "tracking.mode=online needs a Weights & Biases key, and there is none: run `wandb login`, set "
+            "WANDB_API_KEY, or choose tracking.mode=offline"
+        )
+
+
+def _has_key(environment: Mapping[str, str]) -> bool:
+    if environment.get("WANDB_API_KEY") or environment.get("WANDB_IDENTITY_TOKEN_FILE"):
+        return True
+    host = environment.get("WANDB_BASE_URL", "https://api.wandb.ai").split("//")[-1].split("/")[0]
+    try:
+        return netrc.netrc(environment.get("NETRC")).authenticators(host) is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
+
+
+def _first_line(error: Exception) -> str:
+    return redacted((str(error).strip() or type(error).__name__).splitlines()[0], secret_values(os.environ))

@@ -1,0 +1,1 @@
+"""Training checkpoints, and the folder of the final model."""

@@ -1,0 +1,187 @@
+"""Training checkpoints: written in the background, complete or absent, the last few and the best kept."""
+
+import logging
+import math
+import shutil
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from pipeline.errors import UserError
+from pipeline.formats.checkpoints import (
+    FOLDER,
+    WRITING,
+    Checkpoint,
+    checkpoint_folder,
+    complete,
+    list_checkpoints,
+    rank_file,
+    unreadable_checkpoints,
+)
+from train.checkpoints.files import Reader, Writer
+from train.checkpoints.training_state import TrainingState
+
+log = logging.getLogger(__name__)
+
+
+class Checkpoints:
+    """The checkpoints of one training run. Every method is called by all ranks together.
+
+    Each rank copies its part of the training state to host memory and writes it from there while training goes on.
+    The folder gets its final name when the ranks have agreed, between two steps, that all of it is on disk.
+    """
+
+    def __init__(self, artifact: Path, keep_last: int, strategy: pl.strategies.Strategy, name: str):
+        """Args: name: the strategy's, for people to read."""
+        self._artifact, self._keep, self._strategy, self._name = artifact, keep_last, strategy, name
+        self._writer = Writer()
+        self._pending: Checkpoint | None = None
+        self._started = 0.0
+        self._folder_error: OSError | None = None
+        self.last_step = -1
+        """Step of the newest checkpoint that is complete or being written."""
+        self.seconds_stopped = 0.0
+        """How long training has stood still for checkpoints."""
+
+    def newest_sound(self) -> Checkpoint | None:
+        """The newest checkpoint whose files are what was written. Damaged ones are named, and passed over."""
+        step = -1
+        if self._strategy.is_global_zero:
+            for left in (self._artifact / FOLDER).glob(f"*{WRITING}"):  # by a start that was killed
+                shutil.rmtree(left)
+            for folder in unreadable_checkpoints(self._artifact):
+                log.warning(
+                    "the checkpoint %s is damaged: its meta.json cannot be read; it does not count", folder
+                )
+            for checkpoint in reversed(list_checkpoints(self._artifact)):
+                damage = checkpoint.damage()
+                if damage is None:
+                    step = checkpoint.step
+                    break
+                log.warning("the checkpoint %s is damaged: %s; going back", checkpoint.folder, damage)
+        step = self._strategy.broadcast(step)
+        return next((c for c in list_checkpoints(self._artifact) if c.step == step), None)
+
+    def load(self, checkpoint: Checkpoint, state: TrainingState) -> None:
+        """Read this rank's pieces, whichever ranks and strategy wrote them.
+
+        Raises:
+            UserError: where another model or optimizer wrote them.
+        """
+        Reader(checkpoint).fill(state.held())
+        state.set_steps(checkpoint.optimizer_steps)
+        self.last_step = checkpoint.step
+
+    def save(
+        self,
+        state: TrainingState,
+        *,
+        step: int,
+        tokens: int,
+        validation_loss: float | None,
+        train_loss: float | None,
+        guard: dict[str, Any],
+    ) -> None:
+        """Copy the state and begin to write it."""
+        self.conclude()
+        self._started = time.monotonic()
+        folder = checkpoint_folder(self._artifact, step)
+        writing = folder.with_name(folder.name + WRITING)
+        rank, ranks = self._strategy.global_rank, self._strategy.world_size
+        if self._strategy.is_global_zero:
+            try:
+                shutil.rmtree(writing, ignore_errors=True)
+                shutil.rmtree(folder, ignore_errors=True)  # damaged, or of a time before a rollback
+                writing.mkdir(parents=True)
+            except OSError as error:
+                self._folder_error = error
+        self._strategy.barrier()
+        self._pending = Checkpoint(
+            folder=folder,
+            step=step,
+            tokens=tokens,
+            validation_loss=validation_loss,
+            train_loss=train_loss,
+            strategy=self._name,
+            ranks=ranks,
+            seconds=0.0,
+            optimizer_steps=state.steps(),
+            guard=guard,
+        )
+        self._writer.start(state.owned(rank, ranks), writing / rank_file(rank))
+        self.last_step = step
+        self.seconds_stopped += time.monotonic() - self._started
+
+    def after_step(self) -> None:
+        """Give the checkpoint that was being written its name, if all ranks are done with it."""
+        if self._pending is not None and not any_rank(self._strategy, self._writer.busy):
+            self.conclude()
+
+    def conclude(self) -> bool:
+        """Wait until what is being written is complete, or has failed. Returns whether it is complete."""
+        if (pending := self._pending) is None:
+            return True
+        started = time.monotonic()
+        self._writer.wait()
+        failed = any_rank(self._strategy, self._writer.error is not None)
+        if self._strategy.is_global_zero:
+            writing = pending.folder.with_name(pending.folder.name + WRITING)
+            error = self._folder_error or self._writer.error or "another rank could not write its part"
+            if not failed:
+                try:
+                    seconds = round(time.monotonic() - self._started, 3)
+                    complete(replace(pending, seconds=seconds), writing)
+                    self._prune()
+                except OSError as refused:
+                    failed, error = True, refused
+            if failed:
+                log.warning(
+                    "the checkpoint of step %s could not be written: %s. Training goes on; the earlier ones are kept, "
+                    "and the next one will be tried when it is due",
+                    f"{pending.step:,}",
+                    error,
+                )
+                shutil.rmtree(writing, ignore_errors=True)
+        failed = self._strategy.broadcast(failed)
+        self._pending = self._folder_error = None
+        self.seconds_stopped += time.monotonic() - started
+        return not failed
+
+    def finish(self) -> None:
+        """Conclude the last one.
+
+        Raises:
+            UserError: where it could not be written.
+        """
+        if not self.conclude():
+            raise UserError(
+                "the last checkpoint could not be written (the disk is full?); free some space and start again: "
+                "training continues from the one before"
+            )
+
+    def _prune(self) -> None:
+        checkpoints = list_checkpoints(self._artifact)
+        validated = [
+            c for c in checkpoints if c.validation_loss is not None and math.isfinite(c.validation_loss)
+        ]
+        best = min(validated, key=lambda c: c.validation_loss, default=None)
+        for checkpoint in checkpoints[: -self._keep]:
+            if checkpoint != best:
+                shutil.rmtree(checkpoint.folder, ignore_errors=True)
+
+
+def drop_after(artifact: Path, step: int) -> None:
+    """Remove the checkpoints later than `step`."""
+    for checkpoint in list_checkpoints(artifact):
+        if checkpoint.step > step:
+            shutil.rmtree(checkpoint.folder)
+
+
+def any_rank(strategy: pl.strategies.Strategy, here: bool) -> bool:
+    """Whether it holds on any rank; a collective operation."""
+    flag = torch.tensor(float(here), device=strategy.root_device)
+    return bool(strategy.reduce(flag, reduce_op="sum").item() > 0)

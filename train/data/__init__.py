@@ -1,0 +1,1 @@
+"""What a step sees: batches, their order, mixtures of corpora, packing of documents."""

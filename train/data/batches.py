@@ -1,0 +1,187 @@
+"""Batches for training and validation. What step s sees depends on the seed and s alone."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from pipeline.formats.shards import TokenStream
+from train.data.order import Order
+from train.data.sequences import check_sequences
+from train.models import IGNORE_INDEX
+
+Batch = dict[str, Tensor]
+"""input_ids and labels (int64 [B, T], labels shifted to the next token), loss_scale (fp32 scalar) and, in training,
+windows (int64 [B]): which examples these are. Where several documents share a row, segments (int64 [B, T]): at which
+index of its row each token's document starts."""
+
+PADDING = -1
+"""Index of an example that does not exist: it fills up the last validation batch with ignored labels."""
+
+
+class Examples(Protocol):
+    """A data set whose examples are drawn by index."""
+
+    def __len__(self) -> int: ...
+
+    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+        """Number of labels that count in each example."""
+
+    def collate(self, indices: np.ndarray) -> Batch:
+        """input_ids and labels of these examples; `PADDING` gives a row whose labels are all ignored."""
+
+
+class TokenWindows:
+    """Consecutive windows of a token stream, `length` tokens each and the token after as the last label."""
+
+    def __init__(self, stream: TokenStream, length: int):
+        self._stream, self._length = stream, length
+        self._count = (len(stream) - 1) // length
+        check_sequences(stream.name, len(stream), length)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+        return np.full(len(indices), self._length)
+
+    def collate(self, indices: np.ndarray) -> Batch:
+        length = self._length
+        rows = np.stack([self._stream.read(max(int(i), 0) * length, length + 1) for i in indices])
+        tokens = torch.from_numpy(rows)
+        labels = tokens[:, 1:].clone()
+        labels[torch.from_numpy(indices == PADDING)] = IGNORE_INDEX
+        return {"input_ids": tokens[:, :-1].contiguous(), "labels": labels}
+
+
+class Concatenation:
+    """Several sets of examples, one after the other, as one; all must have rows of the same length."""
+
+    def __init__(self, parts: Sequence[Examples]):
+        self._parts = parts
+        self._starts = np.cumsum([0, *map(len, parts)])
+
+    def __len__(self) -> int:
+        return int(self._starts[-1])
+
+    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+        counts = np.zeros(len(indices), np.int64)
+        for part, rows, local in self._by_part(indices):
+            counts[rows] = part.target_counts(local)
+        return counts
+
+    def collate(self, indices: np.ndarray) -> Batch:
+        batch: Batch = {}
+        for part, rows, local in self._by_part(indices):
+            for name, tensor in part.collate(local).items():
+                whole = batch.setdefault(name, tensor.new_empty((len(indices), *tensor.shape[1:])))
+                whole[torch.from_numpy(rows)] = tensor
+        return batch
+
+    def _by_part(self, indices: np.ndarray) -> Iterator[tuple[Examples, np.ndarray, np.ndarray]]:
+        """Each part that is asked for, in which rows, and for which of its own examples."""
+        # Padding is left to the first part.
+        numbers = np.maximum(np.searchsorted(self._starts, indices, side="right") - 1, 0)
+        for number in np.unique(numbers):
+            rows = np.flatnonzero(numbers == number)
+            local = indices[rows]
+            yield self._parts[number], rows, np.where(local == PADDING, PADDING, local - self._starts[number])
+
+
+class MicroBatches(Sampler[list[int]]):
+    """The micro-batches of one rank: sample numbers, step after step, accumulation part after part.
+
+    Step s takes samples [s·B, (s+1)·B) of the global batch B; part a of rank r takes the slice
+    [(a·ranks + r)·b, +b) of it. Neither ranks nor workers change what the step as a whole sees.
+    """
+
+    def __init__(
+        self,
+        global_batch: int,
+        accumulation: int,
+        rank: int,
+        ranks: int,
+        steps: int,
+        start: int = 0,
+        data_step: Callable[[int], int] = lambda step: step,
+    ):
+        """Args: data_step: position in the data of a training step: later than it, where a rollback left data out."""
+        self._batch, self._accumulation = global_batch, accumulation
+        self._rank, self._ranks = rank, ranks
+        self._steps, self._data_step = steps, data_step
+        self.start = start
+        """First step to give; set anew when a checkpoint to resume from is found."""
+
+    def __len__(self) -> int:
+        return self._steps * self._accumulation
+
+    def __iter__(self) -> Iterator[list[int]]:
+        size = self._batch // (self._accumulation * self._ranks)
+        for step in range(self.start, self._steps):
+            for part in range(self._accumulation):
+                first = self._data_step(step) * self._batch + (part * self._ranks + self._rank) * size
+                yield list(range(first, first + size))
+
+
+class TrainSamples(Dataset):
+    """Maps a micro-batch of sample numbers to its tensors."""
+
+    def __init__(self, examples: Examples, order: Order, global_batch: int, accumulation: int, ranks: int):
+        self.examples, self._order, self._batch = examples, order, global_batch
+        self._parts = accumulation * ranks
+
+    def __getitems__(self, samples: list[int]) -> Batch:
+        windows = self._order.items(np.array(samples))
+        batch = self.examples.collate(windows)
+        batch["windows"] = torch.from_numpy(windows)
+        # Lightning and the strategies take the plain mean over the parts of a step. Scaled like this, that mean is
+        # the mean over all target tokens of the global batch, however they are spread over its parts.
+        first = samples[0] - samples[0] % self._batch
+        step = self._order.items(np.arange(first, first + self._batch))
+        targets = int(self.examples.target_counts(step).sum())
+        batch["loss_scale"] = torch.tensor(self._parts / max(targets, 1), dtype=torch.float32)
+        return batch
+
+    def window_ids(self, step: int) -> np.ndarray:
+        """Indices of the examples that a step sees, over all ranks; `step` is its position in the data."""
+        return self._order.items(np.arange(step * self._batch, (step + 1) * self._batch))
+
+
+class ValidationSamples(Dataset):
+    """The first `limit` examples, dealt to the ranks in turn; every rank has the same number of batches."""
+
+    def __init__(self, examples: Examples, limit: int | None, batch_size: int, rank: int, ranks: int):
+        self._examples = examples
+        count = min(len(examples), limit or len(examples))
+        per_rank = -(-count // ranks)
+        rounded = -(-per_rank // batch_size) * batch_size
+        mine = np.arange(rounded) * ranks + rank
+        self._batches = np.where(mine < count, mine, PADDING).reshape(-1, batch_size)
+
+    def __len__(self) -> int:
+        return len(self._batches)
+
+    def __getitem__(self, number: int) -> Batch:
+        return self._examples.collate(self._batches[number])
+
+
+def train_loader(samples: TrainSamples, batches: MicroBatches, workers: int, pin_memory: bool) -> DataLoader:
+    return DataLoader(
+        samples,
+        batch_sampler=batches,
+        collate_fn=_as_is,
+        num_workers=workers,
+        pin_memory=pin_memory,
+        persistent_workers=workers > 0,
+    )
+
+
+def validation_loader(samples: ValidationSamples, pin_memory: bool) -> DataLoader:
+    return DataLoader(samples, batch_size=None, pin_memory=pin_memory)
+
+
+def _as_is(batch: Batch) -> Batch:
+    return batch

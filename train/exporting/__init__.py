@@ -1,0 +1,1 @@
+"""Checks an export against the model, and describes it."""

@@ -1,0 +1,149 @@
+"""The model card: README.md of an exported folder, from what the stages' manifests say."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pydantic import TypeAdapter
+
+from pipeline.config.evaluation import ExportConfig
+from pipeline.config.optimizers import OptimizerConfig
+from pipeline.context import Context
+from pipeline.store.artifacts import MANIFEST, read_json
+
+TEMPLATE = "model_card.md.jinja"
+SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
+"""A licence's identifier, such as CC-BY-SA-4.0."""
+
+
+def write_model_card(
+    folder: Path, config: ExportConfig, context: Context, task: dict[str, Any], export: dict[str, Any]
+) -> None:
+    """Write README.md with the facts of data, training, evaluation and export.
+
+    Args:
+        task: of task.json; empty for a pretrained model.
+        export: the export stage's metrics.
+    """
+    # Markdown with code: nothing is escaped. A fact that is missing is a mistake of ours, and says so.
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, keep_trailing_newline=True
+    )
+    data = _read(context, "clean", "stats.json") if "pretrain" in context.inputs else None
+    license = config.license or _license(data)
+    is_chat = task.get("task") == "instruct"
+    loadable = export["format"] != "lm-workflow"
+    card = environment.get_template(TEMPLATE).render(
+        front_matter=_front_matter(license, task, loadable),
+        name=context.run.name,
+        what=_what(task),
+        license=license,
+        labels=task.get("labels"),
+        transformers_class=export["format"] if loadable else None,
+        chat=is_chat,
+        stop_strings=task.get("stop_strings"),
+        template=None if is_chat else task.get("template"),
+        prompt=task.get("template", "The ").replace("{source}", "…"),
+        model=_model(context, export),
+        data=data,
+        training=[_training(context, name) for name in ("pretrain", "finetune") if name in context.inputs],
+        results=_read(context, "evaluate", "results.json", list),
+        parity=_parity(export),
+    )
+    (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+def _license(data: dict[str, Any] | None) -> str | None:
+    """Of all sources: one, or several side by side; None where one of them is unknown."""
+    licenses = [source["license"] for source in data["sources"]] if data else []
+    return " and ".join(dict.fromkeys(licenses)) if licenses and all(licenses) else None
+
+
+def _front_matter(license: str | None, task: dict[str, Any], loadable: bool) -> str:
+    """What the Hugging Face hub reads."""
+    facts: dict[str, Any] = {}
+    if loadable:
+        facts["library_name"] = "transformers"
+    facts["pipeline_tag"] = "text-classification" if "labels" in task else "text-generation"
+    if license is not None:
+        facts["license"] = license.lower() if SPDX.fullmatch(license) else "other"
+    facts["tags"] = [
+        {"instruct": "conversational", "seq2seq": "text-to-text"}.get(task.get("task"), "lm-workflow")
+    ]
+    return yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
+
+
+def _what(task: dict[str, Any]) -> str:
+    return {
+        "instruct": "A language model fine-tuned to answer in a chat.",
+        "seq2seq": "A language model fine-tuned to turn a text into another.",
+        "classify": "A language model fine-tuned to classify texts.",
+    }.get(task.get("task"), "A language model that continues text.")
+
+
+def _read(context: Context, stage: str, name: str, kind: type = dict) -> Any:
+    """A JSON file of an input artifact, or None where the stage is left out."""
+    if stage not in context.inputs:
+        return None
+    return read_json(context.inputs[stage] / name, context.inputs[stage], kind=kind)
+
+
+def _model(context: Context, export: dict[str, Any]) -> dict[str, str]:
+    trained = _read(context, "finetune" if "finetune" in context.inputs else "pretrain", MANIFEST)
+    facts = {"class": f"`{export['format']}`", "parameters": f"{trained['metrics']['parameters']:,}"}
+    facts |= {"weights": f"{export['dtype']}, {export['megabytes']:,.1f} MB with the tokenizer"}
+    if pretrained := _read(context, "pretrain", MANIFEST):
+        sizes = {key: value for key, value in pretrained["config"]["model"].items() if value is not None}
+        facts["settings"] = ", ".join(f"{key} {value}" for key, value in sizes.items())
+    return facts
+
+
+def _training(context: Context, stage: str) -> dict[str, Any]:
+    manifest = _read(context, stage, MANIFEST)
+    config = manifest["config"] if stage == "pretrain" else manifest["config"]["finetune"]
+    facts: dict[str, str] = {}
+    if stage == "finetune":
+        facts["task"] = f"{config['task']}, {'LoRA' if config['method'] == 'lora' else 'all weights'}"
+        facts["base"] = Path(config["init"]).name if config["init"] else "the pretrained model above"
+        facts["data"] = Path(config["data"]["train"]).name
+    optim, schedule, trainer = config["optim"], config["schedule"], config["trainer"]
+    facts["optimizer"] = TypeAdapter(OptimizerConfig).validate_python(optim).summary()
+    facts["schedule"] = f"{schedule['name']}, warm-up {schedule['warmup']:g}"
+    facts["batch"] = f"{trainer['global_batch']} sequences per step, {trainer['precision']}"
+    metrics = manifest["metrics"].items()
+    facts |= {name.replace("_", " "): _show(value) for name, value in metrics if value not in (0, None)}
+    facts["time"] = f"{manifest['seconds']:,.0f} s on {manifest['ranks']} rank(s)"
+    facts["seed"] = str(manifest["config"]["seed"])
+    facts["versions"] = ", ".join(
+        f"{name} {version}" for name, version in manifest["packages"].items() if version
+    )
+    facts["code"] = f"commit {manifest['git_commit']}" if manifest["git_commit"] else "no git checkout"
+    facts["fingerprint"] = f"`{manifest['fingerprint']}`"
+    return {"title": {"pretrain": "Pretraining", "finetune": "Fine-tuning"}[stage], "facts": facts}
+
+
+def _show(value: Any) -> str:
+    return (
+        f"{value:,.4g}"
+        if isinstance(value, float)
+        else f"{value:,}"
+        if isinstance(value, int)
+        else str(value)
+    )
+
+
+def _parity(export: dict[str, Any]) -> str:
+    difference, tokens = export["max_logit_difference"], export["parity_tokens"]
+    if export["format"] == "lm-workflow":
+        return (
+            f"Reloaded by the project's loader: logits equal up to {difference:.1e} over {tokens:,} tokens."
+        )
+    text = (
+        f"Reloaded with transformers alone, in fp32: over {tokens:,} tokens of held-out text the logits "
+        f"differ from those of the model as trained by {difference:.1e} at most; the token ids are the same."
+    )
+    if (cast := export.get("bf16_logit_difference")) is not None:
+        text += f" The bf16 weights in this folder differ by {cast:.1e}."
+    return text

@@ -1,0 +1,196 @@
+"""Whether an exported folder, read by transformers alone, computes what our model computes."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.errors import UserError
+from train.finetuning.classifier import Classifier
+from train.generation.stops import Stops
+from train.models import LanguageModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+SCRIPT = Path(__file__).with_name("reload_export.py")
+"""Run by its path, never imported: it shuts this project's packages out."""
+WINDOW = 256
+"""Tokens per row that is compared; the model's context where that is shorter."""
+MOST_ROWS = 8
+MOST_LOGITS = 2**26
+"""Logits compared at once: 256 MiB in fp32."""
+TEXTS, CHARACTERS = 32, 4000
+PROMPT, NEW_TOKENS = 32, 16
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What both sides are asked."""
+
+    auto_class: str
+    rows: list[list[int]]
+    """Token ids; of a language model all of one length."""
+    texts: list[str]
+    question: str | None
+    """A user's turn, where the tokenizer has a chat template."""
+    prompt: list[int]
+    """To be continued greedily; empty for a classifier."""
+    new_tokens: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How far two models agree."""
+
+    logit_difference: float
+    """Largest absolute difference."""
+    tokens: int
+    """Tokens read for it."""
+    loaded_class: str
+
+
+def make_probe(
+    model: LanguageModel | Classifier, tokenizer: "PreTrainedTokenizerBase", texts: list[str]
+) -> Probe:
+    """Real texts as rows for the model.
+
+    Raises:
+        UserError: where there is no text.
+    """
+    texts = [text[:CHARACTERS] for text in texts[:TEXTS] if text.strip()]
+    if not texts:
+        raise UserError(
+            "there is no text to compare the exported model on; give the corpus a validation split"
+        )
+    encoded = tokenizer(texts, add_special_tokens=False, verbose=False).input_ids
+    question = texts[0][:200] if tokenizer.chat_template else None
+    window = min(model.context, WINDOW)
+    if isinstance(model, Classifier):
+        rows = [ids[:window] for ids in encoded[:MOST_ROWS]]
+        name, prompt, new_tokens = "AutoModelForSequenceClassification", [], 0
+    else:
+        # As in training: documents one after the other, each closed by eos.
+        stream = [id for ids in encoded for id in (*ids, tokenizer.eos_token_id)]
+        window = min(window, len(stream))
+        count = min(MOST_ROWS, len(stream) // window, max(1, MOST_LOGITS // (window * model.vocab_size)))
+        rows = [stream[start : start + window] for start in range(0, count * window, window)]
+        name, prompt = "AutoModelForCausalLM", stream[: min(PROMPT, max(1, window // 2))]
+        new_tokens = min(NEW_TOKENS, model.context - len(prompt))
+    return Probe(name, rows, texts, question, prompt, new_tokens, torch.get_num_threads())
+
+
+@torch.inference_mode()
+def our_logits(model: LanguageModel | Classifier, probe: Probe) -> Tensor:
+    """fp32 [rows, T, V], or [rows, labels] of a classifier."""
+    rows = [torch.tensor(row) for row in probe.rows]
+    padded = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
+    if isinstance(model, Classifier):
+        return model(padded, torch.tensor([len(row) for row in rows])).float()
+    return torch.cat([model(row[None]) for row in padded]).float()
+
+
+def check_parity(
+    folder: Path,
+    model: LanguageModel | Classifier,
+    tokenizer: "PreTrainedTokenizerBase",
+    stops: Stops,
+    probe: Probe,
+    tolerance: float,
+) -> Parity:
+    """Reload the folder in a process without this project, and compare logits, token ids and a continuation.
+
+    Raises:
+        UserError: where anything differs, with figures.
+    """
+    reply, logits = reload(folder, probe)
+    if reply["loading_problems"]:
+        raise UserError(f"transformers loads {folder} with weights amiss: {reply['loading_problems']}")
+    ours = our_logits(model, probe)
+    if logits.shape != ours.shape:
+        raise UserError(f"the exported model gives logits {tuple(logits.shape)}, ours {tuple(ours.shape)}")
+    difference = float((ours - logits).abs().max())
+    if not difference <= tolerance:  # a NaN is no parity either
+        raise UserError(
+            f"the exported model's logits differ from ours by up to {difference:.2e}, more than "
+            f"export.tolerance={tolerance:.0e} (mean {float((ours - logits).abs().mean()):.2e}, over "
+            f"{ours.numel():,} logits); it is not written. Should they be large, raise the tolerance"
+        )
+    _check_tokens(tokenizer, probe, reply)
+    if probe.prompt:
+        ended = stops.watch(torch.device("cpu"), tokenizer.decode)
+        _check_continuation(model, ended, probe, reply["continuation"], tolerance)
+    return Parity(difference, sum(map(len, probe.rows)), reply["class"])
+
+
+def reload(folder: Path, probe: Probe) -> tuple[dict[str, Any], Tensor]:
+    """What a process without this project reads from the folder, and its logits.
+
+    Raises:
+        UserError: where it cannot load the folder.
+    """
+    with tempfile.TemporaryDirectory() as work:
+        (Path(work) / "request.json").write_text(json.dumps(asdict(probe)), encoding="utf-8")
+        command = [sys.executable, "-I", str(SCRIPT), str(folder.resolve()), work]
+        env = os.environ | {"HF_HUB_OFFLINE": "1"}
+        done = subprocess.run(
+            command, cwd=work, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            last = done.stderr.strip().splitlines()[-3:]
+            raise UserError(f"transformers cannot load the exported folder {folder}: {' / '.join(last)}")
+        reply = json.loads((Path(work) / "reply.json").read_text(encoding="utf-8"))
+        return reply, torch.from_numpy(np.load(Path(work) / "logits.npy"))
+
+
+def _check_tokens(tokenizer: "PreTrainedTokenizerBase", probe: Probe, reply: dict[str, Any]) -> None:
+    expected = tokenizer(probe.texts, add_special_tokens=False, verbose=False).input_ids
+    for text, ours, theirs in zip(probe.texts, expected, reply["token_ids"], strict=True):
+        if ours != theirs:
+            raise UserError(f"the exported tokenizer encodes {text[:60]!r} otherwise than ours")
+    if probe.question is not None:
+        turn = [{"role": "user", "content": probe.question}]
+        if (
+            tokenizer.apply_chat_template(turn, add_generation_prompt=True, return_dict=False)
+            != reply["chat_ids"]
+        ):
+            raise UserError("the exported tokenizer's chat template renders otherwise than ours")
+
+
+@torch.inference_mode()
+def _check_continuation(
+    model: LanguageModel,
+    ended: Callable[[Tensor], Tensor],
+    probe: Probe,
+    theirs: list[int],
+    tolerance: float,
+) -> None:
+    """Our greedy continuation, with our cache, against theirs with their cache."""
+    state = model.new_state(1, len(probe.prompt) + probe.new_tokens)
+    logits = model.next_logits(torch.tensor([probe.prompt]), state)[0]
+    ours: list[int] = []
+    while True:
+        token = int(logits.argmax())
+        if len(ours) >= len(theirs) or token != theirs[len(ours)]:
+            # Two tokens as likely as each other within the tolerance may come out either way.
+            if len(ours) < len(theirs) and logits[token] - logits[theirs[len(ours)]] <= 2 * tolerance:
+                return
+            raise UserError(
+                f"the exported model continues greedily with {theirs}, ours with {[*ours, token]}, …"
+            )
+        ours.append(token)
+        if bool(ended(torch.tensor([ours]))) or len(ours) == probe.new_tokens:
+            break
+        logits = model.next_logits(torch.tensor([[token]]), state)[0]
+    if ours != theirs:
+        raise UserError(f"the exported model continues greedily with {theirs}, ours with {ours}")

@@ -1,0 +1,1 @@
+"""Fine-tuning: examples, tasks, adapters."""

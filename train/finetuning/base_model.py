@@ -1,0 +1,151 @@
+"""What fine-tuning starts from: this run's pretrained checkpoint, or a Hugging Face folder."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config.models import ModelConfig
+from pipeline.config.models.huggingface import HuggingFaceConfig
+from pipeline.context import Context
+from pipeline.errors import UserError
+from pipeline.formats.foreign_code import own_classes, refusing_foreign_code
+from pipeline.formats.tokenizers import load_tokenizer
+from train.checkpoints.final_model import described_model, load_model, load_weights
+from train.models import LanguageModel, build_model
+from train.models.decoder.hf_config import ARCHITECTURES, from_hf_config
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+DEFAULT_CONTEXT = 1024
+"""For architectures whose config names no longest sequence."""
+
+
+@dataclass(frozen=True)
+class BaseModel:
+    """A trained language model and its tokenizer."""
+
+    name: str
+    config: ModelConfig
+    vocab_size: int
+    tokenizer: "PreTrainedTokenizerFast"
+    load: Callable[[], LanguageModel]
+    """A new copy of the model."""
+
+
+def find_base_model(init: str | None, context: Context) -> BaseModel:
+    """The pretrained artifact among the inputs, or the folder `init`.
+
+    Raises:
+        UserError: where there is no model or no tokenizer, or the two do not fit.
+    """
+    return _checked(_pretrained(context)) if init is None else base_in_folder(context.locate(init))
+
+
+def base_in_folder(folder: Path) -> BaseModel:
+    """The model that `finetune.init` names; no weights are read before it is loaded.
+
+    Raises:
+        UserError: where there is no model or no tokenizer, or the two do not fit.
+    """
+    return _checked(_hugging_face(folder))
+
+
+def _checked(base: BaseModel) -> BaseModel:
+    if base.tokenizer.eos_token_id is None:
+        raise UserError(
+            f"the tokenizer of {base.name} has no eos_token, so no response could end; give it one"
+        )
+    if len(base.tokenizer) > base.vocab_size:
+        raise UserError(
+            f"the tokenizer of {base.name} has {len(base.tokenizer):,} ids, its model {base.vocab_size:,}: "
+            "they do not belong together"
+        )
+    return base
+
+
+def _pretrained(context: Context) -> BaseModel:
+    artifact = context.inputs["pretrain"]
+    config, vocab_size = described_model(artifact)
+    return BaseModel(
+        artifact.name,
+        config,
+        vocab_size,
+        load_tokenizer(context.inputs["tokenizer"]),
+        lambda: load_model(artifact).train(),
+    )
+
+
+def _hugging_face(folder: Path) -> BaseModel:
+    from transformers import AutoConfig
+
+    if not (folder / "config.json").is_file():
+        raise UserError(
+            f"finetune.init={folder} holds no config.json; name a folder as save_pretrained writes it"
+        )
+    place = f"finetune.init={folder}"
+    try:
+        with refusing_foreign_code(place):
+            hf_config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        own_classes(hf_config, place)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"finetune.init={folder}: its config.json cannot be read ({error})") from None
+    tokenizer = _tokenizer(folder)
+    if not tokenizer.is_fast:
+        raise UserError(
+            f"the tokenizer in {folder} has no tokenizer.json; convert it to a fast tokenizer first"
+        )
+    fields = hf_config.to_dict()
+    try:
+        config = from_hf_config(fields) if fields["model_type"] in ARCHITECTURES else None
+    except UserError:
+        config = None  # a variant that our decoder does not compute
+    if config is None:
+        return _adapted(folder, fields, tokenizer)
+    vocab_size = fields["vocab_size"]
+
+    def load() -> LanguageModel:
+        from train.models.hf.model import load_checkpoint
+
+        model = build_model(config, vocab_size)
+        load_weights(model, load_checkpoint(folder).state_dict(), str(folder))
+        return model
+
+    return BaseModel(folder.name, config, vocab_size, tokenizer, load)
+
+
+def _tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
+    from transformers import AutoTokenizer
+
+    try:
+        with refusing_foreign_code(f"the tokenizer in finetune.init={folder}"):
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        # Of some architectures transformers makes an empty one where there are no files.
+        found = any((folder / name).is_file() for name in tokenizer.vocab_files_names.values())
+    except UserError:
+        raise
+    except Exception:  # `tokenizers` raises bare Exception; transformers' messages are of ways to convert one
+        found = False
+    if not found:
+        raise UserError(
+            f"finetune.init={folder} holds no tokenizer that transformers reads; put the model's tokenizer.json and "
+            "tokenizer_config.json there"
+        )
+    return tokenizer
+
+
+def _adapted(folder: Path, fields: dict[str, Any], tokenizer: "PreTrainedTokenizerFast") -> BaseModel:
+    """An architecture that transformers computes. What is saved later does not need the folder any more."""
+    names = ("max_position_embeddings", "n_positions", "max_seq_len")
+    context = next((fields[name] for name in names if fields.get(name)), DEFAULT_CONTEXT)
+    return BaseModel(
+        folder.name,
+        HuggingFaceConfig(config=fields, context=context),
+        fields["vocab_size"],
+        tokenizer,
+        lambda: build_model(
+            HuggingFaceConfig(path=str(folder), context=context), fields["vocab_size"]
+        ).train(),
+    )

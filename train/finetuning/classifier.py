@@ -1,0 +1,95 @@
+"""Text classification: a decoder's body, and a linear map of the last token's hidden state to labels."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from pipeline.config.models.decoder import DecoderConfig
+from pipeline.errors import UserError
+from train.checkpoints.final_model import (
+    describe_model,
+    described_model,
+    load_weights,
+    read_weights,
+    save_model,
+)
+from train.models import IGNORE_INDEX, LossSum, build_model
+from train.models.decoder.model import Decoder
+from train.models.layers import Linear
+
+BODY = "backbone."
+
+
+class Classifier(nn.Module):
+    """A decoder with `score` for its output matrix, as in the `…ForSequenceClassification` classes."""
+
+    def __init__(self, backbone: Decoder, labels: list[str]):
+        """The backbone becomes part of the classifier and loses its `lm_head`, which nothing would train."""
+        super().__init__()
+        del backbone.lm_head
+        self.backbone = backbone
+        self.labels = labels
+        self.score = Linear(backbone.config.hidden, len(labels), backbone.config.init_std)
+
+    @property
+    def context(self) -> int:
+        return self.backbone.context
+
+    @property
+    def blocks(self) -> nn.ModuleList:
+        return self.backbone.blocks
+
+    @property
+    def gradient_checkpointing(self) -> bool:
+        return self.backbone.gradient_checkpointing
+
+    @gradient_checkpointing.setter
+    def gradient_checkpointing(self, value: bool) -> None:
+        self.backbone.gradient_checkpointing = value
+
+    def forward(self, input_ids: Tensor, lengths: Tensor, labels: Tensor | None = None) -> Tensor | LossSum:
+        """Logits [B, labels] of right-padded input_ids [B, T] with lengths [B].
+
+        With labels (int64 [B]) their summed cross-entropy.
+        """
+        hidden = self.backbone.hidden(input_ids)
+        rows = torch.arange(len(hidden), device=hidden.device)
+        logits = self.score(hidden[rows, lengths - 1])
+        if labels is None:
+            return logits
+        total = F.cross_entropy(logits.float(), labels, reduction="sum", ignore_index=IGNORE_INDEX)
+        return LossSum(total, (labels != IGNORE_INDEX).sum())
+
+
+def save_classifier(
+    artifact: Path,
+    state: dict[str, Tensor],
+    config: DecoderConfig,
+    vocab_size: int,
+    labels: list[str],
+    **facts: Any,
+) -> None:
+    """Write `<artifact>/model`: the weights under their Hugging Face names, the labels in model.json."""
+    named = {name.removeprefix(BODY): tensor for name, tensor in state.items()}
+    save_model(artifact, named, config, vocab_size, labels=labels, **facts)
+
+
+def load_classifier(artifact: Path, device: str | torch.device = "cpu") -> Classifier:
+    """The artifact's classifier in evaluation mode.
+
+    Raises:
+        UserError: where there is none, or the weights are of another architecture.
+    """
+    description = describe_model(artifact)
+    if "labels" not in description:
+        raise UserError(
+            f"{artifact} holds a language model, not a classifier; fine-tune with finetune.task=classify"
+        )
+    model = Classifier(build_model(*described_model(artifact)), description["labels"])
+    state = read_weights(artifact)
+    own = {name if name.startswith("score.") else BODY + name: tensor for name, tensor in state.items()}
+    load_weights(model, own, str(artifact))
+    return model.to(device).eval()

@@ -1,0 +1,163 @@
+"""Examples for fine-tuning: jsonl, json, csv, tsv or Parquet files as training, validation and test splits."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.training import FinetuneDataConfig
+from pipeline.errors import UserError
+from pipeline.formats.rows import read_rows
+
+HELD_OUT = 0.05
+"""Share of the examples that a split takes where no file is named for it."""
+
+ALPACA = ("instruction", "output")
+TEXT_FIELDS = (("prompt", "response"), ("prompt", "completion"), ALPACA, ("source", "target"))
+LABEL_FIELDS = (("text", "label"), ("sentence", "label"))
+
+
+@dataclass(frozen=True)
+class Example:
+    """A source and what is expected of it: acceptable targets, or one label."""
+
+    source: str
+    targets: tuple[str, ...]
+    """None of them empty."""
+
+
+@dataclass(frozen=True)
+class Splits:
+    """Examples by use. No source of the training split occurs in another."""
+
+    train: list[Example]
+    validation: list[Example]
+    test: list[Example]
+    empty: int
+    """Rows left out because their source or target is empty."""
+    leaked: int
+    """Training and validation examples left out because their source is also held out."""
+    unread: dict[str, int]
+    """Columns of which nothing is read, and in how many rows they hold something."""
+
+    def describe_unread(self) -> str:
+        """Empty where all columns are read."""
+        columns = ", ".join(f"{name} ({count:,} rows)" for name, count in self.unread.items())
+        return f"not read: {columns}" if columns else ""
+
+
+def load_splits(config: FinetuneDataConfig, task: str, locate: Callable[[str], Path]) -> Splits:
+    """Read the files that `config` names; what has no file is held out of the training examples.
+
+    Whether an example is held out depends on a hash of its source alone, so it stays where it is when others
+    are added, and examples with the same source stay together.
+
+    Args:
+        task: `classify` looks for text and label; the other tasks for prompt and response.
+        locate: from a path in the configuration to a file, as `Context.locate`.
+
+    Raises:
+        UserError: for a file that cannot be read, naming the line; or without any examples left.
+    """
+    empty = 0
+    unread: Counter[str] = Counter()
+    read: dict[str, list[Example]] = {}
+    for split in ("train", "validation", "test"):
+        if (name := getattr(config, split)) is not None:
+            path = locate(name)
+            rows = read_examples(path, config, task, unread)
+            read[split] = [e for e in rows if e.source.strip() and e.targets]
+            empty += len(rows) - len(read[split])
+            if not read[split]:
+                raise UserError(f"{path} holds no examples; give it one per line, or another {split} file")
+    for split in ("test", "validation"):
+        if split not in read:
+            read[split], read["train"] = _hold_out(read["train"], split)
+    test = {_key(example) for example in read["test"]}
+    validation = [e for e in read["validation"] if _key(e) not in test]
+    held_out = test | {_key(e) for e in validation}
+    train = [e for e in read["train"] if _key(e) not in held_out]
+    for split, examples in (("training", train), ("validation", validation)):
+        if not examples:
+            raise UserError(
+                f"no {split} examples are left beside those that are held out ({config.train}); give it more "
+                "examples, or files of their own for validation and test"
+            )
+    leaked = len(read["train"]) + len(read["validation"]) - len(train) - len(validation)
+    return Splits(train[: config.max_examples], validation, read["test"], empty, leaked, dict(unread))
+
+
+def read_examples(
+    path: Path, config: FinetuneDataConfig, task: str, unread: Counter[str] | None = None
+) -> list[Example]:
+    """All rows of a file.
+
+    Args:
+        unread: counts the rows in which a column holds something and is not read.
+
+    Raises:
+        UserError: naming the line that is no example.
+    """
+    fields: tuple[str, str] | None = None
+    if config.prompt_field is not None and config.response_field is not None:
+        fields = (config.prompt_field, config.response_field)
+    numbered = fields is not None and all(name.isdigit() for name in fields)
+    examples = []
+    for where, row in read_rows(path, numbered):
+        if fields is None:
+            fields = _detect_fields(where, row, LABEL_FIELDS if task == "classify" else TEXT_FIELDS)
+        source = " ".join(_texts(where, row, fields[0]))
+        if fields == ALPACA and row.get("input"):
+            source += "\n\n" + " ".join(_texts(where, row, "input"))
+        targets = (text for text in _texts(where, row, fields[1]) if text.strip())
+        examples.append(Example(source, tuple(targets)))
+        if unread is not None:
+            used = {*fields, "input"} if fields == ALPACA else {*fields}
+            unread.update(
+                str(name) for name, value in row.items() if name not in used and _holds_something(value)
+            )
+    return examples
+
+
+def _holds_something(value: Any) -> bool:
+    return value not in (None, "", [], {})
+
+
+def _detect_fields(where: str, row: dict[str, Any], known: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+    for names in known:
+        if all(name in row for name in names):
+            return names
+    pairs = ", ".join("/".join(names) for names in known)
+    raise UserError(
+        f"{where}: none of the known pairs of fields ({pairs}) is among {', '.join(map(str, row))}; "
+        "name them with finetune.data.prompt_field and finetune.data.response_field"
+    )
+
+
+def _texts(where: str, row: dict[str, Any], field: str) -> list[str]:
+    """A field as a list of texts; numbers count as texts, since labels often are, and a null is no text."""
+    if field not in row:
+        raise UserError(f"{where}: the field {field!r} is missing (there: {', '.join(map(str, row))})")
+    value = row[field]
+    values = [item for item in (value if isinstance(value, list) else [value]) if item is not None]
+    if not all(isinstance(item, (str, int)) for item in values):
+        raise UserError(f"{where}: the field {field!r} must be a text or a list of texts, not {value!r:.80}")
+    return [str(item) for item in values]
+
+
+def _key(example: Example) -> str:
+    """Sources that differ in case and white space alone are the same."""
+    return " ".join(example.source.casefold().split())
+
+
+def _hold_out(examples: list[Example], split: str) -> tuple[list[Example], list[Example]]:
+    """Examples held out, at least one, and the others."""
+    draws = []
+    for example in examples:
+        digest = hashlib.blake2b(f"{split}:{_key(example)}".encode(), digest_size=8).digest()
+        draws.append(int.from_bytes(digest) / 2**64)
+    limit = max(HELD_OUT, min(draws, default=0))
+    held_out = [e for e, draw in zip(examples, draws, strict=True) if draw <= limit]
+    return held_out, [e for e, draw in zip(examples, draws, strict=True) if draw > limit]

@@ -1,0 +1,145 @@
+"""Fine-tuning examples as token ids, with labels where the loss counts."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.formats.control_tokens import ControlTokens
+from train.data.batches import PADDING, Batch
+from train.finetuning.chat import PromptFormat
+from train.finetuning.data import Example
+from train.finetuning.labels import label_ids
+from train.models import IGNORE_INDEX
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+PAD_MULTIPLE = 8
+"""Lengths of batches are rounded up to this, so that kernels see few shapes, and aligned ones."""
+
+
+@dataclass(frozen=True)
+class ResponseExamples:
+    """Prompts with responses, drawn by index: see `train.data.batches.Examples`."""
+
+    input_ids: list[np.ndarray]
+    labels: list[np.ndarray]
+    """The token after each of `input_ids` where the loss counts, else `IGNORE_INDEX`."""
+    pad_id: int
+    context: int
+    """Batches are padded to at most this length."""
+    cut_prompts: int
+    """Examples whose prompt lost its middle."""
+    cut_responses: int
+    """Examples whose response alone was longer than the context, and lost its end."""
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+        return self._all_target_counts[indices]
+
+    @cached_property
+    def _all_target_counts(self) -> np.ndarray:
+        return np.array([int((row != IGNORE_INDEX).sum()) for row in self.labels])
+
+    def collate(self, indices: np.ndarray) -> Batch:
+        """input_ids and labels, int64 [B, T]."""
+        return {
+            "input_ids": _pad(self.input_ids, indices, self.pad_id, self.context),
+            "labels": _pad(self.labels, indices, IGNORE_INDEX, self.context),
+        }
+
+
+@dataclass(frozen=True)
+class LabelExamples:
+    """Texts with one label each, drawn by index: see `train.data.batches.Examples`."""
+
+    input_ids: list[np.ndarray]
+    label_ids: np.ndarray
+    pad_id: int
+    context: int
+    cut_texts: int
+    """Texts that lost their end."""
+
+    def __len__(self) -> int:
+        return len(self.input_ids)
+
+    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+        return np.ones(len(indices), dtype=np.int64)
+
+    def collate(self, indices: np.ndarray) -> Batch:
+        """input_ids, int64 [B, T]; lengths and labels, int64 [B]."""
+        lengths = [1 if i == PADDING else len(self.input_ids[i]) for i in indices]
+        labels = np.where(indices == PADDING, IGNORE_INDEX, self.label_ids[indices])
+        return {
+            "input_ids": _pad(self.input_ids, indices, self.pad_id, self.context),
+            "lengths": torch.tensor(lengths),
+            "labels": torch.from_numpy(labels),
+        }
+
+
+def _pad(rows: list[np.ndarray], indices: np.ndarray, value: int, context: int) -> Tensor:
+    """The chosen rows, padded at the right to one length, int64 [B, T]."""
+    longest = max((len(rows[i]) for i in indices if i != PADDING), default=1)
+    width = min(-(-longest // PAD_MULTIPLE) * PAD_MULTIPLE, context)
+    padded = np.full((len(indices), width), value, dtype=np.int64)
+    for number, index in enumerate(indices):
+        if index != PADDING:
+            padded[number, : len(rows[index])] = rows[index]
+    return torch.from_numpy(padded)
+
+
+def cut_middle(ids: list[int], limit: int) -> list[int]:
+    """The first and last ids, `limit` in all: a prompt's beginning and end say what is asked."""
+    if len(ids) <= limit:
+        return ids
+    head = limit // 2
+    return ids[:head] + ids[len(ids) - (limit - head) :]
+
+
+def encode_responses(examples: list[Example], form: PromptFormat, max_length: int) -> ResponseExamples:
+    """Prompts with their first target, the loss on the target and the token that ends it.
+
+    At most `max_length` tokens are read per example: the prompt gives way to the response, down to one token.
+    """
+    prompts = form.prompt_ids(e.source for e in examples)
+    responses = form.response_ids((e.source, e.targets[0]) for e in examples)
+    input_ids, labels, cut_prompts, cut_responses = [], [], 0, 0
+    for prompt, response in zip(prompts, responses, strict=True):
+        # The last token is predicted but never read, so a response may fill the whole context.
+        cut_responses += len(response) > max_length
+        response = response[:max_length]
+        kept = cut_middle(prompt, max_length + 1 - len(response))
+        cut_prompts += len(kept) < len(prompt)
+        ids = np.array(kept + response, dtype=np.int32)
+        input_ids.append(ids[:-1])
+        labels.append(ids[1:].copy())
+        labels[-1][: len(kept) - 1] = IGNORE_INDEX
+    return ResponseExamples(
+        input_ids, labels, _pad_id(form.tokenizer), max_length, cut_prompts, cut_responses
+    )
+
+
+def encode_labels(
+    examples: list[Example], labels: list[str], tokenizer: "PreTrainedTokenizerBase", max_length: int
+) -> LabelExamples:
+    """Texts with the numbers of their labels; of a longer text the first `max_length` tokens are read.
+
+    Raises:
+        UserError: for a label that is none of `labels`.
+    """
+    numbers = label_ids(examples, labels)
+    texts = ControlTokens.of(tokenizer).encode_texts([example.source for example in examples])
+    input_ids = [np.array(ids[:max_length], dtype=np.int32) for ids in texts]
+    cut = sum(len(ids) > max_length for ids in texts)
+    return LabelExamples(input_ids, numbers, _pad_id(tokenizer), max_length, cut)
+
+
+def _pad_id(tokenizer: "PreTrainedTokenizerBase") -> int:
+    # Padding is right of everything that counts, and models read left to right: any id will do.
+    return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id

@@ -1,0 +1,208 @@
+"""Text continued by a model: greedy, sampled, or by beam search, in batches with the model's own cache."""
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pipeline.config.evaluation import DecodeConfig
+from pipeline.errors import UserError
+from pipeline.formats.control_tokens import ControlTokens
+from train.generation.beam import beam_search
+from train.generation.stops import Decode, Stops
+from train.models import LanguageModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+END_OF_TURN = "<|end|>"
+
+Cut = Callable[[Sequence[int], int], Sequence[int]]
+"""Given ids and a limit, at most so many of them."""
+
+logger = logging.getLogger(__name__)
+
+
+def keep_end(ids: Sequence[int], limit: int) -> Sequence[int]:
+    """The last `limit` ids."""
+    return ids[-limit:]
+
+
+def generate(
+    model: LanguageModel,
+    tokenizer: "PreTrainedTokenizerFast",
+    prompts: Sequence[Sequence[int]],
+    config: DecodeConfig,
+    seed: int,
+    *,
+    stops: Stops | None = None,
+    cut: Cut = keep_end,
+    advance: Callable[[int], None] = lambda prompts: None,
+) -> list[str]:
+    """The continuations of the prompts, without them and without special tokens.
+
+    What is sampled depends on the seed and on a prompt's place in the list, not on the batch size.
+
+    Args:
+        prompts: token ids, as of `encode_prompts` or of a `PromptFormat`; an empty one is read as eos.
+        stops: what ends a continuation before `max_new_tokens`; None takes eos and, where the vocabulary has it,
+            `<|end|>`.
+        cut: shortens a prompt's ids that leave no room for `max_new_tokens` in the model's context.
+        advance: called with the number of prompts done since the last call.
+    """
+    if not prompts:
+        return []
+    ids = [list(prompt) or [tokenizer.eos_token_id] for prompt in prompts]
+    stops = stops or _default_stops(tokenizer)
+    found = generate_ids(
+        model, ids, config, seed, stops, decode=partial(_decode, tokenizer), cut=cut, advance=advance
+    )
+    return [stops.cut_text(_continuation(tokenizer, *pair)) for pair in zip(ids, found, strict=True)]
+
+
+def encode_prompts(tokenizer: "PreTrainedTokenizerFast", prompts: Sequence[str]) -> list[list[int]]:
+    """Texts to be continued: a special token that one spells is read as the characters that it is."""
+    return ControlTokens.of(tokenizer).encode_texts(prompts)
+
+
+def _default_stops(tokenizer: "PreTrainedTokenizerFast") -> Stops:
+    vocabulary = tokenizer.get_vocab()
+    return Stops([tokenizer.eos_token_id, *([vocabulary[END_OF_TURN]] if END_OF_TURN in vocabulary else [])])
+
+
+def _decode(tokenizer: "PreTrainedTokenizerFast", ids: Sequence[int]) -> str:
+    return tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+
+
+def _continuation(tokenizer: "PreTrainedTokenizerFast", prompt: list[int], found: list[int]) -> str:
+    # Decoded alone, a first word loses the space before it in tokenizers that mark spaces on words.
+    before, whole = _decode(tokenizer, prompt), _decode(tokenizer, prompt + found)
+    return whole[len(before) :] if whole.startswith(before) else _decode(tokenizer, found)
+
+
+def generate_ids(
+    model: LanguageModel,
+    prompts: Sequence[Sequence[int]],
+    config: DecodeConfig,
+    seed: int,
+    stops: Stops,
+    *,
+    decode: Decode | None = None,
+    cut: Cut = keep_end,
+    advance: Callable[[int], None] = lambda prompts: None,
+) -> list[list[int]]:
+    """Token ids that continue each prompt (not empty), a stop token and what follows it left out; see `generate`.
+
+    At least half of the context is the prompt's: a larger `max_new_tokens` is cut down to the other half.
+
+    Args:
+        decode: from ids to text, where `stops` has texts; these, and what follows them, are still in the ids.
+    """
+    new_tokens = min(config.max_new_tokens, model.context - model.context // 2)
+    if new_tokens < config.max_new_tokens:
+        logger.warning(
+            "max_new_tokens=%d is more than half of the model's context of %d; generating up to %d tokens",
+            config.max_new_tokens,
+            model.context,
+            new_tokens,
+        )
+    room = model.context - new_tokens
+    if long := sum(len(prompt) > room for prompt in prompts):
+        logger.warning(
+            "%d of %d prompts are longer than the %d tokens that the model's context of %d leaves beside "
+            "%d new ones, and are cut",
+            long,
+            len(prompts),
+            room,
+            model.context,
+            new_tokens,
+        )
+    # Prompts of like length together: the less padding is read.
+    order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
+    found: list[list[int]] = [[] for _ in prompts]
+    for first in range(0, len(order), config.batch_size):
+        chosen = order[first : first + config.batch_size]
+        batch = [cut(prompts[index], room) for index in chosen]
+        draws = [np.random.default_rng([seed, index]).random(new_tokens, np.float32) for index in chosen]
+        with torch.inference_mode():
+            rows = _continue(model, batch, config, new_tokens, stops, decode, np.stack(draws))
+        for index, row in zip(chosen, rows, strict=True):
+            found[index] = stops.cut_ids(row)
+        advance(len(chosen))
+    return found
+
+
+def _continue(
+    model: LanguageModel,
+    prompts: Sequence[Sequence[int]],
+    config: DecodeConfig,
+    new_tokens: int,
+    stops: Stops,
+    decode: Decode | None,
+    draws: np.ndarray,
+) -> list[list[int]]:
+    """Up to `new_tokens` ids per prompt; `draws` [B, new_tokens] are uniform random numbers for sampling."""
+    device = next(model.parameters()).device
+    ended = stops.watch(device, decode)
+    longest = max(map(len, prompts))
+    padding = torch.tensor([longest - len(prompt) for prompt in prompts], device=device)
+    # Any id serves as padding: the state knows where a row begins.
+    ids = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=device)
+    state = model.new_state(
+        len(prompts), longest + new_tokens, padding=padding if bool(padding.any()) else None
+    )
+    logits = model.next_logits(ids, state)
+    if config.method == "beam":
+
+        def advance(rows: Tensor, tokens: Tensor) -> Tensor:
+            state.reorder(rows)
+            return model.next_logits(tokens[:, None], state)
+
+        return beam_search(
+            logits, advance, config.beams, new_tokens, ended, stops.endings, config.length_penalty
+        )
+
+    uniform = torch.from_numpy(draws).to(device)
+    done = torch.zeros(len(prompts), dtype=torch.bool, device=device)
+    columns: list[Tensor] = []
+    for step in range(new_tokens):
+        token = logits.argmax(-1) if config.method == "greedy" else sample(logits, uniform[:, step], config)
+        columns.append(token)
+        done |= ended(torch.stack(columns, 1))
+        if step + 1 == new_tokens or bool(done.all()):
+            break
+        logits = model.next_logits(token[:, None], state)
+    return torch.stack(columns, 1).tolist()
+
+
+def sample(logits: Tensor, uniform: Tensor, config: DecodeConfig) -> Tensor:
+    """Tokens [B] drawn from logits [B, V] with uniform numbers [B] in [0, 1).
+
+    Temperature, then the `top_k` likeliest, then the fewest likeliest tokens whose probability reaches
+    `top_p` (nucleus sampling, Holtzman et al., 2020), in this order as `transformers` has it.
+
+    Raises:
+        UserError: where there are no probabilities, since the model's training has diverged.
+    """
+    ordered, index = (logits.float() / config.temperature).sort(-1, descending=True)
+    if config.top_k is not None:
+        ordered, index = ordered[:, : config.top_k], index[:, : config.top_k]
+    probabilities = ordered.softmax(-1)
+    total = probabilities.cumsum(-1)
+    if not bool(total[:, -1].isfinite().all()):  # what is not finite stays so in the sums behind it
+        raise UserError(
+            "no text can be sampled: the model's logits are not finite, so its training has diverged; lower its "
+            "learning rate, or see to trainer.guard"
+        )
+    if config.top_p is not None:
+        # A token stays if those before it do not reach top_p; the first always does.
+        probabilities = probabilities.masked_fill(total - probabilities >= config.top_p, 0.0)
+        total = probabilities.cumsum(-1)
+    drawn = torch.searchsorted(total, (uniform * total[:, -1])[:, None], right=True)
+    # Rounding may carry the draw past the last token that is left.
+    last = (probabilities > 0).sum(-1, keepdim=True) - 1
+    return index.gather(1, torch.minimum(drawn, last)).squeeze(1)

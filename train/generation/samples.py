@@ -1,0 +1,30 @@
+"""Texts that a model writes while it is trained, for a person to watch it learn."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from pipeline.config.evaluation import DecodeConfig
+from train.generation.generate import generate
+from train.generation.stops import Stops
+from train.models import LanguageModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+SAMPLED = DecodeConfig(method="sample", max_new_tokens=48, temperature=0.8, top_p=0.95)
+
+
+def sample_texts(
+    model: LanguageModel,
+    tokenizer: "PreTrainedTokenizerFast",
+    prompts: Sequence[tuple[str, list[int]]],
+    seed: int,
+    stops: Stops | None = None,
+) -> list[tuple[str, str]]:
+    """(prompt, continuation) pairs; the same seed each time, so that what changes is the model.
+
+    Args:
+        prompts: each as text and as token ids.
+    """
+    found = generate(model, tokenizer, [ids for _, ids in prompts], SAMPLED, seed, stops=stops)
+    return [(text, continuation) for (text, _), continuation in zip(prompts, found, strict=True)]

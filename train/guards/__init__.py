@@ -1,0 +1,1 @@
+"""Sees steps that do not count, and runs that have diverged."""

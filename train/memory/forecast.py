@@ -1,0 +1,120 @@
+"""Predicts a pretraining run for `make dryrun`: steps, tokens, FLOPs, memory, disk. Builds no weights."""
+
+import math
+from collections.abc import Mapping
+
+from pipeline.config.root import RootConfig
+from pipeline.config.training import TrainerConfig
+from pipeline.errors import UserError
+from pipeline.forecast import Forecast
+from train.data.mixture import Mixture
+from train.memory.check import Limit, Plan, check, known_limit, runs_on_gpu
+from train.memory.predict import model_sizes, optimizer_sizes
+from train.models import family
+from train.models.numerics import FP32
+
+_COMPONENTS = {
+    "parameters": "parameters",
+    "gradients": "gradients",
+    "optimizer": "optimizer",
+    "buffers": "strategy's buffers",
+    "activations": "activations",
+    "loss": "logits and loss",
+    "step": "optimizer's step",
+    "runtime": "runtime",
+}
+
+
+def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] | None) -> Forecast:
+    """The pretrain stage of a configuration.
+
+    Args:
+        train_tokens: of the parts of the shards' training split; None where they are not built yet.
+
+    Raises:
+        UserError: where the mixture names a part that the shards do not have.
+    """
+    trainer = root.trainer
+    on_gpu = runs_on_gpu(trainer)
+    masked = root.data.packing != "concatenate"
+    plan = Plan(root.model, vocab_size, root.optim, trainer, root.strategy, on_gpu, masked)
+    limit, memory = known_limit(trainer, on_gpu), plan.memory()
+    sizes = model_sizes(root.model, vocab_size)
+    states = optimizer_sizes(root.model, vocab_size, root.optim, FP32).states
+    checkpoint = FP32 * (sizes.parameters + states)
+    kept = trainer.keep_last + 2  # the best one besides, and one that is being written
+    facts = {
+        "model": f"{sizes.parameters:,} parameters, {vocab_size:,} token ids",
+        "ranks": f"{trainer.ranks} ({trainer.nodes} × {trainer.devices}), strategy {root.strategy.name}, "
+        f"{trainer.precision}, {'GPU' if on_gpu else 'CPU'}",
+        **_work(root, vocab_size, train_tokens, sizes.parameters),
+        "checkpoint": f"{_gb(checkpoint)} each, up to {kept} at a time; final model {_gb(FP32 * sizes.parameters)}",
+    }
+    return Forecast(
+        facts,
+        {label: getattr(memory, name) for name, label in _COMPONENTS.items()} if memory else {},
+        memory.host if memory else 0,
+        _limit(limit),
+        kept * checkpoint + FP32 * sizes.parameters,
+        _refusal(plan, limit),
+    )
+
+
+def _work(
+    root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] | None, parameters: int
+) -> dict[str, str]:
+    """Batch, steps, tokens and FLOPs."""
+    trainer = root.trainer
+    length = trainer.sequence_length or root.model.context
+    per_step = trainer.global_batch * length
+    rows = trainer.global_batch // trainer.ranks // trainer.accumulation
+    batch = {
+        "batch": f"{trainer.global_batch} × {length:,} = {per_step:,} tokens per step; per rank "
+        f"{trainer.accumulation} × {rows} sequence{'s' if rows > 1 else ''}"
+    }
+    epoch = None
+    if train_tokens is not None:
+        # Packed whole documents need a few sequences more, which their plan knows and this does not.
+        sizes = {part: (tokens - 1) // length for part, tokens in train_tokens.items()}
+        epoch = Mixture(root.data, sizes, length).epoch
+    steps = _steps(trainer, length, epoch, parameters)
+    if steps is None:
+        return batch | {
+            "steps": f"{trainer.epochs:g} epochs; how many steps is known when the shards are built"
+        }
+    tokens = steps * per_step
+    flops = family(root.model).flops_per_token(root.model, vocab_size, length)
+    epochs = f", {steps * trainer.global_batch / epoch:.2f} epochs" if epoch else ""
+    work = "unknown" if flops is None else f"{tokens * flops:.2e}"
+    return batch | {"steps": f"{steps:,}", "tokens": f"{tokens:,}{epochs}", "FLOPs": work}
+
+
+def _steps(trainer: TrainerConfig, length: int, epoch: int | None, parameters: int) -> int | None:
+    if trainer.steps is not None:
+        return trainer.steps
+    tokens = trainer.tokens
+    if trainer.tokens_per_parameter is not None:
+        tokens = trainer.tokens_per_parameter * parameters
+    if tokens is not None:
+        return math.ceil(tokens / (trainer.global_batch * length))
+    if epoch is None:
+        return None
+    return math.ceil(trainer.epochs * epoch / trainer.global_batch)
+
+
+def _refusal(plan: Plan, limit: Limit | None) -> str | None:
+    try:
+        check(plan, limit)
+    except UserError as error:
+        return str(error)
+    return None
+
+
+def _limit(limit: Limit | None) -> str:
+    if limit is None:
+        return "not known: no GPU is visible here; give trainer.device_memory_gb"
+    return f"{_gb(limit.device)} ({limit.source})"
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1e9:,.2f} GB"
