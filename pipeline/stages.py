@@ -1,13 +1,14 @@
-"""The stages: one row each. Adding a stage is a row here, a function, and a section in `pipeline.config`."""
+"""The stages: one row each. A new stage is a row, a body, and a section; a plugin's calls `register`."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.config import stages as configs
 from pipeline.config.base import Section
-from pipeline.config.root import RootConfig
+from pipeline.config.root import RootConfig, add_section
 from pipeline.config.training import TrainerConfig
+from pipeline.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -103,6 +104,24 @@ _TABLE = (
 )  # fmt: skip
 
 STAGES: dict[str, Stage] = {stage.name: stage for stage in _TABLE}
+
+
+def register(stage: Stage, **sections: type[Section]) -> None:
+    """Add the stage of a plugin, when its package is imported. The report shows it, and so makes it.
+
+    Args:
+        sections: what the configuration gets for it, by the names that `stage.config` gives its fields.
+
+    Raises:
+        UserError: where a stage or section has such a name already.
+    """
+    if stage.name in STAGES:
+        raise UserError(f"plugins: there is a stage {stage.name!r} already; give the new one another name")
+    for name, section in sections.items():
+        add_section(name, section)
+    report = STAGES.pop("report")  # last again
+    STAGES[stage.name] = stage
+    STAGES["report"] = replace(report, inputs=(*report.inputs, stage.name))
 
 
 def upstream(target: str, root: RootConfig) -> list[Stage]:

@@ -16,7 +16,7 @@ MISSING = "???"
 def default_values() -> dict[str, Any]:
     """Defaults of the sections that have them; those that come in several kinds come whole from their groups."""
     fields = RootConfig.model_fields.items()
-    return {name: _plain(field.get_default()) for name, field in fields if not field.is_required()}
+    return {name: _default(field) for name, field in fields if not field.is_required()}
 
 
 def group_options() -> Iterator[tuple[str, str, dict[str, Any]]]:

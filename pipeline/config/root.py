@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic.fields import FieldInfo
 
 from pipeline.config.base import Section
 from pipeline.config.choices import Choice, kinds
@@ -120,6 +121,17 @@ class RootConfig(Section):
                 f"evaluate.perplexity.stride={scored.stride} must be at most its context of {window}"
             )
         return found
+
+
+def add_section(name: str, section: type[Section]) -> None:
+    """Give the configuration a section that a plugin's stage sees; `load_plugins` makes it known.
+
+    Raises:
+        UserError: where it has one of that name already.
+    """
+    if name in RootConfig.model_fields:
+        raise UserError(f"plugins: the configuration has {name!r} already; give the new section another name")
+    RootConfig.model_fields[name] = FieldInfo(annotation=section, default_factory=section)
 
 
 def _cannot_launch(launcher: LauncherConfig, trainer: TrainerConfig, where: str) -> list[str]:

@@ -20,6 +20,7 @@ WORDS = [
     "optim.lr=0.1",
     "schedule=polynomial",
     "evaluate.metrics=[bleu,length_ratio]",
+    "longest.documents=2",
     "trainer.checkpoint_every=1",
     "trainer.steps=40",
     "trainer.deterministic=true",
@@ -64,6 +65,8 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     assert "polynomial" in card
     assert "Length ratio" in (whole / "runs/demo/report/report.html").read_text()
     assert "length ratio" in done.stdout
+    assert "the longest has" in (whole / "runs/demo/report/report.html").read_text()
+    assert len((whole / "runs/demo/longest/longest.txt").read_text().split("\n\n")) >= 2
     tracked = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True)
     assert "my_lab" not in tracked.stdout.replace("tests/extension/", "")
 
@@ -81,7 +84,7 @@ def test_its_code_is_part_of_the_fingerprint(
     (lab / "sgd_torch.py").write_text((lab / "sgd_torch.py").read_text() + "\n# another line\n")
     after = planned()
     changed = {stage for stage in before if before[stage] != after[stage]}
-    assert changed == {"evaluate", "export", "report"}  # its metric, and what reads the results
+    assert changed == {"longest", "evaluate", "export", "report"}  # its stage and metric, and what reads them
 
 
 def test_a_package_that_fails_to_import_is_one_error(

@@ -1,0 +1,15 @@
+"""What the stage does."""
+
+from typing import Any
+
+from my_lab.longest import LongestStage
+
+from pipeline.context import Context
+from pipeline.formats.documents import read_texts
+
+
+def run(config: LongestStage, context: Context) -> dict[str, Any]:
+    texts = sorted(read_texts(context.inputs["clean"] / "documents", "train"), key=len, reverse=True)
+    kept = texts[: config.longest.documents]
+    (context.folder / "longest.txt").write_text("\n\n".join(kept), encoding="utf-8")
+    return {"documents": len(kept), "characters": len(kept[0])}
