@@ -5,11 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from pipeline.config.data import MixtureCorpus, PartConfig
 from pipeline.config.stages import DownloadStage
 from pipeline.context import Context
+from pipeline.formats.parquet_files import read_metadata
 from pipeline.formats.source import PARTS_FOLDER, Source, total_bytes
 
 
@@ -52,5 +51,5 @@ def _metrics(parts: dict[str, tuple[Source, Path]]) -> dict[str, Any]:
     }
     if all(source.format in ("documents", "parquet") for source in sources):
         paths = [source.locate(file, folder) for source, folder in parts.values() for file in source.files]
-        metrics["documents"] = sum(pq.read_metadata(path).num_rows for path in paths)
+        metrics["documents"] = sum(read_metadata(path).num_rows for path in paths)
     return metrics

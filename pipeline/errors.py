@@ -1,6 +1,5 @@
 """Errors that the user can mend, and what to tell them."""
 
-import errno
 import os
 import sys
 from collections.abc import Iterator
@@ -8,6 +7,7 @@ from contextlib import contextmanager
 from typing import Literal, NoReturn
 
 from pipeline.redaction import redacted, secret_values
+from pipeline.system_errors import system_message
 
 
 class UserError(Exception):
@@ -32,24 +32,7 @@ def message_for_user(error: BaseException) -> str | None:
         return str(error)
     if isinstance(error, KeyboardInterrupt):
         return "interrupted; start again to continue"
-    if not isinstance(error, OSError):
-        return None
-    where = f" while writing {error.filename}" if error.filename else ""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"the disk is full{where}; free some space and start again: what is done so far is kept"
-    if error.errno == errno.EFBIG:
-        return (
-            f"a file became larger than the file system or `ulimit -f` allows{where}; raise the limit, or work on "
-            "another disk, and start again: what is done so far is kept"
-        )
-    if error.filename and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return (
-            f"{error.filename}: {error.strerror.lower()}; change its permissions (or those of its folder), or name "
-            "another place, and start again"
-        )
-    if error.filename and error.errno in (errno.ENOTDIR, errno.EEXIST):
-        return f"{error.filename}: a file stands where a folder is needed; move it, or name another place"
-    return None
+    return system_message(error)
 
 
 @contextmanager
@@ -60,7 +43,7 @@ def told_to_user() -> Iterator[None]:
     """
     try:
         yield
-    except (UserError, OSError, KeyboardInterrupt) as error:
+    except BaseException as error:
         message = message_for_user(error)
         if message is None:
             raise

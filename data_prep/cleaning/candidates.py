@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pyarrow.parquet as pq
 
 from data_prep.text.text_features import TextCounts
 from pipeline.formats.documents import SCHEMA, Document, DocumentFile
+from pipeline.formats.parquet_files import reading
 
 _COUNTS = ("raw_bytes", "bytes", "characters", "words", "lines", "original_words", "original_lines")
 _COLUMNS = [
@@ -59,11 +61,19 @@ def write_candidate(file: DocumentFile, candidate: Candidate) -> None:
     )
 
 
+@contextmanager
+def reading_candidates(path: Path) -> Iterator[pq.ParquetFile]:
+    """Open a file of candidates."""
+    remedy = f"delete {path.parents[2]} and start again"
+    with reading(path, remedy), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        yield file
+
+
 def read_candidates(path: Path) -> Iterator[Candidate]:
     """In order, a batch in memory at a time; none where there is no file."""
     if not path.exists():
         return
-    with pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with reading_candidates(path) as file:
         for batch in file.iter_batches(256):
             for row in batch.to_pylist():
                 original = None

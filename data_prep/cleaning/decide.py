@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 
-from data_prep.cleaning.candidates import candidate_path
+from data_prep.cleaning.candidates import candidate_path, reading_candidates
 from data_prep.cleaning.hold_out import hold_out
 from data_prep.dedup.clusters import clusters
 from data_prep.dedup.decisions import Decisions, decide
@@ -92,7 +91,7 @@ def _faces(
     faces = {}
     for piece, rows in wanted.items():
         path = candidate_path(context.scratch / "extract", pieces[piece].number)
-        with pq.ParquetFile(path) as file:
+        with reading_candidates(path) as file:
             number = 0
             for batch in file.iter_batches(256, columns=["id", "title", "text"]):
                 for place in sorted(rows & set(range(number, number + batch.num_rows))):

@@ -10,9 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
-from data_prep.cleaning.candidates import candidate_path
+from data_prep.cleaning.candidates import candidate_path, reading_candidates
 from data_prep.cleaning.splits import HELD_OUT, hash_share
 from data_prep.dedup.decisions import Decisions
 from data_prep.dedup.verdicts import KEEP
@@ -136,7 +135,8 @@ class _Training:
     def of(cls, kept: Sequence[_Kept], candidates: Path) -> "_Training":
         found = []
         for of_piece in kept:
-            ids = pq.read_table(candidate_path(candidates, of_piece.piece), columns=["id"]).column(0)
+            with reading_candidates(candidate_path(candidates, of_piece.piece)) as file:
+                ids = file.read(columns=["id"]).column(0)
             for row, split, size in zip(of_piece.rows, of_piece.splits, of_piece.sizes, strict=True):
                 if split == "train":
                     found.append((hash_share(ids[int(row)].as_py()), of_piece.piece, int(row), int(size)))
@@ -170,7 +170,8 @@ def _kept(
             continue
         start, end = decisions.starts[piece.number : piece.number + 2]
         rows = np.flatnonzero(np.asarray(decisions.code[start:end]) == KEEP)[:limit]
-        table = pq.read_table(path, columns=["split", "bytes"]).take(rows)
+        with reading_candidates(path) as file:
+            table = file.read(columns=["split", "bytes"]).take(rows)
         yield _Kept(piece.number, rows, table.column("split").to_numpy(), table.column("bytes").to_numpy())
 
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data_prep.dedup.mapped import new_array
 from data_prep.dedup.partitions import Partitions, by_hash
 from data_prep.dedup.runs import begins_run, first_of_run
 from data_prep.dedup.verdicts import Verdicts
@@ -28,7 +29,7 @@ def write_repeated_paragraphs(verdicts: Verdicts, work: Path, path: Path) -> Non
         first = document[first_of_run(begins_run(records["key"]))]
         goes = (document != first) & ~verdicts.held_out[document]
         gone.append((document[goes].astype(np.uint64) << np.uint64(32)) | records["number"][goes])
-    array = np.lib.format.open_memmap(path, "w+", dtype=np.uint64, shape=(len(gone),))
+    array = new_array(path, np.uint64, len(gone))
     written = 0
     for packed in gone:
         array[written : written + len(packed)] = np.sort(packed)

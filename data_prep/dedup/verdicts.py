@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.dedup.keys import Keys
+from data_prep.dedup.mapped import new_array
 from pipeline.errors import UserError
 
 KEEP, DUPLICATE_ID, DUPLICATE, NEAR_DUPLICATE, DUPLICATE_OF_HELD_OUT = range(5)
@@ -46,7 +47,7 @@ class Verdicts:
             self.held_out[start:end] = keys.array(piece, "held_out")
 
     def _zeros(self, path: Path, dtype: type) -> np.ndarray:
-        file = np.lib.format.open_memmap(path, "w+", dtype=dtype, shape=(self.keys.documents,))
+        file = new_array(path, dtype, self.keys.documents)
         self._files.append(file)
         return file.view(np.ndarray)  # far cheaper to index than a memmap
 

@@ -4,12 +4,9 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from data_prep.mediawiki.dump import is_splittable
 from data_prep.reading.gzipped import is_gzip
-from pipeline.errors import UserError
+from pipeline.formats.parquet_files import read_metadata
 from pipeline.formats.source import Source
 from pipeline.formats.text_lists import UTF16_MARKS
 
@@ -56,10 +53,7 @@ def _after(file: BinaryIO, offset: int, mark: re.Pattern[bytes]) -> int | None:
 
 
 def _row_groups(path: Path, piece_bytes: int) -> list[int]:
-    try:
-        metadata = pq.read_metadata(path)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path} is no Parquet file, or is damaged ({error}); get it again") from None
+    metadata = read_metadata(path)
     cuts, size = [], 0
     for group in range(metadata.num_row_groups):
         columns = metadata.row_group(group)

@@ -20,6 +20,7 @@ from data_prep.reading.gzipped import is_gzip, open_content
 from data_prep.reading.pieces import Piece, Span
 from pipeline.errors import UserError
 from pipeline.formats import wikitext
+from pipeline.formats.parquet_files import reading
 from pipeline.formats.source import Source
 from pipeline.formats.text_lists import text_encoding
 
@@ -218,22 +219,19 @@ def _parquet_rows(
     path: Path, span: Span, columns: list[str], optional: Sequence[str] = ()
 ) -> Iterator[tuple[dict[str, Any], int]]:
     """The rows of the span's row groups, and their numbers in the file."""
-    try:
-        with pq.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            if missing := [name for name in columns if name not in names]:
-                raise UserError(
-                    f"{path} has no column {missing[0]!r}; it has: {', '.join(names)}. Set corpus.text_field"
-                )
-            wanted = columns + [name for name in optional if name in names and name not in columns]
-            end = file.num_row_groups if span.end is None else span.end
-            numbers = count(sum(file.metadata.row_group(group).num_rows for group in range(span.start)))
-            for batch in file.iter_batches(64, row_groups=list(range(span.start, end)), columns=wanted):
-                cells = zip(*map(_values, batch.columns), strict=True)
-                rows = (dict(zip(batch.schema.names, row, strict=True)) for row in cells)
-                yield from zip(rows, numbers, strict=False)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path} is no Parquet file, or is damaged ({error}); get it again") from None
+    with reading(path), pq.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        if missing := [name for name in columns if name not in names]:
+            raise UserError(
+                f"{path} has no column {missing[0]!r}; it has: {', '.join(names)}. Set corpus.text_field"
+            )
+        wanted = columns + [name for name in optional if name in names and name not in columns]
+        end = file.num_row_groups if span.end is None else span.end
+        numbers = count(sum(file.metadata.row_group(group).num_rows for group in range(span.start)))
+        for batch in file.iter_batches(64, row_groups=list(range(span.start, end)), columns=wanted):
+            cells = zip(*map(_values, batch.columns), strict=True)
+            rows = (dict(zip(batch.schema.names, row, strict=True)) for row in cells)
+            yield from zip(rows, numbers, strict=False)
 
 
 def _values(column: pa.Array) -> list[Any]:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data_prep.mediawiki.dump import read_site
@@ -15,6 +14,7 @@ from data_prep.reading.text_documents import describe_text_files, splits_at_blan
 from pipeline.config.data import FilesCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
+from pipeline.formats.parquet_files import reading
 from pipeline.formats.source import Format, Source, describe_file
 from pipeline.remote.copying import copy_objects
 from pipeline.remote.listing import StoredObject, is_remote, list_objects
@@ -123,11 +123,9 @@ def common_format(paths: Sequence[str]) -> Format:
 
 def _count_rows(path: Path, text_field: str) -> int:
     """Rows of a Parquet file that has the text column."""
-    try:
+    with reading(path):
         metadata = pq.read_metadata(path)
-    except pa.ArrowInvalid as error:
-        raise UserError(f"{path} is no Parquet file, or is damaged: {error}") from None
-    columns = metadata.schema.to_arrow_schema().names
+        columns = metadata.schema.to_arrow_schema().names
     if text_field not in columns:
         raise UserError(
             f"{path} has no column {text_field!r}; set corpus.text_field to one of {', '.join(columns)}"

@@ -1,21 +1,23 @@
 """What the report shows, gathered from the finished artifacts. A missing file leaves its part out."""
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from eval.results import PERPLEXITIES
+from eval.results import PERPLEXITIES, Result
 from pipeline.errors import UserError
 from pipeline.formats.documents import read_texts
-from pipeline.formats.source import Source, load_parts
+from pipeline.formats.source import PARTS_FOLDER, SOURCE_FILE, Source, load_parts
 from pipeline.stages import STAGES, describe
-from pipeline.store.artifacts import MANIFEST
+from pipeline.store.artifacts import MANIFEST, damaged, read_json
 from pipeline.tracking.tracker import TABLES_FOLDER, read_jsonl, read_metrics
 
+RESULTS = "results.json"
+_RESULT = {field.name for field in fields(Result)}
+"""What each row of it has."""
 EXAMPLE_SPLITS = ("validation", "test", "train")
 TOKEN_TEXT_CHARS = 420
 """Length of the text whose tokens are shown."""
@@ -114,22 +116,20 @@ def read_stages(inputs: Mapping[str, Path]) -> list[StageRecord]:
     """The input artifacts that have a readable manifest, in the order of the pipeline."""
     records = []
     for name in STAGES:
-        manifest = _read_json(inputs[name] / MANIFEST) if name in inputs else None
-        if isinstance(manifest, dict):
+        manifest = _read_json(inputs[name], MANIFEST, dict) if name in inputs else None
+        if manifest:
             records.append(StageRecord(name, inputs[name], manifest))
     return records
 
 
 def read_sources(folder: Path | None) -> list[Source]:
-    try:
-        return [source for source, _ in load_parts(folder).values()] if folder else []
-    except UserError:
-        return []
+    there = folder and ((folder / SOURCE_FILE).is_file() or (folder / PARTS_FOLDER).is_dir())
+    return [source for source, _ in load_parts(folder).values()] if there else []
 
 
 def read_funnel(folder: Path | None) -> list[FunnelRow]:
     """Read, dropped per reason with the most frequent first, kept per split."""
-    stats = _read_json(folder / "stats.json") if folder else None
+    stats = _read_json(folder, "stats.json", dict, ("read", "dropped", "splits")) if folder else None
     if not stats:
         return []
     read = max(stats["read"]["documents"], 1)
@@ -164,7 +164,17 @@ def read_progressions(folder: Path | None, most: int) -> list[Progression]:
 
 
 def read_results(folder: Path | None) -> list[dict[str, Any]]:
-    return (_read_json(folder / "results.json") if folder else None) or []
+    """The rows of results.json.
+
+    Raises:
+        UserError: where it is damaged.
+    """
+    rows = (_read_json(folder, RESULTS, list) if folder else None) or []
+    for row in rows:
+        absent = sorted(_RESULT - row.keys()) if isinstance(row, dict) else ["row"]
+        if absent:
+            raise UserError(damaged(folder / RESULTS, f"it has no {absent[0]}", folder))
+    return rows
 
 
 def comparison_bars(results: Iterable[Mapping[str, Any]]) -> list[Bars]:
@@ -246,11 +256,13 @@ def _spread(items: Sequence[Any], most: int) -> list[Any]:
     return [items[round(i * (len(items) - 1) / (most - 1))] for i in range(most)]
 
 
-def _read_json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
+def _read_json(folder: Path, name: str, kind: type, keys: Sequence[str] = ()) -> Any:
+    """None where it is absent.
+
+    Raises:
+        UserError: where it is damaged: what a report leaves out nobody misses.
+    """
+    return read_json(folder / name, folder, keys, kind) if (folder / name).is_file() else None
 
 
 def read_longest_tokens(tokenizer: Path | None) -> list[str]:

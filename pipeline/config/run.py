@@ -12,8 +12,8 @@ from pipeline.remote.listing import is_remote
 class RunConfig(Section):
     """A run's name and folders."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = "demo"
-    """Folder below `runs`, W&B group, and label of the artifacts that this run builds."""
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=128)] = "demo"
+    """Folder below `runs`, W&B group (of 128 characters at most), and label of the artifacts that this run builds."""
     artifacts: str = "artifacts"
     """The store: shared by all runs, safe to share between users of a cluster."""
     runs: str = "runs"

@@ -3,7 +3,6 @@
 import json
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.errors import UserError
+from pipeline.formats.parquet_files import read_metadata, reading
 from pipeline.store import durable
 
 SPLITS = ("train", "validation", "test")
 SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "title", "text", "source", "meta")])
 ROW_GROUP_BYTES = 8_000_000
+REMEDY = "delete its artifact's folder and start again"
+"""Of a file of documents that is damaged."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ def document_files(folder: Path, split: str) -> list[Path]:
 
 
 def count_documents(folder: Path, split: str) -> int:
-    return sum(pq.read_metadata(path).num_rows for path in document_files(folder, split))
+    return sum(read_metadata(path, REMEDY).num_rows for path in document_files(folder, split))
 
 
 def read_documents(folder: Path, split: str, batch_size: int = 256) -> Iterator[Document]:
@@ -162,7 +163,7 @@ def text_bytes(folder: Path, split: str) -> int:
 
 def text_bytes_in(path: Path) -> int:
     """Size of a file's texts, likewise."""
-    with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+    with reading(path, REMEDY), pq.ParquetFile(path, page_checksum_verification=True) as file:
         column = SCHEMA.names.index("text")
         groups = (file.metadata.row_group(group) for group in range(file.metadata.num_row_groups))
         return sum(group.column(column).total_uncompressed_size for group in groups)
@@ -178,7 +179,7 @@ def sample_texts(folder: Path, split: str, megabytes: float) -> Iterator[str]:
     rate = min(1.0, limit / max(text_bytes(folder, split), 1))
     seen = taken = 0
     for path in document_files(folder, split):
-        with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with reading(path, REMEDY), pq.ParquetFile(path, page_checksum_verification=True) as file:
             for batch in file.iter_batches(256, columns=["text"]):
                 texts = batch.column(0)
                 for row, size in enumerate(pc.binary_length(texts).to_pylist()):
@@ -194,20 +195,6 @@ def sample_texts(folder: Path, split: str, megabytes: float) -> Iterator[str]:
 
 def _rows(files: Iterable[Path], columns: list[str], batch_size: int) -> Iterator[dict[str, str]]:
     for path in files:
-        with _reading(path), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with reading(path, REMEDY), pq.ParquetFile(path, page_checksum_verification=True) as file:
             for batch in file.iter_batches(batch_size, columns=columns):
                 yield from batch.to_pylist()
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    """Turns what pyarrow raises on a damaged file into a message for the user."""
-    try:
-        yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        # Arrow raises a bare OSError for content that it cannot decode; one with a number is the system's.
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
-        raise UserError(
-            f"{path} is damaged ({error}); delete its artifact's folder and start again"
-        ) from None

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.errors import UserError
+from pipeline.formats.parquet_files import reading
 from pipeline.text.surrogates import take_out_surrogates
 
 logger = logging.getLogger(__name__)
@@ -60,14 +60,10 @@ def read_rows(path: Path, numbered: bool = False) -> Iterator[Row]:
 
 
 def _read_parquet(path: Path, _: bool) -> Iterator[Row]:
-    try:
-        with pq.ParquetFile(path) as file:
-            batches = file.iter_batches(64)
-            rows = (row for batch in batches for row in batch.to_pylist())
-            for number, row in enumerate(rows, 1):
-                yield f"{path}, row {number}", row
-    except (pa.ArrowInvalid, OSError) as error:
-        raise UserError(f"{path} is no Parquet file, or is damaged ({error}); get it again") from None
+    with reading(path), pq.ParquetFile(path) as file:
+        rows = (row for batch in file.iter_batches(64) for row in batch.to_pylist())
+        for number, row in enumerate(rows, 1):
+            yield f"{path}, row {number}", row
 
 
 def _read_json(path: Path, _: bool) -> Iterator[Row]:

@@ -19,6 +19,7 @@ from pipeline.store.artifacts import write_json
 ERROR_LINES = 6
 MARKER = re.compile(r"\s*[~^]+")
 LAST_WORDS_SECONDS = 30.0
+RESERVED_BYTES = 4096
 HEAD_START = 3.0
 """Seconds by which the peers of a rank that is killed may notice before its launcher does."""
 
@@ -41,6 +42,19 @@ class RankRecord:
     def write(self, folder: Path) -> None:
         write_json(_file(folder, self.rank), asdict(self))
 
+    def reserve(self, folder: Path) -> None:
+        """Take the space that `overwrite` needs."""
+        with _file(folder, self.rank).open("a", encoding="utf-8") as file:
+            file.write(" " * RESERVED_BYTES)
+
+    def overwrite(self, folder: Path) -> None:
+        """Write in place of the last record, for a disk on which there is no space for another file."""
+        text = json.dumps({**asdict(self), "error": self.error[: RESERVED_BYTES // 8]})
+        with _file(folder, self.rank).open("r+", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            file.truncate()
+
 
 def _file(folder: Path, rank: int) -> Path:
     return folder / FOLDER / f"rank-{rank}.json"
@@ -55,6 +69,7 @@ class RankFile:
         (folder / FOLDER).mkdir(exist_ok=True)
         self._record = RankRecord(rank, host_name(), os.getpid(), time=time.time())
         self._record.write(folder)
+        self._record.reserve(folder)
         self._fault = _fault_file(folder, rank).open("w")
         faulthandler.enable(self._fault)
         self.activity = Activity()
@@ -66,8 +81,12 @@ class RankFile:
         last = "\n".join(lines[-ERROR_LINES:])
         changed = {"state": state, "error": last, "users": users, "time": time.time()}
         self._heartbeat.stop()  # every further state is a last one
-        with contextlib.suppress(OSError):
-            RankRecord(**{**asdict(self._record), **changed}).write(self._folder)
+        record = RankRecord(**{**asdict(self._record), **changed})
+        try:
+            record.write(self._folder)
+        except OSError:
+            with contextlib.suppress(OSError):
+                record.overwrite(self._folder)
 
     def wait_for_all(self, world_size: int) -> None:
         """Called by rank 0 at the end: others may still be writing their last."""

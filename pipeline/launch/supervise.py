@@ -18,6 +18,8 @@ from pipeline.launch.ranks import describe_faults, host_name, read_records, remo
 from pipeline.launch.workplace import WORKER_SECONDS, Workplace, begin, new_launch
 
 POLL_SECONDS = 0.1
+TOLD_CODE = 2
+"""Of a worker that has told the user what is wrong."""
 REUSE = "Start again to continue: finished stages are reused"
 END_SECONDS = 60.0
 """How long a launcher may take to end its workers; torchrun's agent gives them 30 s."""
@@ -193,6 +195,8 @@ def _report(folder: Path, ended: Ended, announce: Callable[[str], None]) -> str:
     records = read_records(folder)
     if len(records) == 1 and records[0].users:  # the worker has told it already, in its log
         raise UserError(f"{records[0].error}\nIts log: {folder / 'log.txt'}. {REUSE}")
+    if ended.code == TOLD_CODE and len(records) <= 1:  # told too, where no disk space was left to note it
+        raise UserError(f"failed, for the reason above; its log: {folder / 'log.txt'}. {REUSE}")
     for line in describe_faults(folder):
         announce(line)
     if any(record.users for record in records):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.run import RunConfig, TrackingConfig
+from pipeline.errors import UserError
 
 METRICS_FILE = "metrics.jsonl"
 TABLES_FOLDER = "tables"
@@ -76,14 +77,23 @@ def read_metrics(folder: Path) -> list[dict[str, Any]]:
 
 
 def read_jsonl(path: Path) -> list[dict[str, Any]]:
-    """Rows of a JSON lines file; none where it is absent. A last line cut by a kill is left out."""
+    """Rows of a JSON lines file; none where it is absent. A last line cut by a kill is left out.
+
+    Raises:
+        UserError: where another line is damaged.
+    """
     if not path.is_file():
         return []
     rows = []
-    with path.open(encoding="utf-8") as file:
-        for line in file:
+    with path.open(encoding="utf-8", errors="surrogateescape") as file:
+        for number, line in enumerate(file, 1):
             if line.endswith("\n"):
-                rows.append(json.loads(line))
+                try:
+                    rows.append(json.loads(line))
+                except (ValueError, RecursionError) as error:
+                    raise UserError(
+                        f"{path}, line {number} is damaged ({error}); delete its artifact's folder and start again"
+                    ) from None
     return rows
 
 

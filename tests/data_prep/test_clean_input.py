@@ -76,7 +76,7 @@ def test_a_bad_line_of_jsonl_is_named(clean_corpus, write, tmp_path, line, messa
 def test_a_cut_gzip_file_and_a_damaged_parquet_file(clean_corpus, write, tmp_path) -> None:
     with pytest.raises(UserError, match=r"a\.jsonl\.gz is cut or damaged"):
         clean_corpus(tmp_path, "jsonl", [write("a.jsonl.gz", gzip.compress(JSONL.encode())[:-20])])
-    with pytest.raises(UserError, match=r"a\.parquet is no Parquet file, or is damaged"):
+    with pytest.raises(UserError, match=r"a\.parquet is damaged or no Parquet file"):
         clean_corpus(tmp_path, "parquet", [write("a.parquet", b"PAR1 not really PAR1")])
 
 

@@ -14,6 +14,7 @@ from eval.results import PERPLEXITIES, Figure, Result, shown, write_results
 from pipeline.config.run import RunConfig
 from pipeline.config.stages import CleanStage, DownloadStage, ReportStage, TokenizerStage
 from pipeline.context import Context
+from pipeline.errors import UserError
 from pipeline.launch.worker import run_body
 from pipeline.stages import STAGES
 from pipeline.store.artifacts import finish
@@ -320,3 +321,20 @@ def test_long_runs_stay_small(tmp_path):
 )
 def test_figures_in_words(write, value, text):
     assert write(value) == text
+
+
+@pytest.mark.parametrize(
+    ("stage", "name", "content"),
+    [
+        ("evaluate", "results.json", "garbage"),
+        ("evaluate", "results.json", '{"a": 1}'),
+        ("evaluate", "results.json", "[7]"),
+        ("evaluate", "results.json", '[{"name": "rouge1"}]'),
+        ("clean", "stats.json", "{}"),
+    ],
+)
+def test_what_is_damaged_is_told_and_not_left_out(tmp_path, stage, name, content):
+    (tmp_path / stage).mkdir()
+    (tmp_path / stage / name).write_text(content)
+    with pytest.raises(UserError, match=f"{name} is damaged: .*delete the folder"):
+        report(tmp_path / "report", **{stage: tmp_path / stage})

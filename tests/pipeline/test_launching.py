@@ -14,6 +14,7 @@ from pipeline.frozen import Frozen
 from pipeline.launch.attempts import Attempts
 from pipeline.launch.commands import check_devices, srun
 from pipeline.launch.ranks import RankFile, RankRecord, describe_faults, note_silent_end
+from pipeline.launch.slurm.client import output_of
 from pipeline.launch.slurm.job import check_shape
 from pipeline.launch.slurm.snapshot import snapshot_code
 from pipeline.launch.slurm.submission import Unit, render
@@ -225,3 +226,15 @@ def test_a_job_whose_files_changed_while_it_waited_is_refused(tmp_path: Path) ->
     path.write_text("Edited.\n")
     with pytest.raises(UserError, match="have changed since it was planned; start again"):
         frozen.prepare()
+
+
+def test_paths_of_logs_may_have_spaces_and_percent_signs() -> None:
+    shown = "JobId=7 JobName=a b Comment=c StdErr=/my runs/100%/clean-7.log StdIn=/dev/null {}Power= TresPerNode=x"
+    path = Path("/my runs/100%/clean-7.log")
+    assert output_of(shown.format("StdOut=/my runs/100%/clean-7.log ")) == path
+    assert output_of("JobId=7 StdOut=/my runs/100%/clean-7.log\n") == path
+    assert output_of(shown.format("")) is None
+    unit = Unit(frozen_stages(configured("launcher=slurm"), Path("artifacts"))["download"])
+    assert '#SBATCH --output="/my runs/100%%/download-%j.log"' in render(
+        unit, path.parent / "s.yaml", Path("code")
+    )

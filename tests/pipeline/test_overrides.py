@@ -94,3 +94,9 @@ def test_no_traceback_of_hydra_reaches_the_user(word: str, told: str) -> None:
     assert told in result.stderr
     assert "Traceback" not in result.stderr
     assert "++" not in result.stderr
+
+
+def test_a_name_longer_than_a_folder_may_have_is_refused() -> None:
+    result = run_cli(f"run.name={'a' * 300}")
+    assert result.returncode == 2
+    assert "at most 128 characters" in result.stderr

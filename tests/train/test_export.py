@@ -20,6 +20,7 @@ from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
 from train.checkpoints.final_model import load_model, save_model
 from train.export import run
+from train.exporting import parity
 from train.finetuning.chat import ChatFormat, find_stops, set_chat_template
 from train.finetuning.classifier import Classifier, save_classifier
 from train.generation.generate import generate_ids
@@ -295,3 +296,24 @@ def test_another_model_is_refused(make_inputs, tmp_path, make_context, monkeypat
     monkeypatch.setattr(module, "to_hf_config", wrong)
     with pytest.raises(UserError, match=r"logits differ from ours by up to \d.*export\.tolerance=1e-04"):
         run(export(), make_context(tmp_path / "out", **make_inputs(LLAMA)))
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+            "was ended by SIGKILL; most often memory ran out",
+        ),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGTERM)", "was ended by SIGTERM. Start again"),
+        ("raise SystemExit(3)", "exit code 3 and no message"),
+        ("raise MemoryError", "ran out of memory"),
+        ("raise ValueError('odd weights')", "cannot load the exported folder .*odd weights"),
+    ],
+)
+def test_a_check_that_does_not_end_well_says_why(script, told, tmp_path, monkeypatch):
+    (tmp_path / "check.py").write_text(script)
+    monkeypatch.setattr(parity, "SCRIPT", tmp_path / "check.py")
+    probe = parity.Probe("AutoModel", [], [], None, [], 0, 1)
+    with pytest.raises(UserError, match=told):
+        parity.reload(tmp_path, probe)

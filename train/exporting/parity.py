@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -137,20 +138,42 @@ def reload(folder: Path, probe: Probe) -> tuple[dict[str, Any], Tensor]:
     """What a process without this project reads from the folder, and its logits.
 
     Raises:
-        UserError: where it cannot load the folder.
+        UserError: where it cannot load the folder, or was killed.
     """
     with tempfile.TemporaryDirectory() as work:
         (Path(work) / "request.json").write_text(json.dumps(asdict(probe)), encoding="utf-8")
         command = [sys.executable, "-I", str(SCRIPT), str(folder.resolve()), work]
         env = os.environ | {"HF_HUB_OFFLINE": "1"}
         done = subprocess.run(
-            command, cwd=work, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True
+            command,
+            cwd=work,
+            env=env,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
         )
         if done.returncode != 0:
-            last = done.stderr.strip().splitlines()[-3:]
-            raise UserError(f"transformers cannot load the exported folder {folder}: {' / '.join(last)}")
+            raise UserError(_why_not(folder, done))
         reply = json.loads((Path(work) / "reply.json").read_text(encoding="utf-8"))
         return reply, torch.from_numpy(np.load(Path(work) / "logits.npy"))
+
+
+def _why_not(folder: Path, done: subprocess.CompletedProcess) -> str:
+    """What to tell of a check that did not come to its end."""
+    if done.returncode < 0:
+        name = signal.Signals(-done.returncode).name
+        why = (
+            "; most often memory ran out: the check needs room for the model once more"
+            if name == "SIGKILL"
+            else ""
+        )
+        return f"the check of the exported folder {folder} was ended by {name}{why}. Start again to continue"
+    last = [line for line in done.stderr.strip().splitlines() if line.strip()][-3:]
+    said = " / ".join(last) or f"its process ended with exit code {done.returncode} and no message"
+    if "MemoryError" in said or "can't allocate memory" in said:
+        return f"the check of the exported folder {folder} ran out of memory ({said}); give it more, and start again"
+    return f"transformers cannot load the exported folder {folder}: {said}"
 
 
 def _check_tokens(tokenizer: "PreTrainedTokenizerBase", probe: Probe, reply: dict[str, Any]) -> None:

@@ -59,7 +59,12 @@ def _together(tasks: list[tuple[str, str]]) -> tuple[str, str]:
 
 def log_of(job: str) -> Path | None:
     """Where a job's output goes."""
-    found = re.search(r"StdOut=(\S+)", run("scontrol", "show", "job", "--oneliner", job))
+    return output_of(run("scontrol", "show", "job", "--oneliner", job))
+
+
+def output_of(shown: str) -> Path | None:
+    """The path behind `StdOut=`, which may have spaces: it ends where the next field, or the line, begins or ends."""
+    found = re.search(r"\bStdOut=(.+?)\s*(?= [A-Z]\w*=|$)", shown, re.MULTILINE)
     return Path(found[1]) if found else None
 
 

@@ -150,13 +150,18 @@ def options(unit: Unit, folder: Path) -> list[str]:
         "signal": f"USR1@{launcher.signal_seconds}",
         "open-mode": "append",
         "kill-on-invalid-dep": "yes",
-        "output": f'"{folder}/{unit.name}-{"%A" if unit.tasks > 1 else "%j"}.log"',
+        "output": f'"{_literal(folder)}/{unit.name}-{"%A" if unit.tasks > 1 else "%j"}.log"',
     }
     return [
         "--requeue",
         *(f"--{name}={value}" for name, value in given.items() if value is not None),
         *launcher.extra,
     ]
+
+
+def _literal(folder: Path) -> str:
+    """Where sbatch would take a % for the beginning of a pattern."""
+    return str(folder).replace("%", "%%")
 
 
 def shape(frozen: Frozen) -> tuple[int, int]:
