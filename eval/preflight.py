@@ -27,7 +27,7 @@ class Reader(NamedTuple):
 
 def device(root: RootConfig, known: Known) -> str:
     """Raises: UserError: where a GPU is asked for on this machine, which has none."""
-    if root.evaluate.accelerator != "gpu" or root.launcher.kind == "slurm":
+    if root.evaluate.accelerator != "gpu" or not root.launcher.here:
         return ""
     import torch
 

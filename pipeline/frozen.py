@@ -7,8 +7,9 @@ from typing import Any
 import yaml
 
 from pipeline.config.base import Section
+from pipeline.config.launchers import LauncherConfig
 from pipeline.config.root import RootConfig
-from pipeline.config.run import LauncherConfig, RunConfig, TrackingConfig
+from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.launch.ranks import host_name
@@ -58,7 +59,7 @@ class Frozen(Section):
     gpus: int = 0
     """Per node, that it can use."""
     ahead: Ahead | None = None
-    """For a job that runs when the planner has ended; else the planner itself looks ahead."""
+    """For jobs that run when the planner has ended; one that stays looks ahead itself."""
 
     @property
     def store(self) -> Store:

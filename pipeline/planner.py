@@ -9,14 +9,12 @@ import yaml
 
 from pipeline.checkout import git_commit
 from pipeline.config.root import RootConfig
-from pipeline.config.run import RunConfig, SlurmLauncher
+from pipeline.config.run import RunConfig
 from pipeline.errors import UserError
 from pipeline.forecast import refuse_what_cannot_fit
 from pipeline.frozen import Ahead, Frozen
-from pipeline.launch.building import build_here
+from pipeline.launch import launcher_module
 from pipeline.launch.ranks import host_name
-from pipeline.launch.slurm.submission import submit
-from pipeline.launch.slurm.waiting import print_jobs, stay
 from pipeline.preflight import Preflight
 from pipeline.redaction import MASK, redacted_tree
 from pipeline.stages import STAGES, Stage, upstream
@@ -101,14 +99,10 @@ def execute(root: RootConfig, announce: Callable[[str], None]) -> list[Outcome]:
     refuse_what_cannot_fit(root, steps, store)
     preflight = Preflight(root, fingerprints(steps), store)
     preflight.refuse_what_will_fail()
-    stages = [freeze(step, root, commit) for step in steps]
-    if root.launcher.kind == "slurm":
-        ahead = Ahead.of(root, fingerprints(steps))
-        jobs = [frozen.model_copy(update={"ahead": ahead}) for frozen in stages]
-        built = _run_as_jobs(jobs, root.launcher, announce)
-    else:
-        built = (build_here(frozen, announce) for frozen in stages)
+    ahead = Ahead.of(root, fingerprints(steps))
+    stages = [freeze(step, root, commit, ahead) for step in steps]
     outcomes: list[Outcome] = []
+    built = launcher_module(root.launcher).build(stages, announce)
     for step, (artifact, reused) in zip(steps, built, strict=False):
         link_into_run(root.run, step.stage.name, artifact)
         outcomes.append(Outcome(step.stage, artifact, reused))
@@ -128,21 +122,7 @@ def _shown(root: RootConfig) -> str:
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
-def _run_as_jobs(
-    stages: list[Frozen], launcher: SlurmLauncher, announce: Callable[[str], None]
-) -> list[tuple[Artifact, bool]]:
-    """Artifacts of all stages, and which were there already; nothing where the jobs are not waited for."""
-    jobs = submit(stages, announce)
-    if jobs:
-        print_jobs(jobs)
-    if jobs and not launcher.wait:
-        return []
-    stay(jobs, announce)
-    submitted = {job.unit.frozen.stage for job in jobs}
-    return [(frozen.find(), frozen.stage not in submitted) for frozen in stages]
-
-
-def freeze(step: Step, root: RootConfig, commit: str | None) -> Frozen:
+def freeze(step: Step, root: RootConfig, commit: str | None, ahead: Ahead | None = None) -> Frozen:
     """The step with all that its launch and its workers need to know."""
     stage = step.stage
     return Frozen(
@@ -158,6 +138,7 @@ def freeze(step: Step, root: RootConfig, commit: str | None) -> Frozen:
         launcher=root.launcher,
         trainer=stage.trainer(root) if stage.trainer else None,
         gpus=stage.gpus(root),
+        ahead=ahead,
     )
 
 

@@ -20,11 +20,12 @@ from pipeline.config.data import (
     may_hold_wikipedia,
 )
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
+from pipeline.config.launchers import LauncherConfig
 from pipeline.config.left_out import left_out_keys, without_keys
 from pipeline.config.mixture import DataConfig
 from pipeline.config.models import ModelConfig
 from pipeline.config.optimizers import OptimizerConfig
-from pipeline.config.run import LauncherConfig, RunConfig, TrackingConfig
+from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.sweep import SweepConfig
 from pipeline.config.training import (
@@ -103,7 +104,7 @@ class RootConfig(Section):
                     f"strategy=single cannot use {trainer.ranks} ranks ({where}.devices × {where}.nodes); "
                     "choose strategy=ddp or one of zero1, zero2, zero3, or one device"
                 )
-            found += _cannot_launch(self.launcher, trainer, where)
+            found += self.launcher.reach_problems(trainer.nodes, where)
         length = self.trainer.sequence_length
         if length and length > self.model.context:
             found.append(
@@ -132,20 +133,6 @@ def add_section(name: str, section: type[Section]) -> None:
     if name in RootConfig.model_fields:
         raise UserError(f"plugins: the configuration has {name!r} already; give the new section another name")
     RootConfig.model_fields[name] = FieldInfo(annotation=section, default_factory=section)
-
-
-def _cannot_launch(launcher: LauncherConfig, trainer: TrainerConfig, where: str) -> list[str]:
-    if trainer.nodes > 1 and launcher.kind == "local":
-        return [
-            f"launcher=local cannot start workers on {where}.nodes={trainer.nodes} machines; "
-            "choose launcher=slurm, or launcher=torchrun with the same command on each"
-        ]
-    if trainer.nodes > 1 and launcher.kind == "torchrun" and launcher.rendezvous is None:
-        return [
-            f"{where}.nodes={trainer.nodes} machines need a place to meet: "
-            "launcher.rendezvous=host:port, one of them, with a free port"
-        ]
-    return []
 
 
 def parse_config(values: Mapping[str, Any], typed: Collection[str] = ()) -> RootConfig:

@@ -1,1 +1,36 @@
-"""Starts a stage's workers and sees them to their end."""
+"""Starting the workers of stages, here or elsewhere, and staying with them.
+
+What the rest of the program asks of a launcher's module, `pipeline/launch/<kind>`, is one function:
+
+- `build(stages, announce) -> Iterator[(artifact, reused)]` brings all stages up to date, in their order, and gives each
+  one's artifact and whether it was there already. It gives nothing where it submits the stages and does not wait.
+
+What is known of a launcher without its module, such as whether it waits, says its section
+(`pipeline/config/launchers/base.py`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Protocol, cast
+
+from pipeline.config.launchers import LauncherConfig
+
+if TYPE_CHECKING:
+    from pipeline.frozen import Frozen
+    from pipeline.store.artifacts import Artifact
+
+Announce = Callable[[str], None]
+"""Prints a line for the user."""
+
+
+class LauncherModule(Protocol):
+    """A module or package of this folder, or of a plugin."""
+
+    @staticmethod
+    def build(stages: "Sequence[Frozen]", announce: Announce) -> "Iterator[tuple[Artifact, bool]]":
+        """Raises: UserError: where a stage fails; what was finished before stays."""
+        ...
+
+
+def launcher_module(config: LauncherConfig) -> LauncherModule:
+    """The module that a `launcher` section names."""
+    return cast(LauncherModule, config.load())

@@ -1,29 +1,19 @@
 """Brings one frozen stage up to date: finds its artifact, or builds it under the store's lock."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from pipeline.errors import UserError
 from pipeline.frozen import Frozen
+from pipeline.launch import Announce
 from pipeline.launch.attempts import Attempts
-from pipeline.launch.commands import check_devices, one_process, torchrun
+from pipeline.launch.commands import check_devices
 from pipeline.launch.supervise import Ended, run_launcher, supervise
-from pipeline.launch.torchrun.rendezvous import Follower, lead
 from pipeline.launch.watch import Watch
 from pipeline.launch.workplace import WORKER_SECONDS, Workplace
 from pipeline.store.artifacts import LAUNCH_FILE, Artifact
-
-Announce = Callable[[str], None]
-
-
-def build_here(frozen: Frozen, announce: Announce) -> tuple[Artifact, bool]:
-    """Build with workers on this machine, or together with the planners of other machines."""
-    if frozen.launcher.kind == "torchrun" and frozen.trainer and frozen.trainer.nodes > 1:
-        follower = Follower(frozen, announce)
-        return build(frozen, partial(_lead, frozen, announce, follower), follower)
-    return build(frozen, partial(_start, frozen, announce), waiting_for_another(frozen, announce))
 
 
 def build(
@@ -77,23 +67,29 @@ def waiting_for_another(frozen: Frozen, announce: Announce) -> Callable[[], None
     return wait
 
 
-def _start(frozen: Frozen, announce: Announce, folder: Path) -> None:
+def build_with(
+    command: Callable[[Path, str], Sequence[str]], frozen: Frozen, announce: Announce
+) -> tuple[Artifact, bool]:
+    """Build with workers that a command starts on this machine, and stays with to their end.
+
+    Args:
+        command: gives its words, for the folder to build in and the launch's id.
+
+    Raises:
+        UserError: where the stage fails.
+    """
+    return build(frozen, partial(_start, command, frozen, announce), waiting_for_another(frozen, announce))
+
+
+def _start(
+    command: Callable[[Path, str], Sequence[str]], frozen: Frozen, announce: Announce, folder: Path
+) -> None:
     environment = os.environ | frozen.launcher.env
     if frozen.trainer:
         check_devices(frozen.trainer, environment)
 
     def launch(name: str) -> Ended:
-        alone = frozen.ranks == 1
-        command = one_process(folder, name) if alone else torchrun(folder, name, frozen.trainer, None)
         watch = Watch(folder, frozen.launcher.rank_timeout, announce)
-        return run_launcher(command, environment, folder, watch.over)
+        return run_launcher(command(folder, name), environment, folder, watch.over)
 
     supervise(folder, launch, Attempts(folder, frozen.launcher.attempts, None), announce)
-
-
-def _lead(frozen: Frozen, announce: Announce, follower: Follower, folder: Path) -> None:
-    if follower.took_part:
-        raise UserError("the launch failed; the planner that led it says why")
-    attempts = Attempts(folder, frozen.launcher.attempts, None)
-    with lead(frozen, announce, folder) as launch:
-        supervise(folder, launch, attempts, announce)

@@ -1,16 +1,15 @@
-"""The commands that start a stage's workers: one process, torchrun's agent, or srun."""
+"""The commands that start a stage's workers: one process, or torchrun's agent with several."""
 
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from pipeline.config.run import SlurmLauncher
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
-from pipeline.launch.torchrun.loopback import ADDRESS
+from pipeline.launch.loopback import ADDRESS
 
 LOOPBACK = "loopback"
-"""The rendezvous backend of `pipeline/launch/torchrun/agent.py` for the workers of one machine."""
+"""The rendezvous backend of `pipeline/launch/agent.py` for the workers of one machine."""
 
 
 def one_process(folder: Path, launch: str) -> list[str]:
@@ -33,38 +32,11 @@ def torchrun(folder: Path, launch: str, trainer: TrainerConfig, endpoint: str | 
         meeting = ["--rdzv-backend=c10d", f"--rdzv-endpoint={endpoint}", f"--rdzv-id={launch}",
                    f"--nnodes={trainer.nodes}"]  # fmt: skip
     return [
-        *[sys.executable, "-m", "pipeline.launch.torchrun.agent", str(folder), launch],
+        *[sys.executable, "-m", "pipeline.launch.agent", str(folder), launch],
         *meeting,
         f"--nproc-per-node={trainer.devices}",
         *["-m", "pipeline.launch.worker", str(folder), launch],
     ]
-
-
-def srun(
-    module: str,
-    arguments: list[str],
-    launcher: SlurmLauncher,
-    environment: Mapping[str, str],
-    mounts: list[str],
-) -> list[str]:
-    """`python -m module arguments` in each task of the job; the first that fails ends the others.
-
-    Args:
-        mounts: folders that a container shows at the same paths.
-    """
-    command = ["srun", "--kill-on-bad-exit=1", "--mpi=none"]
-    if cpus := environment.get("SLURM_CPUS_PER_TASK"):  # which srun does not take from its job
-        command.append(f"--cpus-per-task={cpus}")
-    python = sys.executable
-    if launcher.container:
-        places = ",".join([*(f"{path}:{path}" for path in mounts), *launcher.container_mounts])
-        command += [
-            f"--container-image={launcher.container}",
-            f"--container-mounts={places}",
-            f"--container-workdir={Path.cwd()}",
-        ]
-        python = launcher.container_python
-    return [*command, python, "-m", module, *arguments]
 
 
 def check_devices(trainer: TrainerConfig, environment: Mapping[str, str]) -> None:

@@ -86,9 +86,9 @@ class SweepPlan:
         check_metric("sweep.objective", self.settings.objective, fingerprints, root.stage)
         for metric in self.settings.fit:
             check_metric("sweep.fit", metric, fingerprints, root.stage)
-        if root.launcher.kind == "slurm" and not root.launcher.wait:
+        if not root.launcher.waits:
             raise UserError("a sweep waits for its jobs to compare them: leave launcher.wait=true")
-        here = root.launcher.kind == "local" and root.trainer.accelerator != "cpu"
+        here = root.launcher.here and root.trainer.nodes == 1 and root.trainer.accelerator != "cpu"
         self._gpus_of_a_job = root.trainer.devices if here else 0
         return Job(swept, name, [*overrides], fingerprints)
 

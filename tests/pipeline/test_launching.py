@@ -12,13 +12,15 @@ from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
 from pipeline.frozen import Frozen
 from pipeline.launch.attempts import Attempts
-from pipeline.launch.commands import check_devices, srun
+from pipeline.launch.commands import check_devices
 from pipeline.launch.ranks import RankFile, RankRecord, describe_faults, note_silent_end
 from pipeline.launch.slurm.client import output_of
 from pipeline.launch.slurm.job import check_shape
 from pipeline.launch.slurm.snapshot import snapshot_code
-from pipeline.launch.slurm.submission import Unit, render
+from pipeline.launch.slurm.srun import srun
+from pipeline.launch.slurm.submission import render
 from pipeline.launch.slurm.task import set_ranks
+from pipeline.launch.units import Unit
 from pipeline.planner import freeze, plan
 from pipeline.store.artifacts import Store, finish
 from pipeline.store.markers import write_marker

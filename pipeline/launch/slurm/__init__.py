@@ -1,1 +1,34 @@
-"""Stages as jobs of SLURM."""
+"""Builds stages as jobs of SLURM, each after those whose results it reads."""
+
+from collections.abc import Iterator, Sequence
+
+from pipeline.frozen import Frozen
+from pipeline.launch import Announce
+from pipeline.launch.queued_jobs import JobState, print_jobs, stay
+from pipeline.launch.slurm import client as slurm_client
+from pipeline.launch.slurm.submission import submit
+from pipeline.store.artifacts import Artifact
+
+
+def build(stages: Sequence[Frozen], announce: Announce) -> Iterator[tuple[Artifact, bool]]:
+    """Submit what is missing, all of it at once, and stay with the jobs where the launcher is to wait."""
+    jobs = submit(stages, announce)
+    if jobs:
+        print_jobs(jobs, "partition")
+    if jobs and not stages[0].launcher.waits:
+        return
+    stay(jobs, _look, "scancel", announce)
+    submitted = {job.unit.frozen.stage for job in jobs}
+    for frozen in stages:
+        yield frozen.find(), frozen.stage not in submitted
+
+
+def _look(job: str) -> JobState:
+    name, reason = slurm_client.states([job])[job]
+    return JobState(
+        name,
+        reason if reason != "None" else "",
+        over=name in slurm_client.FINAL or name == slurm_client.GONE,
+        well=name in ("COMPLETED", slurm_client.GONE),
+        routine=reason == "None" and name not in ("PENDING", "RUNNING"),
+    )

@@ -18,11 +18,12 @@ from pipeline.errors import UserError, told_to_user
 from pipeline.frozen import Frozen
 from pipeline.launch.attempts import RESTART_CODE, Attempts
 from pipeline.launch.building import build, waiting_for_another
-from pipeline.launch.commands import check_devices, srun
+from pipeline.launch.commands import check_devices
 from pipeline.launch.ranks import host_name, note_silent_end
 from pipeline.launch.slurm import client as slurm_client
-from pipeline.launch.slurm.submission import folders_in_use, shape
+from pipeline.launch.slurm.srun import srun
 from pipeline.launch.supervise import Ended, run_launcher, supervise
+from pipeline.launch.units import folders_in_use, shape
 from pipeline.launch.watch import Watch
 from pipeline.launch.workplace import Workplace, begin, phase_launch
 from pipeline.planner import link_into_run

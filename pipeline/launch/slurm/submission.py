@@ -3,55 +3,21 @@
 import hashlib
 import shlex
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.config.run import RunConfig, SlurmLauncher
+from pipeline.config.launchers.slurm import SlurmLauncher
 from pipeline.frozen import Frozen
+from pipeline.launch import Announce
+from pipeline.launch.queued_jobs import Job
 from pipeline.launch.slurm import client as slurm_client
 from pipeline.launch.slurm.snapshot import snapshot_code
+from pipeline.launch.units import Unit, shape, units
 from pipeline.redaction import redacted
-from pipeline.stages import STAGES, Phase
 from pipeline.store.private_files import write_private
 
 
-@dataclass(frozen=True)
-class Unit:
-    """What one job does: a stage, or one phase of it in one or several tasks."""
-
-    frozen: Frozen
-    phase: Phase | None = None
-
-    @property
-    def name(self) -> str:
-        return f"{self.frozen.stage}-{self.phase.name}" if self.phase else self.frozen.stage
-
-    @property
-    def tasks(self) -> int:
-        """Of a job array; 1 for a job that is none."""
-        return self.frozen.launcher.array if self.phase and self.phase.parallel else 1
-
-
-@dataclass(frozen=True)
-class Job:
-    """A submitted unit."""
-
-    unit: Unit
-    id: str
-    after: list[str]
-    log: Path
-    joined: bool = False
-    """Whether it was there already, queued or running."""
-
-
-def units(frozen: Frozen) -> list[Unit]:
-    """The jobs of a stage, each after the one before. The last does what is left, and finishes the artifact."""
-    phases = STAGES[frozen.stage].phases if frozen.launcher.array > 1 else ()
-    return [*(Unit(frozen, phase) for phase in phases), Unit(frozen)]
-
-
-def submit(stages: Sequence[Frozen], announce: Callable[[str], None]) -> list[Job]:
+def submit(stages: Sequence[Frozen], announce: Announce) -> list[Job]:
     """Submit the stages that have no artifact. A job of this user's that is to do the same is joined.
 
     Raises:
@@ -64,13 +30,14 @@ def submit(stages: Sequence[Frozen], announce: Callable[[str], None]) -> list[Jo
     jobs: list[Job] = []
     last: dict[str, str] = {}  # the job that finishes a stage
     for frozen in stages:
+        parts = units(frozen, frozen.launcher.array)
         if frozen.find():
             announce(f"{frozen.stage}: reused")
-            if not any(_comment(unit) in there for unit in units(frozen)):
+            if not any(_comment(unit) in there for unit in parts):
                 _settings(frozen, folder).unlink(missing_ok=True)  # of a job that was cancelled
             continue
         after = [last[name] for name in frozen.input_fingerprints if name in last]
-        for unit in units(frozen):
+        for unit in parts:
             job = _join(unit, after, there, folder) or _submit(unit, after, folder)
             jobs.append(job)
             after = [job.id]
@@ -81,7 +48,8 @@ def submit(stages: Sequence[Frozen], announce: Callable[[str], None]) -> list[Jo
 def _join(unit: Unit, after: list[str], there: dict[str, str], folder: Path) -> Job | None:
     if not (known := there.get(_comment(unit))):
         return None
-    return Job(unit, known, after, slurm_client.log_of(known) or _log(unit, known, folder), joined=True)
+    log = slurm_client.log_of(known) or _log(unit, known, folder)
+    return Job(unit, known, _queue(unit.frozen), after, log, joined=True)
 
 
 def _submit(unit: Unit, after: list[str], folder: Path) -> Job:
@@ -94,7 +62,7 @@ def _submit(unit: Unit, after: list[str], folder: Path) -> Job:
         job = slurm_client.sbatch(script, after)
     finally:  # SLURM has a copy; this one is for people to read
         write_private(script, redacted(text))
-    return Job(unit, job, after, _log(unit, job, folder))
+    return Job(unit, job, _queue(frozen), after, _log(unit, job, folder))
 
 
 def _settings(frozen: Frozen, folder: Path) -> Path:
@@ -137,7 +105,7 @@ def options(unit: Unit, folder: Path) -> list[str]:
         "job-name": f"{frozen.run.name}-{unit.name}",
         "comment": _comment(unit),
         "array": f"0-{unit.tasks - 1}" if unit.tasks > 1 else None,
-        "partition": partition(frozen),
+        "partition": _partition(frozen),
         "account": launcher.account,
         "qos": launcher.qos,
         "constraint": launcher.constraint,
@@ -164,23 +132,16 @@ def _literal(folder: Path) -> str:
     return str(folder).replace("%", "%%")
 
 
-def shape(frozen: Frozen) -> tuple[int, int]:
-    """Nodes, and tasks on each."""
-    return (frozen.trainer.nodes, frozen.trainer.devices) if frozen.trainer else (1, 1)
+def _queue(frozen: Frozen) -> str:
+    return _partition(frozen) or "default"
 
 
-def partition(frozen: Frozen) -> str | None:
+def _partition(frozen: Frozen) -> str | None:
     """Stages that can use no GPU go to `data_partition`; training never does."""
     launcher: SlurmLauncher = frozen.launcher
     if frozen.trainer is None and not frozen.gpus:
         return launcher.data_partition or launcher.partition
     return launcher.partition
-
-
-def folders_in_use(run: RunConfig) -> list[str]:
-    """What a container needs to see."""
-    places = {str(Path(place).resolve()) for place in (".", run.artifacts, run.runs)}
-    return sorted(places)
 
 
 def _comment(unit: Unit) -> str:

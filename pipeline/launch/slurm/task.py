@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.launch import worker
-from pipeline.launch.torchrun.loopback import ADDRESS, serve_store, stay_on_loopback
+from pipeline.launch.loopback import ADDRESS, serve_store, stay_on_loopback
 
 if TYPE_CHECKING:
     from torch.distributed import TCPStore

@@ -1,1 +1,33 @@
-"""Launches with torchrun: its agent, and planners of several machines that meet."""
+"""Builds stages that train on several machines with the planners of all of them; other stages are built by one."""
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.frozen import Frozen
+from pipeline.launch import Announce
+from pipeline.launch.attempts import Attempts
+from pipeline.launch.building import build as build_stage
+from pipeline.launch.local import build_on_this_machine
+from pipeline.launch.supervise import supervise
+from pipeline.launch.torchrun.rendezvous import Follower, lead
+from pipeline.store.artifacts import Artifact
+
+
+def build(stages: Sequence[Frozen], announce: Announce) -> Iterator[tuple[Artifact, bool]]:
+    """Build one stage after the other."""
+    for frozen in stages:
+        if frozen.trainer and frozen.trainer.nodes > 1:
+            follower = Follower(frozen, announce)
+            yield build_stage(frozen, partial(_lead, frozen, announce, follower), follower)
+        else:
+            yield build_on_this_machine(frozen, announce)
+
+
+def _lead(frozen: Frozen, announce: Announce, follower: Follower, folder: Path) -> None:
+    if follower.took_part:
+        raise UserError("the launch failed; the planner that led it says why")
+    attempts = Attempts(folder, frozen.launcher.attempts, None)
+    with lead(frozen, announce, folder) as launch:
+        supervise(folder, launch, attempts, announce)

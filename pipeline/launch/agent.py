@@ -1,8 +1,8 @@
-"""torchrun as the planner starts it: `python -m pipeline.launch.torchrun.agent FOLDER LAUNCH <torchrun's arguments>`.
+"""torchrun as the planner starts it: `python -m pipeline.launch.agent FOLDER LAUNCH <torchrun's arguments>`.
 
 It says nothing itself of workers that fail, notes those that end without a word in their records, and exits with
 the code of the first. Where all workers are on this machine they meet on loopback
-(`pipeline/launch/torchrun/loopback.py`).
+(`pipeline/launch/loopback.py`).
 """
 
 import logging
@@ -23,8 +23,8 @@ from torch.distributed.run import parse_args, run
 
 from pipeline.errors import told_to_user
 from pipeline.launch.commands import LOOPBACK
+from pipeline.launch.loopback import ADDRESS, serve_store, stay_on_loopback
 from pipeline.launch.ranks import note_silent_end
-from pipeline.launch.torchrun.loopback import ADDRESS, serve_store, stay_on_loopback
 from pipeline.launch.workplace import Workplace
 
 
