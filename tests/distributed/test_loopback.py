@@ -35,7 +35,8 @@ def test_a_launch_of_one_machine_listens_on_loopback_alone(tmp_path: Path) -> No
     assert len(of_rank_0) >= 2  # gloo's own, and the store of torchrun's agent
 
 
-def test_tasks_of_slurm_on_one_node_listen_on_loopback_alone(tmp_path: Path) -> None:
+def tasks_of_slurm(folder: Path, count: int) -> list[subprocess.Popen]:
+    """Tasks of one node that join their launch."""
     with socket.socket() as probe:
         probe.bind(("", 0))
         port = probe.getsockname()[1]
@@ -46,16 +47,30 @@ def test_tasks_of_slurm_on_one_node_listen_on_loopback_alone(tmp_path: Path) -> 
         "store = join(os.environ)\n"
         "runpy.run_path(sys.argv.pop(1))"
     )
-    tasks = [
+    places = {"SLURM_NODEID": "0", "SLURM_STEP_NUM_TASKS": str(count), "SLURM_STEP_NUM_NODES": "1"}
+    meeting = {"MASTER_ADDR": socket.gethostname(), "MASTER_PORT": str(port)}
+    return [
         subprocess.Popen(
-            [sys.executable, "-c", body, WORKER, str(tmp_path)],
+            [sys.executable, "-c", body, WORKER, str(folder)],
             cwd=ROOT,
-            env=environment()
-            | {"SLURM_PROCID": rank, "SLURM_LOCALID": rank, "SLURM_NODEID": "0", "SLURM_STEP_NUM_TASKS": "2"}
-            | {"SLURM_STEP_NUM_NODES": "1", "MASTER_ADDR": socket.gethostname(), "MASTER_PORT": str(port)},
+            env=environment() | places | meeting | {"SLURM_PROCID": rank, "SLURM_LOCALID": rank},
         )
-        for rank in "01"
+        for rank in map(str, range(count))
     ]
+
+
+def test_tasks_of_slurm_on_one_node_listen_on_loopback_alone(tmp_path: Path) -> None:
+    tasks = tasks_of_slurm(tmp_path, 2)
     assert [task.wait(timeout=120) for task in tasks] == [0, 0]
     of_rank_0, of_rank_1 = listening(tmp_path)
     assert set(of_rank_0) == set(of_rank_1) == {"127.0.0.1"}
+
+
+def test_a_task_of_slurm_that_is_alone_waits_for_nobody(tmp_path: Path) -> None:
+    """As with `strategy=ddp` and one device."""
+    (task,) = tasks_of_slurm(tmp_path, 1)
+    try:
+        assert task.wait(timeout=60) == 0
+    finally:
+        task.kill()
+    assert (tmp_path / "listening-0.json").is_file()

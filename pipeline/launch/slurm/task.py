@@ -24,15 +24,18 @@ VARIABLES = {
 def set_ranks(environment: MutableMapping[str, str]) -> None:
     """Give a task of `srun` torchrun's variables. MASTER_ADDR and MASTER_PORT come from the job.
 
-    On one node all meet on loopback, in a store that rank 0 serves as torchrun's agent would.
+    On one node all meet on loopback, in a store that rank 0 serves as torchrun's agent would. One that is alone meets
+    nobody: it is spared the import of torch, and torch, where the strategy wants a group of one, makes its own store.
     """
     for name, source in VARIABLES.items():
         environment[name] = environment[source]
     tasks, nodes = (int(environment[f"SLURM_STEP_NUM_{name}"]) for name in ("TASKS", "NODES"))
     environment["LOCAL_WORLD_SIZE"] = str(tasks // nodes)
     if nodes == 1:
-        environment.update(MASTER_ADDR=ADDRESS, TORCHELASTIC_USE_AGENT_STORE="True")
+        environment["MASTER_ADDR"] = ADDRESS
         stay_on_loopback(environment)
+    if nodes == 1 and tasks > 1:
+        environment["TORCHELASTIC_USE_AGENT_STORE"] = "True"
 
 
 def join(environment: MutableMapping[str, str]) -> "TCPStore | None":
