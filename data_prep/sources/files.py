@@ -1,6 +1,7 @@
 """A corpus of files: local ones are used in place, those in a store copied into the artifact."""
 
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -139,7 +140,7 @@ def _check_jsonl(path: Path, text_field: str) -> None:
         with open_content(path) as file:
             line = next((line for line in file if line.strip()), b"")
         record = json.loads(line)
-    except (ValueError, OSError, EOFError) as error:
+    except (ValueError, OSError, EOFError, zlib.error, RecursionError) as error:
         raise UserError(f"{path}: its first line is no JSON ({error}); each must hold one object") from None
     if not isinstance(record, dict):
         raise UserError(f"{path}: its first line is no JSON object; each must hold one")

@@ -63,7 +63,7 @@ def read_object(path: Path) -> dict[str, Any]:
     """A JSON object; empty where the file is absent or holds none: whoever needs it will say so."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -74,7 +74,7 @@ class ShardIndex:
                 name: [ShardFile(**file) for file in files] for name, files in values.pop("splits").items()
             }
             return cls(splits=splits, **values)
-        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(
                 f"{folder / INDEX} is missing or damaged ({error}); "
                 f"delete the folder {folder} and start again to write it anew"
@@ -180,9 +180,9 @@ class TokenStream:
             path = (self._folder / file.name).with_suffix(".idx.npy")
             try:
                 offsets = np.load(path)
-            except (OSError, ValueError):
+            except Exception:  # NumPy reads the head as Python code, whose errors are of many kinds
                 offsets = np.empty(0, np.int64)
-            if len(offsets) != file.documents + 1 or offsets[-1] != file.tokens:
+            if offsets.shape != (file.documents + 1,) or offsets[-1] != file.tokens:
                 raise UserError(
                     f"{path} is missing or damaged; delete the folder {self._folder} and start again to write it anew"
                 )

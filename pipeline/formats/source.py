@@ -67,7 +67,7 @@ class Source:
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
             source = cls(**{**values, "files": tuple(SourceFile(**file) for file in values["files"])})
-        except (OSError, ValueError, TypeError, KeyError) as error:
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise UserError(
                 f"{path} cannot be read ({error}); delete its folder and run the download stage again"
             ) from None

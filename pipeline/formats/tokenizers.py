@@ -29,13 +29,16 @@ def load_tokenizer(artifact: Path) -> "PreTrainedTokenizerFast":
     """The tokenizer of a tokenizer artifact, with eos and pad tokens set.
 
     Raises:
-        UserError: where the folder holds none.
+        UserError: where the folder holds none, or a damaged one.
     """
     from transformers import PreTrainedTokenizerFast
 
     folder = artifact / TOKENIZER_FOLDER
     _tokenizer_file(folder)
-    return PreTrainedTokenizerFast.from_pretrained(folder, trust_remote_code=False)
+    try:
+        return PreTrainedTokenizerFast.from_pretrained(folder, trust_remote_code=False)
+    except Exception as error:  # `tokenizers` raises bare Exception
+        raise UserError(f"{folder} holds a damaged tokenizer ({error}); make it again") from None
 
 
 def save_tokenizer(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:

@@ -23,7 +23,7 @@ def take_restart(folder: Path) -> Restart | None:
     path = folder / RESTART_FILE
     try:
         asked = Restart(**json.loads(path.read_text()))
-    except (OSError, ValueError, TypeError):
+    except (OSError, ValueError, TypeError, RecursionError):
         asked = None
     path.unlink(missing_ok=True)
     return asked

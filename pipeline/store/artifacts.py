@@ -154,7 +154,7 @@ def _discard(partial: Path) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write so that a reader, or a crash, sees the old content or the new, never half of it."""
     scratch = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    scratch.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    scratch.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     durable.replace(scratch, path)
 
 
@@ -174,7 +174,7 @@ def read_json(path: Path, folder: Path, keys: Iterable[str] = (), kind: type = d
         reason = f"it has no {', no '.join(missing)}" if missing else None
     except FileNotFoundError:
         reason = "it is missing"
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         reason = f"it is no JSON: {error}"
     if reason:
         raise UserError(damaged(path, reason, folder))

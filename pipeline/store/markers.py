@@ -43,7 +43,7 @@ def read_marker(path: Path) -> Any:
                 raise NotDone(_again(f"{path.parent / name} has another size than {path} says"))
     except FileNotFoundError as error:
         raise NotDone(_again(f"{error.filename} is missing")) from None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise NotDone(_again(f"{path} is damaged")) from None
     return content["value"]
 

@@ -10,6 +10,7 @@ from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.foreign_code import own_classes, refusing_foreign_code
+from pipeline.formats.model_folder import tokenizer_files
 from pipeline.formats.tokenizers import load_tokenizer
 from train.checkpoints.final_model import described_model, load_model, load_weights
 from train.models import LanguageModel, build_model
@@ -90,7 +91,7 @@ def _hugging_face(folder: Path) -> BaseModel:
         with refusing_foreign_code(place):
             hf_config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         own_classes(hf_config, place)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"finetune.init={folder}: its config.json cannot be read ({error})") from None
     tokenizer = _tokenizer(folder)
     if not tokenizer.is_fast:
@@ -119,6 +120,7 @@ def _hugging_face(folder: Path) -> BaseModel:
 def _tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
     from transformers import AutoTokenizer
 
+    found, why = False, ""
     try:
         with refusing_foreign_code(f"the tokenizer in finetune.init={folder}"):
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -126,12 +128,15 @@ def _tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
         found = any((folder / name).is_file() for name in tokenizer.vocab_files_names.values())
     except UserError:
         raise
-    except Exception:  # `tokenizers` raises bare Exception; transformers' messages are of ways to convert one
-        found = False
+    except Exception as error:  # `tokenizers` raises bare Exception
+        # Where there is no tokenizer.json, what transformers says is of ways to convert one.
+        why = (
+            f" ({(str(error).splitlines() or [type(error).__name__])[0]})" if tokenizer_files(folder) else ""
+        )
     if not found:
         raise UserError(
-            f"finetune.init={folder} holds no tokenizer that transformers reads; put the model's tokenizer.json and "
-            "tokenizer_config.json there"
+            f"finetune.init={folder} holds no tokenizer that transformers reads{why}; put the model's tokenizer.json "
+            "and tokenizer_config.json there"
         )
     return tokenizer
 

@@ -143,7 +143,7 @@ def read_vocabulary(folder: Path) -> Vocabulary | None:
         for vocab, merges in PAIRS:
             if (folder / vocab).is_file() and (folder / merges).is_file():
                 return _of_pair(folder, folder / vocab, folder / merges)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"the tokenizer in {folder} is damaged ({error!r}); fetch its files again") from None
     return None
 

@@ -48,7 +48,7 @@ def _read_settings(config: StrategyConfig) -> dict[str, Any]:
         settings = json.loads(path.read_text())
     except OSError as error:
         raise UserError(f"strategy.deepspeed={path}: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"strategy.deepspeed={path} is not JSON: {error}") from None
     stage, expected = settings.get("zero_optimization", {}).get("stage", 0), ZERO_STAGES[config.name]
     if stage != expected:

@@ -39,7 +39,7 @@ def read_config(config: HuggingFaceConfig, vocab_size: int) -> PretrainedConfig:
         try:
             with refusing_foreign_code(place):
                 return own_classes(AutoConfig.from_pretrained(config.path, trust_remote_code=False), place)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(
                 f"model.path={config.path} is no folder with a config.json that transformers reads: "
                 f"{_first_line(error)}"
