@@ -1,6 +1,7 @@
 """A package outside the project brings things of each kind, and everything works as with the project's own."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,8 @@ WORDS = [
     "schedule=polynomial",
     "evaluate.metrics=[bleu,length_ratio]",
     "longest.documents=2",
+    "launcher=polite",
+    "launcher.niceness=7",
     "trainer.checkpoint_every=1",
     "trainer.steps=40",
     "trainer.deterministic=true",
@@ -67,6 +70,8 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     assert "length ratio" in done.stdout
     assert "the longest has" in (whole / "runs/demo/report/report.html").read_text()
     assert len((whole / "runs/demo/longest/longest.txt").read_text().split("\n\n")) >= 2
+    manifest = json.loads((whole / "runs/demo/longest/manifest.json").read_text())
+    assert manifest["metrics"]["niceness"] == os.nice(0) + 7, "its launcher started the worker"
     tracked = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True)
     assert "my_lab" not in tracked.stdout.replace("tests/extension/", "")
 

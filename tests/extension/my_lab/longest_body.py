@@ -1,5 +1,6 @@
 """What the stage does."""
 
+import os
 from typing import Any
 
 from my_lab.longest import LongestStage
@@ -12,4 +13,4 @@ def run(config: LongestStage, context: Context) -> dict[str, Any]:
     texts = sorted(read_texts(context.inputs["clean"] / "documents", "train"), key=len, reverse=True)
     kept = texts[: config.longest.documents]
     (context.folder / "longest.txt").write_text("\n\n".join(kept), encoding="utf-8")
-    return {"documents": len(kept), "characters": len(kept[0])}
+    return {"documents": len(kept), "characters": len(kept[0]), "niceness": os.nice(0)}
