@@ -24,7 +24,11 @@ def build(stages: Sequence[Frozen], announce: Announce) -> Iterator[tuple[Artifa
 
 
 def _look(job: str) -> JobState:
-    name, reason = slurm_client.states([job])[job]
+    return job_state(*slurm_client.states([job])[job])
+
+
+def job_state(name: str, reason: str) -> JobState:
+    """What SLURM's name of a state and its reason mean."""
     return JobState(
         name,
         reason if reason != "None" else "",
