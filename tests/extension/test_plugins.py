@@ -9,9 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 from safetensors.torch import load_file
 
 from tests.command_line import ROOT, copy_data_stages, kill_after_a_checkpoint
+from tests.pipeline.test_launching import configured, frozen_stages
 
 pytestmark = pytest.mark.e2e
 LAB = Path(__file__).parent / "my_lab"
@@ -90,6 +92,21 @@ def test_its_code_is_part_of_the_fingerprint(
     after = planned()
     changed = {stage for stage in before if before[stage] != after[stage]}
     assert changed == {"longest", "evaluate", "export", "report"}  # its stage and metric, and what reads them
+
+
+def test_a_job_loads_the_package_before_it_reads_its_settings(lab: Path, tmp_path: Path) -> None:
+    frozen = frozen_stages(configured("stage=download"), tmp_path)["download"]
+    settings = frozen.model_dump(mode="json")
+    settings |= {"plugins": ["my_lab"], "launcher": {"kind": "polite", "niceness": 7}}
+    (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings))
+    code = (
+        "import sys; from pathlib import Path; from pipeline.frozen import Frozen\n"
+        "launcher = Frozen.load(Path(sys.argv[1])).launcher\n"
+        "print(launcher.niceness, launcher.load().__name__)"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path / "settings.yaml")]
+    told = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    assert (told.stdout, told.stderr) == ("7 my_lab.polite_processes\n", "")
 
 
 def test_a_package_that_fails_to_import_is_one_error(

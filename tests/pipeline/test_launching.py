@@ -115,6 +115,16 @@ def test_launchers_that_cannot_reach_the_nodes_are_refused_together() -> None:
         configured("launcher=torchrun", "++launcher.rendezvous=node1")
 
 
+def test_what_others_need_to_know_of_a_launcher_is_asked_of_its_section() -> None:
+    local, torchrun, slurm = (
+        configured(f"launcher={kind}").launcher for kind in ("local", "torchrun", "slurm")
+    )
+    assert [launcher.here for launcher in (local, torchrun, slurm)] == [True, True, False]
+    assert [launcher.waits for launcher in (local, torchrun, slurm)] == [True] * 3
+    assert not configured("launcher=slurm", "++launcher.wait=false").launcher.waits
+    assert slurm.reach_problems(64, "trainer") == local.reach_problems(1, "trainer") == []
+
+
 def test_tasks_become_torchruns_variables() -> None:
     environment = {"SLURM_PROCID": "5", "SLURM_LOCALID": "1", "SLURM_NODEID": "2",
                    "SLURM_STEP_NUM_TASKS": "8", "SLURM_STEP_NUM_NODES": "4"}  # fmt: skip
