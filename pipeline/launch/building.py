@@ -10,7 +10,7 @@ from pipeline.frozen import Frozen
 from pipeline.launch import Announce
 from pipeline.launch.attempts import Attempts
 from pipeline.launch.commands import check_devices
-from pipeline.launch.supervise import Ended, run_launcher, supervise
+from pipeline.launch.supervise import Ended, run_command, supervise
 from pipeline.launch.watch import Watch
 from pipeline.launch.workplace import WORKER_SECONDS, Workplace
 from pipeline.store.artifacts import LAUNCH_FILE, Artifact
@@ -90,6 +90,6 @@ def _start(
 
     def launch(name: str) -> Ended:
         watch = Watch(folder, frozen.launcher.rank_timeout, announce)
-        return run_launcher(command(folder, name), environment, folder, watch.over)
+        return run_command(command(folder, name), environment, folder, watch.over)
 
     supervise(folder, launch, Attempts(folder, frozen.launcher.attempts, None), announce)

@@ -98,7 +98,7 @@ def prepare(folder: Path, patience: float) -> str:
     return launch
 
 
-def run_launcher(
+def run_command(
     command: Sequence[str],
     env: Mapping[str, str],
     folder: Path,

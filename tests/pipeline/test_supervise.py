@@ -12,7 +12,7 @@ import pytest
 from pipeline.errors import Restart, UserError
 from pipeline.launch.attempts import RESTART_CODE, Attempts, ask_for_restart
 from pipeline.launch.ranks import RankRecord, read_records
-from pipeline.launch.supervise import Ended, run_launcher, supervise
+from pipeline.launch.supervise import Ended, run_command, supervise
 from pipeline.launch.workplace import read_launch
 from pipeline.store.artifacts import Store
 from tests.pipeline.starts import wait_for
@@ -135,18 +135,18 @@ def test_a_signal_is_passed_on_to_the_workers(folder: Path) -> None:
     before = signal.getsignal(signal.SIGTERM)
     threading.Thread(target=tell, daemon=True).start()
     command = [sys.executable, "-c", AT_WORK, str(folder), os.uname().nodename]
-    assert run_launcher(command, os.environ, folder) == Ended(RESTART_CODE, told_to_stop=True)
+    assert run_command(command, os.environ, folder) == Ended(RESTART_CODE, told_to_stop=True)
     assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_command_is_ended_when_its_launch_is_over(folder: Path) -> None:
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
-    assert run_launcher(command, os.environ, folder, over=lambda: True) == Ended(-signal.SIGTERM)
+    assert run_command(command, os.environ, folder, over=lambda: True) == Ended(-signal.SIGTERM)
 
 
 def test_each_line_of_stderr_is_shown_and_handed_on(folder: Path, capfd: pytest.CaptureFixture) -> None:
     lines: list[str] = []
     command = [sys.executable, "-c", "import sys; sys.stderr.write('one\\ntwo\\n')"]
-    assert run_launcher(command, os.environ, folder, read_error=lines.append) == Ended(0)
+    assert run_command(command, os.environ, folder, read_error=lines.append) == Ended(0)
     assert lines == ["one\n", "two\n"]
     assert capfd.readouterr().err == "one\ntwo\n"

@@ -22,7 +22,7 @@ from pipeline.launch.commands import check_devices
 from pipeline.launch.ranks import host_name, note_silent_end
 from pipeline.launch.slurm import client as slurm_client
 from pipeline.launch.slurm.srun import srun
-from pipeline.launch.supervise import Ended, run_launcher, supervise
+from pipeline.launch.supervise import Ended, run_command, supervise
 from pipeline.launch.units import folders_in_use, shape
 from pipeline.launch.watch import Watch
 from pipeline.launch.workplace import Workplace, begin, phase_launch
@@ -122,7 +122,7 @@ def _start(frozen: Frozen, folder: Path) -> None:
             "pipeline.launch.slurm.task", arguments, frozen.launcher, environment, folders_in_use(frozen.run)
         )
         watch = Watch(folder, frozen.launcher.rank_timeout, announce)
-        return run_launcher(command, environment, folder, watch.over, read_error=partial(_note_ends, folder))
+        return run_command(command, environment, folder, watch.over, read_error=partial(_note_ends, folder))
 
     attempts = Attempts(folder, frozen.launcher.attempts, job)
     supervise(folder, launch, attempts, announce, partial(_requeue, job), LOST_NODE_SECONDS)

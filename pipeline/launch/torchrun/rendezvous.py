@@ -12,7 +12,7 @@ from pipeline.errors import UserError
 from pipeline.frozen import Frozen
 from pipeline.launch.commands import check_devices, torchrun
 from pipeline.launch.ranks import FOLDER, host_name
-from pipeline.launch.supervise import Ended, Launch, run_launcher
+from pipeline.launch.supervise import Ended, Launch, run_command
 from pipeline.launch.watch import Watch
 from pipeline.launch.workplace import read_launch
 from pipeline.store.artifacts import LAUNCH_FILE, PARTIAL, write_json
@@ -92,7 +92,7 @@ def _run_agent(frozen: Frozen, folder: Path, name: str, announce: Callable[[str]
         late = bool(failed_at and time.monotonic() - failed_at[0] > PEER_SECONDS)
         return another or late or watch.over()
 
-    ended = run_launcher(command, environment, folder, over)
+    ended = run_command(command, environment, folder, over)
     if ended.code != 0 and folder.is_dir():
         (folder / FOLDER).mkdir(exist_ok=True)
         write_json(folder / FOLDER / f"node-{name}-{host_name()}-{os.getpid()}.json", {"code": ended.code})
