@@ -1,11 +1,10 @@
 """The download stage: puts the corpus's files, or a record of local ones, into the artifact."""
 
-import importlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.data import MixtureCorpus, PartConfig
+from data_prep.sources import source_module
 from pipeline.config.stages import DownloadStage
 from pipeline.context import Context
 from pipeline.formats.parquet_files import read_metadata
@@ -22,24 +21,16 @@ def run(config: DownloadStage, context: Context) -> dict[str, Any]:
     Raises:
         UserError: where the corpus is missing, damaged, empty or out of reach. What was downloaded is kept.
     """
-    corpus = config.corpus
-    if not isinstance(corpus, MixtureCorpus):
-        return _metrics({"": (_fetch(corpus, context), context.folder)})
     parts = {}
-    for name, part in corpus.parts.items():
-        folder = context.folder / PARTS_FOLDER / name
+    for name, corpus in config.corpus.by_part.items():
+        folder = context.folder / PARTS_FOLDER / name if name else context.folder
         folder.mkdir(parents=True, exist_ok=True)
-        context.log.info("%s:", name)
-        parts[name] = _fetch(part, replace(context, folder=folder)), folder
+        if name:
+            context.log.info("%s:", name)
+        source = source_module(corpus).fetch(corpus, replace(context, folder=folder))
+        source.save(folder)
+        parts[name] = source, folder
     return _metrics(parts)
-
-
-def _fetch(corpus: PartConfig, context: Context) -> Source:
-    # Each module has `fetch(corpus, context) -> Source`; only the chosen one's libraries are imported.
-    module = importlib.import_module(f"data_prep.sources.{corpus.kind}")
-    source: Source = module.fetch(corpus, context)
-    source.save(context.folder)
-    return source
 
 
 def _metrics(parts: dict[str, tuple[Source, Path]]) -> dict[str, Any]:

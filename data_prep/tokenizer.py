@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.config.data import TokenizerConfig
 from pipeline.config.stages import TokenizerStage
+from pipeline.config.tokenizing import TokenizerConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.documents import sample_texts

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from eval.language_model.ngram import check_fitting_text
 from eval.language_model.text import check_length, check_split, file_texts, refuse_same_names
-from pipeline.config.data import may_hold_out
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.formats.documents import read_texts, text_bytes
@@ -78,7 +77,7 @@ def _scores_text(root: RootConfig) -> bool:
 
 
 def _check_fraction(root: RootConfig, split: str, remedy: str) -> None:
-    if not getattr(root.clean, f"{split}_fraction") and not may_hold_out(root.corpus, split):
+    if not getattr(root.clean, f"{split}_fraction") and not root.corpus.may_hold_out(split):
         raise UserError(
             f"clean.{split}_fraction=0 holds no {split} text out, which evaluation needs; raise it, or set {remedy}"
         )

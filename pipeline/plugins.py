@@ -17,6 +17,7 @@ from pathlib import Path
 import yaml
 
 from pipeline.config.base import all_sections
+from pipeline.config.choices import kinds
 from pipeline.errors import UserError
 
 VARIABLE = "LM_PLUGINS"
@@ -63,7 +64,8 @@ def load_plugins(names: Iterable[str]) -> None:
         if not getattr(module, "__path__", None):
             raise UserError(f"plugins: {name!r} is a single module; a plugin is a package, a folder")
         _loaded[name] = Path(next(iter(module.__path__)))
-    for section in all_sections():  # those with a field of a kind that has new choices now
+    # Those with a field of a kind that has new choices now; the kinds themselves behind what they hold.
+    for section in [*all_sections(), *kinds()]:
         section.model_rebuild(force=True)
 
 

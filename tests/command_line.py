@@ -114,10 +114,10 @@ def shards(tmp_path_factory: pytest.TempPathFactory, pipeline: Callable) -> Path
     return folder
 
 
-def kill_after_a_checkpoint(folder: Path, *words: str) -> None:
+def kill_after_a_checkpoint(folder: Path, *words: str, base: Sequence[str] = TINY) -> None:
     """Start pretraining and kill all of it, without warning, as soon as one checkpoint is complete."""
     planner = subprocess.Popen(
-        command(folder, "stage=pretrain", *words),
+        command(folder, "stage=pretrain", *words, base=base),
         cwd=ROOT,
         env=environment(),
         stdout=subprocess.PIPE,

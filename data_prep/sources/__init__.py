@@ -1,1 +1,37 @@
-"""The corpora that the download stage can fetch: one module each."""
+"""The corpora that the download stage can fetch: a module for each, which the corpus's section names.
+
+A module has `fetch(corpus, context) -> Source`, which puts the files into `context.folder`, or records where local ones
+lie, and describes them. It may have `foretell(corpus, known)`, which says before anything runs what will become of the
+corpus, in a few words, or raises a `UserError`.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Protocol, cast
+
+from pipeline.config.corpora import SingleCorpus
+from pipeline.context import Context
+from pipeline.formats.source import Source
+from pipeline.preflight import Known
+
+
+class SourceModule(Protocol):
+    """A module of this folder, or of a plugin."""
+
+    @staticmethod
+    def fetch(corpus: Any, context: Context) -> Source: ...
+
+
+def source_module(corpus: SingleCorpus) -> SourceModule:
+    """The module that a `corpus` section names; only the chosen one's libraries are imported."""
+    return cast(SourceModule, corpus.load())
+
+
+def foretell(corpus: SingleCorpus, known: Known) -> Iterator[str]:
+    """What will become of a corpus, where its module says so.
+
+    Raises:
+        UserError: where it cannot be fetched as it is configured.
+    """
+    tell = getattr(corpus.load(), "foretell", None)
+    if tell is not None:
+        yield from tell(corpus, known)

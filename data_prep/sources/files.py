@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,11 +12,12 @@ from data_prep.mediawiki.dump import read_site
 from data_prep.mediawiki.site import WIKIMEDIA, WIKIMEDIA_LICENSE
 from data_prep.reading.gzipped import open_content
 from data_prep.reading.text_documents import describe_text_files, splits_at_blank_lines
-from pipeline.config.data import FilesCorpus
+from pipeline.config.corpora.files import FilesCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.parquet_files import reading
 from pipeline.formats.source import Format, Source, describe_file
+from pipeline.preflight import Known
 from pipeline.remote.copying import copy_objects
 from pipeline.remote.listing import StoredObject, is_remote, list_objects
 from pipeline.store.fingerprint import expand_paths
@@ -90,6 +91,24 @@ def fetch(corpus: FilesCorpus, context: Context) -> Source:
         url=wiki.base if is_wikimedia else None,
         text_field=corpus.text_field,
     )
+
+
+def foretell(corpus: FilesCorpus, known: Known) -> Iterator[str]:
+    """Say what becomes of text files: which are one document, and which are cut into several.
+
+    Raises:
+        UserError: where the files are of several formats, or of none that is known.
+    """
+    paths = [path for path in known.locate_files(corpus.paths) if not path.name.startswith(".")]
+    filled = [path for path in paths if path.stat().st_size]
+    file_format = (
+        corpus.format if corpus.format != "auto" or not filled else common_format([*map(str, filled)])
+    )
+    if file_format == "text":
+        sizes = [(path, path.stat().st_size) for path in filled]
+        yield from describe_text_files(
+            [(path, size, splits_at_blank_lines(path, corpus.split_documents)) for path, size in sizes]
+        )
 
 
 def _stored(paths: Sequence[str]) -> list[StoredObject]:

@@ -5,7 +5,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.config.data import HubCorpus
+from pipeline.config.corpora.hub import HubCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter, document_files

@@ -12,7 +12,7 @@ from pathlib import Path
 from data_prep.parallel.pool import ordered_map
 from data_prep.sources.docstring_questions import questions, write_questions
 from data_prep.sources.docstrings import Docstring, ModuleDocs, read_module, source_files
-from pipeline.config.data import PythonDocsCorpus, installed_version
+from pipeline.config.corpora.python_docs import PythonDocsCorpus, installed_version
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter

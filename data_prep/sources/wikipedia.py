@@ -8,7 +8,7 @@ from dataclasses import asdict
 from data_prep.mediawiki.site import WIKIMEDIA_LICENSE
 from data_prep.sources.http import Downloader, RemoteFile, Stopped
 from data_prep.sources.wikimedia_dumps import article_files, newest_complete
-from pipeline.config.data import WikipediaCorpus
+from pipeline.config.corpora.wikipedia import WikipediaCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.source import Source, describe_file

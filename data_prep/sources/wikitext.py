@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from data_prep.sources.hub import load_split
-from pipeline.config.data import WikiTextCorpus
+from pipeline.config.corpora.wikitext import WikiTextCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.source import Source, SourceFile, Split, describe_file

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.tokenizing.tokenizer_models import byte_level_bpe
-from pipeline.config.data import TokenizerConfig
+from pipeline.config.tokenizing import TokenizerConfig
 from pipeline.errors import UserError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import regex
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from data_prep.tokenizing.bpe_trainer import learn_merges
-from pipeline.config.data import TokenizerConfig
+from pipeline.config.tokenizing import TokenizerConfig
 from pipeline.errors import UserError
 from pipeline.progress import progress
 from pipeline.text.text_splitting import (

@@ -27,7 +27,8 @@ class Choice(Section):
 
     @classmethod
     def choices(cls) -> dict[str, type[Self]]:
-        """All choices of this kind by the value of their tag, those of plugins included."""
+        """All choices of this kind by the value of their tag, those of plugins included; of a class between the kind
+        and some of its choices, these."""
         found = {}
         for section in cls.__subclasses__():
             found |= section.choices()
@@ -67,4 +68,5 @@ def import_choices(kind: type[Choice], package: str) -> None:
     """Import all modules of a package, so that the choices of that kind in them are known."""
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
         importlib.import_module(f"{package}.{module.name}")
-    kind.model_rebuild(force=True)
+    for section in [*kind.choices().values(), kind]:  # of these some may hold others, as a mixture its parts
+        section.model_rebuild(force=True)

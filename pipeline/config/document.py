@@ -52,8 +52,7 @@ make config EXP=demo ARGS="model=lstm optim=adamw"       # prints the composed c
 - `null` is what the descriptions call None: `tokenizer.han_run=null`. With `trainer.tokens` or `trainer.epochs`
   instead of `trainer.steps`, set `trainer.steps=null` too.
 - Keys that an experiment sets stay set when you choose another option of a group. Where that option has no such key,
-  it stays out with a word (`optim=adamw` has no `muon_lr`); of `model` and `corpus` the check says so, and you write an
-  experiment of your own then.
+  it stays out with a word (`optim=adamw` has no `muon_lr`).
 - Lists and globs need quotes against the shell: `'corpus.paths=[notes/**/*.txt]'`.
 - Everything is checked before anything runs. Unknown keys and wrong values are reported together, each with what
   would be right; contradictions between values are reported together once these are corrected.
@@ -162,7 +161,7 @@ def _sections() -> Iterator[str]:
             yield _table(_HEADER, list(_rows(section, name, default, _is_seen(name))))
 
 
-_TAGS = list(dict.fromkeys(["kind", "family", *(kind.tag for kind in kinds())]))
+_TAGS = list(dict.fromkeys(["kind", *(kind.tag for kind in kinds())]))
 """Fields that tell the choices of a section apart."""
 _HEADER = ("key", "value", "default", "meaning", "in the fingerprint")
 Row = tuple[str, ...]

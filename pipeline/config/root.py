@@ -11,14 +11,8 @@ from pydantic.fields import FieldInfo
 from pipeline.config.base import Section
 from pipeline.config.choices import Choice, kinds
 from pipeline.config.clean import CleanConfig
+from pipeline.config.corpora import CorpusConfig
 from pipeline.config.credentials import credential_problems
-from pipeline.config.data import (
-    CorpusConfig,
-    MixtureCorpus,
-    ShardsConfig,
-    TokenizerConfig,
-    may_hold_wikipedia,
-)
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
 from pipeline.config.launchers import LauncherConfig
 from pipeline.config.left_out import left_out_keys, without_keys
@@ -28,6 +22,7 @@ from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.sweep import SweepConfig
+from pipeline.config.tokenizing import ShardsConfig, TokenizerConfig
 from pipeline.config.training import (
     FinetuneConfig,
     StrategyConfig,
@@ -84,14 +79,14 @@ class RootConfig(Section):
             return []
         if config.action == "auto":
             wikitext = [name for name in scored if Path(name).name.startswith("wiki.")]
-            return [*config.files, *(wikitext if may_hold_wikipedia(self.corpus) else [])]
+            return [*config.files, *(wikitext if self.corpus.may_hold_wikipedia() else [])]
         test = self.finetune.data.test if self.finetune.task != "none" else None
         return list(dict.fromkeys([*scored, *config.files, *([test] if test else [])]))
 
     def problems(self) -> list[str]:
         """Contradictions between sections."""
         found = []
-        parts = list(self.corpus.parts) if isinstance(self.corpus, MixtureCorpus) else []
+        parts = [name for name in self.corpus.by_part if name]
         if unknown := sorted(self.data.parts - set(parts)):
             what = f"its parts are {', '.join(parts)}" if parts else "only corpus=mixture has parts"
             found.append(f"data names {', '.join(unknown)}, no part of this corpus; {what}")
@@ -233,7 +228,7 @@ def _tags_of(values: Mapping[str, Any]) -> tuple:
 
 def _tag_fields() -> list[str]:
     """Names of the fields that tell the choices of a section apart."""
-    return list(dict.fromkeys(["kind", "family", *(kind.tag for kind in kinds())]))
+    return list(dict.fromkeys(["kind", *(kind.tag for kind in kinds())]))
 
 
 def _known_keys(path: list[Any], values: Any) -> list[str]:

@@ -4,12 +4,13 @@ from typing import Annotated
 
 from pipeline.config.base import CONTENT, NEUTRAL, Section
 from pipeline.config.clean import CleanConfig
-from pipeline.config.data import CorpusConfig, ShardsConfig, TokenizerConfig
+from pipeline.config.corpora import CorpusConfig
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
 from pipeline.config.mixture import DataConfig
 from pipeline.config.models import ModelConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.schedules import ScheduleConfig
+from pipeline.config.tokenizing import ShardsConfig, TokenizerConfig
 from pipeline.config.training import (
     FinetuneConfig,
     StrategyConfig,

@@ -3,7 +3,7 @@
 import subprocess
 from pathlib import Path
 
-from pipeline.config.data import FilesCorpus
+from pipeline.config.corpora.files import FilesCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.store.fingerprint import FileHashes, fingerprint
 from tests.command_line import ROOT, command, environment

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from data_prep.tokenizer import run
 from data_prep.tokenizing.bpe_trainer import learn_merges
 from data_prep.tokenizing.tokenizer_models import byte_characters
-from pipeline.config.data import TokenizerConfig
 from pipeline.config.stages import TokenizerStage
+from pipeline.config.tokenizing import TokenizerConfig
 from pipeline.formats.documents import Document, DocumentWriter
 from pipeline.text.text_splitting import GPT2_PATTERN
 

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_prep.download import run
-from pipeline.config.data import FilesCorpus, WikiTextCorpus
+from pipeline.config.corpora.files import FilesCorpus
+from pipeline.config.corpora.wikitext import WikiTextCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
 from pipeline.formats.source import Source
@@ -204,7 +205,7 @@ OFFLINE = """
 import logging, sys
 from pathlib import Path
 from data_prep.sources.wikitext import fetch
-from pipeline.config.data import WikiTextCorpus
+from pipeline.config.corpora.wikitext import WikiTextCorpus
 from pipeline.config.run import RunConfig
 from pipeline.context import Context
 from pipeline.errors import UserError

@@ -8,7 +8,7 @@ import pytest
 
 from data_prep.download import run
 from data_prep.sources.wikitext import _write_lines
-from pipeline.config.data import HubCorpus
+from pipeline.config.corpora.hub import HubCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
 from pipeline.formats.documents import read_documents

@@ -10,7 +10,7 @@ import pytest
 from data_prep.download import run
 from data_prep.sources.docstring_questions import first_sentence
 from data_prep.sources.docstrings import read_module, source_files
-from pipeline.config.data import PythonDocsCorpus
+from pipeline.config.corpora.python_docs import PythonDocsCorpus
 from pipeline.config.run import RunConfig
 from pipeline.config.stages import DownloadStage
 from pipeline.context import Context

@@ -13,7 +13,7 @@ from dump_mirror import Mirror, serving
 from data_prep.download import run
 from data_prep.sources import wikipedia
 from data_prep.sources.http import CHUNK_BYTES, Downloader
-from pipeline.config.data import WikipediaCorpus
+from pipeline.config.corpora.wikipedia import WikipediaCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
 from pipeline.formats.source import Source

@@ -9,8 +9,9 @@ from cleaning import PROSE, Cleaned
 
 from data_prep.reading.pieces import plan_pieces
 from pipeline.config.clean import CleanConfig
-from pipeline.config.data import MixtureCorpus, ShardsConfig, TokenizerConfig
+from pipeline.config.corpora.mixture import MixtureCorpus
 from pipeline.config.stages import CleanStage, DownloadStage, ShardsStage, TokenizerStage
+from pipeline.config.tokenizing import ShardsConfig, TokenizerConfig
 from pipeline.errors import UserError
 from pipeline.formats.documents import document_files, document_part
 from pipeline.formats.shards import ShardIndex, TokenStream

@@ -17,7 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_prep.download import run
-from pipeline.config.data import FilesCorpus, WikiTextCorpus
+from pipeline.config.corpora.files import FilesCorpus
+from pipeline.config.corpora.wikitext import WikiTextCorpus
 from pipeline.config.root import parse_config
 from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
@@ -229,7 +230,7 @@ DOWNLOAD = """
 import logging, sys
 from pathlib import Path
 from data_prep.download import run
-from pipeline.config.data import FilesCorpus
+from pipeline.config.corpora.files import FilesCorpus
 from pipeline.config.run import RunConfig
 from pipeline.config.stages import DownloadStage
 from pipeline.context import Context

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from moto.server import ThreadedMotoServer
 
 from data_prep.download import run
-from pipeline.config.data import FilesCorpus
+from pipeline.config.corpora.files import FilesCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
 from pipeline.formats.source import Source

@@ -19,8 +19,8 @@ from transformers import AutoTokenizer
 
 from data_prep.shards import encode
 from data_prep.tokenizer import run as make_tokenizer
-from pipeline.config.data import ShardsConfig, TokenizerConfig
 from pipeline.config.stages import ShardsStage, TokenizerStage
+from pipeline.config.tokenizing import ShardsConfig, TokenizerConfig
 from pipeline.context import Share
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter
@@ -183,7 +183,7 @@ def test_a_document_of_50_mb(tmp_path: Path, tokenizer: Callable) -> None:
 SHARD_ALONE = """
 import logging, sys
 from pathlib import Path
-from pipeline.config.data import ShardsConfig
+from pipeline.config.tokenizing import ShardsConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.stages import ShardsStage
 from pipeline.context import Context

@@ -6,7 +6,7 @@ import pytest
 from cleaning import NO_FILTERS, PROSE
 
 from data_prep.download import run
-from pipeline.config.data import FilesCorpus
+from pipeline.config.corpora.files import FilesCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.formats.source import Source
 from pipeline.formats.text_lists import is_list

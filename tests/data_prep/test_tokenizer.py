@@ -14,8 +14,8 @@ from transformers import AutoTokenizer
 
 from data_prep.tokenizer import run
 from data_prep.tokenizing.tokenizer_models import byte_characters
-from pipeline.config.data import TokenizerConfig
 from pipeline.config.stages import TokenizerStage
+from pipeline.config.tokenizing import TokenizerConfig
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter
 from pipeline.formats.tokenizers import TextEncoder, load_tokenizer

@@ -12,7 +12,7 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
-from tests.command_line import ROOT, copy_data_stages, kill_after_a_checkpoint
+from tests.command_line import ROOT, TINY, copy_data_stages, kill_after_a_checkpoint
 from tests.pipeline.test_launching import configured, frozen_stages
 
 pytestmark = pytest.mark.e2e
@@ -30,6 +30,16 @@ WORDS = [
     "trainer.steps=40",
     "trainer.deterministic=true",
 ]
+WITHOUT_CORPUS = [word for word in TINY if not word.startswith("corpus.")]
+CORPUS = [
+    "corpus=mixture",
+    "corpus.parts={docs: {kind: python_docs, packages: [], max_mb: 0.6}, numbers: {kind: counting}}",
+    *(
+        f"finetune.data.{split}=artifact://download/parts/docs/instruct/{split}.jsonl"
+        for split in ("train", "validation", "test")
+    ),
+]
+"""Its corpus, as a part of a mixture."""
 
 
 @pytest.fixture
@@ -45,15 +55,15 @@ def weights(folder: Path) -> dict:
 
 
 def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
-    lab: Path, tmp_path: Path, shards: Path, pipeline: Callable[..., subprocess.CompletedProcess]
+    lab: Path, tmp_path: Path, pipeline: Callable[..., subprocess.CompletedProcess]
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    for folder in (whole, killed):
-        copy_data_stages(shards, folder)
-    done = pipeline(whole, *WORDS, "stage=report")
+    words = [*WORDS, *CORPUS]
+    done = pipeline(whole, *words, "stage=report", base=WITHOUT_CORPUS)
     assert done.returncode == 0, done.stdout + done.stderr
-    kill_after_a_checkpoint(killed, *WORDS)
-    resumed = pipeline(killed, *WORDS, "stage=pretrain")
+    copy_data_stages(whole, killed)
+    kill_after_a_checkpoint(killed, *words, base=WITHOUT_CORPUS)
+    resumed = pipeline(killed, *words, "stage=pretrain", base=WITHOUT_CORPUS)
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
     assert "continuing from step" in resumed.stdout
     expected, found = weights(whole), weights(killed)
@@ -74,24 +84,42 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     assert len((whole / "runs/demo/longest/longest.txt").read_text().split("\n\n")) >= 2
     manifest = json.loads((whole / "runs/demo/longest/manifest.json").read_text())
     assert manifest["metrics"]["niceness"] == os.nice(0) + 7, "its launcher started the worker"
+    assert (whole / "runs/demo/clean/documents/train-numbers-00000.parquet").is_file()
     tracked = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True)
     assert "my_lab" not in tracked.stdout.replace("tests/extension/", "")
 
 
+@pytest.mark.parametrize(
+    ("words", "base", "rebuilt"),
+    [
+        (
+            ["stage=report"],
+            TINY,
+            {"longest", "evaluate", "export", "report"},
+        ),  # its stage and metric; their readers
+        (["stage=clean", "corpus=counting"], WITHOUT_CORPUS, {"download", "clean"}),
+        (["stage=clean", *CORPUS], WITHOUT_CORPUS, {"download", "clean"}),
+    ],
+)
 def test_its_code_is_part_of_the_fingerprint(
-    lab: Path, tmp_path: Path, pipeline: Callable[..., subprocess.CompletedProcess]
+    lab: Path,
+    tmp_path: Path,
+    pipeline: Callable[..., subprocess.CompletedProcess],
+    words: list[str],
+    base: list[str],
+    rebuilt: set[str],
 ) -> None:
     def planned() -> dict[str, str]:
-        told = pipeline(tmp_path, *WORDS, "optim=adamw", "schedule=linear", "stage=report", "dryrun=true")
+        told = pipeline(tmp_path, *WORDS, "optim=adamw", "schedule=linear", "dryrun=true", *words, base=base)
         assert told.returncode == 0, told.stdout + told.stderr
+        assert ("1,200 numbers will be counted" in told.stdout) == (base != TINY)
         rows = [line.split() for line in told.stdout.splitlines()]
         return {row[0]: row[2] for row in rows if row[1:2] == ["build"]}
 
     before = planned()
     (lab / "sgd_torch.py").write_text((lab / "sgd_torch.py").read_text() + "\n# another line\n")
     after = planned()
-    changed = {stage for stage in before if before[stage] != after[stage]}
-    assert changed == {"longest", "evaluate", "export", "report"}  # its stage and metric, and what reads them
+    assert {stage for stage in before if before[stage] != after[stage]} == rebuilt
 
 
 def test_a_job_loads_the_package_before_it_reads_its_settings(lab: Path, tmp_path: Path) -> None:

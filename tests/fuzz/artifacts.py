@@ -13,9 +13,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from data_prep.tokenizing.pretrained_tokenizer import bring_tokenizer
-from pipeline.config.data import TokenizerConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
+from pipeline.config.tokenizing import TokenizerConfig
 from pipeline.formats.checkpoints import Checkpoint, checkpoint_folder, complete, list_checkpoints, rank_file
 from pipeline.formats.documents import Document, DocumentWriter, read_documents, sample_texts
 from pipeline.formats.shards import ShardIndex, ShardWriter, TokenStream, verify

@@ -16,7 +16,8 @@ from data_prep.reading.pieces import plan_pieces
 from data_prep.reading.readers import CorpusReader
 from data_prep.sources import files, wikitext
 from pipeline.config.clean import CleanConfig
-from pipeline.config.data import FilesCorpus, WikiTextCorpus
+from pipeline.config.corpora.files import FilesCorpus
+from pipeline.config.corpora.wikitext import WikiTextCorpus
 from pipeline.config.run import RunConfig
 from pipeline.context import Context
 from pipeline.formats.source import Source

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.data import FilesCorpus
+from pipeline.config.corpora.files import FilesCorpus
 from pipeline.config.stages import DownloadStage, PretrainStage
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.errors import UserError

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tokenizers import Regex, Tokenizer, pre_tokenizers
 
 from data_prep.tokenizing.tokenizer_models import byte_characters, byte_level_bpe, train_tokenizer
-from pipeline.config.data import TokenizerConfig
+from pipeline.config.tokenizing import TokenizerConfig
 from pipeline.text.text_splitting import (
     GPT2_PATTERN,
     LLAMA3_PATTERN,

@@ -1,0 +1,32 @@
+"""The settings of a corpus of the user's own files."""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from pipeline.config.base import CONTENT
+from pipeline.config.corpora.base import SingleCorpus
+
+
+class FilesCorpus(SingleCorpus):
+    """Files, by path or glob: local ones, or in an object store: text, JSON lines, Parquet or MediaWiki dumps, all of
+    one format. `corpus=files 'corpus.paths=[notes/**/*.txt]'`"""
+
+    implementation: ClassVar[str] = "data_prep.sources.files"
+
+    kind: Literal["files"] = "files"
+    paths: Annotated[list[str], CONTENT, Field(min_length=1)]
+    """Files, folders (with all below them, links to other folders followed) and globs, also `s3://…`, `gs://…`, …;
+    hidden files are left out, and of folders hidden ones with all below them. No file is taken twice."""
+    format: Literal["auto", "text", "jsonl", "parquet", "mediawiki"] = "auto"
+    """`auto` goes by the ending: .txt .text .md, .jsonl .jsonl.gz, .parquet, .xml .xml.bz2 .xml.gz (MediaWiki)."""
+    text_field: str = "text"
+    """Column or key that holds the text in jsonl and parquet."""
+    split_documents: Literal["auto"] | bool = "auto"
+    """Whether a blank line ends a document in text files, or each file is one document. `auto` takes a file as one,
+    unless it is clearly a list of short texts: at least 100 blocks between blank lines in its first MB, of which at
+    most 5% have fewer than 200 characters. Else a file of more than 16 MB is cut at a blank line about every MB."""
+
+    def may_hold_wikipedia(self) -> bool:
+        return self.format == "mediawiki" or any(".xml" in Path(path).name for path in self.paths)
