@@ -18,7 +18,7 @@ from data_prep.cleaning.splits import HELD_OUT
 from data_prep.cleaning.write_documents import PieceWriter
 from data_prep.contamination.guard import evaluation_texts, guard_action
 from data_prep.contamination.index import build_index
-from data_prep.filters import OPTIONS
+from data_prep.filters import options
 from data_prep.mediawiki.dump import read_site
 from data_prep.mediawiki.template_cache import cache_path, read_learned, write_learned
 from data_prep.mediawiki.template_survey import TemplateSurveyor, dump_pieces, learn_rules
@@ -219,7 +219,7 @@ def _check_not_empty(account: Account, parts: Parts) -> None:
     elif reason == "empty" and any(source.format == "mediawiki" for source, _ in parts.values()):
         advice = "give a dump with the texts of its articles: …-pages-articles.xml.bz2"
     else:
-        option = OPTIONS.get(reason)
+        option = options().get(reason)
         loosen = (
             f"loosen clean.filters.{option}, or set it to null" if option else "look at the reasons above"
         )

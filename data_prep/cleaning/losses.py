@@ -1,11 +1,11 @@
 """A word on a corpus of which most is dropped: filters made for the web may not suit it."""
 
 from data_prep.cleaning.funnel import Funnel
-from data_prep.filters import OPTIONS
+from data_prep.filters import options
 
 NO_LOSS = ("namespace", "no_wikitext", "redirect", "disambiguation", "beyond_max_documents")
 """Reasons for which nothing is dropped that could be meant to stay: of a dump what is no article."""
-_SETTINGS = {reason: f"clean.filters.{option}" for reason, option in OPTIONS.items()} | {
+_SETTINGS = {
     "duplicate": "clean.deduplicate.documents",
     "near_duplicate": "clean.deduplicate.documents",
     "repeated_paragraphs": "clean.deduplicate.paragraphs",
@@ -24,9 +24,10 @@ def describe_losses(funnel: Funnel) -> str | None:
     meant = {unit: all_read[unit] - all_dropped[unit] + lost[unit] for unit in lost}
     if all(2 * lost[unit] <= meant[unit] for unit in lost):
         return None
+    settings = {reason: f"clean.filters.{option}" for reason, option in options().items()} | _SETTINGS
     commonest = ", ".join(
         f"{reason} ({counts['documents']:,}, {counts['bytes'] / 1e6:,.2f} MB"
-        + (f": {_SETTINGS[reason]})" if reason in _SETTINGS else ")")
+        + (f": {settings[reason]})" if reason in settings else ")")
         for reason, counts in reasons[:_NAMED]
     )
     return (

@@ -1,29 +1,28 @@
-"""Filters: which documents are worth training on. One small class per rule, each with a named drop reason."""
+"""Filters: which documents are worth training on. One small class per rule, each with a named drop reason.
+
+`general.py` has rules of our own; a set of rules is a module that the set's section names, and has
+
+- `RULES`, the rules in the order in which they are asked;
+- `take_out_lines(text, config) -> str`, where the set also works on lines: what it leaves of a text.
+"""
 
 from data_prep.cleaning.document_kind import DocumentKind
-from data_prep.filters.c4 import RULES as C4_RULES
-from data_prep.filters.c4 import keep_c4_lines
-from data_prep.filters.fineweb import RULES as FINEWEB_RULES
 from data_prep.filters.general import RULES as GENERAL_RULES
-from data_prep.filters.gopher_quality import RULES as GOPHER_QUALITY_RULES
-from data_prep.filters.gopher_repetition import RULES as GOPHER_REPETITION_RULES
+from data_prep.filters.rule import Rule
 from data_prep.text.language import UNDETERMINED, check_languages
 from data_prep.text.text_features import Features
-from pipeline.config.filters import FilterConfig
+from pipeline.config.filters import FilterConfig, filter_sets
 
-RULES = (  # what costs most comes last
-    *GENERAL_RULES,
-    *GOPHER_QUALITY_RULES,
-    *C4_RULES,
-    *FINEWEB_RULES,
-    *GOPHER_REPETITION_RULES,
-)
-OPTIONS = {rule.reason: rule.option for rule in RULES} | {
-    "language": "languages",
-    "stub": "stubs",
-    "list": "lists",
-}
-"""Every drop reason, with its key in `clean.filters`."""
+
+def rules() -> list[type[Rule]]:
+    """All rules in the order in which they are asked, those of plugins included: what costs most comes last."""
+    return [*GENERAL_RULES, *(rule for kind in filter_sets() for rule in kind.load().RULES)]
+
+
+def options() -> dict[str, str]:
+    """Every drop reason, with its key in `clean.filters`."""
+    others = {"language": "languages", "stub": "stubs", "list": "lists"}
+    return {rule.reason: rule.option for rule in rules()} | others
 
 
 class DocumentFilter:
@@ -36,11 +35,16 @@ class DocumentFilter:
         if config.languages is not None:
             check_languages(config.languages)
         self._config = config
-        self._rules = [rule for rule in (rule(config) for rule in RULES) if rule.is_on]
+        self._rules = [rule for rule in (rule(config) for rule in rules()) if rule.is_on]
+        sets = [section for kind in filter_sets() if (section := getattr(config, kind.name)) is not None]
+        of_lines = [(getattr(section.load(), "take_out_lines", None), section) for section in sets]
+        self._line_rules = [(take_out, section) for take_out, section in of_lines if take_out is not None]
 
     def take_out_lines(self, text: str) -> str:
-        """The text without the lines that C4 takes out: do so before the text is judged. As it is where C4 is off."""
-        return keep_c4_lines(text, self._config.c4) if self._config.c4 else text
+        """The text without the lines that sets of rules take out, as C4's does: do so before the text is judged."""
+        for take_out, section in self._line_rules:
+            text = take_out(text, section)
+        return text
 
     def reason(
         self,

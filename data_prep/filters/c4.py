@@ -1,11 +1,11 @@
 """Rules of C4 (Raffel et al., 2020, https://jmlr.org/papers/v21/20-074.html, section 2.2).
 
-C4 works on lines: `keep_c4_lines` changes the text, and the rules for documents look at what it leaves.
+C4 works on lines: `take_out_lines` changes the text, and the rules for documents look at what it leaves.
 """
 
 from data_prep.filters.rule import Rule
 from data_prep.text.text_features import Features
-from pipeline.config.filters import C4
+from pipeline.config.filters.c4 import C4
 from pipeline.text.sentences import ends_sentence
 from pipeline.text.words import split_words
 
@@ -19,7 +19,7 @@ _POLICY = (
 )
 
 
-def keep_c4_lines(text: str, config: C4) -> str:
+def take_out_lines(text: str, config: C4) -> str:
     """The text without the lines that C4 takes out; blank lines between those kept stay, one at most."""
     lowered = text.lower()
     phrases = ("javascript",) * config.javascript_lines + _POLICY * config.policy_lines

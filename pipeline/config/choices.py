@@ -64,9 +64,14 @@ def kinds() -> list[type[Choice]]:
     return Choice.__subclasses__()
 
 
-def import_choices(kind: type[Choice], package: str) -> None:
-    """Import all modules of a package, so that the choices of that kind in them are known."""
+def import_modules(package: str) -> None:
+    """Import all modules of a package, so that the sections in them are known."""
     for module in pkgutil.iter_modules(importlib.import_module(package).__path__):
         importlib.import_module(f"{package}.{module.name}")
+
+
+def import_choices(kind: type[Choice], package: str) -> None:
+    """Import all modules of a package, so that the choices of that kind in them are known."""
+    import_modules(package)
     for section in [*kind.choices().values(), kind]:  # of these some may hold others, as a mixture its parts
         section.model_rebuild(force=True)

@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from pipeline.config.base import CONTENT, NEUTRAL, Section
-from pipeline.config.filters import FilterConfig, Fraction
+from pipeline.config.base import CONTENT, NEUTRAL, Fraction, Section
+from pipeline.config.filters import FilterConfig
 
 
 class MarkupConfig(Section):
@@ -106,7 +106,7 @@ class CleanConfig(Section):
     """A page of a dump with more wikitext (10^6 bytes) is dropped: MediaWiki's own limit is 2 MiB."""
     damage: Annotated[Literal["fail", "skip"], NEUTRAL] = "fail"
     """A cut or damaged dump: `fail` reads on, tells all that is lost, and fails. `skip` does without it."""
-    filters: FilterConfig = FilterConfig()
+    filters: FilterConfig = Field(default_factory=FilterConfig)
     deduplicate: DeduplicateConfig = DeduplicateConfig()
     pii: PiiConfig = PiiConfig()
     contamination: ContaminationConfig = ContaminationConfig()

@@ -156,7 +156,7 @@ def _sections() -> Iterator[str]:
             tag = next((n for n in _TAGS if n in section.model_fields), None) if classes[1:] else None
             chosen = f" with `{name}.{tag}={section.model_fields[tag].default}`" if tag else ""
             yield f"### `{name}`{chosen}\n"
-            default = None if field.is_required() else field.get_default()
+            default = None if field.is_required() else field.get_default(call_default_factory=True)
             yield f"{_prose(section.__doc__)} {_readers(name)}\n"
             yield _table(_HEADER, list(_rows(section, name, default, _is_seen(name))))
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from pipeline.config.base import Section
@@ -49,7 +49,7 @@ class RootConfig(Section):
     """Of the data order, the initial weights and everything else that is drawn."""
     run: RunConfig = RunConfig()
     corpus: CorpusConfig
-    clean: CleanConfig = CleanConfig()
+    clean: CleanConfig = Field(default_factory=CleanConfig)  # whose filters may have got more keys since
     tokenizer: TokenizerConfig = TokenizerConfig()
     shards: ShardsConfig = ShardsConfig()
     data: DataConfig = DataConfig()

@@ -8,10 +8,10 @@ import yaml
 from cleaning import NO_FILTERS, PROSE
 
 from data_prep.cleaning.document_kind import document_kind
-from data_prep.filters import OPTIONS, RULES, DocumentFilter
+from data_prep.filters import DocumentFilter, options, rules
 from data_prep.text.text_features import Features
 from pipeline.config.clean import CleanConfig
-from pipeline.config.filters import C4, FilterConfig, FineWeb, GopherQuality, GopherRepetition
+from pipeline.config.filters import FilterConfig, filter_sets
 from tests.conftest import ROOT
 
 CHINESE = (
@@ -124,7 +124,7 @@ def only(option: str) -> FilterConfig:
 
 @pytest.mark.parametrize("reason", PUBLISHED)
 def test_a_published_rule_drops_at_its_threshold(reason: str) -> None:
-    document_filter = DocumentFilter(only(OPTIONS[reason]))
+    document_filter = DocumentFilter(only(options()[reason]))
     assert document_filter.reason(Features(PUBLISHED[reason].dropped)) == reason
     assert document_filter.reason(Features(PUBLISHED[reason].passes)) is None
 
@@ -138,21 +138,18 @@ def test_a_rule_of_our_own_drops_for_its_reason_and_only_where_it_is_on(reason: 
 
 
 def test_every_reason_has_a_test_and_every_setting_a_rule() -> None:
-    assert {*PUBLISHED, *OURS} == {rule.reason for rule in RULES}
-    assert len(RULES) == len({rule.option for rule in RULES})
-    groups = {
-        "gopher_quality": GopherQuality,
-        "gopher_repetition": GopherRepetition,
-        "c4": C4,
-        "fineweb": FineWeb,
-    }
+    assert {*PUBLISHED, *OURS} == {rule.reason for rule in rules()}
+    assert len(rules()) == len({rule.option for rule in rules()})
+    groups = {kind.name: kind for kind in filter_sets()}
     settings = {f"{group}.{name}" for group, section in groups.items() for name in section.model_fields}
     of_lines = {
         f"c4.{name}"
         for name in ("terminal_punctuation", "min_line_words", "javascript_lines", "policy_lines")
     }
     of_others = {"fineweb.short_line_chars", "stub_words", "list_ratio", "min_language_score"}
-    assert {*settings, *FilterConfig.model_fields} - {*groups} - of_lines - of_others == set(OPTIONS.values())
+    assert {*settings, *FilterConfig.model_fields} - {*groups} - of_lines - of_others == set(
+        options().values()
+    )
 
 
 def test_c4_takes_lines_out_and_leaves_the_others_as_they_are() -> None:
@@ -270,7 +267,7 @@ def test_ten_times_the_text_takes_about_ten_times_as_long(unit: str) -> None:
         started = time.process_time()
         DocumentFilter(EVERYTHING).take_out_lines(text)
         features = Features(text)
-        for rule in RULES:  # all of them, not only up to the first that drops
+        for rule in rules():  # all of them, not only up to the first that drops
             rule(EVERYTHING).is_on and rule(EVERYTHING).drops(features)
         document_kind(text, "", EVERYTHING)
         return time.process_time() - started

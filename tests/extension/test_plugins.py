@@ -12,6 +12,7 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
+from pipeline.formats.documents import read_texts
 from tests.command_line import ROOT, TINY, copy_data_stages, kill_after_a_checkpoint
 from tests.pipeline.test_launching import configured, frozen_stages
 
@@ -40,6 +41,8 @@ CORPUS = [
     ),
 ]
 """Its corpus, as a part of a mixture."""
+BANNED = "clean.filters.banned={word: one one nine nine}"
+"""Its filter: one document of its corpus counts to 1199."""
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     lab: Path, tmp_path: Path, pipeline: Callable[..., subprocess.CompletedProcess]
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    words = [*WORDS, *CORPUS]
+    words = [*WORDS, *CORPUS, BANNED]
     done = pipeline(whole, *words, "stage=report", base=WITHOUT_CORPUS)
     assert done.returncode == 0, done.stdout + done.stderr
     copy_data_stages(whole, killed)
@@ -85,6 +88,7 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     manifest = json.loads((whole / "runs/demo/longest/manifest.json").read_text())
     assert manifest["metrics"]["niceness"] == os.nice(0) + 7, "its launcher started the worker"
     assert (whole / "runs/demo/clean/documents/train-numbers-00000.parquet").is_file()
+    assert "banned_word" in (whole / "runs/demo/clean/data_card.md").read_text()
     tracked = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True)
     assert "my_lab" not in tracked.stdout.replace("tests/extension/", "")
 
@@ -99,6 +103,7 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
         ),  # its stage and metric; their readers
         (["stage=clean", "corpus=counting"], WITHOUT_CORPUS, {"download", "clean"}),
         (["stage=clean", *CORPUS], WITHOUT_CORPUS, {"download", "clean"}),
+        (["stage=clean", BANNED], TINY, {"clean"}),
     ],
 )
 def test_its_code_is_part_of_the_fingerprint(
@@ -135,6 +140,18 @@ def test_a_job_loads_the_package_before_it_reads_its_settings(lab: Path, tmp_pat
     words = [sys.executable, "-c", code, str(tmp_path / "settings.yaml")]
     told = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
     assert (told.stdout, told.stderr) == ("7 my_lab.polite_processes\n", "")
+
+
+def test_its_filter_drops_what_it_is_told_to(
+    lab: Path, tmp_path: Path, pipeline: Callable[..., subprocess.CompletedProcess]
+) -> None:
+    words = ["corpus=counting", "clean.validation_fraction=0", "clean.test_fraction=0", "stage=clean"]
+    done = pipeline(tmp_path, "plugins=[my_lab]", BANNED, *words, base=WITHOUT_CORPUS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    texts = list(read_texts(tmp_path / "runs/demo/clean/documents", "train"))
+    assert len(texts) == 19
+    assert not any("one one nine nine" in text for text in texts)
+    assert "banned_word" in (tmp_path / "runs/demo/clean/data_card.md").read_text()
 
 
 def test_a_package_that_fails_to_import_is_one_error(
