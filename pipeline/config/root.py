@@ -13,10 +13,10 @@ from pipeline.config.choices import Choice, kinds
 from pipeline.config.clean import CleanConfig
 from pipeline.config.corpora import CorpusConfig
 from pipeline.config.credentials import credential_problems
+from pipeline.config.data import DataConfig
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
 from pipeline.config.launchers import LauncherConfig
 from pipeline.config.left_out import left_out_keys, without_keys
-from pipeline.config.mixture import DataConfig
 from pipeline.config.models import ModelConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.run import RunConfig, TrackingConfig

@@ -5,8 +5,8 @@ from typing import Annotated
 from pipeline.config.base import CONTENT, NEUTRAL, Section
 from pipeline.config.clean import CleanConfig
 from pipeline.config.corpora import CorpusConfig
+from pipeline.config.data import DataConfig
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
-from pipeline.config.mixture import DataConfig
 from pipeline.config.models import ModelConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.schedules import ScheduleConfig

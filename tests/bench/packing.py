@@ -20,7 +20,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
-from pipeline.config.mixture import DataConfig
+from pipeline.config.data import DataConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig

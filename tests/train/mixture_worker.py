@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.config.mixture import DataConfig
+from pipeline.config.data import DataConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config.mixture import DataConfig
+from pipeline.config.data import DataConfig
 from pipeline.errors import UserError
 from train.data.batches import MicroBatches
 from train.data.mixture import MixedOrder, Mixture, Shares

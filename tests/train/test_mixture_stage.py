@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pipeline.config.mixture import DataConfig
+from pipeline.config.data import DataConfig
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.formats.shards import TokenStream

@@ -11,7 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config.mixture import DataConfig
+from pipeline.config.data import DataConfig
 from pipeline.config.models import ModelConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig

@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from pipeline.config.mixture import DataConfig
+from pipeline.config.data import DataConfig
 from pipeline.errors import UserError
 from train.data.order import Order, SampleOrder
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pipeline.config.mixture import DataConfig
+from pipeline.config.data import DataConfig
 from pipeline.formats.shards import TokenStream
 from train.data.batches import PADDING, Batch, Examples, TokenWindows
 from train.models import IGNORE_INDEX

@@ -1,4 +1,4 @@
-"""How pretraining reads the shards: the mixture of their parts, and how documents share a sequence."""
+"""The `data` section: how pretraining mixes the parts of the shards, and how documents share a sequence."""
 
 from typing import Literal
 
