@@ -37,7 +37,7 @@ _WIKI_PROJECTS = r"(?:wiki|wiktionary|wikibooks|wikinews|wikiquote|wikisource|wi
 _FIELDS = re.compile(r"<(sitename|dbname|base|case)>([^<]*)</")
 KNOWN_SCHEMAS = ("0.9", "0.10", "0.11")
 _SCHEMA = re.compile(r'<mediawiki\b[^>]*?(?:\sversion="([^"]+)"|/export-([0-9.]+[0-9])/)')
-_NAMESPACE = re.compile(r'<namespace key="(-?\d+)"[^<>]*?(?:/>|>([^<]*)</namespace>)')
+_NAMESPACE = re.compile(r'<namespace key="(-?\d{1,9})"[^<>]*?(?:/>|>([^<]*)</namespace>)')
 
 
 @dataclass(frozen=True)

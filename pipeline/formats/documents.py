@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from pipeline.errors import UserError
 from pipeline.formats.parquet_files import read_metadata, reading
 from pipeline.store import durable
 
@@ -196,5 +197,7 @@ def sample_texts(folder: Path, split: str, megabytes: float) -> Iterator[str]:
 def _rows(files: Iterable[Path], columns: list[str], batch_size: int) -> Iterator[dict[str, str]]:
     for path in files:
         with reading(path, REMEDY), pq.ParquetFile(path, page_checksum_verification=True) as file:
+            if missing := [name for name in columns if name not in file.schema_arrow.names]:
+                raise UserError(f"{path} is damaged (it has no column {missing[0]!r}); {REMEDY}")
             for batch in file.iter_batches(batch_size, columns=columns):
                 yield from batch.to_pylist()

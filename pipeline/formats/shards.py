@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from pipeline.errors import UserError
 from pipeline.store import durable
@@ -27,6 +28,9 @@ VERIFY_THREADS = 8
 def token_dtype(vocab_size: int) -> np.dtype:
     """uint16 where every id below `vocab_size` fits, else uint32; little-endian."""
     return np.dtype("<u2") if vocab_size <= 65_536 else np.dtype("<u4")
+
+
+DTYPES = ("uint16", "uint32", "<u2", "<u4")
 
 
 @dataclass(frozen=True)
@@ -70,11 +74,11 @@ class ShardIndex:
         """Raises: UserError: where the folder holds no readable index."""
         try:
             values = json.loads((folder / INDEX).read_text())
-            splits = {
-                name: [ShardFile(**file) for file in files] for name, files in values.pop("splits").items()
-            }
-            return cls(splits=splits, **values)
-        except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            index = TypeAdapter(cls).validate_python(values)
+            if index.dtype not in DTYPES:
+                raise ValueError(f"its dtype is {index.dtype}")
+            return index
+        except (FileNotFoundError, ValueError, RecursionError) as error:
             raise UserError(
                 f"{folder / INDEX} is missing or damaged ({error}); "
                 f"delete the folder {folder} and start again to write it anew"

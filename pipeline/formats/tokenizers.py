@@ -11,7 +11,7 @@ import numpy as np
 from pipeline.errors import UserError
 from pipeline.formats.control_tokens import ControlTokens
 from pipeline.formats.foreign_code import AUTO_MAP
-from pipeline.store.artifacts import write_json
+from pipeline.store.artifacts import read_json, write_json
 from pipeline.store.file_hashes import hash_file
 from pipeline.text.text_splitting import safe_cut, split_text
 
@@ -99,19 +99,21 @@ class TextEncoder:
         path = _tokenizer_file(folder)
         try:
             self._tokenizer = Tokenizer.from_file(str(path))
-            settings = json.loads((folder / "tokenizer_config.json").read_text())
+            settings = read_json(folder / "tokenizer_config.json", artifact)
             described = json.loads(self._tokenizer.to_str())
             self._encode = ControlTokens(described).encode_texts
+            self._cut = safe_cut(described)
+            self.is_byte_level: bool = _decodes_bytes(described["decoder"])
+            """Whether every text can be restored exactly."""
+            self.vocab_size: int = max(self._tokenizer.get_vocab().values()) + 1
+            eos = settings.get("eos_token")
+            eos_id = (
+                self._tokenizer.token_to_id(eos["content"] if isinstance(eos, dict) else eos) if eos else None
+            )
+        except UserError:
+            raise
         except Exception as error:  # `tokenizers` raises bare Exception
             raise UserError(f"{folder} holds a damaged tokenizer ({error}); make it again") from None
-        self._cut = safe_cut(described)
-        self.is_byte_level: bool = _decodes_bytes(described["decoder"])
-        """Whether every text can be restored exactly."""
-        self.vocab_size: int = max(self._tokenizer.get_vocab().values()) + 1
-        eos = settings.get("eos_token")
-        eos_id = (
-            self._tokenizer.token_to_id(eos["content"] if isinstance(eos, dict) else eos) if eos else None
-        )
         if eos_id is None:
             raise UserError(f"the tokenizer in {folder} has no eos_token; documents cannot be told apart")
         self.eos_id: int = eos_id

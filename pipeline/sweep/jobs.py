@@ -101,6 +101,6 @@ def as_number(value: Any) -> float | None:
     """The finite number that a value on the command line stands for; None where it is none."""
     try:
         number = float(value)
-    except (TypeError, ValueError, RecursionError):
+    except (TypeError, ValueError):
         return None
     return number if math.isfinite(number) else None

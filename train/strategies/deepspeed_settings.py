@@ -45,12 +45,15 @@ def _own_settings(name: str, on_gpu: bool) -> dict[str, Any]:
 def _read_settings(config: StrategyConfig) -> dict[str, Any]:
     path = Path(config.deepspeed)
     try:
-        settings = json.loads(path.read_text())
+        settings = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"strategy.deepspeed={path}: {error.strerror}") from None
     except (ValueError, RecursionError) as error:
         raise UserError(f"strategy.deepspeed={path} is not JSON: {error}") from None
-    stage, expected = settings.get("zero_optimization", {}).get("stage", 0), ZERO_STAGES[config.name]
+    zero = settings.get("zero_optimization", {}) if isinstance(settings, dict) else None
+    if not isinstance(zero, dict):
+        raise UserError(f"strategy.deepspeed={path}: it, and its zero_optimization, must be a JSON object")
+    stage, expected = zero.get("stage", 0), ZERO_STAGES[config.name]
     if stage != expected:
         raise UserError(
             f"strategy.deepspeed={path} asks for ZeRO stage {stage} and strategy={config.name} is stage {expected}; "

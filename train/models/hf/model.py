@@ -5,7 +5,6 @@ import logging
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
@@ -79,8 +78,11 @@ def load_checkpoint(folder: str | Path, settings: PretrainedConfig | None = None
                 output_loading_info=True,
                 trust_remote_code=False,
             )
-    # A file that is cut is a SafetensorError, sizes that differ are a RuntimeError.
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+    except (UserError, MemoryError):
+        raise
+    except (
+        Exception
+    ) as error:  # which, differs by what is damaged: a SafetensorError, a RuntimeError, a TypeError, …
         raise UserError(
             f"{folder}: its weights cannot be loaded ({_first_line(error)}); get the folder again, or name another"
         ) from None
