@@ -18,12 +18,24 @@ INTERFACE_VARIABLES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
 """By which gloo and NCCL are told on which interface to open their own connections."""
 TIMEOUT = timedelta(minutes=10)
 
+_kept: "list[TCPStore]" = []
+"""A store is served for as long as its object lives."""
+
 
 def stay_on_loopback(environment: MutableMapping[str, str]) -> None:
     """Let gloo and NCCL use the loopback interface, unless the user has named another."""
     name = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), None)
     for variable in INTERFACE_VARIABLES if name else ():
         environment.setdefault(variable, name)
+
+
+def meet_alone(environment: MutableMapping[str, str]) -> None:
+    """Let a process that is alone make a group of one, as some strategies want it, without being heard by others."""
+    stay_on_loopback(environment)
+    store, port = serve_store()
+    _kept.append(store)
+    meeting = {"MASTER_ADDR": ADDRESS, "MASTER_PORT": str(port), "TORCHELASTIC_USE_AGENT_STORE": "True"}
+    environment.update(meeting)
 
 
 def serve_store(port: int = 0) -> "tuple[TCPStore, int]":

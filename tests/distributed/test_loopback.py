@@ -66,6 +66,21 @@ def test_tasks_of_slurm_on_one_node_listen_on_loopback_alone(tmp_path: Path) -> 
     assert set(of_rank_0) == set(of_rank_1) == {"127.0.0.1"}
 
 
+def test_a_process_that_is_alone_is_heard_by_nobody_else(tmp_path: Path) -> None:
+    """Where its strategy makes a group of it all the same."""
+    body = (
+        "import runpy, sys\n"
+        "from pipeline.config.training import StrategyConfig, TrainerConfig\n"
+        "from train.strategies.build import build_strategy\n"
+        "build_strategy(StrategyConfig(name='ddp'), TrainerConfig(global_batch=2), on_gpu=False)\n"
+        "runpy.run_path(sys.argv.pop(1))"
+    )
+    words = [sys.executable, "-c", body, WORKER, str(tmp_path)]
+    alone = environment() | {"RANK": "0", "WORLD_SIZE": "1"}
+    assert subprocess.run(words, cwd=ROOT, env=alone, timeout=120).returncode == 0
+    assert set(json.loads((tmp_path / "listening-0.json").read_text())) == {"127.0.0.1"}
+
+
 def test_a_task_of_slurm_that_is_alone_waits_for_nobody(tmp_path: Path) -> None:
     """As with `strategy=ddp` and one device."""
     (task,) = tasks_of_slurm(tmp_path, 1)

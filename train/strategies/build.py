@@ -17,6 +17,7 @@ from torch import nn
 from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 
 from pipeline.config.training import StrategyConfig, TrainerConfig
+from pipeline.launch.loopback import meet_alone
 from train.strategies.deepspeed_settings import deepspeed_settings
 from train.strategies.extension_builds import prepare_builds
 
@@ -32,6 +33,8 @@ def build_strategy(config: StrategyConfig, trainer: TrainerConfig, on_gpu: bool)
     """
     if config.name == "single":
         return SingleDeviceStrategy(torch.device("cuda", 0) if on_gpu else torch.device("cpu"))
+    if trainer.ranks == 1:
+        meet_alone(os.environ)
     backend = "nccl" if on_gpu else "gloo"
     if config.name == "ddp":
         return DDPStrategy(process_group_backend=backend, gradient_as_bucket_view=True, timeout=TIMEOUT)

@@ -25,7 +25,7 @@ def set_ranks(environment: MutableMapping[str, str]) -> None:
     """Give a task of `srun` torchrun's variables. MASTER_ADDR and MASTER_PORT come from the job.
 
     On one node all meet on loopback, in a store that rank 0 serves as torchrun's agent would. One that is alone meets
-    nobody: it is spared the import of torch, and torch, where the strategy wants a group of one, makes its own store.
+    nobody: a strategy that makes a group of one serves a store itself.
     """
     for name, source in VARIABLES.items():
         environment[name] = environment[source]
