@@ -19,6 +19,7 @@ from train.finetuning.lora import add_adapters, merge_adapters, save_adapters
 from train.finetuning.tasks import FinetuneTask, build_task
 from train.loop import count_steps, fit, prepare
 from train.models import count_parameters, family
+from train.training_plan import TrainingPlan
 
 ADAPTER_FOLDER = "adapter"
 
@@ -50,23 +51,23 @@ def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
             f"{trainable:,} parameters are trained, {trainable / parameters:.1%} of the model's {parameters:,}"
         )
     length = float(np.mean([len(ids) for ids in task.train.input_ids]))
-    result = fit(
-        model,
-        task.train,
-        {"": task.validation},
+    plan = TrainingPlan(
+        model=model,
+        train=task.train,
+        validation={"": task.validation},
         steps=count_steps(settings.trainer, len(task.train), length, parameters),
-        flops_per_token=family(base.config).flops_per_token(base.config, base.vocab_size, math.ceil(length)),
         tokens_per_example=length,
+        flops_per_token=family(base.config).flops_per_token(base.config, base.vocab_size, math.ceil(length)),
         optim=settings.optim,
         schedule=settings.schedule,
         trainer=settings.trainer,
         strategy=config.strategy,
         seed=config.seed,
         on_gpu=on_gpu,
-        context=context,
         decode=base.tokenizer.decode,
         sampler=task.sampler(config.seed),
     )
+    result = fit(plan, context)
     if result.state is not None:
         state = _merge(task, settings, result.state, context) if settings.method == "lora" else result.state
         task.save(context.folder, state)

@@ -4,39 +4,26 @@ import logging
 import math
 import statistics
 import warnings
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
-from pipeline.config.optimizers import OptimizerConfig
-from pipeline.config.schedules import ScheduleConfig
-from pipeline.config.training import StrategyConfig, TrainerConfig
+from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import Checkpoint, list_checkpoints
 from pipeline.tracking.tracker import read_metrics
-from train.callbacks import AfterStep, Decoder, Resume, Sampler
+from train.callbacks import build_callbacks
 from train.checkpoints.files import Reader
-from train.checkpoints.manager import Checkpoints
-from train.data.batches import (
-    Examples,
-    MicroBatches,
-    TrainSamples,
-    ValidationSamples,
-    train_loader,
-    validation_loader,
-)
-from train.data.order import Order, SampleOrder
-from train.guards.loss_guard import LossGuard, SkippedData
+from train.data.batches import train_loader
+from train.guards.loss_guard import LossGuard
 from train.memory.hardware import share_cpu_threads
 from train.module import LanguageModule
-from train.preemption import StopRequest
-from train.strategies.build import build_strategy
+from train.training_plan import TrainingPlan
+from train.training_run import TrainingRun
 
 
 @dataclass(frozen=True)
@@ -89,31 +76,11 @@ def prepare(trainer: TrainerConfig, seed: int) -> bool:
     return on_gpu
 
 
-def fit(
-    model: nn.Module,
-    train: Examples,
-    validation: Mapping[str, Examples],
-    *,
-    steps: int,
-    flops_per_token: float | None,
-    tokens_per_example: float,
-    optim: OptimizerConfig,
-    schedule: ScheduleConfig,
-    trainer: TrainerConfig,
-    strategy: StrategyConfig,
-    seed: int,
-    on_gpu: bool,
-    context: Context,
-    decode: Decoder,
-    sampler: Sampler | None = None,
-    order: Order | None = None,
-) -> FitResult:
-    """Train for `steps` optimizer steps, from the newest sound checkpoint in the context's folder if there is one.
+def fit(plan: TrainingPlan, context: Context) -> FitResult:
+    """Carry the plan out, from the newest sound checkpoint in the context's folder if there is one.
 
-    Args:
-        validation: held-out examples by the name of their part of the corpus; "" where there is but one.
-        flops_per_token: for MFU; None where the model does not say.
-        order: of the training examples; None takes all of them in each epoch, in an order by the seed.
+    Lightning repeats: it fetches a micro-batch, calls the module for its loss, and once enough of them make a step lets
+    the optimizer take it and the schedule move on. All else that happens around a step stands in `build_callbacks`.
 
     Raises:
         UserError: where the checkpoint is of another model or optimizer, the last one cannot be written, or training
@@ -121,55 +88,26 @@ def fit(
         Restart: where a signal asked for a stop, or the loss guard for a rollback; a checkpoint is written.
     """
     _quiet()
-    stop = StopRequest()
-    stop.listen()
+    run, model, trainer = TrainingRun(plan, context), plan.model, plan.trainer
     if trainer.activation_checkpointing:
         model.gradient_checkpointing = True
     if trainer.compile:
         model.compile()
     final = FinalState(model, keeps_frozen=context.rank == 0)
-    tokens_per_step = round(trainer.global_batch * tokens_per_example)
-    skipped = SkippedData(context.folder)
-    order = order or SampleOrder(len(train), seed)
-    samples = TrainSamples(train, order, trainer.global_batch, trainer.accumulation, context.world_size)
-    batches = MicroBatches(
-        trainer.global_batch,
-        trainer.accumulation,
-        context.rank,
-        context.world_size,
-        steps,
-        data_step=skipped.data_step,
-    )
-    plan = build_strategy(strategy, trainer, on_gpu)
-    checkpoints = Checkpoints(context.folder, trainer.keep_last, plan, strategy.name)
-    module = LanguageModule(model, optim, schedule, steps, LossGuard(trainer.guard), seed)
-    after_step = AfterStep(
-        trainer,
-        context,
-        checkpoints,
-        samples,
-        skipped,
-        stop,
-        steps=steps,
-        tokens_per_step=tokens_per_step,
-        flops_per_token=flops_per_token,
-        validation=_validation_data(validation, trainer, context, on_gpu),
-        sampler=sampler,
-        decode=decode,
-    )
+    module = LanguageModule(model, plan.optim, plan.schedule, plan.steps, LossGuard(trainer.guard), plan.seed)
     lightning = pl.Trainer(
-        accelerator="gpu" if on_gpu else "cpu",
+        accelerator="gpu" if plan.on_gpu else "cpu",
         devices=trainer.devices,
         num_nodes=trainer.nodes,
-        strategy=plan,
+        strategy=run.strategy,
         # Said outright, or Lightning would take SLURM's variables for its own and requeue by itself.
         plugins=[TorchElasticEnvironment() if context.world_size > 1 else LightningEnvironment()],
-        precision="bf16-mixed" if trainer.precision == "bf16" and strategy.name != "fsdp" else "32-true",
-        max_steps=steps,
+        precision="bf16-mixed" if trainer.precision == "bf16" and plan.strategy.name != "fsdp" else "32-true",
+        max_steps=plan.steps,
         max_epochs=-1,
         accumulate_grad_batches=trainer.accumulation,
-        gradient_clip_val=optim.grad_clip,
-        callbacks=[Resume(checkpoints, batches, context), after_step],
+        gradient_clip_val=plan.optim.grad_clip,
+        callbacks=build_callbacks(run),
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -178,7 +116,11 @@ def fit(
         limit_val_batches=0,
         default_root_dir=context.folder,
     )
-    lightning.fit(module, train_loader(samples, batches, trainer.workers, pin_memory=on_gpu))
+    lightning.fit(module, train_loader(run.samples, run.batches, trainer.workers, pin_memory=plan.on_gpu))
+    return _result(plan, context, final)
+
+
+def _result(plan: TrainingPlan, context: Context, final: "FinalState") -> FitResult:
     history = read_metrics(context.folder) if context.rank == 0 else []
     losses, rates, validations = (
         [row[name] for row in history if name in row]
@@ -186,8 +128,8 @@ def fit(
     )
     return FitResult(
         state=final.read(list_checkpoints(context.folder)[-1]) if context.rank == 0 else None,
-        steps=steps,
-        tokens=steps * tokens_per_step,
+        steps=plan.steps,
+        tokens=plan.steps * plan.tokens_per_step,
         train_loss=losses[-1] if losses else None,
         validation_loss=validations[-1] if validations else None,
         best_validation_loss=min(filter(math.isfinite, validations), default=None),
@@ -213,20 +155,6 @@ class FinalState:
     def read(self, checkpoint: Checkpoint) -> dict[str, Tensor]:
         weights = Reader(checkpoint).weights(self._shapes)
         return {name: weights[first] for name, first in self._first_names.items()} | self._frozen
-
-
-def _validation_data(
-    parts: Mapping[str, Examples], trainer: TrainerConfig, context: Context, on_gpu: bool
-) -> dict[str, DataLoader]:
-    """Of each part its share of `trainer.validation_sequences`."""
-    size = trainer.global_batch // trainer.ranks // trainer.accumulation
-    limit, total = trainer.validation_sequences, sum(map(len, parts.values()))
-    loaders = {}
-    for name, examples in parts.items():
-        share = None if limit is None else math.ceil(limit * len(examples) / total)
-        samples = ValidationSamples(examples, share, size, context.rank, context.world_size)
-        loaders[name] = validation_loader(samples, pin_memory=on_gpu)
-    return loaders
 
 
 def _quiet() -> None:

@@ -18,6 +18,7 @@ from train.generation.samples import sample_texts
 from train.loop import count_steps, fit, prepare
 from train.memory.check import Plan, check, known_limit
 from train.models import build_model, count_parameters, family
+from train.training_plan import TrainingPlan
 
 
 def run(config: PretrainStage, context: Context) -> dict[str, Any]:
@@ -47,8 +48,8 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
 
     on_gpu = prepare(trainer, config.seed)
     masked = config.data.packing != "concatenate"
-    plan = Plan(config.model, index.vocab_size, config.optim, trainer, config.strategy, on_gpu, masked)
-    check(plan, known_limit(trainer, on_gpu))
+    memory = Plan(config.model, index.vocab_size, config.optim, trainer, config.strategy, on_gpu, masked)
+    check(memory, known_limit(trainer, on_gpu))
     model = build_model(config.model, index.vocab_size)
     if masked:
         family(config.model).check_segments(model)
@@ -73,24 +74,24 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
     tokenizer = load_tokenizer(context.inputs["tokenizer"])
     texts = trainer.sample_prompts
     prompts = list(zip(texts, encode_prompts(tokenizer, texts), strict=True))
-    result = fit(
-        model,
-        train,
-        validation,
+    plan = TrainingPlan(
+        model=model,
+        train=train,
+        validation=validation,
         steps=steps,
-        flops_per_token=flops,
         tokens_per_example=length,
+        flops_per_token=flops,
         optim=config.optim,
         schedule=config.schedule,
         trainer=trainer,
         strategy=config.strategy,
         seed=config.seed,
         on_gpu=on_gpu,
-        context=context,
         decode=tokenizer.decode,
         order=order,
         sampler=lambda module: sample_texts(module.model, tokenizer, prompts, config.seed),
     )
+    result = fit(plan, context)
     if result.state is not None:
         save_model(
             context.folder,

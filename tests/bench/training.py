@@ -26,6 +26,7 @@ from train.models import build_model
 from train.models.decoder.hf_config import to_hf_config
 from train.optim import build_optimizer
 from train.optim.scheduler import build_scheduler
+from train.training_plan import TrainingPlan
 
 VOCAB, LENGTH, BATCH = 4096, 256, 8
 MODEL = DecoderConfig(layers=4, hidden=256, heads=4, context=LENGTH)
@@ -51,21 +52,22 @@ def bench_trainer(rounds: int) -> Iterator[Row]:
         bare = _bare_step(windows, 3 * rounds)
         turns = _Turns(bare)
         context = Context(folder, {}, Tracker(folder), logging.getLogger("bench"), RunConfig(progress=False))
-        fit(
-            _hooked(MODEL, turns),
-            windows,
-            {},
+        plan = TrainingPlan(
+            model=_hooked(MODEL, turns),
+            train=windows,
+            validation={},
             steps=3 * rounds,
-            flops_per_token=1.0,
             tokens_per_example=LENGTH,
+            flops_per_token=1.0,
             optim=AdamWConfig(),
             schedule=CosineSchedule(),
             trainer=trainer,
             strategy=StrategyConfig(),
             seed=1,
             on_gpu=False,
-            context=context,
+            decode=str,
         )
+        fit(plan, context)
         collate = _median_seconds(lambda: windows.collate(np.arange(BATCH)), 50)
     ours, reference = statistics.median(turns.ours), statistics.median(turns.bare)
     ratio = statistics.median(a / b for a, b in zip(turns.ours, turns.bare, strict=True))

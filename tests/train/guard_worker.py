@@ -20,11 +20,11 @@ from pipeline.config.training import LossGuardConfig, StrategyConfig, TrainerCon
 from pipeline.context import Context
 from pipeline.errors import Restart, UserError
 from pipeline.tracking.tracker import Tracker
-from train.callbacks import Sampler
 from train.data.batches import Batch
 from train.data.order import SampleOrder
 from train.loop import FitResult, fit, prepare
 from train.models import IGNORE_INDEX, LossSum, build_model
+from train.training_plan import Sampler, TrainingPlan
 
 POISON, VOCAB, LENGTH, BATCH, STEPS, SEED = 49, 50, 12, 4, 16, 7
 BAD_STEPS = (6, 7)
@@ -109,24 +109,23 @@ def train(
         "guard": LossGuardConfig(**{"action": action, "patience": len(BAD_STEPS)} | (guard or {})),
     }
     settings = TrainerConfig(**fields | trainer)
-    on_gpu = prepare(settings, SEED)
-    return fit(
-        Poisoned(factor),
-        Rows(bad_steps),
-        {} if validation_steps is None else {"": Rows(validation_steps)},
+    plan = TrainingPlan(
+        model=Poisoned(factor),
+        train=Rows(bad_steps),
+        validation={} if validation_steps is None else {"": Rows(validation_steps)},
         steps=settings.steps,
-        flops_per_token=1.0,
         tokens_per_example=LENGTH,
+        flops_per_token=1.0,
         optim=AdamWConfig(lr=1e-2),
         schedule=CosineSchedule(),
         trainer=settings,
         strategy=StrategyConfig(name=strategy),
         seed=SEED,
-        on_gpu=on_gpu,
-        context=context,
+        on_gpu=prepare(settings, SEED),
         decode=lambda ids: " ".join(map(str, ids)),
         sampler=sampler,
     )
+    return fit(plan, context)
 
 
 if __name__ == "__main__":

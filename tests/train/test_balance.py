@@ -22,6 +22,7 @@ from train.data.batches import Batch
 from train.data.order import SampleOrder
 from train.loop import fit, prepare
 from train.models import IGNORE_INDEX, LanguageModel, build_model
+from train.training_plan import TrainingPlan
 
 VOCAB, LENGTH, BATCH, PARTS, FACTOR = 41, 10, 6, 3, 0.5
 MIXTURE = {
@@ -141,22 +142,22 @@ def train(folder: Path, rows: Uneven) -> None:
         log_every=1,
         sample_every=0,
     )
-    fit(
-        mixture(router_aux_loss_coef=FACTOR),
-        rows,
-        {"": rows},
+    plan = TrainingPlan(
+        model=mixture(router_aux_loss_coef=FACTOR),
+        train=rows,
+        validation={"": rows},
         steps=trainer.steps,
-        flops_per_token=1.0,
         tokens_per_example=LENGTH,
+        flops_per_token=1.0,
         optim=AdamWConfig(lr=1e-2, grad_clip=None, weight_decay=0.0),
         schedule=ConstantSchedule(warmup=0),
         trainer=trainer,
         strategy=StrategyConfig(),
         seed=5,
         on_gpu=prepare(trainer, 5),
-        context=context,
         decode=str,
     )
+    fit(plan, context)
 
 
 def test_over_uneven_micro_batches_it_is_a_mean_over_their_tokens(tmp_path: Path) -> None:

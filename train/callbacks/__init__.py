@@ -1,0 +1,39 @@
+"""What happens around the steps of training: one callback for each concern, in one order.
+
+A checkpoint comes after all that may change what it holds, or find that it must not be written, and before all that may
+end the run or fail.
+"""
+
+import pytorch_lightning as pl
+
+from train.callbacks.checkpoint import SaveCheckpoints
+from train.callbacks.count_steps import CountSteps
+from train.callbacks.guard import Guard
+from train.callbacks.log import Log
+from train.callbacks.record_data import RecordData
+from train.callbacks.resume import Resume
+from train.callbacks.roll_back import RollBack
+from train.callbacks.sample import Sample
+from train.callbacks.stop import Stop
+from train.callbacks.validate import Validate
+from train.training_run import TrainingRun
+
+
+def build_callbacks(run: TrainingRun) -> list[pl.Callback]:
+    """All callbacks of a run, in the order in which Lightning calls them, for each of its hooks."""
+    checkpoint = SaveCheckpoints(run)
+    return [
+        # Before the first step.
+        Resume(run),
+        # After each micro-batch.
+        *([RecordData(run)] if run.plan.trainer.record_data else []),
+        CountSteps(run),
+        # After each optimizer step.
+        Guard(run),
+        Log(run),
+        Validate(run),
+        checkpoint,
+        Stop(run, checkpoint),
+        RollBack(run),
+        Sample(run),
+    ]

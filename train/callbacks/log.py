@@ -1,0 +1,74 @@
+"""Logs the loss, the learning rates, the speed and what they cost in memory."""
+
+import math
+import time
+
+import pytorch_lightning as pl
+import torch
+
+from train.callbacks.after_step import AfterStep
+from train.memory.hardware import peak_flops, peak_memory
+from train.module import LanguageModule
+
+
+class Log(AfterStep):
+    """Every `trainer.log_every` steps, after the last one, and after the first one since a start, which shows at once
+    that training runs."""
+
+    counts_as_training = True
+
+    def on_train_start(self, trainer: pl.Trainer, module: LanguageModule) -> None:
+        self._first = True
+        self._peak_flops = peak_flops(trainer.strategy.root_device)
+
+    def after_step(self, trainer: pl.Trainer, module: LanguageModule) -> None:
+        due = self.progress.is_due(self.run.plan.trainer.log_every)
+        if not (due or self._first or self.progress.is_last):
+            return
+        self._first = False
+        metrics = self._metrics(trainer, module)
+        self.context.tracker.log(metrics, self.progress.step)
+        if self.context.rank == 0:
+            self._print(metrics, module)
+
+    def _metrics(self, trainer: pl.Trainer, module: LanguageModule) -> dict[str, float]:
+        plan, step = self.run.plan, self.progress.step
+        loss = self.progress.train_loss = module.seen.take(trainer.strategy)
+        rate, waiting = self.progress.throughput.take()
+        position = self.run.skipped.data_step(step - 1) + 1
+        metrics = {
+            "train/loss": loss,
+            **{f"train/{name}": value for name, value in module.learning_rates.items()},
+            "train/tokens_per_second": rate,
+            "train/data_wait": waiting,
+            "train/tokens": step * plan.tokens_per_step,
+            "data/position": position * plan.trainer.global_batch,
+            **_memory(trainer),
+        }
+        if module.auxiliary.holds_any:
+            metrics["train/balance_loss"] = module.auxiliary.take(trainer.strategy)
+        if (norm := module.grad_norm()) is not None:
+            metrics["train/grad_norm"] = norm
+        if self._peak_flops and plan.flops_per_token:
+            metrics["train/mfu"] = rate * plan.flops_per_token / (self._peak_flops * trainer.world_size)
+        if seconds := self.run.checkpoints.seconds_stopped:
+            metrics["train/checkpoint_seconds"] = seconds
+        return metrics
+
+    def _print(self, metrics: dict[str, float], module: LanguageModule) -> None:
+        step, steps = self.progress.step, self.progress.steps
+        eta = time.strftime("%H:%M:%S", time.gmtime(self.progress.throughput.seconds_left(steps - step)))
+        lrs = "  ".join(f"{name} {value:.2e}" for name, value in module.learning_rates.items())
+        self.context.log.info(
+            f"step {step:>6,}/{steps:,}  loss {metrics['train/loss']:.4f}  {lrs}  "
+            f"norm {metrics.get('train/grad_norm', math.nan):.2f}  "
+            f"{metrics['train/tokens_per_second']:,.0f} tokens/s  "
+            f"mfu {metrics.get('train/mfu', math.nan):.0%}  ETA {eta}"
+        )
+
+
+def _memory(trainer: pl.Trainer) -> dict[str, float]:
+    """Peak memory in GB: of this rank, and of the rank that has most."""
+    here = peak_memory(trainer.strategy.root_device) / 1e9
+    most = trainer.strategy.reduce(torch.tensor(here, device=trainer.strategy.root_device), reduce_op="max")
+    return {"train/memory_gb": here, "train/memory_gb_max": float(most)}

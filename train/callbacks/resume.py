@@ -1,0 +1,36 @@
+"""Goes on from the newest sound checkpoint."""
+
+import pytorch_lightning as pl
+
+from train.module import LanguageModule
+from train.training_run import TrainingRun
+
+
+class Resume(pl.Callback):
+    """Sets a run back to its newest sound checkpoint, before the first step."""
+
+    def __init__(self, run: TrainingRun):
+        self._checkpoints, self._batches, self._context = run.checkpoints, run.batches, run.context
+
+    def setup(self, trainer: pl.Trainer, module: LanguageModule, stage: str) -> None:
+        """Before the data loader starts, and when the ranks can already talk to each other."""
+        self._found = self._checkpoints.newest_sound()
+        if self._found is not None:
+            self._batches.start = self._found.step
+
+    def on_train_start(self, trainer: pl.Trainer, module: LanguageModule) -> None:
+        if (found := self._found) is None:
+            return
+        self._checkpoints.load(found, module.training_state())
+        module.guard.remember(found.guard)
+        # What `trainer.global_step` reads. Lightning sets it only from a whole checkpoint of its own format.
+        trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress.optimizer.step.total.completed = (
+            found.step
+        )
+        scheduler = trainer.lr_scheduler_configs[0].scheduler
+        scheduler.last_epoch = found.step - 1
+        scheduler.step()
+        if self._context.rank == 0:
+            self._context.log.info(
+                f"continuing from step {found.step:,}, written by {found.ranks} × {found.strategy}"
+            )

@@ -1,0 +1,49 @@
+"""Shows texts of the model as it stands."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytorch_lightning as pl
+import torch
+from torch.distributed.fsdp import FSDPModule
+
+from pipeline.errors import UserError
+from train.callbacks.after_step import AfterStep
+from train.module import LanguageModule
+from train.training_plan import Sampler
+
+
+class Sample(AfterStep):
+    """Every `trainer.sample_every` steps, and after the last one, unless that is 0."""
+
+    def after_step(self, trainer: pl.Trainer, module: LanguageModule) -> None:
+        sampler, every = self.run.plan.sampler, self.run.plan.trainer.sample_every
+        if sampler is not None and every and (self.progress.is_last or self.progress.is_due(every)):
+            self._show(sampler, module)
+
+    @torch.no_grad()
+    def _show(self, sampler: Sampler, module: LanguageModule) -> None:
+        step = self.progress.step
+        self.context.activity.note(f"the samples after step {step:,}")
+        module.eval()
+        with _gathered(module.model):
+            try:
+                rows = sampler(module)
+            except UserError as error:  # of the model, and so on all ranks alike
+                self.context.log.warning(f"step {step:,}: no sample texts, and training goes on: {error}")
+                rows = []
+        module.train()
+        self.context.tracker.table("samples", ["prompt", "continuation"], rows, step)
+        if self.context.rank == 0:
+            for prompt, continuation in rows:
+                self.context.log.info(f"sample: {prompt}{continuation}".replace("\n", " ⏎ ")[:240])
+
+
+@contextmanager
+def _gathered(model: torch.nn.Module) -> Iterator[None]:
+    """Around calls of a model's other methods than `forward`: FSDP gathers what is outside the blocks there only."""
+    if isinstance(model, FSDPModule):
+        model.unshard()
+    yield
+    if isinstance(model, FSDPModule):
+        model.reshard()

@@ -1,0 +1,66 @@
+"""Measures the loss on held-out examples."""
+
+import math
+
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader
+
+from train.callbacks.after_step import AfterStep
+from train.data.batches import ValidationSamples, validation_loader
+from train.module import LanguageModule, RunningLoss
+from train.training_run import TrainingRun
+
+
+class Validate(AfterStep):
+    """Every `trainer.validate_every` steps, and after the last one: of all examples, and of each part of the corpus."""
+
+    def __init__(self, run: TrainingRun):
+        super().__init__(run)
+        self._loaders = _loaders(run)
+
+    def after_step(self, trainer: pl.Trainer, module: LanguageModule) -> None:
+        due = self.progress.is_last or self.progress.is_due(self.run.plan.trainer.validate_every)
+        if not self._loaders or not due:
+            return
+        step = self.progress.step
+        self.context.activity.note(f"the validation after step {step:,}")
+        mean, parts = self._measure(trainer, module)
+        self.progress.validation_loss = mean
+        metrics = {f"validation/{name}_loss": loss for name, loss in parts.items()}
+        self.context.tracker.log({"validation/loss": mean, **metrics}, step)
+        if self.context.rank == 0:
+            apart = ", ".join(f"{name} {loss:.4f}" for name, loss in parts.items())
+            words = f"{mean:.4f} ({apart})" if apart else f"{mean:.4f}"
+            self.context.log.info(f"step {step:>6,}  validation loss {words}")
+
+    @torch.no_grad()
+    def _measure(self, trainer: pl.Trainer, module: LanguageModule) -> tuple[float, dict[str, float]]:
+        """The mean loss per token, and by part where there are several."""
+        whole, parts = RunningLoss(), {}
+        module.eval()
+        for name, batches in self._loaders.items():
+            seen = RunningLoss()
+            for batch in batches:
+                batch = trainer.strategy.batch_to_device(batch)
+                with trainer.precision_plugin.forward_context():
+                    loss = module.loss(batch)
+                whole.add(loss)
+                seen.add(loss)
+            if len(self._loaders) > 1:
+                parts[name] = seen.take(trainer.strategy)
+        module.train()
+        return whole.take(trainer.strategy), parts
+
+
+def _loaders(run: TrainingRun) -> dict[str, DataLoader]:
+    """Of each part its share of `trainer.validation_sequences`."""
+    parts, trainer, context = run.plan.validation, run.plan.trainer, run.context
+    size = trainer.global_batch // trainer.ranks // trainer.accumulation
+    limit, total = trainer.validation_sequences, sum(map(len, parts.values()))
+    loaders = {}
+    for name, examples in parts.items():
+        share = None if limit is None else math.ceil(limit * len(examples) / total)
+        samples = ValidationSamples(examples, share, size, context.rank, context.world_size)
+        loaders[name] = validation_loader(samples, pin_memory=run.plan.on_gpu)
+    return loaders

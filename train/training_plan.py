@@ -1,0 +1,49 @@
+"""What training is to do: all that `fit` is told."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from torch import nn
+
+from pipeline.config.optimizers import OptimizerConfig
+from pipeline.config.schedules import ScheduleConfig
+from pipeline.config.training import StrategyConfig, TrainerConfig
+from train.data.batches import Examples
+from train.data.order import Order
+from train.module import LanguageModule
+
+Sampler = Callable[[LanguageModule], list[tuple[str, str]]]
+"""Gives (prompt, continuation) pairs; called by every rank, since a sharded model needs them all."""
+Decoder = Callable[[Sequence[int]], str]
+"""Token ids → text."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingPlan:
+    """A model, the examples that it is trained on, and how."""
+
+    model: nn.Module
+    train: Examples
+    validation: Mapping[str, Examples]
+    """Held-out examples by the name of their part of the corpus; "" where there is only one part."""
+    steps: int
+    """Optimizer steps, from the first of the run to its last."""
+    tokens_per_example: float
+    flops_per_token: float | None
+    """For the model FLOPs utilization; None where the model does not say."""
+    optim: OptimizerConfig
+    schedule: ScheduleConfig
+    trainer: TrainerConfig
+    strategy: StrategyConfig
+    seed: int
+    on_gpu: bool
+    decode: Decoder
+    """Shows what an outlier had read."""
+    sampler: Sampler | None = None
+    """None writes no sample texts."""
+    order: Order | None = None
+    """Of the training examples; None takes all of them in each epoch, in an order that follows from the seed."""
+
+    @property
+    def tokens_per_step(self) -> int:
+        return round(self.trainer.global_batch * self.tokens_per_example)
