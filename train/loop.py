@@ -83,8 +83,8 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
     the optimizer take it and the schedule move on. All else that happens around a step stands in `build_callbacks`.
 
     Raises:
-        UserError: where the checkpoint is of another model or optimizer, the last one cannot be written, or training
-            has diverged.
+        UserError: where the checkpoint is of another model or optimizer, the last one cannot be written, training
+            has diverged, or a plugin's callback is of no use.
         Restart: where a signal asked for a stop, or the loss guard for a rollback; a checkpoint is written.
     """
     _quiet()
@@ -117,6 +117,11 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
         default_root_dir=context.folder,
     )
     lightning.fit(module, train_loader(run.samples, run.batches, trainer.workers, pin_memory=plan.on_gpu))
+    if (step := run.progress.step) < plan.steps:
+        raise UserError(
+            f"training ended after step {step:,} of {plan.steps:,}, since a callback of trainer.callbacks asked "
+            "Lightning to stop; set trainer.steps to where it is to end, or leave the callback out"
+        )
     return _result(plan, context, final)
 
 

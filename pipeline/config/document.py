@@ -245,7 +245,8 @@ def _type(annotation: Any, metadata: Any = ()) -> str:
         words = f"map of {_type(arguments[0])} to {_type(arguments[1])}"
     else:
         named = next((item for item in metadata if isinstance(item, ModuleIn)), None)
-        words = ", ".join(f"`{name}`" for name in named.names()) if named else NAMES[annotation]
+        words = ", ".join(f"`{name}`" for name in named.names()) if named else ""
+        words = words or NAMES[annotation]
     return " ".join([words, *_bounds(metadata)])
 
 

@@ -23,6 +23,8 @@ class ModuleIn:
     """
 
     package: str
+    only_plugins: bool = False
+    """Whether modules of our own folder cannot be named, since they are there always."""
 
     def names(self) -> list[str]:
         return sorted(self._packages())
@@ -38,7 +40,8 @@ class ModuleIn:
     def _packages(self) -> dict[str, str]:
         """The package of each module by its name; of two of one name the project's own counts."""
         found: dict[str, str] = {}
-        for package in [*plugin_folders(self.package.rpartition(".")[2]), self.package]:
+        ours = [] if self.only_plugins else [self.package]
+        for package in [*plugin_folders(self.package.rpartition(".")[2]), *ours]:
             found |= dict.fromkeys(_modules(package), package)
         return found
 
@@ -47,7 +50,8 @@ class ModuleIn:
 
     def _check(self, name: str) -> str:
         if name not in self._packages():
-            raise ValueError(f"there is none of that name; known: {', '.join(self.names())}")
+            known = ", ".join(self.names()) or "none, without a plugin that brings one"
+            raise ValueError(f"there is none of that name; known: {known}")
         return name
 
 

@@ -5,11 +5,14 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.config.base import CONTENT, NEUTRAL, Content, NeutralBool, Section
+from pipeline.config.modules import ModuleIn
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.schedules.linear import LinearSchedule
 from pipeline.formats.model_folder import model_and_tokenizer_files
+
+CALLBACKS = ModuleIn("train.callbacks", only_plugins=True)
 
 
 class StrategyConfig(Section):
@@ -106,10 +109,17 @@ class TrainerConfig(Section):
     threads: Annotated[PositiveInt | None, NEUTRAL] = None
     """CPU threads per rank; None shares the machine's cores among its ranks."""
     guard: LossGuardConfig = LossGuardConfig()
+    callbacks: list[Annotated[str, CALLBACKS]] = []
+    """Callbacks of your own, of which plugins have a module each in their folder `callbacks`. They are called after the
+    validation of a step and before its checkpoint, in the order given here."""
     record_data: NeutralBool = False
     """Write which windows each step saw to `data/rank-<n>.jsonl`, to check what a run has read."""
     deterministic: bool = False
     """Ask torch for deterministic kernels; bitwise equal runs, somewhat slower."""
+
+    def environment(self) -> dict[str, str]:
+        """The code of the callbacks, which plugins bring."""
+        return CALLBACKS.plugin_code(self.callbacks)
 
     def problems(self) -> list[str]:
         found = []

@@ -27,6 +27,7 @@ WORDS = [
     "longest.documents=2",
     "launcher=polite",
     "launcher.niceness=7",
+    "trainer.callbacks=[weight_norm]",
     "trainer.checkpoint_every=1",
     "trainer.steps=40",
     "trainer.deterministic=true",
@@ -73,11 +74,16 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     assert expected.keys() == found.keys()
     assert all((expected[name] == found[name]).all() for name in expected)
 
-    rates = [
+    rows = [
         json.loads(line) for line in (whole / "runs/demo/pretrain/metrics.jsonl").read_text().splitlines()
     ]
-    last = next(row["train/lr"] for row in reversed(rates) if "train/lr" in row)
+    last = next(row["train/lr"] for row in reversed(rows) if "train/lr" in row)
     assert last == pytest.approx(0.0, abs=1e-6)
+    norms = {row["step"]: row["my_lab/weight_norm"] for row in rows if "my_lab/weight_norm" in row}
+    assert sorted(norms) == [10, 20, 30, 40]
+    # The stored weights are those of the last step; tied ones are stored once.
+    squares = sum(float((tensor.double() ** 2).sum()) for tensor in expected.values())
+    assert norms[40] == pytest.approx(squares**0.5, rel=1e-4)
     card = (whole / "runs/demo/export/model/README.md").read_text()
     assert "sgd, peak rate 0.1" in card
     assert "polynomial" in card
@@ -96,11 +102,9 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
 @pytest.mark.parametrize(
     ("words", "base", "rebuilt"),
     [
-        (
-            ["stage=report"],
-            TINY,
-            {"longest", "evaluate", "export", "report"},
-        ),  # its stage and metric; their readers
+        # Its stage and metric; their readers.
+        (["stage=report", "trainer.callbacks=[]"], TINY, {"longest", "evaluate", "export", "report"}),
+        (["stage=pretrain"], TINY, {"pretrain"}),  # its callback
         (["stage=clean", "corpus=counting"], WITHOUT_CORPUS, {"download", "clean"}),
         (["stage=clean", *CORPUS], WITHOUT_CORPUS, {"download", "clean"}),
         (["stage=clean", BANNED], TINY, {"clean"}),

@@ -10,6 +10,7 @@ from train.callbacks.checkpoint import SaveCheckpoints
 from train.callbacks.count_steps import CountSteps
 from train.callbacks.guard import Guard
 from train.callbacks.log import Log
+from train.callbacks.plugins import plugin_callbacks
 from train.callbacks.record_data import RecordData
 from train.callbacks.resume import Resume
 from train.callbacks.roll_back import RollBack
@@ -20,7 +21,11 @@ from train.training_run import TrainingRun
 
 
 def build_callbacks(run: TrainingRun) -> list[pl.Callback]:
-    """All callbacks of a run, in the order in which Lightning calls them, for each of its hooks."""
+    """All callbacks of a run, in the order in which Lightning calls them, for each of its hooks.
+
+    Raises:
+        UserError: where a callback of a plugin cannot be made.
+    """
     checkpoint = SaveCheckpoints(run)
     return [
         # Before the first step.
@@ -32,6 +37,7 @@ def build_callbacks(run: TrainingRun) -> list[pl.Callback]:
         Guard(run),
         Log(run),
         Validate(run),
+        *plugin_callbacks(run),
         checkpoint,
         Stop(run, checkpoint),
         RollBack(run),

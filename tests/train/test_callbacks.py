@@ -1,0 +1,102 @@
+"""Callbacks of a plugin: where they stand in the order, and what is said where one is of no use."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from pydantic import ValidationError
+
+from pipeline.config.training import TrainerConfig
+from pipeline.errors import Restart, UserError
+from pipeline.formats.checkpoints import list_checkpoints
+from pipeline.plugins import load_plugins
+from tests.train.guard_worker import train
+
+
+@pytest.fixture
+def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable:
+    """Write a plugin of this test's own that has one callback, `mine`, and load it."""
+    monkeypatch.setattr("pipeline.plugins._loaded", {})
+    name = f"lab_{abs(hash(request.node.name))}"
+
+    def write(code: str) -> None:
+        folder = tmp_path / "lab" / name / "callbacks"
+        folder.mkdir(parents=True)
+        (folder.parent / "__init__.py").touch()
+        (folder / "__init__.py").touch()
+        (folder / "mine.py").write_text(dedent(code))
+        monkeypatch.syspath_prepend(tmp_path / "lab")
+        load_plugins([name])
+
+    return write
+
+
+def test_they_see_the_losses_of_a_step_before_its_checkpoint_also_where_training_stops_then(
+    tmp_path: Path, bring: Callable
+) -> None:
+    bring(
+        """
+        import json, os, signal
+        from train.callbacks.after_step import AfterStep
+        from pipeline.formats.checkpoints import WRITING
+
+        class Mine(AfterStep):
+            def after_step(self, trainer, module):
+                step, folder = self.progress.step, self.context.folder
+                begun = [path.name for path in folder.glob(f"checkpoints/step-{step:08d}*")]
+                losses = [self.progress.train_loss is not None, self.progress.validation_loss is not None]
+                with (folder / "seen.jsonl").open("a") as file:
+                    file.write(json.dumps([step, trainer.global_step, *losses, begun]) + "\\n")
+                if step == 5:
+                    os.kill(os.getpid(), signal.SIGTERM)
+
+        build = Mine
+        """
+    )
+    folder, settings = tmp_path / "run", {"callbacks": ["mine"], "validate_every": 2, "micro_batch": 2}
+    with pytest.raises(Restart, match="preempted"):
+        train(folder, "skip", bad_steps=(), validation_steps=(), **settings)
+    seen = [json.loads(line) for line in (folder / "seen.jsonl").read_text().splitlines()]
+    assert seen == [[step, step, True, step % 2 == 0, []] for step in range(1, 6)]
+    assert list_checkpoints(folder)[-1].step == 5
+
+
+def test_one_that_ends_training_early_makes_no_model(tmp_path: Path, bring: Callable) -> None:
+    bring(
+        """
+        import pytorch_lightning as pl
+
+        class Mine(pl.Callback):
+            def on_train_batch_end(self, trainer, *_):
+                trainer.should_stop = trainer.global_step == 3
+
+        def build(run):
+            return Mine()
+        """
+    )
+    with pytest.raises(UserError, match="training ended after step 3 of 16"):
+        train(tmp_path / "run", "skip", bad_steps=(), callbacks=["mine"])
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("import no_such_module", "cannot be imported .*no_such_module"),
+        ("", r"has no function build\(run\)"),
+        ("def build(run): return 3", "must give a pytorch_lightning.Callback, not int"),
+    ],
+)
+def test_what_is_none_is_one_error(tmp_path: Path, bring: Callable, code: str, words: str) -> None:
+    bring(code)
+    with pytest.raises(UserError, match=f"trainer.callbacks=mine: .*{words}"):
+        train(tmp_path / "run", "skip", bad_steps=(), callbacks=["mine"])
+
+
+def test_those_of_the_project_cannot_be_named(bring: Callable) -> None:
+    with pytest.raises(ValidationError, match="known: none, without a plugin that brings one"):
+        TrainerConfig(steps=1, callbacks=["log"])
+    bring("")
+    with pytest.raises(ValidationError, match=r"known: mine \["):
+        TrainerConfig(steps=1, callbacks=["log"])
