@@ -1,5 +1,6 @@
 """`python -m pipeline stage=… experiment=… key=value`: Hydra composes here, once, and nowhere else."""
 
+import locale
 import os
 import sys
 
@@ -67,6 +68,15 @@ def _check_alone() -> None:
             )
 
 
+def _speak_utf8() -> None:
+    """Start over in Python's UTF-8 mode where the locale has another encoding, or none: text and names of files are
+    UTF-8 here, those that workers write and read too."""
+    if sys.flags.utf8_mode or locale.getpreferredencoding(False).lower().replace("-", "") == "utf8":
+        return
+    os.environ["PYTHONUTF8"] = "1"
+    os.execv(sys.executable, [sys.orig_argv[0], "-X", "utf8", *sys.orig_argv[1:]])
+
+
 def store_defaults() -> None:
     """Tell Hydra the defaults of all sections, and the choices of those that come in several kinds, except where
     a file has the option's name."""
@@ -87,6 +97,7 @@ def options(group: str) -> list[str]:
 
 def start() -> None:
     """Entry point: exit code 2 and one message, without a traceback, for the user's mistakes."""
+    _speak_utf8()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors come to us, who say them in our words
     with told_to_user():
         check_packages()

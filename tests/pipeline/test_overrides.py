@@ -1,7 +1,9 @@
 """What is wrong on a command line, or in a configuration's references, is told in our words, all of it at once."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from omegaconf import OmegaConf
@@ -100,3 +102,18 @@ def test_a_name_longer_than_a_folder_may_have_is_refused() -> None:
     result = run_cli(f"run.name={'a' * 300}")
     assert result.returncode == 2
     assert "at most 128 characters" in result.stderr
+
+
+def test_a_locale_without_utf8_is_no_hindrance(tmp_path: Path) -> None:
+    (tmp_path / "müller.txt").write_text("Der Fluß.", encoding="utf-8")
+    ascii_only = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    words = [
+        "dryrun=true",
+        "experiment=own",
+        "stage=download",
+        "corpus=files",
+        f'corpus.paths=["{tmp_path}/müller.txt"]',
+    ]
+    command = [sys.executable, "-m", "pipeline", *words, "tracking=none"]
+    result = subprocess.run(command, capture_output=True, cwd=CONF.parent, env=os.environ | ascii_only)
+    assert result.returncode == 0, result.stderr.decode()
