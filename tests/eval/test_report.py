@@ -106,7 +106,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     documents = [" ".join(sentence(i * 40 + j) for j in range(12)) + f" {HOSTILE} {i}" for i in range(60)]
     corpus.write_text("\n\n".join([*documents, "too short", documents[0]]))
     sections = {
-        "download": DownloadStage.model_validate({"corpus": {"kind": "files", "paths": [str(corpus)]}}),
+        "download": DownloadStage.model_validate(
+            {"corpus": {"kind": "files", "paths": [str(corpus)], "split_documents": True}}
+        ),
         "clean": CleanStage.model_validate({"clean": {"validation_fraction": 0.2, "workers": 1}}),
         "tokenizer": TokenizerStage.model_validate({"tokenizer": {"vocab_size": 300}}),
     }
