@@ -9,13 +9,13 @@ import torch
 
 from eval.language_model.measure import Text, check_tokenizer, model_results, ngram_results, samples
 from eval.results import PERPLEXITIES, Bootstrap, Result, write_results
-from eval.task import evaluate_labels, evaluate_texts, read_task
+from eval.tasks import TunedModel, evaluate_task
 from pipeline.config.stages import EvaluateStage
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from train.checkpoints.final_model import load_model
-from train.finetuning.classifier import load_classifier
+from train.finetuning.artifact import read_task
 
 RESULTS, PREDICTIONS, SAMPLES = "results.json", "predictions.jsonl", "samples.jsonl"
 SAMPLE_CHARS = 600
@@ -59,22 +59,18 @@ def run(config: EvaluateStage, context: Context) -> dict[str, Any]:
 
     if "finetune" in context.inputs:
         artifact = context.inputs["finetune"]
-        task = read_task(artifact)
+        task, facts = read_task(artifact)
         tokenizer, digest = load_tokenizer(artifact), tokenizer_hash(artifact)
         check_tokenizer(artifact, tokenizer, digest)
-        if task["task"] == "classify":
-            classifier = load_classifier(artifact, device)
-            found, predictions = evaluate_labels(artifact, task, classifier, settings, bootstrap, context)
-        else:
-            model = load_model(artifact, device)
+        model = task.load_model(artifact, device)
+        if task.scores_text:
             if not texts or texts[0].tokenizer_hash != digest:
                 texts = Text.encode(artifact, settings.perplexity, context)
             for text in texts:
                 add(model_results("finetune", model, text, settings.perplexity, bootstrap, context))
-            found, predictions = evaluate_texts(
-                artifact, task, model, settings, bootstrap, config.seed, context
-            )
             sampled = sampled or samples(model, tokenizer, settings, config.seed)
+        tuned = TunedModel(artifact, task, facts, model, tokenizer, settings, bootstrap, config.seed, context)
+        found, predictions = evaluate_task(tuned)
         add(found)
 
     write_results(context.folder / RESULTS, results)

@@ -13,6 +13,7 @@ from pipeline.errors import UserError
 from pipeline.formats.documents import read_texts, text_bytes
 from pipeline.formats.tokenizers import TextEncoder
 from pipeline.preflight import Known
+from train.finetuning.task import task_of
 
 
 class Reader(NamedTuple):
@@ -43,7 +44,10 @@ def held_out_text(root: RootConfig, known: Known) -> str:
     """
     if not _scores_text(root):
         return ""
-    config, fits = root.evaluate.perplexity, root.finetune.init is None and root.evaluate.ngram_baselines
+    config, fits = (
+        root.evaluate.perplexity,
+        not root.finetune.replaces_pretraining and root.evaluate.ngram_baselines,
+    )
     _check_fraction(root, config.split, "evaluate.perplexity.split to the other split")
     if fits:
         _check_fraction(root, "validation", "evaluate.ngram_baselines=false")
@@ -73,7 +77,7 @@ def files(root: RootConfig, known: Known) -> str:
 
 def _scores_text(root: RootConfig) -> bool:
     """Whether any of the models gives text a probability: a classifier gives it a label."""
-    return root.finetune.init is None or root.finetune.task != "classify"
+    return not root.finetune.replaces_pretraining or task_of(root.finetune).scores_text
 
 
 def _check_fraction(root: RootConfig, split: str, remedy: str) -> None:
@@ -95,7 +99,7 @@ def _check_window(root: RootConfig, known: Known, texts: Iterable[str], name: st
 
 def _reader(root: RootConfig, known: Known) -> Reader:
     window = root.evaluate.perplexity.context
-    if root.finetune.init is None:
+    if not root.finetune.replaces_pretraining:
         encoder = TextEncoder(known.folder("tokenizer"))
         return Reader(window or root.model.context, lambda text: len(encoder.encode(text)))
     from train.finetuning.base_model import base_in_folder

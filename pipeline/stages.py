@@ -62,11 +62,11 @@ class Stage:
 
 
 def _pretrains(root: RootConfig) -> bool:
-    return root.finetune.task == "none" or root.finetune.init is None
+    return not root.finetune.replaces_pretraining
 
 
 def _finetunes(root: RootConfig) -> bool:
-    return root.finetune.task != "none"
+    return root.finetune.enabled
 
 
 def _evaluates_on_gpu(root: RootConfig) -> bool:
@@ -90,13 +90,13 @@ _TABLE = (
           "validation perplexity {validation_perplexity:,.1f}", trainer=lambda root: root.trainer, enabled=_pretrains,
           forecast="train.memory.forecast:forecast",
           checks=("train.models.vocabulary:tokenizer_of_the_weights", "train.preflight:sequences")),
-    Stage("finetune", 3, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
+    Stage("finetune", 4, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
           "validation loss {validation_loss:.3f}", trainer=lambda root: root.finetune.trainer, enabled=_finetunes,
           checks=("train.preflight:examples", "train.preflight:base_model", "train.preflight:prompts")),
     Stage("evaluate", 3, configs.EvaluateStage, "eval.evaluate:run",
           ("clean", "tokenizer", "shards", "pretrain", "finetune"), "{headline}", gpu=_evaluates_on_gpu,
           checks=("eval.preflight:device", "eval.preflight:held_out_text", "eval.preflight:files")),
-    Stage("export", 2, configs.ExportStage, "train.export:run",
+    Stage("export", 3, configs.ExportStage, "train.export:run",
           ("clean", "tokenizer", "pretrain", "finetune", "evaluate"), "logits differ by {max_logit_difference:.1e}"),
     Stage("report", 1, configs.ReportStage, "eval.report:run",
           ("download", "clean", "tokenizer", "shards", "pretrain", "finetune", "evaluate", "export"),

@@ -1,4 +1,4 @@
-"""The finetune stage: instructions, text to text or classification; all weights, or low-rank adapters."""
+"""The finetune stage: training on a task's examples; of all weights, or of low-rank adapters."""
 
 import json
 import math
@@ -8,15 +8,16 @@ import numpy as np
 from torch import Tensor
 
 from pipeline.config.stages import FinetuneStage
-from pipeline.config.training import FinetuneConfig
+from pipeline.config.tasks import FinetuneConfig
 from pipeline.context import Context
 from pipeline.formats.tokenizers import TOKENIZER_FOLDER, save_tokenizer
 from pipeline.store.artifacts import write_json
-from train.checkpoints.final_model import TASK_FILE, TEST_FILE
+from train.finetuning.artifact import TASK_FILE, TEST_FILE
 from train.finetuning.base_model import find_base_model
 from train.finetuning.data import load_splits
 from train.finetuning.lora import add_adapters, merge_adapters, save_adapters
-from train.finetuning.tasks import FinetuneTask, build_task
+from train.finetuning.task import task_of
+from train.finetuning.training import TaskTraining
 from train.loop import count_steps, fit, prepare
 from train.models import count_parameters, family
 from train.training_plan import TrainingPlan
@@ -34,8 +35,8 @@ def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
     """
     settings = config.finetune
     base = find_base_model(settings.init, context)
-    splits = load_splits(settings.data, settings.task, context.locate)
-    task = build_task(settings, base, splits)
+    splits = load_splits(settings.data, task_of(settings).read_examples, context.locate)
+    task = task_of(settings).training(settings, base, splits)
     if context.rank == 0:
         _write_facts(task, settings, context)
         _report(task, context)
@@ -89,7 +90,7 @@ def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
     }
 
 
-def _write_facts(task: FinetuneTask, settings: FinetuneConfig, context: Context) -> None:
+def _write_facts(task: TaskTraining, settings: FinetuneConfig, context: Context) -> None:
     """What evaluate and export need to know besides the weights."""
     save_tokenizer(task.base.tokenizer, context.folder / TOKENIZER_FOLDER)
     facts = {"task": settings.task, "method": settings.method, "base": task.base.name, **task.description()}
@@ -98,7 +99,7 @@ def _write_facts(task: FinetuneTask, settings: FinetuneConfig, context: Context)
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in task.test_rows())
 
 
-def _report(task: FinetuneTask, context: Context) -> None:
+def _report(task: TaskTraining, context: Context) -> None:
     splits, log = task.splits, context.log
     log.info(
         f"examples: {len(splits.train):,} for training, {len(splits.validation):,} for validation, "
@@ -110,22 +111,14 @@ def _report(task: FinetuneTask, context: Context) -> None:
         log.warning(f"{splits.empty:,} examples are left out: their source or target is empty")
     if unread := splits.describe_unread():
         log.warning(f"columns of the examples that are {unread}")
-    for name, count in task.counts().items():
-        if name.startswith("cut_") and count:
-            log.warning(_ADVICE[name].format(f"{count:,} of {len(splits.train):,} training examples"))
-
-
-_ADVICE = {
-    "cut_prompts": "{}: the prompt is too long for the model's context and lost its middle",
-    "cut_responses": "{}: the response alone is longer than the context and lost its end",
-    "cut_answers": "{}: the response holds the text that ends an answer, and would be cut there; make that text a "
-    "special token of the tokenizer",
-    "cut_texts": "{}: the text is longer than the context and lost its end",
-}
+    counts = task.counts()
+    for name, advice in task.advice.items():
+        if counts[name]:
+            log.warning(advice.format(f"{counts[name]:,} of {len(splits.train):,} training examples"))
 
 
 def _merge(
-    task: FinetuneTask, settings: FinetuneConfig, state: dict[str, Tensor], context: Context
+    task: TaskTraining, settings: FinetuneConfig, state: dict[str, Tensor], context: Context
 ) -> dict[str, Tensor]:
     """Write the trained adapters by themselves; return the weights with them added."""
     # On a new copy: under ZeRO-3 the trained module's own tensors are spread over the ranks.

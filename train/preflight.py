@@ -10,8 +10,8 @@ from pipeline.formats.shards import ShardIndex
 from pipeline.preflight import Known
 from train.data.sequences import NO_VALIDATION, check_sequences
 from train.finetuning.data import load_splits
-from train.finetuning.labels import label_ids, label_names
-from train.finetuning.limits import check_family, longest
+from train.finetuning.limits import longest
+from train.finetuning.task import task_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -45,18 +45,13 @@ def examples(root: RootConfig, known: Known) -> str:
     Raises:
         UserError: for a file or row that is none, a split without examples, or a label that is not trained on.
     """
-    settings = root.finetune
-    splits = load_splits(settings.data, settings.task, known.locate)
+    settings, task = root.finetune, task_of(root.finetune)
+    splits = load_splits(settings.data, task.read_examples, known.locate)
     counts = (
         f"{len(splits.train):,} examples for training, {len(splits.validation):,} for validation, "
         f"{len(splits.test):,} for the test"
     )
-    found = [counts]
-    if settings.task == "classify":
-        labels = label_names(splits.train)
-        label_ids([*splits.validation, *splits.test], labels)
-        found.append(f"labels: {', '.join(labels)}")
-    return "; ".join(filter(None, [*found, splits.describe_unread()]))
+    return "; ".join(filter(None, [counts, task.describe_examples(splits), splits.describe_unread()]))
 
 
 def base_model(root: RootConfig, known: Known) -> str:
@@ -71,8 +66,7 @@ def base_model(root: RootConfig, known: Known) -> str:
 
         base = base_in_folder(known.locate(settings.init))
         model, name, vocab_size = base.config, base.name, base.vocab_size
-    if settings.task == "classify":
-        check_family(model, name)
+    task_of(settings).check_base(model, name)
     length = longest(settings, model, name)
     if settings.method == "lora":
         from train.finetuning.lora import target_layers
@@ -88,25 +82,17 @@ def prompts(root: RootConfig, known: Known) -> str:
     Raises:
         UserError: where the template cannot be used.
     """
-    if root.finetune.task == "classify":
-        return ""
-    if root.finetune.init is None and root.tokenizer.kind != "pretrained":
-        return "written by the task's own template"
-    from train.finetuning.chat import find_stops, prompt_format, set_chat_template
-
-    settings, tokenizer = root.finetune, _tokenizer(root, known)
-    if settings.task == "instruct":
-        set_chat_template(tokenizer)
-    form = prompt_format(settings.task, tokenizer, settings.prompt_template)
-    find_stops(form)
-    return repr(form.prompt("…"))
+    return task_of(root.finetune).describe_prompt(root.finetune, lambda: _tokenizer(root, known))
 
 
-def _tokenizer(root: RootConfig, known: Known) -> "PreTrainedTokenizerFast":
+def _tokenizer(root: RootConfig, known: Known) -> "PreTrainedTokenizerFast | None":
+    """The tokenizer that fine-tuning starts from; None where this run makes one, which has no template of its own."""
     if root.finetune.init is not None:
         from train.finetuning.base_model import base_in_folder
 
         return base_in_folder(known.locate(root.finetune.init)).tokenizer
+    if root.tokenizer.kind != "pretrained":
+        return None
     from pipeline.formats.tokenizers import load_tokenizer
 
     return load_tokenizer(known.folder("tokenizer"))

@@ -4,13 +4,11 @@
 """
 
 import json
-import types
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Any, get_args, get_origin
 
-import annotated_types as limits
 import yaml
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
@@ -18,13 +16,11 @@ from pydantic_core import PydanticUndefined
 from pipeline import ROOT
 from pipeline.config.base import NEUTRAL, Section, content_mark
 from pipeline.config.choices import Choice, kinds
-from pipeline.config.modules import ModuleIn
 from pipeline.config.root import RootConfig
+from pipeline.config.type_words import type_in_words
 from pipeline.stages import STAGES
 
 CONF = ROOT / "conf"
-NAMES = {int: "integer", float: "number", str: "text", bool: "true or false", type(None): "null", Any: "any"}
-SYMBOLS = {limits.Gt: (">", "gt"), limits.Ge: ("≥", "ge"), limits.Lt: ("<", "lt"), limits.Le: ("≤", "le")}
 
 INTRO = """\
 # Configuration
@@ -151,14 +147,31 @@ def _sections() -> Iterator[str]:
         _HEADER, [_row(name, field, _default(field), _is_seen(name)) for name, field in single.items()]
     )
     for name, field in RootConfig.model_fields.items():
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
         classes = _section_classes(field.annotation)
+        shared: list[str] = []
+        if isinstance(field.annotation, type) and issubclass(field.annotation, Choice):
+            shared = _shared_by_choices(field.annotation)
+        if shared:
+            yield f"### `{name}`\n"
+            yield f"{_prose(field.annotation.__doc__)} {_readers(name)} All choices have these keys:\n"
+            yield _table(_HEADER, list(_rows(field.annotation, name, default, _is_seen(name), shared)))
         for section in classes:
             tag = next((n for n in _TAGS if n in section.model_fields), None) if classes[1:] else None
             chosen = f" with `{name}.{tag}={section.model_fields[tag].default}`" if tag else ""
             yield f"### `{name}`{chosen}\n"
-            default = None if field.is_required() else field.get_default(call_default_factory=True)
-            yield f"{_prose(section.__doc__)} {_readers(name)}\n"
-            yield _table(_HEADER, list(_rows(section, name, default, _is_seen(name))))
+            yield _prose(section.__doc__) + ("" if shared else f" {_readers(name)}") + "\n"
+            own = [key for key in section.model_fields if key not in shared]
+            yield _table(_HEADER, list(_rows(section, name, default, _is_seen(name), own)))
+
+
+def _shared_by_choices(kind: type[Choice]) -> list[str]:
+    """Fields of the kind that all of its choices have as they are there."""
+    return [
+        name
+        for name, field in kind.model_fields.items()
+        if all(repr(choice.model_fields[name]) == repr(field) for choice in kind.choices().values())
+    ]
 
 
 _TAGS = list(dict.fromkeys(["kind", *(kind.tag for kind in kinds())]))
@@ -167,9 +180,12 @@ _HEADER = ("key", "value", "default", "meaning", "in the fingerprint")
 Row = tuple[str, ...]
 
 
-def _rows(section: type[Section], path: str, values: Section | None, seen: bool) -> Iterator[Row]:
-    for name, field in section.model_fields.items():
-        key = f"{path}.{name}"
+def _rows(
+    section: type[Section], path: str, values: Section | None, seen: bool, names: Iterable[str] | None = None
+) -> Iterator[Row]:
+    """The section's keys, or those of them with these names."""
+    for name in section.model_fields if names is None else names:
+        field, key = section.model_fields[name], f"{path}.{name}"
         value = getattr(values, name) if values is not None else _default(field)
         optional = _section_classes(field.annotation) if value is None else []
         if not isinstance(value, Section):
@@ -211,7 +227,13 @@ def _row(key: str, field: FieldInfo, default: Any, seen: bool) -> Row:
     shown = "*needed*" if default is PydanticUndefined else f"`{_value(default)}`"
     neutral = NEUTRAL in field.metadata or not seen
     enters = "content" if content_mark(field) else "no" if neutral else "yes"
-    return f"`{key}`", _type(field.annotation, field.metadata), shown, _prose(field.description or ""), enters
+    return (
+        f"`{key}`",
+        type_in_words(field.annotation, field.metadata),
+        shown,
+        _prose(field.description or ""),
+        enters,
+    )
 
 
 def _default(field: FieldInfo) -> Any:
@@ -221,42 +243,6 @@ def _default(field: FieldInfo) -> Any:
 def _value(value: Any) -> str:
     """As it is typed on a command line."""
     return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
-
-
-def _type(annotation: Any, metadata: Any = ()) -> str:
-    """A type in words, with its bounds."""
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        inner = [
-            m for item in arguments[1:] for m in (item.metadata if isinstance(item, FieldInfo) else [item])
-        ]
-        return _type(arguments[0], [*inner, *metadata])
-    if origin is Literal:
-        words = ", ".join(f"`{choice}`" for choice in arguments)
-    elif origin in (Union, types.UnionType):
-        words = " or ".join(dict.fromkeys(_type(argument) for argument in arguments))
-    elif origin is list:
-        words = f"list of {_type(arguments[0])}"
-    elif origin is tuple:
-        words = " and ".join(_type(argument) for argument in arguments)
-    elif isinstance(annotation, type) and issubclass(annotation, Section):
-        words = "the keys below it"
-    elif origin is dict:
-        words = f"map of {_type(arguments[0])} to {_type(arguments[1])}"
-    else:
-        named = next((item for item in metadata if isinstance(item, ModuleIn)), None)
-        words = ", ".join(f"`{name}`" for name in named.names()) if named else ""
-        words = words or NAMES[annotation]
-    return " ".join([words, *_bounds(metadata)])
-
-
-def _bounds(metadata: Any) -> Iterator[str]:
-    for item in metadata:
-        if type(item) in SYMBOLS:
-            symbol, attribute = SYMBOLS[type(item)]
-            yield f"{symbol} {getattr(item, attribute)}"
-        elif isinstance(item, limits.MinLen):
-            yield "(not empty)"
 
 
 def _section_classes(annotation: Any) -> list[type[Section]]:

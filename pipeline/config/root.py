@@ -22,12 +22,9 @@ from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.sweep import SweepConfig
+from pipeline.config.tasks import FinetuneConfig
 from pipeline.config.tokenizing import ShardsConfig, TokenizerConfig
-from pipeline.config.training import (
-    FinetuneConfig,
-    StrategyConfig,
-    TrainerConfig,
-)
+from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.errors import UserError
 from pipeline.redaction import masked, redacted
 from pipeline.text.surrogates import take_out_surrogates
@@ -58,7 +55,7 @@ class RootConfig(Section):
     schedule: ScheduleConfig
     trainer: TrainerConfig
     strategy: StrategyConfig = StrategyConfig()
-    finetune: FinetuneConfig = FinetuneConfig()
+    finetune: FinetuneConfig
     evaluate: EvaluateConfig = EvaluateConfig()
     export: ExportConfig = ExportConfig()
     report: ReportConfig = ReportConfig()
@@ -80,7 +77,7 @@ class RootConfig(Section):
         if config.action == "auto":
             wikitext = [name for name in scored if Path(name).name.startswith("wiki.")]
             return [*config.files, *(wikitext if self.corpus.may_hold_wikipedia() else [])]
-        test = self.finetune.data.test if self.finetune.task != "none" else None
+        test = self.finetune.data.test if self.finetune.enabled else None
         return list(dict.fromkeys([*scored, *config.files, *([test] if test else [])]))
 
     def problems(self) -> list[str]:
@@ -91,7 +88,7 @@ class RootConfig(Section):
             what = f"its parts are {', '.join(parts)}" if parts else "only corpus=mixture has parts"
             found.append(f"data names {', '.join(unknown)}, no part of this corpus; {what}")
         trainers = {"trainer": self.trainer}
-        if self.finetune.task != "none":
+        if self.finetune.enabled:
             trainers["finetune.trainer"] = self.finetune.trainer
         for where, trainer in trainers.items():
             if self.strategy.name == "single" and trainer.ranks > 1:
@@ -107,7 +104,7 @@ class RootConfig(Section):
                 "shorten the one or raise the other"
             )
         scored = self.evaluate.perplexity
-        if scored.context and scored.context > self.model.context and self.finetune.init is None:
+        if scored.context and scored.context > self.model.context and not self.finetune.replaces_pretraining:
             found.append(
                 f"evaluate.perplexity.context={scored.context} is longer than model.context={self.model.context}"
             )
@@ -164,7 +161,7 @@ def _report(problems: list[str]) -> str:
 
 
 def _problems(section: Section, path: str) -> Iterator[str]:
-    if isinstance(section, FinetuneConfig) and section.task == "none":
+    if isinstance(section, FinetuneConfig) and not section.enabled:
         return  # what is not used may contradict itself
     for problem in section.problems():
         yield f"{path}: {problem}" if path else problem
@@ -182,6 +179,8 @@ def _explain(details: Any, values: Mapping[str, Any]) -> str:
     key = ".".join(str(part) for part in location)
     if details["input"] == "???":
         return f"{key} is missing: this choice needs a value, {key}=…"
+    if details["type"] == "extra_forbidden" and (told := _key_of_others(location, values)):
+        return told
     if details["type"] == "extra_forbidden":
         known = _known_keys(location[:-1], values)
         near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.6)
@@ -206,6 +205,18 @@ def _explain(details: Any, values: Mapping[str, Any]) -> str:
             f"{key}={value}: input should be a text; write '{value}', with quotes within those of the shell"
         )
     return f"{key}={details['input']!r}: {details['msg'][0].lower()}{details['msg'][1:]}"
+
+
+def _key_of_others(location: list[Any], values: Mapping[str, Any]) -> str:
+    """Says which choices of the section have the key, where there are any: the chosen one has not."""
+    field = RootConfig.model_fields.get(location[0]) if len(location) == 2 else None
+    if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, Choice)):
+        return ""
+    kind = field.annotation
+    having = [f"{kind.tag}={n}" for n, c in kind.choices().items() if location[1] in c.model_fields]
+    chosen = f"{kind.tag}={values[location[0]].get(kind.tag)}"
+    key = ".".join(map(str, location))
+    return f"{key} is for {' and '.join(having)}; {chosen} has no use for it" if having else ""
 
 
 def _without_union_tags(location: tuple, values: Any) -> list[Any]:

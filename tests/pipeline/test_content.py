@@ -79,7 +79,7 @@ def pretrain_on(model: dict, strategy: dict | None = None) -> PretrainStage:
 
 
 def finetune_from(folder: str) -> FinetuneStage:
-    return FinetuneStage(seed=1, finetune={"init": folder}, strategy={})
+    return FinetuneStage(seed=1, finetune={"task": "instruct", "init": folder}, strategy={})
 
 
 FOLDERS: dict[str, Callable[[str], Section]] = {

@@ -5,19 +5,18 @@ from pathlib import Path
 import pytest
 import torch
 
-from eval.task import read_task
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.lstm import LSTMConfig
 from pipeline.errors import UserError
 from train.checkpoints.final_model import (
     DESCRIPTION,
     MODEL_FOLDER,
-    TASK_FILE,
     WEIGHTS,
     load_model,
     load_weights,
     save_model,
 )
+from train.finetuning.artifact import TASK_FILE, read_task
 from train.models import build_model
 
 DECODER = DecoderConfig(layers=2, hidden=32, heads=2, context=16)

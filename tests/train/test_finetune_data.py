@@ -1,18 +1,21 @@
 """Reading examples, splitting them, and turning them into token ids."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pipeline.config.training import FinetuneDataConfig
+from pipeline.config.tasks import FinetuneConfig
+from pipeline.config.tasks.base import FinetuneDataConfig
 from pipeline.errors import UserError
 from train.data.batches import PADDING
 from train.finetuning.chat import ChatFormat, TextFormat, set_chat_template
-from train.finetuning.data import Example, load_splits, read_examples
+from train.finetuning.data import Example, load_splits
 from train.finetuning.examples import cut_middle, encode_labels, encode_responses
 from train.finetuning.labels import label_names
+from train.finetuning.task import task_of
 from train.models import IGNORE_INDEX
 
 
@@ -21,13 +24,17 @@ def write_rows(path: Path, rows: list) -> Path:
     return path
 
 
+def reader(task: str) -> Callable[..., list[Example]]:
+    return task_of(FinetuneConfig.choices()[task]).read_examples
+
+
 def read(path: Path, task: str = "instruct", **fields: str) -> list[Example]:
-    return read_examples(path, FinetuneDataConfig(train=str(path), **fields), task)
+    return reader(task)(path, FinetuneDataConfig(train=str(path), **fields))
 
 
 def splits(task: str = "instruct", **files: Path | int):
     config = FinetuneDataConfig(**{k: str(v) if isinstance(v, Path) else v for k, v in files.items()})
-    return load_splits(config, task, Path)
+    return load_splits(config, reader(task), Path)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from safetensors.torch import load_file
 
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
-from pipeline.config.training import LoRAConfig
+from pipeline.config.tasks.base import LoRAConfig
 from pipeline.errors import UserError
 from train.finetuning.classifier import Classifier
 from train.finetuning.lora import add_adapters, merge_adapters, save_adapters

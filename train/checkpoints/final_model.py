@@ -16,8 +16,6 @@ from train.models import LanguageModel, build_model
 
 MODEL_FOLDER = "model"
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
-TASK_FILE, TEST_FILE = "task.json", "test.jsonl"
-"""What a fine-tuned model's artifact holds besides: the task and its test examples."""
 
 
 def save_model(

@@ -12,6 +12,9 @@ from pipeline.config.evaluation import ExportConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.context import Context
 from pipeline.store.artifacts import MANIFEST, read_json
+from train.exporting.card import Card
+from train.exporting.trained_model import TrainedModel
+from train.exporting.usage import load_with_this_project
 
 TEMPLATE = "model_card.md.jinja"
 SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
@@ -19,12 +22,12 @@ SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 
 
 def write_model_card(
-    folder: Path, config: ExportConfig, context: Context, task: dict[str, Any], export: dict[str, Any]
+    folder: Path, config: ExportConfig, context: Context, trained: TrainedModel, export: dict[str, Any]
 ) -> None:
     """Write README.md with the facts of data, training, evaluation and export.
 
     Args:
-        task: of task.json; empty for a pretrained model.
+        trained: what was exported.
         export: the export stage's metrics.
     """
     # Markdown with code: nothing is escaped. A fact that is missing is a mistake of ours, and says so.
@@ -33,19 +36,16 @@ def write_model_card(
     )
     data = _read(context, "clean", "stats.json") if "pretrain" in context.inputs else None
     license = config.license or _license(data)
-    is_chat = task.get("task") == "instruct"
     loadable = export["format"] != "lm-workflow"
+    usage = trained.card.usage if loadable else load_with_this_project
     card = environment.get_template(TEMPLATE).render(
-        front_matter=_front_matter(license, task, loadable),
+        front_matter=_front_matter(license, trained.card, loadable),
         name=context.run.name,
-        what=_what(task),
+        what=trained.card.what,
         license=license,
-        labels=task.get("labels"),
-        transformers_class=export["format"] if loadable else None,
-        chat=is_chat,
-        stop_strings=task.get("stop_strings"),
-        template=None if is_chat else task.get("template"),
-        prompt=task.get("template", "The ").replace("{source}", "…"),
+        usage=usage(context.run.name),
+        notes=trained.card.notes,
+        stop_strings=trained.stops.texts,
         model=_model(context, export),
         data=data,
         training=[_training(context, name) for name in ("pretrain", "finetune") if name in context.inputs],
@@ -61,26 +61,16 @@ def _license(data: dict[str, Any] | None) -> str | None:
     return " and ".join(dict.fromkeys(licenses)) if licenses and all(licenses) else None
 
 
-def _front_matter(license: str | None, task: dict[str, Any], loadable: bool) -> str:
+def _front_matter(license: str | None, card: Card, loadable: bool) -> str:
     """What the Hugging Face hub reads."""
     facts: dict[str, Any] = {}
     if loadable:
         facts["library_name"] = "transformers"
-    facts["pipeline_tag"] = "text-classification" if "labels" in task else "text-generation"
+    facts["pipeline_tag"] = card.pipeline_tag
     if license is not None:
         facts["license"] = license.lower() if SPDX.fullmatch(license) else "other"
-    facts["tags"] = [
-        {"instruct": "conversational", "seq2seq": "text-to-text"}.get(task.get("task"), "lm-workflow")
-    ]
+    facts["tags"] = [card.tag]
     return yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
-
-
-def _what(task: dict[str, Any]) -> str:
-    return {
-        "instruct": "A language model fine-tuned to answer in a chat.",
-        "seq2seq": "A language model fine-tuned to turn a text into another.",
-        "classify": "A language model fine-tuned to classify texts.",
-    }.get(task.get("task"), "A language model that continues text.")
 
 
 def _read(context: Context, stage: str, name: str, kind: type = dict) -> Any:

@@ -16,9 +16,7 @@ import torch
 from torch import Tensor
 
 from pipeline.errors import UserError
-from train.finetuning.classifier import Classifier
-from train.generation.stops import Stops
-from train.models import LanguageModel
+from train.exporting.trained_model import TrainedModel
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -40,12 +38,12 @@ class Probe:
 
     auto_class: str
     rows: list[list[int]]
-    """Token ids; of a language model all of one length."""
+    """Token ids, each row at most as long as the model reads."""
     texts: list[str]
     question: str | None
     """A user's turn, where the tokenizer has a chat template."""
     prompt: list[int]
-    """To be continued greedily; empty for a classifier."""
+    """To be continued greedily; empty where the model writes no text."""
     new_tokens: int
     threads: int
 
@@ -61,9 +59,7 @@ class Parity:
     loaded_class: str
 
 
-def make_probe(
-    model: LanguageModel | Classifier, tokenizer: "PreTrainedTokenizerBase", texts: list[str]
-) -> Probe:
+def make_probe(trained: TrainedModel, texts: list[str]) -> Probe:
     """Real texts as rows for the model.
 
     Raises:
@@ -74,41 +70,25 @@ def make_probe(
         raise UserError(
             "there is no text to compare the exported model on; give the corpus a validation split"
         )
-    encoded = tokenizer(texts, add_special_tokens=False, verbose=False).input_ids
-    question = texts[0][:200] if tokenizer.chat_template else None
-    window = min(model.context, WINDOW)
-    if isinstance(model, Classifier):
-        rows = [ids[:window] for ids in encoded[:MOST_ROWS]]
-        name, prompt, new_tokens = "AutoModelForSequenceClassification", [], 0
-    else:
-        # As in training: documents one after the other, each closed by eos.
-        stream = [id for ids in encoded for id in (*ids, tokenizer.eos_token_id)]
-        window = min(window, len(stream))
-        count = min(MOST_ROWS, len(stream) // window, max(1, MOST_LOGITS // (window * model.vocab_size)))
-        rows = [stream[start : start + window] for start in range(0, count * window, window)]
-        name, prompt = "AutoModelForCausalLM", stream[: min(PROMPT, max(1, window // 2))]
-        new_tokens = min(NEW_TOKENS, model.context - len(prompt))
-    return Probe(name, rows, texts, question, prompt, new_tokens, torch.get_num_threads())
+    encoded = trained.tokenizer(texts, add_special_tokens=False, verbose=False).input_ids
+    question = texts[0][:200] if trained.tokenizer.chat_template else None
+    context = trained.model.context
+    rows = trained.rows(encoded, min(context, WINDOW), MOST_ROWS, MOST_LOGITS)
+    prompt = rows[0][: min(PROMPT, max(1, len(rows[0]) // 2))] if trained.writes else []
+    new_tokens = min(NEW_TOKENS, context - len(prompt)) if trained.writes else 0
+    return Probe(trained.auto_class, rows, texts, question, prompt, new_tokens, torch.get_num_threads())
 
 
 @torch.inference_mode()
-def our_logits(model: LanguageModel | Classifier, probe: Probe) -> Tensor:
-    """fp32 [rows, T, V], or [rows, labels] of a classifier."""
+def our_logits(trained: TrainedModel, probe: Probe, model: torch.nn.Module | None = None) -> Tensor:
+    """fp32 [rows, …] of the trained model, or of another of its kind."""
     rows = [torch.tensor(row) for row in probe.rows]
     padded = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-    if isinstance(model, Classifier):
-        return model(padded, torch.tensor([len(row) for row in rows])).float()
-    return torch.cat([model(row[None]) for row in padded]).float()
+    lengths = torch.tensor([len(row) for row in rows])
+    return trained.logits(trained.model if model is None else model, padded, lengths)
 
 
-def check_parity(
-    folder: Path,
-    model: LanguageModel | Classifier,
-    tokenizer: "PreTrainedTokenizerBase",
-    stops: Stops,
-    probe: Probe,
-    tolerance: float,
-) -> Parity:
+def check_parity(folder: Path, trained: TrainedModel, probe: Probe, tolerance: float) -> Parity:
     """Reload the folder in a process without this project, and compare logits, token ids and a continuation.
 
     Raises:
@@ -117,7 +97,7 @@ def check_parity(
     reply, logits = reload(folder, probe)
     if reply["loading_problems"]:
         raise UserError(f"transformers loads {folder} with weights amiss: {reply['loading_problems']}")
-    ours = our_logits(model, probe)
+    ours = our_logits(trained, probe)
     if logits.shape != ours.shape:
         raise UserError(f"the exported model gives logits {tuple(logits.shape)}, ours {tuple(ours.shape)}")
     difference = float((ours - logits).abs().max())
@@ -127,10 +107,10 @@ def check_parity(
             f"export.tolerance={tolerance:.0e} (mean {float((ours - logits).abs().mean()):.2e}, over "
             f"{ours.numel():,} logits); it is not written. Should they be large, raise the tolerance"
         )
-    _check_tokens(tokenizer, probe, reply)
+    _check_tokens(trained.tokenizer, probe, reply)
     if probe.prompt:
-        ended = stops.watch(torch.device("cpu"), tokenizer.decode)
-        _check_continuation(model, ended, probe, reply["continuation"], tolerance)
+        ended = trained.stops.watch(torch.device("cpu"), trained.tokenizer.decode)
+        _check_continuation(trained.model, ended, probe, reply["continuation"], tolerance)
     return Parity(difference, sum(map(len, probe.rows)), reply["class"])
 
 
@@ -192,7 +172,7 @@ def _check_tokens(tokenizer: "PreTrainedTokenizerBase", probe: Probe, reply: dic
 
 @torch.inference_mode()
 def _check_continuation(
-    model: LanguageModel,
+    model: Any,
     ended: Callable[[Tensor], Tensor],
     probe: Probe,
     theirs: list[int],

@@ -78,6 +78,11 @@ class PromptFormat(ABC):
             [self._response(quote(source), quote(target)) for source, target in pairs]
         )
 
+    @property
+    @abstractmethod
+    def template(self) -> str:
+        """What prompts look like, to people: it is said on the model card."""
+
     @abstractmethod
     def _prompt(self, source: str) -> str:
         """Given a quoted source."""
@@ -89,6 +94,10 @@ class PromptFormat(ABC):
 
 class ChatFormat(PromptFormat):
     """One user turn and its answer, by the tokenizer's chat template."""
+
+    @property
+    def template(self) -> str:
+        return self.tokenizer.chat_template
 
     def _prompt(self, source: str) -> str:
         return self._render([{"role": "user", "content": source}], add_generation_prompt=True)
@@ -117,8 +126,12 @@ class TextFormat(PromptFormat):
     """A text around the source, continued by the target."""
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase", template: str = DEFAULT_TEXT_TEMPLATE):
-        self.template = template
+        self._template = template
         super().__init__(tokenizer)
+
+    @property
+    def template(self) -> str:
+        return self._template
 
     def _prompt(self, source: str) -> str:
         before, _, after = self.template.partition("{source}")
@@ -134,21 +147,6 @@ class TextFormat(PromptFormat):
         return (
             self.tokenizer.bos_token if bos is not None and self.tokenizer("").input_ids[:1] == [bos] else ""
         )
-
-
-def prompt_format(
-    task: str, tokenizer: "PreTrainedTokenizerBase", template: str | None = None
-) -> PromptFormat:
-    """Of a fine-tuning task that writes text.
-
-    Args:
-        template: of `seq2seq`, the text around the source.
-    """
-    return (
-        ChatFormat(tokenizer)
-        if task == "instruct"
-        else TextFormat(tokenizer, template or DEFAULT_TEXT_TEMPLATE)
-    )
 
 
 def set_chat_template(tokenizer: "PreTrainedTokenizerBase") -> None:

@@ -1,10 +1,10 @@
 """Text classification: a decoder's body, and a linear map of the last token's hidden state to labels."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.config.models.decoder import DecoderConfig
@@ -16,39 +16,22 @@ from train.checkpoints.final_model import (
     read_weights,
     save_model,
 )
+from train.finetuning.head import BODY, ModelWithHead
 from train.models import IGNORE_INDEX, LossSum, build_model
 from train.models.decoder.model import Decoder
 from train.models.layers import Linear
 
-BODY = "backbone."
 
-
-class Classifier(nn.Module):
+class Classifier(ModelWithHead):
     """A decoder with `score` for its output matrix, as in the `…ForSequenceClassification` classes."""
 
+    new_layers: ClassVar[tuple[str, ...]] = ("score",)
+    peft_task: ClassVar[str] = "SEQ_CLS"
+
     def __init__(self, backbone: Decoder, labels: list[str]):
-        """The backbone becomes part of the classifier and loses its `lm_head`, which nothing would train."""
-        super().__init__()
-        del backbone.lm_head
-        self.backbone = backbone
+        super().__init__(backbone)
         self.labels = labels
         self.score = Linear(backbone.config.hidden, len(labels), backbone.config.init_std)
-
-    @property
-    def context(self) -> int:
-        return self.backbone.context
-
-    @property
-    def blocks(self) -> nn.ModuleList:
-        return self.backbone.blocks
-
-    @property
-    def gradient_checkpointing(self) -> bool:
-        return self.backbone.gradient_checkpointing
-
-    @gradient_checkpointing.setter
-    def gradient_checkpointing(self, value: bool) -> None:
-        self.backbone.gradient_checkpointing = value
 
     def forward(self, input_ids: Tensor, lengths: Tensor, labels: Tensor | None = None) -> Tensor | LossSum:
         """Logits [B, labels] of right-padded input_ids [B, T] with lengths [B].

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.training import FinetuneDataConfig
+from pipeline.config.tasks.base import FinetuneDataConfig
 from pipeline.errors import UserError
 from pipeline.formats.rows import read_rows
 
@@ -26,6 +26,15 @@ class Example:
     source: str
     targets: tuple[str, ...]
     """None of them empty."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to learn from it."""
+        return not (self.source.strip() and self.targets)
+
+
+ReadExamples = Callable[[Path, FinetuneDataConfig, Counter[str]], list[Example]]
+"""A task's reader of a file; see `FinetuningTask.read_examples`."""
 
 
 @dataclass(frozen=True)
@@ -48,14 +57,14 @@ class Splits:
         return f"not read: {columns}" if columns else ""
 
 
-def load_splits(config: FinetuneDataConfig, task: str, locate: Callable[[str], Path]) -> Splits:
+def load_splits(config: FinetuneDataConfig, read_file: ReadExamples, locate: Callable[[str], Path]) -> Splits:
     """Read the files that `config` names; what has no file is held out of the training examples.
 
     Whether an example is held out depends on a hash of its source alone, so it stays where it is when others
     are added, and examples with the same source stay together.
 
     Args:
-        task: `classify` looks for text and label; the other tasks for prompt and response.
+        read_file: the task's reader.
         locate: from a path in the configuration to a file, as `Context.locate`.
 
     Raises:
@@ -67,8 +76,8 @@ def load_splits(config: FinetuneDataConfig, task: str, locate: Callable[[str], P
     for split in ("train", "validation", "test"):
         if (name := getattr(config, split)) is not None:
             path = locate(name)
-            rows = read_examples(path, config, task, unread)
-            read[split] = [e for e in rows if e.source.strip() and e.targets]
+            rows = read_file(path, config, unread)
+            read[split] = [example for example in rows if not example.is_empty]
             empty += len(rows) - len(read[split])
             if not read[split]:
                 raise UserError(f"{path} holds no examples; give it one per line, or another {split} file")
@@ -89,12 +98,16 @@ def load_splits(config: FinetuneDataConfig, task: str, locate: Callable[[str], P
     return Splits(train[: config.max_examples], validation, read["test"], empty, leaked, dict(unread))
 
 
-def read_examples(
-    path: Path, config: FinetuneDataConfig, task: str, unread: Counter[str] | None = None
+def read_pairs(
+    path: Path,
+    config: FinetuneDataConfig,
+    known: tuple[tuple[str, str], ...],
+    unread: Counter[str] | None = None,
 ) -> list[Example]:
-    """All rows of a file.
+    """All rows of a file, each a source and its targets.
 
     Args:
+        known: pairs of fields that are looked for where `config` names none.
         unread: counts the rows in which a column holds something and is not read.
 
     Raises:
@@ -107,7 +120,7 @@ def read_examples(
     examples = []
     for where, row in read_rows(path, numbered):
         if fields is None:
-            fields = _detect_fields(where, row, LABEL_FIELDS if task == "classify" else TEXT_FIELDS)
+            fields = _detect_fields(where, row, known)
         source = " ".join(_texts(where, row, fields[0]))
         if fields == ALPACA and row.get("input"):
             source += "\n\n" + " ".join(_texts(where, row, "input"))

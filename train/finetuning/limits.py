@@ -1,17 +1,8 @@
 """What fine-tuning asks of the model that it starts from, as far as the model's settings tell."""
 
 from pipeline.config.models import ModelConfig
-from pipeline.config.training import FinetuneConfig
+from pipeline.config.tasks import FinetuneConfig
 from pipeline.errors import UserError
-
-
-def check_family(model: ModelConfig, name: str) -> None:
-    """Raises: UserError: where no classifier is made of such a model, which the message calls by its name."""
-    if not model.classifies:
-        raise UserError(
-            f"finetune.task=classify needs a decoder in the layout of GPT-2, Llama or Qwen3; {name} is of "
-            f"model.family={model.choice}"
-        )
 
 
 def longest(settings: FinetuneConfig, model: ModelConfig, name: str) -> int:

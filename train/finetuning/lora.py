@@ -10,27 +10,26 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
-from pipeline.config.training import LoRAConfig
+from pipeline.config.tasks.base import LoRAConfig
 from pipeline.errors import UserError
-from train.finetuning.classifier import BODY, Classifier
+from train.finetuning.head import BODY, ModelWithHead
 from train.models import family
 
 PREFIX = "base_model.model."
-OUTPUTS = ("lm_head", "score")
-"""Output maps are left out by default: a tied one is the embedding too, and a new one is trained whole."""
+OUTPUT = "lm_head"
+"""Gets no adapter: where it is tied it is the embedding, too."""
 
 
 def add_adapters(model: nn.Module, config: LoRAConfig) -> PeftModel:
     """Put adapters into the model's linear layers, in place, and freeze all else.
 
-    The model keeps its class and its methods; the wrapper that is returned knows how to merge. A `score`
-    layer, fresh in a classifier, is trained whole.
+    The model keeps its class and its methods; the wrapper that is returned knows how to merge. The layers
+    of a task's head are trained whole.
 
     Raises:
         UserError: where `config.targets` names a layer that the model does not have.
     """
     targets = target_layers(model, config)
-    classifies = "score" in dict(model.named_children())
     return get_peft_model(
         model,
         LoraConfig(
@@ -40,7 +39,7 @@ def add_adapters(model: nn.Module, config: LoRAConfig) -> PeftModel:
             target_modules=targets,
             # GPT-2 stores its linear maps as [in, out].
             fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
-            modules_to_save=["score"] if classifies else None,
+            modules_to_save=list(_new_layers(model)) or None,
         ),
     )
 
@@ -52,7 +51,7 @@ def target_layers(model: nn.Module, config: LoRAConfig) -> list[str]:
         UserError: where `config.targets` names a layer that the model does not have, or it has none.
     """
     linear = {name for name, module in model.named_modules() if isinstance(module, (nn.Linear, Conv1D))}
-    available = sorted({name.rpartition(".")[2] for name in linear} - set(OUTPUTS))
+    available = sorted({name.rpartition(".")[2] for name in linear} - {OUTPUT, *_new_layers(model)})
     unknown = sorted(set(config.targets or ()) - set(available))
     if unknown or not available:
         raise UserError(
@@ -62,13 +61,18 @@ def target_layers(model: nn.Module, config: LoRAConfig) -> list[str]:
     return config.targets or available
 
 
+def _new_layers(model: nn.Module) -> tuple[str, ...]:
+    """Layers of a task's head."""
+    return model.new_layers if isinstance(model, ModelWithHead) else ()
+
+
 def save_adapters(adapted: PeftModel, folder: Path, base: str) -> None:
     """Write adapters as peft reads them, for `PeftModel.from_pretrained(<exported base model>, folder)`."""
     folder.mkdir(parents=True, exist_ok=True)
     state = get_peft_model_state_dict(adapted, save_embedding_layers=False)
     # peft names weights from the root of what it wraps, and later wraps the model of transformers itself.
     model = adapted.get_base_model()
-    inner = BODY if isinstance(model, Classifier) else family(model.config).parameter_prefix
+    inner = BODY if isinstance(model, ModelWithHead) else family(model.config).parameter_prefix
     named = {PREFIX + name.removeprefix(PREFIX + inner).removeprefix(PREFIX): t for name, t in state.items()}
     named = {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
     save_file(named, folder / "adapter_model.safetensors", metadata={"format": "pt"})
@@ -76,7 +80,7 @@ def save_adapters(adapted: PeftModel, folder: Path, base: str) -> None:
     config.base_model_name_or_path = base
     config.inference_mode = True
     config.target_modules = sorted(config.target_modules)
-    config.task_type = "SEQ_CLS" if config.modules_to_save else "CAUSAL_LM"
+    config.task_type = model.peft_task if isinstance(model, ModelWithHead) else "CAUSAL_LM"
     config.save_pretrained(folder)
 
 

@@ -12,8 +12,8 @@ class ModelConfig(Choice):
 
     tag: ClassVar[str] = "family"
 
-    classifies: ClassVar[bool] = False
-    """Whether `finetune.task=classify` can put a head on it."""
+    gives_hidden_states: ClassVar[bool] = False
+    """Whether a fine-tuning task can put a head of its own on it: the model has `hidden(input_ids)`."""
 
     context: PositiveInt = 256
     """Longest sequence the model can read, in tokens."""

@@ -12,7 +12,7 @@ class DecoderConfig(ModelConfig):
     """Our own decoder-only transformer, in the layout of a Hugging Face class it exports to."""
 
     implementation: ClassVar[str] = "train.models.decoder.family"
-    classifies: ClassVar[bool] = True
+    gives_hidden_states: ClassVar[bool] = True
 
     family: Literal["decoder"] = "decoder"
     layout: Literal["gpt2", "llama", "qwen3"] = "llama"

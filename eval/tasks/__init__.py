@@ -1,0 +1,68 @@
+"""How the fine-tuned model is scored on its task's test examples: a module for each way, which a task names.
+
+A module has `evaluate(tuned) -> (results, predictions)`, a prediction being a row of predictions.jsonl with `prompt`,
+`prediction` and `references`. Tasks may share a module: all that write text are scored by `written_text`.
+"""
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+import torch
+
+from eval.results import Bootstrap, Result
+from pipeline.config.evaluation import EvaluateConfig
+from pipeline.context import Context
+from pipeline.errors import UserError
+from train.finetuning.artifact import TEST_FILE, read_test_rows
+from train.finetuning.task import FinetuningTask
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+Prediction = dict[str, Any]
+"""A row of predictions.jsonl: prompt, prediction, references."""
+
+
+@dataclass(frozen=True)
+class TunedModel:
+    """A fine-tuned model, and how it is to be scored."""
+
+    artifact: Path
+    task: FinetuningTask
+    facts: Mapping[str, Any]
+    """What task.json says."""
+    model: torch.nn.Module
+    tokenizer: "PreTrainedTokenizerFast"
+    config: EvaluateConfig
+    bootstrap: Bootstrap
+    seed: int
+    context: Context
+
+    def test_rows(self) -> list[dict[str, Any]]:
+        """As the task wrote them, `evaluate.max_examples` at most.
+
+        Raises:
+            UserError: where there is none.
+        """
+        rows = read_test_rows(self.artifact, self.config.max_examples)
+        if not rows:
+            raise UserError(
+                f"{self.artifact / TEST_FILE} holds no test examples to score; name a file in finetune.data.test, or "
+                "give the task more examples to hold some out from"
+            )
+        return rows
+
+
+class EvaluationModule(Protocol):
+    """A module of this folder, or of a plugin."""
+
+    @staticmethod
+    def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]: ...
+
+
+def evaluate_task(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
+    """The figures of the model's task, and its predictions."""
+    return cast(EvaluationModule, importlib.import_module(tuned.task.evaluation)).evaluate(tuned)

@@ -1,0 +1,52 @@
+"""Texts that the fine-tuned model writes for the test prompts, scored by `evaluate.metrics`."""
+
+from typing import cast
+
+from eval.metrics import score_texts
+from eval.results import Result
+from eval.scoring.generated_texts import GeneratedTexts
+from eval.tasks import Prediction, TunedModel
+from pipeline.config.evaluation import DecodeConfig
+from pipeline.progress import progress
+from train.finetuning.examples import cut_middle
+from train.finetuning.written_text import WrittenText
+from train.generation.generate import generate
+from train.generation.stops import Stops
+
+
+def describe_decoding(decode: DecodeConfig, seed: int) -> str:
+    """The decoding's part of a signature."""
+    settings = ""
+    if decode.method == "sample":
+        settings = (
+            f",temperature={decode.temperature:g},top_k={decode.top_k},top_p={decode.top_p},seed={seed}"
+        )
+    elif decode.method == "beam":
+        settings = f",beams={decode.beams},length_penalty={decode.length_penalty:g}"
+    return f"decoding:{decode.method},max_new_tokens={decode.max_new_tokens}{settings}"
+
+
+def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
+    """Generate a text for each test prompt and score them, white space at the ends aside."""
+    examples, facts, decode = tuned.test_rows(), tuned.facts, tuned.config.decode
+    form = cast(WrittenText, tuned.task).prompt_format(tuned.tokenizer, facts.get("template"))
+    prompts = form.prompt_ids(row["source"] for row in examples)
+    with progress("generating", len(prompts), "examples", enabled=tuned.context.run.progress) as bar:
+        generated = generate(
+            tuned.model,
+            tuned.tokenizer,
+            prompts,
+            decode,
+            tuned.seed,
+            stops=Stops(facts["stop_token_ids"], facts["stop_strings"]),
+            cut=cut_middle,  # as in training
+            advance=bar.advance,
+        )
+    predictions = [text.strip() for text in generated]
+    references = [[text.strip() for text in row["references"]] for row in examples]
+    rows = [
+        {"prompt": example["prompt"], "prediction": prediction, "references": row}
+        for example, prediction, row in zip(examples, predictions, references, strict=True)
+    ]
+    texts = GeneratedTexts(predictions, references, tuned.bootstrap, describe_decoding(decode, tuned.seed))
+    return score_texts(texts, tuned.config), rows

@@ -1,0 +1,83 @@
+"""What all fine-tuning tasks have in common: the examples, what is trained, and how."""
+
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
+
+from pipeline.config.base import CONTENT, Content, Section
+from pipeline.config.choices import Choice
+from pipeline.config.optimizers import OptimizerConfig
+from pipeline.config.optimizers.adamw import AdamWConfig
+from pipeline.config.schedules import ScheduleConfig
+from pipeline.config.schedules.linear import LinearSchedule
+from pipeline.config.training import TrainerConfig
+from pipeline.formats.model_folder import model_and_tokenizer_files
+
+
+class LoRAConfig(Section):
+    """Low-rank adapters (Hu et al., 2021), through peft."""
+
+    rank: PositiveInt = 8
+    alpha: PositiveFloat = 16
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    targets: list[str] | None = None
+    """Names of the linear layers to adapt; None takes all of attention and MLP."""
+
+
+FieldName = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
+"""A number on the command line is one for YAML too, and names a column."""
+
+
+class FinetuneDataConfig(Section):
+    """Examples as jsonl, json, csv, tsv or Parquet files. `artifact://<stage>/<path>` names a file of an input
+    artifact."""
+
+    train: Annotated[str | None, CONTENT] = None
+    validation: Annotated[str | None, CONTENT] = None
+    """None holds out 5% of the training examples, by a hash of their source."""
+    test: Annotated[str | None, CONTENT] = None
+    """Kept for `evaluate`; never trained on. None holds out another 5%."""
+    prompt_field: FieldName | None = None
+    """Field of the prompt, the source text or the text to classify; a list of texts is joined by spaces.
+    None goes by the file's own names: prompt/response, prompt/completion, instruction/input/output (alpaca),
+    source/target, text/label, sentence/label. A number is a column, from 1, of a csv or tsv without a header. Other
+    columns are not read, and the log names them."""
+    response_field: FieldName | None = None
+    """Field of the response, the target or the label. Of a list of targets the first is trained on; in the test
+    split all are references."""
+    max_examples: PositiveInt | None = None
+    """Train on the first so many; validation and test are held out before."""
+
+    def problems(self) -> list[str]:
+        if (self.prompt_field is None) != (self.response_field is None):
+            return ["name both prompt_field and response_field, or neither"]
+        return []
+
+
+class FinetuneConfig(Choice):
+    """Fine-tuning of the pretrained model or of any Hugging Face folder."""
+
+    tag: ClassVar[str] = "task"
+    enabled: ClassVar[bool] = True
+    """Whether there is anything to do."""
+
+    init: Annotated[str | None, Content(model_and_tokenizer_files)] = None
+    """A Hugging Face folder to start from; None takes this run's pretrained checkpoint."""
+    method: Literal["full", "lora"] = "full"
+    lora: LoRAConfig = LoRAConfig()
+    data: FinetuneDataConfig = FinetuneDataConfig()
+    max_length: PositiveInt | None = None
+    """Longest example in tokens; None means the model's context. A longer prompt loses its middle."""
+    optim: OptimizerConfig = AdamWConfig(lr=2e-4, weight_decay=0.01)
+    schedule: ScheduleConfig = LinearSchedule(warmup=0.05, min_ratio=0.0)
+    trainer: TrainerConfig = TrainerConfig(epochs=3, global_batch=16)
+
+    def problems(self) -> list[str]:
+        if self.data.train is None:
+            return ["finetune.data.train is missing: name a jsonl or json file, or set finetune.task=none"]
+        return []
+
+    @property
+    def replaces_pretraining(self) -> bool:
+        """Whether it starts from a folder, so that this run trains no model for it."""
+        return self.enabled and self.init is not None

@@ -1,0 +1,94 @@
+"""A trained model as export, the comparison with transformers and the model card see it."""
+
+from dataclasses import dataclass, field
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from pipeline.context import Context
+from pipeline.formats.documents import read_texts
+from train.checkpoints.final_model import load_model
+from train.exporting.card import Card
+from train.generation.stops import Stops
+from train.models import LanguageModel
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+MAX_NEW_TOKENS = 256
+"""What `generate` writes at most, unless it is told otherwise."""
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A language model. A task whose model is none has a subclass that says what is otherwise."""
+
+    auto_class: ClassVar[str] = "AutoModelForCausalLM"
+    """The class of transformers that reads the exported folder."""
+    writes: ClassVar[bool] = True
+    """Whether it continues a prompt: then what it writes is compared, and it has a generation config."""
+
+    artifact: Path
+    model: Any
+    tokenizer: "PreTrainedTokenizerFast"
+    card: Card
+    facts: dict[str, Any] = field(default_factory=dict)
+    """What task.json says; nothing of a pretrained model."""
+
+    @property
+    def body(self) -> LanguageModel:
+        """The model of the `model` section, without what the task has put on it."""
+        return self.model
+
+    @property
+    def stops(self) -> Stops:
+        ids = self.facts.get("stop_token_ids", [self.tokenizer.eos_token_id])
+        return Stops(ids, self.facts.get("stop_strings", []))
+
+    def reload(self, artifact: Path) -> nn.Module:
+        """A model of this kind, read from another folder by this project's own loader."""
+        return load_model(artifact)
+
+    def texts(self, context: Context, most: int) -> list[str]:
+        """Real texts to compare two models on: of the splits that are held out, where they have enough."""
+        documents = context.inputs["clean"] / "documents"
+        splits = (read_texts(documents, split, most) for split in ("validation", "test", "train"))
+        return list(islice(chain.from_iterable(splits), most))
+
+    def rows(self, texts: list[list[int]], window: int, most: int, most_logits: int) -> list[list[int]]:
+        """Token ids to compare two models on, from those of some texts.
+
+        Args:
+            window: tokens in a row, at most.
+            most: rows.
+            most_logits: numbers that the model may give for all rows together.
+        """
+        # As in training: documents one after the other, each closed by eos.
+        stream = [id for ids in texts for id in (*ids, self.tokenizer.eos_token_id)]
+        window = min(window, len(stream))
+        count = min(most, len(stream) // window, max(1, most_logits // (window * self.model.vocab_size)))
+        return [stream[start : start + window] for start in range(0, count * window, window)]
+
+    def logits(self, model: Any, rows: Tensor, lengths: Tensor) -> Tensor:
+        """fp32 [rows, …] for token ids [rows, T], padded at the right."""
+        return torch.cat([model(row[None]) for row in rows]).float()
+
+    def config_fields(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The fields of config.json.
+
+        Args:
+            fields: those of the body.
+        """
+        return fields
+
+    def generation_fields(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """The fields of generation_config.json."""
+        generation = {name: fields[name] for name in ("bos_token_id", "pad_token_id")}
+        generation["eos_token_id"] = self.stops.ids
+        generation["max_new_tokens"] = min(MAX_NEW_TOKENS, max(1, self.model.context // 2))
+        if self.stops.texts:
+            generation["stop_strings"] = self.stops.texts
+        return generation

@@ -1,0 +1,69 @@
+"""The Python code on a model card that shows how the model is used: functions of the folder's name."""
+
+import json
+from collections.abc import Callable
+
+_LOAD = """\
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+folder = {folder}  # this folder
+tokenizer = AutoTokenizer.from_pretrained(folder)
+model = AutoModelForCausalLM.from_pretrained(folder)
+"""
+_TURN = """\
+turns = [{"role": "user", "content": "What is a language model?"}]
+inputs = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+"""
+
+
+def continue_a_prompt(prompt: str) -> Callable[[str], str]:
+    """A prompt that the model continues."""
+
+    def usage(folder: str) -> str:
+        return _LOAD.format(folder=json.dumps(folder, ensure_ascii=False)) + (
+            f"prompt = {json.dumps(prompt, ensure_ascii=False)}\n"
+            'inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")\n'
+            "output = model.generate(**inputs)\n"
+            "print(tokenizer.decode(output[0], skip_special_tokens=True))"
+        )
+
+    return usage
+
+
+def answer_a_turn(*, with_stop_strings: bool) -> Callable[[str], str]:
+    """A turn of a chat that the model answers.
+
+    Args:
+        with_stop_strings: whether a text ends an answer, for which `generate` needs the tokenizer.
+    """
+    options = ", tokenizer=tokenizer" if with_stop_strings else ""
+
+    def usage(folder: str) -> str:
+        return (
+            _LOAD.format(folder=json.dumps(folder, ensure_ascii=False))
+            + _TURN
+            + f"output = model.generate(**inputs{options})\n"
+            + 'print(tokenizer.decode(output[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))'
+        )
+
+    return usage
+
+
+def classify_a_text(folder: str) -> str:
+    """A text that the model gives a label."""
+    return (
+        "from transformers import pipeline\n\n"
+        f'classify = pipeline("text-classification", {json.dumps(folder, ensure_ascii=False)})  # this folder\n'
+        'print(classify("A text to classify."))'
+    )
+
+
+def load_with_this_project(folder: str) -> str:
+    """For a model that no class of transformers computes."""
+    return (
+        "# This architecture has no class in transformers. In a checkout of the project that trained it, where this\n"
+        "# folder lies as FOLDER/model:\n"
+        "from pathlib import Path\n"
+        "from train.checkpoints.final_model import load_model\n\n"
+        'model = load_model(Path("FOLDER"))'
+    )

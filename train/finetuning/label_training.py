@@ -1,0 +1,54 @@
+"""Training of a classifier."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+from pipeline.config.tasks import FinetuneConfig
+from pipeline.formats.tokenizers import tokenizer_hash
+from train.finetuning.base_model import BaseModel
+from train.finetuning.classifier import Classifier, save_classifier
+from train.finetuning.data import Splits
+from train.finetuning.examples import encode_labels
+from train.finetuning.labels import label_names
+from train.finetuning.limits import longest
+from train.finetuning.training import TaskTraining
+from train.models.decoder.model import Decoder
+
+
+class LabelTraining(TaskTraining):
+    """Raises: UserError: where an example has a label that is not trained on, or there is only one."""
+
+    advice: ClassVar[dict[str, str]] = {
+        "cut_texts": "{}: the text is longer than the context and lost its end"
+    }
+
+    def __init__(self, settings: FinetuneConfig, base: BaseModel, splits: Splits):
+        super().__init__(base, splits)
+        self.labels = label_names(splits.train)
+        length = longest(settings, base.config, base.name)
+        self.train = encode_labels(splits.train, self.labels, base.tokenizer, length)
+        self.validation = encode_labels(splits.validation, self.labels, base.tokenizer, length)
+        # A wrong label is told now, not in evaluate.
+        encode_labels(splits.test, self.labels, base.tokenizer, length)
+
+    def new_model(self) -> nn.Module:
+        backbone = self.base.load()
+        assert isinstance(backbone, Decoder)
+        return Classifier(backbone, self.labels)
+
+    def save(self, artifact: Path, state: dict[str, Tensor]) -> None:
+        base = self.base
+        save_classifier(
+            artifact, state, base.config, base.vocab_size, self.labels, tokenizer=tokenizer_hash(artifact)
+        )
+
+    def description(self) -> dict[str, Any]:
+        return {"labels": self.labels, "max_length": self.train.context}
+
+    def test_rows(self) -> list[dict[str, Any]]:
+        return [{"text": e.source, "label": e.targets[0]} for e in self.splits.test]
+
+    def counts(self) -> dict[str, int]:
+        return {"labels": len(self.labels), "cut_texts": self.train.cut_texts}

@@ -1,0 +1,112 @@
+"""What the rest of the program asks of a fine-tuning task."""
+
+import importlib
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
+
+from pipeline.config.models import ModelConfig
+from pipeline.config.tasks import FinetuneConfig
+from pipeline.config.tasks.base import FinetuneDataConfig
+from train.finetuning.data import TEXT_FIELDS, Example, Splits, read_pairs
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+    from train.exporting.trained_model import TrainedModel
+    from train.finetuning.base_model import BaseModel
+    from train.finetuning.training import TaskTraining
+
+
+class FinetuningTask(ABC):
+    """A task's module has a subclass of this, an object of which is its `TASK`.
+
+    The planner imports that module too, to check files and settings before anything runs. So it imports torch,
+    and whatever imports torch, inside of methods only.
+    """
+
+    field_pairs: ClassVar[tuple[tuple[str, str], ...]] = TEXT_FIELDS
+    """Names under which the examples' source and target are looked for, where the settings name none."""
+
+    scores_text: ClassVar[bool] = True
+    """Whether the tuned model is still a language model: then its perplexity is measured, and it continues prompts."""
+
+    evaluation: ClassVar[str]
+    """The module that scores the test examples, as text: see `eval/tasks/__init__.py`."""
+
+    def read_examples(
+        self, path: Path, config: FinetuneDataConfig, unread: Counter[str] | None = None
+    ) -> list[Example]:
+        """All examples of a file, those that are empty included.
+
+        Args:
+            unread: counts for each column of which nothing is read the rows that hold something in it.
+
+        Raises:
+            UserError: naming the line that is no example.
+        """
+        return read_pairs(path, config, self.field_pairs, unread)
+
+    def describe_examples(self, splits: Splits) -> str:
+        """What is worth telling of the examples before training starts, besides how many there are.
+
+        Raises:
+            UserError: where they are of no use for the task, such as a test label that is not trained on.
+        """
+        return ""
+
+    def check_base(self, model: ModelConfig, name: str) -> None:  # noqa: B027
+        """Raises: UserError: where the task cannot start from such a model, which the message calls by its name."""
+
+    def describe_prompt(
+        self, settings: Any, tokenizer: "Callable[[], PreTrainedTokenizerBase | None]"
+    ) -> str:
+        """How a prompt is written, before training starts; empty where the task has none.
+
+        Args:
+            tokenizer: gives the tokenizer, or None where it is made by this run and so has no template of its own.
+
+        Raises:
+            UserError: where the tokenizer's own template cannot be used.
+        """
+        return ""
+
+    @abstractmethod
+    def training(self, settings: Any, base: "BaseModel", splits: Splits) -> "TaskTraining":
+        """The examples as tensors, the model with its head, and what is saved.
+
+        Args:
+            settings: the task's own section.
+
+        Raises:
+            UserError: where settings, base model and examples do not fit each other.
+        """
+
+    def load_model(self, artifact: Path, device: "str | torch.device" = "cpu") -> "torch.nn.Module":
+        """The tuned model in evaluation mode; by default it is a language model."""
+        from train.checkpoints.final_model import load_model
+
+        return load_model(artifact, device)
+
+    @abstractmethod
+    def trained_model(self, artifact: Path, facts: dict[str, Any]) -> "TrainedModel":
+        """The tuned model with all that export, the comparison with transformers and the model card ask of it.
+
+        Args:
+            facts: what task.json says.
+        """
+
+
+@runtime_checkable
+class TaskModule(Protocol):
+    """A module that a section of `pipeline/config/tasks/` names."""
+
+    TASK: FinetuningTask
+
+
+def task_of(section: FinetuneConfig | type[FinetuneConfig]) -> FinetuningTask:
+    """The task of a `finetune` section."""
+    return cast(TaskModule, importlib.import_module(section.implementation)).TASK

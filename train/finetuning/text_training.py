@@ -1,0 +1,60 @@
+"""Training of tasks whose model writes a response to a prompt."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from pipeline.config.tasks import FinetuneConfig
+from train.finetuning.base_model import BaseModel
+from train.finetuning.chat import PromptFormat, find_stops
+from train.finetuning.data import Splits
+from train.finetuning.examples import encode_responses
+from train.finetuning.limits import longest
+from train.finetuning.training import TaskTraining
+from train.generation.samples import sample_texts
+
+SAMPLES = 2
+"""Validation prompts that the model answers while it trains."""
+
+
+class TextTraining(TaskTraining):
+    """The loss is on the response alone."""
+
+    advice: ClassVar[dict[str, str]] = {
+        "cut_prompts": "{}: the prompt is too long for the model's context and lost its middle",
+        "cut_responses": "{}: the response alone is longer than the context and lost its end",
+        "cut_answers": "{}: the response holds the text that ends an answer, and would be cut there; make that text "
+        "a special token of the tokenizer",
+    }
+
+    def __init__(self, settings: FinetuneConfig, base: BaseModel, splits: Splits, form: PromptFormat):
+        super().__init__(base, splits)
+        self.form, self.stops = form, find_stops(form)
+        length = longest(settings, base.config, base.name)
+        self.train = encode_responses(splits.train, form, length)
+        self.validation = encode_responses(splits.validation, form, length)
+
+    def description(self) -> dict[str, Any]:
+        return {
+            "template": self.form.template,
+            "stop_token_ids": self.stops.ids,
+            "stop_strings": self.stops.texts,
+        }
+
+    def test_rows(self) -> list[dict[str, Any]]:
+        return [
+            {"prompt": self.form.prompt(e.source), "references": list(e.targets), "source": e.source}
+            for e in self.splits.test
+        ]
+
+    def counts(self) -> dict[str, int]:
+        targets = (e.targets[0] for e in self.splits.train)
+        return {
+            "cut_prompts": self.train.cut_prompts,
+            "cut_responses": self.train.cut_responses,
+            "cut_answers": sum(self.stops.cut_text(target) != target for target in targets),
+        }
+
+    def sampler(self, seed: int) -> Callable[[Any], list[tuple[str, str]]]:
+        sources = [e.source for e in self.splits.validation[:SAMPLES]]
+        prompts = list(zip(map(self.form.prompt, sources), self.form.prompt_ids(sources), strict=True))
+        return lambda module: sample_texts(module.model, self.base.tokenizer, prompts, seed, self.stops)

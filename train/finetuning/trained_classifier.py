@@ -1,0 +1,43 @@
+"""A classifier as it is exported: one of transformers' `…ForSequenceClassification`."""
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from pipeline.context import Context
+from train.exporting.trained_model import TrainedModel
+from train.finetuning.artifact import read_test_rows
+from train.finetuning.classifier import Classifier, load_classifier
+from train.models import LanguageModel
+
+
+class TrainedClassifier(TrainedModel):
+    auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
+    writes: ClassVar[bool] = False
+
+    @property
+    def body(self) -> LanguageModel:
+        return self.model.backbone
+
+    def reload(self, artifact: Path) -> Classifier:
+        return load_classifier(artifact)
+
+    def texts(self, context: Context, most: int) -> list[str]:
+        """The test examples' texts: a folder that is fine-tuned may come without a corpus."""
+        return [row["text"] for row in read_test_rows(self.artifact, most)]
+
+    def rows(self, texts: list[list[int]], window: int, most: int, most_logits: int) -> list[list[int]]:
+        return [ids[:window] for ids in texts[:most]]
+
+    def logits(self, model: Any, rows: Tensor, lengths: Tensor) -> Tensor:
+        return model(rows, lengths).float()
+
+    def config_fields(self, fields: dict[str, Any]) -> dict[str, Any]:
+        base = fields["architectures"][0].removesuffix("LMHeadModel").removesuffix("ForCausalLM")
+        labels = self.model.labels
+        return fields | {
+            "architectures": [f"{base}ForSequenceClassification"],
+            "id2label": {str(number): label for number, label in enumerate(labels)},
+            "label2id": {label: number for number, label in enumerate(labels)},
+        }

@@ -1,0 +1,60 @@
+"""The training side of a fine-tuning task: examples as tensors, the model, and what the artifact says of it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from torch import Tensor, nn
+
+from pipeline.formats.tokenizers import tokenizer_hash
+from train.checkpoints.final_model import save_model
+from train.data.batches import Examples
+from train.finetuning.base_model import BaseModel
+from train.finetuning.data import Splits
+
+
+class TokenizedExamples(Examples):
+    """Examples of which each has a row of token ids."""
+
+    input_ids: list[np.ndarray]
+
+
+class TaskTraining(ABC):
+    """By default the base model itself is trained, and saved as a language model."""
+
+    advice: ClassVar[dict[str, str]] = {}
+    """What is said of `counts` that are not zero: sentences with {} for how many of the training examples it is."""
+
+    train: TokenizedExamples
+    validation: TokenizedExamples
+
+    def __init__(self, base: BaseModel, splits: Splits):
+        self.base, self.splits = base, splits
+
+    def new_model(self) -> nn.Module:
+        """A new copy of the base model, with the task's head."""
+        return self.base.load()
+
+    def save(self, artifact: Path, state: dict[str, Tensor]) -> None:
+        """Write the trained weights, so that the task's `load_model` finds them."""
+        base = self.base
+        facts = {"tokenizer": tokenizer_hash(artifact), "eos_id": base.tokenizer.eos_token_id}
+        save_model(artifact, state, base.config, base.vocab_size, **facts)
+
+    @abstractmethod
+    def description(self) -> dict[str, Any]:
+        """The task's own part of task.json: what evaluation and export need to know besides the weights."""
+
+    @abstractmethod
+    def test_rows(self) -> list[dict[str, Any]]:
+        """The lines of test.jsonl, from which the task's evaluation predicts."""
+
+    def counts(self) -> dict[str, int]:
+        """Figures of the examples, for the stage's metrics."""
+        return {}
+
+    def sampler(self, seed: int) -> Callable[[Any], list[tuple[str, str]]] | None:
+        """Gives prompts with what the module in training answers; None where the model writes no text."""
+        return None

@@ -1,0 +1,78 @@
+"""What all tasks share whose model writes a response to a prompt."""
+
+import json
+from abc import abstractmethod
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from train.finetuning.data import Splits
+from train.finetuning.task import FinetuningTask
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+    from train.exporting.trained_model import TrainedModel
+    from train.finetuning.base_model import BaseModel
+    from train.finetuning.chat import PromptFormat
+    from train.finetuning.text_training import TextTraining
+
+
+class WrittenText(FinetuningTask):
+    """The model writes a response to a prompt. Such a task differs from another in how both are written."""
+
+    evaluation: ClassVar[str] = "eval.tasks.written_text"
+
+    what: ClassVar[str]
+    """What the model card calls the model, in a sentence."""
+    tag: ClassVar[str]
+    """The model card's tag."""
+    chats: ClassVar[bool] = False
+    """Whether the model card shows a turn of a chat, and not a prompt."""
+
+    @abstractmethod
+    def prompt_format(
+        self, tokenizer: "PreTrainedTokenizerBase", template: str | None = None
+    ) -> "PromptFormat":
+        """How prompt and response are written.
+
+        Args:
+            template: the setting's, in training; in evaluation, what the trained format has called its template.
+        """
+
+    def template(self, settings: Any) -> str | None:
+        """The template that the task's section sets, if it has such a setting."""
+        return None
+
+    def describe_prompt(
+        self, settings: Any, tokenizer: "Callable[[], PreTrainedTokenizerBase | None]"
+    ) -> str:
+        found = tokenizer()
+        if found is None:
+            return "written by the task's own template"
+        from train.finetuning.chat import find_stops
+
+        form = self.prompt_format(found, self.template(settings))
+        find_stops(form)
+        return repr(form.prompt("…"))
+
+    def training(self, settings: Any, base: "BaseModel", splits: Splits) -> "TextTraining":
+        from train.finetuning.text_training import TextTraining
+
+        form = self.prompt_format(base.tokenizer, self.template(settings))
+        return TextTraining(settings, base, splits, form)
+
+    def trained_model(self, artifact: Path, facts: dict[str, Any]) -> "TrainedModel":
+        from pipeline.formats.tokenizers import load_tokenizer
+        from train.exporting.card import Card
+        from train.exporting.trained_model import TrainedModel
+        from train.exporting.usage import answer_a_turn, continue_a_prompt
+
+        template, texts = facts["template"], facts.get("stop_strings", [])
+        if self.chats:
+            card = Card(self.what, self.tag, answer_a_turn(with_stop_strings=bool(texts)))
+        else:
+            usage = continue_a_prompt(template.replace("{source}", "…"))
+            form = f"Prompts have the form `{json.dumps(template, ensure_ascii=False)}`."
+            card = Card(self.what, self.tag, usage, notes=(form,))
+        return TrainedModel(artifact, self.load_model(artifact), load_tokenizer(artifact), card, facts)
