@@ -35,8 +35,11 @@ def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
     """
     settings = config.finetune
     base = find_base_model(settings.init, context)
-    splits = load_splits(settings.data, task_of(settings).read_examples, context.locate)
-    task = task_of(settings).training(settings, base, splits)
+    chosen = task_of(settings)
+    splits = load_splits(
+        settings.data, lambda path, unread: chosen.read_examples(path, settings, unread), context.locate
+    )
+    task = chosen.training(settings, base, splits)
     if context.rank == 0:
         _write_facts(task, settings, context)
         _report(task, context)

@@ -46,12 +46,16 @@ def examples(root: RootConfig, known: Known) -> str:
         UserError: for a file or row that is none, a split without examples, or a label that is not trained on.
     """
     settings, task = root.finetune, task_of(root.finetune)
-    splits = load_splits(settings.data, task.read_examples, known.locate)
+    splits = load_splits(
+        settings.data, lambda path, unread: task.read_examples(path, settings, unread), known.locate
+    )
     counts = (
         f"{len(splits.train):,} examples for training, {len(splits.validation):,} for validation, "
         f"{len(splits.test):,} for the test"
     )
-    return "; ".join(filter(None, [counts, task.describe_examples(splits), splits.describe_unread()]))
+    return "; ".join(
+        filter(None, [counts, task.describe_examples(settings, splits), splits.describe_unread()])
+    )
 
 
 def base_model(root: RootConfig, known: Known) -> str:

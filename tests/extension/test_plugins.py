@@ -24,6 +24,8 @@ WORDS = [
     "optim.lr=0.1",
     "schedule=polynomial",
     "evaluate.metrics=[bleu,length_ratio]",
+    "finetune=continue",
+    "finetune.text_field=response",
     "longest.documents=2",
     "launcher=polite",
     "launcher.niceness=7",
@@ -95,8 +97,31 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     assert manifest["metrics"]["niceness"] == os.nice(0) + 7, "its launcher started the worker"
     assert list((whole / "runs/demo/clean/documents").glob("train-numbers-*.parquet"))
     assert "banned_word" in (whole / "runs/demo/clean/data_card.md").read_text()
+    check_task(whole / "runs/demo")
     tracked = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True)
     assert "my_lab" not in tracked.stdout.replace("tests/extension/", "")
+
+
+def check_task(run: Path) -> None:
+    """Looks at what the stages after pretraining made of the lab's fine-tuning task."""
+    tests = [json.loads(line) for line in (run / "finetune/test.jsonl").read_text().splitlines()]
+    assert all(row["prompt"] == row["source"] for row in tests)  # no template
+    halves = {row["prompt"]: row["references"][0] for row in tests}
+    assert all(len(second) - len(first) in (0, 1) for first, second in halves.items())
+    lines = (run / "evaluate/predictions.jsonl").read_text().splitlines()
+    predictions = [json.loads(line) for line in lines]
+    assert [[halves[row["prompt"]].strip()] for row in predictions] == [
+        row["references"] for row in predictions
+    ]
+    assert json.loads((run / "finetune/task.json").read_text())["task"] == "continue"
+    card = (run / "export/model/README.md").read_text()
+    for words in (
+        "fine-tuned to finish a text",
+        "continue, all weights",
+        "finishes-texts",
+        "AutoModelForCausalLM",
+    ):
+        assert words in card
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """Reading examples, splitting them, and turning them into token ids."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -24,17 +23,17 @@ def write_rows(path: Path, rows: list) -> Path:
     return path
 
 
-def reader(task: str) -> Callable[..., list[Example]]:
-    return task_of(FinetuneConfig.choices()[task]).read_examples
-
-
 def read(path: Path, task: str = "instruct", **fields: str) -> list[Example]:
-    return reader(task)(path, FinetuneDataConfig(train=str(path), **fields))
+    settings = FinetuneConfig.choose(task, data=FinetuneDataConfig(train=str(path), **fields))
+    return task_of(settings).read_examples(path, settings)
 
 
 def splits(task: str = "instruct", **files: Path | int):
     config = FinetuneDataConfig(**{k: str(v) if isinstance(v, Path) else v for k, v in files.items()})
-    return load_splits(config, reader(task), Path)
+    settings = FinetuneConfig.choose(task, data=config)
+    return load_splits(
+        config, lambda path, unread: task_of(settings).read_examples(path, settings, unread), Path
+    )
 
 
 @pytest.mark.parametrize(

@@ -33,8 +33,8 @@ class Example:
         return not (self.source.strip() and self.targets)
 
 
-ReadExamples = Callable[[Path, FinetuneDataConfig, Counter[str]], list[Example]]
-"""A task's reader of a file; see `FinetuningTask.read_examples`."""
+ReadFile = Callable[[Path, Counter[str]], list[Example]]
+"""Gives all examples of a file, and counts the columns that it does not read."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Splits:
         return f"not read: {columns}" if columns else ""
 
 
-def load_splits(config: FinetuneDataConfig, read_file: ReadExamples, locate: Callable[[str], Path]) -> Splits:
+def load_splits(config: FinetuneDataConfig, read_file: ReadFile, locate: Callable[[str], Path]) -> Splits:
     """Read the files that `config` names; what has no file is held out of the training examples.
 
     Whether an example is held out depends on a hash of its source alone, so it stays where it is when others
@@ -76,7 +76,7 @@ def load_splits(config: FinetuneDataConfig, read_file: ReadExamples, locate: Cal
     for split in ("train", "validation", "test"):
         if (name := getattr(config, split)) is not None:
             path = locate(name)
-            rows = read_file(path, config, unread)
+            rows = read_file(path, unread)
             read[split] = [example for example in rows if not example.is_empty]
             empty += len(rows) - len(read[split])
             if not read[split]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkab
 
 from pipeline.config.models import ModelConfig
 from pipeline.config.tasks import FinetuneConfig
-from pipeline.config.tasks.base import FinetuneDataConfig
 from train.finetuning.data import TEXT_FIELDS, Example, Splits, read_pairs
 
 if TYPE_CHECKING:
@@ -37,20 +36,19 @@ class FinetuningTask(ABC):
     evaluation: ClassVar[str]
     """The module that scores the test examples, as text: see `eval/tasks/__init__.py`."""
 
-    def read_examples(
-        self, path: Path, config: FinetuneDataConfig, unread: Counter[str] | None = None
-    ) -> list[Example]:
+    def read_examples(self, path: Path, settings: Any, unread: Counter[str] | None = None) -> list[Example]:
         """All examples of a file, those that are empty included.
 
         Args:
+            settings: the task's own section.
             unread: counts for each column of which nothing is read the rows that hold something in it.
 
         Raises:
             UserError: naming the line that is no example.
         """
-        return read_pairs(path, config, self.field_pairs, unread)
+        return read_pairs(path, settings.data, self.field_pairs, unread)
 
-    def describe_examples(self, splits: Splits) -> str:
+    def describe_examples(self, settings: Any, splits: Splits) -> str:
         """What is worth telling of the examples before training starts, besides how many there are.
 
         Raises:

@@ -25,7 +25,7 @@ class Classify(FinetuningTask):
     scores_text: ClassVar[bool] = False
     evaluation: ClassVar[str] = "eval.tasks.labels"
 
-    def describe_examples(self, splits: Splits) -> str:
+    def describe_examples(self, settings: Any, splits: Splits) -> str:
         labels = label_names(splits.train)
         label_ids([*splits.validation, *splits.test], labels)
         return f"labels: {', '.join(labels)}"
