@@ -128,7 +128,11 @@ def check_task(run: Path) -> None:
     ("words", "base", "rebuilt"),
     [
         # Its stage and metric; their readers.
-        (["stage=report", "trainer.callbacks=[]"], TINY, {"longest", "evaluate", "export", "report"}),
+        (
+            ["stage=report", "trainer.callbacks=[]"],
+            TINY,
+            {"longest", "finetune", "evaluate", "export", "report"},
+        ),
         (["stage=pretrain"], TINY, {"pretrain"}),  # its callback
         (["stage=clean", "corpus=counting"], WITHOUT_CORPUS, {"download", "clean"}),
         (["stage=clean", *CORPUS], WITHOUT_CORPUS, {"download", "clean"}),
