@@ -8,12 +8,13 @@ from random import Random
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipeline.config.training import FinetuneDataConfig
+from pipeline.config.tasks import FinetuneConfig
+from pipeline.config.tasks.base import FinetuneDataConfig
 from pipeline.formats.text_files import read_file_texts
 from tests.fuzz.corpora import TEXTS
 from tests.fuzz.mutations import mutated
 from train.finetuning.data import load_splits
-from train.finetuning.labels import label_ids, label_names
+from train.finetuning.task import task_of
 
 ROWS = [{"text": text, "label": ["river", "sea"][n % 2], "n": n} for n, text in enumerate(TEXTS * 3)]
 QUESTIONS = [{"prompt": f"What is {n}?", "response": text} for n, text in enumerate(TEXTS * 3)]
@@ -45,9 +46,12 @@ def examples_round(ending: str) -> Callable[[Path, Random], None]:
         task, rows = random.choice([("classify", ROWS), ("instruct", QUESTIONS), ("seq2seq", QUESTIONS)])
         path = folder / f"data.{ending}"
         path.write_bytes(mutated(_sound(ending, rows, folder), random))
-        splits = load_splits(FinetuneDataConfig(train=str(path)), task, Path)
-        if task == "classify":
-            label_ids(splits.test, label_names(splits.train))
+        settings = FinetuneConfig.choose(task, data=FinetuneDataConfig(train=str(path)))
+        reader = task_of(settings)
+        splits = load_splits(
+            settings.data, lambda file, unread: reader.read_examples(file, settings, unread), Path
+        )
+        reader.describe_examples(settings, splits)  # looks at the labels, where there are some
 
     return one
 

@@ -25,6 +25,7 @@ SAYS_PATH = re.compile(r"\b(path|folder)s?\b", re.IGNORECASE)
 NO_PATHS = {
     "HuggingFaceConfig.config": "the fields of an architecture, from which no file is read",
     "PythonDocsCorpus.packages": "names of packages, whose versions enter",
+    "TrainerConfig.callbacks": "names of modules of plugins, whose code enters",
 }
 
 
