@@ -12,13 +12,14 @@ from pipeline.config.tasks import FinetuneConfig
 from pipeline.context import Context
 from pipeline.formats.tokenizers import TOKENIZER_FOLDER, save_tokenizer
 from pipeline.store.artifacts import write_json
+from train.data.steps import count_steps
 from train.finetuning.artifact import TASK_FILE, TEST_FILE
 from train.finetuning.base_model import find_base_model
 from train.finetuning.data import load_splits
 from train.finetuning.lora import add_adapters, merge_adapters, save_adapters
 from train.finetuning.task import task_of
 from train.finetuning.training import TaskTraining
-from train.loop import count_steps, fit, prepare
+from train.loop import fit, prepare
 from train.models import count_parameters, family
 from train.training_plan import TrainingPlan
 

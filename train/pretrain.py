@@ -13,9 +13,10 @@ from train.data.batches import Concatenation
 from train.data.mixture import Mixture
 from train.data.packing import pack, packing_figures
 from train.data.sequences import NO_VALIDATION
+from train.data.steps import count_steps
 from train.generation.generate import encode_prompts
 from train.generation.samples import sample_texts
-from train.loop import count_steps, fit, prepare
+from train.loop import fit, prepare
 from train.memory.check import Plan, check, known_limit
 from train.models import build_model, count_parameters, family
 from train.training_plan import TrainingPlan

@@ -102,6 +102,24 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     assert "my_lab" not in tracked.stdout.replace("tests/extension/", "")
 
 
+def test_a_model_that_says_only_how_it_is_built(
+    lab: Path, tmp_path: Path, shards: Path, pipeline: Callable[..., subprocess.CompletedProcess]
+) -> None:
+    copy_data_stages(shards, tmp_path)
+    base = [word for word in TINY if not word.startswith(("model.", "finetune."))]
+    words = ["plugins=[my_lab]", "model=gru", "model.context=64", "optim=adamw", "finetune=none"]
+    planned = pipeline(tmp_path, *words, "stage=export", "dryrun=true", base=base)
+    assert planned.returncode == 0, planned.stdout + planned.stderr
+    assert "not predicted: this model's family does not say what it needs" in planned.stdout
+    assert "FLOPs       unknown" in planned.stdout
+    done = pipeline(tmp_path, *words, "stage=export", base=base)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "FLOPs unknown" in done.stdout
+    assert "model.family=gru has no class in transformers" in done.stdout
+    manifest = json.loads((tmp_path / "runs/demo/export/manifest.json").read_text())
+    assert manifest["metrics"]["max_logit_difference"] == 0
+
+
 def check_task(run: Path) -> None:
     """Looks at what the stages after pretraining made of the lab's fine-tuning task."""
     tests = [json.loads(line) for line in (run / "finetune/test.jsonl").read_text().splitlines()]

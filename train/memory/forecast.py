@@ -1,13 +1,12 @@
 """Predicts a pretraining run for `make dryrun`: steps, tokens, FLOPs, memory, disk. Builds no weights."""
 
-import math
 from collections.abc import Mapping
 
 from pipeline.config.root import RootConfig
-from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.forecast import Forecast
 from train.data.mixture import Mixture
+from train.data.steps import count_steps
 from train.memory.check import Limit, Plan, check, known_limit, runs_on_gpu
 from train.memory.predict import model_sizes, optimizer_sizes
 from train.models import family
@@ -77,29 +76,16 @@ def _work(
         # Packed whole documents need a few sequences more, which their plan knows and this does not.
         sizes = {part: (tokens - 1) // length for part, tokens in train_tokens.items()}
         epoch = Mixture(root.data, sizes, length).epoch
-    steps = _steps(trainer, length, epoch, parameters)
-    if steps is None:
+    if trainer.epochs is not None and epoch is None:
         return batch | {
             "steps": f"{trainer.epochs:g} epochs; how many steps is known when the shards are built"
         }
+    steps = count_steps(trainer, epoch or 0, length, parameters)
     tokens = steps * per_step
     flops = family(root.model).flops_per_token(root.model, vocab_size, length)
     epochs = f", {steps * trainer.global_batch / epoch:.2f} epochs" if epoch else ""
     work = "unknown" if flops is None else f"{tokens * flops:.2e}"
     return batch | {"steps": f"{steps:,}", "tokens": f"{tokens:,}{epochs}", "FLOPs": work}
-
-
-def _steps(trainer: TrainerConfig, length: int, epoch: int | None, parameters: int) -> int | None:
-    if trainer.steps is not None:
-        return trainer.steps
-    tokens = trainer.tokens
-    if trainer.tokens_per_parameter is not None:
-        tokens = trainer.tokens_per_parameter * parameters
-    if tokens is not None:
-        return math.ceil(tokens / (trainer.global_batch * length))
-    if epoch is None:
-        return None
-    return math.ceil(trainer.epochs * epoch / trainer.global_batch)
 
 
 def _refusal(plan: Plan, limit: Limit | None) -> str | None:
