@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.tracking.tracker import read_metrics
 from tests.command_line import ROOT, copy_data_stages, start
 
@@ -127,8 +128,9 @@ def test_a_planner_that_is_told_to_stop_lets_its_workers_save(
         output = planner.communicate(timeout=60)[0]
     assert planner.returncode == 2
     assert "Traceback" not in output
-    (meta,) = built.glob("artifacts/pretrain/*.partial/checkpoints/step-*/meta.json")
-    step = json.loads(meta.read_text())["step"]
+    (partial,) = built.glob("artifacts/pretrain/*.partial")
+    (checkpoint,) = list_checkpoints(partial)
+    step = checkpoint.step
     assert f"stopped at step {step:,}; start again to continue" in output
     result = pipeline(built, *SETTINGS, *words)
     assert result.returncode == 0, result.stdout + result.stderr
