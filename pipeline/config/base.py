@@ -1,11 +1,11 @@
 """The base of every configuration section: frozen, typed, strict about unknown keys."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.fields import FieldInfo
 
 
@@ -64,6 +64,22 @@ class Section(BaseModel):
     @classmethod
     def __pydantic_init_subclass__(cls, **_: Any) -> None:
         _sections.append(cls)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_defaults(cls, values: Any) -> Any:
+        """Where a part of a field is given that is a section, the rest stays as the field's own default has it."""
+        if not isinstance(values, Mapping):
+            return values
+        given = dict(values)
+        for name, field in cls.model_fields.items():
+            if isinstance(given.get(name), Mapping) and isinstance(field.default, Section):
+                given[name] = field.default.completed(given[name])
+        return given
+
+    def completed(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The given settings, and what this section sets besides."""
+        return {**self.model_dump(mode="json", exclude_unset=True), **given}
 
     def problems(self) -> list[str]:
         """Contradictions between this section's own fields, one sentence each, with the remedy.

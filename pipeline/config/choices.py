@@ -8,6 +8,7 @@ choice by its tag, and Hydra offers it as an option of the field's group.
 
 import importlib
 import pkgutil
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, ClassVar, Self
 
@@ -45,6 +46,12 @@ class Choice(Section):
     def choice(self) -> str:
         """The value of this section's tag."""
         return getattr(self, self.tag)
+
+    def completed(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """The given settings, and what this section sets besides; those alone where they are of another choice."""
+        if given.get(self.tag, self.choice) != self.choice:
+            return dict(given)
+        return {self.tag: self.choice, **super().completed(given)}
 
     def load(self) -> ModuleType:
         """The module that does what this section sets."""

@@ -183,7 +183,9 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch, scheme, extra):
 def test_secrets_are_refused_and_not_repeated(path, finetunes):
     corpus = {"kind": "files", "paths": ["a.txt" if finetunes else path]}
     values = {"corpus": corpus, "model": {"family": "decoder"}, "trainer": {"steps": 1}}
-    values |= {"launcher": {"kind": "local"}, "finetune": {"data": {"train": path if finetunes else None}}}
+    values |= {"launcher": {"kind": "local"}, "optim": {"name": "adamw"}, "schedule": {"name": "linear"}}
+    if finetunes:
+        values["finetune"] = {"task": "instruct", "data": {"train": path}}
     with pytest.raises(UserError, match="finetune.data.train" if finetunes else "corpus.paths") as caught:
         parse_config(values)
     assert "S3CRET" not in str(caught.value)

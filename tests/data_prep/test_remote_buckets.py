@@ -154,9 +154,9 @@ def test_what_is_not_there_is_said(bucket, tmp_path):
 def test_the_planner_goes_from_a_bucket_to_shards_and_reuses_them(bucket, tmp_path):
     for part, text in enumerate(HALVES):
         bucket.put(f"c/{part}.txt", text)
-    words = f"corpus.paths=['{bucket.scheme}://corpora/c/*.txt']"
-    build_shards(tmp_path, words)
-    assert build_shards(tmp_path, words).count("reused") >= 4
+    words = ["corpus.split_documents=true", f"corpus.paths=['{bucket.scheme}://corpora/c/*.txt']"]
+    build_shards(tmp_path, *words)
+    assert build_shards(tmp_path, *words).count("reused") >= 4
     manifests = {path.parts[-3]: path.read_text() for path in tmp_path.glob("artifacts/*/*/manifest.json")}
     assert json.loads(manifests["clean"])["metrics"]["documents"] == 100
     assert not any("S3CRET" in manifest for manifest in manifests.values())

@@ -138,8 +138,9 @@ def test_an_interrupt_ends_the_running_job_and_keeps_the_finished_ones(
         command(tmp_path, *words), cwd=ROOT, env=environment(), text=True, stdout=subprocess.PIPE
     )
     deadline = time.monotonic() + 120
-    while not list(tmp_path.glob("artifacts/pretrain/*.partial/metrics.jsonl")) or not artifacts(
-        tmp_path, "pretrain"
+    # First the finished one: its own unfinished folder is gone then.
+    while not (
+        artifacts(tmp_path, "pretrain") and list(tmp_path.glob("artifacts/pretrain/*.partial/metrics.jsonl"))
     ):
         assert time.monotonic() < deadline
         assert sweep.poll() is None

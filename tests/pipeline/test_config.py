@@ -201,3 +201,21 @@ def test_help_answers_without_importing_torch() -> None:
         "import sys; import pipeline.__main__; sys.exit('torch' in sys.modules or 'datasets' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=Path(CONF).parent).returncode == 0
+
+
+def test_a_part_of_fine_tunings_settings_leaves_the_rest_at_its_own_defaults() -> None:
+    """They are others than the same sections have in pretraining."""
+    words = ["finetune=instruct", "finetune.data.train=notes.jsonl"]
+    config = parse_config(
+        composed(
+            *words,
+            "++finetune.optim.lr=0.001",
+            "++finetune.trainer.log_every=1",
+            "++finetune.schedule.warmup=0",
+        )
+    ).finetune
+    assert (config.optim.name, config.optim.lr, config.optim.weight_decay) == ("adamw", 0.001, 0.01)
+    assert (config.schedule.name, config.schedule.warmup, config.schedule.min_ratio) == ("linear", 0, 0)
+    assert config.trainer.global_batch == 16
+    other = parse_config(composed(*words, "++finetune.optim={name: muon, muon_lr: 0.02}")).finetune.optim
+    assert (other.name, other.weight_decay) == ("muon", 0.1)
