@@ -51,9 +51,8 @@ def load_plugins(names: Iterable[str]) -> None:
     Raises:
         UserError: where one cannot be imported.
     """
-    for name in names:
-        if name in _loaded:
-            continue
+    new = [name for name in names if name not in _loaded]
+    for name in new:
         try:
             module = importlib.import_module(name)
         except Exception as error:
@@ -64,6 +63,8 @@ def load_plugins(names: Iterable[str]) -> None:
         if not getattr(module, "__path__", None):
             raise UserError(f"plugins: {name!r} is a single module; a plugin is a package, a folder")
         _loaded[name] = Path(next(iter(module.__path__)))
+    if not new:
+        return
     # Those with a field of a kind that has new choices now; the kinds themselves behind what they hold.
     for section in [*all_sections(), *kinds()]:
         section.model_rebuild(force=True)

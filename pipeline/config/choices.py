@@ -10,7 +10,7 @@ import importlib
 import pkgutil
 from collections.abc import Mapping
 from types import ModuleType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, get_args
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
@@ -69,6 +69,25 @@ class Choice(Section):
 def kinds() -> list[type[Choice]]:
     """The kinds of things that have choices."""
     return Choice.__subclasses__()
+
+
+def tag_fields() -> list[str]:
+    """Names of the fields that tell the choices of a section apart."""
+    return list(dict.fromkeys(["kind", *(kind.tag for kind in kinds())]))
+
+
+def as_kind(annotation: Any) -> type[Choice] | None:
+    """The kind that a field is annotated with; None where it is annotated with anything else."""
+    return annotation if isinstance(annotation, type) and issubclass(annotation, Choice) else None
+
+
+def section_classes(annotation: Any) -> list[type[Section]]:
+    """Classes of the sections that a field with this annotation may hold, of a kind all its choices."""
+    if kind := as_kind(annotation):
+        return list(kind.choices().values())
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    return [section for part in get_args(annotation) for section in section_classes(part)]
 
 
 def import_modules(package: str) -> None:

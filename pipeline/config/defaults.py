@@ -6,7 +6,7 @@ from typing import Any
 from pydantic.fields import FieldInfo
 
 from pipeline.config.base import Section
-from pipeline.config.choices import Choice
+from pipeline.config.choices import Choice, as_kind
 from pipeline.config.root import RootConfig
 
 MISSING = "???"
@@ -22,8 +22,8 @@ def default_values() -> dict[str, Any]:
 def group_options() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(group, option, default values) of the choices of each section that comes in several kinds."""
     for group, field in RootConfig.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Choice):
-            for name, section in field.annotation.choices().items():
+        if kind := as_kind(field.annotation):
+            for name, section in kind.choices().items():
                 yield group, name, {key: _default(inner) for key, inner in section.model_fields.items()}
 
 

@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, get_origin
 
 import yaml
 from pydantic.fields import FieldInfo
@@ -15,7 +15,7 @@ from pydantic_core import PydanticUndefined
 
 from pipeline import ROOT
 from pipeline.config.base import NEUTRAL, Section, content_mark
-from pipeline.config.choices import Choice, kinds
+from pipeline.config.choices import Choice, as_kind, section_classes, tag_fields
 from pipeline.config.root import RootConfig
 from pipeline.config.type_words import type_in_words
 from pipeline.stages import STAGES
@@ -94,8 +94,8 @@ def _options() -> dict[str, dict[str, tuple[str, str]]]:
     """By group and option what it is and what it sets: the choices of a section, and the files in `conf/`."""
     found: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
     for name, field in RootConfig.model_fields.items():
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Choice):
-            for option, section in field.annotation.choices().items():
+        if kind := as_kind(field.annotation):
+            for option, section in kind.choices().items():
                 found[name][option] = (_prose(section.__doc__), f"`{name}.{section.tag}={option}`")
     for file in CONF.glob("*/*.yaml"):
         settings = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -141,23 +141,22 @@ def _leaves(settings: dict[str, Any], path: str = "") -> Iterator[tuple[str, Any
 
 
 def _sections() -> Iterator[str]:
-    single = {n: f for n, f in RootConfig.model_fields.items() if not _section_classes(f.annotation)}
+    single = {n: f for n, f in RootConfig.model_fields.items() if not section_classes(f.annotation)}
     yield "### At the top\n"
     yield _table(
         _HEADER, [_row(name, field, _default(field), _is_seen(name)) for name, field in single.items()]
     )
     for name, field in RootConfig.model_fields.items():
         default = None if field.is_required() else field.get_default(call_default_factory=True)
-        classes = _section_classes(field.annotation)
-        shared: list[str] = []
-        if isinstance(field.annotation, type) and issubclass(field.annotation, Choice):
-            shared = _shared_by_choices(field.annotation)
+        classes = section_classes(field.annotation)
+        kind = as_kind(field.annotation)
+        shared = _shared_by_choices(kind) if kind else []
         if shared:
             yield f"### `{name}`\n"
             yield f"{_prose(field.annotation.__doc__)} {_readers(name)} All choices have these keys:\n"
             yield _table(_HEADER, list(_rows(field.annotation, name, default, _is_seen(name), shared)))
         for section in classes:
-            tag = next((n for n in _TAGS if n in section.model_fields), None) if classes[1:] else None
+            tag = next((n for n in tag_fields() if n in section.model_fields), None) if classes[1:] else None
             chosen = f" with `{name}.{tag}={section.model_fields[tag].default}`" if tag else ""
             yield f"### `{name}`{chosen}\n"
             yield _prose(section.__doc__) + ("" if shared else f" {_readers(name)}") + "\n"
@@ -174,8 +173,6 @@ def _shared_by_choices(kind: type[Choice]) -> list[str]:
     ]
 
 
-_TAGS = list(dict.fromkeys(["kind", *(kind.tag for kind in kinds())]))
-"""Fields that tell the choices of a section apart."""
 _HEADER = ("key", "value", "default", "meaning", "in the fingerprint")
 Row = tuple[str, ...]
 
@@ -187,11 +184,11 @@ def _rows(
     for name in section.model_fields if names is None else names:
         field, key = section.model_fields[name], f"{path}.{name}"
         value = getattr(values, name) if values is not None else _default(field)
-        optional = _section_classes(field.annotation) if value is None else []
+        optional = section_classes(field.annotation) if value is None else []
         if not isinstance(value, Section):
             yield _row(key, field, value, seen)
             if get_origin(field.annotation) is list:
-                for item in _section_classes(field.annotation):
+                for item in section_classes(field.annotation):
                     yield from _rows(item, f"{key}.0", None, seen)
             for inner in optional:
                 yield from _rows(inner, key, inner(), seen)
@@ -243,14 +240,6 @@ def _default(field: FieldInfo) -> Any:
 def _value(value: Any) -> str:
     """As it is typed on a command line."""
     return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
-
-
-def _section_classes(annotation: Any) -> list[type[Section]]:
-    if isinstance(annotation, type) and issubclass(annotation, Choice):
-        return list(annotation.choices().values())
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return [annotation]
-    return [section for part in get_args(annotation) for section in _section_classes(part)]
 
 
 def _is_seen(name: str) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from pipeline.config.base import Section
-from pipeline.config.choices import Choice
+from pipeline.config.choices import as_kind
 
 
 def left_out_keys(
@@ -16,8 +16,8 @@ def left_out_keys(
         typed: keys given on the command line, such as `optim.momentum`; there one is a mistake, and is told.
     """
     for name, field in root.model_fields.items():
-        kind, section = field.annotation, values.get(name)
-        if not (isinstance(kind, type) and issubclass(kind, Choice) and isinstance(section, Mapping)):
+        kind, section = as_kind(field.annotation), values.get(name)
+        if kind is None or not isinstance(section, Mapping):
             continue
         choices = kind.choices()
         chosen = choices.get(section.get(kind.tag))

@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from pipeline.config.base import Section
-from pipeline.config.choices import Choice, kinds
+from pipeline.config.choices import as_kind, section_classes, tag_fields
 from pipeline.config.clean import CleanConfig
 from pipeline.config.corpora import CorpusConfig
 from pipeline.config.credentials import credential_problems
@@ -210,9 +210,9 @@ def _explain(details: Any, values: Mapping[str, Any]) -> str:
 def _key_of_others(location: list[Any], values: Mapping[str, Any]) -> str:
     """Says which choices of the section have the key, where there are any: the chosen one has not."""
     field = RootConfig.model_fields.get(location[0]) if len(location) == 2 else None
-    if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, Choice)):
+    kind = as_kind(field.annotation) if field else None
+    if kind is None:
         return ""
-    kind = field.annotation
     having = [f"{kind.tag}={n}" for n, c in kind.choices().items() if location[1] in c.model_fields]
     chosen = f"{kind.tag}={values[location[0]].get(kind.tag)}"
     key = ".".join(map(str, location))
@@ -234,12 +234,7 @@ def _without_union_tags(location: tuple, values: Any) -> list[Any]:
 
 
 def _tags_of(values: Mapping[str, Any]) -> tuple:
-    return tuple(values.get(tag) for tag in _tag_fields())
-
-
-def _tag_fields() -> list[str]:
-    """Names of the fields that tell the choices of a section apart."""
-    return list(dict.fromkeys(["kind", *(kind.tag for kind in kinds())]))
+    return tuple(values.get(tag) for tag in tag_fields())
 
 
 def _known_keys(path: list[Any], values: Any) -> list[str]:
@@ -248,7 +243,7 @@ def _known_keys(path: list[Any], values: Any) -> list[str]:
     for part in path:
         fields = [c.model_fields[part].annotation for c in classes if part in c.model_fields]
         # The name of an entry, in a map or list of sections, is no field: its class is known already.
-        classes = [c for annotation in fields for c in _section_classes(annotation)] or classes
+        classes = [c for annotation in fields for c in section_classes(annotation)] or classes
         values = values.get(part, {}) if isinstance(values, Mapping) else values[part]
     chosen = [c for c in classes if isinstance(values, Mapping) and _tag(c) in _tags_of(values)] or classes
     names = {name for c in chosen for name in c.model_fields}
@@ -257,12 +252,4 @@ def _known_keys(path: list[Any], values: Any) -> list[str]:
 
 def _tag(section: type[Section]) -> Any:
     fields = section.model_fields
-    return next((fields[name].default for name in _tag_fields() if name in fields), None)
-
-
-def _section_classes(annotation: Any) -> list[type[Section]]:
-    if isinstance(annotation, type) and issubclass(annotation, Choice):
-        return list(annotation.choices().values())
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return [annotation]
-    return [c for part in getattr(annotation, "__args__", ()) for c in _section_classes(part)]
+    return next((fields[name].default for name in tag_fields() if name in fields), None)
