@@ -83,8 +83,8 @@ test: venv  ## Run the tests of one process, two files at a time
 test-distributed: venv  ## Run those of several processes, and on a SLURM cluster of their own
 	@$(VENV)/bin/python -m pytest -m "distributed or cluster" $(ARGS)
 
-lint: venv  ## Formatting, lint, import rules
-	@$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check . && $(VENV)/bin/lint-imports
+lint: venv  ## Formatting, lint, import rules, types
+	@$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check . && $(VENV)/bin/lint-imports && $(VENV)/bin/pyrefly check
 
 bench: venv  ## Ratios of training against references, measured in one run
 	@$(VENV)/bin/python -m tests.bench $(ARGS)
