@@ -19,10 +19,10 @@ def left_out_keys(
         kind, section = as_kind(field.annotation), values.get(name)
         if kind is None or not isinstance(section, Mapping):
             continue
-        choices = kind.choices()
-        chosen = choices.get(section.get(kind.tag))
-        if chosen is None:
-            continue
+        choices, tag = kind.choices(), section.get(kind.tag)
+        if not isinstance(tag, str) or tag not in choices:
+            continue  # pydantic says what is wrong with it
+        chosen = choices[tag]
         elsewhere = {key for choice in choices.values() for key in choice.model_fields}
         for key in section:
             if key not in chosen.model_fields and key in elsewhere and f"{name}.{key}" not in typed:

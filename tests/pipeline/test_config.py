@@ -141,6 +141,14 @@ def test_an_unknown_choice_lists_those_there_are() -> None:
     assert "ddp" in result.stderr
 
 
+@pytest.mark.parametrize("kind", [{"a": 1}, [1], None])
+def test_a_kind_that_is_no_text_is_told_with_the_kinds_there_are(kind: object) -> None:
+    values = composed()
+    values["optim"]["name"] = kind
+    with pytest.raises(UserError, match=r"optim\.name=.*should be one of 'adamw', 'muon'"):
+        parse_config(values)
+
+
 def test_an_unknown_stage_is_an_error_that_lists_the_stages() -> None:
     result = run_cli("stage=pretrian")
     assert result.returncode == 2

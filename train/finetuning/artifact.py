@@ -19,7 +19,7 @@ def read_task(artifact: Path) -> tuple[FinetuningTask, dict[str, Any]]:
         UserError: where the file is missing or damaged, or the task is a plugin's that is not named now.
     """
     facts = read_json(artifact / TASK_FILE, artifact, ("task",))
-    section = FinetuneConfig.choices().get(facts["task"])
+    section = FinetuneConfig.choices().get(str(facts["task"]))
     if section is None or not section.enabled:
         raise UserError(
             f"the model in {artifact} is fine-tuned to the task {facts['task']!r}, which is not known here; name the "
