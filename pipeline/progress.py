@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -27,7 +27,7 @@ def progress(
     scale: float = 1.0,
     enabled: bool = True,
     items: str | None = None,
-) -> Iterator[Progress]:
+) -> Generator[Progress]:
     """Shows how far a piece of work is, and how fast it goes.
 
     Args:
@@ -102,7 +102,7 @@ class _Lines:
 
 
 @contextmanager
-def _bar(label: str, total: float | None, unit: str, scale: float, items: str | None) -> Iterator[Progress]:
+def _bar(label: str, total: float | None, unit: str, scale: float, items: str | None) -> Generator[Progress]:
     from rich.progress import BarColumn, ProgressColumn, TextColumn
     from rich.progress import Progress as Display
     from rich.text import Text

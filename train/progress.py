@@ -1,7 +1,7 @@
 """How far training has come: what several callbacks need to know."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
@@ -63,7 +63,7 @@ class Throughput:
         self._total_steps += 1
 
     @contextmanager
-    def paused(self) -> Iterator[None]:
+    def paused(self) -> Generator[None]:
         """Around what follows a step and does not count as training."""
         self._settle()
         yield

@@ -1,7 +1,7 @@
 """Documents that passed what can be judged of one alone, between the phases of cleaning."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,7 +62,7 @@ def write_candidate(file: DocumentFile, candidate: Candidate) -> None:
 
 
 @contextmanager
-def reading_candidates(path: Path) -> Iterator[pq.ParquetFile]:
+def reading_candidates(path: Path) -> Generator[pq.ParquetFile]:
     """Open a file of candidates."""
     remedy = f"delete {path.parents[2]} and start again"
     with reading(path, remedy), pq.ParquetFile(path, page_checksum_verification=True) as file:

@@ -10,7 +10,7 @@ import signal
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process, resource_tracker
@@ -154,7 +154,7 @@ class _Worker:
 
 
 @contextmanager
-def _interrupts_later() -> Iterator[None]:
+def _interrupts_later() -> Generator[None]:
     """A process that is started inside holds Ctrl-C back, too: while it imports, it would print a traceback."""
     resource_tracker.ensure_running()  # which lets interrupts through again where it must start first
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})

@@ -7,7 +7,7 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,7 +214,7 @@ def _append(
 
 
 @contextmanager
-def _broken_connections_are_transient() -> Iterator[None]:
+def _broken_connections_are_transient() -> Generator[None]:
     try:
         yield
     except requests.RequestException as error:

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ _FURTHER_LINES = re.compile(
 
 
 @contextmanager
-def composing() -> Iterator[None]:
+def composing() -> Generator[None]:
     """Around Hydra's own work.
 
     Raises:

@@ -5,7 +5,7 @@ transformers asks on standard input where it is not told: all that loads a folde
 """
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ AUTO_MAP = "auto_map"
 
 
 @contextmanager
-def refusing_foreign_code(place: str) -> Iterator[None]:
+def refusing_foreign_code(place: str) -> Generator[None]:
     """Tells in one message where transformers could load a folder only by running code that lies in it.
 
     Args:

@@ -1,6 +1,6 @@
 """Reading Parquet files: what is wrong with one is told with its path, and not taken for what it is not."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ GET_AGAIN = "get it again"
 
 
 @contextmanager
-def reading(path: Path, remedy: str = GET_AGAIN) -> Iterator[None]:
+def reading(path: Path, remedy: str = GET_AGAIN) -> Generator[None]:
     """Around whatever reads the file.
 
     Args:

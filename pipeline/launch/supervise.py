@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -151,7 +151,7 @@ def _pass_on(lines: IO[bytes], read_error: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def _signals() -> Iterator[list[int]]:
+def _signals() -> Generator[list[int]]:
     """Collects the signals that ask to stop, instead of dying of them."""
     received: list[int] = []
     numbers = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)

@@ -10,7 +10,7 @@ import json
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -37,7 +37,7 @@ class Workplace:
         return cls(folder.parent, folder.name.removesuffix(PARTIAL).rpartition("-")[2])
 
     @contextmanager
-    def vacant(self, patience: float, unless: str | None = None) -> Iterator[None]:
+    def vacant(self, patience: float, unless: str | None = None) -> Generator[None]:
         """Held while nobody works in the folder, and nobody can begin to.
 
         Args:
@@ -52,7 +52,7 @@ class Workplace:
             yield
 
     @contextmanager
-    def occupied(self, launch: str) -> Iterator[None]:
+    def occupied(self, launch: str) -> Generator[None]:
         """Held by a process of the launch while it writes into the folder.
 
         Raises:

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +95,7 @@ class Store:
         return folder
 
     @contextmanager
-    def exclusive(self, stage: str, fingerprint: str, waiting: Callable[[], None]) -> Iterator[None]:
+    def exclusive(self, stage: str, fingerprint: str, waiting: Callable[[], None]) -> Generator[None]:
         """One process at a time builds the artifact; another calls `waiting` about every second while it must wait."""
         with hold(self._lock(stage, fingerprint), waiting):
             yield

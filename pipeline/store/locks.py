@@ -8,7 +8,7 @@ import fcntl
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -25,7 +25,7 @@ def never() -> bool:
 
 
 @contextmanager
-def hold(path: Path, waiting: Callable[[], None], shared: Callable[[], bool] = never) -> Iterator[None]:
+def hold(path: Path, waiting: Callable[[], None], shared: Callable[[], bool] = never) -> Generator[None]:
     """Hold the lock at `path`, a file that is made where it is absent and that stays.
 
     Args:

@@ -2,7 +2,7 @@
 
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -194,7 +194,7 @@ def _last_lines(log: Path) -> str:
 
 
 @contextmanager
-def _ends_the_process() -> Iterator[None]:
+def _ends_the_process() -> Generator[None]:
     """For code that Hydra calls: it would turn an error into a warning, or print its own frames."""
     with told_to_user():
         try:

@@ -1,6 +1,6 @@
 """Shows texts of the model as it stands."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 import pytorch_lightning as pl
@@ -40,7 +40,7 @@ class Sample(AfterStep):
 
 
 @contextmanager
-def _gathered(model: torch.nn.Module) -> Iterator[None]:
+def _gathered(model: torch.nn.Module) -> Generator[None]:
     """Around calls of a model's other methods than `forward`: FSDP gathers what is outside the blocks there only."""
     if isinstance(model, FSDPModule):
         model.unshard()

@@ -4,7 +4,7 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ PEER_SECONDS = 10.0
 
 
 @contextmanager
-def lead(frozen: Frozen, announce: Callable[[str], None], folder: Path) -> Iterator[Launch]:
+def lead(frozen: Frozen, announce: Callable[[str], None], folder: Path) -> Generator[Launch]:
     """Gives a function that launches on all nodes: followers read from the folder what to take part in.
 
     Raises:

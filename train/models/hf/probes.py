@@ -1,6 +1,6 @@
 """What an architecture of `transformers` does, found by trying it on a few tokens: its config does not say."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def _trying(model: "HuggingFaceModel", training: bool = False) -> Iterator[torch.device]:
+def _trying(model: "HuggingFaceModel", training: bool = False) -> Generator[torch.device]:
     """The model in this mode and without gradients; gives its device."""
     before = model.training
     model.train(training)
