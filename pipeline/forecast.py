@@ -36,6 +36,7 @@ def forecast_of(step: "Step", root: RootConfig, found: Mapping[str, Artifact | N
     """The forecast of a stage that has one, with what the complete artifacts among `found` tell. Imports torch."""
     from pipeline.formats.shards import ShardIndex
 
+    assert step.stage.forecast is not None
     tokenizer, shards = found.get("tokenizer"), found.get("shards")
     module, function = step.stage.forecast.split(":")
     return getattr(importlib.import_module(module), function)(

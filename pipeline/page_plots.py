@@ -43,6 +43,6 @@ def for_page(svg: str, title: str, variables: Mapping[str, str]) -> Markup:
         drawing = drawing.replace(color, variable)
     prefix = re.sub(r"\W+", "-", title.lower())
     drawing = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{prefix}-", drawing)
-    box = re.search(r'viewBox="[\d. ]+"', svg)[0]
+    box = re.findall(r'viewBox="[\d. ]+"', svg)[0]
     links = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
     return Markup(f'<svg role="img" aria-label="{escape(title)}" {box} {links}>{drawing}')

@@ -97,7 +97,8 @@ class Preflight:
 
     def findings(self) -> list[Finding]:
         """What the checks say that have not answered before."""
-        pending, self._pending = self._pending, []
+        pending = self._pending
+        self._pending = []
         found = []
         for stage, check in pending:
             module, function = check.split(":")

@@ -61,7 +61,7 @@ def redacted(text: str, values: Iterable[str] = ()) -> str:
 
 def secret_values(environment: Mapping[str, str]) -> list[str]:
     """The values of variables that are named like secrets, and the passwords in addresses, such as a proxy's."""
-    found = []
+    found: list[str] = []
     for name, value in environment.items():
         if re.search(_SECRET_WORD, name.upper()):
             found.append(value)

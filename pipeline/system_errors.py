@@ -67,11 +67,16 @@ def _of_place(error: OSError) -> str | None:
     name = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else error.filename
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return (
-            f"{name}: {error.strerror.lower()}; change its permissions (or those of its folder), or name "
+            f"{name}: {_words(error)}; change its permissions (or those of its folder), or name "
             "another place, and start again"
         )
     if error.errno in (errno.ENOTDIR, errno.EEXIST):
         return f"{name}: a file stands where a folder is needed; move it, or name another place"
     if error.errno in _PLACE:
-        return f"{name}: {error.strerror.lower()}; mend that, or name another place, and start again"
+        return f"{name}: {_words(error)}; mend that, or name another place, and start again"
     return None
+
+
+def _words(error: OSError) -> str:
+    """What the system says of it; a library that raises it itself may have left that out."""
+    return (error.strerror or os.strerror(error.errno or 0)).lower()

@@ -30,7 +30,7 @@ class Choice(Section):
     def choices(cls) -> dict[str, type[Self]]:
         """All choices of this kind by the value of their tag, those of plugins included; of a class between the kind
         and some of its choices, these."""
-        found = {}
+        found: dict[str, type[Self]] = {}
         for section in cls.__subclasses__():
             found |= section.choices()
             if cls.tag in section.model_fields:
@@ -41,6 +41,17 @@ class Choice(Section):
     def choose(cls, name: str, **fields: Any) -> Self:
         """The choice of that name with the given settings."""
         return cls.choices()[name](**fields)
+
+    @classmethod
+    def expect(cls, section: "Choice") -> Self:
+        """The section as one of this class, for code that serves no other.
+
+        Raises:
+            TypeError: where it is another.
+        """
+        if not isinstance(section, cls):
+            raise TypeError(f"{cls.__name__} is expected, not {type(section).__name__}")
+        return section
 
     @property
     def choice(self) -> str:

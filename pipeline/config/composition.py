@@ -77,7 +77,14 @@ def resolved(composed: DictConfig) -> dict[str, Any]:
             "where ${ is meant as text it is written \\${:"
         )
         raise UserError("\n".join([heading, *(f"  - {problem}" for problem in problems)]))
-    return OmegaConf.to_container(composed, resolve=True, throw_on_missing=False)
+    return plain_tree(composed)
+
+
+def plain_tree(config: DictConfig) -> dict[str, Any]:
+    """The values with their references replaced; those that are still missing stay `???`."""
+    values = OmegaConf.to_container(config, resolve=True, throw_on_missing=False)
+    assert isinstance(values, dict)  # as a DictConfig gives
+    return {str(key): value for key, value in values.items()}
 
 
 def _leaves(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
@@ -89,14 +96,15 @@ def _leaves(tree: Any, path: str) -> Iterator[tuple[str, Any]]:
 
 def _failures(config: Any, path: str) -> Iterator[tuple[str, str, Exception]]:
     """(key, what is written there, what went wrong) of each reference that cannot be resolved."""
-    names = config.keys() if isinstance(config, DictConfig) else range(len(config))
+    written: Any = OmegaConf.to_container(config, resolve=False)
+    names: list[Any] = list(config.keys() if isinstance(config, DictConfig) else range(len(config)))
     for name in names:
         key = f"{path}.{name}" if path else str(name)
         if OmegaConf.is_interpolation(config, name):
             try:
                 OmegaConf.to_container(OmegaConf.create({"value": config[name]}), resolve=True)
             except (OmegaConfBaseException, RecursionError) as error:
-                yield key, str(OmegaConf.to_container(config, resolve=False)[name]), error
+                yield key, str(written[name]), error
         elif not OmegaConf.is_missing(config, name) and isinstance(config[name], DictConfig | ListConfig):
             yield from _failures(config[name], key)
 

@@ -38,7 +38,7 @@ def credential_problems(value: Any, key: str = "") -> Iterator[str]:
                 yield _refusal(f"{key}.{name}")
             else:
                 yield from credential_problems(item, f"{key}.{name}")
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, (list, tuple)):
         for item in value:
             yield from credential_problems(item, key)
     elif isinstance(value, str) and _holds_secret(value):

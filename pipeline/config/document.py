@@ -83,7 +83,7 @@ def document() -> str:
 def _groups() -> Iterator[str]:
     chosen = _default_options()
     for group, options in sorted(_options().items(), key=lambda item: (item[0] == "experiment", item[0])):
-        rows = []
+        rows: list[Row] = []
         for name, (what, sets) in sorted(options.items()):
             rows.append((f"`{name}`" + (" (default)" if chosen.get(group) == name else ""), what, sets))
         yield f"### `{group}=`\n"
@@ -96,7 +96,7 @@ def _options() -> dict[str, dict[str, tuple[str, str]]]:
     for name, field in RootConfig.model_fields.items():
         if kind := as_kind(field.annotation):
             for option, section in kind.choices().items():
-                found[name][option] = (_prose(section.__doc__), f"`{name}.{section.tag}={option}`")
+                found[name][option] = (_prose(section.__doc__ or ""), f"`{name}.{section.tag}={option}`")
     for file in CONF.glob("*/*.yaml"):
         settings = yaml.safe_load(file.read_text(encoding="utf-8"))
         found[file.parent.name][file.stem] = (
@@ -151,15 +151,15 @@ def _sections() -> Iterator[str]:
         classes = section_classes(field.annotation)
         kind = as_kind(field.annotation)
         shared = _shared_by_choices(kind) if kind else []
-        if shared:
+        if kind and shared:
             yield f"### `{name}`\n"
-            yield f"{_prose(field.annotation.__doc__)} {_readers(name)} All choices have these keys:\n"
-            yield _table(_HEADER, list(_rows(field.annotation, name, default, _is_seen(name), shared)))
+            yield f"{_prose(kind.__doc__ or '')} {_readers(name)} All choices have these keys:\n"
+            yield _table(_HEADER, list(_rows(kind, name, default, _is_seen(name), shared)))
         for section in classes:
             tag = next((n for n in tag_fields() if n in section.model_fields), None) if classes[1:] else None
             chosen = f" with `{name}.{tag}={section.model_fields[tag].default}`" if tag else ""
             yield f"### `{name}`{chosen}\n"
-            yield _prose(section.__doc__) + ("" if shared else f" {_readers(name)}") + "\n"
+            yield _prose(section.__doc__ or "") + ("" if shared else f" {_readers(name)}") + "\n"
             own = [key for key in section.model_fields if key not in shared]
             yield _table(_HEADER, list(_rows(section, name, default, _is_seen(name), own)))
 

@@ -31,7 +31,8 @@ def prepared(words: Sequence[str], options: Options) -> list[str]:
         UserError: with all that is no override, and all choices of a group that there cannot be.
     """
     given = get_args_parser().parse_args(words)
-    ready, problems = {}, []
+    ready: dict[str, str] = {}
+    problems: list[str] = []
     for word in given.overrides:
         quoted = _quoted(word)
         try:

@@ -139,19 +139,22 @@ def parse_config(values: Mapping[str, Any], typed: Collection[str] = ()) -> Root
     values = without_keys(values, set(left_out_keys(RootConfig, values, typed)))
     try:
         root = RootConfig.model_validate(values)
-        problems = [*_problems(root, ""), *credential_problems(root)]
     except ValidationError as error:
-        problems = [_explain(details, values) for details in error.errors()]
-        wrong = {details["loc"][0] for details in error.errors()}
-        for name in (
-            set(values) & set(RootConfig.model_fields) - wrong
-        ):  # what is right so far may contradict itself
-            section = TypeAdapter(RootConfig.model_fields[name].annotation).validate_python(values[name])
-            if isinstance(section, Section):
-                problems += [*_problems(section, name), *credential_problems(section, name)]
-    if problems:
+        raise UserError(_report(_problems_of_invalid(values, error))) from None
+    if problems := [*_problems(root, ""), *credential_problems(root)]:
         raise UserError(_report(problems))
     return root
+
+
+def _problems_of_invalid(values: Mapping[str, Any], error: ValidationError) -> list[str]:
+    """What pydantic objects to; and what is right so far may contradict itself."""
+    problems = [_explain(details, values) for details in error.errors()]
+    wrong = {details["loc"][0] for details in error.errors()}
+    for name in set(values) & set(RootConfig.model_fields) - wrong:
+        section = TypeAdapter(RootConfig.model_fields[name].annotation).validate_python(values[name])
+        if isinstance(section, Section):
+            problems += [*_problems(section, name), *credential_problems(section, name)]
+    return problems
 
 
 def _report(problems: list[str]) -> str:
@@ -219,7 +222,7 @@ def _key_of_others(location: list[Any], values: Mapping[str, Any]) -> str:
     return f"{key} is for {' and '.join(having)}; {chosen} has no use for it" if having else ""
 
 
-def _without_union_tags(location: tuple, values: Any) -> list[Any]:
+def _without_union_tags(location: tuple[int | str, ...], values: Any) -> list[Any]:
     """pydantic puts the chosen variant's tag (`decoder`, `files`, …) behind the key of a union."""
     kept = []
     for part in location:
@@ -228,12 +231,12 @@ def _without_union_tags(location: tuple, values: Any) -> list[Any]:
         kept.append(part)
         if isinstance(values, Mapping):
             values = values.get(part)
-        elif isinstance(values, list):
+        elif isinstance(values, list) and isinstance(part, int):
             values = values[part]
     return kept
 
 
-def _tags_of(values: Mapping[str, Any]) -> tuple:
+def _tags_of(values: Mapping[str, Any]) -> tuple[Any, ...]:
     return tuple(values.get(tag) for tag in tag_fields())
 
 

@@ -34,7 +34,7 @@ class ControlTokens:
         from tokenizers import Tokenizer
 
         further = set(markers)
-        names = [
+        names: list[str] = [
             token["content"]
             for token in described["added_tokens"]
             if token["special"] or token["content"] in further

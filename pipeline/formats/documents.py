@@ -85,7 +85,8 @@ class DocumentFile:
                 write_statistics=False,
             )
         self._file.write_table(pa.Table.from_pylist(self._rows, schema=self._schema))
-        self._rows, self._row_bytes = [], 0
+        self._rows = []
+        self._row_bytes = 0
 
 
 class DocumentWriter:
@@ -183,7 +184,7 @@ def sample_texts(folder: Path, split: str, megabytes: float) -> Iterator[str]:
         with reading(path, REMEDY), pq.ParquetFile(path, page_checksum_verification=True) as file:
             for batch in file.iter_batches(256, columns=["text"]):
                 texts = batch.column(0)
-                for row, size in enumerate(pc.binary_length(texts).to_pylist()):
+                for row, size in enumerate(pc.call_function("binary_length", [texts]).to_pylist()):
                     if taken <= seen * rate:
                         text = texts[row].as_py()
                         if taken + size > limit:

@@ -66,7 +66,8 @@ class Source:
         path = folder / SOURCE_FILE
         try:
             values = json.loads(path.read_text(encoding="utf-8"))
-            source = cls(**{**values, "files": tuple(SourceFile(**file) for file in values["files"])})
+            files = tuple(SourceFile(**file) for file in values.pop("files"))
+            source = cls(files=files, **values)
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
             raise UserError(
                 f"{path} cannot be read ({error}); delete its folder and run the download stage again"

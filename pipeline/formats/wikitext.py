@@ -23,7 +23,8 @@ def articles(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
     Args:
         lines: with their line ends.
     """
-    title, body = "", []
+    title = ""
+    body: list[str] = []
     candidate = ""  # the last line, where it looks like a title and follows a blank one
     for line in lines:
         blank = not line.strip()

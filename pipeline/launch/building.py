@@ -56,7 +56,7 @@ def _workplace(frozen: Frozen) -> Workplace:
 
 def waiting_for_another(frozen: Frozen, announce: Announce) -> Callable[[], None]:
     """Says once that another process builds the artifact."""
-    said = []
+    said: list[bool] = []
 
     def wait() -> None:
         if not said:

@@ -24,9 +24,9 @@ _kept: "list[TCPStore]" = []
 
 def stay_on_loopback(environment: MutableMapping[str, str]) -> None:
     """Let gloo and NCCL use the loopback interface, unless the user has named another."""
-    name = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), None)
-    for variable in INTERFACE_VARIABLES if name else ():
-        environment.setdefault(variable, name)
+    loopback = [name for _, name in socket.if_nameindex() if name.startswith("lo")]
+    for variable in INTERFACE_VARIABLES if loopback else ():
+        environment.setdefault(variable, loopback[0])
 
 
 def meet_alone(environment: MutableMapping[str, str]) -> None:

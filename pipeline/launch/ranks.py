@@ -8,7 +8,7 @@ import re
 import shutil
 import socket
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -24,6 +24,9 @@ HEAD_START = 3.0
 """Seconds by which the peers of a rank that is killed may notice before its launcher does."""
 
 
+State = Literal["running", "restart", "done", "failed"]
+
+
 @dataclass(frozen=True)
 class RankRecord:
     """The life of one worker: `ranks/rank-<rank>.json`."""
@@ -31,7 +34,7 @@ class RankRecord:
     rank: int
     host: str
     pid: int
-    state: Literal["running", "restart", "done", "failed"] = "running"
+    state: State = "running"
     """One that stays `running` when its launch is over ended without a word."""
     error: str = ""
     """The last lines of what went wrong."""
@@ -75,13 +78,12 @@ class RankFile:
         self.activity = Activity()
         self._heartbeat = Heartbeat(folder, rank, self.activity)
 
-    def set(self, state: str, error: str = "", users: bool = False) -> None:
+    def set(self, state: State, error: str = "", users: bool = False) -> None:
         """Note a new state. A full disk, or a folder that has been moved away, is not worth another error."""
         lines = [line for line in error.strip().splitlines() if not MARKER.fullmatch(line)]
         last = "\n".join(lines[-ERROR_LINES:])
-        changed = {"state": state, "error": last, "users": users, "time": time.time()}
         self._heartbeat.stop()  # every further state is a last one
-        record = RankRecord(**{**asdict(self._record), **changed})
+        record = replace(self._record, state=state, error=last, users=users, time=time.time())
         try:
             record.write(self._folder)
         except OSError:
@@ -154,7 +156,7 @@ def _crashed_thread(crash: str) -> list[str]:
 
 def describe_faults(folder: Path, most: int = 4) -> list[str]:
     """Lines for the user: rank, host and last lines of each."""
-    lines = []
+    lines: list[str] = []
     found = faults(folder)
     for record in found[:most]:
         fault = _fault_file(folder, record.rank)

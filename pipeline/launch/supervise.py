@@ -68,7 +68,7 @@ def supervise(
             return
         restart = _agreed_restart(folder)
         counts = restart is None or restart.reason != "rollback"
-        if not counts:
+        if restart is not None and not counts:
             announce(f"rolled back to step {restart.step:,}; launching again")
             continue
         if restart is not None or ended.told_to_stop:
@@ -134,7 +134,7 @@ def run_command(
     return Ended(process.returncode, told_to_stop=bool(received))
 
 
-def _end(process: subprocess.Popen) -> None:
+def _end(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
         process.wait(END_SECONDS)

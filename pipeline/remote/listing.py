@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -147,7 +148,7 @@ def list_objects(url: str) -> list[StoredObject]:
         root, found = _find(fs, url, path)
         files = {name: info for name, info in found.items() if not name.endswith("/")}  # else a folder's mark
         with ThreadPoolExecutor(QUESTIONS) as pool:  # listings of web servers tell names alone
-            infos = pool.map(lambda name: _complete(fs, name, files[name]), files)
+            infos = pool.map(partial(_complete, fs), files.keys(), files.values())
             return [_describe(fs, name, info, root) for name, info in zip(files, infos, strict=True)]
 
     objects = retried(ask, url, 0 if url.partition("://")[0] in GOOGLE else LISTING_RETRIES)
@@ -164,7 +165,7 @@ def _find(fs: "AbstractFileSystem", url: str, path: str) -> tuple[int, dict[str,
         start = path[: glob.start()].rpartition("/")[0]
         deep = "**" in path
         depth = None if deep else path.count("/") - start.count("/")
-        below = dict(_walk(fs, start, depth)) if depth or _walks(fs) else fs.find(start, detail=True)
+        below = dict(_walk(fs, start, depth)) if depth or _walks(fs) else _all_below(fs, start)
         matches = re.compile(glob_translate(path)).match
         return len(_place(fs.unstrip_protocol(start)).parts), {n: i for n, i in below.items() if matches(n)}
     parent = len(_place(url).parts) - 1
@@ -173,7 +174,14 @@ def _find(fs: "AbstractFileSystem", url: str, path: str) -> tuple[int, dict[str,
         info = fs.info(path)
         if info["type"] != "directory":
             return parent, {path: info}
-    return parent, dict(_walk(fs, path, None)) if _walks(fs) else fs.find(path, detail=True)
+    return parent, dict(_walk(fs, path, None)) if _walks(fs) else _all_below(fs, path)
+
+
+def _all_below(fs: "AbstractFileSystem", path: str) -> dict[str, dict[str, Any]]:
+    """Files below a folder, by the store's own listing."""
+    found = fs.find(path, detail=True)
+    assert isinstance(found, dict)  # as detail=True has it
+    return {str(name): info for name, info in found.items()}
 
 
 def _walks(fs: "AbstractFileSystem") -> bool:

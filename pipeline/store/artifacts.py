@@ -170,14 +170,13 @@ def read_json(path: Path, folder: Path, keys: Iterable[str] = (), kind: type = d
     """
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-        missing = [key for key in keys if key not in value] if isinstance(value, kind) else [kind.__name__]
-        reason = f"it has no {', no '.join(missing)}" if missing else None
     except FileNotFoundError:
-        reason = "it is missing"
+        raise UserError(damaged(path, "it is missing", folder)) from None
     except (ValueError, RecursionError) as error:
-        reason = f"it is no JSON: {error}"
-    if reason:
-        raise UserError(damaged(path, reason, folder))
+        raise UserError(damaged(path, f"it is no JSON: {error}", folder)) from None
+    missing = [key for key in keys if key not in value] if isinstance(value, kind) else [kind.__name__]
+    if missing:
+        raise UserError(damaged(path, f"it has no {', no '.join(missing)}", folder))
     return value
 
 

@@ -17,6 +17,10 @@ def hash_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+Remembered = list[int | str]
+"""What tells that a file is the same, and at the end its sha256."""
+
+
 class HashMemory:
     """sha256 of files in a small JSON file, each with what tells that the file is still the same: its size, the times
     of its last writing and of its last change of any kind, and its inode.
@@ -28,9 +32,9 @@ class HashMemory:
     def __init__(self, cache: Path):
         self._cache = cache
         self._known = self._read()
-        self._new: dict[str, list] = {}
+        self._new: dict[str, Remembered] = {}
 
-    def _read(self) -> dict[str, list]:
+    def _read(self) -> dict[str, Remembered]:
         with contextlib.suppress(OSError, ValueError):
             known = json.loads(self._cache.read_text())
             return known if isinstance(known, dict) else {}
@@ -47,7 +51,7 @@ class HashMemory:
         now, stamp = time.time_ns(), _stamp(stat)
         known = self._new.get(name) or self._known.get(name)
         if isinstance(known, list) and known[:-1] == stamp:
-            return known[-1]
+            return str(known[-1])
         digest = hash_file(path)
         if now - max(stat.st_mtime_ns, stat.st_ctime_ns) > SETTLED_NS:
             self._new[name] = [*stamp, digest]
@@ -63,7 +67,8 @@ class HashMemory:
         a store that one may only read, files are read again."""
         if not self._new:
             return
-        self._known, self._new = {**self._read(), **self._new}, {}
+        self._known = {**self._read(), **self._new}
+        self._new = {}
         scratch = self._cache.with_suffix(f".{os.getpid()}.tmp")
         with contextlib.suppress(OSError):
             self._cache.parent.mkdir(parents=True, exist_ok=True)

@@ -125,6 +125,9 @@ class FileHashes:
 
 def _read_of(paths: list[str], mark: Content) -> list[Path]:
     """The files among those that the paths name whose content is read."""
-    folders = [path for path in paths if mark.reads and Path(path).expanduser().is_dir()]
+    reads = mark.reads
+    if reads is None:
+        return sorted(expand_paths(paths))
+    folders = [path for path in paths if Path(path).expanduser().is_dir()]
     files = expand_paths(path for path in paths if path not in folders)
-    return sorted({*files, *(file for path in folders for file in mark.reads(Path(path).expanduser()))})
+    return sorted({*files, *(file for path in folders for file in reads(Path(path).expanduser()))})

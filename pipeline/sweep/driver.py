@@ -83,7 +83,8 @@ class Sweep(Callback):
             UserError: for a problem of any job of the first batch, which for a grid is all of it. Later on such a
                 job has failed.
         """
-        jobs, remembered = [], self._record.read()
+        jobs: list[Job] = []
+        remembered = self._record.read()
         for overrides in batch:
             try:
                 job = self._plan.job(overrides, [*remembered, *self._jobs])

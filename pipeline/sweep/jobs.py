@@ -46,6 +46,13 @@ class Job:
         """Of the last stage: changes with whatever can change the result."""
         return list(self.fingerprints.values())[-1] if self.fingerprints else None
 
+    @property
+    def reached(self) -> float:
+        """The objective of a job that has finished."""
+        if self.objective is None:
+            raise ValueError(f"{self.title} has no objective")
+        return self.objective
+
     def is_same(self, other: "Job") -> bool:
         return (self.swept, self.fingerprint) == (other.swept, other.fingerprint)
 

@@ -10,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
 from pydantic import ValidationError
 
+from pipeline.config.composition import plain_tree
 from pipeline.config.left_out import typed_keys
 from pipeline.config.root import parse_config
 from pipeline.config.run import RunConfig, TrackingConfig
@@ -135,8 +136,7 @@ def refuse_twins(jobs: Sequence[Job]) -> None:
 
 def _values(config: DictConfig) -> dict[str, Any]:
     """The configuration as a plain tree, without Hydra's own."""
-    own = OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
-    return OmegaConf.to_container(own, resolve=True, throw_on_missing=False)
+    return plain_tree(OmegaConf.masked_copy(config, [key for key in config if key != "hydra"]))
 
 
 def _swept_and_fixed(config: DictConfig) -> tuple[dict[str, str], list[str]]:
@@ -149,5 +149,6 @@ def _swept_and_fixed(config: DictConfig) -> tuple[dict[str, str], list[str]]:
     words = [f"++{key}={value}" if "." in key else f"{key}={value}" for key, value in params.items()]
     parsed = OverridesParser.create().parse_overrides([*words, *config.hydra.overrides.task])
     latest = {override.get_key_element(): override for override in parsed}
-    swept = {k: o.input_line.split("=", 1)[1] for k, o in latest.items() if o.is_sweep_override()}
-    return swept, [override.input_line for key, override in latest.items() if key not in swept]
+    written = {key: override.input_line or "" for key, override in latest.items()}  # a parsed one has a line
+    swept = {k: written[k].partition("=")[2] for k, o in latest.items() if o.is_sweep_override()}
+    return swept, [line for key, line in written.items() if key not in swept]

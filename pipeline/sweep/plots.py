@@ -42,7 +42,7 @@ def key_plot(key: str, jobs: Sequence[Job], objective: str) -> Figure:
         axes = figure.add_subplot()
         for color, group in zip(LINES, lines, strict=False):
             members = [job for job in jobs if group is None or job.swept[others[0]] == group]
-            points = sorted((places[job.swept[key]], job.objective) for job in members)
+            points = sorted((places[job.swept[key]], job.reached) for job in members)
             style = "-" if group is not None or not others else "none"
             label = None if group is None else f"{others[0]} = {group}"
             axes.plot(
@@ -53,7 +53,7 @@ def key_plot(key: str, jobs: Sequence[Job], objective: str) -> Figure:
                 markersize=4.5,
                 label=label,
             )
-        axes.plot(places[best.swept[key]], best.objective, "o", color=BEST, markersize=8, label="best")
+        axes.plot(places[best.swept[key]], best.reached, "o", color=BEST, markersize=8, label="best")
         if numeric and _spans_decades(list(places.values())):
             axes.set_xscale("log")
             axes.xaxis.set_minor_formatter(NullFormatter())
@@ -70,7 +70,7 @@ def key_plot(key: str, jobs: Sequence[Job], objective: str) -> Figure:
 
 def law_plot(metric: str, jobs: Sequence[Job], objective: str, law: PowerLaw | None) -> Figure:
     """The objective against one of the jobs' metrics, both logarithmic, with the law."""
-    points = sorted((job.metrics[metric], job.objective) for job in jobs)
+    points = sorted((job.metrics[metric], job.reached) for job in jobs)
     with rc_context(_STYLE):
         figure = Figure(figsize=(4.4, 2.9), layout="constrained")
         axes = figure.add_subplot()
@@ -108,8 +108,8 @@ def svg(figure: Figure, title: str) -> Markup:
 def _places(values: Sequence[str]) -> tuple[dict[str, float], bool]:
     """Where each value stands on the axis, and whether they are numbers."""
     different = sorted(set(values), key=_in_order)
-    numbers = {value: as_number(value) for value in different}
-    if all(number is not None for number in numbers.values()):
+    numbers = {value: number for value in different if (number := as_number(value)) is not None}
+    if len(numbers) == len(different):
         return numbers, True
     return {value: float(place) for place, value in enumerate(different)}, False
 

@@ -20,7 +20,7 @@ class Pool:
         """Args: environments: what the process in each of the `parallel` places has in its environment besides."""
         self._places = list(range(parallel))
         self._environments = environments
-        self._running: dict[int, tuple[subprocess.Popen, float, Ended]] = {}
+        self._running: dict[int, tuple[subprocess.Popen[bytes], float, Ended]] = {}
 
     def run(self, command: Sequence[str], log: Path, done: Ended) -> None:
         """Start a process, once there is a place for it. `done` is called in this thread.

@@ -50,7 +50,7 @@ def fit_all(jobs: Sequence[Job], metrics: Sequence[str]) -> list[Fit]:
     for metric in metrics:
         having = [job for job in jobs if job.objective is not None and metric in job.metrics]
         if having:
-            law = fit_power_law([job.metrics[metric] for job in having], [job.objective for job in having])
+            law = fit_power_law([job.metrics[metric] for job in having], [job.reached for job in having])
             fits.append(Fit(metric, having, law))
     return fits
 

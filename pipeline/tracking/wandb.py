@@ -5,7 +5,7 @@ import logging
 import netrc
 import os
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ class WandbTracker(Tracker):
     ) -> None:
         import wandb
 
-        data = [list(row) for row in rows]
+        data: list[Iterable[Any]] = [list(row) for row in rows]
         self._run.log(
             {name: wandb.Table(columns=list(columns), data=data, allow_mixed_types=True)}, step=step
         )

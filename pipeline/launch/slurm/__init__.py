@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from pipeline.errors import UserError
 from pipeline.frozen import Frozen
 from pipeline.launch import Announce
 from pipeline.launch.queued_jobs import JobState, print_jobs, stay
@@ -20,7 +21,10 @@ def build(stages: Sequence[Frozen], announce: Announce) -> Iterator[tuple[Artifa
     stay(jobs, _look, "scancel", announce)
     submitted = {job.unit.frozen.stage for job in jobs}
     for frozen in stages:
-        yield frozen.find(), frozen.stage not in submitted
+        artifact = frozen.find()
+        if artifact is None:  # it was there when the jobs were submitted
+            raise UserError(f"stage {frozen.stage}: its artifact is gone; start again to build it anew")
+        yield artifact, frozen.stage not in submitted
 
 
 def _look(job: str) -> JobState:

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from pipeline.config.launchers.slurm import SlurmLauncher
 from pipeline.errors import UserError, told_to_user
 from pipeline.frozen import Frozen
 from pipeline.launch.attempts import RESTART_CODE, Attempts
@@ -74,7 +75,7 @@ def run_phase(frozen: Frozen, phase: str) -> int:
     command = srun(
         "pipeline.launch.phase",
         [str(folder), phase, index, of],
-        frozen.launcher,
+        SlurmLauncher.expect(frozen.launcher),
         environment,
         folders_in_use(frozen.run),
     )
@@ -117,11 +118,11 @@ def _start(frozen: Frozen, folder: Path) -> None:
         check_devices(frozen.trainer, environment)
 
     def launch(name: str) -> Ended:
-        arguments = [str(folder.resolve()), name]
+        arguments, launcher = [str(folder.resolve()), name], SlurmLauncher.expect(frozen.launcher)
         command = srun(
-            "pipeline.launch.slurm.task", arguments, frozen.launcher, environment, folders_in_use(frozen.run)
+            "pipeline.launch.slurm.task", arguments, launcher, environment, folders_in_use(frozen.run)
         )
-        watch = Watch(folder, frozen.launcher.rank_timeout, announce)
+        watch = Watch(folder, launcher.rank_timeout, announce)
         return run_command(command, environment, folder, watch.over, read_error=partial(_note_ends, folder))
 
     attempts = Attempts(folder, frozen.launcher.attempts, job)

@@ -30,7 +30,7 @@ def submit(stages: Sequence[Frozen], announce: Announce) -> list[Job]:
     jobs: list[Job] = []
     last: dict[str, str] = {}  # the job that finishes a stage
     for frozen in stages:
-        parts = units(frozen, frozen.launcher.array)
+        parts = units(frozen, SlurmLauncher.expect(frozen.launcher).array)
         if frozen.find():
             announce(f"{frozen.stage}: reused")
             if not any(_comment(unit) in there for unit in parts):
@@ -76,7 +76,7 @@ def _log(unit: Unit, job: str, folder: Path) -> Path:
 
 def render(unit: Unit, settings: Path, code: Path) -> str:
     """The batch script of a job."""
-    launcher = unit.frozen.launcher
+    launcher = SlurmLauncher.expect(unit.frozen.launcher)
     lines = ["#!/bin/bash", *(f"#SBATCH {option}" for option in options(unit, settings.parent)), ""]
     lines += ["set -e", *(f"module load {shlex.quote(name)}" for name in launcher.modules), *launcher.setup]
     body = [
@@ -98,7 +98,7 @@ def render(unit: Unit, settings: Path, code: Path) -> str:
 def options(unit: Unit, folder: Path) -> list[str]:
     """What follows `#SBATCH`."""
     frozen = unit.frozen
-    launcher = frozen.launcher
+    launcher = SlurmLauncher.expect(frozen.launcher)
     trains = frozen.trainer is not None
     nodes, tasks = shape(frozen)
     given = {
@@ -138,7 +138,7 @@ def _queue(frozen: Frozen) -> str:
 
 def _partition(frozen: Frozen) -> str | None:
     """Stages that can use no GPU go to `data_partition`; training never does."""
-    launcher: SlurmLauncher = frozen.launcher
+    launcher = SlurmLauncher.expect(frozen.launcher)
     if frozen.trainer is None and not frozen.gpus:
         return launcher.data_partition or launcher.partition
     return launcher.partition

@@ -8,6 +8,8 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.config.launchers.torchrun import TorchrunLauncher
+from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.frozen import Frozen
 from pipeline.launch.commands import check_devices, torchrun
@@ -22,6 +24,14 @@ PEER_SECONDS = 10.0
 """How long a node's workers may go on when another node's have failed."""
 
 
+def meeting(frozen: Frozen) -> tuple[TrainerConfig, str]:
+    """How a stage that trains on several machines is trained, and the `host:port` at which they meet."""
+    endpoint = TorchrunLauncher.expect(frozen.launcher).rendezvous
+    if frozen.trainer is None or endpoint is None:  # `reach_problems` has refused it
+        raise ValueError(f"stage {frozen.stage} does not train on several machines that know where to meet")
+    return frozen.trainer, endpoint
+
+
 @contextmanager
 def lead(frozen: Frozen, announce: Callable[[str], None], folder: Path) -> Generator[Launch]:
     """Gives a function that launches on all nodes: followers read from the folder what to take part in.
@@ -29,18 +39,18 @@ def lead(frozen: Frozen, announce: Callable[[str], None], folder: Path) -> Gener
     Raises:
         UserError: where the endpoint cannot serve.
     """
-    endpoint, nodes = frozen.launcher.rendezvous, frozen.trainer.nodes
+    trainer, endpoint = meeting(frozen)
     check_endpoint(endpoint)
 
     def launch(name: str) -> Ended:
         write_json(folder / LAUNCH_FILE, {"endpoint": endpoint, "id": name})
         announce(
-            f"{frozen.stage}: {nodes} machines meet at {endpoint}; give the same command on each of them"
+            f"{frozen.stage}: {trainer.nodes} machines meet at {endpoint}; give the same command on each of them"
         )
         ended = _run_agent(frozen, folder, name, announce)
         if ended.code != 0:  # records of the other nodes come a little later
             deadline = time.monotonic() + 3 * PEER_SECONDS
-            while len(_marks(folder, name)) < nodes and time.monotonic() < deadline:
+            while len(_marks(folder, name)) < trainer.nodes and time.monotonic() < deadline:
                 time.sleep(0.2)
         return ended
 
@@ -64,10 +74,13 @@ class Follower:
 
     def __call__(self) -> None:
         frozen = self._frozen
-        place = frozen.store.root / frozen.stage
+        place, endpoint = (
+            frozen.store.root / frozen.stage,
+            TorchrunLauncher.expect(frozen.launcher).rendezvous,
+        )
         for path in place.glob(f"*-{frozen.fingerprint}{PARTIAL}/{LAUNCH_FILE}"):
             launch = read_launch(path.parent)
-            if launch.get("endpoint") == frozen.launcher.rendezvous and launch["id"] != self._last:
+            if launch.get("endpoint") == endpoint and launch["id"] != self._last:
                 self._last = launch["id"]
                 self._announce(f"{frozen.stage}: taking part at {launch['endpoint']}")
                 _run_agent(frozen, path.parent, launch["id"], self._announce)
@@ -80,8 +93,9 @@ class Follower:
 def _run_agent(frozen: Frozen, folder: Path, name: str, announce: Callable[[str], None]) -> Ended:
     """Run this node's agent until the launch is over or another takes its place."""
     environment = os.environ | frozen.launcher.env
-    check_devices(frozen.trainer, environment)
-    command = torchrun(folder, name, frozen.trainer, frozen.launcher.rendezvous)
+    trainer, endpoint = meeting(frozen)
+    check_devices(trainer, environment)
+    command = torchrun(folder, name, trainer, endpoint)
     failed_at: list[float] = []
     watch = Watch(folder, frozen.launcher.rank_timeout, announce)
 
@@ -124,7 +138,7 @@ def check_endpoint(endpoint: str) -> None:
             if error.errno != errno.EADDRNOTAVAIL:
                 raise UserError(f"launcher.rendezvous={endpoint}: {error.strerror}") from None
     try:
-        socket.create_connection(address[:2], timeout=REACH_SECONDS).close()
+        socket.create_connection((str(address[0]), int(port)), timeout=REACH_SECONDS).close()
     except ConnectionRefusedError:
         pass  # its planner has not come so far
     except OSError as error:
