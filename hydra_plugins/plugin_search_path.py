@@ -6,7 +6,7 @@ from hydra.plugins.search_path_plugin import SearchPathPlugin
 
 class PluginSearchPath(SearchPathPlugin):
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
-        from pipeline.plugins import loaded_plugins
+        from pipeline.config.plugins import loaded_plugins
 
         for name, folder in loaded_plugins().items():
             if (folder / "conf").is_dir():

@@ -10,18 +10,19 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from pipeline import ROOT
+from pipeline.announce import announce
 from pipeline.checkout import check_packages
 from pipeline.config.composition import composing, resolved
 from pipeline.config.defaults import default_values, group_options
 from pipeline.config.left_out import left_out_keys, typed_keys
 from pipeline.config.overrides import prepared
+from pipeline.config.plugins import load_plugins, loaded_plugins, named_plugins
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.dryrun import dry_run
 from pipeline.errors import UserError, told_to_user
 from pipeline.planner import execute
-from pipeline.plugins import load_plugins, loaded_plugins, named_plugins
 from pipeline.redaction import shown_command
-from pipeline.summary import announce, print_outcomes
+from pipeline.summary import print_outcomes
 
 CONF = ROOT / "conf"
 DEVICE_LAUNCHERS = {

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
+from pipeline.activity import Activity
 from pipeline.config.run import RunConfig
 from pipeline.errors import UserError
-from pipeline.launch.heartbeat import Activity
+from pipeline.formats.folders import expand_paths
 from pipeline.remote.copying import fetch
 from pipeline.remote.listing import ARTIFACT_SCHEME, basename, is_remote
 from pipeline.store.artifacts import SCRATCH
-from pipeline.store.fingerprint import expand_paths
 from pipeline.store.markers import is_done
 from pipeline.tracking.tracker import Tracker
 

@@ -12,7 +12,7 @@ from rich.table import Table
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.forecast import Forecast, forecast_of
-from pipeline.planner import Step, find_artifacts, fingerprints, plan
+from pipeline.plan import Step, find_artifacts, fingerprints, plan
 from pipeline.preflight import Finding, Preflight, refuse
 from pipeline.stages import describe
 from pipeline.store.artifacts import Artifact, Store

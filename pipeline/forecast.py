@@ -3,14 +3,11 @@
 import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
+from pipeline.plan import Step
 from pipeline.store.artifacts import Artifact, Store
-
-if TYPE_CHECKING:
-    from pipeline.planner import Step
 
 
 @dataclass(frozen=True)
@@ -32,7 +29,7 @@ class Forecast:
     """Why it cannot run, and what would make it fit; None where it fits, or the limit is not known."""
 
 
-def forecast_of(step: "Step", root: RootConfig, found: Mapping[str, Artifact | None]) -> Forecast:
+def forecast_of(step: Step, root: RootConfig, found: Mapping[str, Artifact | None]) -> Forecast:
     """The forecast of a stage that has one, with what the complete artifacts among `found` tell. Imports torch."""
     from pipeline.formats.shards import ShardIndex
 
@@ -46,7 +43,7 @@ def forecast_of(step: "Step", root: RootConfig, found: Mapping[str, Artifact | N
     )
 
 
-def refuse_what_cannot_fit(root: RootConfig, steps: Sequence["Step"], store: Store) -> None:
+def refuse_what_cannot_fit(root: RootConfig, steps: Sequence[Step], store: Store) -> None:
     """Before workers start, or jobs wait in a queue; where the devices' memory was given.
 
     Where it was not, the workers ask the device themselves, before they build a model.

@@ -8,17 +8,17 @@ import yaml
 
 from pipeline.config.base import Section
 from pipeline.config.launchers import LauncherConfig
+from pipeline.config.plugins import load_plugins
 from pipeline.config.root import RootConfig
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
-from pipeline.launch.ranks import host_name
-from pipeline.plugins import load_plugins
+from pipeline.fingerprint import FileHashes, fingerprint
+from pipeline.machine import host_name
 from pipeline.preflight import Preflight
 from pipeline.stages import STAGES
 from pipeline.store import durable
 from pipeline.store.artifacts import HASHES, Artifact, Store
-from pipeline.store.fingerprint import FileHashes, fingerprint
 from pipeline.store.integrity import check_content
 from pipeline.store.private_files import write_private
 

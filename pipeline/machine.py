@@ -1,7 +1,8 @@
-"""What a stage ran on, for its manifest. torch is asked only where the stage has loaded it anyway."""
+"""The machine that this process runs on: its name, and what a manifest says of its processor, cores and GPUs."""
 
 import os
 import platform
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ CPU_INFO = Path("/proc/cpuinfo")
 
 
 def describe_machine() -> dict[str, Any]:
-    """This node's processor, the cores this process may use, and the GPUs that torch sees."""
+    """This node's processor, the cores this process may use, and the GPUs that torch sees, where it is loaded."""
     torch = sys.modules.get("torch")
     cuda = torch.cuda if torch is not None and torch.cuda.is_available() else None
     return {
@@ -25,6 +26,11 @@ def usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def host_name() -> str:
+    """This node as SLURM calls it, else as it calls itself."""
+    return os.environ.get("SLURMD_NODENAME") or socket.gethostname()
 
 
 def _cpu_name() -> str:

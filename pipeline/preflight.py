@@ -15,10 +15,10 @@ from typing import Literal
 
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
+from pipeline.formats.folders import expand_paths
 from pipeline.remote.listing import ARTIFACT_SCHEME, is_remote
 from pipeline.stages import STAGES
 from pipeline.store.artifacts import Store
-from pipeline.store.fingerprint import expand_paths
 
 
 class NotYet(Exception):

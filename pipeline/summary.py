@@ -1,4 +1,4 @@
-"""What the planner prints: its announcements and the table at the end."""
+"""What the planner prints at the end: a row for each stage, and what to open next."""
 
 import os
 from pathlib import Path
@@ -9,10 +9,6 @@ from rich.table import Table
 from pipeline.config.root import RootConfig
 from pipeline.planner import Outcome
 from pipeline.stages import describe
-
-
-def announce(message: str) -> None:
-    print(message, flush=True)
 
 
 def print_outcomes(root: RootConfig, outcomes: list[Outcome]) -> None:
@@ -38,7 +34,7 @@ def print_outcomes(root: RootConfig, outcomes: list[Outcome]) -> None:
     if sample := metrics.get("evaluate", {}).get("sample"):
         console.print("\n[bold]Sample[/bold]")
         console.print(sample, markup=False, highlight=False)
-    run_folder = Path(root.run.runs) / root.run.name
+    run_folder = root.run.folder
     console.print()
     for stage, name, label in (
         ("report", "report/report.html", "Report"),

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.contamination.index import EvaluationText
-from pipeline.config.evaluation import TEXT_ENDINGS
+from pipeline.formats.endings import TEXT_ENDINGS
 from pipeline.formats.rows import read_rows
 from pipeline.formats.text_files import read_plain_texts
 

@@ -15,12 +15,12 @@ from data_prep.reading.text_documents import describe_text_files, splits_at_blan
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
+from pipeline.formats.folders import expand_paths
 from pipeline.formats.parquet_files import reading
 from pipeline.formats.source import Format, Source, describe_file
 from pipeline.preflight import Known
 from pipeline.remote.copying import copy_objects
 from pipeline.remote.listing import StoredObject, is_remote, list_objects
-from pipeline.store.fingerprint import expand_paths
 
 ENDINGS: dict[str, Format] = {
     ".txt": "text",

@@ -2,8 +2,8 @@
 
 A kind of thing is a class such as `OptimizerConfig`, direct subclass of `Choice`, whose subclasses are the choices.
 Whatever is imported may add one: the modules of the folder, which imports them all, and a user's own package
-(`pipeline/plugins.py`). Nothing else has to know of it: where a section has a field of the kind, pydantic picks the
-choice by its tag, and Hydra offers it as an option of the field's group.
+(`pipeline/config/plugins.py`). Nothing else has to know of it: where a section has a field of the kind, pydantic picks
+the choice by its tag, and Hydra offers it as an option of the field's group.
 """
 
 import importlib

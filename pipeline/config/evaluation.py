@@ -7,9 +7,8 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.config.base import CONTENT, NEUTRAL, Section
 from pipeline.config.modules import ModuleIn
+from pipeline.formats.endings import ROW_ENDINGS, TEXT_ENDINGS
 
-TEXT_ENDINGS = (".txt", ".text", ".md", ".tokens", ".raw")
-ROW_ENDINGS = (".jsonl", ".json", ".parquet")
 METRICS = ModuleIn("eval.metrics")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from pipeline.plugins import code_of_module, plugin_folders
+from pipeline.config.plugins import code_of_module, plugin_folders
 
 
 @dataclass(frozen=True)

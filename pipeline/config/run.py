@@ -1,5 +1,6 @@
 """Where and how a run happens: none of it changes a result."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -21,6 +22,11 @@ class RunConfig(Section):
     """Progress bars; without a terminal a line now and then."""
     command: str | None = None
     """Left to the program: the command line that started the run, for its report."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's configuration and the links to its artifacts are."""
+        return Path(self.runs) / self.name
 
     def problems(self) -> list[str]:
         return [

@@ -2,11 +2,43 @@
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
 from pipeline.errors import UserError
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+"""In a path, Python's stand-in for a byte that is not UTF-8: no JSON file can hold it."""
+
+
+def expand_paths(paths: Iterable[str]) -> list[Path]:
+    """Files that the local paths, folders and globs name, sorted, each once: links to folders are followed, but give no
+    file a second time. Of a folder neither hidden files nor what lies in hidden folders, which is how globs have it.
+
+    Raises:
+        UserError: where some of them name nothing, or a name is not UTF-8.
+    """
+    files: set[Path] = set()
+    absent: list[str] = []
+    for pattern in paths:
+        path = Path(pattern).expanduser()
+        if path.is_dir():
+            matches = list(files_below(path))
+        elif path.is_file():
+            matches = [path]
+        else:
+            matches = list(files_like(path))
+        if not matches:
+            absent.append(pattern)
+        files.update(matches)
+    if absent:
+        names = ", ".join(map(repr, absent))
+        raise UserError(f"no file at {names} (seen from {Path.cwd()}); check the path, and quote globs")
+    if odd := [file for file in files if _SURROGATE.search(str(file))]:
+        raise UserError(f"the name of {str(odd[0])!r} is not UTF-8; rename the file")
+    return each_once(files)
 
 
 def files_below(folder: Path) -> Iterator[Path]:

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from pipeline.config.evaluation import ROW_ENDINGS, TEXT_ENDINGS
 from pipeline.errors import UserError
+from pipeline.formats.endings import ROW_ENDINGS, TEXT_ENDINGS
 from pipeline.formats.rows import read_rows
 from pipeline.formats.text_lists import is_list
 from pipeline.formats.wikitext import articles, is_title

@@ -9,24 +9,20 @@ What is known of a launcher without its module, such as whether it waits, says i
 (`pipeline/config/launchers/base.py`).
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Protocol, cast
+from collections.abc import Iterator, Sequence
+from typing import Protocol, cast
 
+from pipeline.announce import Announce
 from pipeline.config.launchers import LauncherConfig
-
-if TYPE_CHECKING:
-    from pipeline.frozen import Frozen
-    from pipeline.store.artifacts import Artifact
-
-Announce = Callable[[str], None]
-"""Prints a line for the user."""
+from pipeline.frozen import Frozen
+from pipeline.store.artifacts import Artifact
 
 
 class LauncherModule(Protocol):
     """A module or package of this folder, or of a plugin."""
 
     @staticmethod
-    def build(stages: "Sequence[Frozen]", announce: Announce) -> "Iterator[tuple[Artifact, bool]]":
+    def build(stages: Sequence[Frozen], announce: Announce) -> Iterator[tuple[Artifact, bool]]:
         """Raises: UserError: where a stage fails; what was finished before stays."""
         ...
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from pipeline.announce import Announce
 from pipeline.errors import UserError
 from pipeline.frozen import Frozen
-from pipeline.launch import Announce
 from pipeline.launch.attempts import Attempts
 from pipeline.launch.commands import check_devices
 from pipeline.launch.supervise import Ended, run_command, supervise

@@ -5,19 +5,10 @@ from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 
+from pipeline.activity import Activity
 from pipeline.store.artifacts import RANKS
 
 BEAT_SECONDS = 5.0
-
-
-class Activity:
-    """What a process is at, in a few words: set by the work, and told with each sign of life."""
-
-    def __init__(self) -> None:
-        self.text = "setting up"
-
-    def note(self, text: str) -> None:
-        self.text = text
 
 
 class Heartbeat:

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from pipeline.announce import Announce
 from pipeline.frozen import Frozen
-from pipeline.launch import Announce
 from pipeline.launch.building import build_with
 from pipeline.launch.commands import one_process, torchrun
 from pipeline.store.artifacts import Artifact

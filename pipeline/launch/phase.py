@@ -10,6 +10,7 @@ from pathlib import Path
 
 import yaml
 
+from pipeline.config.plugins import load_plugins
 from pipeline.config.run import RunConfig
 from pipeline.context import Context, Share
 from pipeline.errors import told_to_user
@@ -17,7 +18,6 @@ from pipeline.frozen import FROZEN
 from pipeline.launch.attempts import RESTART_CODE
 from pipeline.launch.stop_signals import ToldToStop, stop_when_told
 from pipeline.launch.workplace import Workplace, phase_launch
-from pipeline.plugins import load_plugins
 from pipeline.redaction import RedactingFormatter, redact_tracebacks
 from pipeline.stages import STAGES
 from pipeline.tracking.tracker import Tracker

@@ -10,8 +10,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from pipeline.announce import Announce
 from pipeline.errors import UserError
-from pipeline.launch import Announce
 from pipeline.launch.units import Unit, shape
 
 POLL_SECONDS = 2.0

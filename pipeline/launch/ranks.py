@@ -6,13 +6,14 @@ import json
 import os
 import re
 import shutil
-import socket
 import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from pipeline.launch.heartbeat import Activity, Heartbeat
+from pipeline.activity import Activity
+from pipeline.launch.heartbeat import Heartbeat
+from pipeline.machine import host_name
 from pipeline.store.artifacts import RANKS as FOLDER
 from pipeline.store.artifacts import write_json
 
@@ -103,11 +104,6 @@ class RankFile:
 
 def _fault_file(folder: Path, rank: int) -> Path:
     return folder / FOLDER / f"rank-{rank}.fault"
-
-
-def host_name() -> str:
-    """This node as SLURM calls it, else as it calls itself."""
-    return os.environ.get("SLURMD_NODENAME") or socket.gethostname()
 
 
 def remove_records(folder: Path) -> None:

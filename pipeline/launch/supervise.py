@@ -12,10 +12,12 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, NoReturn
 
+from pipeline.announce import Announce
 from pipeline.errors import Restart, UserError
 from pipeline.launch.attempts import Attempts, newest_step, take_restart
-from pipeline.launch.ranks import describe_faults, host_name, read_records, remove_records
+from pipeline.launch.ranks import describe_faults, read_records, remove_records
 from pipeline.launch.workplace import WORKER_SECONDS, Workplace, begin, new_launch
+from pipeline.machine import host_name
 
 POLL_SECONDS = 0.1
 TOLD_CODE = 2
@@ -43,7 +45,7 @@ def supervise(
     folder: Path,
     launch: Launch,
     attempts: Attempts,
-    announce: Callable[[str], None],
+    announce: Announce,
     requeue: Callable[[str], NoReturn] | None = None,
     patience: float = WORKER_SECONDS,
 ) -> None:
@@ -186,7 +188,7 @@ def _stopped(folder: Path, restart: Restart | None) -> str:
     return f"stopped at step {step:,}" if step >= 0 else "stopped"
 
 
-def _report(folder: Path, ended: Ended, announce: Callable[[str], None]) -> str:
+def _report(folder: Path, ended: Ended, announce: Announce) -> str:
     """Show the ranks at fault.
 
     Raises:

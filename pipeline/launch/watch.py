@@ -7,13 +7,14 @@ for it, for as long as their communication lets them.
 import os
 import signal
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pipeline.announce import Announce
 from pipeline.launch.heartbeat import beat_file
-from pipeline.launch.ranks import HEAD_START, RankRecord, host_name, read_records
+from pipeline.launch.ranks import HEAD_START, RankRecord, read_records
+from pipeline.machine import host_name
 
 LOOK_SECONDS = 5.0
 WARN_SECONDS = 60.0
@@ -36,7 +37,7 @@ class _Pulse:
 class Watch:
     """Looks at the ranks of one launch, and ends those that have been silent for too long."""
 
-    def __init__(self, folder: Path, timeout: float | None, announce: Callable[[str], None]):
+    def __init__(self, folder: Path, timeout: float | None, announce: Announce):
         """Args: timeout: seconds of silence after which a rank is lost; None waits for ever."""
         self._folder, self._timeout, self._announce = folder, timeout, announce
         self._warn = WARN_SECONDS if timeout is None else min(WARN_SECONDS, timeout / 2)

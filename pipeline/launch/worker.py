@@ -17,20 +17,20 @@ from typing import Any
 import yaml
 
 from pipeline.config.base import Section
+from pipeline.config.plugins import load_plugins
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.context import Context
 from pipeline.errors import Restart, message_for_user, told_to_user
 from pipeline.frozen import FROZEN
 from pipeline.launch.attempts import RESTART_CODE, ask_for_restart, newest_step
-from pipeline.launch.ranks import RankFile, host_name, is_running
+from pipeline.launch.ranks import RankFile, is_running
 from pipeline.launch.stop_signals import ToldToStop, stop_when_told
 from pipeline.launch.workplace import Workplace
-from pipeline.machine import describe_machine
-from pipeline.plugins import load_plugins
+from pipeline.machine import describe_machine, host_name
 from pipeline.redaction import RedactingFormatter, redact_tracebacks, redacted, secret_values
 from pipeline.stages import STAGES, Stage
 from pipeline.store.artifacts import PARTIAL, finish
-from pipeline.tracking.tracker import open_tracker
+from pipeline.tracking import open_tracker
 
 RESTART_SECONDS = 60.0
 """How long other ranks wait for rank 0 to save what it must before they end."""

@@ -15,7 +15,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.launch.ranks import RankRecord, host_name, read_records
+from pipeline.launch.ranks import RankRecord, read_records
+from pipeline.machine import host_name
 from pipeline.store import locks
 from pipeline.store.artifacts import LAUNCH_FILE, PARTIAL, write_json
 

@@ -16,7 +16,7 @@ from pipeline.config.root import parse_config
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.config.sweep import SweepConfig
 from pipeline.errors import UserError
-from pipeline.planner import plan
+from pipeline.plan import plan
 from pipeline.store.artifacts import Store
 from pipeline.sweep.jobs import Job, run_name
 from pipeline.sweep.objective import check_metric
@@ -50,7 +50,7 @@ class SweepPlan:
         name = self.settings.name or (f"{self.base.name}-{choice}" if choice else self.base.name)
         self.run = RunConfig(name=name, runs=str(Path(self.base.runs) / "sweeps"))
         """Name and folder of the sweep itself."""
-        self.folder = Path(self.run.runs) / name
+        self.folder = self.run.folder
         self.store = Store(Path(self.base.artifacts))
         # Hydra saves the whole configuration where it sweeps, keys of launcher.env included.
         self._hydras_files = TemporaryDirectory(prefix="sweep-")

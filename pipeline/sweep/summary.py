@@ -12,7 +12,8 @@ from rich.text import Text
 from pipeline.store.artifacts import write_json
 from pipeline.sweep.jobs import Job, as_number
 from pipeline.sweep.planning import SweepPlan
-from pipeline.tracking.tracker import TABLES_FOLDER, open_tracker
+from pipeline.tracking import open_tracker
+from pipeline.tracking.tracker import TABLES_FOLDER
 
 CSV_FILE, JSON_FILE, PAGE_FILE = "table.csv", "table.json", "report.html"
 TABLE = "jobs"

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.errors import UserError
 
 METRICS_FILE = "metrics.jsonl"
@@ -53,19 +52,6 @@ class Tracker:
     def identity(self) -> dict[str, Any]:
         """What the manifest says of where the metrics went."""
         return {"backend": "none"}
-
-
-def open_tracker(
-    tracking: TrackingConfig, run: RunConfig, frozen: Mapping[str, Any], folder: Path, rank: int
-) -> Tracker:
-    """The tracker of one worker. `frozen` is the planner's stage.yaml; only rank 0 writes."""
-    if rank > 0:
-        return Tracker(None)
-    if tracking.backend == "none":
-        return Tracker(folder)
-    from pipeline.tracking.wandb import WandbTracker
-
-    return WandbTracker(folder, run, tracking, frozen)
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

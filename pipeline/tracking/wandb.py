@@ -37,7 +37,7 @@ class WandbTracker(Tracker):
         """The W&B run: online or, where that is not wanted or fails, offline; None where that fails too."""
         import wandb
 
-        root = Path(run.runs).resolve() / run.name
+        root = run.folder.resolve()
         id_file = folder / RUN_ID_FILE
         stage = self._frozen["stage"]
         for offline in [True] if is_offline(tracking, os.environ) else [False, True]:

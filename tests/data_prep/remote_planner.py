@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.config.stages import DownloadStage
-from pipeline.store.fingerprint import FileHashes, fingerprint
+from pipeline.fingerprint import FileHashes, fingerprint
 from tests.command_line import ROOT, command, environment
 
 SETTINGS = [

@@ -11,9 +11,9 @@ from data_prep.sources.wikitext import _write_lines
 from pipeline.config.corpora.hub import HubCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
+from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.formats.documents import read_documents
 from pipeline.formats.source import Source
-from pipeline.store.fingerprint import FileHashes, fingerprint
 
 ROWS = {"text": ["Der erste.", None, "", "Der vierte."], "title": ["A", "B", "C", "D"], "n": [1, 2, 3, 4]}
 

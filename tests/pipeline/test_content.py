@@ -14,10 +14,10 @@ from pipeline import stages
 from pipeline.config.base import Section, content_mark
 from pipeline.config.choices import Choice
 from pipeline.config.stages import DownloadStage, FinetuneStage, PretrainStage, TokenizerStage
+from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.formats.model_folder import model_files, tokenizer_files
 from pipeline.store import file_hashes
 from pipeline.store.file_hashes import HashMemory
-from pipeline.store.fingerprint import FileHashes, fingerprint
 from tests.command_line import OWN, ROOT, command, environment
 
 PATH_LIKE = re.compile(r"(^|_)(path|paths|files?|folders?|dir|init|checkpoint|deepspeed)$", re.IGNORECASE)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.store.fingerprint import expand_paths
+from pipeline.formats.folders import expand_paths
 
 
 @pytest.fixture

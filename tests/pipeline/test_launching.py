@@ -21,7 +21,8 @@ from pipeline.launch.slurm.srun import srun
 from pipeline.launch.slurm.submission import render
 from pipeline.launch.slurm.task import set_ranks
 from pipeline.launch.units import Unit
-from pipeline.planner import freeze, plan
+from pipeline.plan import plan
+from pipeline.planner import freeze
 from pipeline.store.artifacts import Store, finish
 from pipeline.store.markers import write_marker
 from tests.pipeline.test_config import composed

@@ -9,7 +9,8 @@ import pytest
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
 from pipeline.frozen import Ahead, Frozen
-from pipeline.planner import fingerprints, freeze, plan
+from pipeline.plan import fingerprints, plan
+from pipeline.planner import freeze
 from pipeline.preflight import Preflight
 from pipeline.store.artifacts import Store
 from tests.command_line import OWN

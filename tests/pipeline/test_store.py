@@ -10,8 +10,8 @@ from pipeline.config.corpora.files import FilesCorpus
 from pipeline.config.stages import DownloadStage, PretrainStage
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.errors import UserError
+from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.store.artifacts import Store, finish
-from pipeline.store.fingerprint import FileHashes, fingerprint
 
 
 def download_of(path: Path) -> DownloadStage:

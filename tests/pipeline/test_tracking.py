@@ -13,7 +13,8 @@ import pytest
 
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.errors import UserError
-from pipeline.tracking.tracker import Tracker, open_tracker, read_jsonl, read_metrics
+from pipeline.tracking import open_tracker
+from pipeline.tracking.tracker import Tracker, read_jsonl, read_metrics
 from pipeline.tracking.wandb import RUN_ID_FILE, check_key, is_offline
 
 FROZEN = {
@@ -78,7 +79,7 @@ STAGE = """
 import json, sys
 from pathlib import Path
 from pipeline.config.run import RunConfig, TrackingConfig
-from pipeline.tracking.tracker import open_tracker
+from pipeline.tracking import open_tracker
 
 root, start, stop, failed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "failed"
 folder = root / "folder"

@@ -8,17 +8,17 @@ from textwrap import dedent
 import pytest
 from pydantic import ValidationError
 
+from pipeline.config.plugins import load_plugins
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import Restart, UserError
 from pipeline.formats.checkpoints import list_checkpoints
-from pipeline.plugins import load_plugins
 from tests.train.guard_worker import train
 
 
 @pytest.fixture
 def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Callable:
     """Write a plugin of this test's own that has one callback, `mine`, and load it."""
-    monkeypatch.setattr("pipeline.plugins._loaded", {})
+    monkeypatch.setattr("pipeline.config.plugins._loaded", {})
     name = f"lab_{abs(hash(request.node.name))}"
 
     def write(code: str) -> None:

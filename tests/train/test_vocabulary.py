@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
 from pipeline.formats.tokenizers import TOKENIZER_FOLDER
-from pipeline.planner import fingerprints, plan
+from pipeline.plan import fingerprints, plan
 from pipeline.preflight import Preflight
 from pipeline.store.artifacts import Store, finish
 from tests.pipeline.test_config import composed

@@ -7,8 +7,8 @@ import pytorch_lightning as pl
 from pipeline.errors import UserError
 from train.checkpoints.manager import Checkpoints, any_rank
 from train.checkpoints.training_state import TrainingState
-from train.guards.finite import all_finite
 from train.guards.loss_guard import LossGuard, SkippedData
+from train.models.finite import all_finite
 
 ADVICE = (
     "lower the learning rate (optim.lr, optim.muon_lr), warm up for longer (schedule.warmup), clip gradients to a "

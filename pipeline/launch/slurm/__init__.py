@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 
+from pipeline.announce import Announce
 from pipeline.errors import UserError
 from pipeline.frozen import Frozen
-from pipeline.launch import Announce
 from pipeline.launch.queued_jobs import JobState, print_jobs, stay
 from pipeline.launch.slurm import client as slurm_client
 from pipeline.launch.slurm.submission import submit

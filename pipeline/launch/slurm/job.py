@@ -14,23 +14,24 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+from pipeline.announce import announce
 from pipeline.config.launchers.slurm import SlurmLauncher
 from pipeline.errors import UserError, told_to_user
 from pipeline.frozen import Frozen
 from pipeline.launch.attempts import RESTART_CODE, Attempts
 from pipeline.launch.building import build, waiting_for_another
 from pipeline.launch.commands import check_devices
-from pipeline.launch.ranks import host_name, note_silent_end
+from pipeline.launch.ranks import note_silent_end
 from pipeline.launch.slurm import client as slurm_client
 from pipeline.launch.slurm.srun import srun
 from pipeline.launch.supervise import Ended, run_command, supervise
 from pipeline.launch.units import folders_in_use, shape
 from pipeline.launch.watch import Watch
 from pipeline.launch.workplace import Workplace, begin, phase_launch
-from pipeline.planner import link_into_run
+from pipeline.machine import host_name
 from pipeline.redaction import redact_tracebacks
 from pipeline.store.artifacts import SCRATCH
-from pipeline.summary import announce
+from pipeline.store.run_links import link_into_run
 
 KILL_SECONDS = 300
 LOST_NODE_SECONDS = 180.0
@@ -52,7 +53,7 @@ def main(settings: Path, phase: str | None = None) -> int:
             frozen.refuse_what_will_fail()  # the planner, which only submits, could not look into the artifacts
         waiting = waiting_for_another(frozen, announce)
         artifact, reused = build(frozen, partial(_start, frozen), waiting, LOST_NODE_SECONDS)
-        link_into_run(frozen.run, frozen.stage, artifact)
+        link_into_run(frozen.run.folder, frozen.stage, artifact)
         announce(f"{frozen.stage:<9} | {'reused' if reused else 'done'}: {artifact.folder}")
         settings.unlink(missing_ok=True)  # its environment may hold keys, and nobody needs it any more
     return 0

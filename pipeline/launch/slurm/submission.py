@@ -6,9 +6,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.announce import Announce
 from pipeline.config.launchers.slurm import SlurmLauncher
 from pipeline.frozen import Frozen
-from pipeline.launch import Announce
 from pipeline.launch.queued_jobs import Job
 from pipeline.launch.slurm import client as slurm_client
 from pipeline.launch.slurm.snapshot import snapshot_code
@@ -24,7 +24,7 @@ def submit(stages: Sequence[Frozen], announce: Announce) -> list[Job]:
         UserError: where SLURM refuses a job; those submitted before stay.
     """
     run = stages[0].run
-    folder = (Path(run.runs) / run.name / "slurm").resolve()
+    folder = (run.folder / "slurm").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     there = slurm_client.my_jobs()
     jobs: list[Job] = []

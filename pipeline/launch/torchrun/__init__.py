@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from pipeline.announce import Announce
 from pipeline.errors import UserError
 from pipeline.frozen import Frozen
-from pipeline.launch import Announce
 from pipeline.launch.attempts import Attempts
 from pipeline.launch.building import build as build_stage
 from pipeline.launch.local import build_on_this_machine

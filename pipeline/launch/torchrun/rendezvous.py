@@ -4,19 +4,21 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.announce import Announce
 from pipeline.config.launchers.torchrun import TorchrunLauncher
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.frozen import Frozen
 from pipeline.launch.commands import check_devices, torchrun
-from pipeline.launch.ranks import FOLDER, host_name
+from pipeline.launch.ranks import FOLDER
 from pipeline.launch.supervise import Ended, Launch, run_command
 from pipeline.launch.watch import Watch
 from pipeline.launch.workplace import read_launch
+from pipeline.machine import host_name
 from pipeline.store.artifacts import LAUNCH_FILE, PARTIAL, write_json
 
 REACH_SECONDS = 5.0
@@ -33,7 +35,7 @@ def meeting(frozen: Frozen) -> tuple[TrainerConfig, str]:
 
 
 @contextmanager
-def lead(frozen: Frozen, announce: Callable[[str], None], folder: Path) -> Generator[Launch]:
+def lead(frozen: Frozen, announce: Announce, folder: Path) -> Generator[Launch]:
     """Gives a function that launches on all nodes: followers read from the folder what to take part in.
 
     Raises:
@@ -63,7 +65,7 @@ def lead(frozen: Frozen, announce: Callable[[str], None], folder: Path) -> Gener
 class Follower:
     """Called while another planner holds the stage: takes part in each of its launches, once."""
 
-    def __init__(self, frozen: Frozen, announce: Callable[[str], None]):
+    def __init__(self, frozen: Frozen, announce: Announce):
         self._frozen, self._announce = frozen, announce
         self._last: str | None = None
         self._said = False
@@ -90,7 +92,7 @@ class Follower:
             self._announce(f"{frozen.stage}: another planner leads this stage; waiting for it")
 
 
-def _run_agent(frozen: Frozen, folder: Path, name: str, announce: Callable[[str], None]) -> Ended:
+def _run_agent(frozen: Frozen, folder: Path, name: str, announce: Announce) -> Ended:
     """Run this node's agent until the launch is over or another takes its place."""
     environment = os.environ | frozen.launcher.env
     trainer, endpoint = meeting(frozen)

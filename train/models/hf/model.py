@@ -13,7 +13,7 @@ from transformers.utils import ModelOutput
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.errors import UserError
 from pipeline.formats.foreign_code import own_classes, refusing_foreign_code
-from train.guards.finite import all_finite
+from train.models.finite import all_finite
 from train.models.hf.balance import balance_factor, until_last_label
 from train.models.hf.probes import (
     check_balance,

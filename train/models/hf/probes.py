@@ -2,19 +2,29 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import torch
+from transformers import PreTrainedModel
 
 from pipeline.errors import UserError
 from train.models.hf.states import KeyValueCache
+from train.models.interface import LanguageModel
 
-if TYPE_CHECKING:
-    from train.models.hf.model import HuggingFaceModel
+
+class Probed(LanguageModel, Protocol):
+    """What the probes need of a `HuggingFaceModel`, which calls them."""
+
+    model: PreTrainedModel
+    training: bool
+
+    def train(self, mode: bool) -> Any: ...
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
 
 
 @contextmanager
-def _trying(model: "HuggingFaceModel", training: bool = False) -> Generator[torch.device]:
+def _trying(model: Probed, training: bool = False) -> Generator[torch.device]:
     """The model in this mode and without gradients; gives its device."""
     before = model.training
     model.train(training)
@@ -23,7 +33,7 @@ def _trying(model: "HuggingFaceModel", training: bool = False) -> Generator[torc
     model.train(before)
 
 
-def check_causal(model: "HuggingFaceModel") -> None:
+def check_causal(model: Probed) -> None:
     """Refuse a model whose tokens see those after them, as BERT's do by default: its loss would say nothing.
 
     Raises:
@@ -42,7 +52,7 @@ def check_causal(model: "HuggingFaceModel") -> None:
         )
 
 
-def check_balance(model: "HuggingFaceModel") -> None:
+def check_balance(model: Probed) -> None:
     """Make the balance loss once.
 
     Raises:
@@ -53,7 +63,7 @@ def check_balance(model: "HuggingFaceModel") -> None:
         model(ids, ids)
 
 
-def keeps_apart(model: "HuggingFaceModel") -> bool:
+def keeps_apart(model: Probed) -> bool:
     """Whether documents that share a row are read as if each stood alone."""
     size = min(8, model.context // 2)
     with _trying(model) as device:
@@ -67,7 +77,7 @@ def keeps_apart(model: "HuggingFaceModel") -> bool:
     return off <= 0.01 * contrast
 
 
-def continues_from_a_cache(model: "HuggingFaceModel") -> bool:
+def continues_from_a_cache(model: Probed) -> bool:
     """Whether the model, with a key-value cache and beside left padding, says what it says of the whole text."""
     with _trying(model) as device:
         ids = torch.arange(8, device=device).view(2, 4) % model.vocab_size

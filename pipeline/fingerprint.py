@@ -2,20 +2,15 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.base import NEUTRAL, Content, Section, content_mark
-from pipeline.errors import UserError
-from pipeline.formats.folders import each_once, files_below, files_like
-from pipeline.plugins import code_of
+from pipeline.config.plugins import code_of
+from pipeline.formats.folders import expand_paths
 from pipeline.remote.listing import ARTIFACT_SCHEME, is_remote, list_objects
 from pipeline.store.file_hashes import HashMemory
-
-_SURROGATE = re.compile("[\ud800-\udfff]")
-"""In a path, Python's stand-in for a byte that is not UTF-8: no JSON file can hold it."""
 
 
 def fingerprint(
@@ -56,34 +51,6 @@ def _contents(section: Section, hashes: "FileHashes") -> dict[str, Any]:
     marks = {name: content_mark(info) for name, info in type(section).model_fields.items()}
     named = {name: (getattr(section, name), mark) for name, mark in marks.items() if mark}
     return {name: hashes.content(value, mark) for name, (value, mark) in named.items() if value is not None}
-
-
-def expand_paths(paths: Iterable[str]) -> list[Path]:
-    """Files that the local paths, folders and globs name, sorted, each once: links to folders are followed, but give no
-    file a second time. Of a folder neither hidden files nor what lies in hidden folders, which is how globs have it.
-
-    Raises:
-        UserError: where some of them name nothing, or a name is not UTF-8.
-    """
-    files: set[Path] = set()
-    absent: list[str] = []
-    for pattern in paths:
-        path = Path(pattern).expanduser()
-        if path.is_dir():
-            matches = list(files_below(path))
-        elif path.is_file():
-            matches = [path]
-        else:
-            matches = list(files_like(path))
-        if not matches:
-            absent.append(pattern)
-        files.update(matches)
-    if absent:
-        names = ", ".join(map(repr, absent))
-        raise UserError(f"no file at {names} (seen from {Path.cwd()}); check the path, and quote globs")
-    if odd := [file for file in files if _SURROGATE.search(str(file))]:
-        raise UserError(f"the name of {str(odd[0])!r} is not UTF-8; rename the file")
-    return each_once(files)
 
 
 class FileHashes:

@@ -1,0 +1,63 @@
+"""The plan of a run: which stages it brings up to date, in which order, and how each one's artifact is known."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pipeline.config.root import RootConfig
+from pipeline.errors import UserError
+from pipeline.fingerprint import FileHashes, fingerprint
+from pipeline.stages import STAGES, Stage, upstream
+from pipeline.store.artifacts import HASHES, Artifact, Store
+from pipeline.store.integrity import check_content, check_files
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of a plan."""
+
+    stage: Stage
+    fingerprint: str
+    inputs: dict[str, str]
+    """Fingerprints of the inputs, by stage."""
+
+
+def plan(root: RootConfig, store: Store) -> list[Step]:
+    """The stages to bring up to date, in order, with their fingerprints.
+
+    Raises:
+        UserError: for an unknown or switched-off stage, or a local input that is absent.
+    """
+    if root.stage not in STAGES:
+        raise UserError(f"stage={root.stage}: no such stage; known: {', '.join(STAGES)}")
+    if not STAGES[root.stage].enabled(root):
+        raise UserError(
+            f"stage={root.stage} is switched off in this configuration (see finetune.task and finetune.init)"
+        )
+    hashes = FileHashes(store.root / HASHES)
+    prints: dict[str, str] = {}
+    steps = []
+    for stage in upstream(root.stage, root):
+        inputs = {name: prints[name] for name in stage.inputs_for(root)}
+        prints[stage.name] = fingerprint(stage.name, stage.version, stage.config_from(root), inputs, hashes)
+        steps.append(Step(stage, prints[stage.name], inputs))
+    return steps
+
+
+def find_artifacts(root: RootConfig, steps: Sequence[Step], store: Store) -> dict[str, Artifact | None]:
+    """The artifact of each stage, None where there is none so far.
+
+    Raises:
+        UserError: where one of them is damaged, as far as it is looked at (`verify`).
+    """
+    found = {step.stage.name: store.find(step.stage.name, step.fingerprint) for step in steps}
+    for name, artifact in found.items():
+        if artifact and root.verify:
+            check_content(artifact, name, afresh=True, show_progress=root.run.progress)
+        elif artifact:
+            check_files(artifact)
+    return found
+
+
+def fingerprints(steps: Sequence[Step]) -> dict[str, str]:
+    """Of all artifacts of a plan, by stage."""
+    return {step.stage.name: step.fingerprint for step in steps}
