@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
@@ -30,6 +29,7 @@ from pipeline.config.clean import CleanConfig, MarkupConfig
 from pipeline.errors import UserError, told_to_user
 from pipeline.formats.source import Source
 from pipeline.store.artifacts import MANIFEST
+from pipeline.templates import html_templates
 from pipeline.text.letters import MARKS
 
 _DOWNLOADS = Path("artifacts/download")
@@ -129,13 +129,7 @@ def render(
         Section(s.heading, s.level, s.wikitext, finish(s.title), tuple(finish(text) for text in s.paragraphs))
         for s in sections
     ]
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = html_templates(Path(__file__).parent)
     environment.filters["size"] = lambda count: f"{count:,} B" if count < 1000 else f"{count / 1000:,.1f} kB"
     return environment.get_template("show.html.j2").render(
         page=page,

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from eval.reporting import report_data as data
@@ -14,6 +13,7 @@ from eval.reporting.report_plots import Series, compact, line_plot
 from eval.results import PERPLEXITIES
 from pipeline.config.stages import ReportStage
 from pipeline.context import Context
+from pipeline.templates import html_templates
 
 REPORT_FILE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
@@ -148,14 +148,8 @@ def _utilization(training: data.Training) -> str:
 
 
 def render(values: Mapping[str, Any]) -> str:
-    """The page. Everything is escaped: the texts come from corpora and models."""
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    """The page."""
+    environment = html_templates(TEMPLATES)
     environment.filters |= {
         "number": number,
         "compact": compact,

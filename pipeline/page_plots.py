@@ -1,16 +1,18 @@
 """matplotlib's plots as parts of an HTML page: one look, and SVG in the page's own colours and font."""
 
+import io
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup, escape
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 
 
 def page_style(ink: str, grid: str) -> dict[str, Any]:
     """matplotlib's settings of a plot that sits in a page; `ink` colours its words, `grid` its lines."""
     return {
-        "svg.fonttype": "none",
         "font.size": 9,
         "text.color": ink,
         "axes.edgecolor": grid,
@@ -30,12 +32,17 @@ def page_style(ink: str, grid: str) -> dict[str, Any]:
     }
 
 
-def for_page(svg: str, title: str, variables: Mapping[str, str]) -> Markup:
-    """The svg element alone, scalable, in the page's colours, its ids unlike those of other plots.
+def svg_element(figure: Figure, title: str, variables: Mapping[str, str]) -> Markup:
+    """A plot's svg element alone, scalable, in the page's colours, its ids unlike those of other plots.
 
     Args:
         variables: the page's CSS colour of each of the drawing's.
     """
+    written = io.StringIO()
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": title}):
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(written, format="svg", transparent=True, metadata=nothing)
+    svg = written.getvalue()
     drawing = svg[svg.index("<defs>", svg.index("<svg")) :]
     drawing = re.sub(r"<style.*?</style>", "", drawing, flags=re.DOTALL)  # it would reach all of the page
     drawing = re.sub(r"font-family: [^;\"]*;", "", drawing)

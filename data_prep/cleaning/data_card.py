@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from pipeline.templates import markdown_templates
 
 DATA_CARD = "data_card.md"
 TEMPLATE = "data_card.md.jinja"
@@ -12,11 +12,6 @@ TEMPLATE = "data_card.md.jinja"
 
 def write_data_card(stats: Mapping[str, Any], path: Path) -> None:
     """Write what `stats.json` says as Markdown."""
-    # Markdown with code: nothing is escaped. A fact that is missing is a mistake of ours, and says so.
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        keep_trailing_newline=True,
-    )
+    environment = markdown_templates(Path(__file__).parent)
     environment.filters |= {"count": "{:,}".format, "mb": lambda size: f"{size / 1e6:,.2f}"}
     path.write_text(environment.get_template(TEMPLATE).render(stats), encoding="utf-8")

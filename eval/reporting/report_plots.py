@@ -1,6 +1,5 @@
 """Line plots as inline SVG in the page's own colours and font, so that one file serves light and dark."""
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from pipeline.page_plots import for_page, page_style
+from pipeline.page_plots import page_style, svg_element
 
 MOST_POINTS = 600
 """A longer line is drawn as the means of so many stretches: a screen shows no more."""
@@ -26,7 +25,6 @@ _VARIABLES = {
 }
 _STYLE = {
     **page_style(_INK, _GRID),
-    "svg.hashsalt": "report",
     "lines.linewidth": 1.7,
     "lines.solid_capstyle": "round",
     "path.simplify": True,
@@ -89,14 +87,7 @@ def line_plot(
         elif from_zero:
             axes.set_ylim(bottom=0)
         _label_axes(axes, tokens_per_step)
-        written = io.StringIO()
-        figure.savefig(
-            written,
-            format="svg",
-            transparent=True,
-            metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")),
-        )
-    return for_page(written.getvalue(), title, _VARIABLES)
+        return svg_element(figure, title, _VARIABLES)
 
 
 def compact(value: float, _: object = None) -> str:

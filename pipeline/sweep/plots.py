@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
 
-from pipeline.page_plots import for_page, page_style
+from pipeline.page_plots import page_style, svg_element
 from pipeline.sweep.jobs import Job, as_number
 from pipeline.sweep.scaling_law import PowerLaw
 
@@ -97,12 +97,9 @@ def png(figure: Figure) -> bytes:
 
 
 def svg(figure: Figure, title: str) -> Markup:
-    """The svg element alone, scalable, in the page's colours, its ids unlike those of other plots."""
-    written = io.StringIO()
-    with rc_context(_STYLE | {"svg.hashsalt": title}):
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(written, format="svg", transparent=True, metadata=nothing)
-    return for_page(written.getvalue(), title, _VARIABLES)
+    """The plot as the page shows it."""
+    with rc_context(_STYLE):
+        return svg_element(figure, title, _VARIABLES)
 
 
 def _places(values: Sequence[str]) -> tuple[dict[str, float], bool]:

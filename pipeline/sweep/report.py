@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from pipeline.redaction import shown_command
 from pipeline.sweep.jobs import Job
 from pipeline.sweep.planning import SweepPlan
 from pipeline.sweep.plots import key_plot, law_plot, svg
 from pipeline.sweep.scaling_law import PowerLaw, fit_power_law
+from pipeline.templates import html_templates
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,23 +67,20 @@ def draw(jobs: Sequence[Job], objective: str, fits: Sequence[Fit]) -> dict[str, 
 
 def render(plan: SweepPlan, jobs: Sequence[Job], fits: Sequence[Fit], figures: Mapping[str, "Figure"]) -> str:
     """The page. Everything is escaped."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     best = jobs[0] if jobs[0].objective is not None else None
-    return environment.get_template(TEMPLATE).render(
-        title=plan.run.name,
-        settings=plan.settings,
-        jobs=jobs,
-        best=best,
-        keys=list(dict.fromkeys(key for job in jobs for key in job.swept)),
-        command=best and shown_command(plan.command(best)),
-        plots={title: svg(figure, title) for title, figure in figures.items()},
-        fits=fits,
-        seconds=sum(job.seconds or 0 for job in jobs),
-        counts={state: sum(job.state == state for job in jobs) for state in ("finished", "failed")},
+    return (
+        html_templates(Path(__file__).parent)
+        .get_template(TEMPLATE)
+        .render(
+            title=plan.run.name,
+            settings=plan.settings,
+            jobs=jobs,
+            best=best,
+            keys=list(dict.fromkeys(key for job in jobs for key in job.swept)),
+            command=best and shown_command(plan.command(best)),
+            plots={title: svg(figure, title) for title, figure in figures.items()},
+            fits=fits,
+            seconds=sum(job.seconds or 0 for job in jobs),
+            counts={state: sum(job.state == state for job in jobs) for state in ("finished", "failed")},
+        )
     )

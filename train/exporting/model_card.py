@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import TypeAdapter
 
 from pipeline.config.evaluation import ExportConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.context import Context
 from pipeline.store.artifacts import MANIFEST, read_json
+from pipeline.templates import markdown_templates
 from train.exporting.card import Card
 from train.exporting.trained_model import TrainedModel
 from train.exporting.usage import load_with_this_project
@@ -30,27 +30,29 @@ def write_model_card(
         trained: what was exported.
         export: the export stage's metrics.
     """
-    # Markdown with code: nothing is escaped. A fact that is missing is a mistake of ours, and says so.
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, keep_trailing_newline=True
-    )
     data = _read(context, "clean", "stats.json") if "pretrain" in context.inputs else None
     license = config.license or _license(data)
     loadable = export["format"] != "lm-workflow"
     usage = trained.card.usage if loadable else load_with_this_project
-    card = environment.get_template(TEMPLATE).render(
-        front_matter=_front_matter(license, trained.card, loadable),
-        name=context.run.name,
-        what=trained.card.what,
-        license=license,
-        usage=usage(context.run.name),
-        notes=trained.card.notes,
-        stop_strings=trained.stops.texts,
-        model=_model(context, export),
-        data=data,
-        training=[_training(context, name) for name in ("pretrain", "finetune") if name in context.inputs],
-        results=_read(context, "evaluate", "results.json", list),
-        parity=_parity(export),
+    card = (
+        markdown_templates(Path(__file__).parent)
+        .get_template(TEMPLATE)
+        .render(
+            front_matter=_front_matter(license, trained.card, loadable),
+            name=context.run.name,
+            what=trained.card.what,
+            license=license,
+            usage=usage(context.run.name),
+            notes=trained.card.notes,
+            stop_strings=trained.stops.texts,
+            model=_model(context, export),
+            data=data,
+            training=[
+                _training(context, name) for name in ("pretrain", "finetune") if name in context.inputs
+            ],
+            results=_read(context, "evaluate", "results.json", list),
+            parity=_parity(export),
+        )
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
 
