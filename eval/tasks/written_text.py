@@ -23,6 +23,10 @@ def describe_decoding(decode: DecodeConfig, seed: int) -> str:
         )
     elif decode.method == "beam":
         settings = f",beams={decode.beams},length_penalty={decode.length_penalty:g}"
+    if decode.method == "sample" and decode.min_p is not None:
+        settings += f",min_p={decode.min_p:g}"
+    if decode.repetition_penalty != 1:
+        settings += f",repetition_penalty={decode.repetition_penalty:g}"
     return f"decoding:{decode.method},max_new_tokens={decode.max_new_tokens}{settings}"
 
 

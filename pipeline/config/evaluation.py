@@ -3,7 +3,7 @@
 from pathlib import PurePath
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.config.base import CONTENT, NEUTRAL, Section
 from pipeline.config.modules import ModuleIn
@@ -12,20 +12,38 @@ from pipeline.formats.endings import ROW_ENDINGS, TEXT_ENDINGS
 METRICS = ModuleIn("eval.metrics")
 
 
-class DecodeConfig(Section):
-    """How text is generated."""
+class SamplingConfig(Section):
+    """How a text is continued token by token."""
 
-    method: Literal["greedy", "sample", "beam"] = "greedy"
     max_new_tokens: PositiveInt = 128
-    temperature: PositiveFloat = 0.8
-    """For sampling, as are top_k and top_p."""
+    temperature: NonNegativeFloat = 0.8
+    """How freely tokens are drawn; 0 takes the likeliest always, as `method=greedy` does."""
     top_k: PositiveInt | None = None
     """Draw among this many likeliest tokens."""
     top_p: Annotated[float, Field(gt=0, le=1)] | None = 0.95
+    """Draw among the fewest likeliest tokens whose probabilities add up to this."""
+    min_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Draw among tokens that are at least this many times as likely as the likeliest."""
+    repetition_penalty: PositiveFloat = 1.0
+    """Above 1, tokens of the prompt and of the text so far become less likely; not for `method=beam`."""
+
+
+class DecodeConfig(SamplingConfig):
+    """How text is generated."""
+
+    method: Literal["greedy", "sample", "beam"] = "greedy"
+    """`sample` draws with the settings above."""
     beams: PositiveInt = 4
     length_penalty: float = 1.0
     """Beam scores are divided by length to this power."""
     batch_size: Annotated[PositiveInt, NEUTRAL] = 32
+
+    def problems(self) -> list[str]:
+        if self.method == "beam" and self.repetition_penalty != 1:
+            return [
+                "repetition_penalty has no effect on method=beam; set it to 1, or choose greedy or sample"
+            ]
+        return []
 
 
 class PerplexityConfig(Section):

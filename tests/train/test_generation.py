@@ -11,7 +11,8 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFa
 from pipeline.config.evaluation import DecodeConfig
 from pipeline.config.models.lstm import LSTMConfig
 from pipeline.errors import UserError
-from train.generation.generate import encode_prompts, generate, generate_ids, sample
+from train.generation.generate import encode_prompts, generate, generate_ids
+from train.generation.sampling import sample
 from train.generation.stops import Stops
 from train.models import build_model
 from train.models.decoder.hf_config import to_hf_config

@@ -1,4 +1,4 @@
-"""Text continued by a model: greedy, sampled, or by beam search, in batches with the model's own cache."""
+"""Texts continued by a model: greedily, sampled, or by beam search, in batches with the model's own cache."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from pipeline.config.evaluation import DecodeConfig
-from pipeline.errors import UserError
 from pipeline.formats.control_tokens import ControlTokens
+from train.generation.batch import Continuation, RunningBatch
 from train.generation.beam import beam_search
 from train.generation.stops import Decode, Stops
 from train.models import LanguageModel
@@ -59,7 +59,7 @@ def generate(
     ids = [list(prompt) or [tokenizer.eos_token_id] for prompt in prompts]
     stops = stops or _default_stops(tokenizer)
     found = generate_ids(
-        model, ids, config, seed, stops, decode=partial(_decode, tokenizer), cut=cut, advance=advance
+        model, ids, config, seed, stops, decode=partial(decode_text, tokenizer), cut=cut, advance=advance
     )
     return [stops.cut_text(_continuation(tokenizer, *pair)) for pair in zip(ids, found, strict=True)]
 
@@ -74,14 +74,15 @@ def _default_stops(tokenizer: "PreTrainedTokenizerFast") -> Stops:
     return Stops([tokenizer.eos_token_id, *([vocabulary[END_OF_TURN]] if END_OF_TURN in vocabulary else [])])
 
 
-def _decode(tokenizer: "PreTrainedTokenizerFast", ids: Sequence[int]) -> str:
+def decode_text(tokenizer: "PreTrainedTokenizerFast", ids: Sequence[int]) -> str:
+    """The ids as text, without special tokens."""
     return tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
 
 def _continuation(tokenizer: "PreTrainedTokenizerFast", prompt: list[int], found: list[int]) -> str:
     # Decoded alone, a first word loses the space before it in tokenizers that mark spaces on words.
-    before, whole = _decode(tokenizer, prompt), _decode(tokenizer, prompt + found)
-    return whole[len(before) :] if whole.startswith(before) else _decode(tokenizer, found)
+    before, whole = decode_text(tokenizer, prompt), decode_text(tokenizer, prompt + found)
+    return whole[len(before) :] if whole.startswith(before) else decode_text(tokenizer, found)
 
 
 def generate_ids(
@@ -127,27 +128,37 @@ def generate_ids(
     for first in range(0, len(order), config.batch_size):
         chosen = order[first : first + config.batch_size]
         batch = [cut(prompts[index], room) for index in chosen]
-        draws = [np.random.default_rng([seed, index]).random(new_tokens, np.float32) for index in chosen]
-        with torch.inference_mode():
-            rows = _continue(model, batch, config, new_tokens, stops, decode, np.stack(draws))
+        if config.method == "beam":
+            rows = _search(model, batch, config, new_tokens, stops, decode)
+        else:
+            running = RunningBatch(model, decode)
+            sampling = config if config.method == "sample" else config.model_copy(update={"temperature": 0.0})
+            texts = [
+                Continuation(prompt, sampling, stops, new_tokens, np.random.default_rng([seed, index]))
+                for index, prompt in zip(chosen, batch, strict=True)
+            ]
+            for text in texts:
+                running.add(text)
+            while running:
+                running.step()
+            rows = [text.ids for text in texts]
         for index, row in zip(chosen, rows, strict=True):
             found[index] = stops.cut_ids(row)
         advance(len(chosen))
     return found
 
 
-def _continue(
+@torch.inference_mode()
+def _search(
     model: LanguageModel,
     prompts: Sequence[Sequence[int]],
     config: DecodeConfig,
     new_tokens: int,
     stops: Stops,
     decode: Decode | None,
-    draws: np.ndarray,
 ) -> list[list[int]]:
-    """Up to `new_tokens` ids per prompt; `draws` [B, new_tokens] are uniform random numbers for sampling."""
+    """The best of `config.beams` beams: up to `new_tokens` ids per prompt."""
     device = next(model.parameters()).device
-    ended = stops.watch(device, decode)
     longest = max(map(len, prompts))
     padding = torch.tensor([longest - len(prompt) for prompt in prompts], device=device)
     # Any id serves as padding: the state knows where a row begins.
@@ -155,54 +166,10 @@ def _continue(
     state = model.new_state(
         len(prompts), longest + new_tokens, padding=padding if bool(padding.any()) else None
     )
-    logits = model.next_logits(ids, state)
-    if config.method == "beam":
 
-        def advance(rows: Tensor, tokens: Tensor) -> Tensor:
-            state.reorder(rows)
-            return model.next_logits(tokens[:, None], state)
+    def advance(rows: Tensor, tokens: Tensor) -> Tensor:
+        state.reorder(rows)
+        return model.next_logits(tokens[:, None], state)
 
-        return beam_search(
-            logits, advance, config.beams, new_tokens, ended, stops.endings, config.length_penalty
-        )
-
-    uniform = torch.from_numpy(draws).to(device)
-    done = torch.zeros(len(prompts), dtype=torch.bool, device=device)
-    columns: list[Tensor] = []
-    for step in range(new_tokens):
-        token = logits.argmax(-1) if config.method == "greedy" else sample(logits, uniform[:, step], config)
-        columns.append(token)
-        done |= ended(torch.stack(columns, 1))
-        if step + 1 == new_tokens or bool(done.all()):
-            break
-        logits = model.next_logits(token[:, None], state)
-    return torch.stack(columns, 1).tolist()
-
-
-def sample(logits: Tensor, uniform: Tensor, config: DecodeConfig) -> Tensor:
-    """Tokens [B] drawn from logits [B, V] with uniform numbers [B] in [0, 1).
-
-    Temperature, then the `top_k` likeliest, then the fewest likeliest tokens whose probability reaches
-    `top_p` (nucleus sampling, Holtzman et al., 2020), in this order as `transformers` has it.
-
-    Raises:
-        UserError: where there are no probabilities, since the model's training has diverged.
-    """
-    ordered, index = (logits.float() / config.temperature).sort(-1, descending=True)
-    if config.top_k is not None:
-        ordered, index = ordered[:, : config.top_k], index[:, : config.top_k]
-    probabilities = ordered.softmax(-1)
-    total = probabilities.cumsum(-1)
-    if not bool(total[:, -1].isfinite().all()):  # what is not finite stays so in the sums behind it
-        raise UserError(
-            "no text can be sampled: the model's logits are not finite, so its training has diverged; lower its "
-            "learning rate, or see to trainer.guard"
-        )
-    if config.top_p is not None:
-        # A token stays if those before it do not reach top_p; the first always does.
-        probabilities = probabilities.masked_fill(total - probabilities >= config.top_p, 0.0)
-        total = probabilities.cumsum(-1)
-    drawn = torch.searchsorted(total, (uniform * total[:, -1])[:, None], right=True)
-    # Rounding may carry the draw past the last token that is left.
-    last = (probabilities > 0).sum(-1, keepdim=True) - 1
-    return index.gather(1, torch.minimum(drawn, last)).squeeze(1)
+    logits, ended = model.next_logits(ids, state), stops.watch(device, decode)
+    return beam_search(logits, advance, config.beams, new_tokens, ended, stops.endings, config.length_penalty)

@@ -23,18 +23,37 @@ class Stops:
             decode: from token ids to text; needed where there are texts.
         """
         ids = torch.tensor(self.ids, dtype=torch.long, device=device)
-        # A token of text is a byte at least.
-        reach = max((len(text.encode()) for text in self.texts), default=0)
 
         def ended(tokens: Tensor) -> Tensor:
             found = torch.isin(tokens[..., -1], ids)
             if not self.texts:
                 return found
-            rows = tokens[..., -reach:].flatten(0, -2).tolist()
-            spelled = [any(text in decode(row) for text in self.texts) for row in rows]
+            rows = tokens[..., -self._reach :].flatten(0, -2).tolist()
+            spelled = [self.end(row, decode) for row in rows]
             return found | torch.tensor(spelled, device=device).view(found.shape)
 
         return ended
+
+    def end(self, ids: Sequence[int], decode: Decode | None) -> bool:
+        """Whether the last of a row's tokens ends it.
+
+        Args:
+            decode: as for `watch`.
+        """
+        if ids[-1] in self.ids or not self.texts:
+            return ids[-1] in self.ids
+        written = decode(ids[-self._reach :])
+        return any(text in written for text in self.texts)
+
+    @property
+    def _reach(self) -> int:
+        """How many tokens at the end may spell a text: a token of text is a byte at least."""
+        return max((len(text.encode()) for text in self.texts), default=0)
+
+    def held_back(self, text: str) -> int:
+        """How many characters at the end of a text may be the beginning of one that ends it."""
+        starts = (stop[:size] for stop in self.texts for size in range(1, len(stop)))
+        return max((len(start) for start in starts if text.endswith(start)), default=0)
 
     @property
     def endings(self) -> int:
