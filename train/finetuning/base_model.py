@@ -45,13 +45,16 @@ def find_base_model(init: str | None, context: Context) -> BaseModel:
     return _checked(_pretrained(context)) if init is None else base_in_folder(context.locate(init))
 
 
-def base_in_folder(folder: Path) -> BaseModel:
-    """The model that `finetune.init` names; no weights are read before it is loaded.
+def base_in_folder(folder: Path, setting: str = "finetune.init") -> BaseModel:
+    """The model in a Hugging Face folder; no weights are read before it is loaded.
+
+    Args:
+        setting: what named the folder, for messages.
 
     Raises:
         UserError: where there is no model or no tokenizer, or the two do not fit.
     """
-    return _checked(_hugging_face(folder))
+    return _checked(_hugging_face(folder, f"{setting}={folder}"))
 
 
 def _checked(base: BaseModel) -> BaseModel:
@@ -79,21 +82,18 @@ def _pretrained(context: Context) -> BaseModel:
     )
 
 
-def _hugging_face(folder: Path) -> BaseModel:
+def _hugging_face(folder: Path, place: str) -> BaseModel:
     from transformers import AutoConfig
 
     if not (folder / "config.json").is_file():
-        raise UserError(
-            f"finetune.init={folder} holds no config.json; name a folder as save_pretrained writes it"
-        )
-    place = f"finetune.init={folder}"
+        raise UserError(f"{place} holds no config.json; name a folder as save_pretrained writes it")
     try:
         with refusing_foreign_code(place):
             hf_config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         own_classes(hf_config, place)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"finetune.init={folder}: its config.json cannot be read ({error})") from None
-    tokenizer = _tokenizer(folder)
+        raise UserError(f"{place}: its config.json cannot be read ({error})") from None
+    tokenizer = _tokenizer(folder, place)
     if not tokenizer.is_fast:
         raise UserError(
             f"the tokenizer in {folder} has no tokenizer.json; convert it to a fast tokenizer first"
@@ -117,12 +117,12 @@ def _hugging_face(folder: Path) -> BaseModel:
     return BaseModel(folder.name, config, vocab_size, tokenizer, load)
 
 
-def _tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
+def _tokenizer(folder: Path, place: str) -> "PreTrainedTokenizerFast":
     from transformers import AutoTokenizer
 
     found, why = False, ""
     try:
-        with refusing_foreign_code(f"the tokenizer in finetune.init={folder}"):
+        with refusing_foreign_code(f"the tokenizer in {place}"):
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         # Of some architectures transformers makes an empty one where there are no files.
         found = any((folder / name).is_file() for name in tokenizer.vocab_files_names.values())
@@ -135,7 +135,7 @@ def _tokenizer(folder: Path) -> "PreTrainedTokenizerFast":
         )
     if not found:
         raise UserError(
-            f"finetune.init={folder} holds no tokenizer that transformers reads{why}; put the model's tokenizer.json "
+            f"{place} holds no tokenizer that transformers reads{why}; put the model's tokenizer.json "
             "and tokenizer_config.json there"
         )
     return tokenizer

@@ -5,7 +5,7 @@ writes every special token, and at generation time the prompt stands alone too.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from jinja2 import TemplateError
@@ -99,6 +99,18 @@ class ChatFormat(PromptFormat):
     def template(self) -> str:
         return self.tokenizer.chat_template
 
+    def conversation_ids(self, turns: Sequence[Mapping[str, str]]) -> list[int]:
+        """Token ids of several turns, up to where the assistant answers.
+
+        Args:
+            turns: each with a `role` and a `content`; the template knows which roles there are.
+
+        Raises:
+            UserError: where the template refuses them.
+        """
+        quoted = [{**turn, "content": self._control.quote(turn["content"])} for turn in turns]
+        return self._control.encode([self._render(quoted, add_generation_prompt=True)])[0]
+
     def _prompt(self, source: str) -> str:
         return self._render([{"role": "user", "content": source}], add_generation_prompt=True)
 
@@ -119,7 +131,7 @@ class ChatFormat(PromptFormat):
         try:
             return self.tokenizer.apply_chat_template(turns, tokenize=False, **options)
         except TemplateError as error:
-            raise UserError(f"the tokenizer's chat template fails on a user's turn: {error}") from None
+            raise UserError(f"the tokenizer's chat template fails on these turns: {error}") from None
 
 
 class TextFormat(PromptFormat):

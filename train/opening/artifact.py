@@ -1,0 +1,132 @@
+"""The model and tokenizer of an artifact of pretrain or finetune, finished or in training."""
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import yaml
+from pydantic import ValidationError
+from torch import nn
+
+from pipeline.config.base import Section
+from pipeline.config.plugins import load_plugins
+from pipeline.config.run import RunConfig
+from pipeline.config.stages import FinetuneStage, PretrainStage
+from pipeline.context import Context
+from pipeline.errors import UserError
+from pipeline.formats.checkpoints import Checkpoint
+from pipeline.formats.shards import ShardIndex
+from pipeline.formats.tokenizers import TOKENIZER_FOLDER, load_tokenizer
+from pipeline.frozen import FROZEN
+from pipeline.store.artifacts import Store, damaged
+from pipeline.tracking.tracker import Tracker
+from train.checkpoints.final_model import load_model, load_weights
+from train.models import LanguageModel, build_model, family
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+S = TypeVar("S", bound=Section)
+
+
+@dataclass(frozen=True)
+class TrainingArtifact:
+    """What a stage that trains a model has written, or is writing."""
+
+    folder: Path
+
+    @cached_property
+    def frozen(self) -> dict[str, Any]:
+        """What stage.yaml says; the plugins that it names are loaded.
+
+        Raises:
+            UserError: where the file is missing or damaged.
+        """
+        path = self.folder / FROZEN
+        try:
+            found = yaml.safe_load(path.read_text(encoding="utf-8"))
+            load_plugins(found["plugins"])
+        except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+            raise UserError(damaged(path, str(error), self.folder)) from None
+        return found
+
+    @cached_property
+    def tokenizer(self) -> "PreTrainedTokenizerFast":
+        own = (self.folder / TOKENIZER_FOLDER).is_dir()
+        return load_tokenizer(self.folder if own else self.input("tokenizer"))
+
+    def input(self, stage: str) -> Path:
+        """The folder of an artifact that this one was made from, in the same store.
+
+        Raises:
+            UserError: where it is gone.
+        """
+        store, fingerprint = self.folder.parents[1], self.frozen["input_fingerprints"].get(stage)
+        found = Store(store).find(stage, fingerprint) if fingerprint else None
+        if found is None:
+            raise UserError(
+                f"{self.folder} needs the {stage} that it was made with, {store / stage}/…-{fingerprint}, which is not "
+                "there; run its stage again, or copy it there"
+            )
+        return found.folder
+
+    def load(self, checkpoint: Checkpoint | None = None) -> LanguageModel:
+        """The final model, or that of a checkpoint, in evaluation mode.
+
+        Raises:
+            UserError: where there is none, or it is damaged.
+        """
+        if checkpoint is None:
+            _ = self.frozen  # plugins may bring the model's family
+            return load_model(self.folder)
+        if damage := checkpoint.damage():
+            raise UserError(f"the checkpoint {checkpoint.folder} is damaged: {damage}; take another step")
+        stage = self.frozen["stage"]
+        load = {"pretrain": self._pretrained, "finetune": self._finetuned}.get(stage)
+        if load is None:
+            raise UserError(
+                f"{checkpoint.folder} is of the stage {stage}, of which only finished models are read"
+            )
+        return cast(LanguageModel, load(checkpoint).eval())
+
+    def _settings(self, kind: type[S]) -> S:
+        try:
+            return kind.model_validate(self.frozen["config"])
+        except ValidationError as error:
+            raise UserError(
+                f"{self.folder / FROZEN} is of another version of this project, which knew other settings "
+                f"({len(error.errors())} of them); of this artifact only the finished model can be read"
+            ) from None
+
+    def _pretrained(self, checkpoint: Checkpoint) -> nn.Module:
+        config = self._settings(PretrainStage).model
+        vocab_size = ShardIndex.load(self.input("shards")).vocab_size
+        model = cast(nn.Module, build_model(family(config).without_weights(config, vocab_size), vocab_size))
+        _read_weights(model, checkpoint)
+        return model
+
+    def _finetuned(self, checkpoint: Checkpoint) -> nn.Module:
+        # peft loads slowly, and is needed here only.
+        from train.finetuning.base_model import find_base_model
+        from train.finetuning.lora import add_adapters, merge_adapters
+
+        settings = self._settings(FinetuneStage).finetune
+        inputs = {name: self.input(name) for name in self.frozen["input_fingerprints"]}
+        log = logging.getLogger(__name__)
+        context = Context(self.folder, inputs, Tracker(self.folder), log, RunConfig(progress=False))
+        model = cast(nn.Module, find_base_model(settings.init, context).load())
+        if settings.method != "lora":
+            _read_weights(model, checkpoint)
+            return model
+        adapted = add_adapters(model, settings.lora)
+        _read_weights(model, checkpoint)
+        return merge_adapters(adapted)
+
+
+def _read_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
+    """Give what was trained of a model the values that it has in a checkpoint."""
+    from train.loop import FinalState
+
+    load_weights(model, FinalState(model, keeps_frozen=True).read(checkpoint), str(checkpoint.folder))

@@ -1,0 +1,133 @@
+"""Where the model lies that somebody names."""
+
+import difflib
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import yaml
+
+from pipeline.errors import UserError
+from pipeline.formats.checkpoints import FOLDER, Checkpoint, list_checkpoints
+from pipeline.frozen import FROZEN
+from pipeline.store.artifacts import PARTIAL
+from train.checkpoints.final_model import DESCRIPTION, MODEL_FOLDER
+
+STAGES = ("finetune", "pretrain")
+"""Stages that make a model, the one that is preferred first."""
+RUN_FILE = "config.yaml"
+"""What a run's folder holds besides the links to its artifacts."""
+SHOWN = 12
+"""Runs or steps that a message lists at most."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """A model's place."""
+
+    name: str
+    """What to call it."""
+    folder: Path
+    is_artifact: bool
+    """Whether the folder is an artifact, finished or not; else it is one that `transformers` reads."""
+    checkpoint: Checkpoint | None = None
+    """The training checkpoint that is meant, where it is one."""
+
+
+def find_model(name: str | None, step: int | None = None, runs: Path = Path("runs")) -> Location:
+    """The place of a model.
+
+    Args:
+        name: a run's name; with `/pretrain` behind it, the model before fine-tuning; or the folder of a run, of an
+            artifact, of a checkpoint, or of a model as `transformers` saves it. None takes the newest run that has one.
+        step: of the training checkpoint to take; None takes the finished model, and of a training that has not ended
+            the newest checkpoint.
+        runs: the folder of runs.
+
+    Raises:
+        UserError: where there is no such model or checkpoint; the message names those that are near.
+    """
+    started = sorted(runs.glob(f"*/{RUN_FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
+    if name is None:
+        for file in started:
+            if found := _in_folder(file.parent):
+                return replace(_at_step(found, step), name=file.parent.name)
+        raise UserError(
+            f"no run below {runs.resolve()} has a model yet; train one (make demo), or name a folder"
+        )
+    given = Path(name).expanduser()
+    for place in (given, runs / name):
+        found = _in_folder(place) or _of_unfinished_stage(place)
+        if found is not None:
+            return replace(_at_step(found, step), name=name)
+    known = [file.parent.name for file in started]
+    near = difflib.get_close_matches(name, known, n=1)
+    advice = f"did you mean {near[0]}?" if near else _listed("runs here", known, f"none in {runs.resolve()}")
+    what = f"the folder {name} holds no model" if given.is_dir() else f"there is no model {name!r}"
+    raise UserError(
+        f"{what}: name a run, the folder of an artifact or a checkpoint, or a Hugging Face folder; {advice}"
+    )
+
+
+def _in_folder(folder: Path) -> Location | None:
+    """The model that a folder holds by itself, or whose checkpoint it is, or that its links lead to."""
+    if (folder / "config.json").is_file():
+        return Location(str(folder), folder, is_artifact=False)
+    if (folder / MODEL_FOLDER / "config.json").is_file():  # an export
+        return Location(str(folder), folder / MODEL_FOLDER, is_artifact=False)
+    if folder.name == MODEL_FOLDER and (folder / DESCRIPTION).is_file():
+        folder = folder.parent
+    if (folder / MODEL_FOLDER / DESCRIPTION).is_file() or list_checkpoints(folder):
+        return Location(str(folder), folder.resolve(), is_artifact=True)
+    if folder.parent.name == FOLDER:
+        artifact = folder.resolve().parents[1]
+        for checkpoint in list_checkpoints(artifact):
+            if checkpoint.folder.name == folder.name:
+                return Location(str(folder), artifact, is_artifact=True, checkpoint=checkpoint)
+    if (folder / RUN_FILE).is_file():
+        for stage in STAGES:
+            if found := _in_folder(folder / stage) or _of_unfinished_stage(folder / stage):
+                return found
+    return None
+
+
+def _of_unfinished_stage(place: Path) -> Location | None:
+    """The newest training of a run's stage that is under way, or was left: a run links finished artifacts only."""
+    run, stage = place.parent, place.name
+    if stage not in STAGES or place.exists() or not (run / RUN_FILE).is_file():
+        return None
+    try:
+        store = Path(yaml.safe_load((run / RUN_FILE).read_text(encoding="utf-8"))["run"]["artifacts"])
+    except (yaml.YAMLError, KeyError, TypeError):
+        return None  # no run's file
+    left = [folder for folder in store.glob(f"{stage}/{run.name}-*{PARTIAL}") if list_checkpoints(folder)]
+    newest = max(left, key=lambda folder: (folder / FROZEN).stat().st_mtime, default=None)
+    return None if newest is None else Location(str(place), newest.resolve(), is_artifact=True)
+
+
+def _at_step(found: Location, step: int | None) -> Location:
+    if found.checkpoint is not None and step in (None, found.checkpoint.step):
+        return found
+    if not found.is_artifact:
+        if step is None:
+            return found
+        raise UserError(
+            f"{found.name} is a folder of one model, without training checkpoints; leave step out"
+        )
+    checkpoints = list_checkpoints(found.folder)
+    if step is None:
+        finished = (found.folder / MODEL_FOLDER / DESCRIPTION).is_file()
+        return found if finished else replace(found, checkpoint=checkpoints[-1])
+    for checkpoint in checkpoints:
+        if checkpoint.step == step:
+            return replace(found, checkpoint=checkpoint)
+    nearest = min((checkpoint.step for checkpoint in checkpoints), key=lambda s: abs(s - step), default=None)
+    steps = _listed("steps", [str(checkpoint.step) for checkpoint in checkpoints], "no checkpoints")
+    advice = f"; the nearest is step={nearest}" if nearest is not None else ""
+    raise UserError(f"{found.folder} has no checkpoint of step {step}{advice} ({steps})")
+
+
+def _listed(label: str, names: list[str], none: str) -> str:
+    if not names:
+        return f"{label}: {none}"
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{label}: {', '.join(names[:SHOWN])}{more}"

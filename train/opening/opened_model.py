@@ -1,0 +1,120 @@
+"""A trained model with all that talking to it needs: its tokenizer, how prompts are written, where texts end."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from torch import nn
+
+from pipeline.errors import UserError
+from pipeline.formats.control_tokens import ControlTokens
+from pipeline.formats.model_folder import read_object, weight_files
+from train.finetuning.artifact import TASK_FILE, read_task
+from train.finetuning.chat import ChatFormat, PromptFormat, find_stops
+from train.finetuning.written_text import WrittenText
+from train.generation.stops import Stops
+from train.models import LanguageModel
+from train.opening.artifact import TrainingArtifact
+from train.opening.location import Location, find_model
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True)
+class OpenedModel:
+    """A language model that is ready to write."""
+
+    name: str
+    model: LanguageModel
+    """In evaluation mode."""
+    tokenizer: "PreTrainedTokenizerFast"
+    form: PromptFormat | None
+    """How the prompts were written that it was tuned on; None where it only continues texts."""
+    stops: Stops
+    """What ends a text, or an answer where there is a form."""
+
+    @cached_property
+    def _control(self) -> ControlTokens:
+        return ControlTokens.of(self.tokenizer)
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a text to be continued: a special token that it spells is read as the characters that it is."""
+        return self._control.encode_texts([text])[0]
+
+    @property
+    def chat(self) -> ChatFormat:
+        """How turns of a conversation are written.
+
+        Raises:
+            UserError: where the model was not trained on any.
+        """
+        if not isinstance(self.form, ChatFormat):
+            raise UserError(
+                f"{self.name} has no chat template, since it was not trained on conversations: it continues texts "
+                "(make sample). Fine-tune it with finetune=instruct, or name another model"
+            )
+        return self.form
+
+
+def open_model(
+    name: str | None = None,
+    step: int | None = None,
+    runs: Path = Path("runs"),
+    device: str | torch.device = "auto",
+) -> OpenedModel:
+    """Open a model by what `find_model` knows it by. No code that lies in a folder is run, and no pickle is read.
+
+    Args:
+        device: `auto` takes a GPU where there is one.
+
+    Raises:
+        UserError: where there is no such model, it is damaged, or it writes no text.
+    """
+    place = find_model(name, step, runs)
+    opened = _open_artifact(place) if place.is_artifact else _open_folder(place)
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    cast(nn.Module, opened.model).to(device).eval()
+    return opened
+
+
+def _open_artifact(place: Location) -> OpenedModel:
+    artifact = TrainingArtifact(place.folder)
+    tokenizer = artifact.tokenizer
+    form, stops = None, Stops([tokenizer.eos_token_id])
+    if (place.folder / TASK_FILE).is_file():
+        _ = artifact.frozen  # plugins may bring the task
+        task, facts = read_task(place.folder)
+        if not task.scores_text:
+            raise UserError(
+                f"{place.name} is fine-tuned to the task {facts['task']!r} and writes no text; {place.name}/pretrain "
+                "is the model before"
+            )
+        if isinstance(task, WrittenText):
+            form = task.prompt_format(tokenizer, facts["template"])
+            stops = Stops(facts["stop_token_ids"], facts["stop_strings"])
+    return OpenedModel(place.name, artifact.load(place.checkpoint), tokenizer, form, stops)
+
+
+def _open_folder(place: Location) -> OpenedModel:
+    from train.finetuning.base_model import base_in_folder
+
+    if pickles := [file for file in weight_files(place.folder) if file.suffix == ".bin"]:
+        raise UserError(
+            f"{place.folder} holds its weights as a pickle ({pickles[0].name}), and only safetensors are read here; "
+            "convert it where you trust it: AutoModelForCausalLM.from_pretrained(…).save_pretrained(…)"
+        )
+    base = base_in_folder(place.folder, "model")
+    form = ChatFormat(base.tokenizer) if base.tokenizer.chat_template else None
+    found = find_stops(form) if form else Stops([base.tokenizer.eos_token_id])
+    generation = read_object(place.folder / "generation_config.json")
+    ids = {*found.ids, *_as_list(generation.get("eos_token_id"))}
+    texts = dict.fromkeys([*found.texts, *_as_list(generation.get("stop_strings"))])
+    return OpenedModel(place.name, base.load(), base.tokenizer, form, Stops(sorted(ids), list(texts)))
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
