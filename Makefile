@@ -16,9 +16,15 @@ LAUNCHING := $(if $(LAUNCH),launcher=$(LAUNCH)) $(call ranks,trainer)
 RUN       := $(VENV)/bin/python -m pipeline experiment=$(EXP) $(LAUNCHING)
 all finetune evaluate export report: RUN += $(call ranks,finetune.trainer)
 
+# The model that is used: MODEL, or the run of EXP where that is given, or the newest run.
+MODEL     ?= $(if $(filter file,$(origin EXP)),,$(EXP))
+WHICH      = $(if $(MODEL),"model=$(MODEL)")
+PROMPT    ?=
+export PROMPT
+
 .DEFAULT_GOAL := help
 .PHONY: help venv demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
-        dryrun checkpoints sweep config test test-distributed lint bench bench-data wandb-sync
+        sample chat dryrun checkpoints sweep config test test-distributed lint bench bench-data wandb-sync
 
 help:  ## This list
 	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
@@ -67,6 +73,12 @@ report: venv  ## One HTML file with the run's picture
 
 dryrun: venv  ## What a run would do and need, memory per device included: STAGE=pretrain
 	@$(RUN) stage=$(or $(STAGE),report) dryrun=true $(ARGS)
+
+sample: venv  ## What a model makes of a prompt: PROMPT="…" [MODEL=run, folder or checkpoint]
+	@$(VENV)/bin/python -m inference.sample "$$PROMPT" $(WHICH) $(ARGS)
+
+chat: venv  ## Talk to a model in the terminal: [MODEL=…]
+	@$(VENV)/bin/python -m inference.chat $(WHICH) $(ARGS)
 
 checkpoints: venv  ## List the training checkpoints: step, tokens, loss, size, whole or damaged
 	@$(VENV)/bin/python -m pipeline.formats.checkpoints $(ARGS)

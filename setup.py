@@ -6,7 +6,7 @@ other distributions may have too: they go into a folder of their own, which `pip
 
 from setuptools import find_namespace_packages, setup
 
-OWN_FOLDER = ["data_prep", "train", "eval", "hydra_plugins", "conf"]
+OWN_FOLDER = ["data_prep", "train", "eval", "inference", "hydra_plugins", "conf"]
 
 setup(
     packages=[

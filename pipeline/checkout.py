@@ -8,7 +8,7 @@ import pipeline
 from pipeline import ROOT
 from pipeline.errors import UserError
 
-PACKAGES = ("pipeline", "data_prep", "train", "eval")
+PACKAGES = ("pipeline", "data_prep", "train", "eval", "inference")
 
 
 def check_packages() -> None:

@@ -19,7 +19,7 @@ from pipeline.config.root import parse_config
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
-PACKAGES = ("pipeline", "data_prep", "train", "eval", "tests", "conf", "docs")
+PACKAGES = ("pipeline", "data_prep", "train", "eval", "inference", "tests", "conf", "docs")
 
 
 def test_configuration_is_up_to_date() -> None:

@@ -1,0 +1,1 @@
+"""Using a trained model: sample from it, chat with it, serve it."""

@@ -1,0 +1,90 @@
+"""A conversation with a model: its turns, what of them the model can read, and how they are kept."""
+
+import json
+from pathlib import Path
+
+from pipeline.errors import UserError
+from train.finetuning.chat import ChatFormat
+
+Turn = dict[str, str]
+"""A `role` (system, user, assistant) and its `content`."""
+
+
+class Conversation:
+    """Turns of user and assistant, behind an optional system prompt."""
+
+    def __init__(self, form: ChatFormat, system: str | None = None):
+        """
+        Args:
+            form: how the model's turns are written.
+
+        Raises:
+            UserError: as `set_system`.
+        """
+        self._form = form
+        self.turns: list[Turn] = []
+        self.system: str | None = None
+        self.set_system(system)
+
+    def set_system(self, text: str | None) -> None:
+        """From now on the conversation has this system prompt, or none.
+
+        Raises:
+            UserError: where the model's template has no place for one; the prompt before stays.
+        """
+        if text:
+            self._form.conversation_ids([_turn("system", text), _turn("user", "")])
+        self.system = text or None
+
+    @property
+    def messages(self) -> list[Turn]:
+        """All turns, the system prompt first."""
+        return [*([_turn("system", self.system)] if self.system else []), *self.turns]
+
+    def ask(self, text: str, room: int) -> tuple[list[int], int]:
+        """Add a user's turn. Gives the token ids of the conversation up to where the assistant answers, and how many of
+        the oldest turns are left out, since the ids would be more than `room`.
+
+        Raises:
+            UserError: where this turn alone is longer; it is not added.
+        """
+        asked = [*self.turns, _turn("user", text)]
+        before = self.messages[: len(self.messages) - len(self.turns)]
+        for left_out in range(0, len(asked), 2):  # a question goes with its answer
+            ids = self._form.conversation_ids([*before, *asked[left_out:]])
+            if len(ids) <= room:
+                self.turns = asked
+                return ids, left_out
+        raise UserError(
+            f"this turn has {len(ids):,} tokens, and there is room for {room:,}; say it in fewer words"
+        )
+
+    def answer(self, text: str) -> None:
+        """Add the assistant's turn."""
+        self.turns.append(_turn("assistant", text))
+
+    def take_back(self) -> None:
+        """Forget the user's turn that got no answer."""
+        self.turns.pop()
+
+    def reset(self) -> None:
+        """Forget all turns; the system prompt stays."""
+        self.turns = []
+
+    def save(self, path: Path) -> None:
+        """Add the conversation to a file of JSON lines, of the form that fine-tuning reads (`messages`).
+
+        Raises:
+            UserError: where there is nothing to save, or the file cannot be written.
+        """
+        if not self.turns:
+            raise UserError("there is nothing to save yet")
+        try:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"messages": self.messages}, ensure_ascii=False) + "\n")
+        except OSError as error:
+            raise UserError(f"{path} cannot be written: {error.strerror}") from None
+
+
+def _turn(role: str, content: str) -> Turn:
+    return {"role": role, "content": content}
