@@ -213,7 +213,7 @@ def _check_not_empty(account: Account, parts: Parts) -> None:
         raise UserError(
             f"empty corpus: no document in {', '.join(paths[:3])}{', …' if len(paths) > 3 else ''}"
         )
-    reason = funnel.most_frequent_reason()
+    reason = funnel.most_frequent_reason() or ""
     if funnel.kept and funnel.kept >= funnel.dropped(reason):
         advice = "lower clean.validation_fraction and clean.test_fraction, or bring more documents"
     elif reason == "empty" and any(source.format == "mediawiki" for source, _ in parts.values()):

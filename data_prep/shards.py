@@ -78,7 +78,8 @@ def _groups(files: list[Path], shard_bytes: int) -> Iterator[tuple[list[Path], i
         size += text_bytes_in(path)
         if size >= shard_bytes:
             yield group, size
-            group, size = [], 0
+            group = []
+            size = 0
     if group:
         yield group, size
 
@@ -154,7 +155,8 @@ def _batches(shard: Shard) -> Iterator[Batch]:
         size += len(text)
         if size >= BATCH_BYTES:
             yield shard.number, batch
-            batch, size = [], 0
+            batch = []
+            size = 0
     if batch:
         yield shard.number, batch
 

@@ -130,7 +130,7 @@ def render(
         for s in sections
     ]
     environment = html_templates(Path(__file__).parent)
-    environment.filters["size"] = lambda count: f"{count:,} B" if count < 1000 else f"{count / 1000:,.1f} kB"
+    environment.filters["size"] = _in_bytes
     return environment.get_template("show.html.j2").render(
         page=page,
         site=site,
@@ -224,6 +224,10 @@ def _problem(details: ErrorDetails) -> str:
     return f"{key} is no key of the clean section" + (f"; did you mean {near[0]}?" if near else "")
 
 
+def _in_bytes(count: int) -> str:
+    return f"{count:,} B" if count < 1000 else f"{count / 1000:,.1f} kB"
+
+
 def file_of(title: str) -> Path:
     """A file's name for a page; a title of 255 bytes, as long as one may be, leaves no room for the ending."""
     name = re.sub(rf"[^\w{MARKS}.-]+", "_", title).lstrip(".")
@@ -245,10 +249,13 @@ def main() -> None:
             raise UserError(
                 f"there is no folder {args.out.parent} to write {args.out.name} into; make it first"
             )
-        dumps, templates = ([args.dump], {}) if args.dump else newest_dumps()
+        learned: dict[str, TemplateBook] = {}
+        dumps = [args.dump]
+        if args.dump is None:
+            dumps, learned = newest_dumps()
         page, dump = find(dumps, args.title)
         out, site = args.out or file_of(page.title), read_site(dump)
-        html = render(page, site, dump.name, config, settings, templates.get(site.key))
+        html = render(page, site, dump.name, config, settings, learned.get(site.key))
         out.write_text(html, encoding="utf-8")
         print(f"wrote {out.resolve()}")
 

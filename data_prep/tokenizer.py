@@ -28,7 +28,7 @@ def run(config: TokenizerStage, context: Context) -> dict[str, float]:
     """
     settings = config.tokenizer
     documents = context.inputs["clean"] / "documents"
-    if settings.kind == "pretrained":
+    if settings.kind == "pretrained" and settings.path is not None:
         folder = context.locate(settings.path)
         context.log.info("taking the tokenizer in %s", folder)
         from data_prep.tokenizing.pretrained_tokenizer import bring_tokenizer
@@ -93,7 +93,7 @@ def _measure(encoder: TextEncoder, texts: list[str], split: str, unk_token: str 
     unknown_id = encoder.token_to_id(unk_token) if unk_token else None
     tokens = unknown = size = words = 0
     for text, ids in zip(texts, encoder.encode_batch(texts), strict=True):
-        if encoder.is_byte_level and (restored := encoder.decode(ids)) != text:
+        if encoder.is_byte_level and (restored := encoder.decode(ids.tolist())) != text:
             raise UserError(_difference(text, restored, split))
         tokens += len(ids)
         unknown += 0 if unknown_id is None or encoder.is_byte_level else int((ids == unknown_id).sum())

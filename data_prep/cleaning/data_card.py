@@ -13,5 +13,9 @@ TEMPLATE = "data_card.md.jinja"
 def write_data_card(stats: Mapping[str, Any], path: Path) -> None:
     """Write what `stats.json` says as Markdown."""
     environment = markdown_templates(Path(__file__).parent)
-    environment.filters |= {"count": "{:,}".format, "mb": lambda size: f"{size / 1e6:,.2f}"}
+    environment.filters |= {"count": "{:,}".format, "mb": _megabytes}
     path.write_text(environment.get_template(TEMPLATE).render(stats), encoding="utf-8")
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.2f}"

@@ -26,7 +26,8 @@ _BEGINNING = 120
 
 def pieces_in_use(pieces: Sequence[Piece], config: CleanConfig, context: Context) -> list[Piece]:
     """The pieces that are needed for `max_documents`, from the first; all of them without it."""
-    used, found = [], 0
+    used: list[Piece] = []
+    found = 0
     for piece in pieces:
         if config.max_documents is not None and found >= config.max_documents:
             break

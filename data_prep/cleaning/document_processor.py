@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from data_prep.cleaning.candidates import Candidate
 from data_prep.cleaning.chinese import ChineseConverter
@@ -130,10 +131,11 @@ class DocumentProcessor:
         """Any change to WikiText would change the words that published perplexities count."""
         return self.format == "wikitext" and not self.config.detokenize
 
-    def _clean(self, record: Record) -> tuple[str | None, str, dict]:
+    def _clean(self, record: Record) -> tuple[str | None, str, dict[str, Any]]:
         """Why the record is no document, or its text and what its markup says of it."""
-        text, facts = record.text, {}
-        if record.page is not None:
+        text = record.text
+        facts: dict[str, Any] = {}
+        if record.page is not None and record.site is not None:
             page = record.page
             if page.namespace not in self.config.namespaces:
                 return "namespace", "", facts

@@ -5,7 +5,7 @@ of a few long ones their ends; and a document that is a good part of all text is
 documents alone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -132,7 +132,7 @@ class _Training:
     sizes: list[int]
 
     @classmethod
-    def of(cls, kept: Sequence[_Kept], candidates: Path) -> "_Training":
+    def of(cls, kept: Iterable[_Kept], candidates: Path) -> "_Training":
         found = []
         for of_piece in kept:
             with reading_candidates(candidate_path(candidates, of_piece.piece)) as file:
@@ -180,7 +180,8 @@ def cut_ends(text: str, shares: Mapping[str, float]) -> tuple[str, dict[str, str
 
     The cut is at a blank line where there is one near, else at a line's end, else at a space.
     """
-    ends, rest = {}, text
+    rest = text
+    ends: dict[str, str] = {}
     for split in ("test", "validation"):
         length = round(shares.get(split, 0) * len(text))
         if length >= LEAST_END:

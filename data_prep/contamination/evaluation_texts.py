@@ -46,6 +46,6 @@ def _texts(value: Any) -> Iterator[str]:
         yield value
     elif isinstance(value, list) and all(isinstance(item, str) for item in value):
         yield " ".join(value)
-    elif isinstance(value, list | dict):
+    elif isinstance(value, (list, dict)):
         for item in value if isinstance(value, list) else value.values():
             yield from _texts(item)

@@ -15,7 +15,8 @@ def mask(text: str, spans: Sequence[tuple[int, int]]) -> str:
     Args:
         spans: where that stands, as in `Overlap.spans`: in order, apart from one another.
     """
-    kept, start, number = [], 0, 0
+    kept: list[str] = []
+    start = number = 0
     breaks = [(match.start(), match.end()) for match in _BLANK.finditer(text)]
     for end, following in [*breaks, (len(text), len(text))]:
         while number < len(spans) and spans[number][1] <= start:

@@ -32,7 +32,7 @@ def _drop(verdicts: Verdicts, work: Path, name: str, code: int, similarity: floa
         partitions.append(records)
     for records in partitions:
         order = np.lexsort((records["rest"], records["key"]))  # stable: the first of equals stays first
-        key, rest, document = (records[field][order] for field in _RECORD.names)
+        key, rest, document = (records[field][order] for field in ("key", "rest", "document"))
         begins = begins_run(key, rest)
         goes = ~begins & ~verdicts.held_out[document]
         verdicts.drop(document[goes], document[first_of_run(begins)[goes]], code, similarity)

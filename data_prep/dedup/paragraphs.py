@@ -16,7 +16,8 @@ def paragraph_hashes(text: str, min_chars: int) -> tuple[np.ndarray, np.ndarray]
     Paragraphs are what blank lines separate, numbered from 0. The hash is the beginning of the digest. 64 bits are
     enough: in a corpus of 10^11 paragraphs about 300 go because they agree with another one by chance.
     """
-    numbers, hashes = [], []
+    numbers: list[int] = []
+    hashes: list[bytes] = []
     for number, paragraph in enumerate(_BLANK_LINES.split(text)):
         if len(paragraph) >= min_chars:
             numbers.append(number)

@@ -40,7 +40,8 @@ class Partitions:
         if not self._buffer:
             return
         records = np.concatenate(self._buffer)
-        self._buffer, self._buffered, self._dtype = [], 0, records.dtype
+        self._buffer = []
+        self._buffered, self._dtype = 0, records.dtype
         parts = self._part_of(records)
         order = np.argsort(parts, kind="stable")
         parts, records = parts[order], records[order]

@@ -41,7 +41,8 @@ def _gather(keys: Keys, documents: np.ndarray, size: int) -> tuple[np.ndarray, n
     """The sketches of documents, at most `size` hashes of each, ascending, one after the other, and where each ends."""
     pieces = np.searchsorted(keys.starts, documents, side="right") - 1
     bounds = np.append(np.flatnonzero(np.diff(pieces, prepend=-1)), len(documents))
-    found, lengths = [], []
+    found: list[np.ndarray] = []
+    lengths: list[np.ndarray] = []
     for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True):
         piece = int(pieces[start])
         rows = documents[start:end] - keys.starts[piece]

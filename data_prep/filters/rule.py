@@ -1,7 +1,7 @@
 """What a rule is: a drop reason, the setting that it obeys, and one question about a text."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from data_prep.text.text_features import Features
 from pipeline.config.filters import FilterConfig
@@ -13,7 +13,7 @@ class Rule(ABC):
     Attributes:
         option: its key in `clean.filters`: `min_chars`, `gopher_quality.min_words`.
         section: the settings beside its own; None where the whole set of rules is off.
-        limit: its own setting.
+        limit: its own setting, of whatever type the section gives it.
     """
 
     reason: ClassVar[str]
@@ -21,8 +21,9 @@ class Rule(ABC):
 
     def __init__(self, config: FilterConfig):
         group, _, name = self.option.rpartition(".")
-        self.section = getattr(config, group) if group else config
-        self.limit = None if self.section is None else getattr(self.section, name)
+        # What an option names is known only when it runs.
+        self.section: Any = getattr(config, group) if group else config
+        self.limit: Any = None if self.section is None else getattr(self.section, name)
 
     @property
     def is_on(self) -> bool:

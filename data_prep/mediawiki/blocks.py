@@ -8,8 +8,8 @@ from data_prep.mediawiki.quotes import strip_quotes
 from data_prep.mediawiki.tables import ROW
 from data_prep.mediawiki.tags import BREAK
 
-_ITEM_MARKERS = frozenset("*#:;")
-_LIST_MARKER = re.compile(r"[*#:;]+")
+_MARKS = "*#:;"
+_ITEM_MARKERS = frozenset(_MARKS)
 _WORD = re.compile(r"\w")
 _CJK = re.compile(r"[\u3000-\u9fff\uf900-\ufaff\uff00-\uff60]")
 _NO_PROSE = ("{|", "! ", "!!", "----")
@@ -39,7 +39,7 @@ def layout(text: str, headings: bool = True, lists: bool = True) -> str:
             level = min(len(content) - len(content.lstrip("=")), len(content) - len(content.rstrip("=")), 6)
             page.add_heading(level, content[level:-level])
         elif is_item:
-            marker = _LIST_MARKER.match(content)[0]
+            marker = content[: len(content) - len(content.lstrip(_MARKS))]
             # Colons alone only indent, save below a list item.
             after_item = after_item or marker.strip(":") != ""
             if lists or not after_item:

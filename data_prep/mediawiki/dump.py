@@ -1,6 +1,6 @@
 """MediaWiki XML dumps (export schemas 0.9 to 0.11) read page by page, in constant memory."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from functools import cache
 from pathlib import Path
 
@@ -33,7 +33,7 @@ class DumpError(UserError):
         self.pages = pages
         self.offset = offset
 
-    def __reduce__(self) -> tuple:
+    def __reduce__(self) -> tuple[type["DumpError"], tuple[str, int, int]]:
         return type(self), (str(self), self.pages, self.offset)
 
 
@@ -61,7 +61,7 @@ def iter_pages(
     on_damage: Callable[[Damage], None] | None = None,
     max_page: int = MAX_PAGE,
     namespace: int | None = None,
-) -> Iterator[Page]:
+) -> Generator[Page]:
     """Yield the pages of a dump, or of a range of its bytes, in order.
 
     Ranges that cover a file and don't overlap give each page once: in a plain file, a page belongs to the range

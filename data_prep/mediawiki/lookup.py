@@ -4,7 +4,7 @@ import bz2
 import html
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -61,7 +61,7 @@ def _index_of(path: Path) -> Path | None:
     return next((index for index in (packed, beside) if index.is_file()), None)
 
 
-def _find_by_reading(pages: Iterator[Page], title: str, site: Site) -> Page | None:
+def _find_by_reading(pages: Generator[Page], title: str, site: Site) -> Page | None:
     wanted = _normalize(title, site)
     with closing(pages):
         return next((page for page in pages if _normalize(page.title, site) == wanted), None)

@@ -168,14 +168,16 @@ class _Table:
             if texts:
                 self._lines.append(ROW + " | ".join(texts))
         self._lines += self._inner
-        self._cells, self._inner = [], []
+        self._cells = []
+        self._inner = []
         self._is_caption = False
 
     def _fill_row(self) -> list[str]:
         """The texts of the row's cells, with those of rows above that reach into it."""
         texts: list[str] = []
         column = 0
-        above, self._spans = self._spans, {}
+        above = self._spans
+        self._spans = {}
         for cell in self._cells:
             column = self._repeat(above, column, texts)
             text = cell.text()

@@ -1,6 +1,7 @@
 """Comments, extension tags and HTML tags: the first pass over wikitext."""
 
 import re
+from collections.abc import Callable
 
 from data_prep.mediawiki.gaps import close_gap, part_quotes
 from data_prep.mediawiki.superscripts import superscript
@@ -81,7 +82,7 @@ class _Stripper:
         self._tables: list[int] = []  # the length of out where each open <table> began
         self._unclosed: set[str] = set()  # names without another closing tag further on
         # Elements whose lines become something else, and the length of out where the open one began.
-        self._line_elements = {"poem": _poem_lines}
+        self._line_elements: dict[str, Callable[[str], str]] = {"poem": _poem_lines}
         if markup.captions:
             self._line_elements["gallery"] = _gallery_files
         self._begun: dict[str, int] = {}

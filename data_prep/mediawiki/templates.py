@@ -1,6 +1,7 @@
 """Templates: which text between double braces goes, and which leaves words behind."""
 
 import re
+import sys
 
 from data_prep.mediawiki.gaps import close_gap
 from data_prep.mediawiki.prose_templates import renderer as prose_renderer
@@ -72,14 +73,20 @@ def template_spans(text: str) -> list[tuple[int, int | None]]:
 def template_names(text: str) -> list[str]:
     """The names of the templates that are in no other, as they stand there."""
     starts = [start for start, end in template_spans(text) if end is not None and text[start + 2] not in "{#"]
-    return [name for start in starts if (name := _NAME.match(text, start + 2)[1].strip())]
+    return [name for start in starts if (name := _name_at(text, start).strip())]
+
+
+def _name_at(text: str, start: int, end: int = sys.maxsize) -> str:
+    """What stands where the name of the template at `start` belongs, perhaps nothing."""
+    found = _NAME.match(text, start + 2, end)
+    return found[1] if found else ""
 
 
 def _words(text: str, start: int, end: int, depth: int, renderer: Renderer) -> str:
     """What a reader sees of the template in ``text[start:end]``."""
     if text.startswith("{{{", start):
         return _parameter_default(text[start + 3 : end - 3], depth, renderer)
-    name = _NAME.match(text, start + 2, end - 2)[1].replace("_", " ").strip().lower()
+    name = _name_at(text, start, end - 2).replace("_", " ").strip().lower()
     render = renderer(name)
     if render is None:
         return ""

@@ -10,7 +10,7 @@ import signal
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process, resource_tracker
@@ -30,7 +30,7 @@ START_SECONDS = 300.0
 
 def ordered_map(
     function: Callable[[Item], Result], items: Iterable[Item], workers: int, setting: str | None = None
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """`function(item)` for each item, in order. `function` is pickled once per worker, items one by one.
 
     At most `2 * workers + 2` items are read ahead of the consumer, however long the input is. Where reading
@@ -72,7 +72,7 @@ def ordered_map(
 class _Pool:
     """Processes that each apply the function to one item at a time."""
 
-    def __init__(self, function: Callable, workers: int, setting: str | None):
+    def __init__(self, function: Callable[[Any], Any], workers: int, setting: str | None):
         # Not forked from this process: its threads (decompression, tracking) do not survive a fork.
         context = get_context("spawn")
         self._free: SimpleQueue[_Worker] = SimpleQueue()
@@ -88,7 +88,7 @@ class _Pool:
             self.close()
             raise
 
-    def submit(self, item: Any) -> Future:
+    def submit(self, item: Any) -> Future[Any]:
         return self._threads.submit(self._call, item)
 
     def _call(self, item: Any) -> Any:
@@ -109,7 +109,7 @@ class _Pool:
 
 
 class _Worker:
-    def __init__(self, context: Any, function: Callable, advice: str):
+    def __init__(self, context: Any, function: Callable[[Any], Any], advice: str):
         self._pipe, theirs = context.Pipe()
         self._function, self._advice = function, advice
         self._ready = False
@@ -179,7 +179,8 @@ def _work(pipe: Connection) -> None:
 
 def _end_with_parent() -> None:
     """Within an item, too: another start of the stage may be at work as soon as the parent has ended."""
-    wait([parent_process().sentinel])
+    if parent := parent_process():
+        wait([parent.sentinel])
     os._exit(1)
 
 

@@ -31,7 +31,8 @@ class PiiScrubber:
             for start, end in FINDERS[kind](text, numbers)
         ]
         found: Counter[str] = Counter()
-        parts, behind = [], 0
+        parts: list[str] = []
+        behind = 0
         for start, _, end, kind in sorted(spans):
             if start >= behind:
                 parts += [text[behind:start], f"<{kind.upper()}>"]

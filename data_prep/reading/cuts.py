@@ -54,7 +54,8 @@ def _after(file: BinaryIO, offset: int, mark: re.Pattern[bytes]) -> int | None:
 
 def _row_groups(path: Path, piece_bytes: int) -> list[int]:
     metadata = read_metadata(path)
-    cuts, size = [], 0
+    cuts: list[int] = []
+    size = 0
     for group in range(metadata.num_row_groups):
         columns = metadata.row_group(group)
         group_bytes = sum(columns.column(i).total_compressed_size for i in range(columns.num_columns))

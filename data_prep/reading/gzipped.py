@@ -2,7 +2,7 @@
 
 import gzip
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 
 def is_gzip(path: Path) -> bool:
@@ -11,4 +11,5 @@ def is_gzip(path: Path) -> bool:
 
 def open_content(path: Path) -> BinaryIO:
     """The file's bytes, decompressed where it is compressed."""
-    return gzip.open(path) if is_gzip(path) else path.open("rb")
+    # A GzipFile has all that a BinaryIO has, and its stubs do not say so.
+    return cast(BinaryIO, gzip.open(path)) if is_gzip(path) else path.open("rb")

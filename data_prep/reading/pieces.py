@@ -68,7 +68,8 @@ def _groups(part: str, source: Source, folder: Path, piece_bytes: int) -> Iterat
         for span, span_bytes in _spans(number, file, source, path, piece_bytes):
             if spans and (file.split != split or size + span_bytes > piece_bytes):
                 yield Piece(0, part, split, tuple(spans), size)
-                spans, size = [], 0
+                spans = []
+                size = 0
             split = file.split
             spans.append(span)
             size += span_bytes
@@ -100,4 +101,4 @@ def save_plan(pieces: Sequence[Piece], path: Path, made: Iterable[Path]) -> None
 def load_plan(path: Path) -> list[Piece]:
     """Raises: NotDone: where it is gone or damaged."""
     rows = read_marker(path)
-    return [Piece(**{**row, "spans": tuple(Span(**span) for span in row["spans"])}) for row in rows]
+    return [Piece(spans=tuple(Span(**span) for span in row.pop("spans")), **row) for row in rows]

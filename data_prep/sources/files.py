@@ -70,7 +70,7 @@ def fetch(corpus: FilesCorpus, context: Context) -> Source:
     elif file_format == "parquet" and not sum(_count_rows(path, corpus.text_field) for path in filled):
         raise UserError(f"empty corpus: the Parquet files of corpus.paths={corpus.paths} have no rows")
     wiki = read_site(filled[0]) if file_format == "mediawiki" else None
-    is_wikimedia = wiki is not None and WIKIMEDIA.search(wiki.base)
+    wikimedia = wiki if wiki and WIKIMEDIA.search(wiki.base) else None
     described = [describe_file(path, context.folder) for path in filled]
     if file_format == "text":
         described = [
@@ -86,9 +86,9 @@ def fetch(corpus: FilesCorpus, context: Context) -> Source:
         format=file_format,
         name=filled[0].name.partition(".")[0] if len(filled) == 1 else "files",
         files=tuple(described),
-        license=WIKIMEDIA_LICENSE if is_wikimedia else None,
-        attribution=f"The contributors of {wiki.dbname or wiki.name}" if is_wikimedia else None,
-        url=wiki.base if is_wikimedia else None,
+        license=WIKIMEDIA_LICENSE if wikimedia else None,
+        attribution=f"The contributors of {wikimedia.dbname or wikimedia.name}" if wikimedia else None,
+        url=wikimedia.base if wikimedia else None,
         text_field=corpus.text_field,
     )
 

@@ -53,6 +53,7 @@ def fetch(corpus: HubCorpus, context: Context) -> Source:
         files.extend(describe_file(path, context.folder, split) for path in document_files(folder, name))
     if not files:
         raise UserError(f"empty corpus: {corpus.path} has no text in {corpus.text_field!r}")
+    assert rows is not None  # what the files are made of
     return Source(
         format="documents",
         name=Path(corpus.path).name,
@@ -82,6 +83,7 @@ def load_split(
         UserError: where it cannot be loaded.
     """
     import datasets
+    from datasets.exceptions import DatasetsError
 
     try:
         if _is_local(path) and any((Path(path).expanduser() / mark).is_file() for mark in SAVED_MARKS):
@@ -92,7 +94,7 @@ def load_split(
             f"{path} cannot be loaded: the Hugging Face hub is out of reach ({_reason(error)}). "
             f"Connect this machine, or download the data set elsewhere and give {hint}"
         ) from None
-    except (datasets.exceptions.DatasetsError, ValueError, OSError, RuntimeError) as error:
+    except (DatasetsError, ValueError, OSError, RuntimeError) as error:
         # These are all that load_dataset raises for a wrong name, configuration, split, revision or file.
         raise UserError(
             f"{path} ({name or 'default'} configuration, {split}) cannot be loaded: {_reason(error)}"
@@ -109,7 +111,7 @@ def _saved_split(path: str, split: str) -> "datasets.Dataset":
             raise ValueError(f"no such split; it has {own}")
         return saved
     if split not in saved:
-        raise ValueError(f"no such split; it has {', '.join(saved)}")
+        raise ValueError(f"no such split; it has {', '.join(map(str, saved))}")
     return saved[split]
 
 
@@ -123,6 +125,7 @@ def _write(
     total = rows.info.splits[split].num_examples if rows.info.splits and split in rows.info.splits else None
     with progress(f"{corpus.path} {split}", total, "rows", enabled=context.run.progress) as bar:
         for index, row in enumerate(rows):
+            assert isinstance(row, dict)  # as long as no format is set
             bar.advance()
             if text := _text(row, corpus):
                 title = row.get("title")

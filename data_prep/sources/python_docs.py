@@ -108,6 +108,7 @@ def _attribution(packages: list[str]) -> str:
 
 def _license(package: str) -> str:
     facts = metadata.metadata(package)
-    stated = facts.get("License-Expression") or (facts.get("License") or "").strip().partition("\n")[0]
+    expression, text = ((facts.get_all(field) or [""])[0] for field in ("License-Expression", "License"))
+    stated = expression or text.strip().partition("\n")[0]
     classified = [c.rpartition(" :: ")[2] for c in facts.get_all("Classifier", []) if c.startswith("License")]
     return stated or ", ".join(classified) or "see the package"

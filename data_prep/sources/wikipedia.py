@@ -93,10 +93,11 @@ def _download(files: list[RemoteFile], corpus: WikipediaCorpus, context: Context
 
 def _remaining_bytes(files: list[RemoteFile], context: Context) -> float | None:
     """Bytes still to fetch, None where the mirror does not say; and the check that the disk holds them."""
-    if any(file.size is None for file in files):
+    sizes = [file.size for file in files if file.size is not None]
+    if len(sizes) < len(files):
         return None
     parts = [context.folder / f"{file.name}.part" for file in files]
-    remaining = sum(file.size for file in files) - sum(part.stat().st_size for part in parts if part.exists())
+    remaining = sum(sizes) - sum(part.stat().st_size for part in parts if part.exists())
     free = shutil.disk_usage(context.folder).free
     if remaining > free:
         raise UserError(

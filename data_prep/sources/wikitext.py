@@ -22,7 +22,7 @@ def fetch(corpus: WikiTextCorpus, context: Context) -> Source:
     Raises:
         UserError: where the folder lacks one of them, or the store or hub cannot be reached.
     """
-    files = _download(corpus, context) if corpus.path is None else _in_place(corpus, context)
+    files = _download(corpus, context) if corpus.path is None else _in_place(corpus, corpus.path, context)
     return Source(
         format="wikitext",
         name=f"wikitext-{corpus.size}",
@@ -33,18 +33,19 @@ def fetch(corpus: WikiTextCorpus, context: Context) -> Source:
     )
 
 
-def _in_place(corpus: WikiTextCorpus, context: Context) -> tuple[SourceFile, ...]:
+def _in_place(corpus: WikiTextCorpus, path: str, context: Context) -> tuple[SourceFile, ...]:
     forms = sorted(FORMS, key=lambda form: form != corpus.form)  # the asked one first
-    folder = _copied(corpus.path, forms, context) if is_remote(corpus.path) else context.locate(corpus.path)
-    files, missing = [], []
+    folder = _copied(path, forms, context) if is_remote(path) else context.locate(path)
+    files: list[SourceFile] = []
+    missing: list[str] = []
     for split, name in NAMES.items():
-        found = [path for form in forms if (path := folder / f"wiki.{name}.{form}").is_file()]
+        found = [file for form in forms if (file := folder / f"wiki.{name}.{form}").is_file()]
         if found:
             files.append(describe_file(found[0], context.folder, split))
         else:
             missing.append(f"wiki.{name}.{corpus.form}")
     if missing:
-        raise UserError(f"corpus.path={corpus.path} lacks {', '.join(missing)}; all three files are needed")
+        raise UserError(f"corpus.path={path} lacks {', '.join(missing)}; all three files are needed")
     if not any(file.bytes for file in files if file.split == "train"):
         raise UserError(f"empty corpus: {files[0].path} has no text")
     return tuple(files)

@@ -35,7 +35,8 @@ def word_hashes(text: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         hashes: uint64 [n]; `UNKNOWN` for `<unk>`, for nothing else.
         starts, ends: int64 [n], where each word begins and ends in the text, in characters.
     """
-    pieces, start = [], 0
+    pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    start = 0
     while start < len(text):
         end = start + _SLICE
         found = _CUT.search(text, end)

@@ -43,7 +43,7 @@ def learn_merges(
     rank = [_descending(token) for token in tokens]
     pairs: dict[Pair, int] = defaultdict(int)
     # Words that hold a pair, perhaps twice, perhaps no longer: cheaper than sets that are kept exact.
-    where: dict[Pair, array] = defaultdict(lambda: array("I"))
+    where: dict[Pair, array[int]] = defaultdict(lambda: array("I"))
     for index, word in enumerate(words):
         for pair in pairwise(word):
             pairs[pair] += frequency[index]
@@ -98,7 +98,8 @@ def learn_merges(
 
 def _merge(word: list[int], a: int, b: int, new: int) -> list[int]:
     """The word with each `a, b`, from the left, replaced by `new`."""
-    merged, start, last = [], 0, len(word) - 1
+    merged: list[int] = []
+    start, last = 0, len(word) - 1
     while start <= last:
         if start < last and word[start] == a and word[start + 1] == b:
             merged.append(new)

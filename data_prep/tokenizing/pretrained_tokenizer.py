@@ -56,8 +56,8 @@ def _gpt2_files(folder: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
         if (folder / vocab_name).is_file() and (folder / merges_name).is_file():
             vocab = json.loads((folder / vocab_name).read_text(encoding="utf-8"))
             lines = (folder / merges_name).read_text(encoding="utf-8").split("\n")
-            merges = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
-            return vocab, merges
+            pairs = [line.split(" ") for line in lines if line and not line.startswith("#version")]
+            return vocab, [(left, right) for left, right in pairs]
     raise UserError(
         f"tokenizer.path={folder} holds no tokenizer: it needs tokenizer.json, or vocab.bpe and "
         "encoder.json, or merges.txt and vocab.json"

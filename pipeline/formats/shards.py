@@ -88,15 +88,17 @@ class ShardIndex:
 class ShardWriter:
     """Writes one .bin file of a split and its .idx.npy; both are there when they are complete, and not before.
 
-    Use as a context manager; `file` describes what was written, after it.
+    Use as a context manager.
     """
+
+    file: ShardFile
+    """What was written. It is set at the context's end."""
 
     def __init__(self, folder: Path, name: str, dtype: np.dtype, part: str = ""):
         """Args: name: without an ending, `train-00000`; part: of a mixture, that the documents belong to."""
         self._path, self._dtype, self._part = folder / f"{name}.bin", dtype, part
         self._scratch = folder / f".{name}.{os.getpid()}.tmp"
         self._hash, self._offsets = hashlib.sha256(), [0]
-        self.file: ShardFile | None = None
 
     def __enter__(self) -> "ShardWriter":
         self._file = self._scratch.open("wb")
