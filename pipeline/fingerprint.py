@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +14,41 @@ from pipeline.store.file_hashes import HashMemory
 
 
 def fingerprint(
-    name: str, version: int, config: Section, inputs: Mapping[str, str], hashes: "FileHashes"
+    name: str,
+    version: int,
+    config: Section,
+    inputs: Mapping[str, str],
+    hashes: "FileHashes",
+    *,
+    leave_out: Collection[object] = (NEUTRAL,),
 ) -> str:
-    """16 hex digits from the stage, its version, the settings that define its result and its inputs' fingerprints."""
+    """16 hex digits from the stage, its version, the settings that define its result and its inputs' fingerprints.
+
+    Args:
+        leave_out: marks of fields that do not count.
+    """
     identity = {
         "stage": name,
         "version": version,
-        "config": _identity(config, hashes),
+        "config": _identity(config, hashes, leave_out),
         "inputs": dict(inputs),
     }
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _identity(value: Any, hashes: "FileHashes") -> Any:
+def _identity(value: Any, hashes: "FileHashes", leave_out: Collection[object]) -> Any:
     if not isinstance(value, Section):
         if isinstance(value, (list, tuple)):
-            return [_identity(item, hashes) for item in value]
+            return [_identity(item, hashes, leave_out) for item in value]
         if isinstance(value, dict):
-            return {key: _identity(item, hashes) for key, item in value.items()}
+            return {key: _identity(item, hashes, leave_out) for key, item in value.items()}
         return value
     fields: dict[str, Any] = {}
     for name, info in type(value).model_fields.items():
         item = getattr(value, name)
-        if NEUTRAL not in info.metadata:
+        if not any(mark in info.metadata for mark in leave_out):
             mark = content_mark(info)
-            fields[name] = hashes.content(item, mark) if mark else _identity(item, hashes)
+            fields[name] = hashes.content(item, mark) if mark else _identity(item, hashes, leave_out)
         elif isinstance(item, Section) and (files := _contents(item, hashes)):
             fields[name] = files
     if code := code_of(type(value)):

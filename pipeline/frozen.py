@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.config.base import Section
+from pipeline.config.base import HORIZON, NEUTRAL, Section
 from pipeline.config.launchers import LauncherConfig
 from pipeline.config.plugins import load_plugins
 from pipeline.config.root import RootConfig
@@ -48,6 +48,9 @@ class Frozen(Section):
     input_fingerprints: dict[str, str]
     inputs: dict[str, str] = {}  # noqa: RUF012
     """Folders of the inputs; looked up when the stage starts."""
+    trunk: str | None = None
+    """As the fingerprint, without how far the run goes: what runs have in common that may share their first steps.
+    Known when the stage starts."""
     config: dict[str, Any]
     plugins: list[str] = []  # noqa: RUF012
     run: RunConfig
@@ -116,6 +119,14 @@ class Frozen(Section):
         told = {
             **self.model_dump(mode="json", exclude={"launcher", "trainer", "gpus", "ahead"}),
             "inputs": inputs,
+            "trunk": fingerprint(
+                self.stage,
+                self.version,
+                config,
+                self.input_fingerprints,
+                hashes,
+                leave_out=(NEUTRAL, HORIZON),
+            ),
         }
         # By a rename: the tasks of an array do this side by side.
         scratch = folder / f".{FROZEN}.{host_name()}.{os.getpid()}"

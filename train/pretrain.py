@@ -9,6 +9,7 @@ from pipeline.errors import UserError
 from pipeline.formats.shards import ShardIndex, TokenStream, verify
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from train.checkpoints.final_model import save_model
+from train.checkpoints.trunk import Course, start_from_trunk
 from train.data.batches import Concatenation
 from train.data.mixture import Mixture
 from train.data.packing import pack, packing_figures
@@ -56,6 +57,13 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
         family(config.model).check_segments(model)
     steps = count_steps(trainer, mixture.epoch, length, count_parameters(model))
     order = mixture.order(steps, trainer.global_batch, config.seed)
+
+    def course(of: PretrainStage) -> Course:
+        """What a run with these settings, on this data, does at each step."""
+        its_steps = count_steps(of.trainer, mixture.epoch, length, count_parameters(model))
+        its_order = mixture.order(its_steps, of.trainer.global_batch, of.seed)
+        return Course(of.schedule, its_steps, its_order, of.trainer.global_batch)
+
     flops = family(config.model).flops_per_token(config.model, index.vocab_size, length)
     if context.rank == 0:
         tokens = steps * trainer.global_batch * length
@@ -72,6 +80,7 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
             for part, stream in streams.items():
                 figures = packing_figures(stream, length, len(parts[part]))
                 context.log.info(f"packed{f' {part}' if part else ''}: {figures}")
+        start_from_trunk(context, course(config), course)
     tokenizer = load_tokenizer(context.inputs["tokenizer"])
     texts = trainer.sample_prompts
     prompts = list(zip(texts, encode_prompts(tokenizer, texts), strict=True))

@@ -33,5 +33,7 @@ class TrainingRun:
             data_step=self.skipped.data_step,
         )
         self.strategy = build_strategy(plan.strategy, trainer, plan.on_gpu)
-        self.checkpoints = Checkpoints(context.folder, trainer.keep_last, self.strategy, plan.strategy.name)
+        self.checkpoints = Checkpoints(
+            context.folder, trainer.keep_last, trainer.keep_every, self.strategy, plan.strategy.name
+        )
         self.divergence = Divergence(self.checkpoints, self.strategy, self.skipped)

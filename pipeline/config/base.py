@@ -16,6 +16,13 @@ class _Neutral:
         return "NEUTRAL"
 
 
+class _Horizon:
+    """Marks a field that says how far a run goes. Runs that differ in nothing else may share their first steps."""
+
+    def __repr__(self) -> str:
+        return "HORIZON"
+
+
 @dataclass(frozen=True)
 class Content:
     """Marks a path (local, or in a store), list of paths or globs: content enters the fingerprint, not the name."""
@@ -27,6 +34,7 @@ class Content:
 
 
 NEUTRAL = _Neutral()
+HORIZON = _Horizon()
 CONTENT = Content()
 
 # A number of processes, a logging interval, …: anything that may differ between two runs whose

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pipeline.config.base import CONTENT, NEUTRAL, Section
+from pipeline.config.base import CONTENT, HORIZON, NEUTRAL, Section
 from pipeline.config.clean import CleanConfig
 from pipeline.config.corpora import CorpusConfig
 from pipeline.config.data import DataConfig
@@ -38,7 +38,7 @@ class PretrainStage(Section):
     data: DataConfig
     model: ModelConfig
     optim: OptimizerConfig
-    schedule: ScheduleConfig
+    schedule: Annotated[ScheduleConfig, HORIZON]
     trainer: TrainerConfig
     strategy: Annotated[StrategyConfig, NEUTRAL]
 

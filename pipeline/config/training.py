@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from pipeline.config.base import CONTENT, NEUTRAL, NeutralBool, Section
+from pipeline.config.base import CONTENT, HORIZON, NEUTRAL, NeutralBool, Section
 from pipeline.config.modules import ModuleIn
 
 CALLBACKS = ModuleIn("train.callbacks", only_plugins=True)
@@ -58,13 +58,13 @@ class LossGuardConfig(Section):
 class TrainerConfig(Section):
     """The training loop."""
 
-    steps: PositiveInt | None = None
+    steps: Annotated[PositiveInt | None, HORIZON] = None
     """Optimizer steps; give this, `tokens`, `epochs` or `tokens_per_parameter`."""
-    tokens: PositiveInt | None = None
+    tokens: Annotated[PositiveInt | None, HORIZON] = None
     """Training tokens; steps follow from the global batch and the sequence length."""
-    epochs: PositiveFloat | None = None
+    epochs: Annotated[PositiveFloat | None, HORIZON] = None
     """Passes over the training data."""
-    tokens_per_parameter: PositiveFloat | None = None
+    tokens_per_parameter: Annotated[PositiveFloat | None, HORIZON] = None
     """Training tokens per parameter of the model, embeddings included; about 20 is compute-optimal
     (Hoffmann et al., 2022)."""
     global_batch: PositiveInt = 32
@@ -87,6 +87,8 @@ class TrainerConfig(Section):
     """Steps between checkpoints; 0 writes one at the end only."""
     keep_last: Annotated[PositiveInt, NEUTRAL] = 2
     """Checkpoints kept besides the best one."""
+    keep_every: Annotated[NonNegativeInt, NEUTRAL] = 0
+    """Checkpoints of steps that this number divides are kept too, for whatever is to start from them; 0 keeps none."""
     sample_every: Annotated[NonNegativeInt, NEUTRAL] = 500
     """Steps between sample texts; 0 turns them off."""
     sample_prompts: Annotated[list[str], NEUTRAL] = ["The"]
@@ -122,6 +124,11 @@ class TrainerConfig(Section):
         given = [name for name in lengths if getattr(self, name) is not None]
         if len(given) != 1:
             found.append(f"give exactly one of {', '.join(lengths)} (given: {', '.join(given) or 'none'})")
+        if self.keep_every and (not self.checkpoint_every or self.keep_every % self.checkpoint_every):
+            found.append(
+                f"keep_every={self.keep_every} must be a multiple of checkpoint_every={self.checkpoint_every}: only "
+                "checkpoints that are written can be kept"
+            )
         ranks = self.devices * self.nodes
         if self.global_batch % ranks:
             below = self.global_batch - self.global_batch % ranks

@@ -35,9 +35,15 @@ class Checkpoints:
     The folder gets its final name when the ranks have agreed, between two steps, that all of it is on disk.
     """
 
-    def __init__(self, artifact: Path, keep_last: int, strategy: pl.strategies.Strategy, name: str):
-        """Args: name: the strategy's, for people to read."""
-        self._artifact, self._keep, self._strategy, self._name = artifact, keep_last, strategy, name
+    def __init__(
+        self, artifact: Path, keep_last: int, keep_every: int, strategy: pl.strategies.Strategy, name: str
+    ):
+        """Args:
+        keep_last, keep_every: as in the section `trainer`.
+        name: the strategy's, for people to read.
+        """
+        self._artifact, self._strategy, self._name = artifact, strategy, name
+        self._keep_last, self._keep_every = keep_last, keep_every
         self._writer = Writer()
         self._pending: Checkpoint | None = None
         self._started = 0.0
@@ -169,8 +175,9 @@ class Checkpoints:
             c for c in checkpoints if c.validation_loss is not None and math.isfinite(c.validation_loss)
         ]
         best = min(validated, key=lambda c: c.validation_loss, default=None)
-        for checkpoint in checkpoints[: -self._keep]:
-            if checkpoint != best:
+        for checkpoint in checkpoints[: -self._keep_last]:
+            milestone = self._keep_every and checkpoint.step % self._keep_every == 0
+            if checkpoint != best and not milestone:
                 shutil.rmtree(checkpoint.folder, ignore_errors=True)
 
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 
 import numpy as np
 
@@ -34,6 +34,11 @@ class Shares:
         divisor = math.gcd(*shares)
         self._shares = [share // divisor for share in shares]
         self._sum = sum(self._shares)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Shares) and self._shares == other._shares
+
+    __hash__ = None
 
     def counts(self, numbers: int) -> list[int]:
         """How many of the first so many numbers each part gets."""
@@ -93,6 +98,14 @@ class MixedOrder:
         phase = int(np.searchsorted(self._starts, samples, side="right")) - 1
         start, shares = self._phases[phase]
         return [a + b for a, b in zip(self._before[phase], shares.counts(samples - start), strict=True)]
+
+    def common_samples(self, other: Order) -> int | None:
+        if not isinstance(other, MixedOrder):
+            return 0
+        for mine, theirs in zip_longest(self._phases, other._phases):
+            if mine != theirs:
+                return min(start for start, _ in filter(None, (mine, theirs)))
+        return None
 
     def items(self, samples: np.ndarray) -> np.ndarray:
         samples = np.asarray(samples)

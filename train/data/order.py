@@ -17,6 +17,10 @@ class Order(Protocol):
     def items(self, samples: np.ndarray) -> np.ndarray:
         """Index of the example of each sample number; int64, same shape."""
 
+    def common_samples(self, other: "Order") -> int | None:
+        """How many first samples are the same in the order of another run on the same data with the same seed; None
+        where all of them are."""
+
 
 class SampleOrder:
     """Endless epochs over `size` items, each epoch in another pseudorandom order.
@@ -44,6 +48,9 @@ class SampleOrder:
         while (outside := values >= size).any():
             values = np.where(outside, self._encrypt(values, keys), values)
         return values.astype(np.int64)
+
+    def common_samples(self, other: Order) -> int | None:
+        return None if isinstance(other, SampleOrder) else 0
 
     def _encrypt(self, values: np.ndarray, keys: np.ndarray) -> np.ndarray:
         left, right = values >> self._half_bits, values & self._half_mask

@@ -1,0 +1,121 @@
+"""A run that goes further than one that is there starts from its checkpoints, where both have done the same so far.
+
+Runs that differ only in how far they go (`HORIZON` in `pipeline/config/base.py`) share a trunk: as long as their
+learning rates and the order of their data agree, step n leaves the same weights in both. So the longer one takes the
+newest checkpoint of that time for its own, and ends bitwise as if it had started at step 1.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from pipeline.config.schedules import ScheduleConfig
+from pipeline.config.stages import PretrainStage
+from pipeline.context import Context
+from pipeline.formats.checkpoints import WRITING, Checkpoint, checkpoint_folder, list_checkpoints
+from pipeline.frozen import FROZEN
+from pipeline.store import durable
+from pipeline.store.artifacts import write_json
+from pipeline.tracking.tracker import read_metrics
+from train.data.order import Order
+from train.guards.loss_guard import SKIPPED_FILE
+
+TRUNK_FILE = "trunk.json"
+"""Says in an artifact whose checkpoint it started from."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """What a run does at each of its steps, apart from what it has in common with all runs of its trunk."""
+
+    schedule: ScheduleConfig
+    steps: int
+    order: Order
+    global_batch: int
+
+    def common_steps(self, other: "Course") -> int:
+        """How many first steps are the same in both."""
+        steps = min(self.steps, other.steps)
+        same_data = self.order.common_samples(other.order)
+        if same_data is not None:
+            steps = min(steps, same_data // self.global_batch)
+        for step in range(steps):
+            if self.schedule.factor(step, self.steps) != other.schedule.factor(step, other.steps):
+                return step
+        return steps
+
+
+def start_from_trunk(context: Context, mine: Course, course_of: Callable[[PretrainStage], Course]) -> None:
+    """Make the newest checkpoint of a shorter run this one's own, where there is one and this has none so far.
+
+    Args:
+        course_of: that of a run with other settings, on the same data.
+    """
+    if list_checkpoints(context.folder):
+        return
+    usable: list[Checkpoint] = []
+    for folder, config in _runs_of_the_same_trunk(context.folder):
+        checkpoints = list_checkpoints(folder)
+        common = mine.common_steps(course_of(config))
+        early = [checkpoint for checkpoint in checkpoints if checkpoint.step <= common]
+        usable += early
+        if checkpoints and not early:
+            context.log.info(
+                f"{folder.name} differs only in how far it goes, but does the same as this run for its first "
+                f"{common:,} steps only, and its first checkpoint is of step {checkpoints[0].step:,}: this run starts "
+                "at step 1 (trainer.keep_every keeps checkpoints along the way)"
+            )
+    for checkpoint in sorted(usable, key=lambda each: each.step, reverse=True):
+        if (damage := checkpoint.damage()) is not None:
+            context.log.warning("the checkpoint %s is damaged: %s; it is not used", checkpoint.folder, damage)
+        elif _take(checkpoint, context):
+            context.log.info(
+                f"the first {checkpoint.step:,} steps are those of {checkpoint.folder.parent.parent.name}: going on "
+                "from there"
+            )
+            return
+
+
+def _runs_of_the_same_trunk(folder: Path) -> Iterator[tuple[Path, PretrainStage]]:
+    """Folders of other runs, finished or not, and their settings."""
+    trunk = yaml.safe_load((folder / FROZEN).read_text())["trunk"]
+    for path in sorted(folder.parent.glob(f"*/{FROZEN}")):
+        if path.parent == folder:
+            continue
+        frozen = yaml.safe_load(path.read_text())
+        if frozen.get("trunk") == trunk:
+            yield path.parent, PretrainStage.model_validate(frozen["config"])
+
+
+def _take(checkpoint: Checkpoint, context: Context) -> bool:
+    """Link the checkpoint into this run's folder, and log what was logged until then; False where it is gone by now,
+    since its run is at work and keeps only the newest."""
+    source, folder = checkpoint.folder.parent.parent, context.folder
+    own = checkpoint_folder(folder, checkpoint.step)
+    writing = own.with_name(own.name + WRITING)
+    shutil.rmtree(writing, ignore_errors=True)
+    try:
+        shutil.copytree(checkpoint.folder, writing, copy_function=_link)
+    except (FileNotFoundError, shutil.Error):
+        shutil.rmtree(writing, ignore_errors=True)
+        return False
+    for row in read_metrics(source):
+        if (step := row.pop("step")) <= checkpoint.step:
+            context.tracker.log(row, step)
+    if (source / SKIPPED_FILE).is_file():
+        shutil.copy2(source / SKIPPED_FILE, folder / SKIPPED_FILE)
+    write_json(folder / TRUNK_FILE, {"run": source.name, "step": checkpoint.step})
+    durable.publish(writing, own)
+    return True
+
+
+def _link(source: str, target: str) -> None:
+    """Checkpoints never change, so that a second name for a file does as well as a copy, and takes no room."""
+    try:
+        os.link(source, target)
+    except OSError:  # no such links on this filesystem
+        shutil.copy2(source, target)
