@@ -9,7 +9,6 @@ from pipeline.errors import UserError
 from pipeline.formats.shards import ShardIndex, TokenStream, verify
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from train.checkpoints.final_model import save_model
-from train.checkpoints.trunk import Course, start_from_trunk
 from train.data.batches import Concatenation
 from train.data.mixture import Mixture
 from train.data.packing import pack, packing_figures
@@ -21,6 +20,7 @@ from train.loop import fit, prepare
 from train.memory.check import Plan, check, known_limit
 from train.models import build_model, count_parameters, family
 from train.training_plan import TrainingPlan
+from train.trunk import Course, start_from_trunk
 
 
 def run(config: PretrainStage, context: Context) -> dict[str, Any]:

@@ -4,9 +4,9 @@ import pytest
 
 from pipeline.config.data import DataConfig
 from pipeline.config.schedules import ScheduleConfig
-from train.checkpoints.trunk import Course
 from train.data.mixture import Mixture
 from train.data.order import Order, SampleOrder
+from train.trunk import Course
 
 SAME = SampleOrder(1000, seed=0)
 
