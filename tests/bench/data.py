@@ -7,11 +7,12 @@ import os
 from pathlib import Path
 
 from tests.bench.dedup import bench_dedup
+from tests.bench.growth import bench_growth
 from tests.bench.markup import bench_markup
 from tests.bench.stages import bench_clean, bench_shards
 from tests.bench.table import parser, print_table
 
-PARTS = ("markup", "clean", "dedup", "shards")
+PARTS = ("markup", "clean", "dedup", "shards", "growth")
 PACKAGES = ("mwparserfromhell", "datasketch", "rensa", "tokenizers", "pyarrow", "numpy")
 
 
@@ -28,6 +29,7 @@ def main() -> None:
         "clean": lambda: bench_clean(args.dump),
         "dedup": lambda: bench_dedup(args.text),
         "shards": bench_shards,
+        "growth": bench_growth,
     }
     print_table(benches, args.only, PACKAGES)
 

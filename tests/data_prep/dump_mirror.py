@@ -3,8 +3,10 @@
 import hashlib
 import http.server
 import json
+import math
 import re
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +21,9 @@ class Mirror:
     """Per path, for the next answers: close the connection after so many bytes of the body."""
     fail_with: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     """Per path, for the next answers: a status and a Retry-After."""
+    busy: dict[str, float] = field(default_factory=dict)
+    """Per path: seconds from the first request on for which it answers 503, with what is left of them as Retry-After."""
+    busy_until: dict[str, float] = field(default_factory=dict)
     ignore_range: bool = False
     requests: list[tuple[str, str | None, str]] = field(default_factory=list)
     """Path, Range header and user agent of every request."""
@@ -51,6 +56,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if mirror.fail_with.get(self.path):
             status, retry_after = mirror.fail_with[self.path].pop(0)
             return self._answer(status, b"", {"Retry-After": retry_after})
+        if self.path in mirror.busy:
+            until = mirror.busy_until.setdefault(self.path, time.monotonic() + mirror.busy[self.path])
+            if (rest := until - time.monotonic()) > 0:
+                return self._answer(503, b"", {"Retry-After": str(math.ceil(rest))})
         body = mirror.files.get(self.path)
         if body is None:
             return self._answer(404, b"", {})

@@ -27,6 +27,8 @@ class GoogleStorage(ThreadingHTTPServer):
         self.bucket, self.address = bucket, f"http://127.0.0.1:{self.server_port}"
         self.objects: dict[str, tuple[dict, bytes]] = {}
         self.faults: dict[str, list[int]] = {}
+        self.silences = 0
+        """How many silences the server has kept to their end."""
         threading.Thread(target=self.serve_forever, args=(0.01,), daemon=True).start()
 
     def handle_error(self, request: object, client_address: object) -> None:
@@ -59,6 +61,7 @@ class Handler(BaseHTTPRequestHandler):
         fault = faults.pop(0) if faults else None
         if fault == IS_SILENT:
             time.sleep(SILENCE_SECONDS)
+            self.server.silences += 1
         elif fault not in (None, BREAKS_OFF):
             self.answer(fault)
         elif self.headers["Authorization"] != f"Bearer {TOKEN}":

@@ -214,6 +214,10 @@ def test_construct(name):
     assert cleaner.clean(wikitext) == (expected, {})
 
 
+def test_numbers_of_any_length():
+    assert "1" * 5000 in cleaner.clean("A row of {{convert|" + "1" * 5000 + "|m}}.")[0]
+
+
 def test_local_namespace_names_come_from_the_site():
     site = Site(namespaces={6: "Плика", 14: "Врста ствари"})
     text = "[[Плика:a.jpg|мини|b]] [[врста ствари:c]] [[File:d.jpg]]e"

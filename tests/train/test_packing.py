@@ -1,8 +1,6 @@
 """Documents that share a sequence: which tokens are read and counted, and that models see one document at a time."""
 
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -241,11 +239,9 @@ def transformers_model(kind: str) -> torch.nn.Module:
     return built(HuggingFaceConfig(config={"model_type": kind, **sizes}, context=16))
 
 
-def test_a_million_documents_are_packed_in_flat_time(record_property: Callable) -> None:
+def test_a_million_documents_are_packed_with_hardly_a_gap() -> None:
     sizes = np.clip(np.random.default_rng(0).lognormal(5.5, 1.2, 1_000_000), 1, 2048).astype(np.int64)
-    started = time.perf_counter()
     bins = best_fit(sizes, 2048)
-    record_property("seconds", time.perf_counter() - started)
     filled = np.bincount(bins, weights=sizes)
     assert filled.max() <= 2048
     assert filled.sum() / (2048 * len(filled)) > 0.999
