@@ -1,24 +1,26 @@
 """How a stage is brought up to date, whoever starts its workers."""
 
 import socket
+import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from pipeline.errors import UserError
 from pipeline.frozen import FROZEN, Frozen
-from pipeline.launch.building import build, build_with
-from pipeline.launch.torchrun.rendezvous import Follower, check_endpoint
-from pipeline.launch.workplace import read_launch
+from pipeline.launch.building import build, build_with, waiting_for_another
+from pipeline.launch.workplace import Workplace, begin, read_launch
 from pipeline.store.artifacts import LAUNCH_FILE, finish, write_json
-from tests.pipeline.test_launching import configured, frozen_stages
+from tests.command_line import ROOT
+from tests.pipeline.test_launching import configured
 
 AN_ARTIFACT = """
 import socket
+import subprocess
 import sys
 from pathlib import Path
-from pipeline.launch.ranks import RankRecord
 from pipeline.launch.workplace import Workplace
 from pipeline.store.artifacts import finish
 folder, launch = Path(sys.argv[1]), sys.argv[2]
@@ -27,16 +29,8 @@ with Workplace.of(folder).occupied(launch):
 """
 
 
-@pytest.fixture
-def frozen(tmp_path: Path) -> Frozen:
-    corpus = tmp_path / "corpus.txt"
-    corpus.write_text("A line.\n")
-    words = ("experiment=own", "corpus=files", f"corpus.paths=[{corpus}]", "stage=download")
-    return frozen_stages(configured(*words, f"run.artifacts={tmp_path / 'artifacts'}"), tmp_path)["download"]
-
-
-def never() -> None:
-    raise AssertionError("nobody else builds it")
+def never(*_: object) -> NoReturn:
+    raise AssertionError("this is not asked for")
 
 
 def test_what_is_there_is_reused_and_what_is_not_is_started_in_a_prepared_folder(frozen: Frozen) -> None:
@@ -72,24 +66,59 @@ def test_a_command_is_given_the_folder_and_the_launch_that_may_work_there(frozen
     assert said == []
 
 
-def test_a_planner_follows_only_who_meets_at_the_same_place(frozen: Frozen) -> None:
-    launcher = configured("launcher=torchrun", "++launcher.rendezvous=node1:29500").launcher
+HOLDER = """
+import sys
+from pathlib import Path
+from pipeline.frozen import Frozen
+from pipeline.store.artifacts import finish
+frozen = Frozen.load(Path(sys.argv[1]))
+with frozen.store.exclusive(frozen.stage, frozen.fingerprint, lambda: None):
+    print("holds", flush=True)
+    input()
+    finish(frozen.prepare(), {"metrics": {}})
+"""
+
+
+def test_who_waits_for_another_says_so_once_and_takes_what_that_one_builds(
+    frozen: Frozen, tmp_path: Path
+) -> None:
+    frozen.save(tmp_path / "settings.yaml")
+    words = [sys.executable, "-c", HOLDER, str(tmp_path / "settings.yaml")]
     said: list[str] = []
-    follower = Follower(frozen.model_copy(update={"launcher": launcher}), said.append)
-    write_json(frozen.prepare() / LAUNCH_FILE, {"id": "launch", "endpoint": "node2:29500"})
-    follower()
-    follower()
-    assert said == ["download: another planner leads this stage; waiting for it"]
-    assert not follower.took_part
+    with subprocess.Popen(words, cwd=ROOT, stdin=-1, stdout=-1, text=True) as other:
+        assert other.stdout.readline() == "holds\n"
+        tell = waiting_for_another(frozen, said.append)
+
+        def waiting() -> None:
+            tell()
+            tell()
+            other.stdin.write("\n")
+            other.stdin.flush()
+
+        artifact, reused = build(frozen, never, waiting)
+    who = f"pid {other.pid} on {socket.gethostname()}"
+    assert said == [f"download: another process ({who}) builds the same artifact; waiting for it"]
+    assert reused
+    assert artifact.folder.is_dir()
 
 
-def test_an_endpoint_must_be_known_and_free() -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with pytest.raises(UserError, match=f"port {port} is in use on this machine; choose another"):
-            check_endpoint(f"127.0.0.1:{port}")
-    check_endpoint(f"127.0.0.1:{port}")
-    with pytest.raises(UserError, match=r"no-such-host.invalid is not known here"):
-        check_endpoint("no-such-host.invalid:29500")
+def test_a_worker_without_its_planner_keeps_others_out_for_as_long_as_they_wait(frozen: Frozen) -> None:
+    folder = frozen.prepare()
+    begin(folder, "of a planner that was killed")
+    with Workplace.of(folder).occupied("of a planner that was killed"):
+        with pytest.raises(UserError, match=r"^stage download: a worker of an earlier start still works in"):
+            build(frozen, never, never, patience=0)
+        assert read_launch(folder)["id"] == "of a planner that was killed"
+
+
+def test_a_command_that_fails_is_told_with_its_exit_code(frozen: Frozen) -> None:
+    command = lambda folder, launch: [sys.executable, "-c", "raise SystemExit(7)"]  # noqa: E731
+    with pytest.raises(UserError, match=r"^stage download: failed \(exit code 7\); its log: "):
+        build_with(command, frozen, lambda line: None)
+
+
+def test_nothing_is_started_where_gpus_are_missing(frozen: Frozen, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    trainer = configured("trainer=gpu", "++trainer.devices=2", "strategy=ddp").trainer
+    with pytest.raises(UserError, match=r"^stage download: trainer.devices=2, but CUDA_VISIBLE_DEVICES='0'"):
+        build_with(never, frozen.model_copy(update={"trainer": trainer}), lambda line: None)

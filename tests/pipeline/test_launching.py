@@ -1,7 +1,6 @@
-"""What launching decides without a cluster: scripts, commands, tasks, attempts, and clear refusals."""
+"""What launching decides without a cluster: scripts, commands, tasks, and clear refusals."""
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,11 +10,8 @@ import pytest
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
 from pipeline.frozen import Frozen
-from pipeline.launch.attempts import Attempts
 from pipeline.launch.commands import check_devices
-from pipeline.launch.ranks import RankFile, RankRecord, describe_faults, note_silent_end
 from pipeline.launch.slurm.client import output_of
-from pipeline.launch.slurm.job import check_shape
 from pipeline.launch.slurm.snapshot import snapshot_code
 from pipeline.launch.slurm.srun import srun
 from pipeline.launch.slurm.submission import render
@@ -23,8 +19,7 @@ from pipeline.launch.slurm.task import set_ranks
 from pipeline.launch.units import Unit
 from pipeline.plan import plan
 from pipeline.planner import freeze
-from pipeline.store.artifacts import Store, finish
-from pipeline.store.markers import write_marker
+from pipeline.store.artifacts import Store
 from tests.pipeline.test_config import composed
 
 
@@ -134,73 +129,12 @@ def test_tasks_become_torchruns_variables() -> None:
     assert [environment[name] for name in names] == ["5", "1", "2", "8", "2"]
 
 
-def test_tasks_and_visible_gpus_are_checked_against_devices(tmp_path: Path) -> None:
-    root = configured("launcher=slurm", "trainer=gpu", "++trainer.devices=4", "++trainer.nodes=2")
-    pretrain = frozen_stages(root, tmp_path)["pretrain"]
-    check_shape(pretrain, {"SLURM_NNODES": "2", "SLURM_NTASKS": "8"})
-    with pytest.raises(UserError, match=r"has 2 task\(s\) on 2 node\(s\).*needs 8 on 2"):
-        check_shape(pretrain, {"SLURM_NNODES": "2", "SLURM_NTASKS": "2"})
-    check_devices(pretrain.trainer, {"CUDA_VISIBLE_DEVICES": "0,1,2,3"})
-    check_devices(pretrain.trainer, {})
+def test_visible_gpus_are_checked_against_devices() -> None:
+    trainer = configured("launcher=slurm", "trainer=gpu", "++trainer.devices=4").trainer
+    check_devices(trainer, {"CUDA_VISIBLE_DEVICES": "0,1,2,3"})
+    check_devices(trainer, {})
     with pytest.raises(UserError, match=r"CUDA_VISIBLE_DEVICES='0,1' shows 2"):
-        check_devices(pretrain.trainer, {"CUDA_VISIBLE_DEVICES": "0,1"})
-
-
-def checkpoint(folder: Path, step: int) -> None:
-    place = folder / f"checkpoints/step-{step:08d}"
-    place.mkdir(parents=True)
-    facts = {"step": step, "tokens": 0, "validation_loss": None, "train_loss": None, "strategy": "ddp", "ranks": 1,
-             "seconds": 0.0, "optimizer_steps": step}  # fmt: skip
-    write_marker(place / "meta.json", facts)
-
-
-def test_attempts_are_counted_over_requeues_until_a_checkpoint_is_new(tmp_path: Path) -> None:
-    def start(job: str = "7") -> Attempts:
-        attempts = Attempts(tmp_path, 3, job)
-        attempts.begin()
-        return attempts
-
-    assert [start().exhausted() for _ in range(3)] == [False, False, True]
-    assert not start("8").exhausted(), "another job starts anew"
-    assert not start("8").exhausted()
-    third = start("8")
-    checkpoint(tmp_path, 10)
-    assert not third.exhausted()
-    assert [start("8").exhausted() for _ in range(3)] == [False, False, True]
-    assert start("8").overdrawn(), "a launch that ended with its node counts"
-
-
-def test_faults_are_told_first_in_time_first(tmp_path: Path) -> None:
-    (tmp_path / "ranks").mkdir()
-    for rank, state, error, time in (
-        (0, "failed", "Connection reset by peer", 100.5),
-        (1, "running", "", 0.0),
-        (2, "failed", "ValueError: bad", 99.0),
-        (3, "running", "", 0.0),
-    ):
-        RankRecord(rank, f"node{rank}", 10 + rank, state, error, time=time).write(tmp_path)
-    note_silent_end(tmp_path, 1, "Killed", 101.0)
-    lines = describe_faults(tmp_path)
-    assert [line for line in lines if line.startswith("rank")] == [
-        "rank 1 on node1 (pid 11) failed",
-        "rank 2 on node2 (pid 12) failed",
-        "rank 0 on node0 (pid 10) failed",
-        "rank 3 on node3 (pid 13) ended without a word: killed, out of memory, or ended because of another rank",
-    ]
-    assert lines[1] == "    Killed without a word: killed from outside, or out of memory"
-
-
-def test_a_crash_of_the_interpreter_shows_where_it_was(tmp_path: Path) -> None:
-    code = (
-        "import os, signal, sys; from pathlib import Path; from pipeline.launch.ranks import RankFile\n"
-        "def deep():\n    os.kill(os.getpid(), signal.SIGSEGV)\n"
-        "record = RankFile(Path(sys.argv[1]), 0); deep()"
-    )
-    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)])
-    assert ended.returncode == -signal.SIGSEGV
-    told = "\n".join(describe_faults(tmp_path))
-    assert "Segmentation fault" in told
-    assert "in deep" in told
+        check_devices(trainer, {"CUDA_VISIBLE_DEVICES": "0,1"})
 
 
 def test_a_worker_that_does_not_see_the_folder_says_what_is_missing(tmp_path: Path) -> None:
@@ -209,17 +143,6 @@ def test_a_worker_that_does_not_see_the_folder_says_what_is_missing(tmp_path: Pa
     assert ended.returncode == 2
     assert "rank 3 on " in ended.stderr
     assert "must lie on a filesystem that all nodes share" in ended.stderr
-
-
-def test_records_of_a_finished_launch_are_no_output(tmp_path: Path) -> None:
-    partial = Store(tmp_path).partial("clean", "demo", "f" * 16)
-    record = RankFile(partial, 0)
-    record.set("done")
-    record.wait_for_all(1)
-    final = finish(partial, {})
-    assert [path.name for path in final.iterdir()] == ["manifest.json"]
-    record.set("failed")
-    assert [path.name for path in final.iterdir()] == ["manifest.json"]
 
 
 def test_the_snapshot_holds_the_packages_once(tmp_path: Path) -> None:

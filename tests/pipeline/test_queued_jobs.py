@@ -9,10 +9,8 @@ from pipeline.errors import UserError
 from pipeline.frozen import Frozen
 from pipeline.launch import queued_jobs
 from pipeline.launch.queued_jobs import Job, JobState, stay
-from pipeline.launch.ranks import RankRecord, read_records
 from pipeline.launch.slurm import job_state
 from pipeline.launch.slurm.client import GONE
-from pipeline.launch.slurm.job import _note_ends, _numbers
 from pipeline.launch.units import Unit, units
 from pipeline.stages import STAGES
 from pipeline.store.artifacts import finish
@@ -89,17 +87,3 @@ def test_what_slurm_says_of_a_job() -> None:
     assert job_state(GONE, "") == JobState(GONE, over=True, well=True)
     assert job_state("FAILED", "NonZeroExitCode") == JobState("FAILED", "NonZeroExitCode", over=True)
     assert job_state("COMPLETING", "None") == JobState("COMPLETING", routine=True)
-
-
-def test_tasks_that_srun_saw_end_are_noted_where_they_left_no_word(tmp_path: Path) -> None:
-    assert _numbers("0-2,5") == [0, 1, 2, 5]
-    (tmp_path / "ranks").mkdir()
-    RankRecord(0, "node1", 10, "failed", "ValueError: bad", time=5.0).write(tmp_path)
-    RankRecord(1, "node1", 11).write(tmp_path)
-    RankRecord(2, "node2", 12).write(tmp_path)
-    _note_ends(tmp_path, "srun: error: node1: tasks 0-1: Killed")
-    _note_ends(tmp_path, "srun: Terminating StepId=7.0")
-    first, second, third = read_records(tmp_path)
-    assert first.error == "ValueError: bad"
-    assert second.error.startswith("Killed without a word: by its launcher, after another rank's failure")
-    assert third.state == "running"

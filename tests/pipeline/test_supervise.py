@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import Restart, UserError
+from pipeline.launch import supervise as module
 from pipeline.launch.attempts import RESTART_CODE, Attempts, ask_for_restart
 from pipeline.launch.ranks import RankRecord, read_records
-from pipeline.launch.supervise import Ended, run_command, supervise
-from pipeline.launch.workplace import read_launch
+from pipeline.launch.supervise import TOLD_CODE, Ended, run_command, supervise
+from pipeline.launch.workplace import Workplace, begin, read_launch
 from pipeline.store.artifacts import Store
 from tests.pipeline.starts import wait_for
 
@@ -119,6 +120,54 @@ def test_what_only_the_user_can_mend_is_not_tried_again(folder: Path) -> None:
     assert launches.said == [], "the worker has said it"
 
 
+def test_several_ranks_that_only_the_user_can_help_are_told_and_not_tried_again(folder: Path) -> None:
+    users = [RankRecord(r, "node0", 10 + r, "failed", "out of memory", users=True) for r in (0, 1)]
+    launches = Launches(folder, fails(*users))
+    with pytest.raises(UserError, match=r"^failed \(exit code 1\); its log: .*log.txt\. Start again"):
+        launches.supervise(attempts=3)
+    assert [line for line in launches.said if line.startswith("rank")] == [
+        "rank 0 on node0 (pid 10) failed",
+        "rank 1 on node0 (pid 11) failed",
+    ]
+
+
+def test_a_worker_that_had_no_room_for_its_last_word_has_told_the_reason(folder: Path) -> None:
+    launches = Launches(folder, lambda place: Ended(TOLD_CODE))
+    with pytest.raises(UserError, match=r"^failed, for the reason above; its log: "):
+        launches.supervise(attempts=3)
+
+
+def test_a_launch_that_was_told_to_stop_is_not_begun_again(folder: Path) -> None:
+    told = Launches(folder, lambda place: Ended(-signal.SIGTERM, told_to_stop=True))
+    with pytest.raises(UserError, match=r"^stopped; start again to continue$"):
+        told.supervise(attempts=3)
+
+
+def test_what_failed_is_queued_again_as_often_as_allowed(folder: Path) -> None:
+    def requeue(why: str) -> None:
+        raise SystemExit(why)
+
+    with pytest.raises(SystemExit, match=r"^failed \(exit code 1\)$"):
+        Launches(folder, fails(FAILED)).supervise(attempts=2, requeue=requeue)
+    with pytest.raises(UserError, match=r"^failed \(exit code 1\); its log: "):
+        Launches(folder, fails(FAILED)).supervise(attempts=1, requeue=requeue)
+
+
+def test_a_job_that_came_back_too_often_without_a_word_is_not_launched(folder: Path) -> None:
+    """As where its node went down each time, and took the supervisor along."""
+    for _ in range(2):
+        Attempts(folder, 2, "7").begin()
+    with pytest.raises(UserError, match=r"^ended early; 3 launches in a row without a new checkpoint"):
+        supervise(folder, lambda name: Ended(0), Attempts(folder, 2, "7"), lambda line: None)
+
+
+def test_nothing_is_launched_beside_a_worker_of_the_launch_before(folder: Path) -> None:
+    begin(folder, "before")
+    with Workplace.of(folder).occupied("before"), pytest.raises(UserError, match="still works in"):
+        supervise(folder, lambda name: Ended(0), Attempts(folder, 1, None), lambda line: None, patience=0)
+    assert read_launch(folder)["id"] == "before"
+
+
 def test_an_artifact_that_is_complete_makes_up_for_a_bad_end(folder: Path) -> None:
     def renames(place: Path) -> Ended:
         place.rename(place.with_suffix(""))
@@ -142,6 +191,55 @@ def test_a_signal_is_passed_on_to_the_workers(folder: Path) -> None:
 def test_a_command_is_ended_when_its_launch_is_over(folder: Path) -> None:
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
     assert run_command(command, os.environ, folder, over=lambda: True) == Ended(-signal.SIGTERM)
+
+
+def test_a_command_that_does_not_end_when_it_should_is_killed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "END_SECONDS", 0.2)
+    deaf = (
+        "import signal, sys, time\n"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN); open(sys.argv[1], 'w'); time.sleep(60)"
+    )
+    command = [sys.executable, "-c", deaf, str(folder / "deaf")]
+    assert run_command(command, os.environ, folder, over=(folder / "deaf").exists) == Ended(-signal.SIGKILL)
+
+
+def test_a_command_whose_workers_do_not_come_up_is_told_itself(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "UNANSWERED_SECONDS", 0.2)
+    command = [
+        sys.executable,
+        "-c",
+        "import sys, time; open(sys.argv[1], 'w'); time.sleep(60)",
+        str(folder / "up"),
+    ]
+
+    def tell() -> bool:
+        if (folder / "up").exists():
+            (folder / "up").unlink()
+            os.kill(os.getpid(), signal.SIGUSR1)
+        return False
+
+    assert run_command(command, os.environ, folder, over=tell) == Ended(-signal.SIGTERM, told_to_stop=True)
+
+
+def test_an_interrupt_is_left_to_the_terminal_which_tells_all(folder: Path) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "import sys, time; open(sys.argv[1], 'w'); time.sleep(0.5)",
+        str(folder / "up"),
+    ]
+
+    def interrupt() -> bool:
+        if (folder / "up").exists():
+            (folder / "up").unlink()
+            os.kill(os.getpid(), signal.SIGINT)
+        return False
+
+    assert run_command(command, os.environ, folder, over=interrupt) == Ended(0, told_to_stop=True)
 
 
 def test_each_line_of_stderr_is_shown_and_handed_on(folder: Path, capfd: pytest.CaptureFixture) -> None:
