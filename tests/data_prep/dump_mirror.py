@@ -22,7 +22,7 @@ class Mirror:
     fail_with: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
     """Per path, for the next answers: a status and a Retry-After."""
     busy: dict[str, float] = field(default_factory=dict)
-    """Per path: seconds from the first request on for which it answers 503, with what is left of them as Retry-After."""
+    """Per path: seconds from the first request on for which it answers 503, with the rest of them as Retry-After."""
     busy_until: dict[str, float] = field(default_factory=dict)
     ignore_range: bool = False
     requests: list[tuple[str, str | None, str]] = field(default_factory=list)
