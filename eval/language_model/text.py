@@ -128,7 +128,10 @@ def tokenize_texts(
         unk_id: the token that stands for what the vocabulary lacks.
         advance: told the size of each document in bytes.
     """
-    ends, words, sizes, unknown, count = [], [], [], 0, 0
+    ends: list[int] = []
+    words: list[int] = []
+    sizes: list[int] = []
+    unknown = count = 0
     with tempfile.TemporaryFile(dir=scratch) as file:
         for text in texts:
             ids = np.append(encoder.encode(text), np.uint32(encoder.eos_id))

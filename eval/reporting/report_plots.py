@@ -1,14 +1,16 @@
 """Line plots as inline SVG in the page's own colours and font, so that one file serves light and dark."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from numpy.typing import ArrayLike
 
 from pipeline.page_plots import page_style, svg_element
 
@@ -110,8 +112,14 @@ def _label_axes(axes: Axes, tokens_per_step: float | None) -> None:
     axes.margins(x=0.02)
     axes.set_xlabel("step")
     if tokens_per_step:
-        scale: tuple[Callable, Callable] = (lambda x: x * tokens_per_step, lambda x: x / tokens_per_step)
-        top = axes.secondary_xaxis("top", functions=scale)
+
+        def to_tokens(steps: ArrayLike) -> np.ndarray:
+            return np.multiply(steps, tokens_per_step)
+
+        def to_steps(tokens: ArrayLike) -> np.ndarray:
+            return np.divide(tokens, tokens_per_step)
+
+        top = axes.secondary_xaxis("top", functions=(to_tokens, to_steps))
         top.xaxis.set_major_locator(MaxNLocator(5))
         top.xaxis.set_major_formatter(FuncFormatter(compact))
         top.set_xlabel("tokens", labelpad=7)  # phones show larger text

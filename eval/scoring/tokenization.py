@@ -40,7 +40,7 @@ class WordTokenizer:
     def tokenize(self, text: str) -> list[str]:
         if text.isascii():
             return self._latin.tokenize(text)
-        tokens = []
+        tokens: list[str] = []
         for is_ascii, run in groupby(find_words(_canonical(text).lower()), str.isascii):
             words = [*run]
             tokens += self._latin.tokenize(" ".join(words)) if is_ascii else words

@@ -27,11 +27,11 @@ class Sample(AfterStep):
         self.context.activity.note(f"the samples after step {step:,}")
         module.eval()
         with _gathered(module.model):
+            rows: list[tuple[str, str]] = []
             try:
                 rows = sampler(module)
             except UserError as error:  # of the model, and so on all ranks alike
                 self.context.log.warning(f"step {step:,}: no sample texts, and training goes on: {error}")
-                rows = []
         module.train()
         self.context.tracker.table("samples", ["prompt", "continuation"], rows, step)
         if self.context.rank == 0:

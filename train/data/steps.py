@@ -14,4 +14,5 @@ def count_steps(trainer: TrainerConfig, examples: int, tokens_per_example: float
         tokens = trainer.tokens_per_parameter * parameters
     if tokens is not None:
         return math.ceil(tokens / (trainer.global_batch * tokens_per_example))
+    assert trainer.epochs is not None  # as `TrainerConfig.problems` asks for one of the four
     return math.ceil(trainer.epochs * examples / trainer.global_batch)

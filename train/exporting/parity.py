@@ -139,7 +139,7 @@ def reload(folder: Path, probe: Probe) -> tuple[dict[str, Any], Tensor]:
         return reply, torch.from_numpy(np.load(Path(work) / "logits.npy"))
 
 
-def _why_not(folder: Path, done: subprocess.CompletedProcess) -> str:
+def _why_not(folder: Path, done: subprocess.CompletedProcess[str]) -> str:
     """What to tell of a check that did not come to its end."""
     if done.returncode < 0:
         name = signal.Signals(-done.returncode).name

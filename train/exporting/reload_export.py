@@ -32,7 +32,7 @@ def main(folder: Path, work: Path) -> None:
         mask = (torch.arange(padded.size(1)) < lengths[:, None]).long()
         logits = model(input_ids=padded, attention_mask=mask).logits
         np.save(work / "logits.npy", logits.float().numpy())
-        continuation = []
+        continuation: list[int] = []
         if prompt := request["prompt"]:
             ids = torch.tensor([prompt])
             options = {"do_sample": False, "max_new_tokens": request["new_tokens"]}

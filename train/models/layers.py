@@ -5,6 +5,9 @@ over the finished model: DeepSpeed's `zero.Init` partitions a module's parameter
 constructed, and a later pass would fill empty tensors.
 """
 
+from collections.abc import Callable
+from typing import Self
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -86,7 +89,7 @@ class Rotary(nn.Module):
         sin[..., :half].neg_()
         self.sin = sin.to(device)
 
-    def _apply(self, fn, recurse: bool = True):
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> Self:
         super()._apply(fn, recurse)
         self._fill()
         return self

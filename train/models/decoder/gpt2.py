@@ -66,7 +66,7 @@ class GPT2Body(nn.Module):
     def blocks(self) -> nn.ModuleList:
         return self.h
 
-    def embed(self, input_ids: Tensor, positions: Tensor | None) -> tuple[Tensor, tuple]:
+    def embed(self, input_ids: Tensor, positions: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The residual stream's start, and what every block is given besides."""
         if positions is None:
             positions = torch.arange(input_ids.size(1), device=input_ids.device)

@@ -85,7 +85,7 @@ class LlamaBody(nn.Module):
     def blocks(self) -> nn.ModuleList:
         return self.layers
 
-    def embed(self, input_ids: Tensor, positions: Tensor | None) -> tuple[Tensor, tuple]:
+    def embed(self, input_ids: Tensor, positions: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
         """The residual stream's start, and what every block is given besides."""
         where = slice(input_ids.size(1)) if positions is None else positions
         return self.dropout(self.embed_tokens(input_ids)), self.rotary(where)

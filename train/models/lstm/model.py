@@ -29,7 +29,8 @@ class RecurrentState:
     def reorder(self, rows: Tensor) -> None:
         """Keep the given rows (int64 [new batch]), in that order."""
         if self.cells is not None:
-            self.cells = tuple(cell.index_select(1, rows) for cell in self.cells)
+            outputs, contents = self.cells
+            self.cells = outputs.index_select(1, rows), contents.index_select(1, rows)
         if self.padding is not None:
             self.padding = self.padding.index_select(0, rows)
 
@@ -110,7 +111,7 @@ class LSTM(nn.Module):
         starts = (segments == torch.arange(tokens, device=x.device)).flatten().nonzero().flatten()
         ends = torch.cat((starts[1:], starts.new_tensor([rows * tokens])))
         documents = x.flatten(0, 1).split((ends - starts).tolist())
-        packed, _ = self.lstm(pack_sequence(documents, enforce_sorted=False))
+        packed, _ = self.lstm(pack_sequence(list(documents), enforce_sorted=False))
         return torch.cat(unpack_sequence(packed)).view(rows, tokens, -1)
 
     def _read_padded(self, x: Tensor, padding: Tensor) -> tuple[Tensor, tuple[Tensor, Tensor]]:
