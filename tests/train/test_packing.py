@@ -18,7 +18,7 @@ from pipeline.errors import UserError
 from pipeline.formats.shards import ShardIndex, ShardWriter, TokenStream, token_dtype
 from train.data.batches import PADDING, Concatenation, TokenWindows
 from train.data.packing import MaskedWindows, PackedDocuments, best_fit, pack, packing_figures
-from train.models import IGNORE_INDEX, build_model
+from train.models import IGNORE_INDEX, ModelFamily, build_model, family
 
 EOS, VOCAB = 0, 50
 
@@ -228,6 +228,13 @@ def test_architectures_of_transformers_that_keep_documents_apart(kind: str) -> N
 def test_architectures_that_cannot_are_refused(kind: str) -> None:
     with pytest.raises(UserError, match="cannot keep documents apart"):
         transformers_model(kind).check_segments()
+
+
+def test_a_family_that_says_nothing_of_documents_is_refused() -> None:
+    with pytest.raises(UserError, match=r"use data\.packing=concatenate"):
+        ModelFamily().check_segments(None)
+    for config in (DecoderConfig(), LSTMConfig()):
+        family(config).check_segments(None)
 
 
 def transformers_model(kind: str) -> torch.nn.Module:

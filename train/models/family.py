@@ -6,6 +6,7 @@ from typing import Any, Protocol, cast, runtime_checkable
 from torch import nn
 
 from pipeline.config.models import ModelConfig
+from pipeline.errors import UserError
 from train.models.interface import LanguageModel
 from train.models.numerics import Numerics
 
@@ -53,7 +54,11 @@ class ModelFamily:
         return None
 
     def check_segments(self, model: Any) -> None:
-        """Raises: UserError: where the model cannot keep documents apart that share a sequence."""
+        """Raises: UserError: where the model cannot keep documents apart that share a sequence; by default none can."""
+        raise UserError(
+            "data.packing: this model's family does not say that it keeps documents apart that share a sequence; use "
+            "data.packing=concatenate"
+        )
 
     def export(
         self, model: Any, weights: Path, folder: Path, vocab_size: int, ids: dict[str, int | None]

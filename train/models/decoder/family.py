@@ -36,6 +36,9 @@ class DecoderFamily(ModelFamily):
     def loss_bytes(self, config: DecoderConfig, vocab_size: int, tokens: int, numerics: Numerics) -> int:
         return head_bytes(config.hidden, vocab_size, tokens, numerics)
 
+    def check_segments(self, model: object) -> None:
+        """Its `forward` reads them."""
+
     def export(
         self, model: Decoder, weights: Path, folder: Path, vocab_size: int, ids: dict[str, int | None]
     ) -> dict[str, Any]:
