@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -13,13 +14,23 @@ from omegaconf import OmegaConf
 from data_prep.dedup.verdicts import REASONS
 from data_prep.filters import options as filter_options
 from pipeline.__main__ import CONF, options, store_defaults
+from pipeline.config.choices import Choice, kinds
 from pipeline.config.document import document
+from pipeline.config.evaluation import METRICS
+from pipeline.config.modules import ModuleIn
 from pipeline.config.overrides import prepared
 from pipeline.config.root import parse_config
+from pipeline.config.training import CALLBACKS
 
 ROOT = Path(__file__).resolve().parents[2]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 PACKAGES = ("pipeline", "data_prep", "train", "eval", "inference", "tests", "conf", "docs")
+READMES = sorted(path for package in PACKAGES[:5] for path in (ROOT / package).rglob("README.md"))
+DOCUMENTS = [*sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]), *READMES]
+LAB = ROOT / "tests/extension/my_lab"
+
+
+def shown_name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
 def test_configuration_is_up_to_date() -> None:
@@ -69,21 +80,54 @@ def test_every_drop_reason_is_told() -> None:
     )
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+def examples(path: Path) -> list[tuple[str, str]]:
+    """(file, code) of each block of a document whose first line names a file of the package that tests bring along."""
+    blocks = re.findall(r"^ *```python\n *# (my_lab/\S+)\n(.*?)^ *```", shown(path), re.DOTALL | re.MULTILINE)
+    return [(name, dedent(code).strip()) for name, code in blocks]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=shown_name)
+def test_examples_are_from_the_package_that_is_run_by_a_test(path: Path) -> None:
+    for name, code in examples(path):
+        assert code in (LAB.parent / name).read_text(encoding="utf-8"), name
+
+
+@pytest.mark.parametrize("kind", [*kinds(), METRICS, CALLBACKS], ids=str)
+def test_each_seam_has_a_readme_with_an_example(kind: type[Choice] | ModuleIn) -> None:
+    """In the folder of the modules that do the work, or the one above; a schedule's work is done by its section."""
+    if isinstance(kind, ModuleIn):
+        packages = {kind.package}
+    else:
+        modules = [
+            section.implementation
+            for section in kind.choices().values()
+            if hasattr(section, "implementation")
+        ]
+        packages = {module.rpartition(".")[0] for module in modules} or {"pipeline.config"}
+    places = {ROOT / package.replace(".", "/") for package in packages}
+    readmes = {
+        next((p for p in (q / "README.md", q.parent / "README.md") if p.is_file()), None) for q in places
+    }
+    assert None not in readmes, places
+    text = "".join(readme.read_text(encoding="utf-8") for readme in readmes)
+    assert "my_lab" in text or "docs/plugins.md" in text
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=shown_name)
 def test_links_lead_somewhere(path: Path) -> None:
     targets = re.findall(r"\]\(([^)#]+)[^)]*\)", shown(path))
     local = [target for target in targets if not target.startswith("http")]
     assert [target for target in local if not (path.parent / target).exists()] == []
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=shown_name)
 def test_make_targets_exist(path: Path) -> None:
     known = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     code = " ".join(re.findall(r"```.*?```|`[^`\n]+`", shown(path), re.DOTALL))
     assert set(re.findall(r"(?:^|[\s`])make ([a-z-]+)", code)) <= known
 
 
-@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", DOCUMENTS, ids=shown_name)
 def test_files_that_are_named_exist(path: Path) -> None:
     words = re.findall(r"`([\w./-]+)`", shown(path))
     named = [w for w in words if w.split("/")[0] in PACKAGES and w.endswith((".py", ".yaml", ".md", "/"))]
