@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-import cleaning
 import pytest
 
 from data_prep.cleaning.document_processor import DocumentProcessor
@@ -14,6 +13,7 @@ from data_prep.reading.readers import CorpusReader
 from pipeline.config.clean import CleanConfig
 from pipeline.context import Context
 from pipeline.formats.source import Source, describe_file
+from tests.data_prep import cleaning
 
 
 @pytest.fixture

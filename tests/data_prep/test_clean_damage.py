@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 import pytest
-from cleaning import PROSE
 
 from data_prep import clean
 from pipeline.config.clean import CleanConfig
@@ -16,6 +15,7 @@ from pipeline.context import Context
 from pipeline.formats.source import Source, describe_file
 from pipeline.stages import STAGES
 from pipeline.tracking.tracker import Tracker
+from tests.data_prep.cleaning import PROSE
 
 
 def cut(path: Path) -> None:

@@ -8,8 +8,6 @@ from dataclasses import replace
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from cleaning import PROSE
-from dump_files import dump
 
 from data_prep.cleaning.document_processor import DocumentProcessor, Outcome
 from data_prep.reading.pieces import plan_pieces
@@ -17,6 +15,8 @@ from data_prep.reading.readers import Record
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter
 from pipeline.formats.source import load_parts
+from tests.data_prep.cleaning import PROSE
+from tests.data_prep.dump_files import dump
 
 ENWIKI = "wikidump/enwiki-latest-pages-articles1.xml-p10p30302-shortened.xml.bz2"
 ROWS = [{"title": f"Story {n}", "text": f"{PROSE} Day {n}, and {n * n} fish.", "n": n} for n in range(20)]

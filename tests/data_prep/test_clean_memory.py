@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from cleaning import PROSE
 
 from pipeline.formats.source import Source, describe_file
+from tests.data_prep.cleaning import PROSE
 
 MEASURE = """
 import json, logging, resource, sys

@@ -6,8 +6,6 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from cleaning import NO_FILTERS, PROSE
-from dump_files import FOOTER, HEADER, page_xml
 
 from data_prep import clean
 from data_prep.cleaning.splits import assign_split
@@ -15,6 +13,8 @@ from pipeline.config.clean import CleanConfig, DeduplicateConfig
 from pipeline.config.stages import CleanStage
 from pipeline.context import Share
 from pipeline.errors import UserError
+from tests.data_prep.cleaning import NO_FILTERS, PROSE
+from tests.data_prep.dump_files import FOOTER, HEADER, page_xml
 
 MARKUP = re.compile(r"\{\{|\}\}|\[\[|\]\]|<ref|\{\||\|\}|&nbsp;")
 ENWIKI = "wikidump/enwiki-latest-pages-articles1.xml-p10p30302-shortened.xml.bz2"

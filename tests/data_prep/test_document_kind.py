@@ -1,12 +1,12 @@
 """Articles, stubs and lists are told apart, in the languages of Wikipedia."""
 
 import pytest
-from cleaning import PROSE
 
 from data_prep.cleaning.document_kind import document_kind
 from data_prep.filters import DocumentFilter
 from data_prep.text.text_features import Features
 from pipeline.config.filters import FilterConfig
+from tests.data_prep.cleaning import PROSE
 
 ARTICLE = "\n\n".join([PROSE] * 3)
 ITEMS = "\n".join(f"- The boat of number {number}" for number in range(60))

@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-from dump_mirror import Mirror, serving
 
 from data_prep.download import run
 from data_prep.sources import wikipedia
@@ -17,6 +16,7 @@ from pipeline.config.corpora.wikipedia import WikipediaCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
 from pipeline.formats.source import Source
+from tests.data_prep.dump_mirror import Mirror, serving
 
 DATE = "20260301"
 FIRST = f"testwiki-{DATE}-pages-articles-multistream1.xml-p1p10.bz2"

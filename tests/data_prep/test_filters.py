@@ -4,7 +4,6 @@ from typing import NamedTuple, get_args
 
 import pytest
 import yaml
-from cleaning import NO_FILTERS, PROSE
 
 from data_prep.cleaning.document_kind import document_kind
 from data_prep.filters import DocumentFilter, options, rules
@@ -12,6 +11,7 @@ from data_prep.text.text_features import Features
 from pipeline.config.clean import CleanConfig
 from pipeline.config.filters import FilterConfig, filter_sets
 from tests.conftest import ROOT
+from tests.data_prep.cleaning import NO_FILTERS, PROSE
 
 CHINESE = (
     "北京市是中华人民共和国的首都，也是全国的政治、文化和国际交往中心。这座城市的历史可以追溯到三千多年前。"

@@ -5,10 +5,10 @@ import logging
 from pathlib import Path
 
 import pytest
-from cleaning import NO_FILTERS, PROSE, Cleaned
 
 from data_prep.cleaning.hold_out import cut_ends
 from data_prep.cleaning.splits import assign_split, hash_share
+from tests.data_prep.cleaning import NO_FILTERS, PROSE, Cleaned
 
 FRACTIONS = {"validation_fraction": 0.01, "test_fraction": 0.01}
 WHOLE = {"split_documents": False, "filters": NO_FILTERS.model_dump()}

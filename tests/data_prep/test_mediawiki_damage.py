@@ -6,10 +6,10 @@ import random
 from pathlib import Path
 
 import pytest
-from dump_files import FOOTER, HEADER, dump, multistream, page_xml, write
 
 from data_prep.mediawiki.damage import Damage
 from data_prep.mediawiki.dump import DumpError, Page, iter_pages
+from tests.data_prep.dump_files import FOOTER, HEADER, dump, multistream, page_xml, write
 
 PARTS = "enwiki-latest-pages-articles1.xml-p10p30302-shortened.xml.bz2"
 

@@ -8,11 +8,11 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from dump_files import FOOTER, HEADER, dump, page_xml, write
 
 from data_prep.mediawiki.dump import DumpError, Page, iter_pages, read_site
 from data_prep.mediawiki.site import CANONICAL_NAMESPACES
 from pipeline.errors import UserError
+from tests.data_prep.dump_files import FOOTER, HEADER, dump, page_xml, write
 
 PARTS = "enwiki-latest-pages-articles1.xml-p10p30302-shortened.xml.bz2"
 

@@ -7,10 +7,10 @@ import logging
 import subprocess
 
 import pytest
-from dump_files import FOOTER, HEADER, dump, page_xml, write
 
 from data_prep.mediawiki.dump import DumpError, iter_pages, read_site
 from data_prep.mediawiki.redirects import redirect_target
+from tests.data_prep.dump_files import FOOTER, HEADER, dump, page_xml, write
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ import re
 from pathlib import Path
 
 import pytest
-from dump_files import FOOTER, HEADER, dump, multistream, page_xml, write
 
 from data_prep.mediawiki import lookup
 from data_prep.mediawiki.lookup import find_page
+from tests.data_prep.dump_files import FOOTER, HEADER, dump, multistream, page_xml, write
 
 PER_STREAM = 10
 SITE = HEADER.replace(

@@ -5,9 +5,9 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
-from dump_files import FOOTER, HEADER, dump, page_xml, write
 
 from data_prep.mediawiki.dump import iter_pages
+from tests.data_prep.dump_files import FOOTER, HEADER, dump, page_xml, write
 
 MB = 1 << 20
 

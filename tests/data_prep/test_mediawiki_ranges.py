@@ -8,9 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from dump_files import dump, multistream, page_xml, write
 
 from data_prep.mediawiki.dump import DumpError, Page, is_splittable, iter_pages
+from tests.data_prep.dump_files import dump, multistream, page_xml, write
 
 DUMPS = {
     "enwiki-latest-pages-articles1.xml-p10p30302-shortened.xml.bz2": 3,

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cleaning import PROSE, Cleaned
 
 from data_prep.reading.pieces import plan_pieces
 from pipeline.config.clean import CleanConfig
@@ -18,6 +17,7 @@ from pipeline.formats.shards import ShardIndex, TokenStream
 from pipeline.formats.source import load_parts
 from pipeline.launch.worker import run_body
 from pipeline.stages import STAGES
+from tests.data_prep.cleaning import PROSE, Cleaned
 
 ENWIKI = "wikidump/enwiki-latest-pages-articles1.xml-p10p30302-shortened.xml.bz2"
 

@@ -5,10 +5,10 @@ import re
 from collections import Counter
 
 import pytest
-from pii_cases import NEGATIVE, POSITIVE
 
 from data_prep.personal_data.pii import PiiScrubber
 from pipeline.config.clean import PiiConfig
+from tests.data_prep.pii_cases import NEGATIVE, POSITIVE
 
 MARK = re.compile(r"\[\[(.+?)\]\]")
 KINDS = list(POSITIVE)

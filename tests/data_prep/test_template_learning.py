@@ -6,14 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cleaning import Cleaned
-from dump_files import FOOTER, header, page_xml
 
 from data_prep import clean
 from data_prep.mediawiki.template_cache import CACHE, read_learned
 from pipeline.config.clean import CleanConfig, DeduplicateConfig, MarkupConfig
 from pipeline.config.stages import CleanStage
 from pipeline.context import Context, Share
+from tests.data_prep.cleaning import Cleaned
+from tests.data_prep.dump_files import FOOTER, header, page_xml
 
 # Language: name of the template namespace; templates; an article; what a reader sees of it.
 WIKIS: dict[str, tuple[str, Mapping[str, str], str, str]] = {

@@ -3,13 +3,13 @@
 import logging
 
 import pytest
-from cleaning import NO_FILTERS, PROSE
 
 from data_prep.download import run
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.formats.source import Source
 from pipeline.formats.text_lists import is_list
+from tests.data_prep.cleaning import NO_FILTERS, PROSE
 
 MARKDOWN = "# A page\n\nA short line.\n\n" + "".join(f"## Part {n}\n\n{PROSE}\n\n" for n in range(120))
 REVIEWS = "".join(f"Review {n}: {PROSE}\n\n" for n in range(120))
