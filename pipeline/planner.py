@@ -10,11 +10,11 @@ from pipeline.announce import Announce
 from pipeline.checkout import git_commit
 from pipeline.config.root import RootConfig
 from pipeline.forecast import refuse_what_cannot_fit
-from pipeline.frozen import Ahead, Frozen
 from pipeline.launch import launcher_module
-from pipeline.plan import Step, find_artifacts, fingerprints, plan
+from pipeline.plan import find_artifacts, fingerprints, plan
 from pipeline.preflight import Preflight
 from pipeline.redaction import MASK, redacted_tree
+from pipeline.stage_spec import PlanSpec, StageSpec
 from pipeline.stages import Stage
 from pipeline.store.artifacts import Artifact, Store
 from pipeline.store.run_links import link_into_run
@@ -48,8 +48,8 @@ def execute(root: RootConfig, announce: Announce) -> list[Outcome]:
     refuse_what_cannot_fit(root, steps, store)
     preflight = Preflight(root, fingerprints(steps), store)
     preflight.refuse_what_will_fail()
-    ahead = Ahead.of(root, fingerprints(steps))
-    stages = [freeze(step, root, commit, ahead) for step in steps]
+    whole = PlanSpec.of(root, fingerprints(steps))
+    stages = [StageSpec.of(step, root, commit, whole) for step in steps]
     outcomes: list[Outcome] = []
     built = launcher_module(root.launcher).build(stages, announce)
     for step, (artifact, reused) in zip(steps, built, strict=False):
@@ -64,23 +64,3 @@ def _shown(root: RootConfig) -> str:
     values = redacted_tree(root.model_dump(mode="json"))
     values["launcher"]["env"] = dict.fromkeys(root.launcher.env, MASK)
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
-
-
-def freeze(step: Step, root: RootConfig, commit: str | None, ahead: Ahead | None = None) -> Frozen:
-    """The step with all that its launch and its workers need to know."""
-    stage = step.stage
-    return Frozen(
-        stage=stage.name,
-        version=stage.version,
-        fingerprint=step.fingerprint,
-        input_fingerprints=step.inputs,
-        config=stage.config_from(root).model_dump(mode="json"),
-        plugins=root.plugins,
-        run=root.run,
-        tracking=root.tracking,
-        git_commit=commit,
-        launcher=root.launcher,
-        trainer=stage.trainer(root) if stage.trainer else None,
-        gpus=stage.gpus(root),
-        ahead=ahead,
-    )

@@ -17,7 +17,7 @@ from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.stages import PretrainStage
 from pipeline.context import Context
 from pipeline.formats.checkpoints import WRITING, Checkpoint, checkpoint_folder, list_checkpoints
-from pipeline.frozen import FROZEN
+from pipeline.stage_spec import SPEC_FILE
 from pipeline.store import durable
 from pipeline.store.artifacts import write_json
 from pipeline.tracking.tracker import read_metrics
@@ -82,13 +82,13 @@ def start_from_trunk(context: Context, mine: Course, course_of: Callable[[Pretra
 
 def _runs_of_the_same_trunk(folder: Path) -> Iterator[tuple[Path, PretrainStage]]:
     """Folders of other runs, finished or not, and their settings."""
-    trunk = yaml.safe_load((folder / FROZEN).read_text())["trunk"]
-    for path in sorted(folder.parent.glob(f"*/{FROZEN}")):
+    trunk = yaml.safe_load((folder / SPEC_FILE).read_text())["trunk"]
+    for path in sorted(folder.parent.glob(f"*/{SPEC_FILE}")):
         if path.parent == folder:
             continue
-        frozen = yaml.safe_load(path.read_text())
-        if frozen.get("trunk") == trunk:
-            yield path.parent, PretrainStage.model_validate(frozen["config"])
+        spec = yaml.safe_load(path.read_text())
+        if spec.get("trunk") == trunk:
+            yield path.parent, PretrainStage.model_validate(spec["config"])
 
 
 def _take(checkpoint: Checkpoint, context: Context) -> bool:

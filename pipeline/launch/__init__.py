@@ -14,7 +14,7 @@ from typing import Protocol, cast
 
 from pipeline.announce import Announce
 from pipeline.config.launchers import LauncherConfig
-from pipeline.frozen import Frozen
+from pipeline.stage_spec import StageSpec
 from pipeline.store.artifacts import Artifact
 
 
@@ -22,7 +22,7 @@ class LauncherModule(Protocol):
     """A module or package of this folder, or of a plugin."""
 
     @staticmethod
-    def build(stages: Sequence[Frozen], announce: Announce) -> Iterator[tuple[Artifact, bool]]:
+    def build(stages: Sequence[StageSpec], announce: Announce) -> Iterator[tuple[Artifact, bool]]:
         """Raises: UserError: where a stage fails; what was finished before stays."""
         ...
 

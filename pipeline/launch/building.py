@@ -1,4 +1,4 @@
-"""Brings one frozen stage up to date: finds its artifact, or builds it under the store's lock."""
+"""Brings one stage up to date: finds its artifact, or builds it under the store's lock."""
 
 import os
 from collections.abc import Callable, Sequence
@@ -7,17 +7,17 @@ from pathlib import Path
 
 from pipeline.announce import Announce
 from pipeline.errors import UserError
-from pipeline.frozen import Frozen
 from pipeline.launch.attempts import Attempts
 from pipeline.launch.commands import check_devices
 from pipeline.launch.supervise import Ended, run_command, supervise
 from pipeline.launch.watch import Watch
 from pipeline.launch.workplace import WORKER_SECONDS, Workplace
+from pipeline.stage_spec import StageSpec
 from pipeline.store.artifacts import LAUNCH_FILE, Artifact
 
 
 def build(
-    frozen: Frozen,
+    spec: StageSpec,
     start: Callable[[Path], None],
     waiting: Callable[[], None],
     patience: float = WORKER_SECONDS,
@@ -32,43 +32,43 @@ def build(
     Raises:
         UserError: where the stage fails.
     """
-    if artifact := frozen.find():
+    if artifact := spec.find():
         return artifact, True
     try:
-        with frozen.store.exclusive(frozen.stage, frozen.fingerprint, waiting):
-            with _workplace(frozen).vacant(patience):
-                if artifact := frozen.find():  # of another planner, or of workers that outlived theirs
+        with spec.store.exclusive(spec.stage, spec.fingerprint, waiting):
+            with _workplace(spec).vacant(patience):
+                if artifact := spec.find():  # of another planner, or of workers that outlived theirs
                     return artifact, True
-                folder = frozen.prepare()
+                folder = spec.prepare_folder()
                 # A worker of an earlier launch that comes late finds that this is over.
                 (folder / LAUNCH_FILE).unlink(missing_ok=True)
             start(folder)
     except UserError as error:
-        raise UserError(f"stage {frozen.stage}: {error}") from error
-    if artifact := frozen.find():
+        raise UserError(f"stage {spec.stage}: {error}") from error
+    if artifact := spec.find():
         return artifact, False
-    raise RuntimeError(f"stage {frozen.stage} ended well and left no artifact")
+    raise RuntimeError(f"stage {spec.stage} ended well and left no artifact")
 
 
-def _workplace(frozen: Frozen) -> Workplace:
-    return Workplace(frozen.store.root / frozen.stage, frozen.fingerprint)
+def _workplace(spec: StageSpec) -> Workplace:
+    return Workplace(spec.store.root / spec.stage, spec.fingerprint)
 
 
-def waiting_for_another(frozen: Frozen, announce: Announce) -> Callable[[], None]:
+def waiting_for_another(spec: StageSpec, announce: Announce) -> Callable[[], None]:
     """Says once that another process builds the artifact."""
     said: list[bool] = []
 
     def wait() -> None:
         if not said:
-            who = frozen.store.builder(frozen.stage, frozen.fingerprint) or "unknown"
-            announce(f"{frozen.stage}: another process ({who}) builds the same artifact; waiting for it")
+            who = spec.store.builder(spec.stage, spec.fingerprint) or "unknown"
+            announce(f"{spec.stage}: another process ({who}) builds the same artifact; waiting for it")
         said.append(True)
 
     return wait
 
 
 def build_with(
-    command: Callable[[Path, str], Sequence[str]], frozen: Frozen, announce: Announce
+    command: Callable[[Path, str], Sequence[str]], spec: StageSpec, announce: Announce
 ) -> tuple[Artifact, bool]:
     """Build with workers that a command starts on this machine, and stays with to their end.
 
@@ -78,18 +78,18 @@ def build_with(
     Raises:
         UserError: where the stage fails.
     """
-    return build(frozen, partial(_start, command, frozen, announce), waiting_for_another(frozen, announce))
+    return build(spec, partial(_start, command, spec, announce), waiting_for_another(spec, announce))
 
 
 def _start(
-    command: Callable[[Path, str], Sequence[str]], frozen: Frozen, announce: Announce, folder: Path
+    command: Callable[[Path, str], Sequence[str]], spec: StageSpec, announce: Announce, folder: Path
 ) -> None:
-    environment = os.environ | frozen.launcher.env
-    if frozen.trainer:
-        check_devices(frozen.trainer, environment)
+    environment = os.environ | spec.launcher.env
+    if spec.trainer:
+        check_devices(spec.trainer, environment)
 
     def launch(name: str) -> Ended:
-        watch = Watch(folder, frozen.launcher.rank_timeout, announce)
+        watch = Watch(folder, spec.launcher.rank_timeout, announce)
         return run_command(command(folder, name), environment, folder, watch.over)
 
-    supervise(folder, launch, Attempts(folder, frozen.launcher.attempts, None), announce)
+    supervise(folder, launch, Attempts(folder, spec.launcher.attempts, None), announce)

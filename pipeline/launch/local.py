@@ -5,23 +5,23 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.announce import Announce
-from pipeline.frozen import Frozen
 from pipeline.launch.building import build_with
 from pipeline.launch.commands import one_process, torchrun
+from pipeline.stage_spec import StageSpec
 from pipeline.store.artifacts import Artifact
 
 
-def build(stages: Sequence[Frozen], announce: Announce) -> Iterator[tuple[Artifact, bool]]:
+def build(stages: Sequence[StageSpec], announce: Announce) -> Iterator[tuple[Artifact, bool]]:
     """Build one stage after the other."""
-    return (build_on_this_machine(frozen, announce) for frozen in stages)
+    return (build_on_this_machine(spec, announce) for spec in stages)
 
 
-def build_on_this_machine(frozen: Frozen, announce: Announce) -> tuple[Artifact, bool]:
+def build_on_this_machine(spec: StageSpec, announce: Announce) -> tuple[Artifact, bool]:
     """The stage's artifact, and whether it was there already."""
-    return build_with(partial(_command, frozen), frozen, announce)
+    return build_with(partial(_command, spec), spec, announce)
 
 
-def _command(frozen: Frozen, folder: Path, launch: str) -> list[str]:
-    if frozen.trainer is None or frozen.ranks == 1:
+def _command(spec: StageSpec, folder: Path, launch: str) -> list[str]:
+    if spec.trainer is None or spec.ranks == 1:
         return one_process(folder, launch)
-    return torchrun(folder, launch, frozen.trainer, None)
+    return torchrun(folder, launch, spec.trainer, None)

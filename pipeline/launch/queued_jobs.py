@@ -59,7 +59,7 @@ def print_jobs(jobs: Sequence[Job], queues: str) -> None:
         table.add_column(column, overflow="fold")
     for job in jobs:
         unit = job.unit
-        nodes, tasks = shape(unit.frozen)
+        nodes, tasks = shape(unit.spec)
         table.add_row(
             unit.name,
             f"{job.id} (there already)" if job.joined else job.id,
@@ -104,7 +104,7 @@ def _stay_with(job: Job, look: Callable[[str], JobState], announce: Announce) ->
             break
         time.sleep(POLL_SECONDS)
     deadline = time.monotonic() + (SETTLE_SECONDS if state.well else 0)
-    while not (job.unit.frozen.find() or (job.unit.phase and state.well)):
+    while not (job.unit.spec.find() or (job.unit.phase and state.well)):
         if time.monotonic() > deadline:
             raise UserError(
                 f"stage {job.unit.name} failed: job {job.id} ended {state.name}; its log: {os.path.relpath(job.log)}. "

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config.run import RunConfig
-from pipeline.frozen import Frozen
+from pipeline.stage_spec import StageSpec
 from pipeline.stages import STAGES, Phase
 
 
@@ -12,29 +12,29 @@ from pipeline.stages import STAGES, Phase
 class Unit:
     """What one job does: a stage, or one phase of it in one or several tasks."""
 
-    frozen: Frozen
+    spec: StageSpec
     phase: Phase | None = None
     tasks: int = 1
     """Of an array of tasks that share the phase; 1 for a job that is none."""
 
     @property
     def name(self) -> str:
-        return f"{self.frozen.stage}-{self.phase.name}" if self.phase else self.frozen.stage
+        return f"{self.spec.stage}-{self.phase.name}" if self.phase else self.spec.stage
 
 
-def units(frozen: Frozen, tasks: int) -> list[Unit]:
+def units(spec: StageSpec, tasks: int) -> list[Unit]:
     """The jobs of a stage, each after the one before. The last does what is left, and finishes the artifact.
 
     Args:
         tasks: among which its parallel phases are divided; 1 leaves the stage whole.
     """
-    phases = STAGES[frozen.stage].phases if tasks > 1 else ()
-    return [*(Unit(frozen, phase, tasks if phase.parallel else 1) for phase in phases), Unit(frozen)]
+    phases = STAGES[spec.stage].phases if tasks > 1 else ()
+    return [*(Unit(spec, phase, tasks if phase.parallel else 1) for phase in phases), Unit(spec)]
 
 
-def shape(frozen: Frozen) -> tuple[int, int]:
+def shape(spec: StageSpec) -> tuple[int, int]:
     """Nodes, and tasks on each."""
-    return (frozen.trainer.nodes, frozen.trainer.devices) if frozen.trainer else (1, 1)
+    return (spec.trainer.nodes, spec.trainer.devices) if spec.trainer else (1, 1)
 
 
 def folders_in_use(run: RunConfig) -> list[str]:

@@ -1,10 +1,8 @@
-"""A worker runs one frozen stage in the folder that the planner prepared.
+"""A worker runs one stage in the folder that the planner prepared.
 
 `python -m pipeline.launch.worker FOLDER LAUNCH`
 """
 
-import importlib
-import logging
 import os
 import platform
 import sys
@@ -14,26 +12,26 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from pipeline.config.base import Section
-from pipeline.config.plugins import load_plugins
-from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.context import Context
 from pipeline.errors import Restart, message_for_user, told_to_user
-from pipeline.frozen import FROZEN
 from pipeline.launch.attempts import RESTART_CODE, ask_for_restart, newest_step
 from pipeline.launch.ranks import RankFile, is_running
+from pipeline.launch.stage_code import run_stage
+from pipeline.launch.stage_log import StageLog
 from pipeline.launch.stop_signals import ToldToStop, stop_when_told
 from pipeline.launch.workplace import Workplace
 from pipeline.machine import describe_machine, host_name
-from pipeline.redaction import RedactingFormatter, redact_tracebacks, redacted, secret_values
-from pipeline.stages import STAGES, Stage
+from pipeline.redaction import redact_tracebacks, redacted, secret_values
+from pipeline.stage_spec import SPEC_FILE, WorkerSpec
+from pipeline.stages import STAGES
 from pipeline.store.artifacts import PARTIAL, finish
 from pipeline.tracking import open_tracker
+from pipeline.tracking.tracker import TrackedStage, Tracker
 
 RESTART_SECONDS = 60.0
 """How long other ranks wait for rank 0 to save what it must before they end."""
+IN_MANIFEST = {"stage", "version", "fingerprint", "config", "input_fingerprints", "inputs"}
+"""What a manifest repeats of the worker's spec."""
 PACKAGES = (
     "torch",
     "pytorch-lightning",
@@ -57,9 +55,9 @@ def main(folder: Path, launch: str) -> int:
     rank, world_size = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     os.environ.pop("SLURM_NTASKS", None)  # Lightning would take its ranks from SLURM
     final = folder.with_name(folder.name.removesuffix(PARTIAL))
-    if not (folder / FROZEN).is_file() and not final.is_dir():
+    if not (folder / SPEC_FILE).is_file() and not final.is_dir():
         print(
-            f"error: rank {rank} on {host_name()} does not see {folder / FROZEN}: run.artifacts must lie on a "
+            f"error: rank {rank} on {host_name()} does not see {folder / SPEC_FILE}: run.artifacts must lie on a "
             "filesystem that all nodes share",
             file=sys.stderr,
         )
@@ -104,17 +102,15 @@ def _ask_for_restart(folder: Path, stop: "Restart | ToldToStop") -> None:
 
 
 def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
-    frozen = yaml.safe_load((folder / FROZEN).read_text())
-    load_plugins(frozen["plugins"])
-    stage = STAGES[frozen["stage"]]
-    run, tracking = RunConfig(**frozen["run"]), TrackingConfig(**frozen["tracking"])
-    log = _logger(stage.name, folder, rank)
-    tracker = open_tracker(tracking, run, frozen, folder, rank)
-    inputs = {name: Path(path) for name, path in frozen["inputs"].items()}
-    context = Context(folder, inputs, tracker, log, run, rank, world_size, activity=record.activity)
+    spec = WorkerSpec.load(folder / SPEC_FILE)
+    stage_log = StageLog(spec.stage, rank, folder if rank == 0 else None)
+    log = stage_log.logger
+    tracked = TrackedStage(spec.stage, spec.fingerprint, spec.config, spec.input_fingerprints)
+    tracker = open_tracker(spec.tracking, spec.run, tracked, folder, rank)
+    context = Context(folder, spec.inputs, tracker, log, spec.run, rank, world_size, activity=record.activity)
     started = time.time()
     try:
-        metrics = run_body(stage, stage.config.model_validate(frozen["config"]), context)
+        metrics = run_stage(STAGES[spec.stage], spec.settings, context)
     except (Restart, ToldToStop) as stop:
         if rank == 0:
             _ask_for_restart(folder, stop)  # before W&B, which may take its time
@@ -131,68 +127,29 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
     record.set("done")
     if rank > 0:
         return
-    _close_file(stage.name)
-    manifest = {
-        **{key: frozen[key] for key in ("stage", "version", "fingerprint", "config", "input_fingerprints")},
-        "inputs": frozen["inputs"],
-        "metrics": metrics,
-        "run": run.name,
-        "seconds": round(time.time() - started, 2),
-        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "host": host_name(),
-        "ranks": world_size,
-        "hardware": describe_machine(),
-        "tracking": tracker.identity(),
-        "git_commit": frozen["git_commit"],
-        "python": platform.python_version(),
-        "packages": {name: _version(name) for name in PACKAGES},
-    }
+    stage_log.close_file()
+    manifest = _manifest(spec, metrics, world_size, time.time() - started, tracker)
     record.wait_for_all(world_size)
     tracker.finish(metrics, finish(folder, manifest))
 
 
-def run_body(stage: Stage, config: Section, context: Context) -> dict[str, Any]:
-    """The stage's phases, then its body, whose metrics it gives."""
-    name, function = stage.target.split(":")
-    module = importlib.import_module(name)
-    for phase in stage.phases:
-        context.activity.note(phase.name)
-        getattr(module, phase.name)(config, context)
-    context.activity.note(stage.name)
-    return getattr(module, function)(config, context)
-
-
-def _logger(stage: str, folder: Path, rank: int) -> logging.Logger:
-    """The stage's logger; what its packages log by module name goes the same way."""
-    console = logging.StreamHandler(sys.stdout)
-    console.setLevel(logging.INFO if rank == 0 else logging.ERROR)
-    prefix = "" if rank == 0 else f"rank {rank} on {host_name()}: "
-    console.setFormatter(RedactingFormatter(f"{stage:<9} | {prefix}%(message)s"))
-    handlers: list[logging.Handler] = [console]
-    if rank == 0:
-        file = logging.FileHandler(folder / "log.txt")
-        file.setFormatter(RedactingFormatter("%(asctime)s %(levelname)s %(message)s"))
-        file.handleError = lambda record: None  # on a full disk the console's line is enough
-        handlers.append(file)
-    for log in _loggers(stage):
-        log.setLevel(logging.DEBUG)
-        log.propagate = False
-        log.handlers = list(handlers)
-    return logging.getLogger(f"stage.{stage}")
-
-
-def _loggers(stage: str) -> list[logging.Logger]:
-    names = (f"stage.{stage}", "pipeline", "data_prep", "train", "eval")
-    return [logging.getLogger(name) for name in names]
-
-
-def _close_file(stage: str) -> None:
-    """End log.txt: from here on it is an output, and must stay as the manifest says."""
-    for log in _loggers(stage):
-        files = [handler for handler in log.handlers if isinstance(handler, logging.FileHandler)]
-        log.handlers = [handler for handler in log.handlers if handler not in files]
-        for file in files:
-            file.close()
+def _manifest(
+    spec: WorkerSpec, metrics: dict[str, Any], ranks: int, seconds: float, tracker: Tracker
+) -> dict[str, Any]:
+    return {
+        **spec.model_dump(mode="json", include=IN_MANIFEST),
+        "metrics": metrics,
+        "run": spec.run.name,
+        "seconds": round(seconds, 2),
+        "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "host": host_name(),
+        "ranks": ranks,
+        "hardware": describe_machine(),
+        "tracking": tracker.identity(),
+        "git_commit": spec.git_commit,
+        "python": platform.python_version(),
+        "packages": {name: _version(name) for name in PACKAGES},
+    }
 
 
 def _version(package: str) -> Any:

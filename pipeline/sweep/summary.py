@@ -13,7 +13,7 @@ from pipeline.store.artifacts import write_json
 from pipeline.sweep.jobs import Job, as_number
 from pipeline.sweep.planning import SweepPlan
 from pipeline.tracking import open_tracker
-from pipeline.tracking.tracker import TABLES_FOLDER
+from pipeline.tracking.tracker import TABLES_FOLDER, TrackedStage
 
 CSV_FILE, JSON_FILE, PAGE_FILE = "table.csv", "table.json", "report.html"
 TABLE = "jobs"
@@ -108,14 +108,10 @@ def _track(
 
     logging.getLogger("sweep").addHandler(logging.StreamHandler())
     settings = plan.settings
-    frozen = {
-        "stage": "sweep",
-        "fingerprint": plan.run.name,
-        "input_fingerprints": {},
-        "config": {"sweep": settings.model_dump(mode="json"), "jobs": len(jobs)},
-    }
+    shown = {"sweep": settings.model_dump(mode="json"), "jobs": len(jobs)}
+    tracked = TrackedStage("sweep", plan.run.name, shown, {})
     tracking = plan.tracking.model_copy(update={"group": plan.tracking.group or plan.run.name})
-    tracker = open_tracker(tracking, plan.run, frozen, plan.folder, rank=0)
+    tracker = open_tracker(tracking, plan.run, tracked, plan.folder, rank=0)
     (plan.folder / TABLES_FOLDER / f"{TABLE}.jsonl").unlink(missing_ok=True)  # of an earlier start
     tracker.table(TABLE, columns, rows)
     for title, figure in figures.items():

@@ -4,12 +4,21 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.errors import UserError
 
 METRICS_FILE = "metrics.jsonl"
 TABLES_FOLDER = "tables"
+
+
+class TrackedStage(NamedTuple):
+    """What W&B is told of a stage besides its metrics."""
+
+    stage: str
+    fingerprint: str
+    config: Mapping[str, Any]
+    input_fingerprints: Mapping[str, str]
 
 
 class Tracker:

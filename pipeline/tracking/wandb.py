@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.errors import UserError
 from pipeline.redaction import redacted, secret_values
-from pipeline.tracking.tracker import Tracker
+from pipeline.tracking.tracker import TrackedStage, Tracker
 
 RUN_ID_FILE = "wandb_run_id"
 INIT_SECONDS = 20.0
@@ -27,10 +27,10 @@ class WandbTracker(Tracker):
     W&B is left alone from there on. Either is logged once.
     """
 
-    def __init__(self, folder: Path, run: RunConfig, tracking: TrackingConfig, frozen: Mapping[str, Any]):
+    def __init__(self, folder: Path, run: RunConfig, tracking: TrackingConfig, stage: TrackedStage):
         super().__init__(folder)
-        self._frozen = frozen
-        self._log = logging.getLogger(frozen["stage"])
+        self._stage = stage
+        self._log = logging.getLogger(stage.stage)
         self._run = self._start(folder, run, tracking)
 
     def _start(self, folder: Path, run: RunConfig, tracking: TrackingConfig) -> Any:
@@ -39,7 +39,7 @@ class WandbTracker(Tracker):
 
         root = run.folder.resolve()
         id_file = folder / RUN_ID_FILE
-        stage = self._frozen["stage"]
+        stage = self._stage.stage
         for offline in [True] if is_offline(tracking, os.environ) else [False, True]:
             try:
                 root.mkdir(parents=True, exist_ok=True)
@@ -57,7 +57,7 @@ class WandbTracker(Tracker):
                     resume="allow",
                     mode="offline" if offline else "online",
                     dir=str(root),
-                    config={**self._frozen["config"], "fingerprint": self._frozen["fingerprint"]},
+                    config={**self._stage.config, "fingerprint": self._stage.fingerprint},
                     settings=wandb.Settings(
                         console="off",
                         disable_code=True,
@@ -133,7 +133,7 @@ class WandbTracker(Tracker):
         """The output by reference, and the inputs as edges where W&B knows them, else by fingerprint."""
         import wandb
 
-        inputs = dict(self._frozen["input_fingerprints"])
+        inputs = dict(self._stage.input_fingerprints)
         self._run.config.update({"inputs": inputs}, allow_val_change=True)
         if not self._run.offline:  # only the server can look an input up
             for stage, fingerprint in inputs.items():
@@ -142,8 +142,8 @@ class WandbTracker(Tracker):
                 except Exception as error:  # such as an input made offline and not yet sent
                     self._log.debug("W&B has no %s-%s: %s", stage, fingerprint, error)
         output = wandb.Artifact(
-            f"{self._frozen['stage']}-{self._frozen['fingerprint']}",
-            type=self._frozen["stage"],
+            f"{self._stage.stage}-{self._stage.fingerprint}",
+            type=self._stage.stage,
             metadata={"inputs": inputs},
         )
         output.add_reference(artifact.resolve().as_uri(), checksum=False)

@@ -14,7 +14,7 @@ from pipeline.config.stages import CleanStage
 from pipeline.context import Context
 from pipeline.formats.documents import SPLITS, Document, read_documents
 from pipeline.formats.source import Source, describe_file
-from pipeline.launch.worker import run_body
+from pipeline.launch.stage_code import run_stage
 from pipeline.stages import STAGES
 
 PROSE = (
@@ -78,4 +78,4 @@ def clean_corpus(
     Source(file_format, "corpus", described, **(source or {})).save(download)
     context = make_context(folder / "clean", download=download)
     stage = CleanStage(clean=CleanConfig(**{"workers": 1, **config}), evaluation_files=list(evaluation_files))
-    return Cleaned(context.folder, run_body(STAGES["clean"], stage, context))
+    return Cleaned(context.folder, run_stage(STAGES["clean"], stage, context))

@@ -20,14 +20,14 @@ from pipeline.config.stages import CleanStage
 from pipeline.context import Context
 from pipeline.stages import STAGES
 from pipeline.tracking.tracker import Tracker
-from pipeline.launch.worker import run_body
+from pipeline.launch.stage_code import run_stage
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
     (folder / "clean").mkdir()
     log, inputs = logging.getLogger(), {"download": folder / "download"}
     context = Context(folder / "clean", inputs, Tracker(None), log, RunConfig(progress=False))
-    run_body(STAGES["clean"], CleanStage(clean=CleanConfig(workers=2, piece_mb=2)), context)
+    run_stage(STAGES["clean"], CleanStage(clean=CleanConfig(workers=2, piece_mb=2)), context)
     kinds = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
     print(json.dumps([resource.getrusage(kind).ru_maxrss for kind in kinds]))
 """

@@ -15,7 +15,7 @@ from pipeline.errors import UserError
 from pipeline.formats.documents import document_files, document_part
 from pipeline.formats.shards import ShardIndex, TokenStream
 from pipeline.formats.source import load_parts
-from pipeline.launch.worker import run_body
+from pipeline.launch.stage_code import run_stage
 from pipeline.stages import STAGES
 from tests.data_prep.cleaning import PROSE, Cleaned
 
@@ -28,10 +28,10 @@ def build(make_context: Callable, tmp_path: Path) -> Callable[..., Cleaned]:
 
     def run(parts: dict[str, dict[str, Any]], **config: Any) -> Cleaned:
         download = make_context(tmp_path / "download")
-        run_body(STAGES["download"], DownloadStage(corpus=MixtureCorpus(parts=parts)), download)
+        run_stage(STAGES["download"], DownloadStage(corpus=MixtureCorpus(parts=parts)), download)
         clean = make_context(tmp_path / "clean", download=tmp_path / "download")
         stage = CleanStage(clean=CleanConfig(**{"workers": 1, **config}))
-        return Cleaned(clean.folder, run_body(STAGES["clean"], stage, clean))
+        return Cleaned(clean.folder, run_stage(STAGES["clean"], stage, clean))
 
     return run
 
@@ -60,9 +60,9 @@ def test_parts_keep_their_names_up_to_the_token_files(build, write, make_context
     assert [document_part(path) for path in files] == ["sea", "town"]
     assert [source["part"] for source in cleaned.stats["sources"]] == ["sea", "town"]
     tokenizer = make_context(tmp_path / "tokenizer", clean=cleaned.folder)
-    run_body(STAGES["tokenizer"], TokenizerStage(tokenizer=TokenizerConfig(vocab_size=300)), tokenizer)
+    run_stage(STAGES["tokenizer"], TokenizerStage(tokenizer=TokenizerConfig(vocab_size=300)), tokenizer)
     shards = make_context(tmp_path / "shards", clean=cleaned.folder, tokenizer=tokenizer.folder)
-    run_body(STAGES["shards"], ShardsStage(shards=ShardsConfig(workers=1)), shards)
+    run_stage(STAGES["shards"], ShardsStage(shards=ShardsConfig(workers=1)), shards)
     index = ShardIndex.load(shards.folder)
     assert [file.name for file in index.splits["train"]] == ["train-sea-00000.bin", "train-town-00000.bin"]
     tokens = index.part_tokens("train")

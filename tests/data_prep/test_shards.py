@@ -26,7 +26,7 @@ from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter
 from pipeline.formats.shards import ShardIndex, TokenStream, verify
 from pipeline.formats.tokenizers import TextEncoder, tokenizer_hash
-from pipeline.launch.worker import run_body
+from pipeline.launch.stage_code import run_stage
 from pipeline.stages import STAGES
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,7 +64,7 @@ def tokenizer(make_context: Callable) -> Callable[..., Path]:
 def shard(make_context: Callable) -> Callable[..., dict]:
     def make(folder: Path, clean: Path, tokenizer: Path, **settings) -> dict:
         context = make_context(folder, clean=clean, tokenizer=tokenizer)
-        return run_body(STAGES["shards"], ShardsStage(shards=ShardsConfig(**settings)), context)
+        return run_stage(STAGES["shards"], ShardsStage(shards=ShardsConfig(**settings)), context)
 
     return make
 
@@ -139,11 +139,11 @@ def test_a_stage_that_was_killed_goes_on_behind_the_files_that_are_done(
     whole, shared = (
         make_context(tmp_path / name, clean=clean, tokenizer=made) for name in ("whole", "shared")
     )
-    run_body(STAGES["shards"], config, whole)
+    run_stage(STAGES["shards"], config, whole)
     (shared.folder / "train-00000.bin").write_bytes(b"half of a file")
     encode(config, replace(shared, share=Share(1, 2)))
     before = (shared.folder / "validation-00000.bin").stat().st_mtime_ns
-    run_body(STAGES["shards"], config, shared)
+    run_stage(STAGES["shards"], config, shared)
     assert (shared.folder / "validation-00000.bin").stat().st_mtime_ns == before
     for path in whole.folder.glob("*.bin"):
         assert path.read_bytes() == (shared.folder / path.name).read_bytes()
@@ -189,12 +189,12 @@ from pipeline.config.stages import ShardsStage
 from pipeline.context import Context
 from pipeline.stages import STAGES
 from pipeline.tracking.tracker import Tracker
-from pipeline.launch.worker import run_body
+from pipeline.launch.stage_code import run_stage
 folder, clean, tokenizer = map(Path, sys.argv[1:])
 folder.mkdir()
 inputs = {"clean": clean, "tokenizer": tokenizer}
 context = Context(folder, inputs, Tracker(folder), logging.getLogger(), RunConfig(progress=False))
-run_body(STAGES["shards"], ShardsStage(shards=ShardsConfig(workers=1)), context)
+run_stage(STAGES["shards"], ShardsStage(shards=ShardsConfig(workers=1)), context)
 # Not getrusage: its peak takes in that of the process that started this one.
 print(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])
 """

@@ -15,7 +15,7 @@ from pipeline.config.run import RunConfig
 from pipeline.config.stages import CleanStage, DownloadStage, ReportStage, TokenizerStage
 from pipeline.context import Context
 from pipeline.errors import UserError
-from pipeline.launch.worker import run_body
+from pipeline.launch.stage_code import run_stage
 from pipeline.stages import STAGES
 from pipeline.store.artifacts import finish
 from pipeline.tracking.tracker import Tracker
@@ -113,7 +113,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "tokenizer": TokenizerStage.model_validate({"tokenizer": {"vocab_size": 300}}),
     }
     for stage, config in sections.items():
-        metrics = run_body(STAGES[stage], config, context_in(partial(root, stage), **made))
+        metrics = run_stage(STAGES[stage], config, context_in(partial(root, stage), **made))
         made[stage] = artifact(root, stage, metrics, config.model_dump(mode="json"))
     made["shards"] = artifact(root, "shards", {"train_tokens": 512_000})
     for stage, steps in (("pretrain", 250), ("finetune", 60)):

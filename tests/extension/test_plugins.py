@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from pipeline.formats.documents import read_texts
 from tests.command_line import ROOT, TINY, copy_data_stages, kill_after_a_checkpoint
-from tests.pipeline.test_launching import configured, frozen_stages
+from tests.pipeline.test_launching import configured, stage_specs
 
 pytestmark = pytest.mark.e2e
 LAB = Path(__file__).parent / "my_lab"
@@ -179,13 +179,13 @@ def test_its_code_is_part_of_the_fingerprint(
 
 
 def test_a_job_loads_the_package_before_it_reads_its_settings(lab: Path, tmp_path: Path) -> None:
-    frozen = frozen_stages(configured("stage=download"), tmp_path)["download"]
-    settings = frozen.model_dump(mode="json")
+    spec = stage_specs(configured("stage=download"), tmp_path)["download"]
+    settings = spec.model_dump(mode="json")
     settings |= {"plugins": ["my_lab"], "launcher": {"kind": "polite", "niceness": 7}}
     (tmp_path / "settings.yaml").write_text(yaml.safe_dump(settings))
     code = (
-        "import sys; from pathlib import Path; from pipeline.frozen import Frozen\n"
-        "launcher = Frozen.load(Path(sys.argv[1])).launcher\n"
+        "import sys; from pathlib import Path; from pipeline.stage_spec import StageSpec\n"
+        "launcher = StageSpec.load(Path(sys.argv[1])).launcher\n"
         "print(launcher.niceness, launcher.load().__name__)"
     )
     words = [sys.executable, "-c", code, str(tmp_path / "settings.yaml")]

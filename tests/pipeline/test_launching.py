@@ -9,7 +9,6 @@ import pytest
 
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
-from pipeline.frozen import Frozen
 from pipeline.launch.commands import check_devices
 from pipeline.launch.slurm.client import output_of
 from pipeline.launch.slurm.snapshot import snapshot_code
@@ -18,7 +17,7 @@ from pipeline.launch.slurm.submission import render
 from pipeline.launch.slurm.task import set_ranks
 from pipeline.launch.units import Unit
 from pipeline.plan import plan
-from pipeline.planner import freeze
+from pipeline.stage_spec import StageSpec
 from pipeline.store.artifacts import Store
 from tests.pipeline.test_config import composed
 
@@ -27,12 +26,14 @@ def configured(*overrides: str) -> RootConfig:
     return parse_config(composed("optim=adamw", "strategy=ddp", *overrides))
 
 
-def frozen_stages(root: RootConfig, folder: Path) -> dict[str, Frozen]:
-    return {step.stage.name: freeze(step, root, None) for step in plan(root, Store(folder / "artifacts"))}
+def stage_specs(root: RootConfig, folder: Path) -> dict[str, StageSpec]:
+    return {
+        step.stage.name: StageSpec.of(step, root, None) for step in plan(root, Store(folder / "artifacts"))
+    }
 
 
-def script(frozen: Frozen, folder: Path) -> str:
-    return render(Unit(frozen), folder / "settings.yaml", folder / "code")
+def script(spec: StageSpec, folder: Path) -> str:
+    return render(Unit(spec), folder / "settings.yaml", folder / "code")
 
 
 def test_a_training_script_asks_for_all_that_the_configuration_names(tmp_path: Path) -> None:
@@ -54,7 +55,7 @@ def test_a_training_script_asks_for_all_that_the_configuration_names(tmp_path: P
         "++launcher.setup=['ulimit -n 4096']",
         "++launcher.extra=['--exclusive']",
     )
-    lines = script(frozen_stages(root, tmp_path)["pretrain"], tmp_path).splitlines()
+    lines = script(stage_specs(root, tmp_path)["pretrain"], tmp_path).splitlines()
     for option in (
         "--requeue", "--job-name=demo-pretrain", "--partition=gpu", "--account=lab", "--qos=high", "--constraint=h200",
         "--time=1-00:00:00", "--mem=200G", "--nodes=4", "--ntasks-per-node=8", "--gpus-per-node=8",
@@ -72,7 +73,7 @@ def test_stages_without_a_gpu_go_to_the_data_partition(tmp_path: Path) -> None:
         "++launcher.data_time=60",
         "finetune=none",
     ]
-    stages = frozen_stages(configured("launcher=slurm", "trainer=gpu", "++stage=report", *words), tmp_path)
+    stages = stage_specs(configured("launcher=slurm", "trainer=gpu", "++stage=report", *words), tmp_path)
     clean, evaluate = (script(stages[name], tmp_path) for name in ("clean", "evaluate"))
     assert "--partition=cpu\n" in clean
     assert "--gpus-per-node" not in clean
@@ -157,11 +158,11 @@ def test_a_job_whose_files_changed_while_it_waited_is_refused(tmp_path: Path) ->
     path = tmp_path / "corpus.txt"
     path.write_text("Planned.\n")
     root = configured("experiment=own", "corpus=files", f"corpus.paths=[{path}]", "stage=download")
-    frozen = frozen_stages(root, tmp_path)["download"]
-    frozen.prepare()
+    spec = stage_specs(root, tmp_path)["download"]
+    spec.prepare_folder()
     path.write_text("Edited.\n")
     with pytest.raises(UserError, match="have changed since it was planned; start again"):
-        frozen.prepare()
+        spec.prepare_folder()
 
 
 def test_paths_of_logs_may_have_spaces_and_percent_signs() -> None:
@@ -170,7 +171,7 @@ def test_paths_of_logs_may_have_spaces_and_percent_signs() -> None:
     assert output_of(shown.format("StdOut=/my runs/100%/clean-7.log ")) == path
     assert output_of("JobId=7 StdOut=/my runs/100%/clean-7.log\n") == path
     assert output_of(shown.format("")) is None
-    unit = Unit(frozen_stages(configured("launcher=slurm"), Path("artifacts"))["download"])
+    unit = Unit(stage_specs(configured("launcher=slurm"), Path("artifacts"))["download"])
     assert '#SBATCH --output="/my runs/100%%/download-%j.log"' in render(
         unit, path.parent / "s.yaml", Path("code")
     )

@@ -8,10 +8,9 @@ import pytest
 
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
-from pipeline.frozen import Ahead, Frozen
 from pipeline.plan import fingerprints, plan
-from pipeline.planner import freeze
 from pipeline.preflight import Preflight
+from pipeline.stage_spec import PlanSpec, StageSpec
 from pipeline.store.artifacts import Store
 from tests.command_line import OWN
 from tests.pipeline.test_config import composed
@@ -142,7 +141,9 @@ def test_a_text_too_short_to_score_stops_the_run_before_it_trains(tmp_path: Path
 def test_a_job_that_trains_looks_ahead_by_itself(tmp_path: Path) -> None:
     root = configured(tmp_path, "clean.test_fraction=0")
     steps = plan(root, Store(tmp_path / "artifacts"))
-    frozen = freeze(steps[4], root, None).model_copy(update={"ahead": Ahead.of(root, fingerprints(steps))})
-    frozen.save(tmp_path / "pretrain.yaml")
+    spec = StageSpec.of(steps[4], root, None).model_copy(
+        update={"plan": PlanSpec.of(root, fingerprints(steps))}
+    )
+    spec.save(tmp_path / "pretrain.yaml")
     with pytest.raises(UserError, match=r"stage evaluate would fail: clean\.test_fraction=0"):
-        Frozen.load(tmp_path / "pretrain.yaml").refuse_what_will_fail()
+        StageSpec.load(tmp_path / "pretrain.yaml").refuse_what_will_fail()

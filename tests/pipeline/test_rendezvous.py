@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.frozen import Frozen
 from pipeline.launch.ranks import host_name
 from pipeline.launch.torchrun import rendezvous
 from pipeline.launch.torchrun.rendezvous import Follower, check_endpoint, lead
 from pipeline.launch.workplace import read_launch
+from pipeline.stage_spec import StageSpec
 from pipeline.store.artifacts import LAUNCH_FILE, RANKS, write_json
 from tests.pipeline.starts import wait_for
 from tests.pipeline.test_launching import configured
@@ -26,13 +26,13 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def meeting(frozen: Frozen) -> Callable[[int], Frozen]:
+def meeting(spec: StageSpec) -> Callable[[int], StageSpec]:
     """The stage, on so many machines that meet on this one."""
 
-    def make(nodes: int) -> Frozen:
+    def make(nodes: int) -> StageSpec:
         words = ("strategy=ddp", f"++trainer.nodes={nodes}", "++trainer.devices=1", "launcher=torchrun")
         root = configured(*words, f"++launcher.rendezvous=127.0.0.1:{free_port()}")
-        return frozen.model_copy(update={"launcher": root.launcher, "trainer": root.trainer})
+        return spec.model_copy(update={"launcher": root.launcher, "trainer": root.trainer})
 
     return make
 
@@ -42,10 +42,10 @@ def failed_nodes(folder: Path, launch: str) -> list[str]:
 
 
 def test_where_a_launch_fails_its_leader_waits_for_the_other_nodes_records(
-    meeting: Callable[[int], Frozen],
+    meeting: Callable[[int], StageSpec],
 ) -> None:
-    frozen = meeting(2)
-    folder = frozen.prepare()
+    spec = meeting(2)
+    folder = spec.prepare_folder()
 
     def fail_on_the_other_node() -> None:
         wait_for(lambda: read_launch(folder).get("endpoint"))
@@ -54,21 +54,23 @@ def test_where_a_launch_fails_its_leader_waits_for_the_other_nodes_records(
 
     other = threading.Thread(target=fail_on_the_other_node)
     other.start()
-    with pytest.MonkeyPatch.context() as patch, lead(frozen, lambda line: None, folder) as launch:
+    with pytest.MonkeyPatch.context() as patch, lead(spec, lambda line: None, folder) as launch:
         patch.setattr(rendezvous, "PEER_SECONDS", 0.1)
         assert launch("launch").code != 0
-        assert read_launch(folder) == {"endpoint": frozen.launcher.rendezvous, "id": "launch"}
+        assert read_launch(folder) == {"endpoint": spec.launcher.rendezvous, "id": "launch"}
     other.join()
     mine = f"node-launch-{host_name()}-{os.getpid()}.json"
     assert failed_nodes(folder, "launch") == sorted([mine, "node-launch-node2-7.json"])
     assert not (folder / LAUNCH_FILE).exists(), "nobody can follow any more"
 
 
-def test_a_follower_takes_part_in_each_launch_once_and_ends_with_it(meeting: Callable[[int], Frozen]) -> None:
-    frozen, said = meeting(2), []
-    folder = frozen.prepare()
-    follower = Follower(frozen, said.append)
-    endpoint = frozen.launcher.rendezvous
+def test_a_follower_takes_part_in_each_launch_once_and_ends_with_it(
+    meeting: Callable[[int], StageSpec],
+) -> None:
+    spec, said = meeting(2), []
+    folder = spec.prepare_folder()
+    follower = Follower(spec, said.append)
+    endpoint = spec.launcher.rendezvous
     write_json(folder / LAUNCH_FILE, {"endpoint": endpoint, "id": "first"})
     leader = threading.Timer(0.5, write_json, (folder / LAUNCH_FILE, {"endpoint": endpoint, "id": "second"}))
     leader.start()
@@ -82,10 +84,10 @@ def test_a_follower_takes_part_in_each_launch_once_and_ends_with_it(meeting: Cal
     assert said == [f"download: taking part at {endpoint}"] * 2
 
 
-def test_a_planner_follows_only_who_meets_at_the_same_place(meeting: Callable[[int], Frozen]) -> None:
-    frozen, said = meeting(2), []
-    follower = Follower(frozen, said.append)
-    write_json(frozen.prepare() / LAUNCH_FILE, {"id": "launch", "endpoint": "node2:29500"})
+def test_a_planner_follows_only_who_meets_at_the_same_place(meeting: Callable[[int], StageSpec]) -> None:
+    spec, said = meeting(2), []
+    follower = Follower(spec, said.append)
+    write_json(spec.prepare_folder() / LAUNCH_FILE, {"id": "launch", "endpoint": "node2:29500"})
     follower()
     follower()
     assert said == ["download: another planner leads this stage; waiting for it"]

@@ -9,14 +9,14 @@ import pytest
 import yaml
 
 from pipeline.errors import UserError
-from pipeline.frozen import Frozen
 from pipeline.launch.attempts import RESTART_CODE, Attempts
 from pipeline.launch.ranks import RankRecord, read_records
 from pipeline.launch.slurm import job
 from pipeline.launch.slurm.job import check_shape, main
 from pipeline.launch.workplace import Workplace, begin, phase_launch
+from pipeline.stage_spec import StageSpec
 from pipeline.store.artifacts import SCRATCH, finish
-from tests.pipeline.test_launching import configured, frozen_stages
+from tests.pipeline.test_launching import configured, stage_specs
 
 ONE_TASK = {
     "SLURM_JOB_ID": "7",
@@ -64,10 +64,10 @@ def commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Commands:
 
 
 @pytest.fixture
-def settings(frozen: Frozen, tmp_path: Path) -> Path:
-    """The file that a job is given, for the stage `frozen` under SLURM."""
+def settings(spec: StageSpec, tmp_path: Path) -> Path:
+    """The file that a job is given, for the stage `spec` under SLURM."""
     path = tmp_path / "settings.yaml"
-    frozen.model_copy(update={"launcher": configured("launcher=slurm").launcher}).save(path)
+    spec.model_copy(update={"launcher": configured("launcher=slurm").launcher}).save(path)
     return path
 
 
@@ -84,20 +84,20 @@ def allowed(settings: Path) -> Callable[[int], None]:
 
 
 def test_a_job_builds_its_stage_links_it_and_deletes_its_settings(
-    commands: Commands, settings: Path, frozen: Frozen, tmp_path: Path, capsys: pytest.CaptureFixture
+    commands: Commands, settings: Path, spec: StageSpec, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    (tmp_path / "runs" / frozen.run.name).mkdir(parents=True)
+    (tmp_path / "runs" / spec.run.name).mkdir(parents=True)
     assert main(settings) == 0
-    artifact = frozen.find()
+    artifact = spec.find()
     assert artifact is not None
-    assert (tmp_path / "runs" / frozen.run.name / "download").resolve() == artifact.folder
+    assert (tmp_path / "runs" / spec.run.name / "download").resolve() == artifact.folder
     assert f"download  | done: {artifact.folder}" in capsys.readouterr().out
     (call,) = commands.calls("srun")
     assert call.startswith("--kill-on-bad-exit=1 --mpi=none ")
     assert "-m pipeline.launch.slurm.task " in call
     assert not settings.exists(), "its environment may hold keys"
 
-    frozen.model_copy(update={"launcher": configured("launcher=slurm").launcher}).save(settings)
+    spec.model_copy(update={"launcher": configured("launcher=slurm").launcher}).save(settings)
     assert main(settings) == 0
     assert f"download  | reused: {artifact.folder}" in capsys.readouterr().out
     assert len(commands.calls("srun")) == 1
@@ -137,12 +137,12 @@ def test_a_job_that_slurm_ends_is_left_to_it(
 def test_a_job_whose_node_went_down_too_often_is_not_launched(
     commands: Commands,
     settings: Path,
-    frozen: Frozen,
+    spec: StageSpec,
     allowed: Callable[[int], None],
     capsys: pytest.CaptureFixture,
 ) -> None:
     allowed(2)
-    folder = frozen.prepare()
+    folder = spec.prepare_folder()
     for _ in range(2):
         Attempts(folder, 2, "7").begin()
     with pytest.raises(SystemExit):
@@ -163,7 +163,7 @@ def test_the_tasks_must_be_one_for_each_device(
 
 def test_tasks_of_several_nodes_are_counted(tmp_path: Path) -> None:
     root = configured("launcher=slurm", "trainer=gpu", "++trainer.devices=4", "++trainer.nodes=2")
-    pretrain = frozen_stages(root, tmp_path)["pretrain"]
+    pretrain = stage_specs(root, tmp_path)["pretrain"]
     check_shape(pretrain, {"SLURM_NNODES": "2", "SLURM_NTASKS": "8"})
     with pytest.raises(UserError, match=r"has 2 task\(s\) on 2 node\(s\).*needs 8 on 2"):
         check_shape(pretrain, {"SLURM_NNODES": "2", "SLURM_NTASKS": "2"})
@@ -184,26 +184,26 @@ def test_tasks_that_srun_saw_end_are_noted_where_they_left_no_word(tmp_path: Pat
 
 
 @pytest.fixture
-def phase(frozen: Frozen, tmp_path: Path) -> tuple[Frozen, Path]:
+def phase(spec: StageSpec, tmp_path: Path) -> tuple[StageSpec, Path]:
     """A clean stage whose input is there, and the settings of a job that does a phase of it."""
-    finish(frozen.prepare(), {"metrics": {}})
+    finish(spec.prepare_folder(), {"metrics": {}})
     corpus = tmp_path / "corpus.txt"
     words = ("experiment=own", "corpus=files", f"corpus.paths=[{corpus}]", "stage=clean", "launcher=slurm")
     places = (f"run.artifacts={tmp_path / 'artifacts'}", f"run.runs={tmp_path / 'runs'}", "tracking=none")
-    clean = frozen_stages(configured(*words, *places, "++launcher.attempts=2"), tmp_path)["clean"]
+    clean = stage_specs(configured(*words, *places, "++launcher.attempts=2"), tmp_path)["clean"]
     clean.save(tmp_path / "clean.yaml")
     return clean, tmp_path / "clean.yaml"
 
 
 def test_an_array_task_does_its_share_of_a_phase(
-    commands: Commands, phase: tuple[Frozen, Path], monkeypatch: pytest.MonkeyPatch
+    commands: Commands, phase: tuple[StageSpec, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    frozen, settings = phase
+    spec, settings = phase
     monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "2")
     monkeypatch.setenv("SLURM_ARRAY_TASK_COUNT", "5")
     commands.put("srun", "exit 3")
     assert main(settings, "extract") == 3
-    folder = frozen.store.partial("clean", "own", frozen.fingerprint).resolve()
+    folder = spec.store.partial("clean", "own", spec.fingerprint).resolve()
     assert commands.calls("srun")[0].endswith(f"-m pipeline.launch.phase {folder} extract 2 5")
     with Workplace.of(folder).occupied(phase_launch("extract")):
         assert main(settings, "extract") == 3, "another task of the phase may be at work"
@@ -211,12 +211,12 @@ def test_an_array_task_does_its_share_of_a_phase(
 
 def test_a_phase_that_is_told_to_stop_is_queued_again_while_it_gets_on(
     commands: Commands,
-    phase: tuple[Frozen, Path],
+    phase: tuple[StageSpec, Path],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    frozen, settings = phase
-    folder = frozen.store.partial("clean", "own", frozen.fingerprint)
+    spec, settings = phase
+    folder = spec.store.partial("clean", "own", spec.fingerprint)
     place = folder / SCRATCH / "extract"
     place.mkdir(parents=True)
     monkeypatch.setenv("SLURM_RESTART_COUNT", "5")
@@ -235,10 +235,10 @@ def test_a_phase_that_is_told_to_stop_is_queued_again_while_it_gets_on(
 
 
 def test_a_phase_of_a_finished_stage_is_not_done_again(
-    commands: Commands, phase: tuple[Frozen, Path], capsys: pytest.CaptureFixture
+    commands: Commands, phase: tuple[StageSpec, Path], capsys: pytest.CaptureFixture
 ) -> None:
-    frozen, settings = phase
-    finish(frozen.prepare(), {"metrics": {}})
+    spec, settings = phase
+    finish(spec.prepare_folder(), {"metrics": {}})
     assert main(settings, "extract") == 0
     assert "clean     | reused" in capsys.readouterr().out
     assert commands.calls("srun") == []
@@ -246,13 +246,13 @@ def test_a_phase_of_a_finished_stage_is_not_done_again(
 
 def test_a_job_waits_for_workers_of_another_phase(
     commands: Commands,
-    phase: tuple[Frozen, Path],
+    phase: tuple[StageSpec, Path],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:
-    frozen, settings = phase
+    spec, settings = phase
     monkeypatch.setattr(job, "LOST_NODE_SECONDS", 0.0)
-    folder = frozen.prepare()
+    folder = spec.prepare_folder()
     begin(folder, phase_launch("survey"))
     with Workplace.of(folder).occupied(phase_launch("survey")), pytest.raises(SystemExit):
         main(settings, "extract")

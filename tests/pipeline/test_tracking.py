@@ -14,10 +14,10 @@ import pytest
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.errors import UserError
 from pipeline.tracking import open_tracker
-from pipeline.tracking.tracker import Tracker, read_jsonl, read_metrics
+from pipeline.tracking.tracker import TrackedStage, Tracker, read_jsonl, read_metrics
 from pipeline.tracking.wandb import RUN_ID_FILE, check_key, is_offline
 
-FROZEN = {
+TRACKED = {
     "stage": "pretrain",
     "fingerprint": "0123456789ab",
     "input_fingerprints": {"shards": "aaaa", "tokenizer": "bbbb"},
@@ -68,7 +68,9 @@ def test_tables_keep_texts_as_they_are(tmp_path):
 
 
 def test_other_ranks_write_nothing(tmp_path):
-    tracker = open_tracker(TrackingConfig(), RunConfig(runs=str(tmp_path / "runs")), FROZEN, tmp_path, rank=1)
+    tracker = open_tracker(
+        TrackingConfig(), RunConfig(runs=str(tmp_path / "runs")), TrackedStage(**TRACKED), tmp_path, rank=1
+    )
     tracker.log({"train/loss": 4.0}, 10)
     tracker.table("samples", ["prompt"], [["The"]])
     tracker.finish({}, tmp_path)
@@ -80,12 +82,14 @@ import json, sys
 from pathlib import Path
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.tracking import open_tracker
+from pipeline.tracking.tracker import TrackedStage
 
 root, start, stop, failed = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4] == "failed"
 folder = root / "folder"
 folder.mkdir(exist_ok=True)
 run = RunConfig(name="trial", runs=str(root / "runs"))
-tracker = open_tracker(TrackingConfig(mode="offline", tags=["a-tag"]), run, json.loads(sys.argv[5]), folder, 0)
+stage = TrackedStage(**json.loads(sys.argv[5]))
+tracker = open_tracker(TrackingConfig(mode="offline", tags=["a-tag"]), run, stage, folder, 0)
 for step in range(start, stop):
     tracker.log({"train/loss": 10.0 - step}, step)
     tracker.log({"validation/loss": 11.0 - step}, step)
@@ -97,7 +101,7 @@ tracker.finish({"validation_perplexity": 12.5, "headline": "in words"}, None if 
 
 def run_stage(root: Path, start: int, stop: int, end: str = "finished") -> dict:
     """A stage's worth of tracking in a process of its own, as workers are. Returns its identity."""
-    command = [sys.executable, "-c", STAGE, str(root), str(start), str(stop), end, json.dumps(FROZEN)]
+    command = [sys.executable, "-c", STAGE, str(root), str(start), str(stop), end, json.dumps(TRACKED)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
     assert done.stderr == ""
     assert len(done.stdout.splitlines()) == 1, "W&B talks on its own"
@@ -184,7 +188,7 @@ def test_the_end_of_a_stage_is_its_summary_and_its_lineage(kept):
     assert [output["name"] for output in outputs] == ["pretrain-0123456789ab"]
     references = [entry["ref"] for entry in outputs[0]["manifest"]["contents"]]
     assert (kept[3] / "folder" / "metrics.jsonl").as_uri() in references
-    assert records["config"][-1]["config"]["update"]["inputs"] == FROZEN["input_fingerprints"]
+    assert records["config"][-1]["config"]["update"]["inputs"] == TRACKED["input_fingerprints"]
     first = read_records(kept[2][0])
     assert not [r for r in first["artifact"] if r["artifact"]["type"] == "pretrain"], (
         "a failed stage has no output"
@@ -208,7 +212,7 @@ def test_without_a_place_to_write_training_goes_on(tmp_path, caplog):
     (tmp_path / "runs").write_text("a file where the folder should be")
     run = RunConfig(name="trial", runs=str(tmp_path / "runs"))
     with caplog.at_level(logging.WARNING):
-        tracker = open_tracker(TrackingConfig(mode="offline"), run, FROZEN, tmp_path, 0)
+        tracker = open_tracker(TrackingConfig(mode="offline"), run, TrackedStage(**TRACKED), tmp_path, 0)
         for step in range(3):
             tracker.log({"train/loss": 4.0}, step)
         tracker.finish({"loss": math.nan}, tmp_path)
@@ -223,12 +227,13 @@ import json, logging, sys
 from pathlib import Path
 import pipeline.tracking.wandb
 from pipeline.config.run import RunConfig, TrackingConfig
+from pipeline.tracking.tracker import TrackedStage
 
 logging.basicConfig(format="%(message)s")
 pipeline.tracking.wandb.INIT_SECONDS = 1.0
 root = Path(sys.argv[1])
 run, tracking = RunConfig(name="trial", runs=str(root / "runs")), TrackingConfig(mode="online")
-tracker = pipeline.tracking.wandb.WandbTracker(root, run, tracking, json.loads(sys.argv[2]))
+tracker = pipeline.tracking.wandb.WandbTracker(root, run, tracking, TrackedStage(**json.loads(sys.argv[2])))
 tracker.log({"train/loss": 4.0}, 1)
 tracker.finish({}, None)
 print(json.dumps(tracker.identity()))
@@ -237,7 +242,7 @@ print(json.dumps(tracker.identity()))
 
 def test_without_the_server_a_stage_is_kept_offline(tmp_path):
     environment = os.environ | {"WANDB_BASE_URL": "http://127.0.0.1:9", "WANDB_API_KEY": "a" * 40}
-    command = [sys.executable, "-c", UNREACHABLE, str(tmp_path), json.dumps(FROZEN)]
+    command = [sys.executable, "-c", UNREACHABLE, str(tmp_path), json.dumps(TRACKED)]
     done = subprocess.run(
         command, capture_output=True, text=True, check=True, env=environment, cwd=Path(__file__).parents[2]
     )
@@ -253,7 +258,7 @@ def test_after_an_error_wandb_is_left_alone(tmp_path):
         "for step in",
         "tracker._run.finish()  # as where its service dies\nimport logging; logging.basicConfig()\nfor step in",
     )
-    command = [sys.executable, "-c", code, str(tmp_path), "1", "9", "finished", json.dumps(FROZEN)]
+    command = [sys.executable, "-c", code, str(tmp_path), "1", "9", "finished", json.dumps(TRACKED)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2])
     assert done.stderr.count("Weights & Biases") == 1
     assert "only kept in its folder" in done.stderr

@@ -19,7 +19,7 @@ from pipeline.errors import UserError
 from pipeline.formats.checkpoints import Checkpoint
 from pipeline.formats.shards import ShardIndex
 from pipeline.formats.tokenizers import TOKENIZER_FOLDER, load_tokenizer
-from pipeline.frozen import FROZEN
+from pipeline.stage_spec import SPEC_FILE
 from pipeline.store.artifacts import Store, damaged
 from pipeline.tracking.tracker import Tracker
 from train.checkpoints.final_model import load_model, load_weights
@@ -38,13 +38,13 @@ class TrainingArtifact:
     folder: Path
 
     @cached_property
-    def frozen(self) -> dict[str, Any]:
+    def spec(self) -> dict[str, Any]:
         """What stage.yaml says; the plugins that it names are loaded.
 
         Raises:
             UserError: where the file is missing or damaged.
         """
-        path = self.folder / FROZEN
+        path = self.folder / SPEC_FILE
         try:
             found = yaml.safe_load(path.read_text(encoding="utf-8"))
             load_plugins(found["plugins"])
@@ -63,7 +63,7 @@ class TrainingArtifact:
         Raises:
             UserError: where it is gone.
         """
-        store, fingerprint = self.folder.parents[1], self.frozen["input_fingerprints"].get(stage)
+        store, fingerprint = self.folder.parents[1], self.spec["input_fingerprints"].get(stage)
         found = Store(store).find(stage, fingerprint) if fingerprint else None
         if found is None:
             raise UserError(
@@ -79,11 +79,11 @@ class TrainingArtifact:
             UserError: where there is none, or it is damaged.
         """
         if checkpoint is None:
-            _ = self.frozen  # plugins may bring the model's family
+            _ = self.spec  # plugins may bring the model's family
             return load_model(self.folder)
         if damage := checkpoint.damage():
             raise UserError(f"the checkpoint {checkpoint.folder} is damaged: {damage}; take another step")
-        stage = self.frozen["stage"]
+        stage = self.spec["stage"]
         load = {"pretrain": self._pretrained, "finetune": self._finetuned}.get(stage)
         if load is None:
             raise UserError(
@@ -93,10 +93,10 @@ class TrainingArtifact:
 
     def _settings(self, kind: type[S]) -> S:
         try:
-            return kind.model_validate(self.frozen["config"])
+            return kind.model_validate(self.spec["config"])
         except ValidationError as error:
             raise UserError(
-                f"{self.folder / FROZEN} is of another version of this project, which knew other settings "
+                f"{self.folder / SPEC_FILE} is of another version of this project, which knew other settings "
                 f"({len(error.errors())} of them); of this artifact only the finished model can be read"
             ) from None
 
@@ -113,7 +113,7 @@ class TrainingArtifact:
         from train.finetuning.lora import add_adapters, merge_adapters
 
         settings = self._settings(FinetuneStage).finetune
-        inputs = {name: self.input(name) for name in self.frozen["input_fingerprints"]}
+        inputs = {name: self.input(name) for name in self.spec["input_fingerprints"]}
         log = logging.getLogger(__name__)
         context = Context(self.folder, inputs, Tracker(self.folder), log, RunConfig(progress=False))
         model = cast(nn.Module, find_base_model(settings.init, context).load())

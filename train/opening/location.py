@@ -8,7 +8,7 @@ import yaml
 
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import FOLDER, Checkpoint, list_checkpoints
-from pipeline.frozen import FROZEN
+from pipeline.stage_spec import SPEC_FILE
 from pipeline.store.artifacts import PARTIAL
 from train.checkpoints.final_model import DESCRIPTION, MODEL_FOLDER
 
@@ -100,7 +100,7 @@ def _of_unfinished_stage(place: Path) -> Location | None:
     except (yaml.YAMLError, KeyError, TypeError):
         return None  # no run's file
     left = [folder for folder in store.glob(f"{stage}/{run.name}-*{PARTIAL}") if list_checkpoints(folder)]
-    newest = max(left, key=lambda folder: (folder / FROZEN).stat().st_mtime, default=None)
+    newest = max(left, key=lambda folder: (folder / SPEC_FILE).stat().st_mtime, default=None)
     return None if newest is None else Location(str(place), newest.resolve(), is_artifact=True)
 
 

@@ -86,7 +86,7 @@ def _open_artifact(place: Location) -> OpenedModel:
     tokenizer = artifact.tokenizer
     form, stops = None, Stops([tokenizer.eos_token_id])
     if (place.folder / TASK_FILE).is_file():
-        _ = artifact.frozen  # plugins may bring the task
+        _ = artifact.spec  # plugins may bring the task
         task, facts = read_task(place.folder)
         if not task.scores_text:
             raise UserError(

@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.announce import Announce
 from pipeline.errors import UserError
-from pipeline.frozen import Frozen
 from pipeline.launch.queued_jobs import JobState, print_jobs, stay
 from pipeline.launch.slurm import client as slurm_client
 from pipeline.launch.slurm.submission import submit
+from pipeline.stage_spec import StageSpec
 from pipeline.store.artifacts import Artifact
 
 
-def build(stages: Sequence[Frozen], announce: Announce) -> Iterator[tuple[Artifact, bool]]:
+def build(stages: Sequence[StageSpec], announce: Announce) -> Iterator[tuple[Artifact, bool]]:
     """Submit what is missing, all of it at once, and stay with the jobs where the launcher is to wait."""
     jobs = submit(stages, announce)
     if jobs:
@@ -19,12 +19,12 @@ def build(stages: Sequence[Frozen], announce: Announce) -> Iterator[tuple[Artifa
     if jobs and not stages[0].launcher.waits:
         return
     stay(jobs, _look, "scancel", announce)
-    submitted = {job.unit.frozen.stage for job in jobs}
-    for frozen in stages:
-        artifact = frozen.find()
+    submitted = {job.unit.spec.stage for job in jobs}
+    for spec in stages:
+        artifact = spec.find()
         if artifact is None:  # it was there when the jobs were submitted
-            raise UserError(f"stage {frozen.stage}: its artifact is gone; start again to build it anew")
-        yield artifact, frozen.stage not in submitted
+            raise UserError(f"stage {spec.stage}: its artifact is gone; start again to build it anew")
+        yield artifact, spec.stage not in submitted
 
 
 def _look(job: str) -> JobState:

@@ -1,4 +1,4 @@
-"""The body of a SLURM job, on its first node: `python -m pipeline.launch.slurm.job SETTINGS` builds one frozen stage.
+"""The body of a SLURM job, on its first node: `python -m pipeline.launch.slurm.job SETTINGS` builds one stage.
 
 `python -m pipeline.launch.slurm.job SETTINGS PHASE` does one phase of it, or this array task's share of one.
 """
@@ -17,7 +17,6 @@ from typing import NoReturn
 from pipeline.announce import announce
 from pipeline.config.launchers.slurm import SlurmLauncher
 from pipeline.errors import UserError, told_to_user
-from pipeline.frozen import Frozen
 from pipeline.launch.attempts import RESTART_CODE, Attempts
 from pipeline.launch.building import build, waiting_for_another
 from pipeline.launch.commands import check_devices
@@ -30,6 +29,7 @@ from pipeline.launch.watch import Watch
 from pipeline.launch.workplace import Workplace, begin, phase_launch
 from pipeline.machine import host_name
 from pipeline.redaction import redact_tracebacks
+from pipeline.stage_spec import StageSpec
 from pipeline.store.artifacts import SCRATCH
 from pipeline.store.run_links import link_into_run
 
@@ -44,48 +44,48 @@ TASK_ENDED = re.compile(r"srun: error: \S+: tasks? ([\d,-]+): (.*)")
 def main(settings: Path, phase: str | None = None) -> int:
     """Build the stage, or do one phase of it, unless the artifact is there. Returns the exit code."""
     redact_tracebacks()
-    frozen = Frozen.load(settings)
+    spec = StageSpec.load(settings)
     with told_to_user():
-        check_shape(frozen, os.environ)
+        check_shape(spec, os.environ)
         if phase is not None:
-            return run_phase(frozen, phase)
-        if frozen.trainer and frozen.ahead and not frozen.find():
-            frozen.refuse_what_will_fail()  # the planner, which only submits, could not look into the artifacts
-        waiting = waiting_for_another(frozen, announce)
-        artifact, reused = build(frozen, partial(_start, frozen), waiting, LOST_NODE_SECONDS)
-        link_into_run(frozen.run.folder, frozen.stage, artifact)
-        announce(f"{frozen.stage:<9} | {'reused' if reused else 'done'}: {artifact.folder}")
+            return run_phase(spec, phase)
+        if spec.trainer and spec.plan and not spec.find():
+            spec.refuse_what_will_fail()  # the planner, which only submits, could not look into the artifacts
+        waiting = waiting_for_another(spec, announce)
+        artifact, reused = build(spec, partial(_start, spec), waiting, LOST_NODE_SECONDS)
+        link_into_run(spec.run.folder, spec.stage, artifact)
+        announce(f"{spec.stage:<9} | {'reused' if reused else 'done'}: {artifact.folder}")
         settings.unlink(missing_ok=True)  # its environment may hold keys, and nobody needs it any more
     return 0
 
 
-def run_phase(frozen: Frozen, phase: str) -> int:
+def run_phase(spec: StageSpec, phase: str) -> int:
     """Do one phase, or this array task's share of it. Returns the exit code.
 
     All tasks of a phase may work in the folder at once: each writes its own pieces, whole or not at all.
     """
     launch = phase_launch(phase)
-    with Workplace(frozen.store.root / frozen.stage, frozen.fingerprint).vacant(LOST_NODE_SECONDS, launch):
-        if frozen.find():
-            announce(f"{frozen.stage:<9} | reused")
+    with Workplace(spec.store.root / spec.stage, spec.fingerprint).vacant(LOST_NODE_SECONDS, launch):
+        if spec.find():
+            announce(f"{spec.stage:<9} | reused")
             return 0
-        folder = frozen.prepare().resolve()
+        folder = spec.prepare_folder().resolve()
         begin(folder, launch)
     index, of = (os.environ.get(f"SLURM_ARRAY_TASK_{name}", default) for name, default in SHARE)
-    environment = os.environ | frozen.launcher.env
+    environment = os.environ | spec.launcher.env
     command = srun(
         "pipeline.launch.phase",
         [str(folder), phase, index, of],
-        SlurmLauncher.expect(frozen.launcher),
+        SlurmLauncher.expect(spec.launcher),
         environment,
-        folders_in_use(frozen.run),
+        folders_in_use(spec.run),
     )
     before = _pieces_done(folder, phase)
     code = subprocess.run(command, env=environment).returncode
     if code != RESTART_CODE:
         return code
     starts = int(os.environ.get("SLURM_RESTART_COUNT", 0)) + 1
-    if starts >= frozen.launcher.attempts and _pieces_done(folder, phase) == before:
+    if starts >= spec.launcher.attempts and _pieces_done(folder, phase) == before:
         raise UserError(
             f"{phase} was told to stop before a piece was done, after {starts} starts; give it more time "
             "(launcher.data_time), more cores (launcher.data_cpus), or smaller pieces (clean.piece_mb, shards.shard_mb)"
@@ -99,34 +99,34 @@ def _pieces_done(folder: Path, phase: str) -> int:
     return len(list((folder / SCRATCH / phase).glob("*.json")))
 
 
-def check_shape(frozen: Frozen, environment: Mapping[str, str]) -> None:
+def check_shape(spec: StageSpec, environment: Mapping[str, str]) -> None:
     """Raises: UserError: where the job's tasks are not one per device that the trainer asks for."""
-    nodes, devices = shape(frozen)
+    nodes, devices = shape(spec)
     have = int(environment["SLURM_NNODES"]), int(environment["SLURM_NTASKS"])
     if have != (nodes, nodes * devices):
         raise UserError(
-            f"stage {frozen.stage}: the job has {have[1]} task(s) on {have[0]} node(s), but trainer.nodes={nodes} × "
+            f"stage {spec.stage}: the job has {have[1]} task(s) on {have[0]} node(s), but trainer.nodes={nodes} × "
             f"trainer.devices={devices} needs {nodes * devices} on {nodes}; let launcher.extra leave nodes and "
             "tasks alone, or set the trainer alike"
         )
 
 
-def _start(frozen: Frozen, folder: Path) -> None:
+def _start(spec: StageSpec, folder: Path) -> None:
     job = os.environ["SLURM_JOB_ID"]
     environment = os.environ | {"MASTER_ADDR": host_name(), "MASTER_PORT": str(_free_port())}
-    environment |= frozen.launcher.env
-    if frozen.trainer:
-        check_devices(frozen.trainer, environment)
+    environment |= spec.launcher.env
+    if spec.trainer:
+        check_devices(spec.trainer, environment)
 
     def launch(name: str) -> Ended:
-        arguments, launcher = [str(folder.resolve()), name], SlurmLauncher.expect(frozen.launcher)
+        arguments, launcher = [str(folder.resolve()), name], SlurmLauncher.expect(spec.launcher)
         command = srun(
-            "pipeline.launch.slurm.task", arguments, launcher, environment, folders_in_use(frozen.run)
+            "pipeline.launch.slurm.task", arguments, launcher, environment, folders_in_use(spec.run)
         )
         watch = Watch(folder, launcher.rank_timeout, announce)
         return run_command(command, environment, folder, watch.over, read_error=partial(_note_ends, folder))
 
-    attempts = Attempts(folder, frozen.launcher.attempts, job)
+    attempts = Attempts(folder, spec.launcher.attempts, job)
     supervise(folder, launch, attempts, announce, partial(_requeue, job), LOST_NODE_SECONDS)
 
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 from pipeline.announce import Announce
 from pipeline.config.launchers.slurm import SlurmLauncher
-from pipeline.frozen import Frozen
 from pipeline.launch.queued_jobs import Job
 from pipeline.launch.slurm import client as slurm_client
 from pipeline.launch.slurm.snapshot import snapshot_code
 from pipeline.launch.units import Unit, shape, units
 from pipeline.redaction import redacted
+from pipeline.stage_spec import StageSpec
 from pipeline.store.private_files import write_private
 
 
-def submit(stages: Sequence[Frozen], announce: Announce) -> list[Job]:
+def submit(stages: Sequence[StageSpec], announce: Announce) -> list[Job]:
     """Submit the stages that have no artifact. A job of this user's that is to do the same is joined.
 
     Raises:
@@ -29,19 +29,19 @@ def submit(stages: Sequence[Frozen], announce: Announce) -> list[Job]:
     there = slurm_client.my_jobs()
     jobs: list[Job] = []
     last: dict[str, str] = {}  # the job that finishes a stage
-    for frozen in stages:
-        parts = units(frozen, SlurmLauncher.expect(frozen.launcher).array)
-        if frozen.find():
-            announce(f"{frozen.stage}: reused")
+    for spec in stages:
+        parts = units(spec, SlurmLauncher.expect(spec.launcher).array)
+        if spec.find():
+            announce(f"{spec.stage}: reused")
             if not any(_comment(unit) in there for unit in parts):
-                _settings(frozen, folder).unlink(missing_ok=True)  # of a job that was cancelled
+                _settings(spec, folder).unlink(missing_ok=True)  # of a job that was cancelled
             continue
-        after = [last[name] for name in frozen.input_fingerprints if name in last]
+        after = [last[name] for name in spec.input_fingerprints if name in last]
         for unit in parts:
             job = _join(unit, after, there, folder) or _submit(unit, after, folder)
             jobs.append(job)
             after = [job.id]
-        last[frozen.stage] = jobs[-1].id
+        last[spec.stage] = jobs[-1].id
     return jobs
 
 
@@ -49,25 +49,25 @@ def _join(unit: Unit, after: list[str], there: dict[str, str], folder: Path) -> 
     if not (known := there.get(_comment(unit))):
         return None
     log = slurm_client.log_of(known) or _log(unit, known, folder)
-    return Job(unit, known, _queue(unit.frozen), after, log, joined=True)
+    return Job(unit, known, _queue(unit.spec), after, log, joined=True)
 
 
 def _submit(unit: Unit, after: list[str], folder: Path) -> Job:
-    frozen = unit.frozen
-    settings = _settings(frozen, folder)
-    frozen.save(settings)
+    spec = unit.spec
+    settings = _settings(spec, folder)
+    spec.save(settings)
     script, text = folder / f"{unit.name}.sbatch", render(unit, settings, snapshot_code(folder.parent))
     write_private(script, text)
     try:
         job = slurm_client.sbatch(script, after)
     finally:  # SLURM has a copy; this one is for people to read
         write_private(script, redacted(text))
-    return Job(unit, job, _queue(frozen), after, _log(unit, job, folder))
+    return Job(unit, job, _queue(spec), after, _log(unit, job, folder))
 
 
-def _settings(frozen: Frozen, folder: Path) -> Path:
+def _settings(spec: StageSpec, folder: Path) -> Path:
     """The file from which the jobs of a stage know what to do. The last of them deletes it."""
-    return folder / f"{frozen.stage}-{frozen.fingerprint}.yaml"
+    return folder / f"{spec.stage}-{spec.fingerprint}.yaml"
 
 
 def _log(unit: Unit, job: str, folder: Path) -> Path:
@@ -76,7 +76,7 @@ def _log(unit: Unit, job: str, folder: Path) -> Path:
 
 def render(unit: Unit, settings: Path, code: Path) -> str:
     """The batch script of a job."""
-    launcher = SlurmLauncher.expect(unit.frozen.launcher)
+    launcher = SlurmLauncher.expect(unit.spec.launcher)
     lines = ["#!/bin/bash", *(f"#SBATCH {option}" for option in options(unit, settings.parent)), ""]
     lines += ["set -e", *(f"module load {shlex.quote(name)}" for name in launcher.modules), *launcher.setup]
     body = [
@@ -97,15 +97,15 @@ def render(unit: Unit, settings: Path, code: Path) -> str:
 
 def options(unit: Unit, folder: Path) -> list[str]:
     """What follows `#SBATCH`."""
-    frozen = unit.frozen
-    launcher = SlurmLauncher.expect(frozen.launcher)
-    trains = frozen.trainer is not None
-    nodes, tasks = shape(frozen)
+    spec = unit.spec
+    launcher = SlurmLauncher.expect(spec.launcher)
+    trains = spec.trainer is not None
+    nodes, tasks = shape(spec)
     given = {
-        "job-name": f"{frozen.run.name}-{unit.name}",
+        "job-name": f"{spec.run.name}-{unit.name}",
         "comment": _comment(unit),
         "array": f"0-{unit.tasks - 1}" if unit.tasks > 1 else None,
-        "partition": _partition(frozen),
+        "partition": _partition(spec),
         "account": launcher.account,
         "qos": launcher.qos,
         "constraint": launcher.constraint,
@@ -113,7 +113,7 @@ def options(unit: Unit, folder: Path) -> list[str]:
         "nodes": nodes,
         "ntasks-per-node": tasks,
         "cpus-per-task": launcher.cpus_per_task if trains else launcher.data_cpus or launcher.cpus_per_task,
-        "gpus-per-node": frozen.gpus or None,
+        "gpus-per-node": spec.gpus or None,
         "mem": launcher.mem,
         "signal": f"USR1@{launcher.signal_seconds}",
         "open-mode": "append",
@@ -132,19 +132,19 @@ def _literal(folder: Path) -> str:
     return str(folder).replace("%", "%%")
 
 
-def _queue(frozen: Frozen) -> str:
-    return _partition(frozen) or "default"
+def _queue(spec: StageSpec) -> str:
+    return _partition(spec) or "default"
 
 
-def _partition(frozen: Frozen) -> str | None:
+def _partition(spec: StageSpec) -> str | None:
     """Stages that can use no GPU go to `data_partition`; training never does."""
-    launcher = SlurmLauncher.expect(frozen.launcher)
-    if frozen.trainer is None and not frozen.gpus:
+    launcher = SlurmLauncher.expect(spec.launcher)
+    if spec.trainer is None and not spec.gpus:
         return launcher.data_partition or launcher.partition
     return launcher.partition
 
 
 def _comment(unit: Unit) -> str:
     """What two jobs for the same artifact in the same store have in common."""
-    place = hashlib.sha256(str(Path(unit.frozen.run.artifacts).resolve()).encode()).hexdigest()[:8]
-    return f"{unit.name}-{unit.frozen.fingerprint}-{place}"
+    place = hashlib.sha256(str(Path(unit.spec.run.artifacts).resolve()).encode()).hexdigest()[:8]
+    return f"{unit.name}-{unit.spec.fingerprint}-{place}"

@@ -12,13 +12,13 @@ from pipeline.announce import Announce
 from pipeline.config.launchers.torchrun import TorchrunLauncher
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
-from pipeline.frozen import Frozen
 from pipeline.launch.commands import check_devices, torchrun
 from pipeline.launch.ranks import FOLDER
 from pipeline.launch.supervise import Ended, Launch, run_command
 from pipeline.launch.watch import Watch
 from pipeline.launch.workplace import read_launch
 from pipeline.machine import host_name
+from pipeline.stage_spec import StageSpec
 from pipeline.store.artifacts import LAUNCH_FILE, PARTIAL, write_json
 
 REACH_SECONDS = 5.0
@@ -26,30 +26,30 @@ PEER_SECONDS = 10.0
 """How long a node's workers may go on when another node's have failed."""
 
 
-def meeting(frozen: Frozen) -> tuple[TrainerConfig, str]:
+def meeting(spec: StageSpec) -> tuple[TrainerConfig, str]:
     """How a stage that trains on several machines is trained, and the `host:port` at which they meet."""
-    endpoint = TorchrunLauncher.expect(frozen.launcher).rendezvous
-    if frozen.trainer is None or endpoint is None:  # `reach_problems` has refused it
-        raise ValueError(f"stage {frozen.stage} does not train on several machines that know where to meet")
-    return frozen.trainer, endpoint
+    endpoint = TorchrunLauncher.expect(spec.launcher).rendezvous
+    if spec.trainer is None or endpoint is None:  # `reach_problems` has refused it
+        raise ValueError(f"stage {spec.stage} does not train on several machines that know where to meet")
+    return spec.trainer, endpoint
 
 
 @contextmanager
-def lead(frozen: Frozen, announce: Announce, folder: Path) -> Generator[Launch]:
+def lead(spec: StageSpec, announce: Announce, folder: Path) -> Generator[Launch]:
     """Gives a function that launches on all nodes: followers read from the folder what to take part in.
 
     Raises:
         UserError: where the endpoint cannot serve.
     """
-    trainer, endpoint = meeting(frozen)
+    trainer, endpoint = meeting(spec)
     check_endpoint(endpoint)
 
     def launch(name: str) -> Ended:
         write_json(folder / LAUNCH_FILE, {"endpoint": endpoint, "id": name})
         announce(
-            f"{frozen.stage}: {trainer.nodes} machines meet at {endpoint}; give the same command on each of them"
+            f"{spec.stage}: {trainer.nodes} machines meet at {endpoint}; give the same command on each of them"
         )
-        ended = _run_agent(frozen, folder, name, announce)
+        ended = _run_agent(spec, folder, name, announce)
         if ended.code != 0:  # records of the other nodes come a little later
             deadline = time.monotonic() + 3 * PEER_SECONDS
             while len(_marks(folder, name)) < trainer.nodes and time.monotonic() < deadline:
@@ -65,8 +65,8 @@ def lead(frozen: Frozen, announce: Announce, folder: Path) -> Generator[Launch]:
 class Follower:
     """Called while another planner holds the stage: takes part in each of its launches, once."""
 
-    def __init__(self, frozen: Frozen, announce: Announce):
-        self._frozen, self._announce = frozen, announce
+    def __init__(self, spec: StageSpec, announce: Announce):
+        self._spec, self._announce = spec, announce
         self._last: str | None = None
         self._said = False
 
@@ -75,31 +75,31 @@ class Follower:
         return self._last is not None
 
     def __call__(self) -> None:
-        frozen = self._frozen
+        spec = self._spec
         place, endpoint = (
-            frozen.store.root / frozen.stage,
-            TorchrunLauncher.expect(frozen.launcher).rendezvous,
+            spec.store.root / spec.stage,
+            TorchrunLauncher.expect(spec.launcher).rendezvous,
         )
-        for path in place.glob(f"*-{frozen.fingerprint}{PARTIAL}/{LAUNCH_FILE}"):
+        for path in place.glob(f"*-{spec.fingerprint}{PARTIAL}/{LAUNCH_FILE}"):
             launch = read_launch(path.parent)
             if launch.get("endpoint") == endpoint and launch["id"] != self._last:
                 self._last = launch["id"]
-                self._announce(f"{frozen.stage}: taking part at {launch['endpoint']}")
-                _run_agent(frozen, path.parent, launch["id"], self._announce)
+                self._announce(f"{spec.stage}: taking part at {launch['endpoint']}")
+                _run_agent(spec, path.parent, launch["id"], self._announce)
                 return
         if not self._said and not self.took_part:
             self._said = True
-            self._announce(f"{frozen.stage}: another planner leads this stage; waiting for it")
+            self._announce(f"{spec.stage}: another planner leads this stage; waiting for it")
 
 
-def _run_agent(frozen: Frozen, folder: Path, name: str, announce: Announce) -> Ended:
+def _run_agent(spec: StageSpec, folder: Path, name: str, announce: Announce) -> Ended:
     """Run this node's agent until the launch is over or another takes its place."""
-    environment = os.environ | frozen.launcher.env
-    trainer, endpoint = meeting(frozen)
+    environment = os.environ | spec.launcher.env
+    trainer, endpoint = meeting(spec)
     check_devices(trainer, environment)
     command = torchrun(folder, name, trainer, endpoint)
     failed_at: list[float] = []
-    watch = Watch(folder, frozen.launcher.rank_timeout, announce)
+    watch = Watch(folder, spec.launcher.rank_timeout, announce)
 
     def over() -> bool:
         if _marks(folder, name) and not failed_at:

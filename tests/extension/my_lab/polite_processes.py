@@ -1,21 +1,22 @@
 """The launcher itself: the worker of each stage is a plain subprocess, which lets all others go first."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
+from pipeline.announce import Announce
 from pipeline.errors import UserError
-from pipeline.frozen import Frozen
 from pipeline.launch.building import build_with
 from pipeline.launch.commands import one_process
+from pipeline.stage_spec import StageSpec
 from pipeline.store.artifacts import Artifact
 
 
-def build(stages: Sequence[Frozen], announce: Callable[[str], None]) -> Iterator[tuple[Artifact, bool]]:
-    for frozen in stages:
-        if frozen.ranks > 1:
-            raise UserError(f"launcher=polite starts one worker, but {frozen.stage} needs {frozen.ranks}")
-        yield build_with(partial(_command, frozen.launcher.niceness), frozen, announce)
+def build(stages: Sequence[StageSpec], announce: Announce) -> Iterator[tuple[Artifact, bool]]:
+    for spec in stages:
+        if spec.ranks > 1:
+            raise UserError(f"launcher=polite starts one worker, but {spec.stage} needs {spec.ranks}")
+        yield build_with(partial(_command, spec.launcher.niceness), spec, announce)
 
 
 def _command(niceness: int, folder: Path, launch: str) -> list[str]:

@@ -1,8 +1,8 @@
-"""One stage as it is frozen: all that its launch and its workers need to know. They never see Hydra."""
+"""What a stage of a plan is told to those who launch it, and to its workers: they never see Hydra."""
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 
@@ -15,6 +15,7 @@ from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.machine import host_name
+from pipeline.plan import Step
 from pipeline.preflight import Preflight
 from pipeline.stages import STAGES
 from pipeline.store import durable
@@ -22,47 +23,84 @@ from pipeline.store.artifacts import HASHES, Artifact, Store
 from pipeline.store.integrity import check_content
 from pipeline.store.private_files import write_private
 
-FROZEN = "stage.yaml"
+SPEC_FILE = "stage.yaml"
 
 
-class Ahead(Section):
+class PlanSpec(Section):
     """The whole plan that a stage belongs to, for checks of what the stages after it will need."""
 
     settings: dict[str, Any]
-    """Every section but those that each frozen stage has itself."""
+    """Every section but those that each stage's own spec has."""
     fingerprints: dict[str, str]
     """Of all artifacts, by stage."""
 
     @classmethod
-    def of(cls, root: RootConfig, fingerprints: dict[str, str]) -> "Ahead":
+    def of(cls, root: RootConfig, fingerprints: dict[str, str]) -> "PlanSpec":
         own = {"run", "tracking", "launcher"}
         return cls(settings=root.model_dump(mode="json", exclude=own), fingerprints=fingerprints)
 
 
-class Frozen(Section):
-    """A stage of a plan, apart from its code."""
+class WorkerSpec(Section):
+    """What the workers of a stage need to know of it: `stage.yaml` in the folder where they build."""
 
     stage: str
     version: int
     fingerprint: str
     input_fingerprints: dict[str, str]
-    inputs: dict[str, str] = {}  # noqa: RUF012
+    inputs: dict[str, Path] = {}  # noqa: RUF012
     """Folders of the inputs; looked up when the stage starts."""
     trunk: str | None = None
     """As the fingerprint, without how far the run goes: what runs have in common that may share their first steps.
     Known when the stage starts."""
     config: dict[str, Any]
+    """What `Stage.config` holds for it."""
     plugins: list[str] = []  # noqa: RUF012
     run: RunConfig
     tracking: TrackingConfig
     git_commit: str | None
+
+    @property
+    def settings(self) -> Section:
+        """The sections of the configuration that the stage sees."""
+        return STAGES[self.stage].config.model_validate(self.config)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read it from a file, and load the plugins that it names."""
+        values = yaml.safe_load(path.read_text())
+        load_plugins(values.get("plugins", []))
+        return cls.model_validate(values)
+
+
+class StageSpec(WorkerSpec):
+    """What launching the stage takes besides."""
+
     launcher: LauncherConfig
     trainer: TrainerConfig | None
     """Where the number of ranks is set; None for a stage of one process."""
     gpus: int = 0
     """Per node, that it can use."""
-    ahead: Ahead | None = None
-    """For jobs that run when the planner has ended; one that stays looks ahead itself."""
+    plan: PlanSpec | None = None
+    """For jobs that run when the planner has ended; one that stays checks the plan itself."""
+
+    @classmethod
+    def of(cls, step: Step, root: RootConfig, commit: str | None, plan: PlanSpec | None = None) -> Self:
+        stage = step.stage
+        return cls(
+            stage=stage.name,
+            version=stage.version,
+            fingerprint=step.fingerprint,
+            input_fingerprints=step.inputs,
+            config=stage.config_from(root).model_dump(mode="json"),
+            plugins=root.plugins,
+            run=root.run,
+            tracking=root.tracking,
+            git_commit=commit,
+            launcher=root.launcher,
+            trainer=stage.trainer(root) if stage.trainer else None,
+            gpus=stage.gpus(root),
+            plan=plan,
+        )
 
     @property
     def store(self) -> Store:
@@ -78,27 +116,24 @@ class Frozen(Section):
         Raises:
             UserError: with all that is bound to fail.
         """
-        assert self.ahead is not None
+        assert self.plan is not None
         own = {"run": self.run, "tracking": self.tracking, "launcher": self.launcher}
-        root = RootConfig.model_validate({**self.ahead.settings, **own})
-        Preflight(root, self.ahead.fingerprints, self.store).refuse_what_will_fail()
+        root = RootConfig.model_validate({**self.plan.settings, **own})
+        Preflight(root, self.plan.fingerprints, self.store).refuse_what_will_fail()
 
     def find(self) -> Artifact | None:
         """The finished artifact, if it is there."""
         return self.store.find(self.stage, self.fingerprint)
 
-    def prepare(self) -> Path:
+    def prepare_folder(self) -> Path:
         """The folder to build in, with `stage.yaml` for the workers.
 
         Raises:
             UserError: where an input is not in the store or damaged, or a file that its settings name is not as it
                 was planned: a job may have waited for days.
         """
-        config, hashes = (
-            STAGES[self.stage].config.model_validate(self.config),
-            FileHashes(self.store.root / HASHES),
-        )
-        found = fingerprint(self.stage, self.version, config, self.input_fingerprints, hashes)
+        hashes = FileHashes(self.store.root / HASHES)
+        found = fingerprint(self.stage, self.version, self.settings, self.input_fingerprints, hashes)
         if found != self.fingerprint:
             raise UserError(
                 "files that its settings name have changed since it was planned; start again, to plan with those "
@@ -113,33 +148,26 @@ class Frozen(Section):
                     "has not been run: start again to build it"
                 )
             check_content(artifact, name, show_progress=self.run.progress)
-            inputs[name] = str(artifact.folder.resolve())
+            inputs[name] = artifact.folder.resolve()
         folder = self.store.partial(self.stage, self.run.name, self.fingerprint)
         # Less the launcher: its environment may hold keys, and this file stays in the artifact.
-        told = {
-            **self.model_dump(mode="json", exclude={"launcher", "trainer", "gpus", "ahead"}),
-            "inputs": inputs,
-            "trunk": fingerprint(
-                self.stage,
-                self.version,
-                config,
-                self.input_fingerprints,
-                hashes,
-                leave_out=(NEUTRAL, HORIZON),
-            ),
-        }
+        trunk = fingerprint(
+            self.stage,
+            self.version,
+            self.settings,
+            self.input_fingerprints,
+            hashes,
+            leave_out=(NEUTRAL, HORIZON),
+        )
+        told = self.model_copy(update={"inputs": inputs, "trunk": trunk}).model_dump(
+            mode="json", include=set(WorkerSpec.model_fields)
+        )
         # By a rename: the tasks of an array do this side by side.
-        scratch = folder / f".{FROZEN}.{host_name()}.{os.getpid()}"
+        scratch = folder / f".{SPEC_FILE}.{host_name()}.{os.getpid()}"
         scratch.write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True))
-        durable.replace(scratch, folder / FROZEN)
+        durable.replace(scratch, folder / SPEC_FILE)
         return folder
 
     def save(self, path: Path) -> None:
         """With the launcher's environment, which may hold keys: only the owner may read the file."""
         write_private(path, yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
-
-    @classmethod
-    def load(cls, path: Path) -> "Frozen":
-        values = yaml.safe_load(path.read_text())
-        load_plugins(values.get("plugins", []))
-        return cls.model_validate(values)
