@@ -12,7 +12,7 @@ from rich.table import Table
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.forecast import Forecast, forecast_of
-from pipeline.plan import Step, find_artifacts, fingerprints, plan
+from pipeline.plan import PlannedStage, find_artifacts, fingerprints, plan_stages
 from pipeline.preflight import Finding, Preflight, refuse
 from pipeline.stages import describe
 from pipeline.store.artifacts import Artifact, Store
@@ -26,23 +26,23 @@ def dry_run(root: RootConfig) -> None:
             after printing.
     """
     store = Store(Path(root.run.artifacts))
-    steps = plan(root, store)
-    found = find_artifacts(root, steps, store)
+    plan = plan_stages(root, store)
+    found = find_artifacts(root, plan, store)
     console = Console(width=None if os.isatty(1) or "COLUMNS" in os.environ else 100)
-    console.print(_stages(steps, found, store))
+    console.print(_stages(plan, found, store))
     refusals = []
-    for step in steps:
-        if step.stage.forecast and found[step.stage.name] is None:
-            forecast = forecast_of(step, root, found)
+    for planned in plan:
+        if planned.stage.forecast and found[planned.stage.name] is None:
+            forecast = forecast_of(planned, root, found)
             console.print()
-            console.print(_facts(step.stage.name, forecast, root))
+            console.print(_facts(planned.stage.name, forecast, root))
             console.print()
             console.print(_memory(forecast))
             if forecast.refusal:
                 refusals.append(forecast.refusal)
-        elif step.stage.trainer and not step.stage.forecast and found[step.stage.name] is None:
-            console.print(f"\n{step.stage.name}: memory is not predicted for this stage")
-    findings = Preflight(root, fingerprints(steps), store).findings()
+        elif planned.stage.trainer and not planned.stage.forecast and found[planned.stage.name] is None:
+            console.print(f"\n{planned.stage.name}: memory is not predicted for this stage")
+    findings = Preflight(root, fingerprints(plan), store).findings()
     if findings:
         console.print()
         console.print(_checks(findings))
@@ -51,18 +51,18 @@ def dry_run(root: RootConfig) -> None:
     refuse(findings)
 
 
-def _stages(steps: Sequence[Step], found: dict[str, Artifact | None], store: Store) -> Table:
+def _stages(plan: Sequence[PlannedStage], found: dict[str, Artifact | None], store: Store) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("stage", "", "fingerprint", "result"):
         table.add_column(column, overflow="fold")
-    for step in steps:
-        artifact = found[step.stage.name]
+    for planned in plan:
+        artifact = found[planned.stage.name]
         if artifact:
-            does, result = "reuse", describe(step.stage, artifact.metrics)
+            does, result = "reuse", describe(planned.stage, artifact.metrics)
         else:
-            left = list((store.root / step.stage.name).glob(f"*-{step.fingerprint}.partial"))
+            left = list((store.root / planned.stage.name).glob(f"*-{planned.fingerprint}.partial"))
             does, result = ("[bold]continue[/bold]" if left else "[bold]build[/bold]"), ""
-        table.add_row(step.stage.name, does, step.fingerprint, result)
+        table.add_row(planned.stage.name, does, planned.fingerprint, result)
     return table
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
-from pipeline.plan import Step
+from pipeline.plan import PlannedStage
 from pipeline.store.artifacts import Artifact, Store
 
 
@@ -29,13 +29,13 @@ class Forecast:
     """Why it cannot run, and what would make it fit; None where it fits, or the limit is not known."""
 
 
-def forecast_of(step: Step, root: RootConfig, found: Mapping[str, Artifact | None]) -> Forecast:
+def forecast_of(planned: PlannedStage, root: RootConfig, found: Mapping[str, Artifact | None]) -> Forecast:
     """The forecast of a stage that has one, with what the complete artifacts among `found` tell. Imports torch."""
     from pipeline.formats.shards import ShardIndex
 
-    assert step.stage.forecast is not None
+    assert planned.stage.forecast is not None
     tokenizer, shards = found.get("tokenizer"), found.get("shards")
-    module, function = step.stage.forecast.split(":")
+    module, function = planned.stage.forecast.split(":")
     return getattr(importlib.import_module(module), function)(
         root,
         tokenizer.metrics["vocab_size"] if tokenizer else root.tokenizer.vocab_size,
@@ -43,7 +43,7 @@ def forecast_of(step: Step, root: RootConfig, found: Mapping[str, Artifact | Non
     )
 
 
-def refuse_what_cannot_fit(root: RootConfig, steps: Sequence[Step], store: Store) -> None:
+def refuse_what_cannot_fit(root: RootConfig, plan: Sequence[PlannedStage], store: Store) -> None:
     """Before workers start, or jobs wait in a queue; where the devices' memory was given.
 
     Where it was not, the workers ask the device themselves, before they build a model.
@@ -53,9 +53,9 @@ def refuse_what_cannot_fit(root: RootConfig, steps: Sequence[Step], store: Store
     """
     if root.trainer.device_memory_gb is None:
         return  # asking a device takes seconds of importing torch
-    found = {step.stage.name: store.find(step.stage.name, step.fingerprint) for step in steps}
-    for step in steps:
-        if step.stage.forecast and found[step.stage.name] is None:
-            refusal = forecast_of(step, root, found).refusal
+    found = {planned.stage.name: store.find(planned.stage.name, planned.fingerprint) for planned in plan}
+    for planned in plan:
+        if planned.stage.forecast and found[planned.stage.name] is None:
+            refusal = forecast_of(planned, root, found).refusal
             if refusal:
                 raise UserError(refusal)

@@ -12,8 +12,8 @@ from pipeline.store.integrity import check_content, check_files
 
 
 @dataclass(frozen=True)
-class Step:
-    """One stage of a plan."""
+class PlannedStage:
+    """A stage of a plan, and how its artifact is known."""
 
     stage: Stage
     fingerprint: str
@@ -21,7 +21,7 @@ class Step:
     """Fingerprints of the inputs, by stage."""
 
 
-def plan(root: RootConfig, store: Store) -> list[Step]:
+def plan_stages(root: RootConfig, store: Store) -> list[PlannedStage]:
     """The stages to bring up to date, in order, with their fingerprints.
 
     Raises:
@@ -35,21 +35,23 @@ def plan(root: RootConfig, store: Store) -> list[Step]:
         )
     hashes = FileHashes(store.root / HASHES)
     prints: dict[str, str] = {}
-    steps = []
+    plan = []
     for stage in upstream(root.stage, root):
         inputs = {name: prints[name] for name in stage.inputs_for(root)}
         prints[stage.name] = fingerprint(stage.name, stage.version, stage.config_from(root), inputs, hashes)
-        steps.append(Step(stage, prints[stage.name], inputs))
-    return steps
+        plan.append(PlannedStage(stage, prints[stage.name], inputs))
+    return plan
 
 
-def find_artifacts(root: RootConfig, steps: Sequence[Step], store: Store) -> dict[str, Artifact | None]:
+def find_artifacts(
+    root: RootConfig, plan: Sequence[PlannedStage], store: Store
+) -> dict[str, Artifact | None]:
     """The artifact of each stage, None where there is none so far.
 
     Raises:
         UserError: where one of them is damaged, as far as it is looked at (`verify`).
     """
-    found = {step.stage.name: store.find(step.stage.name, step.fingerprint) for step in steps}
+    found = {planned.stage.name: store.find(planned.stage.name, planned.fingerprint) for planned in plan}
     for name, artifact in found.items():
         if artifact and root.verify:
             check_content(artifact, name, afresh=True, show_progress=root.run.progress)
@@ -58,6 +60,6 @@ def find_artifacts(root: RootConfig, steps: Sequence[Step], store: Store) -> dic
     return found
 
 
-def fingerprints(steps: Sequence[Step]) -> dict[str, str]:
+def fingerprints(plan: Sequence[PlannedStage]) -> dict[str, str]:
     """Of all artifacts of a plan, by stage."""
-    return {step.stage.name: step.fingerprint for step in steps}
+    return {planned.stage.name: planned.fingerprint for planned in plan}

@@ -11,7 +11,7 @@ from pipeline.checkout import git_commit
 from pipeline.config.root import RootConfig
 from pipeline.forecast import refuse_what_cannot_fit
 from pipeline.launch import launcher_module
-from pipeline.plan import find_artifacts, fingerprints, plan
+from pipeline.plan import find_artifacts, fingerprints, plan_stages
 from pipeline.preflight import Preflight
 from pipeline.redaction import MASK, redacted_tree
 from pipeline.stage_spec import PlanSpec, StageSpec
@@ -43,18 +43,18 @@ def execute(root: RootConfig, announce: Announce) -> list[Outcome]:
     store = Store(Path(root.run.artifacts))
     root.run.folder.mkdir(parents=True, exist_ok=True)
     (root.run.folder / "config.yaml").write_text(_shown(root), encoding="utf-8")
-    steps, commit = plan(root, store), git_commit()
-    find_artifacts(root, steps, store)
-    refuse_what_cannot_fit(root, steps, store)
-    preflight = Preflight(root, fingerprints(steps), store)
+    plan, commit = plan_stages(root, store), git_commit()
+    find_artifacts(root, plan, store)
+    refuse_what_cannot_fit(root, plan, store)
+    preflight = Preflight(root, fingerprints(plan), store)
     preflight.refuse_what_will_fail()
-    whole = PlanSpec.of(root, fingerprints(steps))
-    stages = [StageSpec.of(step, root, commit, whole) for step in steps]
+    plan_spec = PlanSpec.of(root, fingerprints(plan))
+    stages = [StageSpec.of(planned, root, commit, plan_spec) for planned in plan]
     outcomes: list[Outcome] = []
     built = launcher_module(root.launcher).build(stages, announce)
-    for step, (artifact, reused) in zip(steps, built, strict=False):
-        link_into_run(root.run.folder, step.stage.name, artifact)
-        outcomes.append(Outcome(step.stage, artifact, reused))
+    for planned, (artifact, reused) in zip(plan, built, strict=False):
+        link_into_run(root.run.folder, planned.stage.name, artifact)
+        outcomes.append(Outcome(planned.stage, artifact, reused))
         preflight.refuse_what_will_fail()  # as soon as it can be known: before a training, above all
     return outcomes
 

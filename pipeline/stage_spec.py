@@ -15,7 +15,7 @@ from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.machine import host_name
-from pipeline.plan import Step
+from pipeline.plan import PlannedStage
 from pipeline.preflight import Preflight
 from pipeline.stages import STAGES
 from pipeline.store import durable
@@ -84,13 +84,15 @@ class StageSpec(WorkerSpec):
     """For jobs that run when the planner has ended; one that stays checks the plan itself."""
 
     @classmethod
-    def of(cls, step: Step, root: RootConfig, commit: str | None, plan: PlanSpec | None = None) -> Self:
-        stage = step.stage
+    def of(
+        cls, planned: PlannedStage, root: RootConfig, commit: str | None, plan: PlanSpec | None = None
+    ) -> Self:
+        stage = planned.stage
         return cls(
             stage=stage.name,
             version=stage.version,
-            fingerprint=step.fingerprint,
-            input_fingerprints=step.inputs,
+            fingerprint=planned.fingerprint,
+            input_fingerprints=planned.inputs,
             config=stage.config_from(root).model_dump(mode="json"),
             plugins=root.plugins,
             run=root.run,

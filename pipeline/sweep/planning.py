@@ -16,7 +16,7 @@ from pipeline.config.root import parse_config
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.config.sweep import SweepConfig
 from pipeline.errors import UserError
-from pipeline.plan import plan
+from pipeline.plan import plan_stages
 from pipeline.store.artifacts import Store
 from pipeline.sweep.jobs import Job, run_name
 from pipeline.sweep.objective import check_metric
@@ -82,8 +82,8 @@ class SweepPlan:
         values = _values(loader.load_sweep_config(self._config, list(overrides)))
         values["run"]["name"] = name
         root = parse_config(values, typed_keys([*self._fixed, *overrides]))
-        steps = plan(root, self.store)
-        fingerprints = {step.stage.name: step.fingerprint for step in steps}
+        plan = plan_stages(root, self.store)
+        fingerprints = {planned.stage.name: planned.fingerprint for planned in plan}
         check_metric("sweep.objective", self.settings.objective, fingerprints, root.stage)
         for metric in self.settings.fit:
             check_metric("sweep.fit", metric, fingerprints, root.stage)

@@ -16,7 +16,7 @@ from pipeline.launch.slurm.srun import srun
 from pipeline.launch.slurm.submission import render
 from pipeline.launch.slurm.task import set_ranks
 from pipeline.launch.units import Unit
-from pipeline.plan import plan
+from pipeline.plan import plan_stages
 from pipeline.stage_spec import StageSpec
 from pipeline.store.artifacts import Store
 from tests.pipeline.test_config import composed
@@ -28,7 +28,8 @@ def configured(*overrides: str) -> RootConfig:
 
 def stage_specs(root: RootConfig, folder: Path) -> dict[str, StageSpec]:
     return {
-        step.stage.name: StageSpec.of(step, root, None) for step in plan(root, Store(folder / "artifacts"))
+        step.stage.name: StageSpec.of(step, root, None)
+        for step in plan_stages(root, Store(folder / "artifacts"))
     }
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
-from pipeline.plan import fingerprints, plan
+from pipeline.plan import fingerprints, plan_stages
 from pipeline.preflight import Preflight
 from pipeline.stage_spec import PlanSpec, StageSpec
 from pipeline.store.artifacts import Store
@@ -37,7 +37,7 @@ def configured(folder: Path, *words: str) -> RootConfig:
 
 def preflight(root: RootConfig) -> Preflight:
     store = Store(Path(root.run.artifacts))
-    return Preflight(root, fingerprints(plan(root, store)), store)
+    return Preflight(root, fingerprints(plan_stages(root, store)), store)
 
 
 def finetuned(task: str, train: str, *words: str) -> list[str]:
@@ -140,7 +140,7 @@ def test_a_text_too_short_to_score_stops_the_run_before_it_trains(tmp_path: Path
 
 def test_a_job_that_trains_looks_ahead_by_itself(tmp_path: Path) -> None:
     root = configured(tmp_path, "clean.test_fraction=0")
-    steps = plan(root, Store(tmp_path / "artifacts"))
+    steps = plan_stages(root, Store(tmp_path / "artifacts"))
     spec = StageSpec.of(steps[4], root, None).model_copy(
         update={"plan": PlanSpec.of(root, fingerprints(steps))}
     )

@@ -12,7 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
 from pipeline.formats.tokenizers import TOKENIZER_FOLDER
-from pipeline.plan import fingerprints, plan
+from pipeline.plan import fingerprints, plan_stages
 from pipeline.preflight import Preflight
 from pipeline.store.artifacts import Store, finish
 from tests.pipeline.test_config import composed
@@ -53,7 +53,7 @@ def configured(tmp_path: Path, weights: Path, *words: str) -> RootConfig:
 
 def checks_of(root: RootConfig) -> Preflight:
     store = Store(Path(root.run.artifacts))
-    return Preflight(root, fingerprints(plan(root, store)), store)
+    return Preflight(root, fingerprints(plan_stages(root, store)), store)
 
 
 def run_of(tmp_path: Path, weights: Path, *words: str) -> Callable[[], None]:
@@ -109,7 +109,7 @@ def test_a_trained_tokenizer_is_compared_as_soon_as_it_is_there(tmp_path: Path, 
     checks = checks_of(root)
     assert [found.state for found in checks.findings() if "weights" in found.check] == ["later"]
     store = Store(Path(root.run.artifacts))
-    partial = store.partial("tokenizer", "mine", fingerprints(plan(root, store))["tokenizer"])
+    partial = store.partial("tokenizer", "mine", fingerprints(plan_stages(root, store))["tokenizer"])
     save(partial / TOKENIZER_FOLDER, list(reversed(TOKENS)))
     finish(partial, {"metrics": {}})
     with pytest.raises(UserError, match="would be random words"):
