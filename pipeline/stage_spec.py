@@ -135,12 +135,23 @@ class StageSpec(WorkerSpec):
                 was planned: a job may have waited for days.
         """
         hashes = FileHashes(self.store.root / HASHES)
-        found = fingerprint(self.stage, self.version, self.settings, self.input_fingerprints, hashes)
-        if found != self.fingerprint:
+        facts = (self.stage, self.version, self.settings, self.input_fingerprints, hashes)
+        if fingerprint(*facts) != self.fingerprint:
             raise UserError(
                 "files that its settings name have changed since it was planned; start again, to plan with those "
                 "that are there now"
             )
+        found = {"inputs": self._find_inputs(), "trunk": fingerprint(*facts, leave_out=(NEUTRAL, HORIZON))}
+        folder = self.store.partial(self.stage, self.run.name, self.fingerprint)
+        # Less the launcher: its environment may hold keys, and this file stays in the artifact.
+        told = self.model_copy(update=found).model_dump(mode="json", include=set(WorkerSpec.model_fields))
+        # By a rename: the tasks of an array do this side by side.
+        scratch = folder / f".{SPEC_FILE}.{host_name()}.{os.getpid()}"
+        scratch.write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True))
+        durable.replace(scratch, folder / SPEC_FILE)
+        return folder
+
+    def _find_inputs(self) -> dict[str, Path]:
         inputs = {}
         for name, of_input in self.input_fingerprints.items():
             artifact = self.store.find(name, of_input)
@@ -151,24 +162,7 @@ class StageSpec(WorkerSpec):
                 )
             check_content(artifact, name, show_progress=self.run.progress)
             inputs[name] = artifact.folder.resolve()
-        folder = self.store.partial(self.stage, self.run.name, self.fingerprint)
-        # Less the launcher: its environment may hold keys, and this file stays in the artifact.
-        trunk = fingerprint(
-            self.stage,
-            self.version,
-            self.settings,
-            self.input_fingerprints,
-            hashes,
-            leave_out=(NEUTRAL, HORIZON),
-        )
-        told = self.model_copy(update={"inputs": inputs, "trunk": trunk}).model_dump(
-            mode="json", include=set(WorkerSpec.model_fields)
-        )
-        # By a rename: the tasks of an array do this side by side.
-        scratch = folder / f".{SPEC_FILE}.{host_name()}.{os.getpid()}"
-        scratch.write_text(yaml.safe_dump(told, sort_keys=False, allow_unicode=True))
-        durable.replace(scratch, folder / SPEC_FILE)
-        return folder
+        return inputs
 
     def save(self, path: Path) -> None:
         """With the launcher's environment, which may hold keys: only the owner may read the file."""
