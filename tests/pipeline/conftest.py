@@ -1,4 +1,4 @@
-"""A stage of one process that takes a moment, spec as the planner does it."""
+"""The spec of a stage of one process that takes a moment, as the planner makes it."""
 
 from pathlib import Path
 
