@@ -134,6 +134,18 @@ def training_plots(title: str, training: data.Training) -> list[dict[str, Any]]:
             {"from_zero": True},
         ),
     )
+    plots += [
+        (
+            name.replace("_", " ").capitalize(),
+            "",
+            [
+                series("train", f"train/{name}"),
+                series("validation", f"validation/{name}", 2, marked=True),
+            ],
+            {},
+        )
+        for name in training.figures()
+    ]
     plots += [(name, unit, [line], options) for name, unit, line, options in single]
     drawn = [
         {"name": name, "unit": unit, "lines": lines, "svg": line_plot(f"{title}: {name}", lines, **options)}

@@ -4,7 +4,6 @@ import json
 import math
 from typing import Any
 
-import numpy as np
 from torch import Tensor
 
 from pipeline.config.stages import FinetuneStage
@@ -48,6 +47,7 @@ def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
     on_gpu = prepare(settings.trainer, config.seed)
     model = task.new_model()
     parameters = count_parameters(model)
+    preparation = task.preparation(model, settings.trainer)
     if settings.method == "lora":
         add_adapters(model, settings.lora)
     trainable = count_parameters(model, trainable_only=True)
@@ -55,14 +55,17 @@ def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
         context.log.info(
             f"{trainable:,} parameters are trained, {trainable / parameters:.1%} of the model's {parameters:,}"
         )
-    length = float(np.mean([len(ids) for ids in task.train.input_ids]))
+    rows = [len(ids) for ids in task.train.input_ids]
+    length = sum(rows) / len(task.train)
     plan = TrainingPlan(
         model=model,
         train=task.train,
         validation={"": task.validation},
         steps=count_steps(settings.trainer, len(task.train), length, parameters),
         tokens_per_example=length,
-        flops_per_token=family(base.config).flops_per_token(base.config, base.vocab_size, math.ceil(length)),
+        flops_per_token=family(base.config).flops_per_token(
+            base.config, base.vocab_size, math.ceil(sum(rows) / len(rows))
+        ),
         optim=settings.optim,
         schedule=settings.schedule,
         trainer=settings.trainer,
@@ -71,14 +74,17 @@ def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
         on_gpu=on_gpu,
         decode=base.tokenizer.decode,
         sampler=task.sampler(config.seed),
+        preparation=preparation,
     )
     result = fit(plan, context)
     if result.state is not None:
         state = _merge(task, settings, result.state, context) if settings.method == "lora" else result.state
         task.save(context.folder, state)
+        _write_test_rows(task, context)
     return {
         "validation_loss": result.validation_loss,
         "best_validation_loss": result.best_validation_loss,
+        **{f"validation_{name}": value for name, value in result.validation_figures.items()},
         "train_loss": result.train_loss,
         "steps": result.steps,
         "tokens": result.tokens,
@@ -99,6 +105,9 @@ def _write_facts(task: TaskTraining, settings: FinetuneConfig, context: Context)
     save_tokenizer(task.base.tokenizer, context.folder / TOKENIZER_FOLDER)
     facts = {"task": settings.task, "method": settings.method, "base": task.base.name, **task.description()}
     write_json(context.folder / TASK_FILE, facts)
+
+
+def _write_test_rows(task: TaskTraining, context: Context) -> None:
     with (context.folder / TEST_FILE).open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in task.test_rows())
 
@@ -111,14 +120,12 @@ def _report(task: TaskTraining, context: Context) -> None:
     )
     if splits.leaked:
         log.info(f"{splits.leaked:,} examples are left out: their source is held out for validation or test")
-    if splits.empty:
-        log.warning(f"{splits.empty:,} examples are left out: their source or target is empty")
+    for why, count in splits.left_out.items():
+        log.warning(f"{count:,} examples are left out: {why}")
     if unread := splits.describe_unread():
         log.warning(f"columns of the examples that are {unread}")
-    counts = task.counts()
-    for name, advice in task.advice.items():
-        if counts[name]:
-            log.warning(advice.format(f"{counts[name]:,} of {len(splits.train):,} training examples"))
+    for warning in task.warnings():
+        log.warning(warning)
 
 
 def _merge(

@@ -5,6 +5,7 @@ import math
 import statistics
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -38,6 +39,8 @@ class FitResult:
     """Mean per token over the last logging window, nats. The figures are rank 0's; others have None."""
     validation_loss: float | None
     best_validation_loss: float | None
+    validation_figures: dict[str, float]
+    """What the model told beside its loss in the last validation, such as an accuracy."""
     tokens_per_second: float | None
     """Median over the logged steps."""
 
@@ -126,8 +129,19 @@ def _result(plan: TrainingPlan, context: Context, final: "FinalState") -> FitRes
         train_loss=losses[-1] if losses else None,
         validation_loss=validations[-1] if validations else None,
         best_validation_loss=min(filter(math.isfinite, validations), default=None),
+        validation_figures=_last_figures(history),
         tokens_per_second=statistics.median(rates) if rates else None,
     )
+
+
+def _last_figures(history: list[dict[str, Any]]) -> dict[str, float]:
+    """Of the last validation, its losses aside."""
+    last: dict[str, Any] = next((row for row in reversed(history) if "validation/loss" in row), {})
+    return {
+        name.removeprefix("validation/"): value
+        for name, value in last.items()
+        if name.startswith("validation/") and not name.endswith("loss")
+    }
 
 
 class FinalState:

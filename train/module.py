@@ -15,7 +15,7 @@ from pipeline.config.schedules import ScheduleConfig
 from train.checkpoints.training_state import TrainingState
 from train.data.batches import Batch
 from train.guards.loss_guard import LossGuard
-from train.models import LossSum
+from train.models import FigureSum, LossSum
 from train.optim import build_optimizer, optimizer_module
 from train.optim.scheduler import build_scheduler
 from train.strategies.build import FSDPStrategy
@@ -41,6 +41,8 @@ class LanguageModule(pl.LightningModule):
         """Loss since the last time somebody took it."""
         self.auxiliary = RunningLoss()
         """Of the model's auxiliary loss, likewise."""
+        self.figures = RunningFigures()
+        """What the model tells beside its loss, likewise."""
         self._step_loss = RunningLoss()
         self._grad_norm: Tensor | None = None
         self._begun = self._judged = -1
@@ -66,6 +68,7 @@ class LanguageModule(pl.LightningModule):
         loss = self.loss(batch)
         self.seen.add(loss)
         self._step_loss.add(loss)
+        self.figures.add(loss)
         trained = loss.total
         if loss.auxiliary is not None:
             self.auxiliary.add(LossSum(loss.auxiliary, loss.tokens))
@@ -142,10 +145,11 @@ class RunningLoss:
         self._total: Tensor | float = 0.0
         self._tokens: Tensor | int = 0
 
-    def add(self, loss: LossSum) -> None:
+    def add(self, loss: LossSum | FigureSum) -> None:
         self.holds_any = True
-        self._total = self._total + loss.total.detach().double()
-        self._tokens = self._tokens + loss.tokens
+        total, weight, *_ = loss
+        self._total = self._total + total.detach().double()
+        self._tokens = self._tokens + weight
 
     def take(self, strategy: pl.strategies.Strategy) -> float:
         """Mean per token over all ranks since the last call; a collective operation."""
@@ -154,3 +158,18 @@ class RunningLoss:
         self._total, self._tokens, self.holds_any = 0.0, 0, False
         total, tokens = sums.tolist()
         return total / max(tokens, 1.0)
+
+
+class RunningFigures:
+    """What this rank's losses tell besides, each figure a mean of its own."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, RunningLoss] = {}
+
+    def add(self, loss: LossSum) -> None:
+        for name, figure in loss.figures.items():
+            self._sums.setdefault(name, RunningLoss()).add(figure)
+
+    def take(self, strategy: pl.strategies.Strategy) -> dict[str, float]:
+        """Means over all ranks since the last call, by name; a collective operation."""
+        return {name: running.take(strategy) for name, running in self._sums.items()}

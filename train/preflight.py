@@ -9,7 +9,7 @@ from pipeline.config.root import RootConfig
 from pipeline.formats.shards import ShardIndex
 from pipeline.preflight import Known
 from train.data.sequences import NO_VALIDATION, check_sequences
-from train.finetuning.data import load_splits
+from train.finetuning.data import Splits, load_splits
 from train.finetuning.limits import longest
 from train.finetuning.task import task_of
 
@@ -45,16 +45,51 @@ def examples(root: RootConfig, known: Known) -> str:
     Raises:
         UserError: for a file or row that is none, a split without examples, or a label that is not trained on.
     """
-    settings, task = root.finetune, task_of(root.finetune)
-    splits = load_splits(
-        settings.data, lambda path, unread: task.read_examples(path, settings, unread), known.locate
-    )
+    settings, task, splits = root.finetune, task_of(root.finetune), _splits(root, known)
     counts = (
         f"{len(splits.train):,} examples for training, {len(splits.validation):,} for validation, "
         f"{len(splits.test):,} for the test"
     )
     return "; ".join(
-        filter(None, [counts, task.describe_examples(settings, splits), splits.describe_unread()])
+        filter(
+            None,
+            [
+                counts,
+                task.describe_examples(settings, splits),
+                splits.describe_left_out(),
+                splits.describe_unread(),
+            ],
+        )
+    )
+
+
+def lengths(root: RootConfig, known: Known) -> str:
+    """Write all examples as token ids, as the stage itself will, once the tokenizer is there.
+
+    Raises:
+        UserError: where nothing is left of them within the model's context.
+    """
+    from train.finetuning.base_model import BaseModel, base_in_folder
+    from train.models import build_model
+
+    settings, model = root.finetune, root.model
+    if settings.init is not None:
+        base = base_in_folder(known.locate(settings.init))
+    else:
+        from pipeline.formats.tokenizers import load_tokenizer
+
+        tokenizer = load_tokenizer(known.folder("tokenizer"))
+        base = BaseModel(
+            "the model", model, len(tokenizer), tokenizer, lambda: build_model(model, len(tokenizer))
+        )
+    training = task_of(settings).training(settings, base, _splits(root, known))
+    return "; ".join(training.warnings()) or "all examples fit into the model's context"
+
+
+def _splits(root: RootConfig, known: Known) -> Splits:
+    settings, task = root.finetune, task_of(root.finetune)
+    return load_splits(
+        settings.data, lambda path, unread: task.read_examples(path, settings, unread), known.locate
     )
 
 

@@ -3,17 +3,23 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import pytorch_lightning as pl
 from torch import nn
 
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.training import StrategyConfig, TrainerConfig
+from pipeline.context import Context
 from train.data.batches import Examples
 from train.data.order import Order
 from train.module import LanguageModule
+from train.preemption import StopRequest
 
 Sampler = Callable[[LanguageModule], list[tuple[str, str]]]
 """Gives (prompt, continuation) pairs; called by every rank, since a sharded model needs them all."""
+Preparation = Callable[[Context, StopRequest, pl.Trainer, LanguageModule], None]
+"""Called by every rank when the strategy holds the model with the weights that training begins from, whether it will go
+on from a checkpoint or not; no example has been read by then."""
 Decoder = Callable[[Sequence[int]], str]
 """Token ids → text."""
 
@@ -41,6 +47,8 @@ class TrainingPlan:
     """Shows what an outlier had read."""
     sampler: Sampler | None = None
     """None writes no sample texts."""
+    preparation: Preparation | None = None
+    """What the examples need of the model as it is before its first step."""
     order: Order | None = None
     """Of the training examples; None takes all of them in each epoch, in an order that follows from the seed."""
 

@@ -85,6 +85,12 @@ class Training:
         ]
         return [step for step, _ in points], [value for _, value in points]
 
+    def figures(self) -> list[str]:
+        """Names of what the model tells beside its loss, in training and in validation, such as an accuracy."""
+        keys = dict.fromkeys(key for row in self.rows for key in row)
+        names = (key.removeprefix("validation/") for key in keys if key.startswith("validation/"))
+        return [name for name in names if name != "loss" and f"train/{name}" in keys]
+
     def mean(self, key: str) -> float | None:
         """Over the run, the first logged step aside: it holds what starting up took."""
         values = self.series(key)[1]

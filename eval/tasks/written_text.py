@@ -30,23 +30,28 @@ def describe_decoding(decode: DecodeConfig, seed: int) -> str:
     return f"decoding:{decode.method},max_new_tokens={decode.max_new_tokens}{settings}"
 
 
-def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
-    """Generate a text for each test prompt and score them, white space at the ends aside."""
-    examples, facts, decode = tuned.test_rows(), tuned.facts, tuned.config.decode
-    form = cast(WrittenText, tuned.task).prompt_format(tuned.tokenizer, facts.get("template"))
-    prompts = form.prompt_ids(row["source"] for row in examples)
+def write_answers(tuned: TunedModel, prompts: list[list[int]]) -> list[str]:
+    """What the model answers to each prompt, white space at the ends aside."""
+    facts = tuned.facts
     with progress("generating", len(prompts), "examples", enabled=tuned.context.run.progress) as bar:
         generated = generate(
             tuned.model,
             tuned.tokenizer,
             prompts,
-            decode,
+            tuned.config.decode,
             tuned.seed,
             stops=Stops(facts["stop_token_ids"], facts["stop_strings"]),
             cut=cut_middle,  # as in training
             advance=bar.advance,
         )
-    predictions = [text.strip() for text in generated]
+    return [text.strip() for text in generated]
+
+
+def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
+    """Generate a text for each test prompt and score them, white space at the ends aside."""
+    examples, facts, decode = tuned.test_rows(), tuned.facts, tuned.config.decode
+    form = cast(WrittenText, tuned.task).prompt_format(tuned.tokenizer, facts.get("template"))
+    predictions = write_answers(tuned, form.prompt_ids(row["source"] for row in examples))
     references = [[text.strip() for text in row["references"]] for row in examples]
     rows = [
         {"prompt": example["prompt"], "prediction": prediction, "references": row}

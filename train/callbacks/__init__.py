@@ -11,6 +11,7 @@ from train.callbacks.count_steps import CountSteps
 from train.callbacks.guard import Guard
 from train.callbacks.log import Log
 from train.callbacks.plugins import plugin_callbacks
+from train.callbacks.prepare import Prepare
 from train.callbacks.record_data import RecordData
 from train.callbacks.resume import Resume
 from train.callbacks.roll_back import RollBack
@@ -29,6 +30,7 @@ def build_callbacks(run: TrainingRun) -> list[pl.Callback]:
     checkpoint = SaveCheckpoints(run)
     return [
         # Before the first step.
+        Prepare(run),
         Resume(run),
         # After each micro-batch.
         *([RecordData(run)] if run.plan.trainer.record_data else []),

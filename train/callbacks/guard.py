@@ -27,7 +27,8 @@ class Guard(AfterStep):
         ids = samples.examples.collate(windows)["input_ids"]
         rows = [
             [reason, int(window), plan.decode(row)[:500]]
-            for window, row in zip(windows, ids.tolist(), strict=True)
+            # An example may be several rows, such as a pair of answers.
+            for window, row in zip(windows, ids.flatten(1).tolist(), strict=True)
         ]
         self.context.tracker.table("out_of_line", ["reason", "window", "text"], rows, step)
         self.context.tracker.log({"guard/out_of_line": 1.0}, step)

@@ -26,10 +26,11 @@ class Log(AfterStep):
         if not (due or self._first or self.progress.is_last):
             return
         self._first = False
-        metrics = self._metrics(trainer, module)
+        figures = module.figures.take(trainer.strategy)
+        metrics = self._metrics(trainer, module) | {f"train/{name}": x for name, x in figures.items()}
         self.context.tracker.log(metrics, self.progress.step)
         if self.context.rank == 0:
-            self._print(metrics, module)
+            self._print(metrics, figures, module)
 
     def _metrics(self, trainer: pl.Trainer, module: LanguageModule) -> dict[str, float]:
         plan, step = self.run.plan, self.progress.step
@@ -55,12 +56,13 @@ class Log(AfterStep):
             metrics["train/checkpoint_seconds"] = seconds
         return metrics
 
-    def _print(self, metrics: dict[str, float], module: LanguageModule) -> None:
+    def _print(self, metrics: dict[str, float], figures: dict[str, float], module: LanguageModule) -> None:
         step, steps = self.progress.step, self.progress.steps
         eta = time.strftime("%H:%M:%S", time.gmtime(self.progress.throughput.seconds_left(steps - step)))
         lrs = "  ".join(f"{name} {value:.2e}" for name, value in module.learning_rates.items())
+        told = "".join(f"{name} {value:.3f}  " for name, value in figures.items())
         self.context.log.info(
-            f"step {step:>6,}/{steps:,}  loss {metrics['train/loss']:.4f}  {lrs}  "
+            f"step {step:>6,}/{steps:,}  loss {metrics['train/loss']:.4f}  {told}{lrs}  "
             f"norm {metrics.get('train/grad_norm', math.nan):.2f}  "
             f"{metrics['train/tokens_per_second']:,.0f} tokens/s  "
             f"mfu {metrics.get('train/mfu', math.nan):.0%}  ETA {eta}"

@@ -1,4 +1,4 @@
-"""Measures the loss on held-out examples."""
+"""Measures the loss on held-out examples, and what the model tells beside it."""
 
 import math
 
@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from train.callbacks.after_step import AfterStep
 from train.data.batches import ValidationSamples, validation_loader
-from train.module import LanguageModule, RunningLoss
+from train.module import LanguageModule, RunningFigures, RunningLoss
 from train.training_run import TrainingRun
 
 
@@ -25,19 +25,23 @@ class Validate(AfterStep):
             return
         step = self.progress.step
         self.context.activity.note(f"the validation after step {step:,}")
-        mean, parts = self._measure(trainer, module)
+        mean, parts, figures = self._measure(trainer, module)
         self.progress.validation_loss = mean
         metrics = {f"validation/{name}_loss": loss for name, loss in parts.items()}
+        metrics |= {f"validation/{name}": value for name, value in figures.items()}
         self.context.tracker.log({"validation/loss": mean, **metrics}, step)
         if self.context.rank == 0:
             apart = ", ".join(f"{name} {loss:.4f}" for name, loss in parts.items())
             words = f"{mean:.4f} ({apart})" if apart else f"{mean:.4f}"
-            self.context.log.info(f"step {step:>6,}  validation loss {words}")
+            told = "".join(f"  {name} {value:.3f}" for name, value in figures.items())
+            self.context.log.info(f"step {step:>6,}  validation loss {words}{told}")
 
     @torch.no_grad()
-    def _measure(self, trainer: pl.Trainer, module: LanguageModule) -> tuple[float, dict[str, float]]:
-        """The mean loss per token, and by part where there are several."""
-        whole, parts = RunningLoss(), {}
+    def _measure(
+        self, trainer: pl.Trainer, module: LanguageModule
+    ) -> tuple[float, dict[str, float], dict[str, float]]:
+        """The mean loss per token, by part where there are several, and the model's other figures."""
+        whole, parts, figures = RunningLoss(), {}, RunningFigures()
         module.eval()
         for name, batches in self._loaders.items():
             seen = RunningLoss()
@@ -46,11 +50,12 @@ class Validate(AfterStep):
                 with trainer.precision_plugin.forward_context():
                     loss = module.loss(batch)
                 whole.add(loss)
+                figures.add(loss)
                 seen.add(loss)
             if len(self._loaders) > 1:
                 parts[name] = seen.take(trainer.strategy)
         module.train()
-        return whole.take(trainer.strategy), parts
+        return whole.take(trainer.strategy), parts, figures.take(trainer.strategy)
 
 
 def _loaders(run: TrainingRun) -> dict[str, DataLoader]:

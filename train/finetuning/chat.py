@@ -6,7 +6,7 @@ writes every special token, and at generation time the prompt stands alone too.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import TemplateError
 
@@ -17,6 +17,9 @@ from train.generation.stops import Stops
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
+Source = str | Sequence[Mapping[str, str]]
+"""What a prompt is made of: a text, or the turns of a conversation."""
+
 USER, ASSISTANT, END = "<|user|>", "<|assistant|>", "<|end|>"
 DEFAULT_TEXT_TEMPLATE = "{source}\n\nTL;DR:"
 PROBE = "0123456789"
@@ -24,15 +27,18 @@ PROBE = "0123456789"
 
 
 def _turns(user: str, assistant: str, user_end: str, assistant_end: str) -> str:
-    """A Jinja chat template of alternating turns; pieces are Jinja expressions."""
+    """A Jinja chat template of alternating turns; pieces are Jinja expressions. What the system says stands before the
+    first turn as it is."""
     return (
         "{%- for message in messages -%}"
-        "{%- if message['role'] == 'user' -%}"
+        "{%- if message['role'] == 'system' -%}"
+        f"{{{{- message['content'] + {user_end} -}}}}"
+        "{%- elif message['role'] == 'user' -%}"
         f"{{{{- {user} + message['content'] + {user_end} -}}}}"
         "{%- elif message['role'] == 'assistant' -%}"
         f"{{{{- {assistant} + message['content'] + {assistant_end} -}}}}"
         "{%- else -%}"
-        "{{- raise_exception('this model knows the roles user and assistant only') -}}"
+        "{{- raise_exception('this model knows the roles system, user and assistant only') -}}"
         "{%- endif -%}"
         "{%- endfor -%}"
         f"{{%- if add_generation_prompt -%}}{{{{- {assistant} -}}}}{{%- endif -%}}"
@@ -59,24 +65,29 @@ class PromptFormat(ABC):
         if marks := [name for name in ordinary if name in written]:
             self._control = ControlTokens.of(tokenizer, marks)
 
-    def prompt(self, source: str) -> str:
+    def prompt(self, source: Source) -> str:
         """All that the model is given."""
-        return self._control.unquote(self._prompt(self._control.quote(source)))
+        return self._control.unquote(self._prompt(self._quoted(source)))
 
-    def response(self, source: str, target: str) -> str:
+    def response(self, source: Source, target: str) -> str:
         """All that the model shall write, the token that ends it included."""
-        quote = self._control.quote
-        return self._control.unquote(self._response(quote(source), quote(target)))
+        return self._control.unquote(self._response(self._quoted(source), self._control.quote(target)))
 
-    def prompt_ids(self, sources: Iterable[str]) -> list[list[int]]:
-        return self._control.encode([self._prompt(self._control.quote(source)) for source in sources])
+    def prompt_ids(self, sources: Iterable[Source]) -> list[list[int]]:
+        return self._control.encode([self._prompt(self._quoted(source)) for source in sources])
 
-    def response_ids(self, pairs: Iterable[tuple[str, str]]) -> list[list[int]]:
+    def response_ids(self, pairs: Iterable[tuple[Source, str]]) -> list[list[int]]:
         """Args: pairs: of a source and its target."""
         quote = self._control.quote
         return self._control.encode(
-            [self._response(quote(source), quote(target)) for source, target in pairs]
+            [self._response(self._quoted(source), quote(target)) for source, target in pairs]
         )
+
+    def _quoted(self, source: Source) -> Source:
+        quote = self._control.quote
+        if isinstance(source, str):
+            return quote(source)
+        return [{**turn, "content": quote(turn["content"])} for turn in source]
 
     @property
     @abstractmethod
@@ -84,16 +95,17 @@ class PromptFormat(ABC):
         """What prompts look like, to people: it is said on the model card."""
 
     @abstractmethod
-    def _prompt(self, source: str) -> str:
+    def _prompt(self, source: Any) -> str:
         """Given a quoted source."""
 
     @abstractmethod
-    def _response(self, source: str, target: str) -> str:
+    def _response(self, source: Any, target: str) -> str:
         """Given a quoted source and target."""
 
 
 class ChatFormat(PromptFormat):
-    """One user turn and its answer, by the tokenizer's chat template."""
+    """One user turn, or a conversation that the user has spoken last in, and its answer, by the tokenizer's chat
+    template."""
 
     @property
     def template(self) -> str:
@@ -108,15 +120,14 @@ class ChatFormat(PromptFormat):
         Raises:
             UserError: where the template refuses them.
         """
-        quoted = [{**turn, "content": self._control.quote(turn["content"])} for turn in turns]
-        return self._control.encode([self._render(quoted, add_generation_prompt=True)])[0]
+        return self.prompt_ids([turns])[0]
 
-    def _prompt(self, source: str) -> str:
-        return self._render([{"role": "user", "content": source}], add_generation_prompt=True)
+    def _prompt(self, source: Source) -> str:
+        return self._render(_as_turns(source), add_generation_prompt=True)
 
-    def _response(self, source: str, target: str) -> str:
-        turns = [{"role": "user", "content": source}, {"role": "assistant", "content": target}]
-        whole, prompt = self._render(turns), self._prompt(source)
+    def _response(self, source: Source, target: str) -> str:
+        whole = self._render([*_as_turns(source), {"role": "assistant", "content": target}])
+        prompt = self._prompt(source)
         if not whole.startswith(prompt):
             raise UserError(
                 "the tokenizer's chat template writes an answered turn otherwise than the prompt for it, so "
@@ -127,11 +138,15 @@ class ChatFormat(PromptFormat):
         response = whole[len(prompt) :].rstrip()
         return response if response != target.rstrip() else response + self.tokenizer.eos_token
 
-    def _render(self, turns: list[dict[str, str]], **options: bool) -> str:
+    def _render(self, turns: Sequence[Mapping[str, str]], **options: bool) -> str:
         try:
             return self.tokenizer.apply_chat_template(turns, tokenize=False, **options)
         except TemplateError as error:
             raise UserError(f"the tokenizer's chat template fails on these turns: {error}") from None
+
+
+def _as_turns(source: Source) -> list[Mapping[str, str]]:
+    return [{"role": "user", "content": source}] if isinstance(source, str) else list(source)
 
 
 class TextFormat(PromptFormat):

@@ -16,8 +16,9 @@ from train.checkpoints.final_model import (
     read_weights,
     save_model,
 )
-from train.finetuning.head import BODY, ModelWithHead
-from train.models import IGNORE_INDEX, LossSum, build_model
+from train.finetuning.head import ModelWithHead
+from train.finetuning.wrapped import BODY
+from train.models import IGNORE_INDEX, FigureSum, LossSum, build_model
 from train.models.decoder.model import Decoder
 from train.models.layers import Linear
 
@@ -44,7 +45,9 @@ class Classifier(ModelWithHead):
         if labels is None:
             return logits
         total = F.cross_entropy(logits.float(), labels, reduction="sum", ignore_index=IGNORE_INDEX)
-        return LossSum(total, (labels != IGNORE_INDEX).sum())
+        counts = labels != IGNORE_INDEX
+        right = ((logits.argmax(-1) == labels) & counts).sum()
+        return LossSum(total, counts.sum(), figures={"accuracy": FigureSum(right, counts.sum())})
 
 
 def save_classifier(

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.config.tasks.base import FinetuneDataConfig
 from pipeline.errors import UserError
 from pipeline.formats.rows import read_rows
+from train.finetuning.conversation import Turn
 
 HELD_OUT = 0.05
 """Share of the examples that a split takes where no file is named for it."""
@@ -28,12 +29,17 @@ class Example:
     """None of them empty."""
 
     @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to learn from it."""
-        return not (self.source.strip() and self.targets)
+    def prompt(self) -> str | Sequence[Turn]:
+        """What the model is to answer."""
+        return self.source
+
+    @property
+    def flaw(self) -> str:
+        """Why there is nothing to learn from such examples; empty where there is."""
+        return "" if self.source.strip() and self.targets else "their source or target is empty"
 
 
-ReadFile = Callable[[Path, Counter[str]], list[Example]]
+ReadFile = Callable[[Path, Counter[str]], Sequence[Example]]
 """Gives all examples of a file, and counts the columns that it does not read."""
 
 
@@ -44,12 +50,21 @@ class Splits:
     train: list[Example]
     validation: list[Example]
     test: list[Example]
-    empty: int
-    """Rows left out because their source or target is empty."""
+    left_out: Mapping[str, int]
+    """Why rows are left out of which nothing can be learnt, and how many."""
     leaked: int
     """Training and validation examples left out because their source is also held out."""
     unread: dict[str, int]
     """Columns of which nothing is read, and in how many rows they hold something."""
+
+    @property
+    def empty(self) -> int:
+        """Rows left out because nothing can be learnt from them."""
+        return sum(self.left_out.values())
+
+    def describe_left_out(self) -> str:
+        """Empty where no row is left out."""
+        return "; ".join(f"{count:,} examples are left out: {why}" for why, count in self.left_out.items())
 
     def describe_unread(self) -> str:
         """Empty where all columns are read."""
@@ -70,17 +85,20 @@ def load_splits(config: FinetuneDataConfig, read_file: ReadFile, locate: Callabl
     Raises:
         UserError: for a file that cannot be read, naming the line; or without any examples left.
     """
-    empty = 0
+    left_out: Counter[str] = Counter()
     unread: Counter[str] = Counter()
     read: dict[str, list[Example]] = {}
     for split in ("train", "validation", "test"):
         if (name := getattr(config, split)) is not None:
             path = locate(name)
             rows = read_file(path, unread)
-            read[split] = [example for example in rows if not example.is_empty]
-            empty += len(rows) - len(read[split])
+            left_out.update(example.flaw for example in rows if example.flaw)
+            read[split] = [example for example in rows if not example.flaw]
             if not read[split]:
-                raise UserError(f"{path} holds no examples; give it one per line, or another {split} file")
+                why = f"of all {len(rows):,} rows {rows[0].flaw}" if rows else "it is empty"
+                raise UserError(
+                    f"{path} holds no examples ({why}); give it one per line, or another {split} file"
+                )
     for split in ("test", "validation"):
         if split not in read:
             read[split], read["train"] = _hold_out(read["train"], split)
@@ -95,7 +113,9 @@ def load_splits(config: FinetuneDataConfig, read_file: ReadFile, locate: Callabl
                 "examples, or files of their own for validation and test"
             )
     leaked = len(read["train"]) + len(read["validation"]) - len(train) - len(validation)
-    return Splits(train[: config.max_examples], validation, read["test"], empty, leaked, dict(unread))
+    return Splits(
+        train[: config.max_examples], validation, read["test"], dict(left_out), leaked, dict(unread)
+    )
 
 
 def read_pairs(
@@ -127,11 +147,13 @@ def read_pairs(
         targets = (text for text in _texts(where, row, fields[1]) if text.strip())
         examples.append(Example(source, tuple(targets)))
         if unread is not None:
-            used = {*fields, "input"} if fields == ALPACA else {*fields}
-            unread.update(
-                str(name) for name, value in row.items() if name not in used and _holds_something(value)
-            )
+            count_unread(unread, row, {*fields, "input"} if fields == ALPACA else {*fields})
     return examples
+
+
+def count_unread(unread: Counter[str], row: dict[str, Any], used: Collection[str | None]) -> None:
+    """Note the columns of a row that hold something of which nothing is read."""
+    unread.update(str(name) for name, value in row.items() if name not in used and _holds_something(value))
 
 
 def _holds_something(value: Any) -> bool:

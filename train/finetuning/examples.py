@@ -50,8 +50,8 @@ class ResponseExamples:
     def collate(self, indices: np.ndarray) -> Batch:
         """input_ids and labels, int64 [B, T]."""
         return {
-            "input_ids": _pad(self.input_ids, indices, self.pad_id, self.context),
-            "labels": _pad(self.labels, indices, IGNORE_INDEX, self.context),
+            "input_ids": pad_rows(self.input_ids, indices, self.pad_id, self.context),
+            "labels": pad_rows(self.labels, indices, IGNORE_INDEX, self.context),
         }
 
 
@@ -77,13 +77,13 @@ class LabelExamples:
         lengths = [1 if i == PADDING else len(self.input_ids[i]) for i in indices]
         labels = np.where(indices == PADDING, IGNORE_INDEX, self.label_ids[indices])
         return {
-            "input_ids": _pad(self.input_ids, indices, self.pad_id, self.context),
+            "input_ids": pad_rows(self.input_ids, indices, self.pad_id, self.context),
             "lengths": torch.tensor(lengths),
             "labels": torch.from_numpy(labels),
         }
 
 
-def _pad(rows: list[np.ndarray], indices: np.ndarray, value: int, context: int) -> Tensor:
+def pad_rows(rows: list[np.ndarray], indices: np.ndarray, value: int, context: int) -> Tensor:
     """The chosen rows, padded at the right to one length, int64 [B, T]."""
     longest = max((len(rows[i]) for i in indices if i != PADDING), default=1)
     width = min(-(-longest // PAD_MULTIPLE) * PAD_MULTIPLE, context)
@@ -120,9 +120,7 @@ def encode_responses(examples: list[Example], form: PromptFormat, max_length: in
         input_ids.append(ids[:-1])
         labels.append(ids[1:].copy())
         labels[-1][: len(kept) - 1] = IGNORE_INDEX
-    return ResponseExamples(
-        input_ids, labels, _pad_id(form.tokenizer), max_length, cut_prompts, cut_responses
-    )
+    return ResponseExamples(input_ids, labels, pad_id(form.tokenizer), max_length, cut_prompts, cut_responses)
 
 
 def encode_labels(
@@ -137,9 +135,9 @@ def encode_labels(
     texts = ControlTokens.of(tokenizer).encode_texts([example.source for example in examples])
     input_ids = [np.array(ids[:max_length], dtype=np.int32) for ids in texts]
     cut = sum(len(ids) > max_length for ids in texts)
-    return LabelExamples(input_ids, numbers, _pad_id(tokenizer), max_length, cut)
+    return LabelExamples(input_ids, numbers, pad_id(tokenizer), max_length, cut)
 
 
-def _pad_id(tokenizer: "PreTrainedTokenizerBase") -> int:
+def pad_id(tokenizer: "PreTrainedTokenizerBase") -> int:
     # Padding is right of everything that counts, and models read left to right: any id will do.
     return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id

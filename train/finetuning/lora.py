@@ -12,7 +12,7 @@ from transformers.pytorch_utils import Conv1D
 
 from pipeline.config.tasks.base import LoRAConfig
 from pipeline.errors import UserError
-from train.finetuning.head import BODY, ModelWithHead
+from train.finetuning.wrapped import BODY, WrappedModel
 from train.models import family
 
 PREFIX = "base_model.model."
@@ -63,7 +63,7 @@ def target_layers(model: nn.Module, config: LoRAConfig) -> list[str]:
 
 def _new_layers(model: nn.Module) -> tuple[str, ...]:
     """Layers of a task's head."""
-    return model.new_layers if isinstance(model, ModelWithHead) else ()
+    return model.new_layers if isinstance(model, WrappedModel) else ()
 
 
 def save_adapters(adapted: PeftModel, folder: Path, base: str) -> None:
@@ -72,7 +72,9 @@ def save_adapters(adapted: PeftModel, folder: Path, base: str) -> None:
     state = get_peft_model_state_dict(adapted, save_embedding_layers=False)
     # peft names weights from the root of what it wraps, and later wraps the model of transformers itself.
     model = adapted.get_base_model()
-    inner = BODY if isinstance(model, ModelWithHead) else family(model.config).parameter_prefix
+    wrapped = isinstance(model, WrappedModel)
+    body, prefix = (model.backbone, BODY) if wrapped else (model, "")
+    inner = prefix + family(body.config).parameter_prefix
     named = {PREFIX + name.removeprefix(PREFIX + inner).removeprefix(PREFIX): t for name, t in state.items()}
     named = {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
     save_file(named, folder / "adapter_model.safetensors", metadata={"format": "pt"})
@@ -80,7 +82,7 @@ def save_adapters(adapted: PeftModel, folder: Path, base: str) -> None:
     config.base_model_name_or_path = base
     config.inference_mode = True
     config.target_modules = sorted(config.target_modules)
-    config.task_type = model.peft_task if isinstance(model, ModelWithHead) else "CAUSAL_LM"
+    config.task_type = model.peft_task if wrapped else WrappedModel.peft_task
     config.save_pretrained(folder)
 
 

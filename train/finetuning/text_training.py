@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+from torch import nn
+
 from pipeline.config.tasks import FinetuneConfig
 from train.finetuning.base_model import BaseModel
 from train.finetuning.chat import PromptFormat, find_stops
-from train.finetuning.data import Splits
+from train.finetuning.data import Example, Splits
 from train.finetuning.examples import encode_responses
 from train.finetuning.limits import longest
 from train.finetuning.training import TaskTraining
@@ -29,9 +31,17 @@ class TextTraining(TaskTraining):
     def __init__(self, settings: FinetuneConfig, base: BaseModel, splits: Splits, form: PromptFormat):
         super().__init__(base, splits)
         self.form, self.stops = form, find_stops(form)
-        length = longest(settings, base.config, base.name)
-        self.train = encode_responses(splits.train, form, length)
-        self.validation = encode_responses(splits.validation, form, length)
+        self.length = longest(settings, base.config, base.name)
+        self.train = self.encode(splits.train)
+        self.validation = self.encode(splits.validation)
+
+    def encode(self, examples: list[Example]) -> Any:
+        """The examples as tensors, of `length` tokens at most."""
+        return encode_responses(examples, self.form, self.length)
+
+    def language_model(self, model: nn.Module) -> Any:
+        """What writes texts, of the model in training."""
+        return model
 
     def description(self) -> dict[str, Any]:
         return {
@@ -42,7 +52,7 @@ class TextTraining(TaskTraining):
 
     def test_rows(self) -> list[dict[str, Any]]:
         return [
-            {"prompt": self.form.prompt(e.source), "references": list(e.targets), "source": e.source}
+            {"prompt": self.form.prompt(e.prompt), "references": list(e.targets), "source": e.source}
             for e in self.splits.test
         ]
 
@@ -55,6 +65,8 @@ class TextTraining(TaskTraining):
         }
 
     def sampler(self, seed: int) -> Callable[[Any], list[tuple[str, str]]]:
-        sources = [e.source for e in self.splits.validation[:SAMPLES]]
+        sources = [e.prompt for e in self.splits.validation[:SAMPLES]]
         prompts = list(zip(map(self.form.prompt, sources), self.form.prompt_ids(sources), strict=True))
-        return lambda module: sample_texts(module.model, self.base.tokenizer, prompts, seed, self.stops)
+        return lambda module: sample_texts(
+            self.language_model(module.model), self.base.tokenizer, prompts, seed, self.stops
+        )

@@ -8,11 +8,13 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import Tensor, nn
 
+from pipeline.config.training import TrainerConfig
 from pipeline.formats.tokenizers import tokenizer_hash
 from train.checkpoints.final_model import save_model
 from train.data.batches import Examples
 from train.finetuning.base_model import BaseModel
 from train.finetuning.data import Splits
+from train.training_plan import Preparation
 
 
 class TokenizedExamples(Examples):
@@ -37,6 +39,10 @@ class TaskTraining(ABC):
         """A new copy of the base model, with the task's head."""
         return self.base.load()
 
+    def preparation(self, model: nn.Module, trainer: TrainerConfig) -> Preparation | None:
+        """What the examples need of the new model before its first step; None where they need nothing."""
+        return None
+
     def save(self, artifact: Path, state: dict[str, Tensor]) -> None:
         """Write the trained weights, so that the task's `load_model` finds them."""
         base = self.base
@@ -54,6 +60,15 @@ class TaskTraining(ABC):
     def counts(self) -> dict[str, int]:
         """Figures of the examples, for the stage's metrics."""
         return {}
+
+    def warnings(self) -> list[str]:
+        """What is worth a warning of the training examples, as `advice` words it."""
+        counts, examples = self.counts(), len(self.splits.train)
+        return [
+            advice.format(f"{counts[name]:,} of {examples:,} training examples")
+            for name, advice in self.advice.items()
+            if counts[name]
+        ]
 
     def sampler(self, seed: int) -> Callable[[Any], list[tuple[str, str]]] | None:
         """Gives prompts with what the module in training answers; None where the model writes no text."""

@@ -4,10 +4,11 @@ A folder, or a file, for each family, with a `FAMILY` that answers all questions
 """
 
 from train.models.family import ModelFamily, build_model, count_parameters, family
-from train.models.interface import IGNORE_INDEX, LanguageModel, LossSum
+from train.models.interface import IGNORE_INDEX, FigureSum, LanguageModel, LossSum
 
 __all__ = [
     "IGNORE_INDEX",
+    "FigureSum",
     "LanguageModel",
     "LossSum",
     "ModelFamily",

@@ -1,6 +1,7 @@
 """What the training path, evaluation and export ask of a causal language model."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -10,16 +11,29 @@ IGNORE_INDEX = -100
 """A label with this value does not count: padding, prompts, the token after the last."""
 
 
+class FigureSum(NamedTuple):
+    """A figure that is told beside the loss, as a sum with its weight, both scalars without a gradient."""
+
+    total: Tensor
+    count: Tensor
+
+
+NO_FIGURES: Mapping[str, FigureSum] = MappingProxyType({})
+
+
 class LossSum(NamedTuple):
     """A summed loss with its weight, so that means over micro-batches and ranks can be exact."""
 
     total: Tensor
-    """Sum of the tokens' cross-entropies in nats, fp32 scalar, differentiable."""
+    """Sum of the tokens' cross-entropies in nats, fp32 scalar, differentiable. Of another task's loss: the sum over
+    its units, such as labels or pairs of answers."""
     tokens: Tensor
-    """Number of labels that counted, int64 scalar."""
+    """Number of labels or other units that counted, int64 scalar."""
     auxiliary: Tensor | None = None
     """What is trained on besides, in proportion to the tokens as `total` is: a mixture's load-balancing loss. It is no
     part of the loss that is reported."""
+    figures: Mapping[str, FigureSum] = NO_FIGURES
+    """What is measured on the way and told with the loss, by name, such as an accuracy. Each batch gives the same."""
 
 
 class GenerationState(Protocol):

@@ -53,7 +53,8 @@ class LMHead(Linear):
             return F.linear(hidden, self.weight)
         flat, targets = hidden.flatten(0, -2), labels.flatten()
         if reduction == "none":
-            return _token_losses(flat, self.weight, targets).view(labels.shape)
+            token_losses = _TokenLosses.apply if torch.is_grad_enabled() else _token_losses
+            return token_losses(flat, self.weight, targets).view(labels.shape)
         if torch.is_grad_enabled():
             return _SummedLoss.apply(flat, self.weight, targets)
         return _token_losses(flat, self.weight, targets).sum()
@@ -72,6 +73,47 @@ def _token_losses(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
         for part, target in chunks
     ]
     return torch.cat(losses)
+
+
+class _TokenLosses(torch.autograd.Function):
+    """Cross-entropies whose logits are made again in the backward pass.
+
+    What each token's loss will be multiplied with is known then only, such as what a preference loss makes of the sum
+    over an answer, so that the gradients cannot be made on the way forward.
+    """
+
+    @staticmethod
+    def forward(ctx, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+        device = hidden.device.type
+        mixed = torch.is_autocast_enabled(device)
+        ctx.dtype = torch.get_autocast_dtype(device) if mixed else hidden.dtype
+        ctx.save_for_backward(hidden, weight, targets)
+        return _token_losses(hidden, weight.to(ctx.dtype), targets)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx, grad_losses: Tensor) -> tuple[Tensor | None, ...]:
+        hidden, weight, targets = ctx.saved_tensors
+        needs_hidden, needs_weight, _ = ctx.needs_input_grad
+        matrix = weight.to(ctx.dtype)
+        grad_hidden = torch.empty_like(hidden) if needs_hidden else None
+        grad_weight = torch.zeros_like(weight, dtype=torch.float32) if needs_weight else None
+        size = tokens_per_chunk(weight.size(0), hidden.device)
+        for start in range(0, hidden.size(0), size):
+            rows = slice(start, start + size)
+            part = hidden[rows].to(ctx.dtype)
+            target = targets[rows, None]
+            factors = torch.where(target == IGNORE_INDEX, 0.0, grad_losses[rows, None].float())
+            target = torch.where(target == IGNORE_INDEX, 0, target)
+            # d loss / d logits = softmax(logits) - onehot(target)
+            scores = F.linear(part, matrix).float().softmax(-1)
+            scores.mul_(factors).scatter_add_(1, target, -factors)
+            grad_logits = scores.to(ctx.dtype)
+            if grad_hidden is not None:
+                grad_hidden[rows] = grad_logits @ matrix
+            if grad_weight is not None:
+                grad_weight += grad_logits.t() @ part
+        return grad_hidden, None if grad_weight is None else grad_weight.to(weight.dtype), None
 
 
 class _SummedLoss(torch.autograd.Function):

@@ -1,0 +1,41 @@
+"""A module around a base model, which a task trains in its place."""
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from torch import nn
+
+BODY = "backbone."
+"""What stands before the names that a parameter of the body has in the base model."""
+
+
+class WrappedModel(nn.Module):
+    """The base model is `backbone`; sharding, checkpoints, recomputation and LoRA see through to it."""
+
+    new_layers: ClassVar[tuple[str, ...]] = ()
+    """Names of layers that the base model does not have: trained whole where the body gets adapters."""
+    peft_task: ClassVar[str] = "CAUSAL_LM"
+    """How peft calls what such a model does."""
+
+    backbone: Any
+    """A language model (`train.models.LanguageModel`)."""
+
+    def __init__(self, backbone: nn.Module):
+        super().__init__()
+        self.backbone = backbone
+
+    @property
+    def context(self) -> int:
+        return self.backbone.context
+
+    @property
+    def blocks(self) -> Sequence[nn.Module]:
+        return self.backbone.blocks
+
+    @property
+    def gradient_checkpointing(self) -> bool:
+        return self.backbone.gradient_checkpointing
+
+    @gradient_checkpointing.setter
+    def gradient_checkpointing(self, value: bool) -> None:
+        self.backbone.gradient_checkpointing = value
