@@ -47,7 +47,7 @@ class TellsTheMean(nn.Module):
 
 def test_figures_are_means_over_what_was_seen(tmp_path: Path, make_context) -> None:
     trainer = TrainerConfig(
-        steps=STEPS, global_batch=BATCH, accumulation=2, threads=1, log_every=1, record_data=True
+        steps=STEPS, global_batch=BATCH, micro_batch=2, threads=1, log_every=1, record_data=True
     )
     plan = TrainingPlan(
         model=TellsTheMean(),

@@ -1,29 +1,14 @@
-"""Answers in a chat, written with the tokenizer's chat template."""
+"""Answers in a chat, learnt from examples of them."""
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from train.finetuning.written_text import WrittenText
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
-
-    from train.finetuning.chat import PromptFormat
+from train.finetuning.chat_answers import ChatAnswers
 
 
-class Instruct(WrittenText):
-    """A tokenizer without a chat template is given one."""
+class Instruct(ChatAnswers):
+    """The loss is on the response alone."""
 
     what: ClassVar[str] = "A language model fine-tuned to answer in a chat."
-    tag: ClassVar[str] = "conversational"
-    chats: ClassVar[bool] = True
-
-    def prompt_format(
-        self, tokenizer: "PreTrainedTokenizerBase", template: str | None = None
-    ) -> "PromptFormat":
-        from train.finetuning.chat import ChatFormat, set_chat_template
-
-        set_chat_template(tokenizer)
-        return ChatFormat(tokenizer)
 
 
 TASK = Instruct()

@@ -1,0 +1,84 @@
+"""Rows of answers that are each good or bad: a prompt, a completion and a label; or pairs, taken apart."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.tasks.kto import RatedDataConfig
+from pipeline.errors import UserError
+from pipeline.formats.rows import read_rows
+from train.finetuning.conversation import Turn, check_prompt, plain_text
+from train.finetuning.data import Example, count_unread
+from train.finetuning.preferences.rows import Pair, pair_in_row, read_answer, read_prompt
+
+COMPLETION_FIELDS = ("completion", "response", "answer", "output")
+_LABELS = {"true": True, "1": True, "false": False, "0": False}
+
+
+@dataclass(frozen=True)
+class Rated(Example):
+    """A prompt and an answer; `targets` holds the answer."""
+
+    turns: tuple[Turn, ...]
+    """All that comes before the answer."""
+    desirable: bool
+
+    @property
+    def prompt(self) -> tuple[Turn, ...]:
+        return self.turns
+
+    @property
+    def answer(self) -> str:
+        return self.targets[0]
+
+    @property
+    def flaw(self) -> str:
+        return "" if self.source.strip() and self.targets else "their prompt or their answer is empty"
+
+
+def read_rated_answers(path: Path, config: RatedDataConfig, unread: Counter[str]) -> Iterator[Rated | Pair]:
+    """All answers of a file, each with whether it is a good one.
+
+    Raises:
+        UserError: naming the line that holds none.
+    """
+    for where, row in read_rows(path):
+        if config.label_field in row:
+            yield _rated(where, row, config, unread)
+        elif config.chosen_field in row and config.rejected_field in row:
+            pair = pair_in_row(where, row, config, unread)
+            if pair.flaw:
+                yield pair  # it is told why it is left out
+            else:
+                yield Rated(pair.source, pair.targets, pair.turns, True)
+                yield Rated(pair.source, (pair.rejected,), pair.turns, False)
+        else:
+            raise UserError(
+                f"{where}: there is no {config.label_field!r} that says whether an answer is good, and no pair of "
+                f"answers ({config.chosen_field!r}, {config.rejected_field!r}) among {', '.join(map(str, row))}; name "
+                "the fields with finetune.data.label_field, or chosen_field and rejected_field"
+            )
+
+
+def _rated(where: str, row: dict[str, Any], config: RatedDataConfig, unread: Counter[str]) -> Rated:
+    label = _LABELS.get(str(row[config.label_field]).lower())
+    if label is None:
+        raise UserError(
+            f"{where}: the field {config.label_field!r} must be true (a good answer) or false (a bad one), not "
+            f"{row[config.label_field]!r:.60}"
+        )
+    field = config.response_field or next((name for name in COMPLETION_FIELDS if name in row), None)
+    if field is None or field not in row:
+        raise UserError(
+            f"{where}: the answer's field {field or ' or '.join(COMPLETION_FIELDS)} is missing (there: "
+            f"{', '.join(map(str, row))}); name it with finetune.data.response_field"
+        )
+    prompt_field, prompt = read_prompt(where, row, config.prompt_field)
+    *before, last = read_answer(where, field, row[field])
+    turns = before or prompt
+    check_prompt(where, turns)
+    count_unread(unread, row, {config.label_field, field, prompt_field, "input"})
+    answer = last["content"]
+    return Rated(plain_text(turns), (answer,) if answer.strip() else (), tuple(turns), label)
