@@ -150,7 +150,7 @@ def bench_decoder(rounds: int) -> Iterator[Row]:
             return model(input_ids=inputs, labels=labels, shift_labels=labels).loss
 
         steps = [_optimizer_step(ours, our_loss), _optimizer_step(theirs, their_loss)]
-        times = _in_turns(steps, rounds)
+        times = in_turns(steps, rounds)
         rates = [BATCH * LENGTH / statistics.median(t) for t in times]
         ratio = statistics.median(b / a for a, b in zip(*times, strict=True))
         kind = "compiled" if compiled else "eager"
@@ -173,7 +173,7 @@ def _optimizer_step(model: torch.nn.Module, loss: Callable[[], torch.Tensor]) ->
     return step
 
 
-def _in_turns(steps: list[Callable[[], None]], rounds: int) -> list[list[float]]:
+def in_turns(steps: list[Callable[[], None]], rounds: int) -> list[list[float]]:
     for step in steps:  # compile and warm up
         step()
         step()
@@ -187,7 +187,7 @@ def _in_turns(steps: list[Callable[[], None]], rounds: int) -> list[list[float]]
 
 
 def _median_seconds(function: Callable[[], object], rounds: int) -> float:
-    return statistics.median(_in_turns([function], rounds)[0])
+    return statistics.median(in_turns([function], rounds)[0])
 
 
 def _random_windows(folder: Path) -> TokenWindows:
