@@ -5,12 +5,21 @@ import platform
 import socket
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 CPU_INFO = Path("/proc/cpuinfo")
 
 
-def describe_machine() -> dict[str, Any]:
+class Machine(TypedDict):
+    """What a manifest says of the machine that its artifact was made on."""
+
+    cpu: str
+    cores: int
+    """Those that the stage could use."""
+    gpus: list[str]
+
+
+def describe_machine() -> Machine:
     """This node's processor, the cores this process may use, and the GPUs that torch sees, where it is loaded."""
     torch = sys.modules.get("torch")
     cuda = torch.cuda if torch is not None and torch.cuda.is_available() else None

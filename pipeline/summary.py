@@ -51,5 +51,7 @@ def print_outcomes(root: RootConfig, outcomes: list[Outcome]) -> None:
 
 def _kept_offline(outcome: Outcome) -> bool:
     """Whether this run of the planner left a W&B run on disk."""
-    tracking = outcome.artifact.manifest.get("tracking", {})
-    return not outcome.reused and tracking.get("backend") == "wandb" and tracking.get("url") is None
+    if outcome.reused:
+        return False
+    tracking = outcome.artifact.manifest["tracking"]
+    return tracking["backend"] == "wandb" and tracking.get("url") is None

@@ -13,6 +13,7 @@ from pipeline.formats.documents import read_texts
 from pipeline.formats.source import PARTS_FOLDER, SOURCE_FILE, Source, load_parts
 from pipeline.stages import STAGES, describe
 from pipeline.store.artifacts import MANIFEST, damaged, read_json
+from pipeline.store.manifest import Manifest
 from pipeline.tracking.tracker import TABLES_FOLDER, read_jsonl, read_metrics
 
 RESULTS = "results.json"
@@ -29,7 +30,7 @@ class StageRecord:
 
     name: str
     folder: Path
-    manifest: Mapping[str, Any]
+    manifest: Manifest
 
     @property
     def metrics(self) -> Mapping[str, Any]:

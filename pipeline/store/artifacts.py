@@ -13,6 +13,7 @@ from pipeline.errors import UserError
 from pipeline.store import durable
 from pipeline.store.file_hashes import HashMemory
 from pipeline.store.locks import hold, holder
+from pipeline.store.manifest import Manifest, Output
 
 MANIFEST = "manifest.json"
 PARTIAL = ".partial"
@@ -35,20 +36,19 @@ class Artifact:
     """A finished stage's folder and what its manifest says."""
 
     folder: Path
-    manifest: dict[str, Any]
+    manifest: Manifest
 
     @property
     def metrics(self) -> dict[str, Any]:
         return self.manifest["metrics"]
 
     @property
-    def outputs(self) -> dict[str, dict[str, Any]]:
-        """`bytes` and `sha256` of each of its files, by path."""
+    def outputs(self) -> dict[str, Output]:
         return self.manifest["outputs"]
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    manifest = read_json(folder / MANIFEST, folder, ("metrics", "outputs"))
+def _read_manifest(folder: Path) -> Manifest:
+    manifest: Manifest = read_json(folder / MANIFEST, folder, ("metrics", "outputs"))
     metrics, outputs = manifest["metrics"], manifest["outputs"]
     if not (
         isinstance(metrics, dict) and isinstance(outputs, dict) and all(map(_is_output, outputs.values()))
@@ -116,7 +116,7 @@ def finish(partial: Path, manifest: Mapping[str, Any]) -> Path:
     for left in partial.rglob("*.tmp"):  # by a process that was killed while it wrote
         left.unlink()
     memory = HashMemory(hashes_of(partial))
-    outputs = {
+    outputs: dict[str, Output] = {
         str(path.relative_to(partial)): {
             "bytes": path.stat().st_size,
             "sha256": memory.sha256(path, str(path.relative_to(partial))),

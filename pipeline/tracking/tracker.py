@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from pipeline.errors import UserError
+from pipeline.store.manifest import Tracking
 
 METRICS_FILE = "metrics.jsonl"
 TABLES_FOLDER = "tables"
@@ -58,7 +59,7 @@ class Tracker:
     def pause(self) -> None:
         """The stage ends for now, and will be continued under the same identity."""
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Tracking:
         """What the manifest says of where the metrics went."""
         return {"backend": "none"}
 

@@ -12,6 +12,7 @@ from typing import Any
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.errors import UserError
 from pipeline.redaction import redacted, secret_values
+from pipeline.store.manifest import Tracking
 from pipeline.tracking.tracker import TrackedStage, Tracker
 
 RUN_ID_FILE = "wandb_run_id"
@@ -95,7 +96,7 @@ class WandbTracker(Tracker):
         self._send(lambda: self._run.mark_preempting())
         self._send(lambda: self._run.finish(exit_code=1))  # W&B then shows it as preempted, not as failed
 
-    def identity(self) -> dict[str, Any]:
+    def identity(self) -> Tracking:
         if self._run is None:
             return super().identity()
         offline = self._run.offline

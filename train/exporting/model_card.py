@@ -11,6 +11,7 @@ from pipeline.config.evaluation import ExportConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.context import Context
 from pipeline.store.artifacts import MANIFEST, read_json
+from pipeline.store.manifest import Manifest
 from pipeline.templates import markdown_templates
 from train.exporting.card import Card
 from train.exporting.trained_model import TrainedModel
@@ -93,7 +94,7 @@ def _model(context: Context, export: dict[str, Any]) -> dict[str, str]:
 
 
 def _training(context: Context, stage: str) -> dict[str, Any]:
-    manifest = _read(context, stage, MANIFEST)
+    manifest: Manifest = _read(context, stage, MANIFEST)
     config = manifest["config"] if stage == "pretrain" else manifest["config"]["finetune"]
     facts: dict[str, str] = {}
     if stage == "finetune":

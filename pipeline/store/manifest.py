@@ -1,0 +1,50 @@
+"""What `manifest.json` says of a finished artifact."""
+
+from typing import Any, NotRequired, TypedDict
+
+from pipeline.machine import Machine
+
+
+class Output(TypedDict):
+    """One of its files."""
+
+    bytes: int
+    sha256: str
+
+
+class Tracking(TypedDict):
+    """Where its metrics went."""
+
+    backend: str
+    id: NotRequired[str]
+    url: NotRequired[str | None]
+    """None of a run that was kept offline."""
+
+
+class Manifest(TypedDict):
+    """All that a stage leaves besides its files. Only `metrics` and `outputs` are checked when an artifact is found."""
+
+    stage: str
+    version: int
+    fingerprint: str
+    config: dict[str, Any]
+    """The sections that the stage saw, as plain values."""
+    input_fingerprints: dict[str, str]
+    inputs: dict[str, str]
+    """Folders of the inputs, by stage."""
+    metrics: dict[str, Any]
+    run: str
+    seconds: float
+    """From the beginning of the last launch."""
+    finished: str
+    """UTC, such as `2026-01-31T12:00:00Z`."""
+    host: str
+    ranks: int
+    hardware: Machine
+    tracking: Tracking
+    git_commit: str | None
+    python: str
+    packages: dict[str, str | None]
+    """Versions; None of a package that is not installed."""
+    outputs: dict[str, Output]
+    """By path in the artifact's folder."""
