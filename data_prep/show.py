@@ -26,7 +26,7 @@ from data_prep.mediawiki.template_book import TemplateBook
 from data_prep.mediawiki.template_cache import as_books, cache_path, read_learned
 from data_prep.mediawiki.text import WikitextCleaner
 from pipeline.config.clean import CleanConfig, MarkupConfig
-from pipeline.errors import UserError, told_to_user
+from pipeline.errors import UserError, exit_on_user_error
 from pipeline.formats.source import Source
 from pipeline.store.artifacts import MANIFEST
 from pipeline.templates import html_templates
@@ -241,7 +241,7 @@ def main() -> None:
     parser.add_argument("--dump", type=Path, help="a MediaWiki dump; default: the newest download's")
     parser.add_argument("--out", type=Path, help="the HTML file; default: named after the title")
     args = parser.parse_intermixed_args()
-    with told_to_user():
+    with exit_on_user_error():
         config, settings = read_settings(args.settings)
         if args.dump and not args.dump.is_file():
             raise UserError(f"there is no file {args.dump}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from inference.conversation import Conversation
 from inference.settings import ChatSettings, read_settings, usage, with_temperature
 from inference.writing import Text, write
-from pipeline.errors import UserError, told_to_user
+from pipeline.errors import UserError, exit_on_user_error
 from train.opening.opened_model import OpenedModel
 
 
@@ -136,7 +136,7 @@ def main(words: Sequence[str]) -> None:
         return
     with suppress(ImportError):
         import readline  # noqa: F401 (gives `input` editing and a history)
-    with told_to_user():
+    with exit_on_user_error():
         settings = read_settings(ChatSettings, words)
         Chat(settings.open(), settings).run()
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from inference.settings import SampleSettings, read_settings, usage
 from inference.writing import Text, write
-from pipeline.errors import UserError, told_to_user
+from pipeline.errors import UserError, exit_on_user_error
 from train.opening.opened_model import OpenedModel
 
 
@@ -15,7 +15,7 @@ def main(words: Sequence[str]) -> None:
         print(usage(SampleSettings))
         return
     prompt = words[0]
-    with told_to_user():
+    with exit_on_user_error():
         if not prompt:
             raise UserError('there is no prompt; give one: make sample PROMPT="Once upon a time"')
         settings = read_settings(SampleSettings, words[1:])

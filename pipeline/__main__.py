@@ -19,7 +19,7 @@ from pipeline.config.overrides import prepared
 from pipeline.config.plugins import load_plugins, loaded_plugins, named_plugins
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.dryrun import dry_run
-from pipeline.errors import UserError, told_to_user
+from pipeline.errors import UserError, exit_on_user_error
 from pipeline.planner import execute
 from pipeline.redaction import shown_command
 from pipeline.summary import print_outcomes
@@ -35,7 +35,7 @@ DEVICE_LAUNCHERS = {
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
 def main(composed: DictConfig) -> None:
     # Inside Hydra, which would print its own traceback. Of a multirun, see pipeline/sweep/driver.py.
-    with told_to_user():
+    with exit_on_user_error():
         values = resolved(composed)
         values["run"]["command"] = shown_command(HydraConfig.get().overrides.task)
         typed = typed_keys(HydraConfig.get().overrides.task)
@@ -100,7 +100,7 @@ def start() -> None:
     """Entry point: exit code 2 and one message, without a traceback, for the user's mistakes."""
     _speak_utf8()
     os.environ["HYDRA_FULL_ERROR"] = "1"  # its errors come to us, who say them in our words
-    with told_to_user():
+    with exit_on_user_error():
         check_packages()
         _check_alone()
         load_plugins(named_plugins(sys.argv[1:], CONF / "experiment"))

@@ -36,7 +36,7 @@ def message_for_user(error: BaseException) -> str | None:
 
 
 @contextmanager
-def told_to_user() -> Generator[None]:
+def exit_on_user_error() -> Generator[None]:
     """Ends the process with one message, without a traceback, where an error inside is the user's to mend.
 
     Exit code 2, or 130 after an interrupt.

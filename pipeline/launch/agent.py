@@ -21,7 +21,7 @@ from torch.distributed.elastic.rendezvous import (
 )
 from torch.distributed.run import parse_args, run
 
-from pipeline.errors import told_to_user
+from pipeline.errors import exit_on_user_error
 from pipeline.launch.commands import LOOPBACK
 from pipeline.launch.loopback import ADDRESS, serve_store, stay_on_loopback
 from pipeline.launch.ranks import note_silent_end
@@ -88,5 +88,5 @@ def main(folder: Path, arguments: list[str]) -> int:
 
 if __name__ == "__main__":
     folder, launch, *arguments = sys.argv[1:]
-    with told_to_user(), Workplace.of(Path(folder)).occupied(launch):
+    with exit_on_user_error(), Workplace.of(Path(folder)).occupied(launch):
         sys.exit(main(Path(folder), arguments))

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from pipeline.context import Context, Share
-from pipeline.errors import told_to_user
+from pipeline.errors import exit_on_user_error
 from pipeline.launch.attempts import RESTART_CODE
 from pipeline.launch.stage_code import run_phase
 from pipeline.launch.stage_log import StageLog
@@ -21,7 +21,7 @@ from pipeline.tracking.tracker import Tracker
 
 def main(folder: Path, phase: str, share: Share) -> int:
     """Run the phase. Returns the exit code: `RESTART_CODE` where a signal asked it to stop early."""
-    with told_to_user(), Workplace.of(folder).occupied(phase_launch(phase)):
+    with exit_on_user_error(), Workplace.of(folder).occupied(phase_launch(phase)):
         return _run(folder, phase, share)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.context import Context
-from pipeline.errors import Restart, message_for_user, told_to_user
+from pipeline.errors import Restart, exit_on_user_error, message_for_user
 from pipeline.launch.attempts import RESTART_CODE, ask_for_restart, newest_step
 from pipeline.launch.ranks import RankFile, is_running
 from pipeline.launch.stage_code import run_stage
@@ -62,7 +62,7 @@ def main(folder: Path, launch: str) -> int:
             file=sys.stderr,
         )
         return 2
-    with told_to_user(), Workplace.of(folder).occupied(launch):
+    with exit_on_user_error(), Workplace.of(folder).occupied(launch):
         return _run_recorded(folder, rank, world_size)
 
 

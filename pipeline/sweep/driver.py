@@ -11,7 +11,7 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from pipeline.errors import UserError, told_to_user
+from pipeline.errors import UserError, exit_on_user_error
 from pipeline.sweep.jobs import Job, JobRecord
 from pipeline.sweep.objective import read_metric
 from pipeline.sweep.planning import SweepPlan, refuse_twins
@@ -197,7 +197,7 @@ def _last_lines(log: Path) -> str:
 @contextmanager
 def _ends_the_process() -> Generator[None]:
     """For code that Hydra calls: it would turn an error into a warning, or print its own frames."""
-    with told_to_user():
+    with exit_on_user_error():
         try:
             yield
         except UserError:

@@ -68,11 +68,11 @@ INTERRUPTED = """
 import os, signal, sys, threading, time
 time.sleep(0.3)  # as imports take, in the workers too
 from data_prep.parallel.pool import ordered_map
-from pipeline.errors import told_to_user
+from pipeline.errors import exit_on_user_error
 if __name__ == "__main__":
     signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job inherits that it is ignored
     threading.Timer(float(sys.argv[1]), lambda: os.killpg(0, signal.SIGINT)).start()
-    with told_to_user():
+    with exit_on_user_error():
         list(ordered_map(time.sleep, [1] * 10, 2))
 """
 

@@ -17,7 +17,7 @@ import numpy as np, pyarrow as pa, pyarrow.parquet as pq
 from pathlib import Path
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, models
-from pipeline.errors import told_to_user
+from pipeline.errors import exit_on_user_error
 
 big = np.random.default_rng(0).integers(0, 255, 1_000_000).astype(np.uint8)
 path = Path(sys.argv[2])
@@ -29,7 +29,7 @@ write = {
     "numpy": lambda: np.save(path, big),
     "tokenizer": lambda: Tokenizer(models.BPE({f"token{i}": i for i in range(9000)}, [])).save(str(path)),
 }
-with told_to_user():
+with exit_on_user_error():
     write[sys.argv[1]]()
 """
 

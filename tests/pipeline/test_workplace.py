@@ -26,9 +26,9 @@ def stack() -> Iterator[ExitStack]:
 def at_work(folder: Path, launch: str, stack: ExitStack) -> subprocess.Popen:
     """A process of the launch, at work in the folder until it reads a line, and as one that stands still."""
     code = (
-        "import sys; from pathlib import Path; from pipeline.errors import told_to_user\n"
+        "import sys; from pathlib import Path; from pipeline.errors import exit_on_user_error\n"
         "from pipeline.launch.workplace import Workplace\n"
-        "with told_to_user(), Workplace.of(Path(sys.argv[1])).occupied(sys.argv[2]):\n"
+        "with exit_on_user_error(), Workplace.of(Path(sys.argv[1])).occupied(sys.argv[2]):\n"
         "    print('works', flush=True); input()"
     )
     words = [sys.executable, "-c", code, str(folder), launch]

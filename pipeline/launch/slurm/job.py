@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from pipeline.announce import announce
 from pipeline.config.launchers.slurm import SlurmLauncher
-from pipeline.errors import UserError, told_to_user
+from pipeline.errors import UserError, exit_on_user_error
 from pipeline.launch.attempts import RESTART_CODE, Attempts
 from pipeline.launch.building import build, waiting_for_another
 from pipeline.launch.commands import check_devices
@@ -45,7 +45,7 @@ def main(settings: Path, phase: str | None = None) -> int:
     """Build the stage, or do one phase of it, unless the artifact is there. Returns the exit code."""
     redact_tracebacks()
     spec = StageSpec.load(settings)
-    with told_to_user():
+    with exit_on_user_error():
         check_shape(spec, os.environ)
         if phase is not None:
             return run_phase(spec, phase)
