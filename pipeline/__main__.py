@@ -15,7 +15,7 @@ from pipeline.checkout import check_packages
 from pipeline.config.composition import composing, resolved
 from pipeline.config.defaults import default_values, group_options
 from pipeline.config.left_out import left_out_keys, typed_keys
-from pipeline.config.overrides import prepared
+from pipeline.config.overrides import hydra_overrides
 from pipeline.config.plugins import load_plugins, loaded_plugins, named_plugins
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.dryrun import dry_run
@@ -105,7 +105,7 @@ def start() -> None:
         _check_alone()
         load_plugins(named_plugins(sys.argv[1:], CONF / "experiment"))
         store_defaults()
-        sys.argv[1:] = prepared(sys.argv[1:], options)
+        sys.argv[1:] = hydra_overrides(sys.argv[1:], options)
         with composing():
             main()
 

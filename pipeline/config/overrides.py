@@ -21,7 +21,7 @@ Options = Callable[[str], list[str]]
 """Gives the options of a group; none where there is no group of the name."""
 
 
-def prepared(words: Sequence[str], options: Options) -> list[str]:
+def hydra_overrides(words: Sequence[str], options: Options) -> list[str]:
     """The words with their values quoted where Hydra's grammar needs it, and their keys forced in.
 
     An override of a key that does not exist would be Hydra's error, one at a time. Forced in, it reaches our own check,

@@ -140,9 +140,9 @@ def parse_config(values: Mapping[str, Any], typed: Collection[str] = ()) -> Root
     try:
         root = RootConfig.model_validate(values)
     except ValidationError as error:
-        raise UserError(_report(_problems_of_invalid(values, error))) from None
+        raise UserError(_list_problems(_problems_of_invalid(values, error))) from None
     if problems := [*_problems(root, ""), *credential_problems(root)]:
-        raise UserError(_report(problems))
+        raise UserError(_list_problems(problems))
     return root
 
 
@@ -157,7 +157,7 @@ def _problems_of_invalid(values: Mapping[str, Any], error: ValidationError) -> l
     return problems
 
 
-def _report(problems: list[str]) -> str:
+def _list_problems(problems: list[str]) -> str:
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     shown = (redacted(masked(problem)) for problem in problems)
     return "\n".join([f"the configuration has {count}:", *(f"  - {problem}" for problem in shown)])

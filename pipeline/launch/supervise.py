@@ -60,7 +60,7 @@ def supervise(
     """
     counts = True
     while True:
-        launched = prepare(folder, patience)
+        launched = begin_launch(folder, patience)
         if counts:
             attempts.begin()
         if attempts.overdrawn():
@@ -78,7 +78,7 @@ def supervise(
             if requeue is None:
                 raise UserError(f"{why}; start again to continue")
         else:
-            why = _report(folder, ended, announce)
+            why = _explain_failure(folder, ended, announce)
         if attempts.exhausted():
             raise UserError(f"{why}{attempts}; its log: {folder / 'log.txt'}. {REUSE}")
         if requeue is not None:
@@ -86,7 +86,7 @@ def supervise(
         announce(f"{why}; launching again")
 
 
-def prepare(folder: Path, patience: float) -> str:
+def begin_launch(folder: Path, patience: float) -> str:
     """Clear what the last launch left. Gives the id of the next, the only one that may work in the folder from here on.
 
     Raises:
@@ -188,7 +188,7 @@ def _stopped(folder: Path, restart: Restart | None) -> str:
     return f"stopped at step {step:,}" if step >= 0 else "stopped"
 
 
-def _report(folder: Path, ended: Ended, announce: Announce) -> str:
+def _explain_failure(folder: Path, ended: Ended, announce: Announce) -> str:
     """Show the ranks at fault.
 
     Raises:

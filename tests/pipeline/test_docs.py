@@ -18,7 +18,7 @@ from pipeline.config.choices import Choice, kinds
 from pipeline.config.document import document
 from pipeline.config.evaluation import METRICS
 from pipeline.config.modules import ModuleIn
-from pipeline.config.overrides import prepared
+from pipeline.config.overrides import hydra_overrides
 from pipeline.config.root import parse_config
 from pipeline.config.training import CALLBACKS
 
@@ -64,7 +64,7 @@ def test_commands_compose(command: str) -> None:
     ]
     store_defaults()
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        composed = compose("config", overrides=prepared(overrides, options))
+        composed = compose("config", overrides=hydra_overrides(overrides, options))
     parse_config(OmegaConf.to_container(composed, resolve=True))
 
 

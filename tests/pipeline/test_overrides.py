@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from pipeline.__main__ import CONF, options, store_defaults
 from pipeline.config.composition import resolved
-from pipeline.config.overrides import prepared
+from pipeline.config.overrides import hydra_overrides
 from pipeline.errors import UserError
 
 
@@ -43,16 +43,16 @@ def _stored() -> None:
 )
 def test_what_is_no_override_is_told(word: str, told: str) -> None:
     with pytest.raises(UserError) as error:
-        prepared(["experiment=demo", word, "clean=wob"], options)
+        hydra_overrides(["experiment=demo", word, "clean=wob"], options)
     assert told in str(error.value)
     assert "clean=wob: there is no such option; did you mean web?" in str(error.value)
 
 
 def test_letters_of_every_language_need_no_quotes() -> None:
-    assert prepared(["corpus.paths=/home/müller/корпус.txt"], options) == [
+    assert hydra_overrides(["corpus.paths=/home/müller/корпус.txt"], options) == [
         '++corpus.paths="/home/müller/корпус.txt"'
     ]
-    assert prepared(["-m", "stage=clean", "optim=adamw", "trainer.steps=1,2"], options) == [
+    assert hydra_overrides(["-m", "stage=clean", "optim=adamw", "trainer.steps=1,2"], options) == [
         "-m",
         "stage=clean",
         "optim=adamw",
