@@ -20,7 +20,7 @@ SETTLE_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Job:
+class QueuedJob:
     """A submitted unit."""
 
     unit: Unit
@@ -48,7 +48,7 @@ class JobState:
     """Whether it is not worth a line."""
 
 
-def print_jobs(jobs: Sequence[Job], queues: str) -> None:
+def print_jobs(jobs: Sequence[QueuedJob], queues: str) -> None:
     """Print one row per job.
 
     Args:
@@ -71,7 +71,7 @@ def print_jobs(jobs: Sequence[Job], queues: str) -> None:
     Console(width=None if sys.stdout.isatty() else 200).print(table)
 
 
-def stay(jobs: Sequence[Job], look: Callable[[str], JobState], cancel: str, announce: Announce) -> None:
+def stay(jobs: Sequence[QueuedJob], look: Callable[[str], JobState], cancel: str, announce: Announce) -> None:
     """Show states and logs until all artifacts are there.
 
     Args:
@@ -91,7 +91,7 @@ def stay(jobs: Sequence[Job], look: Callable[[str], JobState], cancel: str, anno
         ) from None
 
 
-def _stay_with(job: Job, look: Callable[[str], JobState], announce: Announce) -> None:
+def _stay_with(job: QueuedJob, look: Callable[[str], JobState], announce: Announce) -> None:
     log, before = _Tail(job.log), None
     while True:
         state = look(job.id)

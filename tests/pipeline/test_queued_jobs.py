@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.errors import UserError
 from pipeline.launch import queued_jobs
-from pipeline.launch.queued_jobs import Job, JobState, stay
+from pipeline.launch.queued_jobs import JobState, QueuedJob, stay
 from pipeline.launch.slurm import job_state
 from pipeline.launch.slurm.client import GONE
 from pipeline.launch.units import Unit, units
@@ -25,8 +25,8 @@ def spec(tmp_path: Path) -> StageSpec:
     return stage_specs(root, tmp_path)["clean"]
 
 
-def job(spec: StageSpec, folder: Path, unit: Unit | None = None) -> Job:
-    return Job(unit or Unit(spec), "7", "cpu", [], folder / "7.log")
+def job(spec: StageSpec, folder: Path, unit: Unit | None = None) -> QueuedJob:
+    return QueuedJob(unit or Unit(spec), "7", "cpu", [], folder / "7.log")
 
 
 def states(*said: JobState) -> Callable[[str], JobState]:

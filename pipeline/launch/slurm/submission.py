@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.announce import Announce
 from pipeline.config.launchers.slurm import SlurmLauncher
-from pipeline.launch.queued_jobs import Job
+from pipeline.launch.queued_jobs import QueuedJob
 from pipeline.launch.slurm import client as slurm_client
 from pipeline.launch.slurm.snapshot import snapshot_code
 from pipeline.launch.units import Unit, shape, units
@@ -17,7 +17,7 @@ from pipeline.stage_spec import StageSpec
 from pipeline.store.private_files import write_private
 
 
-def submit(stages: Sequence[StageSpec], announce: Announce) -> list[Job]:
+def submit(stages: Sequence[StageSpec], announce: Announce) -> list[QueuedJob]:
     """Submit the stages that have no artifact. A job of this user's that is to do the same is joined.
 
     Raises:
@@ -27,7 +27,7 @@ def submit(stages: Sequence[StageSpec], announce: Announce) -> list[Job]:
     folder = (run.folder / "slurm").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     there = slurm_client.my_jobs()
-    jobs: list[Job] = []
+    jobs: list[QueuedJob] = []
     last: dict[str, str] = {}  # the job that finishes a stage
     for spec in stages:
         parts = units(spec, SlurmLauncher.expect(spec.launcher).array)
@@ -45,14 +45,14 @@ def submit(stages: Sequence[StageSpec], announce: Announce) -> list[Job]:
     return jobs
 
 
-def _join(unit: Unit, after: list[str], there: dict[str, str], folder: Path) -> Job | None:
+def _join(unit: Unit, after: list[str], there: dict[str, str], folder: Path) -> QueuedJob | None:
     if not (known := there.get(_comment(unit))):
         return None
     log = slurm_client.log_of(known) or _log(unit, known, folder)
-    return Job(unit, known, _queue(unit.spec), after, log, joined=True)
+    return QueuedJob(unit, known, _queue(unit.spec), after, log, joined=True)
 
 
-def _submit(unit: Unit, after: list[str], folder: Path) -> Job:
+def _submit(unit: Unit, after: list[str], folder: Path) -> QueuedJob:
     spec = unit.spec
     settings = _settings(spec, folder)
     spec.save(settings)
@@ -62,7 +62,7 @@ def _submit(unit: Unit, after: list[str], folder: Path) -> Job:
         job = slurm_client.sbatch(script, after)
     finally:  # SLURM has a copy; this one is for people to read
         write_private(script, redacted(text))
-    return Job(unit, job, _queue(spec), after, _log(unit, job, folder))
+    return QueuedJob(unit, job, _queue(spec), after, _log(unit, job, folder))
 
 
 def _settings(spec: StageSpec, folder: Path) -> Path:
