@@ -68,7 +68,7 @@ def prepare(trainer: TrainerConfig, seed: int) -> bool:
 
 
 def fit(plan: TrainingPlan, context: Context) -> FitResult:
-    """Carry the plan out, from the newest sound checkpoint in the context's folder if there is one.
+    """Carry the plan out, from the newest undamaged checkpoint in the context's folder if there is one.
 
     Lightning repeats: it fetches a micro-batch, calls the module for its loss, and once enough of them make a step lets
     the optimizer take it and the schedule move on. All else that happens around a step stands in `build_callbacks`.

@@ -40,7 +40,7 @@ def composing() -> Generator[None]:
         causes = [str(cause) for cause in (error, error.__cause__) if cause is not None]
         lines = [line.strip() for cause in causes for line in cause.splitlines() if line.strip()]
         kept = dict.fromkeys(line for line in lines if not _FURTHER_LINES.match(line))
-        what = "; ".join(kept).replace("++", "") or type(error).__name__  # put there by `overrides.prepared`
+        what = "; ".join(kept).replace("++", "") or type(error).__name__  # put there by `hydra_overrides`
         raise UserError(f"the configuration cannot be composed: {what}") from error
 
 

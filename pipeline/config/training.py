@@ -41,7 +41,7 @@ class LossGuardConfig(Section):
     history: Annotated[int, Field(ge=8)] = 128
     """Steps that count as recent; before there are a quarter as many only non-finite values are caught."""
     patience: PositiveInt = 3
-    """Steps in a row that are out of line before a rollback."""
+    """How many outliers in a row lead to a rollback."""
     give_up_after: Annotated[PositiveInt, NEUTRAL] = 10
     """Steps in a row that did not count, after which training fails, since it has no way on. With `warn`, only those
     that are not finite; with `rollback`, also those that it left out among the recent steps."""

@@ -54,7 +54,7 @@ def save_tokenizer(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
     values.pop("backend", None)
     values.pop(
         AUTO_MAP, None
-    )  # of a brought tokenizer: whoever loads this one would be asked to run its code
+    )  # of a pretrained tokenizer: whoever loads this one would be asked to run its code
     special = {
         name: values[name]
         for name in (
@@ -126,7 +126,7 @@ class TextEncoder:
         """The ids of each text.
 
         Long texts are encoded in pieces where that cannot change the tokens. Where that is not known, for
-        some brought tokenizers, a text is encoded whole and takes over 600 bytes of memory a token.
+        some pretrained tokenizers, a text is encoded whole and takes over 600 bytes of memory a token.
         """
         parts: list[list[np.ndarray]] = [[] for _ in texts]
         pieces = (

@@ -1,4 +1,4 @@
-"""Being told to make way: SIGTERM and SIGUSR1, as SLURM sends them before a time limit and on preemption."""
+"""Being told to stop: SIGTERM and SIGUSR1, as SLURM sends them before a time limit and on preemption."""
 
 import signal
 from typing import NoReturn

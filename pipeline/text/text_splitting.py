@@ -64,7 +64,7 @@ def split_text(text: str, cut: re.Pattern[str], limit: int = PIECE_CHARS) -> Ite
 
 
 def safe_cut(tokenizer: Mapping[str, Any]) -> re.Pattern[str] | None:
-    """Where a tokenizer's text may be cut; None where that is not known, as for some brought tokenizers.
+    """Where a tokenizer's text may be cut; None where that is not known, as for some pretrained tokenizers.
 
     Args:
         tokenizer: the content of tokenizer.json.

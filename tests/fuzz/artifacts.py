@@ -106,7 +106,7 @@ def read_tokenizer(folder: Path) -> None:
     load_tokenizer(folder)(TEXTS)
 
 
-def read_brought_tokenizer(folder: Path) -> None:
+def read_pretrained_tokenizer(folder: Path) -> None:
     bring_tokenizer(folder / "tokenizer", TokenizerConfig(kind="pretrained", path="x"))(TEXTS)
 
 
@@ -162,7 +162,7 @@ ARTIFACTS = {
     "documents": artifact_round(write_documents, read_all_documents),
     "shards": artifact_round(write_shards, read_shards),
     "tokenizer": artifact_round(write_tokenizer, read_tokenizer),
-    "brought tokenizer": artifact_round(write_tokenizer, read_brought_tokenizer),
+    "pretrained tokenizer": artifact_round(write_tokenizer, read_pretrained_tokenizer),
     "model": artifact_round(write_model, load_model),
     "model folder": artifact_round(write_hf_folder, read_hf_folder),
     "checkpoint": artifact_round(write_checkpoint, read_checkpoint),

@@ -1,4 +1,4 @@
-"""Steps out of line: which they are, and what becomes of them in a real training run."""
+"""Outliers among steps: which they are, and what becomes of them in a real training run."""
 
 import math
 from collections.abc import Sequence

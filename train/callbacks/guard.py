@@ -1,4 +1,4 @@
-"""Tells of steps that are out of line, and ends a run in which none counts any more."""
+"""Tells of steps that are outliers, and ends a run in which none counts any more."""
 
 import pytorch_lightning as pl
 
@@ -22,7 +22,7 @@ class Guard(AfterStep):
         plan, samples, step = self.run.plan, self.run.samples, self.progress.step
         warns = plan.trainer.guard.action == "warn"
         done = "it counts all the same" if warns else "the weights stay as they were"
-        self.context.log.warning(f"step {step:,} is out of line: {reason}; {done}")
+        self.context.log.warning(f"step {step:,} is an outlier: {reason}; {done}")
         windows = samples.window_ids(self.run.skipped.data_step(step - 1))
         ids = samples.examples.collate(windows)["input_ids"]
         rows = [

@@ -1,4 +1,4 @@
-"""Goes on from the newest sound checkpoint."""
+"""Goes on from the newest undamaged checkpoint."""
 
 import pytorch_lightning as pl
 
@@ -7,7 +7,7 @@ from train.training_run import TrainingRun
 
 
 class Resume(pl.Callback):
-    """Sets a run back to its newest sound checkpoint, before the first step."""
+    """Sets a run back to its newest undamaged checkpoint, before the first step."""
 
     def __init__(self, run: TrainingRun):
         self._checkpoints, self._batches, self._context = run.checkpoints, run.batches, run.context

@@ -1,4 +1,4 @@
-"""Goes back to before steps that were out of line."""
+"""Goes back to before steps that were outliers."""
 
 import pytorch_lightning as pl
 
@@ -10,7 +10,7 @@ from train.module import LanguageModule
 
 class RollBack(AfterStep):
     """Leaves out the data of the last steps, and starts again from a checkpoint before them, where so many in a row
-    were out of line that the loss guard is out of patience."""
+    were outliers that the loss guard is out of patience."""
 
     def after_step(self, trainer: pl.Trainer, module: LanguageModule) -> None:
         if not module.guard.out_of_patience or self.progress.is_last:
@@ -21,7 +21,7 @@ class RollBack(AfterStep):
             self.run.skipped.add(at=first - 1, steps=count)
             drop_after(self.context.folder, first - 1)
             self.context.log.warning(
-                f"{count} steps in a row were out of line: going back to before step {first:,}, and leaving out the "
+                f"{count} steps in a row were outliers: going back to before step {first:,}, and leaving out the "
                 f"data of these steps"
             )
         trainer.strategy.barrier()

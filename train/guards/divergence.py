@@ -54,7 +54,7 @@ class Divergence:
             self._fail(f"training has diverged: at its end the validation loss is {validation_loss}")
 
     def check_state(self, state: TrainingState, step: int) -> None:
-        """Before a checkpoint is written: one that is not finite would push the sound ones out.
+        """Before a checkpoint is written: one that is not finite would push the good ones out.
 
         Raises:
             UserError: where a weight or an optimizer's state is not finite, on any rank.

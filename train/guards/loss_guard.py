@@ -1,4 +1,4 @@
-"""Which steps are out of line: a loss or a gradient norm that is not finite, or far outside the recent ones."""
+"""Which steps are outliers: a loss or a gradient norm that is not finite, or far outside the recent ones."""
 
 import math
 import statistics
@@ -26,7 +26,7 @@ class LossGuard:
         self._losses: deque[float] = deque(maxlen=config.history)
         self._norms: deque[float] = deque(maxlen=config.history)
         self.rejected: list[int] = []
-        """The steps in a row, up to the last one, that were out of line."""
+        """The outliers in a row, up to the last step."""
         self.not_finite = 0
         """How many steps in a row, up to the last one, had a loss or a gradient norm that is not finite."""
 

@@ -46,7 +46,7 @@ class SlurmLauncher(LauncherConfig):
     extra: list[str] = []
     """Further `#SBATCH` lines, without that prefix: `--exclusive`."""
     signal_seconds: PositiveInt = 120
-    """How long before the time limit workers are told to write a checkpoint and make way."""
+    """How long before the time limit workers are told to write a checkpoint and end."""
     wait: bool = True
     """Stay, show the logs, and end with the result; else return when the jobs are submitted."""
     attempts: PositiveInt = 3
