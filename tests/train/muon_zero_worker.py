@@ -59,7 +59,7 @@ def train_under_zero(name: str, stage: int) -> dict[str, Tensor]:
         },
     )
     for ids in batches:
-        total, tokens, _ = engine(ids[rank::world, :-1], ids[rank::world, 1:])
+        total, tokens, *_ = engine(ids[rank::world, :-1], ids[rank::world, 1:])
         engine.backward(total / tokens)
         engine.step()
     with deepspeed.zero.GatheredParameters(list(model.parameters()), enabled=stage == 3):

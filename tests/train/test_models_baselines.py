@@ -77,7 +77,7 @@ def test_loss_is_the_cross_entropy_of_the_logits(model):
     logits = model(ids)
     assert logits.shape == (3, CONTEXT, VOCAB)
     expected = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), reduction="sum")
-    total, tokens, _ = model(ids, labels)
+    total, tokens, *_ = model(ids, labels)
     assert tokens == 3 * CONTEXT - 4
     assert total.item() == pytest.approx(expected.item(), rel=1e-5)
     assert model.token_losses(ids, labels).sum().item() == pytest.approx(expected.item(), rel=1e-5)
@@ -114,7 +114,7 @@ def test_learns(model):
     ids = (torch.arange(CONTEXT + 1) + torch.arange(4)[:, None]) * 5 % 7
     losses = []
     for _ in range(30):
-        total, tokens, _ = model(ids[:, :-1], ids[:, 1:])
+        total, tokens, *_ = model(ids[:, :-1], ids[:, 1:])
         (total / tokens).backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -54,7 +54,7 @@ def test_chunked_loss_is_the_cross_entropy_with_its_gradients(model, monkeypatch
     monkeypatch.setattr(lm_head, "CPU_CHUNK", tokens_at_once * VOCAB)
     inputs, labels = batch()
     expected = F.cross_entropy(model(inputs).flatten(0, 1), labels.flatten(), reduction="sum")
-    total, tokens, _ = model(inputs, labels)
+    total, tokens, *_ = model(inputs, labels)
     assert tokens == labels.numel() - 7
     assert total.item() == pytest.approx(expected.item(), rel=1e-6)
     assert_close(gradients(model, total * 0.37), gradients(model, expected * 0.37))
@@ -62,7 +62,7 @@ def test_chunked_loss_is_the_cross_entropy_with_its_gradients(model, monkeypatch
 
 def test_loss_of_ignored_labels_only_is_zero(model):
     inputs, labels = batch()
-    total, tokens, _ = model(inputs, torch.full_like(labels, IGNORE_INDEX))
+    total, tokens, *_ = model(inputs, torch.full_like(labels, IGNORE_INDEX))
     assert total == 0
     assert tokens == 0
     assert all((grad == 0).all() for grad in gradients(model, total).values())
@@ -85,6 +85,17 @@ def test_token_losses_add_up_and_skip_ignored_labels(model):
     assert (losses[0, :7] == 0).all()
     with torch.no_grad():
         assert model(inputs, labels).total.item() == pytest.approx(losses.sum().item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("tokens_at_once", [7, 1000])
+def test_token_losses_have_the_gradients_of_what_is_made_of_them(model, monkeypatch, tokens_at_once):
+    monkeypatch.setattr(lm_head, "CPU_CHUNK", tokens_at_once * VOCAB)
+    inputs, labels = batch()
+    factors = torch.linspace(-1, 2, len(labels))
+    expected = F.cross_entropy(model(inputs).flatten(0, 1), labels.flatten(), reduction="none")
+    weighted = (expected.view_as(labels).sum(-1) * factors).sum()
+    found = (model.token_losses(inputs, labels).sum(-1) * factors).sum()
+    assert_close(gradients(model, found), gradients(model, weighted))
 
 
 def test_frozen_output_matrix_gets_no_gradient():
@@ -173,6 +184,18 @@ def test_compiles_without_graph_breaks(model):
     assert_close(gradients(model, compiled(inputs, labels).total), expected)
 
 
+def test_token_losses_compile_without_graph_breaks(model):
+    inputs, labels = batch()
+
+    def squared(losses: torch.Tensor) -> torch.Tensor:
+        return losses.sum(-1).square().sum()
+
+    expected = gradients(model, squared(model.token_losses(inputs, labels)))
+    torch.compiler.reset()
+    compiled = torch.compile(model.token_losses, fullgraph=True, backend="eager")
+    assert_close(gradients(model, squared(compiled(inputs, labels))), expected)
+
+
 def test_bf16_autocast_stays_close_to_fp32(model):
     inputs, labels = batch()
     expected = model(inputs, labels).total
@@ -193,7 +216,9 @@ def test_rotary_tables_stay_exact_in_bf16():
 
 def test_initial_loss_is_that_of_a_uniform_guess():
     for config in CONFIGS:
-        total, tokens, _ = build_model(config.model_copy(update={"hidden": 64, "layers": 6}), VOCAB)(*batch())
+        total, tokens, *_ = build_model(config.model_copy(update={"hidden": 64, "layers": 6}), VOCAB)(
+            *batch()
+        )
         assert (total / tokens).item() == pytest.approx(math.log(VOCAB), abs=0.1)
 
 

@@ -37,7 +37,7 @@ def train(model: nn.Module, optimizer, steps: int) -> list[float]:
     ids = torch.randint(VOCAB, (4, 17), generator=generator)
     losses = []
     for _ in range(steps):
-        total, tokens, _ = model(ids[:, :-1], ids[:, 1:])
+        total, tokens, *_ = model(ids[:, :-1], ids[:, 1:])
         (total / tokens).backward()
         optimizer.step()
         optimizer.zero_grad()
