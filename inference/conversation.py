@@ -50,6 +50,7 @@ class Conversation:
         """
         asked = [*self.turns, _turn("user", text)]
         before = self.messages[: len(self.messages) - len(self.turns)]
+        ids: list[int] = []
         for left_out in range(0, len(asked), 2):  # a question goes with its answer
             ids = self._form.conversation_ids([*before, *asked[left_out:]])
             if len(ids) <= room:

@@ -46,7 +46,7 @@ class ModelSettings(Section):
 class WritingSettings(ModelSettings, SamplingConfig):
     """How texts are written."""
 
-    stop: list[Annotated[str, Field(min_length=1)]] = Field(default=[])
+    stop: list[Annotated[str, Field(min_length=1)]] = []  # noqa: RUF012
     """Texts that end what is written, besides the model's own."""
     seed: NonNegativeInt | None = None
     """Of what is drawn; by default another each time."""
@@ -84,7 +84,8 @@ def with_temperature(settings: C, temperature: str) -> C:
         UserError: where it is no number, or negative.
     """
     try:
-        return type(settings).model_validate({**settings.model_dump(), "temperature": temperature})
+        kind: type[C] = type(settings)
+        return kind.model_validate({**settings.model_dump(), "temperature": temperature})
     except ValidationError:
         raise UserError(f"temperature={temperature} must be a number, 0 or above") from None
 
@@ -96,7 +97,8 @@ def read_settings(kind: type[S], words: Sequence[str]) -> S:
         UserError: naming all words that are no settings, with what would be right.
     """
     values: dict[str, Any] = {}
-    problems = []
+    problems: list[str] = []
+    settings: S | None = None
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
@@ -115,7 +117,7 @@ def read_settings(kind: type[S], words: Sequence[str]) -> S:
         problems += settings.problems()
     except ValidationError as error:
         problems += [f"{'.'.join(map(str, e['loc']))}={e['input']}: {e['msg']}" for e in error.errors()]
-    if problems:
+    if settings is None or problems:
         raise UserError("; ".join(problems))
     return settings
 

@@ -25,13 +25,12 @@ from pipeline.redaction import redact_tracebacks, redacted, secret_values
 from pipeline.stage_spec import SPEC_FILE, WorkerSpec
 from pipeline.stages import STAGES
 from pipeline.store.artifacts import PARTIAL, finish
+from pipeline.store.manifest import StageFacts
 from pipeline.tracking import open_tracker
 from pipeline.tracking.tracker import TrackedStage, Tracker
 
 RESTART_SECONDS = 60.0
 """How long other ranks wait for rank 0 to save what it must before they end."""
-IN_MANIFEST = {"stage", "version", "fingerprint", "config", "input_fingerprints", "inputs"}
-"""What a manifest repeats of the worker's spec."""
 PACKAGES = (
     "torch",
     "pytorch-lightning",
@@ -128,16 +127,21 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
     if rank > 0:
         return
     stage_log.close_file()
-    manifest = _manifest(spec, metrics, world_size, time.time() - started, tracker)
+    facts = _facts(spec, metrics, world_size, time.time() - started, tracker)
     record.wait_for_all(world_size)
-    tracker.finish(metrics, finish(folder, manifest))
+    tracker.finish(metrics, finish(folder, facts))
 
 
-def _manifest(
+def _facts(
     spec: WorkerSpec, metrics: dict[str, Any], ranks: int, seconds: float, tracker: Tracker
-) -> dict[str, Any]:
+) -> StageFacts:
     return {
-        **spec.model_dump(mode="json", include=IN_MANIFEST),
+        "stage": spec.stage,
+        "version": spec.version,
+        "fingerprint": spec.fingerprint,
+        "config": spec.config,
+        "input_fingerprints": spec.input_fingerprints,
+        "inputs": {name: str(folder) for name, folder in spec.inputs.items()},
         "metrics": metrics,
         "run": spec.run.name,
         "seconds": round(seconds, 2),
@@ -152,7 +156,7 @@ def _manifest(
     }
 
 
-def _version(package: str) -> Any:
+def _version(package: str) -> str | None:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from pipeline.errors import UserError
 from pipeline.store import durable
 from pipeline.store.file_hashes import HashMemory
 from pipeline.store.locks import hold, holder
-from pipeline.store.manifest import Manifest, Output
+from pipeline.store.manifest import Manifest, Output, StageFacts
 
 MANIFEST = "manifest.json"
 PARTIAL = ".partial"
@@ -108,8 +108,8 @@ class Store:
         return self.root / stage / f".{fingerprint}.lock"
 
 
-def finish(partial: Path, manifest: Mapping[str, Any]) -> Path:
-    """Write the manifest with every output's size and sha256, then rename the folder into place.
+def finish(partial: Path, facts: StageFacts) -> Path:
+    """Write the manifest, the stage's facts with every output's size and sha256, then rename the folder into place.
 
     Called while the folder is occupied. What a killed launch needs to go on is deleted when all else is done.
     """
@@ -126,7 +126,7 @@ def finish(partial: Path, manifest: Mapping[str, Any]) -> Path:
         and path != partial / MANIFEST
         and path.relative_to(partial).parts[0] not in NO_OUTPUT
     }
-    write_json(partial / MANIFEST, {**manifest, "outputs": outputs})
+    write_json(partial / MANIFEST, {**facts, "outputs": outputs})
     for name in (
         *outputs,
         MANIFEST,

@@ -21,8 +21,8 @@ class Tracking(TypedDict):
     """None of a run that was kept offline."""
 
 
-class Manifest(TypedDict):
-    """All that a stage leaves besides its files. Only `metrics` and `outputs` are checked when an artifact is found."""
+class StageFacts(TypedDict):
+    """What a worker says of the stage that it has run."""
 
     stage: str
     version: int
@@ -46,5 +46,10 @@ class Manifest(TypedDict):
     python: str
     packages: dict[str, str | None]
     """Versions; None of a package that is not installed."""
+
+
+class Manifest(StageFacts):
+    """All that a stage leaves besides its files. Only `metrics` and `outputs` are checked when an artifact is found."""
+
     outputs: dict[str, Output]
     """By path in the artifact's folder."""
