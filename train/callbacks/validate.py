@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from train.callbacks.after_step import AfterStep
-from train.data.batches import ValidationSamples, validation_loader
+from train.data.batches import Batch, ValidationSamples, validation_loader
 from train.module import LanguageModule, RunningFigures, RunningLoss
 from train.training_run import TrainingRun
 
@@ -41,7 +41,8 @@ class Validate(AfterStep):
         self, trainer: pl.Trainer, module: LanguageModule
     ) -> tuple[float, dict[str, float], dict[str, float]]:
         """The mean loss per token, by part where there are several, and the model's other figures."""
-        whole, parts, figures = RunningLoss(), {}, RunningFigures()
+        whole, figures = RunningLoss(), RunningFigures()
+        parts: dict[str, float] = {}
         module.eval()
         for name, batches in self._loaders.items():
             seen = RunningLoss()
@@ -58,7 +59,7 @@ class Validate(AfterStep):
         return whole.take(trainer.strategy), parts, figures.take(trainer.strategy)
 
 
-def _loaders(run: TrainingRun) -> dict[str, DataLoader]:
+def _loaders(run: TrainingRun) -> dict[str, DataLoader[Batch]]:
     """Of each part its share of `trainer.validation_sequences`."""
     parts, trainer, context = run.plan.validation, run.plan.trainer, run.context
     size = trainer.global_batch // trainer.ranks // trainer.accumulation

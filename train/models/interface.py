@@ -63,9 +63,14 @@ class LanguageModel(Protocol):
     """Number of logits; at least the tokenizer's ids."""
     context: int
     """Longest sequence the model reads, in tokens."""
-    gradient_checkpointing: bool
-    """Keep only each block's input for the backward pass and compute the rest again there; off at
-    first. Setting it raises UserError where the model cannot."""
+
+    @property
+    def gradient_checkpointing(self) -> bool:
+        """Keep only each block's input for the backward pass and compute the rest again there; off at
+        first. Setting it raises UserError where the model cannot."""
+
+    @gradient_checkpointing.setter
+    def gradient_checkpointing(self, value: bool) -> None: ...
 
     @property
     def blocks(self) -> Sequence[nn.Module]:

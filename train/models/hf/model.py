@@ -121,7 +121,9 @@ class HuggingFaceModel(nn.Module):
                 f"{settings.model_type} model; set model.context={limit} or less"
             )
         self.model = self._load(config, settings)
-        self.vocab_size = self.model.get_input_embeddings().weight.size(0)
+        embeddings = self.model.get_input_embeddings().weight
+        assert isinstance(embeddings, Tensor)
+        self.vocab_size = embeddings.size(0)
         if self.vocab_size < vocab_size:
             raise UserError(
                 f"the checkpoint {config.path} has {self.vocab_size} token embeddings and the tokenizer "
@@ -139,7 +141,7 @@ class HuggingFaceModel(nn.Module):
                 check_balance(self)
 
     @staticmethod
-    def _load(config: HuggingFaceConfig, settings: PretrainedConfig) -> nn.Module:
+    def _load(config: HuggingFaceConfig, settings: PretrainedConfig) -> PreTrainedModel:
         if config.path is None:
             try:
                 return AutoModelForCausalLM.from_config(

@@ -1,6 +1,7 @@
 """What a model of `transformers` remembers of the tokens it has read: its key-value cache, or the tokens themselves."""
 
 from collections.abc import Callable, Container
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -21,10 +22,10 @@ class KeyValueCache:
         if self.padding is not None:
             self.padding = self.padding.index_select(0, rows)
 
-    def advance(self, input_ids: Tensor, accepts: Container[str]) -> dict:
+    def advance(self, input_ids: Tensor, accepts: Container[str]) -> dict[str, Any]:
         """Arguments with which a model that accepts such arguments reads on; the tokens count as read."""
         end = self.length + input_ids.size(1)
-        inputs: dict = {"past_key_values": self.cache, "use_cache": True}
+        inputs: dict[str, Any] = {"past_key_values": self.cache, "use_cache": True}
         if self.padding is not None:
             index = torch.arange(end, device=input_ids.device)[None]
             inputs["attention_mask"] = (index >= self.padding[:, None]).long()
