@@ -28,8 +28,7 @@ def beam_search(
 
     Args:
         logits: after the prompts, [B, V].
-        advance: given rows (int64 [B · beams], into the previous step's rows, at first the prompts) and each
-        one's
+        advance: given rows (int64 [B · beams], into the previous step's rows, at first the prompts) and each one's
             next token [B · beams], reads the tokens and returns the next logits [B · beams, V].
         ended: given the tokens of each continuation so far [B, K, T], whether the last ends it, bool [B, K].
         endings: how many tokens may end a continuation at one place.
@@ -41,8 +40,7 @@ def beam_search(
     scores = torch.full((batch, beams), NEVER, device=device)
     scores[:, 0] = 0.0
     running = torch.empty((batch, beams, 0), dtype=torch.long, device=device)
-    best = torch.full((batch, beams, new_tokens), -1, dtype=torch.long, device=device)
-    best_scores = torch.full((batch, beams), NEVER, device=device)
+    finished = _Finished(batch, beams, new_tokens, device)
     done = torch.zeros(batch, dtype=torch.bool, device=device)
     first_row = torch.arange(batch, device=device)[:, None]
     logits = logits.repeat_interleave(beams, 0)
@@ -54,24 +52,38 @@ def beam_search(
         extended = torch.cat([_rows(running, source), token[:, :, None]], 2)
         ends = ended(extended) | (length == new_tokens)
 
-        finished = top / length**length_penalty
-        finished = finished.masked_fill(~ends | done[:, None], NEVER)
-        finished[:, beams:] = NEVER
-        merged = torch.cat([best_scores, finished], 1)
-        best_scores, kept = merged.topk(beams)
-        padded = torch.nn.functional.pad(extended, (0, new_tokens - length), value=-1)
-        best = _rows(torch.cat([best, padded], 1), kept)
-
+        ending = (top / length**length_penalty).masked_fill(~ends | done[:, None], NEVER)
+        ending[:, beams:] = NEVER
+        finished.add(extended, ending)
         scores, kept = torch.where(ends, top + NEVER, top).topk(beams)
         running, source, token = _rows(extended, kept), source.gather(1, kept), token.gather(1, kept)
-        full = best_scores[:, -1] > NEVER / 2
-        done |= full & (scores[:, 0] / length**length_penalty <= best_scores[:, -1])
+        done |= finished.outrank(scores[:, 0] / length**length_penalty)
         if length == new_tokens or bool(done.all()):
             break
         # The first step's rows are the prompts, later ones their beams.
         rows = first_row.expand(-1, beams) if length == 1 else first_row * beams + source
         logits = advance(rows.flatten(), token.flatten())
-    return [[token for token in row if token >= 0] for row in best[:, 0].tolist()]
+    return [[token for token in row if token >= 0] for row in finished.tokens[:, 0].tolist()]
+
+
+class _Finished:
+    """The best finished hypotheses of each prompt, best first."""
+
+    def __init__(self, batch: int, beams: int, new_tokens: int, device: torch.device):
+        self.tokens = torch.full((batch, beams, new_tokens), -1, dtype=torch.long, device=device)
+        """int64 [B, beams, new_tokens], filled up with -1."""
+        self._scores = torch.full((batch, beams), NEVER, device=device)
+
+    def add(self, extended: Tensor, scores: Tensor) -> None:
+        """Take in continuations [B, K, T] with their scores [B, K]: `NEVER` where one has not ended."""
+        self._scores, kept = torch.cat([self._scores, scores], 1).topk(self._scores.size(1))
+        padded = torch.nn.functional.pad(extended, (0, self.tokens.size(2) - extended.size(2)), value=-1)
+        self.tokens = _rows(torch.cat([self.tokens, padded], 1), kept)
+
+    def outrank(self, running: Tensor) -> Tensor:
+        """Of which prompts there are `beams` that score no less than the best running one, [B]; bool [B]."""
+        worst = self._scores[:, -1]
+        return (worst > NEVER / 2) & (running <= worst)
 
 
 def _rows(values: Tensor, index: Tensor) -> Tensor:

@@ -103,25 +103,8 @@ def generate_ids(
     Args:
         decode: from ids to text, where `stops` has texts; these, and what follows them, are still in the ids.
     """
-    new_tokens = min(config.max_new_tokens, model.context - model.context // 2)
-    if new_tokens < config.max_new_tokens:
-        logger.warning(
-            "max_new_tokens=%d is more than half of the model's context of %d; generating up to %d tokens",
-            config.max_new_tokens,
-            model.context,
-            new_tokens,
-        )
+    new_tokens = _new_tokens(model.context, prompts, config)
     room = model.context - new_tokens
-    if long := sum(len(prompt) > room for prompt in prompts):
-        logger.warning(
-            "%d of %d prompts are longer than the %d tokens that the model's context of %d leaves beside "
-            "%d new ones, and are cut",
-            long,
-            len(prompts),
-            room,
-            model.context,
-            new_tokens,
-        )
     # Prompts of like length together: the less padding is read.
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     found: list[list[int]] = [[] for _ in prompts]
@@ -146,6 +129,30 @@ def generate_ids(
             found[index] = stops.cut_ids(row)
         advance(len(chosen))
     return found
+
+
+def _new_tokens(context: int, prompts: Sequence[Sequence[int]], config: DecodeConfig) -> int:
+    """How many tokens may be generated. Tells what the model's context has no room for."""
+    new_tokens = min(config.max_new_tokens, context - context // 2)
+    if new_tokens < config.max_new_tokens:
+        logger.warning(
+            "max_new_tokens=%d is more than half of the model's context of %d; generating up to %d tokens",
+            config.max_new_tokens,
+            context,
+            new_tokens,
+        )
+    room = context - new_tokens
+    if long := sum(len(prompt) > room for prompt in prompts):
+        logger.warning(
+            "%d of %d prompts are longer than the %d tokens that the model's context of %d leaves beside "
+            "%d new ones, and are cut",
+            long,
+            len(prompts),
+            room,
+            context,
+            new_tokens,
+        )
+    return new_tokens
 
 
 @torch.inference_mode()
