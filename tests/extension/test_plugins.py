@@ -120,6 +120,24 @@ def test_a_model_that_says_only_how_it_is_built(
     assert manifest["metrics"]["max_logit_difference"] == 0
 
 
+def test_its_model_meets_what_the_projects_models_must(lab: Path) -> None:
+    """In a process of its own, since the package would stay known in this one."""
+    code = (
+        "import torch\n"
+        "from my_lab.gru import GRUConfig\n"
+        "from tests.train import test_models_baselines as checks\n"
+        "from train.models import build_model\n"
+        "torch.manual_seed(5)\n"
+        "model = build_model(GRUConfig(width=24, context=checks.CONTEXT), checks.VOCAB).eval()\n"
+        "checks.test_loss_is_the_cross_entropy_of_the_logits(model)\n"
+        "checks.test_stepwise_decoding_equals_the_full_pass_with_left_padding(model)\n"
+        "checks.test_states_can_be_reordered(model)\n"
+        "checks.test_learns(model)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert told.returncode == 0, told.stderr
+
+
 def check_task(run: Path) -> None:
     """Looks at what the stages after pretraining made of the lab's fine-tuning task."""
     tests = [json.loads(line) for line in (run / "finetune/test.jsonl").read_text().splitlines()]

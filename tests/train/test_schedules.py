@@ -8,7 +8,8 @@ import pytest
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.schedules.cosine import CosineSchedule
 
-NAMES = ["cosine", "wsd", "linear", "constant"]
+NAMES = sorted(ScheduleConfig.choices())
+FALLING = [name for name in NAMES if "min_ratio" in ScheduleConfig.choices()[name].model_fields]
 
 
 def factors(total: int, **fields) -> list[float]:
@@ -24,12 +25,11 @@ def test_warmup_is_linear_and_reaches_the_peak(name):
     assert max(found) == pytest.approx(1.0)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FALLING)
 @pytest.mark.parametrize("warmup", [0, 0.1, 5])
 def test_ends_at_the_minimum(name, warmup):
-    minimum = {} if name == "constant" else {"min_ratio": 0.25}
-    found = factors(200, name=name, warmup=warmup, **minimum)
-    assert found[-1] == pytest.approx(1.0 if name == "constant" else 0.25)
+    found = factors(200, name=name, warmup=warmup, min_ratio=0.25)
+    assert found[-1] == pytest.approx(0.25)
     steps = CosineSchedule(warmup=warmup).warmup_steps(200)
     assert all(after <= before for before, after in pairwise(found[steps:]))
     assert min(found) > 0
@@ -39,6 +39,10 @@ def test_warmup_below_one_is_a_fraction():
     assert CosineSchedule(warmup=0.02).warmup_steps(5000) == 100
     assert CosineSchedule(warmup=100).warmup_steps(5000) == 100
     assert CosineSchedule(warmup=100).warmup_steps(50) == 50
+
+
+def test_constant_stays_at_the_peak():
+    assert factors(50, name="constant", warmup=10)[10:] == [1.0] * 40
 
 
 def test_cosine_is_halfway_in_the_middle():
@@ -63,7 +67,7 @@ def test_wsd_stays_then_falls_with_the_root():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_short_runs_are_trained_too(name):
-    minimum = {} if name == "constant" else {"min_ratio": 0.0}
+    minimum = {"min_ratio": 0.0} if name in FALLING else {}
     assert factors(1, name=name, warmup=0, **minimum) == [1.0]
     assert all(0 <= factor <= 1 for factor in factors(3, name=name, warmup=2, **minimum))
 

@@ -3,7 +3,9 @@
 import torch
 from my_lab.gru import GRUConfig
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
+from pipeline.errors import UserError
 from train.models.family import ModelFamily
 from train.models.interface import IGNORE_INDEX, LossSum
 from train.models.layers import Embedding
@@ -24,7 +26,6 @@ class State:
 
 
 class GRU(nn.Module):
-    gradient_checkpointing = False
     blocks: tuple[nn.Module, ...] = ()
 
     def __init__(self, config: GRUConfig, vocab_size: int):
@@ -33,6 +34,15 @@ class GRU(nn.Module):
         self.embedding = Embedding(vocab_size, config.width, 0.02)
         self.gru = nn.GRU(config.width, config.width, batch_first=True)
         self.lm_head = LMHead(config.width, vocab_size, 0.02)
+
+    @property
+    def gradient_checkpointing(self) -> bool:
+        return False
+
+    @gradient_checkpointing.setter
+    def gradient_checkpointing(self, value: bool) -> None:
+        if value:
+            raise UserError("model=gru has no blocks to recompute; set trainer.activation_checkpointing=false")
 
     def forward(
         self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None
@@ -46,10 +56,23 @@ class GRU(nn.Module):
         return self.lm_head(self.hidden(input_ids), labels, reduction="none")
 
     def hidden(self, input_ids: Tensor, state: State | None = None, segments: Tensor | None = None) -> Tensor:
-        outputs, last = self.gru(self.embedding(input_ids), None if state is None else state.output)
-        if state is not None:
-            state.output, state.length = last, state.length + input_ids.size(1)
+        embedded = self.embedding(input_ids)
+        if state is None:
+            return self.gru(embedded)[0]
+        if state.output is None and state.padding is not None:
+            outputs, state.output = self._read_padded(embedded, state.padding.tolist())
+        else:
+            outputs, state.output = self.gru(embedded, state.output)
+        state.length += input_ids.size(1)
         return outputs
+
+    def _read_padded(self, embedded: Tensor, padding: list[int]) -> tuple[Tensor, Tensor]:
+        """Read each row from its first token behind the padding on."""
+        rows = [self.gru(row[None, skipped:]) for row, skipped in zip(embedded, padding, strict=True)]
+        outputs = [
+            pad(found[0], (0, 0, skipped, 0)) for (found, _), skipped in zip(rows, padding, strict=True)
+        ]
+        return torch.stack(outputs), torch.cat([last for _, last in rows], dim=1)
 
     def next_logits(self, input_ids: Tensor, state: State) -> Tensor:
         return self.lm_head(self.hidden(input_ids, state)[:, -1])
