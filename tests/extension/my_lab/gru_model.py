@@ -42,7 +42,9 @@ class GRU(nn.Module):
     @gradient_checkpointing.setter
     def gradient_checkpointing(self, value: bool) -> None:
         if value:
-            raise UserError("model=gru has no blocks to recompute; set trainer.activation_checkpointing=false")
+            raise UserError(
+                "model=gru has no blocks to recompute; set trainer.activation_checkpointing=false"
+            )
 
     def forward(
         self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None
