@@ -1,18 +1,12 @@
 """The tokenizer stage: train a tokenizer on the corpus, or bring one, and prove that it fits the text."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
+from data_prep.tokenizing import build_tokenizer
 from pipeline.config.stages import TokenizerStage
-from pipeline.config.tokenizing import TokenizerConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.documents import sample_texts
 from pipeline.formats.tokenizers import TOKENIZER_FOLDER, TextEncoder, save_tokenizer
 from pipeline.text.words import count_words
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
 
 CHECK_MB = 4.0
 """Validation text on which a tokenizer is checked and measured, 10^6 bytes."""
@@ -26,16 +20,8 @@ def run(config: TokenizerStage, context: Context) -> dict[str, float]:
     Raises:
         UserError: where the corpus is empty, too small for the vocabulary, or not restored by decoding.
     """
-    settings = config.tokenizer
     documents = context.inputs["clean"] / "documents"
-    if settings.kind == "pretrained" and settings.path is not None:
-        folder = context.locate(settings.path)
-        context.log.info("taking the tokenizer in %s", folder)
-        from data_prep.tokenizing.pretrained_tokenizer import bring_tokenizer
-
-        tokenizer = bring_tokenizer(folder, settings)
-    else:
-        tokenizer = _train(settings, documents, context)
+    tokenizer = build_tokenizer(config.tokenizer, context)
     save_tokenizer(tokenizer, context.folder / TOKENIZER_FOLDER)
 
     encoder = TextEncoder(context.folder)
@@ -58,31 +44,6 @@ def run(config: TokenizerStage, context: Context) -> dict[str, float]:
         100 * metrics["unknown_rate"],
     )
     return metrics
-
-
-def _train(settings: TokenizerConfig, documents: Path, context: Context) -> "PreTrainedTokenizerFast":
-    from transformers import PreTrainedTokenizerFast
-
-    from data_prep.tokenizing.tokenizer_models import special_tokens, train_tokenizer
-
-    texts = list(sample_texts(documents, "train", settings.sample_mb))
-    size = sum(len(text.encode()) for text in texts)
-    if size == 0:
-        raise UserError(
-            f"{documents} holds no training text; give the corpus more text or loosen clean.filters"
-        )
-    context.log.info("training %s on %.1f MB of %s documents", settings.kind, size / 1e6, f"{len(texts):,}")
-    trained = train_tokenizer(settings, texts, context.run.progress)
-    special = special_tokens(settings)
-    named = {"eos_token": settings.eos_token, "pad_token": settings.pad_token}
-    if settings.unk_token in special:
-        named["unk_token"] = settings.unk_token
-    return PreTrainedTokenizerFast(
-        tokenizer_object=trained,
-        **named,
-        additional_special_tokens=[token for token in special if token not in named.values()],
-        clean_up_tokenization_spaces=False,
-    )
 
 
 def _measure(encoder: TextEncoder, texts: list[str], split: str, unk_token: str | None) -> dict[str, float]:
@@ -113,7 +74,7 @@ def _difference(text: str, restored: str, split: str) -> str:
     return (
         f"the tokenizer does not restore {split} text: {text[max(at - 20, 0) : at + 20]!r} came back as "
         f"{restored[max(at - 20, 0) : at + 20]!r}; a byte-level tokenizer must restore every text. If it is "
-        "a brought one that normalizes text, set clean.normalization to its form; else choose another"
+        "a pretrained one that normalizes text, set clean.normalization to its form; else choose another"
     )
 
 

@@ -34,6 +34,9 @@ def dry_run(root: RootConfig) -> None:
     for planned in plan:
         if planned.stage.forecast and found[planned.stage.name] is None:
             forecast = forecast_of(planned, root, found)
+            if forecast is None:
+                console.print(f"\n{planned.stage.name}: not predicted before the tokenizer is there")
+                continue
             console.print()
             console.print(_facts(planned.stage.name, forecast, root))
             console.print()

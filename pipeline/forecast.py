@@ -29,16 +29,22 @@ class Forecast:
     """Why it cannot run, and what would make it fit; None where it fits, or the limit is not known."""
 
 
-def forecast_of(planned: PlannedStage, root: RootConfig, found: Mapping[str, Artifact | None]) -> Forecast:
-    """The forecast of a stage that has one, with what the complete artifacts among `found` tell. Imports torch."""
+def forecast_of(
+    planned: PlannedStage, root: RootConfig, found: Mapping[str, Artifact | None]
+) -> Forecast | None:
+    """The forecast of a stage that has one, with what the complete artifacts among `found` tell; None as long as the
+    size of the vocabulary is not known. Imports torch."""
     from pipeline.formats.shards import ShardIndex
 
     assert planned.stage.forecast is not None
     tokenizer, shards = found.get("tokenizer"), found.get("shards")
+    vocab_size = tokenizer.metrics["vocab_size"] if tokenizer else root.tokenizer.expected_size()
+    if vocab_size is None:
+        return None
     module, function = planned.stage.forecast.split(":")
     return getattr(importlib.import_module(module), function)(
         root,
-        tokenizer.metrics["vocab_size"] if tokenizer else root.tokenizer.vocab_size,
+        vocab_size,
         ShardIndex.load(shards.folder).part_tokens("train") if shards else None,
     )
 
@@ -56,6 +62,6 @@ def refuse_what_cannot_fit(root: RootConfig, plan: Sequence[PlannedStage], store
     found = {planned.stage.name: store.find(planned.stage.name, planned.fingerprint) for planned in plan}
     for planned in plan:
         if planned.stage.forecast and found[planned.stage.name] is None:
-            refusal = forecast_of(planned, root, found).refusal
-            if refusal:
-                raise UserError(refusal)
+            forecast = forecast_of(planned, root, found)
+            if forecast and forecast.refusal:
+                raise UserError(forecast.refusal)

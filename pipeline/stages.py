@@ -82,7 +82,7 @@ _TABLE = (
           phases=(Phase("prepare"), Phase("survey", parallel=True), Phase("learn"), Phase("extract", parallel=True),
                   Phase("decide"), Phase("write", parallel=True)),
           checks=("data_prep.preflight:chinese",)),
-    Stage("tokenizer", 2, configs.TokenizerStage, "data_prep.tokenizer:run", ("clean",),
+    Stage("tokenizer", 3, configs.TokenizerStage, "data_prep.tokenizer:run", ("clean",),
           "{vocab_size:,} tokens, {bytes_per_token:.2f} bytes each", enabled=_pretrains),
     Stage("shards", 3, configs.ShardsStage, "data_prep.shards:run", ("clean", "tokenizer"),
           "{train_tokens:,} training tokens", phases=(Phase("encode", parallel=True),), enabled=_pretrains),

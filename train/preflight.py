@@ -99,7 +99,7 @@ def base_model(root: RootConfig, known: Known) -> str:
     Raises:
         UserError: where `finetune.init` is no model with its tokenizer, or the model is of no use for the task.
     """
-    settings, model, name, vocab_size = root.finetune, root.model, "the model", root.tokenizer.vocab_size
+    settings, model, name, vocab_size = root.finetune, root.model, "the model", root.tokenizer.expected_size()
     if settings.init is not None:
         from train.finetuning.base_model import base_in_folder
 
@@ -111,7 +111,8 @@ def base_model(root: RootConfig, known: Known) -> str:
         from train.finetuning.lora import target_layers
         from train.memory.predict import meta_model
 
-        target_layers(meta_model(model.model_dump_json(), vocab_size), settings.lora)
+        # The layers are called the same whatever the size of the vocabulary.
+        target_layers(meta_model(model.model_dump_json(), vocab_size or 1), settings.lora)
     return f"{name} reads examples of up to {length:,} tokens"
 
 
@@ -130,7 +131,7 @@ def _tokenizer(root: RootConfig, known: Known) -> "PreTrainedTokenizerFast | Non
         from train.finetuning.base_model import base_in_folder
 
         return base_in_folder(known.locate(root.finetune.init)).tokenizer
-    if root.tokenizer.kind != "pretrained":
+    if root.tokenizer.pretrained_path is None:
         return None
     from pipeline.formats.tokenizers import load_tokenizer
 

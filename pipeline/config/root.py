@@ -21,9 +21,10 @@ from pipeline.config.models import ModelConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.config.schedules import ScheduleConfig
+from pipeline.config.shards import ShardsConfig
 from pipeline.config.sweep import SweepConfig
 from pipeline.config.tasks import FinetuneConfig
-from pipeline.config.tokenizing import ShardsConfig, TokenizerConfig
+from pipeline.config.tokenizers import TokenizerConfig
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.errors import UserError
 from pipeline.redaction import masked, redacted
@@ -47,7 +48,7 @@ class RootConfig(Section):
     run: RunConfig = RunConfig()
     corpus: CorpusConfig
     clean: CleanConfig = Field(default_factory=CleanConfig)  # whose filters may have got more keys since
-    tokenizer: TokenizerConfig = TokenizerConfig()
+    tokenizer: TokenizerConfig
     shards: ShardsConfig = ShardsConfig()
     data: DataConfig = DataConfig()
     model: ModelConfig

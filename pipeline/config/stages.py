@@ -10,8 +10,9 @@ from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfi
 from pipeline.config.models import ModelConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.schedules import ScheduleConfig
+from pipeline.config.shards import ShardsConfig
 from pipeline.config.tasks import FinetuneConfig
-from pipeline.config.tokenizing import ShardsConfig, TokenizerConfig
+from pipeline.config.tokenizers import TokenizerConfig
 from pipeline.config.training import StrategyConfig, TrainerConfig
 
 

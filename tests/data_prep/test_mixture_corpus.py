@@ -9,8 +9,9 @@ import pytest
 from data_prep.reading.pieces import plan_pieces
 from pipeline.config.clean import CleanConfig
 from pipeline.config.corpora.mixture import MixtureCorpus
+from pipeline.config.shards import ShardsConfig
 from pipeline.config.stages import CleanStage, DownloadStage, ShardsStage, TokenizerStage
-from pipeline.config.tokenizing import ShardsConfig, TokenizerConfig
+from pipeline.config.tokenizers import TokenizerConfig
 from pipeline.errors import UserError
 from pipeline.formats.documents import document_files, document_part
 from pipeline.formats.shards import ShardIndex, TokenStream
@@ -60,7 +61,11 @@ def test_parts_keep_their_names_up_to_the_token_files(build, write, make_context
     assert [document_part(path) for path in files] == ["sea", "town"]
     assert [source["part"] for source in cleaned.stats["sources"]] == ["sea", "town"]
     tokenizer = make_context(tmp_path / "tokenizer", clean=cleaned.folder)
-    run_stage(STAGES["tokenizer"], TokenizerStage(tokenizer=TokenizerConfig(vocab_size=300)), tokenizer)
+    run_stage(
+        STAGES["tokenizer"],
+        TokenizerStage(tokenizer=TokenizerConfig.choose("bpe", vocab_size=300)),
+        tokenizer,
+    )
     shards = make_context(tmp_path / "shards", clean=cleaned.folder, tokenizer=tokenizer.folder)
     run_stage(STAGES["shards"], ShardsStage(shards=ShardsConfig(workers=1)), shards)
     index = ShardIndex.load(shards.folder)

@@ -19,8 +19,9 @@ from transformers import AutoTokenizer
 
 from data_prep.shards import encode
 from data_prep.tokenizer import run as make_tokenizer
+from pipeline.config.shards import ShardsConfig
 from pipeline.config.stages import ShardsStage, TokenizerStage
-from pipeline.config.tokenizing import ShardsConfig, TokenizerConfig
+from pipeline.config.tokenizers import TokenizerConfig
 from pipeline.context import Share
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter
@@ -52,8 +53,8 @@ def write_corpus(folder: Path, splits: dict[str, list[str]], shard_mb: int = 128
 
 @pytest.fixture
 def tokenizer(make_context: Callable) -> Callable[..., Path]:
-    def make(folder: Path, clean: Path, **settings) -> Path:
-        stage = TokenizerStage(tokenizer=TokenizerConfig(**{"vocab_size": 600, **settings}))
+    def make(folder: Path, clean: Path, kind: str = "bpe", **settings) -> Path:
+        stage = TokenizerStage(tokenizer=TokenizerConfig.choose(kind, **{"vocab_size": 600, **settings}))
         make_tokenizer(stage, make_context(folder, clean=clean))
         return folder
 
@@ -183,7 +184,7 @@ def test_a_document_of_50_mb(tmp_path: Path, tokenizer: Callable) -> None:
 SHARD_ALONE = """
 import logging, sys
 from pathlib import Path
-from pipeline.config.tokenizing import ShardsConfig
+from pipeline.config.shards import ShardsConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.stages import ShardsStage
 from pipeline.context import Context

@@ -13,9 +13,8 @@ from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 from transformers import AutoTokenizer
 
 from data_prep.tokenizer import run
-from data_prep.tokenizing.tokenizer_models import byte_characters
 from pipeline.config.stages import TokenizerStage
-from pipeline.config.tokenizing import TokenizerConfig
+from pipeline.config.tokenizers import TokenizerConfig
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter
 from pipeline.formats.tokenizers import TextEncoder, load_tokenizer
@@ -48,9 +47,10 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train(tmp_path: Path, make_context: Callable) -> Callable:
     """Runs the stage on a corpus; returns its folder and metrics."""
 
-    def call(clean: Path, **settings) -> tuple[Path, dict]:
+    def call(clean: Path, kind: str = "bpe", **settings) -> tuple[Path, dict]:
         folder = tmp_path / f"tokenizer{len(list(tmp_path.iterdir()))}"
-        config = TokenizerStage(tokenizer=TokenizerConfig(**{"vocab_size": 800, **settings}))
+        size = {} if kind == "pretrained" else {"vocab_size": 800}
+        config = TokenizerStage(tokenizer=TokenizerConfig.choose(kind, **{**size, **settings}))
         return folder, run(config, make_context(folder, clean=clean))
 
     return call
@@ -188,7 +188,7 @@ def test_gpt2_files_encode_like_gpt2(
     assert AutoTokenizer.from_pretrained(made / "tokenizer")("<|endoftext|>")["input_ids"] == [50256]
 
 
-def test_a_brought_tokenizer_keeps_its_ids(tmp_path: Path, train: Callable, corpus: Path) -> None:
+def test_a_pretrained_tokenizer_keeps_its_ids(tmp_path: Path, train: Callable, corpus: Path) -> None:
     first, before = train(corpus, special_tokens=[])
     second, after = train(
         corpus, kind="pretrained", path=str(first / "tokenizer"), special_tokens=["<|turn|>"]
@@ -202,7 +202,9 @@ def test_a_brought_tokenizer_keeps_its_ids(tmp_path: Path, train: Callable, corp
 
 
 def test_a_tokenizer_that_does_not_restore_text(tmp_path: Path, train: Callable, corpus: Path) -> None:
-    tokenizer = Tokenizer(models.BPE({char: id for id, char in enumerate(byte_characters())}, []))
+    tokenizer = Tokenizer(
+        models.BPE({char: id for id, char in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}, [])
+    )
     tokenizer.normalizer = normalizers.Lowercase()
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()

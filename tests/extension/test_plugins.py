@@ -27,6 +27,7 @@ WORDS = [
     "finetune=continue",
     "finetune.text_field=response",
     "longest.documents=2",
+    "tokenizer=words",
     "launcher=polite",
     "launcher.niceness=7",
     "trainer.callbacks=[weight_norm]",
@@ -97,6 +98,8 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     assert manifest["metrics"]["niceness"] == os.nice(0) + 7, "its launcher started the worker"
     assert list((whole / "runs/demo/clean/documents").glob("train-numbers-*.parquet"))
     assert "banned_word" in (whole / "runs/demo/clean/data_card.md").read_text()
+    tokenizer = json.loads((whole / "runs/demo/tokenizer/tokenizer/tokenizer.json").read_text())
+    assert tokenizer["model"]["type"] == "WordLevel"
     check_task(whole / "runs/demo")
     tracked = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True)
     assert "my_lab" not in tracked.stdout.replace("tests/extension/", "")

@@ -12,10 +12,10 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from data_prep.tokenizing.pretrained_tokenizer import bring_tokenizer
+from data_prep.tokenizing import pretrained
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
-from pipeline.config.tokenizing import TokenizerConfig
+from pipeline.config.tokenizers.pretrained import PretrainedTokenizer
 from pipeline.formats.checkpoints import Checkpoint, checkpoint_folder, complete, list_checkpoints, rank_file
 from pipeline.formats.documents import Document, DocumentWriter, read_documents, sample_texts
 from pipeline.formats.shards import ShardIndex, ShardWriter, TokenStream, verify
@@ -107,7 +107,7 @@ def read_tokenizer(folder: Path) -> None:
 
 
 def read_pretrained_tokenizer(folder: Path) -> None:
-    bring_tokenizer(folder / "tokenizer", TokenizerConfig(kind="pretrained", path="x"))(TEXTS)
+    pretrained.read_tokenizer(folder / "tokenizer", PretrainedTokenizer(path="x"))(TEXTS)
 
 
 def write_model(folder: Path) -> None:

@@ -118,8 +118,10 @@ def test_parts_of_a_mixture_are_told_at_once() -> None:
 
 
 def test_a_special_token_is_never_empty() -> None:
-    with pytest.raises(UserError, match=r"tokenizer: eos_token, .* must not be empty"):
+    with pytest.raises(UserError, match=r"tokenizer: special_tokens must not .* hold an empty text"):
         parse_config(composed("++tokenizer.special_tokens=['']"))
+    with pytest.raises(UserError, match="tokenizer: unk_token must not be empty"):
+        parse_config(composed("tokenizer=char", "++tokenizer.unk_token=''"))
 
 
 def test_bounds_that_no_document_can_keep_are_refused() -> None:

@@ -12,11 +12,11 @@ from transformers import PreTrainedTokenizerFast
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
 from pipeline.formats.tokenizers import TOKENIZER_FOLDER
+from pipeline.formats.vocabulary import read_vocabulary
 from pipeline.plan import fingerprints, plan_stages
 from pipeline.preflight import Preflight
 from pipeline.store.artifacts import Store, finish
 from tests.pipeline.test_config import composed
-from train.models.vocabulary import read_vocabulary
 
 TOKENS = [*sorted(pre_tokenizers.ByteLevel.alphabet()), "ab", "cd"]
 SMALL = {"model_type": "llama", "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}

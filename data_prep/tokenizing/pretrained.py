@@ -1,20 +1,25 @@
 """A tokenizer that exists already: a folder with tokenizer.json, or GPT-2's vocabulary and merges."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_prep.tokenizing.tokenizer_models import byte_level_bpe
-from pipeline.config.tokenizing import TokenizerConfig
+from data_prep.tokenizing.byte_bpe import byte_level_bpe
+from pipeline.config.tokenizers.pretrained import PretrainedTokenizer
+from pipeline.context import Context
 from pipeline.errors import UserError
+from pipeline.formats.vocabulary import read_pair
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-GPT2_FILES = (("encoder.json", "vocab.bpe"), ("vocab.json", "merges.txt"))
+
+def build(config: PretrainedTokenizer, context: Context) -> "PreTrainedTokenizerFast":
+    folder = context.locate(config.path)
+    context.log.info("taking the tokenizer in %s", folder)
+    return read_tokenizer(folder, config)
 
 
-def bring_tokenizer(folder: Path, config: TokenizerConfig) -> "PreTrainedTokenizerFast":
+def read_tokenizer(folder: Path, config: PretrainedTokenizer) -> "PreTrainedTokenizerFast":
     """The folder's tokenizer, its ids unchanged.
 
     Its own eos token stays; without one, it is `config.eos_token`. Without a pad token, eos serves as one.
@@ -30,9 +35,15 @@ def bring_tokenizer(folder: Path, config: TokenizerConfig) -> "PreTrainedTokeniz
             tokenizer = PreTrainedTokenizerFast.from_pretrained(
                 folder, clean_up_tokenization_spaces=False, trust_remote_code=False
             )
+        elif (pair := read_pair(folder)) is not None:
+            vocab, merges = pair
+            pairs = (merge.split(" ") for merge in merges)
+            backend = byte_level_bpe(vocab, [(first, second) for first, second in pairs])
+            tokenizer = PreTrainedTokenizerFast(tokenizer_object=backend, clean_up_tokenization_spaces=False)
         else:
-            tokenizer = PreTrainedTokenizerFast(
-                tokenizer_object=byte_level_bpe(*_gpt2_files(folder)), clean_up_tokenization_spaces=False
+            raise UserError(
+                f"tokenizer.path={folder} holds no tokenizer: it needs tokenizer.json, or vocab.bpe and "
+                "encoder.json, or merges.txt and vocab.json"
             )
     except UserError:
         raise
@@ -49,16 +60,3 @@ def bring_tokenizer(folder: Path, config: TokenizerConfig) -> "PreTrainedTokeniz
             {"extra_special_tokens": config.special_tokens}, replace_extra_special_tokens=False
         )
     return tokenizer
-
-
-def _gpt2_files(folder: Path) -> tuple[dict[str, int], list[tuple[str, str]]]:
-    for vocab_name, merges_name in GPT2_FILES:
-        if (folder / vocab_name).is_file() and (folder / merges_name).is_file():
-            vocab = json.loads((folder / vocab_name).read_text(encoding="utf-8"))
-            lines = (folder / merges_name).read_text(encoding="utf-8").split("\n")
-            pairs = [line.split(" ") for line in lines if line and not line.startswith("#version")]
-            return vocab, [(left, right) for left, right in pairs]
-    raise UserError(
-        f"tokenizer.path={folder} holds no tokenizer: it needs tokenizer.json, or vocab.bpe and "
-        "encoder.json, or merges.txt and vocab.json"
-    )

@@ -1,0 +1,88 @@
+"""What all tokenizers have in common, and what those have that are trained on the corpus."""
+
+from importlib.metadata import version
+from typing import ClassVar
+
+from pydantic import PositiveFloat, PositiveInt
+
+from pipeline.config.choices import Choice
+
+
+class TokenizerConfig(Choice):
+    """How text becomes tokens."""
+
+    tag: ClassVar[str] = "kind"
+
+    eos_token: str = "<|endoftext|>"
+    """Ends each document."""
+    special_tokens: list[str] = ["<|user|>", "<|assistant|>", "<|end|>"]
+    """Further tokens that are never split; these mark the turns of a chat."""
+
+    @property
+    def pretrained_path(self) -> str | None:
+        """The folder of a tokenizer that exists already; None where the stage makes one."""
+        return None
+
+    def expected_size(self) -> int | None:
+        """How many tokens it is going to have; None where only the stage will know."""
+        return None
+
+    def problems(self) -> list[str]:
+        empty = [name for name, value in self if value == "" or (isinstance(value, list) and "" in value)]
+        return [f"{name} must not be empty or hold an empty text: give it some characters" for name in empty]
+
+
+class TrainedTokenizer(TokenizerConfig):
+    """A tokenizer that is trained on the corpus."""
+
+    alphabet: ClassVar[tuple[int, str]] = (50, "characters")
+    """What the smallest useful vocabulary holds besides the special tokens: how many, and of what."""
+
+    vocab_size: PositiveInt = 4096
+    """Number of tokens, special ones included."""
+    sample_mb: PositiveFloat = 200.0
+    """Training text taken from the corpus, 10^6 bytes, spread evenly over its documents."""
+    pad_token: str = "<|pad|>"
+
+    @property
+    def all_special(self) -> list[str]:
+        """All special tokens, each once, in the order of their ids."""
+        return list(dict.fromkeys([self.eos_token, self.pad_token, *self.special_tokens]))
+
+    @property
+    def learned_size(self) -> int:
+        """Tokens that are learned from the text. The special ones are added behind them: a model that holds one as
+        a token could make it from text."""
+        return self.vocab_size - len(self.all_special)
+
+    def expected_size(self) -> int:
+        return self.vocab_size
+
+    def environment(self) -> dict[str, str]:
+        """The library that trains it: another version may decide otherwise between equally frequent tokens."""
+        return {"tokenizers": version("tokenizers")}
+
+    def problems(self) -> list[str]:
+        found, (count, what) = super().problems(), self.alphabet
+        if self.learned_size < count:
+            smallest = self.vocab_size - self.learned_size + count
+            found.append(
+                f"tokenizer.vocab_size={self.vocab_size} is below the {smallest} that {what} and special tokens need"
+            )
+        return found
+
+
+class TokenizerWithUnknown(TrainedTokenizer):
+    """A tokenizer that does not know every character."""
+
+    unk_token: str = "<|unk|>"
+    """Stands for what the vocabulary does not hold."""
+
+    @property
+    def all_special(self) -> list[str]:
+        return list(dict.fromkeys([self.unk_token, *super().all_special]))
+
+    @property
+    def learned_size(self) -> int:
+        """Tokens that are learned from the text, and the unknown one, which is part of the model."""
+        return super().learned_size + 1

@@ -1,0 +1,17 @@
+"""Settings of a WordPiece tokenizer."""
+
+from typing import ClassVar, Literal
+
+from pydantic import PositiveInt
+
+from pipeline.config.tokenizers.base import TokenizerWithUnknown
+
+
+class WordPiece(TokenizerWithUnknown):
+    """WordPiece, as BERT has it (Devlin et al., 2019)."""
+
+    implementation: ClassVar[str] = "data_prep.tokenizing.wordpiece"
+
+    kind: Literal["wordpiece"] = "wordpiece"
+    min_frequency: PositiveInt = 2
+    """Pairs that stand less often in the sample are not merged."""
