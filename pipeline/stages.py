@@ -77,7 +77,7 @@ def _evaluates_on_gpu(root: RootConfig) -> bool:
 _TABLE = (
     Stage("download", 2, configs.DownloadStage, "data_prep.download:run", (), "{megabytes:,.1f} MB",
           checks=("data_prep.preflight:own_files",)),
-    Stage("clean", 4, configs.CleanStage, "data_prep.clean:run", ("download",),
+    Stage("clean", 5, configs.CleanStage, "data_prep.clean:run", ("download",),
           "{documents:,} documents, {megabytes:,.1f} MB",
           phases=(Phase("prepare"), Phase("survey", parallel=True), Phase("learn"), Phase("extract", parallel=True),
                   Phase("decide"), Phase("write", parallel=True)),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from data_prep.text.word_hashes import UNKNOWN, word_hashes
+from data_prep.text.word_hashes import UNKNOWN, placed_words
 
 _BASE = 0x9FB21C651E98DF25
 _INVERSE = pow(_BASE, -1, 1 << 64)
@@ -17,7 +17,7 @@ def ngrams(text: str, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     a word here, and thirteen Chinese ones are the name of a committee, or half a sentence. The same goes for
     rows of a table of figures. An n-gram with an unknown word in it is left out.
     """
-    words, starts, ends = word_hashes(text)
+    words, starts, ends = placed_words(text)
     count = len(words) - n + 1
     if count <= 0:
         return np.empty(0, np.uint64), np.empty(0, np.int64), np.empty(0, np.int64)

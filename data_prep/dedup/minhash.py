@@ -7,8 +7,8 @@ permutations, and the smallest hashes under one ("bottom k").
 import numpy as np
 
 from data_prep.dedup.runs import sort_distinct
-from data_prep.text.mixing import mix
 from pipeline.config.clean import NearDuplicatesConfig
+from pipeline.splitmix import mix
 
 _BLOCK = 1 << 9
 """Shingles permuted at a time, so that the products stay in the processor's cache."""

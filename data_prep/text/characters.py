@@ -33,17 +33,6 @@ def _classify_characters() -> np.ndarray:
     return table
 
 
-def _fold_letters() -> np.ndarray:
-    table = np.arange(_ALL, dtype=np.uint32)
-    for code in np.flatnonzero(KIND_OF == LETTER).tolist():
-        character = chr(code)
-        folded = character.casefold()
-        if folded != character:
-            lower = character.lower()
-            table[code] = ord(folded if len(folded) == 1 else lower if len(lower) == 1 else character)
-    return table
-
-
 def code_points(text: str) -> np.ndarray:
     """A text's characters as numbers, uint32; lone surrogates included."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype=np.uint32)
@@ -51,22 +40,3 @@ def code_points(text: str) -> np.ndarray:
 
 KIND_OF = _classify_characters()
 """Of each code point, uint8."""
-FOLDED = _fold_letters()
-"""Of each code point its own lower case, uint32. One that becomes several when folded stays, so that positions do."""
-
-GOES_WITH = 4
-_IS_LETTER, _IS_WORD, _IS_MARK = 1, 2, 4
-
-
-def _roles() -> np.ndarray:
-    roles = np.zeros(KINDS, dtype=np.uint8)
-    roles[[LETTER, DIGIT]] = _IS_LETTER | _IS_LETTER << GOES_WITH
-    roles[UNSPACED] = _IS_WORD
-    roles[UNSPACED_MARK] = _IS_MARK | (_IS_LETTER | _IS_WORD | _IS_MARK) << GOES_WITH
-    return roles[KIND_OF]
-
-
-ROLE_OF = _roles()
-"""Of each code point what it is in a word, uint8; 0 for what stands between words. A character continues the word of
-the one before it where `(role >> GOES_WITH) & role_before` is not 0: letters and digits go with their like, a letter of
-a script without spaces with none before it, and its marks with any."""

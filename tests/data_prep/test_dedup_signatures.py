@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from data_prep.dedup.minhash import MinHash
-from data_prep.dedup.shingles import shingles, word_hashes
+from data_prep.dedup.shingles import shingles
+from data_prep.text.word_hashes import word_hashes
 from pipeline.config.clean import NearDuplicatesConfig
 
 

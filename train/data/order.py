@@ -7,8 +7,11 @@ from typing import Protocol
 
 import numpy as np
 
+from pipeline.splitmix import mix
+
 ROUNDS = 6
-_MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_OFFSET = np.uint64(0x9E3779B97F4A7C15)
+"""Added before numbers are mixed, since 0 would stay 0."""
 
 
 class Order(Protocol):
@@ -61,9 +64,6 @@ class SampleOrder:
 
 
 def _mix(value: np.ndarray) -> np.ndarray:
-    """The finalizer of splitmix64; overflow is meant."""
+    """One step of splitmix64; overflow is meant."""
     with np.errstate(over="ignore"):
-        value = np.uint64(0x9E3779B97F4A7C15) + value
-        value = (value ^ (value >> np.uint64(30))) * _MIX_1
-        value = (value ^ (value >> np.uint64(27))) * _MIX_2
-        return value ^ (value >> np.uint64(31))
+        return mix(_OFFSET + value)
