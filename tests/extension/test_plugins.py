@@ -27,7 +27,6 @@ WORDS = [
     "finetune=continue",
     "finetune.text_field=response",
     "longest.documents=2",
-    "tokenizer=words",
     "launcher=polite",
     "launcher.niceness=7",
     "trainer.callbacks=[weight_norm]",
@@ -65,7 +64,7 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     lab: Path, tmp_path: Path, pipeline: Callable[..., subprocess.CompletedProcess]
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    words = [*WORDS, *CORPUS, BANNED]
+    words = [*WORDS, *CORPUS, BANNED, "tokenizer=words"]
     done = pipeline(whole, *words, "stage=report", base=WITHOUT_CORPUS)
     assert done.returncode == 0, done.stdout + done.stderr
     copy_data_stages(whole, killed)
@@ -176,6 +175,7 @@ def check_task(run: Path) -> None:
         (["stage=clean", "corpus=counting"], WITHOUT_CORPUS, {"download", "clean"}),
         (["stage=clean", *CORPUS], WITHOUT_CORPUS, {"download", "clean"}),
         (["stage=clean", BANNED], TINY, {"clean"}),
+        (["stage=shards", "tokenizer=words"], TINY, {"tokenizer", "shards"}),
     ],
 )
 def test_its_code_is_part_of_the_fingerprint(
