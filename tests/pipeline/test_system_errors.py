@@ -1,5 +1,6 @@
 """What the system refuses is told in words, whichever library passes it on."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -114,3 +115,10 @@ def test_last_words_have_their_place_on_a_full_disk(tmp_path: Path) -> None:
     )
     assert result.returncode == 0, result.stderr
     assert result.stdout == "28\n"
+
+
+def test_a_refusal_that_a_library_gives_no_words_to_is_told_in_the_systems() -> None:
+    error = OSError(errno.EACCES, None, "/data/corpus")
+    message = message_for_user(error)
+    assert message is not None
+    assert message.startswith("/data/corpus: permission denied; change its permissions")
