@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from tests.command_line import ROOT, command
 
@@ -86,3 +87,27 @@ def test_built_stages_are_reused_and_tell_steps_and_vocabulary(tmp_path: Path) -
     manifest = json.loads(next(tmp_path.glob("artifacts/shards/*/manifest.json")).read_text())
     windows = (manifest["metrics"]["train_tokens"] - 1) // 128
     assert f"steps {math.ceil(2 * windows / 16):,} tokens" in text
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_vocabulary_of_a_pretrained_tokenizer_is_counted(tmp_path: Path, there: bool) -> None:
+    """One in an artifact that is still to be built is not known."""
+    alphabet = {token: id for id, token in enumerate(sorted(pre_tokenizers.ByteLevel.alphabet()))}
+    (tmp_path / "theirs").mkdir()
+    Tokenizer(models.BPE(alphabet, [])).save(str(tmp_path / "theirs" / "tokenizer.json"))
+    (tmp_path / "notes.txt").write_text("Some text.")
+    path = tmp_path / "theirs" if there else "artifact://download/theirs"
+    words = [
+        "experiment=own",
+        "corpus=files",
+        f"corpus.paths=[{tmp_path / 'notes.txt'}]",
+        "tokenizer=pretrained",
+        f"tokenizer.path={path}",
+        "tokenizer.special_tokens=[TURN]",
+        "stage=pretrain",
+        "dryrun=true",
+    ]
+    result = dry_run(tmp_path, *words)
+    text = " ".join(result.stdout.split())
+    assert ("257 token ids" in text) == there, result.stdout + result.stderr
+    assert ("pretrain: not predicted before the tokenizer is there" in text) != there
