@@ -14,16 +14,16 @@ from data_prep.cleaning.data_card import DATA_CARD, write_data_card
 from data_prep.cleaning.decide import KEYS, decide_pieces, pieces_in_use
 from data_prep.cleaning.extract import Extractor
 from data_prep.cleaning.losses import describe_losses
-from data_prep.cleaning.splits import HELD_OUT
+from data_prep.cleaning.template_cache import cache_path, read_learned, write_learned
+from data_prep.cleaning.template_survey import TemplateSurveyor, dump_pieces, learn_rules
 from data_prep.cleaning.write_documents import PieceWriter
 from data_prep.contamination.guard import evaluation_texts, guard_action
 from data_prep.contamination.index import build_index
 from data_prep.filters import options
 from data_prep.mediawiki.dump import read_site
-from data_prep.mediawiki.template_cache import cache_path, read_learned, write_learned
-from data_prep.mediawiki.template_survey import TemplateSurveyor, dump_pieces, learn_rules
 from data_prep.parallel.map_pieces import map_pieces, read_accounts
 from data_prep.reading.pieces import Parts, Piece, load_plan, plan_pieces, save_plan
+from data_prep.reading.splits import HELD_OUT
 from pipeline.config.clean import CleanConfig
 from pipeline.config.stages import CleanStage
 from pipeline.context import Context

@@ -18,13 +18,13 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from data_prep.cleaning.chinese import ChineseConverter
-from data_prep.cleaning.normalize import normalize
+from data_prep.cleaning.template_cache import as_books, cache_path, read_learned
 from data_prep.mediawiki.dump import Page, iter_pages, read_site
 from data_prep.mediawiki.lookup import find_page
 from data_prep.mediawiki.site import Site
 from data_prep.mediawiki.template_book import TemplateBook
-from data_prep.mediawiki.template_cache import as_books, cache_path, read_learned
 from data_prep.mediawiki.text import WikitextCleaner
+from data_prep.text.normalize import normalize
 from pipeline.config.clean import CleanConfig, MarkupConfig
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.formats.source import Source

@@ -9,9 +9,6 @@ from typing import Any
 
 from data_prep.cleaning.candidates import Candidate
 from data_prep.cleaning.chinese import ChineseConverter
-from data_prep.cleaning.document_kind import document_kind
-from data_prep.cleaning.normalize import normalize
-from data_prep.cleaning.splits import HELD_OUT, assign_split
 from data_prep.contamination.index import EvaluationIndex, Overlap
 from data_prep.contamination.masking import mask
 from data_prep.filters import DocumentFilter
@@ -20,8 +17,11 @@ from data_prep.mediawiki.template_book import TemplateBook
 from data_prep.mediawiki.text import WikitextCleaner
 from data_prep.personal_data.pii import PiiScrubber
 from data_prep.reading.readers import Record
+from data_prep.reading.splits import HELD_OUT, assign_split
 from data_prep.reading.wikitext import detokenize
+from data_prep.text.document_kind import document_kind
 from data_prep.text.language import detect_language
+from data_prep.text.normalize import normalize
 from data_prep.text.text_features import Features
 from pipeline.config.clean import CleanConfig
 from pipeline.formats.documents import Document

@@ -8,9 +8,9 @@ from typing import Any
 from data_prep.cleaning.account import Account
 from data_prep.cleaning.candidates import CANDIDATE_SCHEMA, candidate_path, write_candidate
 from data_prep.cleaning.document_processor import DocumentProcessor
+from data_prep.cleaning.template_cache import load_books
 from data_prep.dedup.keys import KeyWriter, piece_folder
 from data_prep.mediawiki.template_book import TemplateBook
-from data_prep.mediawiki.template_cache import load_books
 from data_prep.reading.pieces import Parts, Piece
 from data_prep.reading.readers import CorpusReader
 from pipeline.config.clean import CleanConfig

@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from data_prep.cleaning.candidates import candidate_path, reading_candidates
-from data_prep.cleaning.splits import HELD_OUT, hash_share
 from data_prep.dedup.decisions import Decisions
 from data_prep.dedup.verdicts import KEEP
 from data_prep.reading.pieces import Piece
+from data_prep.reading.splits import HELD_OUT, hash_share
 from pipeline.config.clean import CleanConfig
 from pipeline.store.markers import read_marker, write_marker
 

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from data_prep.cleaning.splits import HELD_OUT
 from data_prep.contamination.evaluation_texts import read_evaluation_texts
 from data_prep.contamination.index import EvaluationText
 from data_prep.reading.pieces import Parts, Piece
 from data_prep.reading.readers import CorpusReader
+from data_prep.reading.splits import HELD_OUT
 from pipeline.config.stages import CleanStage
 from pipeline.context import Context
 

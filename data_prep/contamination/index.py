@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.cleaning.normalize import normalize
 from data_prep.contamination.ngrams import ngrams
+from data_prep.text.normalize import normalize
 from pipeline.config.clean import ContaminationConfig
 from pipeline.store.artifacts import write_json
 

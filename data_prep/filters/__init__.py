@@ -6,9 +6,9 @@
 - `take_out_lines(text, config) -> str`, where the set also works on lines: what it leaves of a text.
 """
 
-from data_prep.cleaning.document_kind import DocumentKind
 from data_prep.filters.general import RULES as GENERAL_RULES
 from data_prep.filters.rule import Rule
+from data_prep.text.document_kind import DocumentKind
 from data_prep.text.language import UNDETERMINED, check_languages
 from data_prep.text.text_features import Features
 from pipeline.config.filters import FilterConfig, filter_sets

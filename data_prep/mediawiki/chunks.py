@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from data_prep.mediawiki.bz2_blocks import Block, decompress
 from data_prep.mediawiki.damage import Damage
-from data_prep.reading.gzipped import is_gzip
+from pipeline.formats.gzipped import is_gzip
 
 _READ_SIZE = 1 << 20
 

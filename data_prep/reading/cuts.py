@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from data_prep.mediawiki.dump import is_splittable
-from data_prep.reading.gzipped import is_gzip
+from pipeline.formats.gzipped import is_gzip
 from pipeline.formats.parquet_files import read_metadata
 from pipeline.formats.source import Source
 from pipeline.formats.text_lists import UTF16_MARKS

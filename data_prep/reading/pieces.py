@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from data_prep.cleaning.splits import HELD_OUT
 from data_prep.reading.cuts import cut_points
+from data_prep.reading.splits import HELD_OUT
 from data_prep.reading.text_documents import section_bytes
 from pipeline.formats.source import Source, SourceFile
 from pipeline.store.markers import read_marker, write_marker

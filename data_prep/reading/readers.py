@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 
 from data_prep.mediawiki.dump import Damage, Page, iter_pages, read_site
 from data_prep.mediawiki.site import Site
-from data_prep.reading.gzipped import is_gzip, open_content
 from data_prep.reading.pieces import Piece, Span
 from pipeline.errors import UserError
 from pipeline.formats import wikitext
+from pipeline.formats.gzipped import is_gzip, open_content
 from pipeline.formats.parquet_files import reading
 from pipeline.formats.source import Source
 from pipeline.formats.text_lists import text_encoding

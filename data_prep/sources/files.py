@@ -10,12 +10,12 @@ import pyarrow.parquet as pq
 
 from data_prep.mediawiki.dump import read_site
 from data_prep.mediawiki.site import WIKIMEDIA, WIKIMEDIA_LICENSE
-from data_prep.reading.gzipped import open_content
 from data_prep.reading.text_documents import describe_text_files, splits_at_blank_lines
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.folders import expand_paths
+from pipeline.formats.gzipped import open_content
 from pipeline.formats.parquet_files import reading
 from pipeline.formats.source import Format, Source, describe_file
 from pipeline.preflight import Known

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from data_prep import clean
-from data_prep.cleaning.splits import assign_split
+from data_prep.reading.splits import assign_split
 from pipeline.config.clean import CleanConfig, DeduplicateConfig
 from pipeline.config.stages import CleanStage
 from pipeline.context import Share

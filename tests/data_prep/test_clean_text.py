@@ -2,7 +2,7 @@
 
 import pytest
 
-from data_prep.cleaning.normalize import normalize
+from data_prep.text.normalize import normalize
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from data_prep.cleaning.document_kind import document_kind
 from data_prep.filters import DocumentFilter
+from data_prep.text.document_kind import document_kind
 from data_prep.text.text_features import Features
 from pipeline.config.filters import FilterConfig
 from tests.data_prep.cleaning import PROSE

@@ -5,8 +5,8 @@ from typing import NamedTuple, get_args
 import pytest
 import yaml
 
-from data_prep.cleaning.document_kind import document_kind
 from data_prep.filters import DocumentFilter, options, rules
+from data_prep.text.document_kind import document_kind
 from data_prep.text.text_features import Features
 from pipeline.config.clean import CleanConfig
 from pipeline.config.filters import FilterConfig, filter_sets

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data_prep.cleaning.hold_out import cut_ends
-from data_prep.cleaning.splits import assign_split, hash_share
+from data_prep.reading.splits import assign_split, hash_share
 from tests.data_prep.cleaning import NO_FILTERS, PROSE, Cleaned
 
 FRACTIONS = {"validation_fraction": 0.01, "test_fraction": 0.01}

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from data_prep.cleaning.template_cache import cache_path, write_learned
 from data_prep.mediawiki.dump import read_site
 from data_prep.mediawiki.site import Site
-from data_prep.mediawiki.template_cache import cache_path, write_learned
 from data_prep.mediawiki.text import WikitextCleaner
 from data_prep.show import align, newest_dumps, read_settings
 from pipeline.errors import UserError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from data_prep import clean
-from data_prep.mediawiki.template_cache import CACHE, read_learned
+from data_prep.cleaning.template_cache import CACHE, read_learned
 from pipeline.config.clean import CleanConfig, DeduplicateConfig, MarkupConfig
 from pipeline.config.stages import CleanStage
 from pipeline.context import Context, Share
