@@ -121,7 +121,9 @@ def training_plots(title: str, training: data.Training) -> list[dict[str, Any]]:
         return Series(label, steps, [scale * value for value in values], marked, number)
 
     losses = [series("train", "train/loss"), series("validation", "validation/loss", 2, marked=True)]
-    plots = [("Loss", "nats per token", losses, {"tokens_per_step": tokens, "width": 6.6, "height": 4.1})]
+    figures = training.figures()
+    unit = "" if figures else "nats per token"  # where there are others, the loss is of labels or of pairs
+    plots = [("Loss", unit, losses, {"tokens_per_step": tokens, "width": 6.6, "height": 4.1})]
     single = (
         ("Learning rate", "", series("", "train/lr"), {"from_zero": True}),
         ("Gradient norm", "before clipping", series("", "train/grad_norm"), {"spikes": True}),
@@ -134,18 +136,9 @@ def training_plots(title: str, training: data.Training) -> list[dict[str, Any]]:
             {"from_zero": True},
         ),
     )
-    plots += [
-        (
-            name.replace("_", " ").capitalize(),
-            "",
-            [
-                series("train", f"train/{name}"),
-                series("validation", f"validation/{name}", 2, marked=True),
-            ],
-            {},
-        )
-        for name in training.figures()
-    ]
+    for name in figures:
+        lines = [series("train", f"train/{name}"), series("validation", f"validation/{name}", 2, marked=True)]
+        plots.append((name.replace("_", " ").capitalize(), "", lines, {}))
     plots += [(name, unit, [line], options) for name, unit, line, options in single]
     drawn = [
         {"name": name, "unit": unit, "lines": lines, "svg": line_plot(f"{title}: {name}", lines, **options)}

@@ -99,7 +99,7 @@ _TABLE = (
           checks=("eval.preflight:device", "eval.preflight:held_out_text", "eval.preflight:files")),
     Stage("export", 3, configs.ExportStage, "train.export:run",
           ("clean", "tokenizer", "pretrain", "finetune", "evaluate"), "logits differ by {max_logit_difference:.1e}"),
-    Stage("report", 1, configs.ReportStage, "eval.report:run",
+    Stage("report", 2, configs.ReportStage, "eval.report:run",
           ("download", "clean", "tokenizer", "shards", "pretrain", "finetune", "evaluate", "export"),
           "{megabytes:.1f} MB of HTML"),
 )  # fmt: skip

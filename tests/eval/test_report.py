@@ -289,6 +289,19 @@ def test_metrics_that_are_no_numbers_leave_gaps(tmp_path):
     assert metrics["figures"] == 2
 
 
+def test_what_a_model_tells_beside_its_loss_has_a_plot(tmp_path):
+    folder = partial(tmp_path, "finetune")
+    tracker = Tracker(folder)
+    for step in (1, 2, 3):
+        tracker.log({"train/loss": 1.0, "train/chosen_reward": step / 10}, step)
+    tracker.log({"validation/loss": 1.0, "validation/chosen_reward": 0.4, "validation/part_loss": 1.0}, 3)
+    made = artifact(tmp_path, "finetune", {"validation_loss": 1.0})
+    page, metrics = report(tmp_path / "report", finetune=made)
+    assert "Chosen reward" in page.text
+    assert "nats per token" not in page.text  # the loss is of pairs, then
+    assert metrics["figures"] == 2
+
+
 def test_samples_are_chosen_over_the_whole_training(inputs, tmp_path):
     page, _ = report(tmp_path, most=2, pretrain=inputs["pretrain"])
     assert re.findall(r"step (\d+) Return", page.text) == ["50", "250"]
