@@ -17,7 +17,7 @@ class RatedDataConfig(PreferenceDataConfig):
     """Field that says whether the answer is a good one: true or false. Rows without it must be pairs."""
 
     def problems(self) -> list[str]:
-        return []
+        return self.pair_problems()
 
 
 class KTOConfig(PreferenceConfig):

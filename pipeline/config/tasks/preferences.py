@@ -22,8 +22,19 @@ class PreferenceDataConfig(FinetuneDataConfig):
     """Field of the worse answer."""
 
     def problems(self) -> list[str]:
+        found = self.pair_problems()
         if self.response_field is not None:
-            return ["finetune.data.response_field is of no use here: name chosen_field and rejected_field"]
+            found.append(
+                "finetune.data.response_field is of no use here: name chosen_field and rejected_field"
+            )
+        return found
+
+    def pair_problems(self) -> list[str]:
+        """Of the fields of a pair."""
+        if self.chosen_field == self.rejected_field:
+            return [
+                f"finetune.data.chosen_field and rejected_field are both {self.chosen_field!r}; name one field for each"
+            ]
         return []
 
 

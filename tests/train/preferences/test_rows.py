@@ -96,6 +96,21 @@ def test_fields_by_name_and_what_is_not_read(tmp_path: Path) -> None:
     assert unread == {"score": 1}
 
 
+def test_columns_without_names(tmp_path: Path) -> None:
+    path = tmp_path / "pairs.tsv"
+    path.write_text("Hi?\tHello.\tGo away.\n")
+    config = PreferenceDataConfig(prompt_field=1, chosen_field=2, rejected_field=3)
+    assert list(read_pairs_of_answers(path, config, Counter())) == [HELLO]
+
+
+def test_settings_that_contradict_each_other() -> None:
+    [same] = PreferenceDataConfig(chosen_field="rejected").problems()
+    assert "are both 'rejected'" in same
+    [useless] = PreferenceDataConfig(response_field="answer").problems()
+    assert "response_field is of no use" in useless
+    assert RatedDataConfig(response_field="answer").problems() == []
+
+
 def test_good_and_bad_answers(tmp_path: Path) -> None:
     good, bad = (
         Rated("Hi?", (answer,), (user("Hi?"),), label)

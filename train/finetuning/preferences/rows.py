@@ -56,7 +56,8 @@ def read_pairs_of_answers(path: Path, config: PreferenceDataConfig, unread: Coun
     Raises:
         UserError: naming the line that is none.
     """
-    return (pair_in_row(where, row, config, unread) for where, row in read_rows(path))
+    numbered = config.chosen_field.isdigit() and config.rejected_field.isdigit()
+    return (pair_in_row(where, row, config, unread) for where, row in read_rows(path, numbered))
 
 
 def pair_in_row(where: str, row: dict[str, Any], config: PreferenceDataConfig, unread: Counter[str]) -> Pair:
