@@ -110,7 +110,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
             {"corpus": {"kind": "files", "paths": [str(corpus)], "split_documents": True}}
         ),
         "clean": CleanStage.model_validate({"clean": {"validation_fraction": 0.2, "workers": 1}}),
-        "tokenizer": TokenizerStage.model_validate({"tokenizer": {"vocab_size": 300}}),
+        "tokenizer": TokenizerStage.model_validate({"tokenizer": {"kind": "bpe", "vocab_size": 300}}),
     }
     for stage, config in sections.items():
         metrics = run_stage(STAGES[stage], config, context_in(partial(root, stage), **made))
