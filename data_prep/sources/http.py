@@ -3,7 +3,6 @@
 import email.utils
 import hashlib
 import logging
-import random
 import re
 import threading
 import time
@@ -15,6 +14,7 @@ from pathlib import Path
 import requests
 
 from pipeline.errors import UserError
+from pipeline.remote.errors import TRANSIENT, Stopped, pause
 from pipeline.store import durable
 
 USER_AGENT = (
@@ -24,9 +24,7 @@ TIMEOUT = (15.0, 60.0)
 """Seconds to connect, and between two pieces of the answer."""
 CHUNK_BYTES = 1 << 14
 """Read at once; what came of a piece when the connection breaks is lost."""
-LONGEST_PAUSE = 60.0
 LONGEST_REQUESTED_PAUSE = 3600.0
-TRANSIENT = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 @dataclass(frozen=True)
@@ -46,10 +44,6 @@ class NotFoundError(Exception):
     """The server answers, and has no such file."""
 
 
-class Stopped(Exception):
-    """The download was asked to stop, by the user or because another connection failed."""
-
-
 class _Transient(Exception):
     """This attempt failed, the next may succeed. `wait`: seconds that the server asks for."""
 
@@ -63,8 +57,7 @@ class Downloader:
 
     Args:
         retries: attempts after one that brought nothing new; one that did starts the count afresh.
-        first_pause: seconds before the first of them, doubled for each further one, give or take a half so
-            that many clients don't return at once.
+        first_pause: seconds before the first of them; see `pause`.
         stop: set to end the work soon, with `Stopped`.
     """
 
@@ -96,7 +89,7 @@ class Downloader:
                         f"{url} cannot be reached: {problem}. Check the network (HTTPS_PROXY names a proxy), "
                         "or bring the files and use corpus=files"
                     ) from None
-                self._pause(failures, problem.wait)
+                pause(failures, self._stop, self._first_pause, problem.wait)
 
     def file(self, remote: RemoteFile, path: Path, advance: Callable[[int], None]) -> None:
         """Download to `path`, verified; what is there of it already, in `<path>.part`, is not fetched again.
@@ -143,7 +136,7 @@ class Downloader:
                         "Start again later to continue" + _kept(part)
                     ) from None
                 self._log.info("%s: %s at %d bytes; trying again", remote.name, problem, _size(part))
-                self._pause(failures, problem.wait)
+                pause(failures, self._stop, self._first_pause, problem.wait)
 
     def _attempt(self, remote: RemoteFile, part: Path, advance: Callable[[int], None]) -> None:
         start = _size(part)
@@ -178,11 +171,6 @@ class Downloader:
                 f"{url}: the server asks to come back in {wait / 3600:.1f} hours; start again then"
             )
         raise UserError(f"{url}: the server refuses with {status} {response.reason}")
-
-    def _pause(self, failures: int, requested: float) -> None:
-        pause = min(self._first_pause * 2 ** max(failures - 1, 0), LONGEST_PAUSE) * random.uniform(0.5, 1.5)
-        if self._stop.wait(max(pause, requested)):
-            raise Stopped
 
     def _matches(self, remote: RemoteFile, part: Path) -> bool:
         with part.open("rb") as file:

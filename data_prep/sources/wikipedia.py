@@ -1,18 +1,19 @@
 """Article dumps of a Wikimedia project: listed, downloaded in parallel, verified, resumed."""
 
 import shutil
-import threading
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
+from threading import Event
 
 from data_prep.mediawiki.site import WIKIMEDIA_LICENSE
-from data_prep.sources.http import Downloader, RemoteFile, Stopped
+from data_prep.sources.http import Downloader, RemoteFile
 from data_prep.sources.wikimedia_dumps import article_files, newest_complete
 from pipeline.config.corpora.wikipedia import WikipediaCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.source import Source, describe_file
-from pipeline.progress import progress
+from pipeline.remote.side_by_side import side_by_side
 from pipeline.store.markers import is_done, read_marker, write_marker
 
 LISTING = "listing.json"
@@ -65,30 +66,17 @@ def _listing(corpus: WikipediaCorpus, context: Context, first_pause: float) -> t
 
 
 def _download(files: list[RemoteFile], corpus: WikipediaCorpus, context: Context, first_pause: float) -> None:
-    total = _remaining_bytes(files, context)
-    stop, lock = threading.Event(), threading.Lock()
-    with (
-        progress(corpus.project, total, "MB", scale=1e6, enabled=context.run.progress) as bar,
-        ThreadPoolExecutor(corpus.connections) as pool,
-    ):
+    def download(file: RemoteFile, advance: Callable[[int], None], stop: Event) -> None:
+        downloader = Downloader(corpus.retries, context.log, first_pause, stop)
+        downloader.file(file, context.folder / file.name, advance)
 
-        def advance(amount: int) -> None:
-            with lock:
-                bar.advance(amount)
-
-        def download(file: RemoteFile) -> None:
-            if not stop.is_set():
-                downloader = Downloader(corpus.retries, context.log, first_pause, stop)
-                downloader.file(file, context.folder / file.name, advance)
-
-        tasks = [pool.submit(download, file) for file in files]
-        try:
-            wait(tasks, return_when=FIRST_EXCEPTION)
-        finally:
-            stop.set()  # after a failure or an interrupt the others need not go on; each keeps its part
-    errors = [error for task in tasks if (error := task.exception()) and not isinstance(error, Stopped)]
-    if errors:
-        raise errors[0]
+    side_by_side(
+        [partial(download, file) for file in files],
+        corpus.connections,
+        corpus.project,
+        _remaining_bytes(files, context),
+        context.run.progress,
+    )
 
 
 def _remaining_bytes(files: list[RemoteFile], context: Context) -> float | None:

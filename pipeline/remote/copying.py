@@ -5,13 +5,13 @@ import logging
 import shutil
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from functools import partial
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.progress import progress
 from pipeline.remote.errors import Stopped, retried
 from pipeline.remote.listing import StoredObject, identify, list_objects, open_store
+from pipeline.remote.side_by_side import side_by_side
 from pipeline.store import durable
 from pipeline.store.locks import hold
 from pipeline.store.markers import is_done, write_marker
@@ -61,26 +61,8 @@ def copy_objects(
             f"the files need {total / 1e9:,.1f} GB, {folder} has {free / 1e9:,.1f} GB; free some space, set "
             "run.artifacts to a larger disk, or name fewer files"
         )
-    stop, lock = threading.Event(), threading.Lock()
-    with (
-        progress("copying", total, "MB", scale=1e6, enabled=show_progress) as bar,
-        ThreadPoolExecutor(CONNECTIONS) as pool,
-    ):
-
-        def advance(amount: int) -> None:
-            if stop.is_set():
-                raise Stopped
-            with lock:
-                bar.advance(amount)
-
-        tasks = [pool.submit(_copy, each, path, advance, stop) for path, each in missing.items()]
-        try:
-            wait(tasks, return_when=FIRST_EXCEPTION)
-        finally:
-            stop.set()  # after a failure or an interrupt the others need not go on
-    errors = [error for task in tasks if (error := task.exception()) and not isinstance(error, Stopped)]
-    if errors:
-        raise errors[0]
+    transfers = [partial(_copy, each, path) for path, each in missing.items()]
+    side_by_side(transfers, CONNECTIONS, "copying", total, show_progress)
 
 
 def _copy(source: StoredObject, path: Path, advance: Callable[[int], None], stop: threading.Event) -> None:

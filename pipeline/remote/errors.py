@@ -12,7 +12,7 @@ from pipeline.errors import UserError
 from pipeline.redaction import masked
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
-"""Seconds before an attempt; doubled for each further one, give or take a half."""
+"""Seconds."""
 TRANSIENT = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 
 Failure = Literal["missing", "refused", "transient", "other"]
@@ -54,10 +54,24 @@ def retried(action: Callable[[], T], url: str, retries: int, stop: threading.Eve
             kind = classify(error)
             if kind != "transient" or failures > retries:
                 raise UserError(f"{masked(url)}: {_ADVICE[kind].format(_reason(error))}") from None
-        pause = min(FIRST_PAUSE * 2 ** (failures - 1), LONGEST_PAUSE) * random.uniform(0.5, 1.5)
-        if (stop or threading.Event()).wait(pause):
-            raise Stopped
+        pause(failures, stop or threading.Event())
     raise AssertionError  # count() does not end
+
+
+def pause(failures: int, stop: threading.Event, first: float = FIRST_PAUSE, requested: float = 0.0) -> None:
+    """Wait before another attempt.
+
+    Args:
+        first: seconds before the first one; doubled for each further one, give or take a half so that many clients
+            don't return at once.
+        requested: seconds that the other side asks for at least.
+
+    Raises:
+        Stopped: where `stop` is set meanwhile.
+    """
+    seconds = min(first * 2 ** max(failures - 1, 0), LONGEST_PAUSE) * random.uniform(0.5, 1.5)
+    if stop.wait(max(seconds, requested)):
+        raise Stopped
 
 
 def classify(error: BaseException) -> Failure:
