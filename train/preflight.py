@@ -29,7 +29,8 @@ def sequences(root: RootConfig, known: Known) -> str:
     )
     counts = {split: index.part_tokens(split) for split in ("train", "validation")}
     for part, tokens in counts["train"].items():
-        check_sequences(f"part {part} of the train split" if part else "the train split", tokens, length)
+        name = f"part {part} of the train split" if part else "the train split"
+        check_sequences(name, tokens, (tokens - 1) // length, length)
     lacking = [
         part or "the corpus" for part in counts["train"] if counts["validation"].get(part, 0) <= length
     ]

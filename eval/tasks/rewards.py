@@ -33,7 +33,7 @@ def measure_rewards(tuned: TunedModel, rows: list[dict[str, Any]]) -> np.ndarray
     found = []
     with progress("judging", len(rows), "examples", enabled=tuned.context.run.progress) as bar:
         for indices in np.array_split(np.arange(len(rows)), -(-len(rows) // size)):
-            batch = {name: tensor.to(device) for name, tensor in examples.collate(indices).items()}
+            batch = {name: tensor.to(device) for name, tensor in examples.collate(indices, indices).items()}
             policy = model.log_probs(batch["input_ids"], batch["labels"])
             found.append(loss.rewards(policy, batch.get("reference")).double().cpu().numpy())
             bar.advance(len(indices))

@@ -162,6 +162,10 @@ class TokenStream:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
+    @property
+    def eos_id(self) -> int:
+        return self.index.eos_id
+
     def read(self, start: int, length: int) -> np.ndarray:
         """Tokens [start, start + length) as int64; shorter at the end of the stream."""
         end = min(start + length, len(self))

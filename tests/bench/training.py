@@ -68,7 +68,7 @@ def bench_trainer(rounds: int) -> Iterator[Row]:
             decode=str,
         )
         fit(plan, context)
-        collate = _median_seconds(lambda: windows.collate(np.arange(BATCH)), 50)
+        collate = _median_seconds(lambda: windows.collate(np.arange(BATCH), np.arange(BATCH)), 50)
     ours, reference = statistics.median(turns.ours), statistics.median(turns.bare)
     ratio = statistics.median(a / b for a, b in zip(turns.ours, turns.bare, strict=True))
     yield (
@@ -118,7 +118,7 @@ def _bare_step(windows: TokenWindows, steps: int) -> Callable[[], None]:
     indices = np.arange(BATCH)
 
     def step() -> None:
-        batch = windows.collate(indices)
+        batch = windows.collate(indices, indices)
         loss = model(**batch)
         (loss.total / loss.tokens).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

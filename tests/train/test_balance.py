@@ -58,10 +58,10 @@ class Uneven:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+    def target_counts(self, indices: np.ndarray, samples: np.ndarray) -> np.ndarray:
         return (self.labels[indices] != IGNORE_INDEX).sum(1).numpy()
 
-    def collate(self, indices: np.ndarray) -> Batch:
+    def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
         return {"input_ids": self.ids[indices], "labels": self.labels[indices]}
 
 
@@ -169,7 +169,9 @@ def test_over_uneven_micro_batches_it_is_a_mean_over_their_tokens(tmp_path: Path
     order = SampleOrder(len(rows), 5)
     for step in range(2):
         chosen = torch.from_numpy(order.items(np.arange(step * BATCH, (step + 1) * BATCH))).chunk(PARTS)
-        tokens = torch.tensor([float(rows.target_counts(part.numpy()).sum()) for part in chosen])
+        tokens = torch.tensor(
+            [float(rows.target_counts(part.numpy(), part.numpy()).sum()) for part in chosen]
+        )
         parts = [reference(model, rows.ids[part], rows.labels[part], rows.ends[part]) for part in chosen]
         losses, balances = (torch.stack(values) for values in zip(*parts, strict=True))
         loss, balance = ((values * tokens).sum() / tokens.sum() for values in (losses, FACTOR * balances))

@@ -49,7 +49,7 @@ def test_an_epoch_sees_every_window_once(windows: TokenWindows) -> None:
 
 
 def test_labels_are_the_next_tokens(windows: TokenWindows) -> None:
-    batch = windows.collate(np.array([3]))
+    batch = windows.collate(np.array([3]), np.array([0]))
     assert batch["input_ids"][0].tolist() == list(range(24, 32))
     assert batch["labels"][0].tolist() == list(range(25, 33))
 
@@ -60,10 +60,10 @@ class Uneven:
     def __len__(self) -> int:
         return 12
 
-    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+    def target_counts(self, indices: np.ndarray, samples: np.ndarray) -> np.ndarray:
         return indices + 1
 
-    def collate(self, indices: np.ndarray) -> dict:
+    def collate(self, indices: np.ndarray, samples: np.ndarray) -> dict:
         labels = torch.full((len(indices), 12), IGNORE_INDEX)
         for row, index in enumerate(indices):
             labels[row, : index + 1] = int(index)

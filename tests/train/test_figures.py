@@ -25,10 +25,10 @@ class Numbers:
     def __len__(self) -> int:
         return EXAMPLES
 
-    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+    def target_counts(self, indices: np.ndarray, samples: np.ndarray) -> np.ndarray:
         return np.ones(len(indices), dtype=np.int64)
 
-    def collate(self, indices: np.ndarray) -> Batch:
+    def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
         rows = torch.from_numpy(np.where(indices == PADDING, IGNORE_INDEX, indices))
         return {"input_ids": rows.clamp(min=0)[:, None, None].expand(-1, 2, 2), "labels": rows}
 

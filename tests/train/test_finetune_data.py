@@ -247,7 +247,7 @@ def test_the_loss_is_on_the_response_alone(chat_tokenizer):
     # shifted: the label is the token after, and the first that counts stands at the last marker of the prompt
     assert encoded.labels[0][counted].tolist() == ids[-counted.sum() :]
     assert chat_tokenizer.decode(encoded.input_ids[0][counted][:1]) == "<|assistant|>"
-    assert encoded.target_counts(np.array([0])).tolist() == [counted.sum()]
+    assert encoded.target_counts(np.array([0]), np.array([0])).tolist() == [counted.sum()]
 
 
 def test_batches_are_padded_with_ignored_labels(plain_tokenizer):
@@ -256,17 +256,17 @@ def test_batches_are_padded_with_ignored_labels(plain_tokenizer):
         Example("The quick brown fox jumps over", ("the lazy dog",)),
     ]
     encoded = encode_responses(examples, TextFormat(plain_tokenizer), 100)
-    batch = encoded.collate(np.array([0, 1, PADDING]))
+    batch = encoded.collate(np.array([0, 1, PADDING]), np.arange(3))
     lengths = [len(ids) for ids in encoded.input_ids]
     assert batch["input_ids"].shape == (3, -(-max(lengths) // 8) * 8)
     for row, length in enumerate([*lengths, 0]):
         assert (batch["input_ids"][row, length:] == plain_tokenizer.pad_token_id).all()
         assert (batch["labels"][row, length:] == IGNORE_INDEX).all()
-    counts = encoded.target_counts(np.array([0, 1]))
+    counts = encoded.target_counts(np.arange(2), np.arange(2))
     assert (batch["labels"] != IGNORE_INDEX).sum(1).tolist() == [*counts, 0]
     # a batch never grows beyond what the model reads
     short = encode_responses(examples, TextFormat(plain_tokenizer), 13)
-    assert short.collate(np.array([0, 1]))["input_ids"].shape == (2, 13)
+    assert short.collate(np.arange(2), np.arange(2))["input_ids"].shape == (2, 13)
 
 
 def test_long_prompts_lose_their_middle_and_responses_nothing(chat_tokenizer):
@@ -289,7 +289,7 @@ def test_a_response_longer_than_the_context_is_cut(chat_tokenizer):
     encoded = encode_responses([example], ChatFormat(chat_tokenizer), 16)
     assert encoded.cut_responses == 1
     assert len(encoded.input_ids[0]) == 16
-    assert encoded.target_counts(np.array([0])).tolist() == [16]
+    assert encoded.target_counts(np.array([0]), np.array([0])).tolist() == [16]
     assert chat_tokenizer.decode(encoded.input_ids[0][:1]) == "<|assistant|>"
 
 
@@ -304,7 +304,7 @@ def test_labels(plain_tokenizer):
     labels = label_names(examples)
     assert labels == ["2", "10"]
     encoded = encode_labels(examples, labels, plain_tokenizer, 5)
-    batch = encoded.collate(np.array([2, 1, PADDING]))
+    batch = encoded.collate(np.array([2, 1, PADDING]), np.arange(3))
     assert batch["labels"].tolist() == [1, 0, IGNORE_INDEX]
     last = batch["input_ids"][range(3), batch["lengths"] - 1]
     assert last[0] == plain_tokenizer("sleeps").input_ids[-1]

@@ -72,8 +72,8 @@ def test_every_token_is_a_label_once_and_what_precedes_it_is_read(
     with tempfile.TemporaryDirectory() as name:
         packed = PackedDocuments(stream(Path(name), documents, per_file=per_file), 8)
         indices = np.arange(len(packed))
-        batch = packed.collate(indices)
-        counts = packed.target_counts(indices)
+        batch = packed.collate(indices, indices)
+        counts = packed.target_counts(indices, indices)
     ids, labels, segments = (batch[name].numpy() for name in ("input_ids", "labels", "segments"))
     assert (counts == (labels != IGNORE_INDEX).sum(1)).all()
     pieces = []
@@ -92,7 +92,8 @@ def test_every_token_is_a_label_once_and_what_precedes_it_is_read(
 
 def test_masked_windows_are_the_windows_and_a_document_begins_at_its_eos(tmp_path: Path) -> None:
     tokens = stream(tmp_path, [[1, 2, 3], [4], [5, 6, 7, 8, 9], [], [10]])
-    plain, masked = (kind(tokens, 7).collate(np.array([0, 1])) for kind in (TokenWindows, MaskedWindows))
+    both = np.arange(2)
+    plain, masked = (kind(tokens, 7).collate(both, both) for kind in (TokenWindows, MaskedWindows))
     assert plain["input_ids"].tolist() == [[1, 2, 3, 0, 4, 0, 5], [6, 7, 8, 9, 0, 0, 10]]
     assert masked["segments"].tolist() == [[0, 0, 0, 3, 3, 5, 5], [0, 0, 0, 0, 4, 5, 5]]
     for name in ("input_ids", "labels"):
@@ -105,7 +106,7 @@ def test_parts_of_a_corpus_as_one(tmp_path: Path) -> None:
     two = pack(DataConfig(packing="best_fit"), stream(tmp_path / "b", [[6, 7]] * 3), 4)
     whole = Concatenation([one, two])
     assert len(whole) == len(one) + len(two) == 5
-    batch = whole.collate(np.array([4, 0, PADDING, 2, 1]))
+    batch = whole.collate(np.array([4, 0, PADDING, 2, 1]), np.arange(5))
     assert batch["labels"].tolist() == [
         [6, 7, 0, IGNORE_INDEX],
         [1, 2, 3, 0],
@@ -113,7 +114,7 @@ def test_parts_of_a_corpus_as_one(tmp_path: Path) -> None:
         [6, 7, 0, IGNORE_INDEX],
         [4, 5, 0, IGNORE_INDEX],
     ]
-    assert whole.target_counts(np.array([4, 0, 1])).tolist() == [3, 4, 3]
+    assert whole.target_counts(np.array([4, 0, 1]), np.arange(3)).tolist() == [3, 4, 3]
 
 
 def test_figures_against_concatenation(tmp_path: Path) -> None:
@@ -161,7 +162,7 @@ def batch(tmp_path: Path) -> dict[str, torch.Tensor]:
     """Three rows: a piece of a long document; three documents and padding; one document and padding."""
     lengths = (4, 3, 4, 20)
     texts = [[1 + (7 * i + n) % (VOCAB - 1) for i in range(size)] for n, size in enumerate(lengths)]
-    batch = PackedDocuments(stream(tmp_path, texts), 16).collate(np.array([0, 1, 2]))
+    batch = PackedDocuments(stream(tmp_path, texts), 16).collate(np.arange(3), np.arange(3))
     assert sorted(len(torch.unique(row)) for row in batch["segments"]) == [1, 2, 4]
     return batch
 

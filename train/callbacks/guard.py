@@ -23,8 +23,8 @@ class Guard(AfterStep):
         warns = plan.trainer.guard.action == "warn"
         done = "it counts all the same" if warns else "the weights stay as they were"
         self.context.log.warning(f"step {step:,} is an outlier: {reason}; {done}")
-        windows = samples.window_ids(self.run.skipped.data_step(step - 1))
-        ids = samples.examples.collate(windows)["input_ids"]
+        position = self.run.skipped.data_step(step - 1)
+        windows, ids = samples.window_ids(position), samples.input_ids(position)
         rows = [
             [reason, int(window), plan.decode(row)[:500]]
             # An example may be several rows, such as a pair of answers.

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from pipeline.formats.shards import TokenStream
 from train.data.order import Order
 from train.data.sequences import check_sequences
 from train.models import IGNORE_INDEX
@@ -23,32 +22,56 @@ PADDING = -1
 
 
 class Examples(Protocol):
-    """A data set whose examples are drawn by index."""
+    """A data set whose examples are drawn by index.
+
+    With each index comes the number of the sample that it is drawn for. In training no number comes twice, over epochs
+    either: what is drawn at random of an example, such as the tokens that are masked, follows from the seed and its
+    sample number alone, so it is new in each epoch, and the same after a resume. In validation the number is the index.
+    """
 
     def __len__(self) -> int: ...
 
-    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+    def target_counts(self, indices: np.ndarray, samples: np.ndarray) -> np.ndarray:
         """Number of labels that count in each example."""
 
-    def collate(self, indices: np.ndarray) -> Batch:
+    def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
         """input_ids and labels of these examples; `PADDING` gives a row whose labels are all ignored."""
+
+
+class Tokens(Protocol):
+    """A stream of tokens, in which eos closes each document, as `pipeline.formats.shards.TokenStream`."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+
+    @property
+    def eos_id(self) -> int: ...
+
+    def __len__(self) -> int: ...
+
+    def read(self, start: int, length: int) -> np.ndarray:
+        """Tokens [start, start + length) as int64; shorter at the end of the stream."""
+
+    def document_starts(self) -> np.ndarray:
+        """Where each document starts in the stream, and the end; int64 [documents + 1]."""
 
 
 class TokenWindows:
     """Consecutive windows of a token stream, `length` tokens each and the token after as the last label."""
 
-    def __init__(self, stream: TokenStream, length: int):
+    def __init__(self, stream: Tokens, length: int):
         self._stream, self._length = stream, length
         self._count = (len(stream) - 1) // length
-        check_sequences(stream.name, len(stream), length)
+        check_sequences(stream.name, len(stream), self._count, length)
 
     def __len__(self) -> int:
         return self._count
 
-    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+    def target_counts(self, indices: np.ndarray, samples: np.ndarray) -> np.ndarray:
         return np.full(len(indices), self._length)
 
-    def collate(self, indices: np.ndarray) -> Batch:
+    def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
         length = self._length
         rows = np.stack([self._stream.read(max(int(i), 0) * length, length + 1) for i in indices])
         tokens = torch.from_numpy(rows)
@@ -67,16 +90,16 @@ class Concatenation:
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+    def target_counts(self, indices: np.ndarray, samples: np.ndarray) -> np.ndarray:
         counts = np.zeros(len(indices), np.int64)
         for part, rows, local in self._by_part(indices):
-            counts[rows] = part.target_counts(local)
+            counts[rows] = part.target_counts(local, samples[rows])
         return counts
 
-    def collate(self, indices: np.ndarray) -> Batch:
+    def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
         batch: Batch = {}
         for part, rows, local in self._by_part(indices):
-            for name, tensor in part.collate(local).items():
+            for name, tensor in part.collate(local, samples[rows]).items():
                 whole = batch.setdefault(name, tensor.new_empty((len(indices), *tensor.shape[1:])))
                 whole[torch.from_numpy(rows)] = tensor
         return batch
@@ -134,20 +157,27 @@ class TrainSamples(Dataset):
         self._parts = accumulation * ranks
 
     def __getitems__(self, samples: list[int]) -> Batch:
-        windows = self._order.items(np.array(samples))
-        batch = self.examples.collate(windows)
+        numbers = np.array(samples)
+        windows = self._order.items(numbers)
+        batch = self.examples.collate(windows, numbers)
         batch["windows"] = torch.from_numpy(windows)
         # Lightning and the strategies take the plain mean over the parts of a step. Scaled like this, that mean is
         # the mean over all target tokens of the global batch, however they are spread over its parts.
-        first = samples[0] - samples[0] % self._batch
-        step = self._order.items(np.arange(first, first + self._batch))
-        targets = int(self.examples.target_counts(step).sum())
+        step = self._samples_of(samples[0] // self._batch)
+        targets = int(self.examples.target_counts(self._order.items(step), step).sum())
         batch["loss_scale"] = torch.tensor(self._parts / max(targets, 1), dtype=torch.float32)
         return batch
 
     def window_ids(self, step: int) -> np.ndarray:
         """Indices of the examples that a step sees, over all ranks; `step` is its position in the data."""
-        return self._order.items(np.arange(step * self._batch, (step + 1) * self._batch))
+        return self._order.items(self._samples_of(step))
+
+    def input_ids(self, step: int) -> Tensor:
+        """What a step reads, over all ranks, in the order of `window_ids`."""
+        return self.examples.collate(self.window_ids(step), self._samples_of(step))["input_ids"]
+
+    def _samples_of(self, step: int) -> np.ndarray:
+        return np.arange(step * self._batch, (step + 1) * self._batch)
 
 
 class ValidationSamples(Dataset):
@@ -165,7 +195,8 @@ class ValidationSamples(Dataset):
         return len(self._batches)
 
     def __getitem__(self, number: int) -> Batch:
-        return self._examples.collate(self._batches[number])
+        indices = self._batches[number]
+        return self._examples.collate(indices, indices)
 
 
 def train_loader(samples: TrainSamples, batches: MicroBatches, workers: int, pin_memory: bool) -> DataLoader:

@@ -7,12 +7,11 @@ import numpy as np
 import torch
 
 from pipeline.config.data import DataConfig
-from pipeline.formats.shards import TokenStream
-from train.data.batches import PADDING, Batch, Examples, TokenWindows
+from train.data.batches import PADDING, Batch, Examples, Tokens, TokenWindows
 from train.models import IGNORE_INDEX
 
 
-def pack(config: DataConfig, stream: TokenStream, length: int) -> Examples:
+def pack(config: DataConfig, stream: Tokens, length: int) -> Examples:
     """The examples of a stream, `length` tokens each, as `data.packing` says.
 
     Raises:
@@ -34,12 +33,12 @@ class MaskedWindows(TokenWindows):
     its label as before, the first one of a document too.
     """
 
-    def __init__(self, stream: TokenStream, length: int):
+    def __init__(self, stream: Tokens, length: int):
         super().__init__(stream, length)
-        self._eos = stream.index.eos_id
+        self._eos = stream.eos_id
 
-    def collate(self, indices: np.ndarray) -> Batch:
-        batch = super().collate(indices)
+    def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
+        batch = super().collate(indices, samples)
         begins = batch["input_ids"] == self._eos
         places = torch.arange(begins.size(1)).expand_as(begins)
         batch["segments"] = torch.where(begins, places, 0).cummax(1).values
@@ -57,8 +56,8 @@ class PackedDocuments:
     The plan takes 12 bytes of memory for each document and 12 for each sequence; while it is made, several times that.
     """
 
-    def __init__(self, stream: TokenStream, length: int):
-        self._stream, self._length, self._eos = stream, length, stream.index.eos_id
+    def __init__(self, stream: Tokens, length: int):
+        self._stream, self._length, self._eos = stream, length, stream.eos_id
         starts, sizes = _pieces(stream.document_starts(), length)
         sequences = best_fit(sizes, length)
         # Numbered by the first piece in each, for else the longest would come first, in validation too.
@@ -74,10 +73,10 @@ class PackedDocuments:
     def __len__(self) -> int:
         return len(self._filled)
 
-    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+    def target_counts(self, indices: np.ndarray, samples: np.ndarray) -> np.ndarray:
         return self._filled[indices]
 
-    def collate(self, indices: np.ndarray) -> Batch:
+    def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
         shape = (len(indices), self._length)
         inputs = np.full(shape, self._eos, np.int64)
         labels = np.full(shape, IGNORE_INDEX, np.int64)
@@ -177,7 +176,7 @@ class PackingFigures:
         )
 
 
-def packing_figures(stream: TokenStream, length: int, sequences: int) -> PackingFigures:
+def packing_figures(stream: Tokens, length: int, sequences: int) -> PackingFigures:
     """Of best-fit packing into so many sequences."""
     bounds = stream.document_starts()
     sizes = np.diff(bounds)

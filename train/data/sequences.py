@@ -7,9 +7,9 @@ NO_VALIDATION = (
 )
 
 
-def check_sequences(name: str, tokens: int, length: int) -> None:
-    """Raises: UserError: where a stream, which is called by its name, has not one sequence and the token after it."""
-    if tokens <= length:
+def check_sequences(name: str, tokens: int, sequences: int, length: int) -> None:
+    """Raises: UserError: where a stream, which is called by its name, gives not one sequence to learn from."""
+    if sequences < 1:
         raise UserError(
             f"{name} has {tokens:,} tokens, fewer than one sequence of {length} needs; "
             "shorten trainer.sequence_length or give the corpus more text"

@@ -40,14 +40,14 @@ class ResponseExamples:
     def __len__(self) -> int:
         return len(self.input_ids)
 
-    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+    def target_counts(self, indices: np.ndarray, samples: np.ndarray) -> np.ndarray:
         return self._all_target_counts[indices]
 
     @cached_property
     def _all_target_counts(self) -> np.ndarray:
         return np.array([int((row != IGNORE_INDEX).sum()) for row in self.labels])
 
-    def collate(self, indices: np.ndarray) -> Batch:
+    def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
         """input_ids and labels, int64 [B, T]."""
         return {
             "input_ids": pad_rows(self.input_ids, indices, self.pad_id, self.context),
@@ -69,10 +69,10 @@ class LabelExamples:
     def __len__(self) -> int:
         return len(self.input_ids)
 
-    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+    def target_counts(self, indices: np.ndarray, samples: np.ndarray) -> np.ndarray:
         return np.ones(len(indices), dtype=np.int64)
 
-    def collate(self, indices: np.ndarray) -> Batch:
+    def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
         """input_ids, int64 [B, T]; lengths and labels, int64 [B]."""
         lengths = [1 if i == PADDING else len(self.input_ids[i]) for i in indices]
         labels = np.where(indices == PADDING, IGNORE_INDEX, self.label_ids[indices])

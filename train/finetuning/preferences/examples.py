@@ -38,11 +38,11 @@ class AnswerExamples:
     def __len__(self) -> int:
         return len(self.input_ids) // self.answers
 
-    def target_counts(self, indices: np.ndarray) -> np.ndarray:
+    def target_counts(self, indices: np.ndarray, samples: np.ndarray) -> np.ndarray:
         """Each example counts as one."""
         return np.ones(len(indices), dtype=np.int64)
 
-    def collate(self, indices: np.ndarray) -> Batch:
+    def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
         """input_ids and labels, int64 [B, answers, T]; facts [B]; reference, fp32 [B, answers], where there is one."""
         places = indices[:, None] * self.answers + np.arange(self.answers)
         rows = np.where(indices[:, None] == PADDING, PADDING, places).ravel()

@@ -122,7 +122,8 @@ def _measure(
     module.eval()
     for row in places:
         there = row < len(indices)
-        batch = examples.collate(np.where(there, indices[np.minimum(row, len(indices) - 1)], PADDING))
+        chosen = np.where(there, indices[np.minimum(row, len(indices) - 1)], PADDING)
+        batch = examples.collate(chosen, chosen)
         batch = strategy.batch_to_device(batch)
         with trainer.precision_plugin.forward_context():
             log_probs = module.model(batch["input_ids"], batch["labels"], only_log_probs=True)
