@@ -7,15 +7,19 @@ from typing import Any
 
 import torch
 
-from eval.language_model.measure import Text, check_tokenizer, model_results, ngram_results, samples
-from eval.results import PERPLEXITIES, Bootstrap, Result, write_results
+from eval.language_model.measure import Text, check_tokenizer, model_results
+from eval.objectives import PretrainedModel, evaluate_objective
+from eval.results import Bootstrap, Result, write_results
 from eval.tasks import TunedModel, evaluate_task
+from pipeline.config.evaluation import EvaluateConfig
+from pipeline.config.objectives.causal import CausalConfig
 from pipeline.config.stages import EvaluateStage
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from train.checkpoints.final_model import load_model
 from train.finetuning.artifact import read_task
+from train.objectives import Objective, build_objective, pretrained_objective
 
 RESULTS, PREDICTIONS, SAMPLES = "results.json", "predictions.jsonl", "samples.jsonl"
 SAMPLE_CHARS = 600
@@ -46,16 +50,16 @@ def run(config: EvaluateStage, context: Context) -> dict[str, Any]:
             results.append(result)
 
     texts: list[Text] = []
+    lacking: list[str] = []
     if "pretrain" in context.inputs:
         artifact = context.inputs["pretrain"]
         texts = Text.encode(context.inputs["tokenizer"], settings.perplexity, context)
         check_tokenizer(artifact, texts[0].tokenizer, texts[0].tokenizer_hash)
+        objective = pretrained_objective(artifact, context.inputs["tokenizer"], config.seed)
         model = load_model(artifact, device)
-        for text in texts:
-            add(model_results("pretrain", model, text, settings.perplexity, bootstrap, context))
-        if settings.ngram_baselines:
-            add(ngram_results(context.inputs["shards"], texts[0], settings.perplexity, bootstrap, context))
-        sampled = samples(model, texts[0].tokenizer, settings, config.seed)
+        add(evaluate_objective(PretrainedModel(model, objective, texts, settings, bootstrap, context)))
+        sampled = _samples(objective, model, settings, config.seed)
+        lacking = _lacking(objective, sampled, context)
 
     if "finetune" in context.inputs:
         artifact = context.inputs["finetune"]
@@ -68,7 +72,8 @@ def run(config: EvaluateStage, context: Context) -> dict[str, Any]:
                 texts = Text.encode(artifact, settings.perplexity, context)
             for text in texts:
                 add(model_results("finetune", model, text, settings.perplexity, bootstrap, context))
-            sampled = sampled or samples(model, tokenizer, settings, config.seed)
+            causal = build_objective(CausalConfig(), tokenizer, config.seed)
+            sampled = sampled or _samples(causal, model, settings, config.seed)
         tuned = TunedModel(artifact, task, facts, model, tokenizer, settings, bootstrap, config.seed, context)
         found, predictions = evaluate_task(tuned)
         add(found)
@@ -87,7 +92,30 @@ def run(config: EvaluateStage, context: Context) -> dict[str, Any]:
             "samples", ["prompt", "continuation"], [[row["prompt"], row["continuation"]] for row in sampled]
         )
         metrics["sample"] = (sampled[0]["prompt"] + sampled[0]["continuation"])[:SAMPLE_CHARS]
+    if lacking:
+        metrics["lacks"] = "; ".join(lacking)
     return metrics | {"headline": _headline(results)}
+
+
+def _samples(objective: Objective, model: Any, config: EvaluateConfig, seed: int) -> list[dict[str, Any]]:
+    """Rows of samples.jsonl: what the model makes of each prompt.
+
+    Sampled even where the task is decoded greedily: a small model's likeliest text goes in circles.
+    """
+    decode = config.decode.model_copy(update={"method": "sample", "max_new_tokens": config.prompt_tokens})
+    sampler = objective.sampler(config.prompts, decode, seed)
+    pairs = sampler(model) if sampler else []
+    return [{"prompt": prompt, "continuation": continuation} for prompt, continuation in pairs]
+
+
+def _lacking(objective: Objective, sampled: list[dict[str, Any]], context: Context) -> list[str]:
+    """What is not told of the pretrained model since its objective has no such thing, in words."""
+    lacking = [] if objective.config.gives_perplexity else [objective.config.lacks("perplexity")]
+    if not sampled:
+        lacking.append(objective.config.lacks("sample texts"))
+    for words in lacking:
+        context.log.info(words)
+    return lacking
 
 
 def _device(accelerator: str) -> torch.device:
@@ -101,7 +129,7 @@ def _key(result: Result) -> str:
     """The result's name among the stage's metrics."""
     name = result.name if result.model == "pretrain" else f"{result.model}_{result.name}"
     if result.model == "finetune":
-        name = f"finetuned_{result.name}" if result.name in PERPLEXITIES else result.name
+        name = f"finetuned_{result.name}" if result.of_text else result.name
     return f"{result.file}/{name}" if result.file else name
 
 

@@ -44,10 +44,8 @@ def held_out_text(root: RootConfig, known: Known) -> str:
     """
     if not _scores_text(root):
         return ""
-    config, fits = (
-        root.evaluate.perplexity,
-        not root.finetune.replaces_pretraining and root.evaluate.ngram_baselines,
-    )
+    config, pretrains = root.evaluate.perplexity, not root.finetune.replaces_pretraining
+    fits = pretrains and root.objective.gives_perplexity and root.evaluate.ngram_baselines
     _check_fraction(root, config.split, "evaluate.perplexity.split to the other split")
     if fits:
         _check_fraction(root, "validation", "evaluate.ngram_baselines=false")

@@ -1,7 +1,7 @@
 """The report stage: one self-contained HTML file with the picture of a run."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,6 @@ from markupsafe import Markup
 
 from eval.reporting import report_data as data
 from eval.reporting.report_plots import Series, compact, line_plot
-from eval.results import PERPLEXITIES
 from pipeline.config.stages import ReportStage
 from pipeline.context import Context
 from pipeline.templates import html_templates
@@ -57,6 +56,8 @@ def gather(config: ReportStage, context: Context) -> dict[str, Any]:
             if training
         ],
         "charts": data.comparison_bars(results),
+        "charts_show": data.describe_bars(results),
+        "lacks": by_name["evaluate"].metrics.get("lacks", "") if "evaluate" in by_name else "",
         "results": results,
         "predictions": data.read_rows(evaluate and evaluate / "predictions.jsonl", most),
         "samples": data.read_rows(evaluate and evaluate / "samples.jsonl", most),
@@ -78,11 +79,12 @@ def headline_figures(stages: Mapping[str, data.StageRecord], results: list[dict]
         tiles.append({"value": value, "label": label, "note": note})
 
     by_key = {(result["model"], result["name"]): result for result in results if not result["file"]}
-    for name, label in (("word_perplexity", "perplexity per word"), ("bits_per_byte", "bits per byte")):
+    for name in _text_figures(by_key.values()):
         if model := by_key.get(("pretrain", name)) or by_key.get(("finetune", name)):
-            baselines = [(m, by_key[m, name]["value"]) for m in ("unigram", "bigram") if (m, name) in by_key]
+            baselines = [(m, by_key[m, name]["value"]) for m in data.BASELINES if (m, name) in by_key]
+            label = model["title"][:1].lower() + model["title"][1:]
             add(number(model["value"]), label, " · ".join(f"{m} {number(value)}" for m, value in baselines))
-    task = [row for (model, name), row in by_key.items() if model == "finetune" and name not in PERPLEXITIES]
+    task = [row for (model, _), row in by_key.items() if model == "finetune" and not row["of_text"]]
     for result in [row for row in task if row["headline"]][:2]:
         interval = "" if result["low"] is None else f"{number(result['low'])} to {number(result['high'])}"
         add(number(result["value"]), result["title"], interval)
@@ -95,6 +97,13 @@ def headline_figures(stages: Mapping[str, data.StageRecord], results: list[dict]
             add(compact(tokens), "training tokens", f"{compact(rate)} per second" if rate else "")
         add(duration(trained.manifest.get("seconds") or 0), "training time", hardware(trained.manifest))
     return tiles
+
+
+def _text_figures(results: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Names of the figures of held-out text that belong at the top: those that compare models of other tokenizers, if
+    there are any."""
+    names = list(dict.fromkeys(row["name"] for row in results if row["of_text"]))
+    return [name for name in names if name in ("word_perplexity", "bits_per_byte")] or names
 
 
 def tokenizer_figures(tokenizer: data.StageRecord | None) -> list[dict[str, str]]:

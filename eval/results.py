@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -32,6 +33,10 @@ class Result:
     """The name as people write it."""
     headline: str | None = None
     """The figure in words, if it is one that tells most: for the table at a run's end and the report's top."""
+    better: Literal["lower", "higher"] = "higher"
+    """Which of two values is the better one."""
+    of_text: bool = False
+    """Whether it was measured on held-out text, and not on a task's examples."""
 
     def __str__(self) -> str:
         digits = 2 if self.value >= 10 else 3
@@ -47,20 +52,28 @@ class Figure:
     title: str
     headline: str | None = None
     """A format of the value, such as `BLEU {:.1f}`, where it is one that tells most; see `Result.headline`."""
+    better: Literal["lower", "higher"] = "higher"
+    of_text: bool = False
 
 
 PERPLEXITIES = {
-    "perplexity": Figure("Perplexity per token", "perplexity {:,.1f} a token"),
-    "word_perplexity": Figure("Perplexity per word", "{:,.1f} a word"),
-    "bits_per_byte": Figure("Bits per byte", "{:.3f} bits per byte"),
+    "perplexity": Figure("Perplexity per token", "perplexity {:,.1f} a token", "lower", of_text=True),
+    "word_perplexity": Figure("Perplexity per word", "{:,.1f} a word", "lower", of_text=True),
+    "bits_per_byte": Figure("Bits per byte", "{:.3f} bits per byte", "lower", of_text=True),
 }
-"""What is measured of a model on plain text."""
+"""What is measured of a causal model on plain text."""
 
 
 def shown(results: Iterable[Result], figures: Mapping[str, Figure]) -> list[Result]:
-    """The results with their titles and headlines, from what `figures` says of each name."""
+    """The results with what `figures` says of each name: title, headline, direction."""
     return [
-        replace(result, title=figure.title, headline=figure.headline and figure.headline.format(result.value))
+        replace(
+            result,
+            title=figure.title,
+            headline=figure.headline and figure.headline.format(result.value),
+            better=figure.better,
+            of_text=figure.of_text,
+        )
         for result in results
         for figure in (figures[result.name],)
     ]

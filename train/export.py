@@ -9,19 +9,17 @@ from safetensors.torch import load_file, save_file
 
 from pipeline.config.stages import ExportStage
 from pipeline.context import Context
-from pipeline.formats.tokenizers import load_tokenizer, save_tokenizer
+from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
-from train.checkpoints.final_model import DESCRIPTION, MODEL_FOLDER, WEIGHTS, described_model, load_model
-from train.exporting.card import Card
+from train.checkpoints.final_model import DESCRIPTION, MODEL_FOLDER, WEIGHTS, described_model
 from train.exporting.model_card import write_model_card
 from train.exporting.parity import TEXTS, Parity, check_parity, make_probe, our_logits, reload
 from train.exporting.trained_model import TrainedModel
-from train.exporting.usage import continue_a_prompt
 from train.finetuning.artifact import read_task
 from train.models import family
+from train.objectives import pretrained_objective
 
 DTYPES = {"fp32": ("float32", torch.float32), "bf16": ("bfloat16", torch.bfloat16)}
-PRETRAINED = Card("A language model that continues text.", "lm-workflow", continue_a_prompt("The "))
 
 
 @torch.no_grad()
@@ -61,14 +59,12 @@ def run(config: ExportStage, context: Context) -> dict[str, Any]:
 
 
 def _load(context: Context) -> TrainedModel:
-    """The fine-tuned model as its task has it, or the pretrained one."""
+    """The fine-tuned model as its task has it, or the pretrained one as its objective has it."""
     if "finetune" in context.inputs:
         task, facts = read_task(context.inputs["finetune"])
         return task.trained_model(context.inputs["finetune"], facts)
     artifact = context.inputs["pretrain"]
-    return TrainedModel(
-        artifact, load_model(artifact), load_tokenizer(context.inputs["tokenizer"]), PRETRAINED
-    )
+    return pretrained_objective(artifact, context.inputs["tokenizer"]).trained_model(artifact)
 
 
 def _write_weights(trained: TrainedModel, folder: Path) -> dict[str, Any] | None:

@@ -85,7 +85,9 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
     if trainer.compile:
         model.compile()
     final = FinalState(model, keeps_frozen=context.rank == 0)
-    module = LanguageModule(model, plan.optim, plan.schedule, plan.steps, LossGuard(trainer.guard), plan.seed)
+    module = LanguageModule(
+        model, plan.optim, plan.schedule, plan.steps, LossGuard(trainer.guard), plan.seed, plan.loss
+    )
     lightning = pl.Trainer(
         accelerator="gpu" if plan.on_gpu else "cpu",
         devices=trainer.devices,

@@ -1,6 +1,6 @@
 """The LightningModule: one model, one loss, whatever the task and the strategy."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,18 @@ from train.optim import build_optimizer, optimizer_module
 from train.optim.scheduler import build_scheduler
 from train.strategies.build import FSDPStrategy
 
+Loss = Callable[[nn.Module, Batch], LossSum]
+"""The summed loss of a model on a batch."""
+
+
+def model_loss(model: nn.Module, batch: Batch) -> LossSum:
+    """What the model itself gives where it is called with labels."""
+    loss: LossSum = model(**batch)
+    return loss
+
 
 class LanguageModule(pl.LightningModule):
-    """Trains any model whose `forward(input_ids, labels, …)` gives a `LossSum`."""
+    """Trains any model, by the loss that `loss` makes of a batch."""
 
     def __init__(
         self,
@@ -32,9 +41,11 @@ class LanguageModule(pl.LightningModule):
         steps: int,
         guard: LossGuard,
         seed: int,
+        loss: Loss = model_loss,
     ):
         super().__init__()
         self.model = model
+        self._loss = loss
         self.guard = guard
         self._optim, self._schedule, self._steps, self._seed = optim, schedule, steps, seed
         self.seen = RunningLoss()
@@ -80,9 +91,8 @@ class LanguageModule(pl.LightningModule):
         return mean
 
     def loss(self, batch: Batch) -> LossSum:
-        return self.model(
-            **{name: tensor for name, tensor in batch.items() if name not in ("loss_scale", "windows")}
-        )
+        given = {name: tensor for name, tensor in batch.items() if name not in ("loss_scale", "windows")}
+        return self._loss(self.model, given)
 
     def training_state(self) -> TrainingState:
         """This rank's view of weights and optimizer states, once Lightning has set the strategy up."""

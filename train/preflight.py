@@ -27,17 +27,32 @@ def sequences(root: RootConfig, known: Known) -> str:
         ShardIndex.load(known.folder("shards")),
         root.trainer.sequence_length or root.model.context,
     )
-    counts = {split: index.part_tokens(split) for split in ("train", "validation")}
-    for part, tokens in counts["train"].items():
+    tokens = {split: index.part_tokens(split) for split in ("train", "validation")}
+    counts = {
+        split: {part: root.objective.examples_in(of, length) for part, of in parts.items()}
+        for split, parts in tokens.items()
+    }
+    for part, count in counts["train"].items():
         name = f"part {part} of the train split" if part else "the train split"
-        check_sequences(name, tokens, (tokens - 1) // length, length)
-    lacking = [
-        part or "the corpus" for part in counts["train"] if counts["validation"].get(part, 0) <= length
-    ]
-    words = ", ".join(f"{(sum(c.values()) - len(c)) // length:,} for {split}" for split, c in counts.items())
+        check_sequences(name, tokens["train"][part], count, length)
+    lacking = [part or "the corpus" for part in counts["train"] if not counts["validation"].get(part)]
+    words = ", ".join(f"{sum(parts.values()):,} for {split}" for split, parts in counts.items())
     return f"{words}, of {length:,} tokens each" + (
         f"; of {', '.join(lacking)}: {NO_VALIDATION}" if lacking else ""
     )
+
+
+def objective(root: RootConfig, known: Known) -> str:
+    """Look whether the tokenizer has what the objective needs.
+
+    Raises:
+        UserError: where it has not.
+    """
+    from pipeline.formats.tokenizers import load_tokenizer
+    from train.objectives import build_objective
+
+    build_objective(root.objective, load_tokenizer(known.folder("tokenizer")), root.seed)
+    return root.objective.summary()
 
 
 def examples(root: RootConfig, known: Known) -> str:

@@ -1,6 +1,8 @@
-"""The pretrain stage: a language model from random weights on token shards."""
+"""The pretrain stage: a model from random weights on token shards, by the objective that is set."""
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.config.stages import PretrainStage
@@ -9,16 +11,17 @@ from pipeline.errors import UserError
 from pipeline.formats.shards import ShardIndex, TokenStream, verify
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from train.checkpoints.final_model import save_model
-from train.data.batches import Concatenation
+from train.data.batches import Concatenation, Examples
 from train.data.mixture import Mixture
-from train.data.packing import pack, packing_figures
+from train.data.order import Order
+from train.data.packing import packing_figures
 from train.data.sequences import NO_VALIDATION
 from train.data.steps import count_steps
-from train.generation.generate import encode_prompts
-from train.generation.samples import sample_texts
-from train.loop import fit, prepare
+from train.generation.samples import SAMPLED
+from train.loop import FitResult, fit, prepare
 from train.memory.check import Plan, check, known_limit
 from train.models import build_model, count_parameters, family
+from train.objectives import Objective, build_objective
 from train.training_plan import TrainingPlan
 from train.trunk import Course, start_from_trunk
 
@@ -35,18 +38,9 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
     if context.rank == 0:
         verify(shards)
     length = trainer.sequence_length or config.model.context
-    streams = {part: TokenStream(shards, "train", part) for part in index.part_tokens("train")}
-    parts = {part: pack(config.data, stream, length) for part, stream in streams.items()}
-    train = Concatenation(list(parts.values()))
-    mixture = Mixture(config.data, {part: len(examples) for part, examples in parts.items()}, length)
-    validation = {
-        part: pack(config.data, TokenStream(shards, "validation", part), length)
-        for part, tokens in index.part_tokens("validation").items()
-        if tokens > length
-    }
-    for part in index.part_tokens("train"):
-        if part not in validation and context.rank == 0:
-            context.log.warning("%s: %s", part or "the corpus", NO_VALIDATION)
+    tokenizer = load_tokenizer(context.inputs["tokenizer"])
+    objective = build_objective(config.objective, tokenizer, config.seed)
+    data = Data.of(objective, config, index, context, length)
 
     on_gpu = prepare(trainer, config.seed)
     masked = config.data.packing != "concatenate"
@@ -55,42 +49,22 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
     model = build_model(config.model, index.vocab_size)
     if masked:
         family(config.model).check_segments(model)
-    steps = count_steps(trainer, mixture.epoch, length, count_parameters(model))
-    order = mixture.order(steps, trainer.global_batch, config.seed)
+    sampler = objective.sampler(trainer.sample_prompts, SAMPLED, config.seed)
 
     def course(of: PretrainStage) -> Course:
         """What a run with these settings, on this data, does at each step."""
-        its_steps = count_steps(of.trainer, mixture.epoch, length, count_parameters(model))
-        its_order = mixture.order(its_steps, of.trainer.global_batch, of.seed)
-        return Course(of.schedule, its_steps, its_order, of.trainer.global_batch)
+        steps = count_steps(of.trainer, data.mixture.epoch, length, count_parameters(model))
+        order = data.mixture.order(steps, of.trainer.global_batch, of.seed)
+        return Course(of.schedule, steps, order, of.trainer.global_batch)
 
-    flops = family(config.model).flops_per_token(config.model, index.vocab_size, length)
-    if context.rank == 0:
-        tokens = steps * trainer.global_batch * length
-        epochs = steps * trainer.global_batch / mixture.epoch
-        context.log.info(
-            f"{count_parameters(model) / 1e6:.1f}M parameters, {index.vocab_size:,} token ids; {steps:,} steps of "
-            f"{trainer.global_batch} × {length} tokens = {tokens / 1e6:,.1f}M tokens, {epochs:.2f} epochs; "
-            f"{context.world_size} rank(s), {trainer.accumulation} micro-batch(es) per step, "
-            + ("FLOPs unknown" if flops is None else f"{tokens * flops:.1e} FLOPs")
-        )
-        for line in mixture.describe(order, steps, trainer.global_batch):
-            context.log.info(line)
-        if config.data.packing == "best_fit":
-            for part, stream in streams.items():
-                figures = packing_figures(stream, length, len(parts[part]))
-                context.log.info(f"packed{f' {part}' if part else ''}: {figures}")
-        start_from_trunk(context, course(config), course)
-    tokenizer = load_tokenizer(context.inputs["tokenizer"])
-    texts = trainer.sample_prompts
-    prompts = list(zip(texts, encode_prompts(tokenizer, texts), strict=True))
+    mine = course(config)
     plan = TrainingPlan(
         model=model,
-        train=train,
-        validation=validation,
-        steps=steps,
+        train=Concatenation(list(data.parts.values())),
+        validation=data.validation,
+        steps=mine.steps,
         tokens_per_example=length,
-        flops_per_token=flops,
+        flops_per_token=family(config.model).flops_per_token(config.model, index.vocab_size, length),
         optim=config.optim,
         schedule=config.schedule,
         trainer=trainer,
@@ -98,9 +72,13 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
         seed=config.seed,
         on_gpu=on_gpu,
         decode=tokenizer.decode,
-        order=order,
-        sampler=lambda module: sample_texts(module.model, tokenizer, prompts, config.seed),
+        order=mine.order,
+        loss=objective.loss,
+        sampler=None if sampler is None else lambda module: sampler(module.model),
     )
+    if context.rank == 0:
+        _report(plan, config, data, index.vocab_size, context)
+        start_from_trunk(context, mine, course)
     result = fit(plan, context)
     if result.state is not None:
         save_model(
@@ -108,20 +86,85 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
             result.state,
             config.model,
             index.vocab_size,
+            objective=config.objective.model_dump(mode="json"),
             tokenizer=index.tokenizer,
             eos_id=index.eos_id,
         )
+    return _metrics(plan, config, result)
+
+
+@dataclass(frozen=True)
+class Data:
+    """The examples of a run, by the parts of the corpus."""
+
+    streams: dict[str, TokenStream]
+    parts: dict[str, Examples]
+    validation: dict[str, Examples]
+    mixture: Mixture
+    length: int
+    packed: bool
+
+    @classmethod
+    def of(
+        cls, objective: Objective, config: PretrainStage, index: ShardIndex, context: Context, length: int
+    ) -> "Data":
+        """Raises: UserError: where a part is too short for one example."""
+        shards = context.inputs["shards"]
+        streams = {part: TokenStream(shards, "train", part) for part in index.part_tokens("train")}
+        parts = {part: objective.examples(stream, config.data, length) for part, stream in streams.items()}
+        mixture = Mixture(config.data, {part: len(examples) for part, examples in parts.items()}, length)
+        validation = {
+            part: objective.examples(TokenStream(shards, "validation", part), config.data, length)
+            for part, tokens in index.part_tokens("validation").items()
+            if config.objective.examples_in(tokens, length)
+        }
+        for part in streams:
+            if part not in validation and context.rank == 0:
+                context.log.warning("%s: %s", part or "the corpus", NO_VALIDATION)
+        return cls(streams, parts, validation, mixture, length, config.data.packing == "best_fit")
+
+    def describe(self, order: Order, steps: int, global_batch: int) -> Iterator[str]:
+        yield from self.mixture.describe(order, steps, global_batch)
+        if self.packed:
+            for part, stream in self.streams.items():
+                figures = packing_figures(stream, self.length, len(self.parts[part]))
+                yield f"packed{f' {part}' if part else ''}: {figures}"
+
+
+def _report(plan: TrainingPlan, config: PretrainStage, data: Data, vocab_size: int, context: Context) -> None:
+    trainer, flops, objective = plan.trainer, plan.flops_per_token, config.objective
+    tokens = plan.steps * trainer.global_batch * data.length
+    epochs = plan.steps * trainer.global_batch / data.mixture.epoch
+    context.log.info(
+        f"{count_parameters(plan.model) / 1e6:.1f}M parameters, {vocab_size:,} token ids; {plan.steps:,} steps of "
+        f"{trainer.global_batch} × {data.length} tokens = {tokens / 1e6:,.1f}M tokens, {epochs:.2f} epochs; "
+        f"{context.world_size} rank(s), {trainer.accumulation} micro-batch(es) per step, "
+        + ("FLOPs unknown" if flops is None else f"{tokens * flops:.1e} FLOPs")
+    )
+    context.log.info(f"objective: {objective.summary()}")
+    if not objective.gives_perplexity:
+        context.log.info(objective.lacks("perplexity"))
+    if plan.sampler is None:
+        context.log.info(objective.lacks("sample texts"))
+    for line in data.describe(plan.order, plan.steps, trainer.global_batch):
+        context.log.info(line)
+
+
+def _metrics(plan: TrainingPlan, config: PretrainStage, result: FitResult) -> dict[str, Any]:
     metrics = {
-        "parameters": count_parameters(model),
+        "parameters": count_parameters(plan.model),
         "steps": result.steps,
         "tokens": result.tokens,
         "train_loss": result.train_loss,
         "tokens_per_second": result.tokens_per_second,
     }
-    if flops is not None:
-        metrics["flops"] = flops * result.tokens
-    if result.validation_loss is not None:
-        metrics["validation_loss"] = result.validation_loss
-        metrics["validation_perplexity"] = math.exp(min(result.validation_loss, 50.0))
-        metrics["best_validation_loss"] = result.best_validation_loss
+    if plan.flops_per_token is not None:
+        metrics["flops"] = plan.flops_per_token * result.tokens
+    if (loss := result.validation_loss) is None:
+        return metrics
+    metrics |= {"validation_loss": loss, "best_validation_loss": result.best_validation_loss}
+    metrics["headline"] = f"validation loss {loss:,.3f}"
+    if config.objective.gives_perplexity:
+        metrics["validation_perplexity"] = perplexity = math.exp(min(loss, 50.0))
+        metrics["headline"] = f"validation perplexity {perplexity:,.1f}"
     return metrics

@@ -12,7 +12,7 @@ from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.context import Context
 from train.data.batches import Examples
 from train.data.order import Order
-from train.module import LanguageModule
+from train.module import LanguageModule, Loss, model_loss
 from train.preemption import StopRequest
 
 Sampler = Callable[[LanguageModule], list[tuple[str, str]]]
@@ -45,6 +45,7 @@ class TrainingPlan:
     on_gpu: bool
     decode: Decoder
     """Shows what an outlier had read."""
+    loss: Loss = model_loss
     sampler: Sampler | None = None
     """None writes no sample texts."""
     preparation: Preparation | None = None

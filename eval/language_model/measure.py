@@ -1,10 +1,9 @@
-"""Language modelling on the corpus's held-out split and on other texts: perplexities of the models and of
-counting, and samples."""
+"""Language modelling on the corpus's held-out split and on other texts: perplexities of the models and of counting."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from eval.language_model.ngram import MOST_TRAINING_TOKENS, ArrayStream, Bigram,
 from eval.language_model.perplexity import check_window, document_nats, perplexity_results, stream_losses
 from eval.language_model.text import TokenizedText, refuse_same_names, tokenize_file, tokenize_split
 from eval.results import Bootstrap, Result
-from pipeline.config.evaluation import EvaluateConfig, PerplexityConfig
+from pipeline.config.evaluation import PerplexityConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.shards import TokenStream
@@ -20,7 +19,6 @@ from pipeline.formats.tokenizers import TextEncoder, load_tokenizer, tokenizer_h
 from pipeline.progress import progress
 from pipeline.store.file_hashes import hash_file
 from train.checkpoints.final_model import describe_model
-from train.generation.generate import encode_prompts, generate
 from train.models import LanguageModel
 
 if TYPE_CHECKING:
@@ -115,14 +113,19 @@ def model_results(
     with progress(f"scoring {what}", len(tokens), "tokens", enabled=context.run.progress) as bar:
         pieces = stream_losses(model, tokens, text.stream.eos_id, window, stride, config.batch_size)
         nats = document_nats(pieces, text.stream.ends, bar.advance)
-    if not np.isfinite(nats).all():
-        raise UserError(
-            f"{what}: the loss is not finite, so this model's training has diverged; lower its learning rate "
-            f"({'finetune.' if name == 'finetune' else ''}optim.lr), or see to trainer.guard"
-        )
+    check_finite(nats, what, "finetune.optim.lr" if name == "finetune" else "optim.lr")
     signature = f"{text.signature(config)}|context:{window}|stride:{stride}"
     results = perplexity_results(name, nats, text.stream, bootstrap, signature)
     return [replace(result, file=text.file) for result in results]
+
+
+def check_finite(losses: np.ndarray, what: str, rate: str) -> None:
+    """Raises: UserError: where some of the losses are not finite; `what` was scored, `rate` is the key to change."""
+    if not np.isfinite(losses).all():
+        raise UserError(
+            f"{what}: the loss is not finite, so this model's training has diverged; lower its learning rate "
+            f"({rate}), or see to trainer.guard"
+        )
 
 
 def ngram_results(
@@ -153,20 +156,4 @@ def ngram_results(
     return [
         *perplexity_results("unigram", nats(1), text.stream, bootstrap, signature),
         *perplexity_results("bigram", nats(2), text.stream, bootstrap, signature),
-    ]
-
-
-def samples(
-    model: LanguageModel, tokenizer: "PreTrainedTokenizerFast", config: EvaluateConfig, seed: int
-) -> list[dict[str, Any]]:
-    """Rows of samples.jsonl: what the model makes of each prompt.
-
-    Sampled even where the task is decoded greedily: a small model's likeliest text goes in circles.
-    """
-    decode = config.decode.model_copy(update={"method": "sample", "max_new_tokens": config.prompt_tokens})
-    prompts = encode_prompts(tokenizer, config.prompts)
-    continuations = generate(model, tokenizer, prompts, decode, seed)
-    return [
-        {"prompt": prompt, "continuation": continuation}
-        for prompt, continuation in zip(config.prompts, continuations, strict=True)
     ]

@@ -7,7 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-from eval.results import PERPLEXITIES, Result
+from eval.results import Result
 from pipeline.errors import UserError
 from pipeline.formats.documents import read_texts
 from pipeline.formats.source import PARTS_FOLDER, SOURCE_FILE, Source, load_parts
@@ -19,6 +19,7 @@ from pipeline.tracking.tracker import TABLES_FOLDER, read_jsonl, read_metrics
 RESULTS = "results.json"
 _RESULT = {field.name for field in fields(Result)}
 """What each row of it has."""
+BASELINES = ("unigram", "bigram")
 EXAMPLE_SPLITS = ("validation", "test", "train")
 TOKEN_TEXT_CHARS = 420
 """Length of the text whose tokens are shown."""
@@ -185,15 +186,16 @@ def read_results(folder: Path | None) -> list[dict[str, Any]]:
 
 
 def comparison_bars(results: Iterable[Mapping[str, Any]]) -> list[Bars]:
-    """Perplexities of the models beside the n-gram baselines', the worst first: on the corpus, then on each file."""
+    """Figures of held-out text: the models beside the n-gram baselines, the worst first, on the corpus and then on
+    each file."""
     charts = []
-    results = list(results)
-    files = dict.fromkeys(row["file"] for row in results)
-    for file, name in product(files, PERPLEXITIES):
+    results = [row for row in results if row["of_text"]]
+    files, names = (dict.fromkeys(row[key] for row in results) for key in ("file", "name"))
+    for file, name in product(files, names):
         same = [row for row in results if (row["file"], row["name"]) == (file, name)]
-        rows = sorted(same, key=lambda row: -row["value"])
-        if not rows:
+        if not same:
             continue
+        rows = sorted(same, key=lambda row: row["value"], reverse=same[0]["better"] == "lower")
         title = f"{rows[0]['title']}, {file}" if file else rows[0]["title"]
         longest = max(max(row["value"], row["high"] or 0) for row in rows)
 
@@ -207,6 +209,17 @@ def comparison_bars(results: Iterable[Mapping[str, Any]]) -> list[Bars]:
             bars.append({**row, "width": percent(row["value"]), **interval})
         charts.append(Bars(title, bars))
     return charts
+
+
+def describe_bars(results: Iterable[Mapping[str, Any]]) -> str:
+    """What `comparison_bars` compares, in words."""
+    rows = [row for row in results if row["of_text"]]
+    beside = any(row["model"] in BASELINES for row in rows)
+    what = (
+        "beside n-gram counts of the same training text" if beside else "on text that it was not trained on"
+    )
+    better = " and ".join(dict.fromkeys(row["better"] for row in rows))
+    return f"The model {what}; {better} is better. The whiskers are confidence intervals."
 
 
 def read_rows(path: Path | None, most: int) -> list[dict[str, Any]]:

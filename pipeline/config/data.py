@@ -6,6 +6,8 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
 
 from pipeline.config.base import Section
 
+Packing = Literal["concatenate", "mask", "best_fit"]
+
 
 class PhaseConfig(Section):
     """A stretch of training with weights of its own."""
@@ -31,7 +33,7 @@ class DataConfig(Section):
     """Training tokens of each part, rounded up to sequences. `trainer.epochs=1` is all of them, once."""
     phases: list[PhaseConfig] = Field(default_factory=list)
     """A curriculum: phases one after the other. Each goes on in every part where the one before stopped."""
-    packing: Literal["concatenate", "mask", "best_fit"] = "concatenate"
+    packing: Packing = "concatenate"
     """`concatenate`: consecutive windows of the documents' stream. `mask`: the same windows, but no token attends to
     another document, and positions start again at each one. `best_fit`: whole documents packed into sequences, masked
     likewise, the rest padded; only documents longer than a sequence are cut (Ding et al., 2024)."""

@@ -18,6 +18,7 @@ from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfi
 from pipeline.config.launchers import LauncherConfig
 from pipeline.config.left_out import left_out_keys, without_keys
 from pipeline.config.models import ModelConfig
+from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.config.schedules import ScheduleConfig
@@ -52,6 +53,7 @@ class RootConfig(Section):
     shards: ShardsConfig = ShardsConfig()
     data: DataConfig = DataConfig()
     model: ModelConfig
+    objective: ObjectiveConfig
     optim: OptimizerConfig
     schedule: ScheduleConfig
     trainer: TrainerConfig
@@ -88,6 +90,8 @@ class RootConfig(Section):
         if unknown := sorted(self.data.parts - set(parts)):
             what = f"its parts are {', '.join(parts)}" if parts else "only corpus=mixture has parts"
             found.append(f"data names {', '.join(unknown)}, no part of this corpus; {what}")
+        if not self.finetune.replaces_pretraining:
+            found += self.objective.misfits(self.model, self.data)
         trainers = {"trainer": self.trainer}
         if self.finetune.enabled:
             trainers["finetune.trainer"] = self.finetune.trainer

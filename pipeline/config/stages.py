@@ -8,6 +8,7 @@ from pipeline.config.corpora import CorpusConfig
 from pipeline.config.data import DataConfig
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
 from pipeline.config.models import ModelConfig
+from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.shards import ShardsConfig
@@ -38,6 +39,7 @@ class PretrainStage(Section):
     seed: int
     data: DataConfig
     model: ModelConfig
+    objective: ObjectiveConfig
     optim: OptimizerConfig
     schedule: Annotated[ScheduleConfig, HORIZON]
     trainer: TrainerConfig

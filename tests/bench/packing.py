@@ -22,6 +22,7 @@ from transformers import PreTrainedTokenizerFast
 
 from pipeline.config.data import DataConfig
 from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.objectives.causal import CausalConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.schedules.cosine import CosineSchedule
@@ -105,6 +106,7 @@ def pretrain(inputs: Path, folder: Path, packing: str, seed: int, tokens: int) -
         seed=seed,
         data=DataConfig(packing=packing),
         model=MODEL,
+        objective=CausalConfig(),
         optim=AdamWConfig(lr=3e-3),
         schedule=CosineSchedule(),
         trainer=trainer,
@@ -118,7 +120,8 @@ def score(model: torch.nn.Module, documents: PackedDocuments) -> float:
     """Perplexity per token of documents that each stand alone, eos included."""
     total, count = 0.0, 0
     for first in range(0, len(documents), 16):
-        loss = model(**documents.collate(np.arange(first, min(first + 16, len(documents)))))
+        indices = np.arange(first, min(first + 16, len(documents)))
+        loss = model(**documents.collate(indices, indices))
         total, count = total + float(loss.total), count + int(loss.tokens)
     return math.exp(total / count)
 

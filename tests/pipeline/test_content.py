@@ -72,6 +72,7 @@ def pretrain_on(model: dict, strategy: dict | None = None) -> PretrainStage:
         seed=1,
         data={},
         model=model,
+        objective={"name": "causal"},
         optim={"name": "adamw"},
         schedule={"name": "cosine"},
         trainer={"steps": 1},

@@ -40,6 +40,7 @@ def pretrain(trainer: dict, strategy: str = "single", seed: int = 1) -> Pretrain
         seed=seed,
         data={},
         model={"family": "decoder"},
+        objective={"name": "causal"},
         optim={"name": "adamw"},
         schedule={"name": "cosine"},
         trainer=TrainerConfig(**{"steps": 10} | trainer),

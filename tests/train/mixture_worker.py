@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.config.data import DataConfig
 from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.objectives.causal import CausalConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.schedules.cosine import CosineSchedule
@@ -82,6 +83,7 @@ def pretrain(
         seed=7,
         data=data,
         model=DecoderConfig(layers=1, hidden=16, heads=2, mlp=32, context=LENGTH, dropout=dropout),
+        objective=CausalConfig(),
         optim=AdamWConfig(lr=1e-2),
         schedule=CosineSchedule(),
         trainer=TrainerConfig(**(settings | trainer)),

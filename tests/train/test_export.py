@@ -43,7 +43,7 @@ def write_manifest(artifact: Path, **config) -> None:
     if "finetune" in config:
         config["finetune"] |= training
     else:
-        config |= training
+        config |= {"objective": {"name": "causal"}, **training}
     manifest = {
         "config": {"seed": 1, **config},
         "metrics": {"parameters": 12345, "steps": 7, "validation_loss": 2.5},
@@ -88,6 +88,7 @@ def make_inputs(tmp_path, chat_tokenizer):
         save_model(inputs["pretrain"], model.state_dict(), config, len(tokenizer))
         write_manifest(inputs["pretrain"], model=config.model_dump(mode="json"))
         inputs["evaluate"].mkdir()
+        write_json(inputs["evaluate"] / "manifest.json", {"metrics": {"perplexity": 12.3}})
         row = {"model": "pretrain", "name": "word_perplexity", "value": 123.456, "low": 120.0, "high": 127.0}
         write_json(
             inputs["evaluate"] / "results.json",

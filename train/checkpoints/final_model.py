@@ -10,6 +10,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from pipeline.config.models import ModelConfig
+from pipeline.config.objectives import ObjectiveConfig
+from pipeline.config.objectives.causal import CausalConfig
 from pipeline.errors import UserError
 from pipeline.store.artifacts import damaged, read_json, write_json
 from train.models import LanguageModel, build_model
@@ -64,6 +66,22 @@ def described_model(artifact: Path) -> tuple[ModelConfig, int]:
     except ValidationError:
         path = artifact / MODEL_FOLDER / DESCRIPTION
         raise UserError(damaged(path, "it describes no model", artifact)) from None
+
+
+def described_objective(artifact: Path) -> ObjectiveConfig:
+    """The `objective` section that the artifact's model was pretrained with; a model that names none is causal.
+
+    Raises:
+        UserError: as `describe_model`.
+    """
+    description = describe_model(artifact).get("objective")
+    if description is None:
+        return CausalConfig()
+    try:
+        return TypeAdapter(ObjectiveConfig).validate_python(description)
+    except ValidationError:
+        path = artifact / MODEL_FOLDER / DESCRIPTION
+        raise UserError(damaged(path, "it describes no objective", artifact)) from None
 
 
 def load_model(artifact: Path, device: str | torch.device = "cpu") -> LanguageModel:

@@ -8,6 +8,7 @@ import yaml
 from pydantic import TypeAdapter
 
 from pipeline.config.evaluation import ExportConfig
+from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.context import Context
 from pipeline.store.artifacts import MANIFEST, read_json
@@ -52,6 +53,7 @@ def write_model_card(
                 _training(context, name) for name in ("pretrain", "finetune") if name in context.inputs
             ],
             results=_read(context, "evaluate", "results.json", list),
+            lacks=_lacks(context),
             parity=_parity(export),
         )
     )
@@ -83,6 +85,12 @@ def _read(context: Context, stage: str, name: str, kind: type = dict) -> Any:
     return read_json(context.inputs[stage] / name, context.inputs[stage], kind=kind)
 
 
+def _lacks(context: Context) -> str:
+    """What evaluate could not measure, in words; empty where there is nothing to tell."""
+    evaluated = _read(context, "evaluate", MANIFEST) or {}
+    return (evaluated.get("metrics") or {}).get("lacks", "")
+
+
 def _model(context: Context, export: dict[str, Any]) -> dict[str, str]:
     trained = _read(context, "finetune" if "finetune" in context.inputs else "pretrain", MANIFEST)
     facts = {"class": f"`{export['format']}`", "parameters": f"{trained['metrics']['parameters']:,}"}
@@ -101,12 +109,16 @@ def _training(context: Context, stage: str) -> dict[str, Any]:
         facts["task"] = f"{config['task']}, {'LoRA' if config['method'] == 'lora' else 'all weights'}"
         facts["base"] = Path(config["init"]).name if config["init"] else "the pretrained model above"
         facts["data"] = Path(config["data"]["train"]).name
+    else:
+        facts["objective"] = TypeAdapter(ObjectiveConfig).validate_python(config["objective"]).summary()
     optim, schedule, trainer = config["optim"], config["schedule"], config["trainer"]
     facts["optimizer"] = TypeAdapter(OptimizerConfig).validate_python(optim).summary()
     facts["schedule"] = f"{schedule['name']}, warm-up {schedule['warmup']:g}"
     facts["batch"] = f"{trainer['global_batch']} sequences per step, {trainer['precision']}"
-    metrics = manifest["metrics"].items()
-    facts |= {name.replace("_", " "): _show(value) for name, value in metrics if value not in (0, None)}
+    metrics = {name: value for name, value in manifest["metrics"].items() if name != "headline"}
+    facts |= {
+        name.replace("_", " "): _show(value) for name, value in metrics.items() if value not in (0, None)
+    }
     facts["time"] = f"{manifest['seconds']:,.0f} s on {manifest['ranks']} rank(s)"
     facts["seed"] = str(manifest["config"]["seed"])
     facts["versions"] = ", ".join(

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pipeline.config.models.base import READINGS, ModelConfig
+from pipeline.errors import UserError
 from train.finetuning.data import Splits
 from train.finetuning.task import FinetuningTask
 
@@ -39,6 +41,13 @@ class WrittenText(FinetuningTask):
         Args:
             template: the setting's, in training; in evaluation, what the trained format has called its template.
         """
+
+    def check_base(self, model: ModelConfig, name: str) -> None:
+        if model.reading != "left_to_right":
+            raise UserError(
+                f"finetune: the task's model writes text, for which it has to read from left to right, and {name} "
+                f"(model.family={model.choice}) {READINGS[model.reading]}; take another model, or another task"
+            )
 
     def template(self, settings: Any) -> str | None:
         """The template that the task's section sets, if it has such a setting."""

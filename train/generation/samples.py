@@ -20,11 +20,12 @@ def sample_texts(
     prompts: Sequence[tuple[str, list[int]]],
     seed: int,
     stops: Stops | None = None,
+    decode: DecodeConfig = SAMPLED,
 ) -> list[tuple[str, str]]:
     """(prompt, continuation) pairs; the same seed each time, so that what changes is the model.
 
     Args:
         prompts: each as text and as token ids.
     """
-    found = generate(model, tokenizer, [ids for _, ids in prompts], SAMPLED, seed, stops=stops)
+    found = generate(model, tokenizer, [ids for _, ids in prompts], decode, seed, stops=stops)
     return [(text, continuation) for (text, _), continuation in zip(prompts, found, strict=True)]

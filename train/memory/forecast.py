@@ -44,6 +44,7 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
     kept = trainer.keep_last + 2  # the best one besides, and one that is being written
     facts = {
         "model": f"{sizes.parameters:,} parameters, {vocab_size:,} token ids",
+        "objective": root.objective.summary(),
         "ranks": f"{trainer.ranks} ({trainer.nodes} × {trainer.devices}), strategy {root.strategy.name}, "
         f"{trainer.precision}, {'GPU' if on_gpu else 'CPU'}",
         **_work(root, vocab_size, train_tokens, sizes.parameters),
@@ -74,7 +75,7 @@ def _work(
     epoch = None
     if train_tokens is not None:
         # Packed whole documents need a few sequences more, which their plan knows and this does not.
-        sizes = {part: (tokens - 1) // length for part, tokens in train_tokens.items()}
+        sizes = {part: root.objective.examples_in(tokens, length) for part, tokens in train_tokens.items()}
         epoch = Mixture(root.data, sizes, length).epoch
     if trainer.epochs is not None and epoch is None:
         return batch | {

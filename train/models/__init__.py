@@ -1,10 +1,10 @@
-"""Causal language models behind one interface; `build_model` makes the one that a section names.
+"""Models behind one interface; `build_model` makes the one that a section names.
 
 A folder, or a file, for each family, with a `FAMILY` that answers all questions about it: see `train/models/family.py`.
 """
 
 from train.models.family import ModelFamily, build_model, count_parameters, family
-from train.models.interface import IGNORE_INDEX, FigureSum, LanguageModel, LossSum
+from train.models.interface import IGNORE_INDEX, FigureSum, LanguageModel, LossSum, TrainableModel
 
 __all__ = [
     "IGNORE_INDEX",
@@ -12,6 +12,7 @@ __all__ = [
     "LanguageModel",
     "LossSum",
     "ModelFamily",
+    "TrainableModel",
     "build_model",
     "count_parameters",
     "family",

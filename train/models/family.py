@@ -7,7 +7,7 @@ from torch import nn
 
 from pipeline.config.models import ModelConfig
 from pipeline.errors import UserError
-from train.models.interface import LanguageModel
+from train.models.interface import TrainableModel
 from train.models.numerics import Numerics
 
 
@@ -24,8 +24,9 @@ class ModelFamily:
     parameter_prefix = ""
     """What stands before the names that a parameter has in the class of transformers."""
 
-    def build(self, config: Any, vocab_size: int) -> LanguageModel:
-        """The model with fresh weights (or a checkpoint's, where the section names one).
+    def build(self, config: Any, vocab_size: int) -> TrainableModel:
+        """The model with fresh weights (or a checkpoint's, where the section names one): a `LanguageModel`, where its
+        section says that it reads from left to right.
 
         Random numbers come from torch's global generator.
         """
@@ -86,7 +87,7 @@ def family(config: ModelConfig) -> ModelFamily:
     return cast(FamilyModule, config.load()).FAMILY
 
 
-def build_model(config: ModelConfig, vocab_size: int) -> LanguageModel:
+def build_model(config: ModelConfig, vocab_size: int) -> Any:
     """The model of a `model` section, with fresh weights (or a checkpoint's, where one is named).
 
     Random numbers come from torch's global generator; seed it first.

@@ -1,4 +1,4 @@
-"""What the training path, evaluation and export ask of a causal language model."""
+"""What the training path asks of any model, and evaluation and export of a causal language model."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -46,13 +46,11 @@ class GenerationState(Protocol):
         """Keep the given rows (int64 [new batch]), in that order; beams repeat and drop rows."""
 
 
-@runtime_checkable
-class LanguageModel(Protocol):
-    """The interface of `Decoder`, `LSTM` and `HuggingFaceModel`; all are `nn.Module`s.
+class TrainableModel(Protocol):
+    """What training asks of a model, an `nn.Module`; one that reads from left to right is a `LanguageModel`.
 
-    Labels are already shifted by the caller: `labels[b, t]` is the token after `input_ids[b, t]`,
-    or `IGNORE_INDEX`. Right padding needs no mask, since every model reads left to right; left
-    padding, as batched generation has it, is told to `new_state`.
+    `forward` is the one entry for training, so that wrappers (DDP, FSDP, DeepSpeed, torch.compile) see it. It takes
+    what the objective's examples hold: token ids, labels, and whatever else the two have agreed on.
 
     Where several documents share a row, `segments[b, t]` (int64 [B, T]) is the index in the row at which
     the document of `input_ids[b, t]` starts. Each is then read as if it stood alone: it sees no other, and
@@ -76,14 +74,26 @@ class LanguageModel(Protocol):
     def blocks(self) -> Sequence[nn.Module]:
         """The repeated layers: units for sharding, none where there is nothing to shard."""
 
+    def forward(self, input_ids: Tensor, labels: Tensor | None = None) -> Tensor | LossSum:
+        """Logits [B, T, V] without labels, the summed cross-entropy with them.
+
+        With labels the logits of the whole batch need not exist at once.
+        """
+
+
+@runtime_checkable
+class LanguageModel(TrainableModel, Protocol):
+    """The interface of `Decoder`, `LSTM` and `HuggingFaceModel`: models that read from left to right, and write.
+
+    Labels are already shifted by the caller: `labels[b, t]` is the token after `input_ids[b, t]`,
+    or `IGNORE_INDEX`. Right padding needs no mask, since what comes later is not seen; left
+    padding, as batched generation has it, is told to `new_state`.
+    """
+
     def forward(
         self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None
     ) -> Tensor | LossSum:
-        """Logits [B, T, V] without labels, the summed cross-entropy with them.
-
-        The one entry for training, so that wrappers (DDP, FSDP, DeepSpeed, torch.compile) see it.
-        With labels the logits of the whole batch need not exist at once.
-        """
+        """As of any model, with documents kept apart where segments are given."""
 
     def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy per token in nats, fp32 [B, T]; 0 where the label is ignored."""

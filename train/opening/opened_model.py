@@ -96,7 +96,12 @@ def _open_artifact(place: Location) -> OpenedModel:
         if isinstance(task, WrittenText):
             form = task.prompt_format(tokenizer, facts["template"])
             stops = Stops(facts["stop_token_ids"], facts["stop_strings"])
-    return OpenedModel(place.name, artifact.load(place.checkpoint), tokenizer, form, stops)
+    model = artifact.load(place.checkpoint)
+    if not isinstance(model, LanguageModel):  # of another objective than the causal one
+        raise UserError(
+            f"{place.name} writes no text: its model does not read from left to right; name another model"
+        )
+    return OpenedModel(place.name, model, tokenizer, form, stops)
 
 
 def _open_folder(place: Location) -> OpenedModel:

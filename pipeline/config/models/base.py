@@ -1,10 +1,19 @@
 """What all models have in common."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 
 from pipeline.config.choices import Choice
+
+Reading = Literal["left_to_right", "bidirectional", "encoder_decoder"]
+
+READINGS: dict[Reading, str] = {
+    "left_to_right": "reads text from left to right",
+    "bidirectional": "reads what stands on both sides of a token",
+    "encoder_decoder": "reads one text as a whole and writes another",
+}
+"""What each way of reading means, to go on after "a model that"."""
 
 
 class ModelConfig(Choice):
@@ -15,8 +24,16 @@ class ModelConfig(Choice):
     gives_hidden_states: ClassVar[bool] = False
     """Whether a fine-tuning task can put a head of its own on it: the model has `hidden(input_ids)`."""
 
+    readings: ClassVar[tuple[Reading, ...]] = ("left_to_right",)
+    """How models of this family can read; where there are several ways, `reading` says which one is set."""
+
     context: PositiveInt = 256
     """Longest sequence the model can read, in tokens."""
+
+    @property
+    def reading(self) -> Reading:
+        """How this model reads, which decides on the objectives and tasks that it can learn."""
+        return self.readings[0]
 
     @property
     def pretrained_path(self) -> str | None:

@@ -1,0 +1,36 @@
+"""What a model can be pretrained to predict: a module for each objective, which its section names."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.config.objectives import ObjectiveConfig
+from pipeline.formats.tokenizers import load_tokenizer
+from train.checkpoints.final_model import described_objective
+from train.objectives.objective import HeldOutScore, Objective, Sampler
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+__all__ = ["HeldOutScore", "Objective", "Sampler", "build_objective", "pretrained_objective"]
+
+
+def build_objective(config: ObjectiveConfig, tokenizer: "PreTrainedTokenizerFast", seed: int) -> Objective:
+    """The objective of an `objective` section.
+
+    Args:
+        seed: of what it draws at random, such as the tokens that are masked.
+
+    Raises:
+        UserError: where the tokenizer lacks what the objective needs, such as a token for what is masked.
+    """
+    objective: Objective = config.load().build(config, tokenizer, seed)
+    return objective
+
+
+def pretrained_objective(artifact: Path, tokenizer_artifact: Path, seed: int = 0) -> Objective:
+    """What the model in an artifact of pretrain has learned, as it is evaluated and exported.
+
+    Raises:
+        UserError: where the artifact or the tokenizer's is damaged.
+    """
+    return build_objective(described_objective(artifact), load_tokenizer(tokenizer_artifact), seed)

@@ -1,0 +1,91 @@
+"""What the rest of the program asks of an objective."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from torch import nn
+
+from pipeline.config.data import DataConfig
+from pipeline.config.evaluation import DecodeConfig
+from pipeline.config.objectives import ObjectiveConfig
+from train.data.batches import Batch, Examples, Tokens
+from train.exporting.trained_model import TrainedModel
+from train.models import LossSum
+from train.module import model_loss
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+Sampler = Callable[[Any], list[tuple[str, str]]]
+"""Gives texts with what the model makes of each. All ranks call it, since a model that is spread needs them all."""
+
+
+@dataclass(frozen=True)
+class HeldOutScore:
+    """What the objective's mean loss on held-out text is called."""
+
+    name: str
+    """Among the metrics of evaluate."""
+    title: str
+    """As people write it."""
+    headline: str
+    """A format of the value, for the tables at the end of a run and the report's top."""
+    better: Literal["lower", "higher"] = "lower"
+
+
+class Objective(ABC):
+    """An objective's module has a function `build(config, tokenizer, seed)` that returns an object of a subclass.
+
+    Only `examples` and `trained_model` must be there. The model's own loss is trained on, and its mean on held-out text
+    is the score.
+    """
+
+    evaluation: ClassVar[str] = "eval.objectives.mean_loss"
+    """The module that scores the pretrained model, as text, since `train` imports nothing of `eval`: see
+    `eval/objectives/__init__.py`."""
+
+    score: ClassVar[HeldOutScore] = HeldOutScore("held_out_loss", "Held-out loss", "held-out loss {:.3f}")
+
+    def __init__(self, config: ObjectiveConfig, tokenizer: "PreTrainedTokenizerFast", seed: int):
+        self.config, self.tokenizer, self.seed = config, tokenizer, seed
+
+    @abstractmethod
+    def examples(self, stream: Tokens, data: DataConfig, length: int) -> Examples:
+        """The examples that a stream of tokens gives, of `length` tokens each.
+
+        What is drawn at random of one must follow from `self.seed` and the number of the sample that it is collated
+        for: see `Examples` and `train/objectives/draws.py`.
+
+        Raises:
+            UserError: where the stream is too short for one, or its documents' offsets are damaged.
+        """
+
+    def loss(self, model: nn.Module, batch: Batch) -> LossSum:
+        """The summed loss of what `Examples.collate` gave, and the number of labels in it.
+
+        All of the model that is trained must be reached through its `forward`: see `LanguageModel`.
+        """
+        return model_loss(model, batch)
+
+    def example_losses(self, model: nn.Module, batch: Batch) -> list[LossSum]:
+        """The loss of each example by itself, from which evaluation makes intervals."""
+        size = len(next(iter(batch.values())))
+        return [
+            self.loss(model, {name: t[row : row + 1] for name, t in batch.items()}) for row in range(size)
+        ]
+
+    def sampler(self, prompts: Sequence[str], decode: DecodeConfig, seed: int) -> Sampler | None:
+        """Shows what a model makes of the prompts, while it is trained and afterwards; None where there is nothing to
+        show.
+
+        Raises:
+            UserError: where a prompt cannot be used.
+        """
+        return None
+
+    @abstractmethod
+    def trained_model(self, artifact: Path) -> TrainedModel:
+        """The pretrained model with all that export, the comparison with transformers and the model card ask of it."""
