@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 
+from pipeline.config.objectives import ObjectiveConfig
 from pipeline.errors import UserError
 from pipeline.store.artifacts import Store
 
@@ -22,13 +23,16 @@ KNOWN = {
 """Metrics of stages that give the same ones whatever the configuration; others are known after the first job."""
 
 
-def check_metric(key: str, name: str, stages: Mapping[str, str], stage: str) -> None:
+def check_metric(
+    key: str, name: str, stages: Mapping[str, str], stage: str, trained: ObjectiveConfig | None = None
+) -> None:
     """Whether `name`, `<stage>.<metric>`, can be among what the job's stages give, as far as is known before.
 
     Args:
         key: where the name was given, for the message.
         stages: those of the job, with their fingerprints.
         stage: the last one.
+        trained: what the job's model learns to predict.
     """
     wanted, metric = name.split(".", 1)
     if wanted not in stages:
@@ -40,6 +44,8 @@ def check_metric(key: str, name: str, stages: Mapping[str, str], stage: str) -> 
         raise UserError(
             f"{key}={name}: {wanted} has no such metric; it has {', '.join(sorted(KNOWN[wanted]))}"
         )
+    if trained and name == "pretrain.validation_perplexity" and not trained.gives_perplexity:
+        raise UserError(f"{key}={name}: {trained.lacks('perplexity')}; name pretrain.validation_loss")
 
 
 def read_metric(key: str, name: str, fingerprints: Mapping[str, str], store: Store) -> float | None:

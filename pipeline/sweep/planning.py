@@ -84,9 +84,9 @@ class SweepPlan:
         root = parse_config(values, typed_keys([*self._fixed, *overrides]))
         plan = plan_stages(root, self.store)
         fingerprints = {planned.stage.name: planned.fingerprint for planned in plan}
-        check_metric("sweep.objective", self.settings.objective, fingerprints, root.stage)
+        check_metric("sweep.objective", self.settings.objective, fingerprints, root.stage, root.objective)
         for metric in self.settings.fit:
-            check_metric("sweep.fit", metric, fingerprints, root.stage)
+            check_metric("sweep.fit", metric, fingerprints, root.stage, root.objective)
         if not root.launcher.waits:
             raise UserError("a sweep waits for its jobs to compare them: leave launcher.wait=true")
         here = root.launcher.here and root.trainer.nodes == 1 and root.trainer.accelerator != "cpu"

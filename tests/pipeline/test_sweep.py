@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from pipeline.config.objectives.causal import CausalConfig
 from pipeline.config.sweep import SweepConfig
 from pipeline.errors import UserError
 from pipeline.store.artifacts import Store, write_json
@@ -118,6 +119,15 @@ def test_an_objective_must_be_of_a_stage_that_runs():
         check_metric("sweep.objective", "evaluate.perplexity", PRINTS, "pretrain")
     with pytest.raises(UserError, match=r"no such metric; it has best_validation_loss, .*validation_loss"):
         check_metric("sweep.objective", "pretrain.validation_los", PRINTS, "pretrain")
+
+
+def test_a_model_without_a_perplexity_is_not_compared_by_it(monkeypatch):
+    wanted = ("sweep.objective", "pretrain.validation_perplexity", PRINTS, "pretrain")
+    check_metric(*wanted, CausalConfig())
+    monkeypatch.setattr(CausalConfig, "gives_perplexity", False)
+    words = "no perplexity: the objective `causal` has none; name pretrain.validation_loss"
+    with pytest.raises(UserError, match=words):
+        check_metric(*wanted, CausalConfig())
 
 
 def test_the_objective_is_read_from_the_artifact(tmp_path):
