@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +16,6 @@ from tests.command_line import ROOT, TINY, copy_data_stages, kill_after_a_checkp
 from tests.pipeline.test_launching import configured, stage_specs
 
 pytestmark = pytest.mark.e2e
-LAB = Path(__file__).parent / "my_lab"
 WORDS = [
     "plugins=[my_lab]",
     "optim=sgd",
@@ -46,14 +44,6 @@ CORPUS = [
 """Its corpus, as a part of a mixture."""
 BANNED = "clean.filters.banned={word: one one nine nine}"
 """Its filter: one document of its corpus counts to 1199."""
-
-
-@pytest.fixture
-def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The user's package in a folder of its own, which Python finds."""
-    shutil.copytree(LAB, tmp_path / "lab" / "my_lab", ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lab"))
-    return tmp_path / "lab" / "my_lab"
 
 
 def weights(folder: Path) -> dict:
