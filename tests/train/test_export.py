@@ -315,6 +315,6 @@ def test_another_model_is_refused(make_inputs, tmp_path, make_context, monkeypat
 def test_a_check_that_does_not_end_well_says_why(script, told, tmp_path, monkeypatch):
     (tmp_path / "check.py").write_text(script)
     monkeypatch.setattr(parity, "SCRIPT", tmp_path / "check.py")
-    probe = parity.Probe("AutoModel", [], [], None, [], 0, 1)
+    probe = parity.Probe("AutoModel", [], {}, [], None, [], 0, 1)
     with pytest.raises(UserError, match=told):
         parity.reload(tmp_path, probe)

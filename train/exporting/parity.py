@@ -39,6 +39,8 @@ class Probe:
     auto_class: str
     rows: list[list[int]]
     """Token ids, each row at most as long as the model reads."""
+    inputs: dict[str, list[list[int]]]
+    """The rows as a class of transformers takes them: its arguments by name, padded to one length each."""
     texts: list[str]
     question: str | None
     """A user's turn, where the tokenizer has a chat template."""
@@ -76,7 +78,10 @@ def make_probe(trained: TrainedModel, texts: list[str]) -> Probe:
     rows = trained.rows(encoded, min(context, WINDOW), MOST_ROWS, MOST_LOGITS)
     prompt = rows[0][: min(PROMPT, max(1, len(rows[0]) // 2))] if trained.writes else []
     new_tokens = min(NEW_TOKENS, context - len(prompt)) if trained.writes else 0
-    return Probe(trained.auto_class, rows, texts, question, prompt, new_tokens, torch.get_num_threads())
+    inputs = trained.inputs(rows)
+    return Probe(
+        trained.auto_class, rows, inputs, texts, question, prompt, new_tokens, torch.get_num_threads()
+    )
 
 
 @torch.inference_mode()

@@ -26,11 +26,7 @@ def main(folder: Path, work: Path) -> None:
     model.eval()
     problems = {kind: sorted(map(str, names)) for kind, names in loading.items() if names}
     with torch.inference_mode():
-        rows = [torch.tensor(row) for row in request["rows"]]
-        padded = torch.nn.utils.rnn.pad_sequence(rows, True, model.config.pad_token_id or 0)
-        lengths = torch.tensor([len(row) for row in rows])
-        mask = (torch.arange(padded.size(1)) < lengths[:, None]).long()
-        logits = model(input_ids=padded, attention_mask=mask).logits
+        logits = model(**{name: torch.tensor(rows) for name, rows in request["inputs"].items()}).logits
         np.save(work / "logits.npy", logits.float().numpy())
         continuation: list[int] = []
         if prompt := request["prompt"]:

@@ -72,6 +72,15 @@ class TrainedModel:
         count = min(most, len(stream) // window, max(1, most_logits // (window * self.model.vocab_size)))
         return [stream[start : start + window] for start in range(0, count * window, window)]
 
+    def inputs(self, rows: list[list[int]]) -> dict[str, list[list[int]]]:
+        """The arguments with which the class of transformers gives the logits of these rows: each of one length."""
+        width, pad = max(map(len, rows)), self.tokenizer.pad_token_id
+        pad = self.tokenizer.eos_token_id if pad is None else pad
+        return {
+            "input_ids": [[*row, *[pad] * (width - len(row))] for row in rows],
+            "attention_mask": [[1] * len(row) + [0] * (width - len(row)) for row in rows],
+        }
+
     def logits(self, model: Any, rows: Tensor, lengths: Tensor) -> Tensor:
         """fp32 [rows, …] for token ids [rows, T], padded at the right."""
         return torch.cat([model(row[None]) for row in rows]).float()
