@@ -30,92 +30,122 @@ def run(config: EvaluateStage, context: Context) -> dict[str, Any]:
     """Write results.json, predictions.jsonl and samples.jsonl.
 
     Returns each result's value under its name: those of the pretrained model and of the task plainly, the
-    others with `unigram_`, `bigram_` or, for the fine-tuned model's perplexities, `finetuned_` before it. Before
+    others with `unigram_`, `bigram_` or, for the fine-tuned model's figures of text, `finetuned_` before it. Before
     those of a file stand its name and a slash.
 
     Raises:
         UserError: where there is no text or example to score, or a model, its tokenizer and the text do not
         fit.
     """
-    settings, device = config.evaluate, _device(config.evaluate.accelerator)
-    bootstrap = Bootstrap(settings.bootstrap, settings.confidence, config.seed)
-    results: list[Result] = []
-    sampled: list[dict[str, Any]] = []
-    predictions: list[dict[str, Any]] = []
-
-    def add(found: Iterable[Result]) -> None:
-        for result in found:
-            context.log.info("%s", result)
-            context.log.debug("%s", result.signature)
-            results.append(result)
-
-    texts: list[Text] = []
-    lacking: list[str] = []
+    evaluation = Evaluation(config, context)
     if "pretrain" in context.inputs:
-        artifact = context.inputs["pretrain"]
-        texts = Text.encode(context.inputs["tokenizer"], settings.perplexity, context)
-        check_tokenizer(artifact, texts[0].tokenizer, texts[0].tokenizer_hash)
-        objective = pretrained_objective(artifact, context.inputs["tokenizer"], config.seed)
-        model = load_model(artifact, device)
-        add(evaluate_objective(PretrainedModel(model, objective, texts, settings, bootstrap, context)))
-        sampled = _samples(objective, model, settings, config.seed)
-        lacking = _lacking(objective, sampled, context)
-
+        evaluation.score_pretrained(context.inputs["pretrain"])
     if "finetune" in context.inputs:
-        artifact = context.inputs["finetune"]
+        evaluation.score_finetuned(context.inputs["finetune"])
+    return evaluation.finish()
+
+
+class Evaluation:
+    """What is found out, model after model."""
+
+    def __init__(self, config: EvaluateStage, context: Context):
+        self._config, self._context, self._seed = config.evaluate, context, config.seed
+        self._device = _device(config.evaluate.accelerator)
+        self._bootstrap = Bootstrap(self._config.bootstrap, self._config.confidence, config.seed)
+        self._texts: list[Text] = []
+        self._results: list[Result] = []
+        self._sampled: list[dict[str, Any]] | None = None
+        self._predictions: list[dict[str, Any]] = []
+        self._lacking: list[str] = []
+
+    def score_pretrained(self, artifact: Path) -> None:
+        context, tokenizer = self._context, self._context.inputs["tokenizer"]
+        self._texts = Text.encode(tokenizer, self._config.perplexity, context)
+        check_tokenizer(artifact, self._texts[0].tokenizer, self._texts[0].tokenizer_hash)
+        objective = pretrained_objective(artifact, tokenizer, self._seed)
+        model = load_model(artifact, self._device)
+        pretrained = PretrainedModel(model, objective, self._texts, self._config, self._bootstrap, context)
+        self._add(evaluate_objective(pretrained))
+        self._sampled = _samples(objective, model, self._config, self._seed)
+        self._lacking = _lacking(objective, self._sampled)
+        for words in self._lacking:
+            context.log.info(words)
+
+    def score_finetuned(self, artifact: Path) -> None:
         task, facts = read_task(artifact)
         tokenizer, digest = load_tokenizer(artifact), tokenizer_hash(artifact)
         check_tokenizer(artifact, tokenizer, digest)
-        model = task.load_model(artifact, device)
+        model = task.load_model(artifact, self._device)
         if task.scores_text:
-            if not texts or texts[0].tokenizer_hash != digest:
-                texts = Text.encode(artifact, settings.perplexity, context)
-            for text in texts:
-                add(model_results("finetune", model, text, settings.perplexity, bootstrap, context))
-            causal = build_objective(CausalConfig(), tokenizer, config.seed)
-            sampled = sampled or _samples(causal, model, settings, config.seed)
-        tuned = TunedModel(artifact, task, facts, model, tokenizer, settings, bootstrap, config.seed, context)
-        found, predictions = evaluate_task(tuned)
-        add(found)
-
-    write_results(context.folder / RESULTS, results)
-    _write_jsonl(context.folder / SAMPLES, sampled)
-    _write_jsonl(context.folder / PREDICTIONS, predictions)
-    metrics: dict[str, Any] = {_key(result): result.value for result in results}
-    context.tracker.log(metrics, step=0)
-    if predictions:
-        columns = ["prompt", "prediction", "references"]
-        rows = [[row[name] for name in columns] for row in predictions[:TABLE_ROWS]]
-        context.tracker.table("predictions", columns, rows)
-    if sampled:
-        context.tracker.table(
-            "samples", ["prompt", "continuation"], [[row["prompt"], row["continuation"]] for row in sampled]
+            if not self._texts or self._texts[0].tokenizer_hash != digest:
+                self._texts = Text.encode(artifact, self._config.perplexity, self._context)
+            for text in self._texts:
+                self._add(
+                    model_results(
+                        "finetune", model, text, self._config.perplexity, self._bootstrap, self._context
+                    )
+                )
+            causal = build_objective(CausalConfig(), tokenizer, self._seed)
+            self._sampled = self._sampled or _samples(causal, model, self._config, self._seed)
+        tuned = TunedModel(
+            artifact,
+            task,
+            facts,
+            model,
+            tokenizer,
+            self._config,
+            self._bootstrap,
+            self._seed,
+            self._context,
         )
-        metrics["sample"] = (sampled[0]["prompt"] + sampled[0]["continuation"])[:SAMPLE_CHARS]
-    if lacking:
-        metrics["lacks"] = "; ".join(lacking)
-    return metrics | {"headline": _headline(results)}
+        found, self._predictions = evaluate_task(tuned)
+        self._add(found)
+
+    def finish(self) -> dict[str, Any]:
+        """Write it down. Returns the stage's metrics."""
+        context, sampled = self._context, self._sampled or []
+        write_results(context.folder / RESULTS, self._results)
+        _write_jsonl(context.folder / SAMPLES, sampled)
+        _write_jsonl(context.folder / PREDICTIONS, self._predictions)
+        metrics: dict[str, Any] = {_key(result): result.value for result in self._results}
+        context.tracker.log(metrics, step=0)
+        if self._predictions:
+            columns = ["prompt", "prediction", "references"]
+            rows = [[row[name] for name in columns] for row in self._predictions[:TABLE_ROWS]]
+            context.tracker.table("predictions", columns, rows)
+        if sampled:
+            columns = ["prompt", "continuation"]
+            context.tracker.table("samples", columns, [[row[name] for name in columns] for row in sampled])
+            metrics["sample"] = (sampled[0]["prompt"] + sampled[0]["continuation"])[:SAMPLE_CHARS]
+        if self._lacking:
+            metrics["lacks"] = "; ".join(self._lacking)
+        return metrics | {"headline": _headline(self._results)}
+
+    def _add(self, found: Iterable[Result]) -> None:
+        for result in found:
+            self._context.log.info("%s", result)
+            self._context.log.debug("%s", result.signature)
+            self._results.append(result)
 
 
-def _samples(objective: Objective, model: Any, config: EvaluateConfig, seed: int) -> list[dict[str, Any]]:
-    """Rows of samples.jsonl: what the model makes of each prompt.
+def _samples(
+    objective: Objective, model: Any, config: EvaluateConfig, seed: int
+) -> list[dict[str, Any]] | None:
+    """Rows of samples.jsonl: what the model makes of each prompt; None where the objective shows nothing.
 
     Sampled even where the task is decoded greedily: a small model's likeliest text goes in circles.
     """
     decode = config.decode.model_copy(update={"method": "sample", "max_new_tokens": config.prompt_tokens})
     sampler = objective.sampler(config.prompts, decode, seed)
-    pairs = sampler(model) if sampler else []
-    return [{"prompt": prompt, "continuation": continuation} for prompt, continuation in pairs]
+    if sampler is None:
+        return None
+    return [{"prompt": prompt, "continuation": continuation} for prompt, continuation in sampler(model)]
 
 
-def _lacking(objective: Objective, sampled: list[dict[str, Any]], context: Context) -> list[str]:
+def _lacking(objective: Objective, sampled: list[dict[str, Any]] | None) -> list[str]:
     """What is not told of the pretrained model since its objective has no such thing, in words."""
-    lacking = [] if objective.config.gives_perplexity else [objective.config.lacks("perplexity")]
-    if not sampled:
-        lacking.append(objective.config.lacks("sample texts"))
-    for words in lacking:
-        context.log.info(words)
-    return lacking
+    there = {"perplexity": objective.config.gives_perplexity, "sample texts": sampled is not None}
+    return [objective.config.lacks(what) for what, is_there in there.items() if not is_there]
 
 
 def _device(accelerator: str) -> torch.device:
