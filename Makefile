@@ -24,7 +24,7 @@ export PROMPT
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
-        sample chat dryrun checkpoints sweep config test test-distributed lint bench bench-data wandb-sync
+        sample chat serve dryrun checkpoints sweep config test test-distributed lint bench bench-data wandb-sync
 
 help:  ## This list
 	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
@@ -76,6 +76,9 @@ dryrun: venv  ## What a run would do and need, memory per device included: STAGE
 
 sample: venv  ## What a model makes of a prompt: PROMPT="…" [MODEL=run, folder or checkpoint]
 	@$(VENV)/bin/python -m inference.sample "$$PROMPT" $(WHICH) $(ARGS)
+
+serve: venv  ## Serve a model over HTTP, as OpenAI does, with a page to chat in: [MODEL=…]
+	@$(VENV)/bin/python -m inference.serve $(WHICH) $(ARGS)
 
 chat: venv  ## Talk to a model in the terminal: [MODEL=…]
 	@$(VENV)/bin/python -m inference.chat $(WHICH) $(ARGS)

@@ -46,6 +46,9 @@ class Chat:
             except EOFError:
                 print()
                 return None
+            except UnicodeDecodeError:
+                print("error: this is not UTF-8; write it in UTF-8")
+                continue
             except KeyboardInterrupt:
                 if self._interrupted:
                     print()

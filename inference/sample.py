@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from inference.settings import SampleSettings, read_settings, usage
 from inference.writing import Text, write
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.text.surrogates import take_out_surrogates
 from train.opening.opened_model import OpenedModel
 
 
@@ -18,6 +19,8 @@ def main(words: Sequence[str]) -> None:
     with exit_on_user_error():
         if not prompt:
             raise UserError('there is no prompt; give one: make sample PROMPT="Once upon a time"')
+        if take_out_surrogates(prompt)[1]:  # what Python makes of bytes that are not UTF-8
+            raise UserError("the prompt is not UTF-8; write it in UTF-8")
         settings = read_settings(SampleSettings, words[1:])
         opened = settings.open()
         print(

@@ -1,7 +1,7 @@
 """What is said on the command lines of `sample`, `chat` and `serve`: `key=value` words, as everywhere."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -13,6 +13,8 @@ from pydantic import (
     ValidationError,
     field_validator,
 )
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from pipeline.config.base import Section
 from pipeline.config.evaluation import SamplingConfig
@@ -46,7 +48,7 @@ class ModelSettings(Section):
 class WritingSettings(ModelSettings, SamplingConfig):
     """How texts are written."""
 
-    stop: list[Annotated[str, Field(min_length=1)]] = []  # noqa: RUF012
+    stop: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list[str])
     """Texts that end what is written, besides the model's own."""
     seed: NonNegativeInt | None = None
     """Of what is drawn; by default another each time."""
@@ -94,32 +96,35 @@ def read_settings(kind: type[S], words: Sequence[str]) -> S:
     """The settings in `key=value` words; of a key that is said twice the last counts.
 
     Raises:
-        UserError: naming all words that are no settings, with what would be right.
+        UserError: where a word is no setting, or a key or value is wrong.
     """
     values: dict[str, Any] = {}
-    problems: list[str] = []
-    settings: S | None = None
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
-            problems.append(
-                f"{word!r} is no setting: write key=value, such as {next(iter(kind.model_fields))}=…"
-            )
-        elif key not in kind.model_fields:
-            near = difflib.get_close_matches(key, kind.model_fields, n=1)
-            problems.append(
-                f"{key} is no key" + (f"; did you mean {near[0]}?" if near else "; --help lists them")
-            )
-        else:
-            values[key] = _value(text)
+            raise UserError(f"{word!r} is no setting: write key=value, such as temperature=0.5")
+        values[key] = _value(text)
+    return read_values(kind, values)
+
+
+def read_values(kind: type[S], values: Mapping[str, Any]) -> S:
+    """The settings with these values.
+
+    Raises:
+        UserError: naming all keys and values that are wrong, with what would be right.
+    """
     try:
-        settings = kind.model_validate(values)
-        problems += settings.problems()
+        return kind.model_validate(values)
     except ValidationError as error:
-        problems += [f"{'.'.join(map(str, e['loc']))}={e['input']}: {e['msg']}" for e in error.errors()]
-    if settings is None or problems:
-        raise UserError("; ".join(problems))
-    return settings
+        raise UserError("; ".join(_problem(kind, details) for details in error.errors())) from None
+
+
+def _problem(kind: type[Section], details: ErrorDetails) -> str:
+    key = ".".join(map(str, details["loc"]))
+    if details["type"] != "extra_forbidden":
+        return f"{key}={details['input']}: {details['msg']}"
+    near = difflib.get_close_matches(key, kind.model_fields, n=1)
+    return f"{key} is no key" + (f"; did you mean {near[0]}?" if near else "; --help lists them")
 
 
 def _value(text: str) -> Any:
@@ -132,11 +137,16 @@ def _value(text: str) -> Any:
         return text
 
 
+def _shown(field: FieldInfo) -> Any:
+    default = field.get_default(call_default_factory=True)
+    return "" if default is None else default
+
+
 def usage(kind: type[Section]) -> str:
     """What `--help` prints."""
     rows = [
         (
-            f"{name}={'' if field.default is None else field.default}",
+            f"{name}={_shown(field)}",
             " ".join((field.description or "").split()),
         )
         for name, field in kind.model_fields.items()

@@ -15,6 +15,10 @@ from train.generation.text_stream import TextStream
 from train.opening.opened_model import OpenedModel
 
 
+class TooLong(UserError):
+    """A prompt that fills the model's whole context."""
+
+
 class Text:
     """A text that is being written."""
 
@@ -35,13 +39,13 @@ class Text:
             index: which of several texts with this seed it is.
 
         Raises:
-            UserError: where the prompt fills the model's whole context.
+            TooLong: where the prompt leaves no room for a text.
         """
         self.prompt = prompt
         ids = list(prompt) or [opened.tokenizer.eos_token_id]
         context = opened.model.context
         if len(ids) >= context:
-            raise UserError(
+            raise TooLong(
                 f"the prompt has {len(ids):,} tokens and {opened.name} reads {context:,} at once, what it writes "
                 "included; shorten the prompt"
             )

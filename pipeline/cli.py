@@ -15,6 +15,7 @@ _RUNS = {
 _PROGRAMS = {
     "checkpoints": ("pipeline.formats.checkpoints", "list the training checkpoints"),
     "sample": ("inference.sample", 'what a model makes of a prompt: lmw sample "Once upon a time"'),
+    "serve": ("inference.serve", "serve a model over HTTP, as OpenAI does, with a page to chat in"),
     "chat": ("inference.chat", "talk to a model in the terminal"),
     "show": ("data_prep.show", "a page of a dump beside its text"),
 }
