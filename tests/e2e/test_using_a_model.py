@@ -133,12 +133,13 @@ def test_a_conversation_is_kept_as_fine_tuning_reads_it(runs: Path, tmp_path: Pa
     assert result.returncode == 0, result.stderr
     for told in (
         "/temperature NUMBER", "temperature=hot must be a number", "there is no command /unknown",
-        "knows the roles user and assistant only", "(a new conversation)", "there is nothing to save yet",
+        "(the system prompt is set)", "(a new conversation)", "there is nothing to save yet",
     ):  # fmt: skip
         assert told in result.stdout
     [kept] = map(json.loads, file.read_text().splitlines())
     turns = kept["messages"]
-    assert [turn["role"] for turn in turns if turn["role"] != "assistant"][:1] == ["user"]
+    assert turns[0] == {"role": "system", "content": "Be brief."}
+    assert turns[1] == {"role": "user", "content": "What is a list?"}
     assert all(turn["content"] for turn in turns)
 
 
