@@ -77,8 +77,10 @@ def test_a_training_under_way_is_opened_at_its_newest_checkpoint(runs: Path) -> 
 
 
 def test_a_damaged_checkpoint_is_told(runs: Path, tmp_path: Path) -> None:
-    artifact = tmp_path / "artifacts" / "pretrain" / "demo-0"
-    shutil.copytree((runs / "demo" / "pretrain").resolve(), artifact)
+    for stage in ("tokenizer", "shards", "pretrain"):
+        folder = (runs / "demo" / stage).resolve()
+        artifact = tmp_path / "artifacts" / stage / folder.name
+        shutil.copytree(folder, artifact)
     [file] = artifact.glob("checkpoints/step-00000012/rank-*.safetensors")
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
