@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.config.stages import FinetuneStage
 from pipeline.config.tasks import FinetuneConfig
@@ -20,7 +20,7 @@ from train.finetuning.task import task_of
 from train.finetuning.training import TaskTraining
 from train.loop import fit, prepare
 from train.models import count_parameters, family
-from train.training_plan import TrainingPlan
+from train.training_plan import Preparation, TrainingPlan
 
 ADAPTER_FOLDER = "adapter"
 
@@ -42,7 +42,7 @@ def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
     task = chosen.training(settings, base, splits)
     if context.rank == 0:
         _write_facts(task, settings, context)
-        _report(task, context)
+        _log_examples(task, context)
 
     on_gpu = prepare(settings.trainer, config.seed)
     model = task.new_model()
@@ -55,27 +55,7 @@ def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
         context.log.info(
             f"{trainable:,} parameters are trained, {trainable / parameters:.1%} of the model's {parameters:,}"
         )
-    rows = [len(ids) for ids in task.train.input_ids]
-    length = sum(rows) / len(task.train)
-    plan = TrainingPlan(
-        model=model,
-        train=task.train,
-        validation={"": task.validation},
-        steps=count_steps(settings.trainer, len(task.train), length, parameters),
-        tokens_per_example=length,
-        flops_per_token=family(base.config).flops_per_token(
-            base.config, base.vocab_size, math.ceil(sum(rows) / len(rows))
-        ),
-        optim=settings.optim,
-        schedule=settings.schedule,
-        trainer=settings.trainer,
-        strategy=config.strategy,
-        seed=config.seed,
-        on_gpu=on_gpu,
-        decode=base.tokenizer.decode,
-        sampler=task.sampler(config.seed),
-        preparation=preparation,
-    )
+    plan = _training_plan(config, task, model, parameters, on_gpu, preparation)
     result = fit(plan, context)
     if result.state is not None:
         state = _merge(task, settings, result.state, context) if settings.method == "lora" else result.state
@@ -100,6 +80,44 @@ def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
     }
 
 
+def _training_plan(
+    config: FinetuneStage,
+    task: TaskTraining,
+    model: nn.Module,
+    parameters: int,
+    on_gpu: bool,
+    preparation: Preparation | None,
+) -> TrainingPlan:
+    """What is trained, on which examples, and for how long.
+
+    Args:
+        parameters: of the model without adapters.
+        preparation: see `TaskTraining.preparation`.
+    """
+    settings = config.finetune
+    rows = [len(ids) for ids in task.train.input_ids]
+    length = sum(rows) / len(task.train)
+    return TrainingPlan(
+        model=model,
+        train=task.train,
+        validation={"": task.validation},
+        steps=count_steps(settings.trainer, len(task.train), length, parameters),
+        tokens_per_example=length,
+        flops_per_token=family(task.base.config).flops_per_token(
+            task.base.config, task.base.vocab_size, math.ceil(sum(rows) / len(rows))
+        ),
+        optim=settings.optim,
+        schedule=settings.schedule,
+        trainer=settings.trainer,
+        strategy=config.strategy,
+        seed=config.seed,
+        on_gpu=on_gpu,
+        decode=task.base.tokenizer.decode,
+        sampler=task.sampler(config.seed),
+        preparation=preparation,
+    )
+
+
 def _write_facts(task: TaskTraining, settings: FinetuneConfig, context: Context) -> None:
     """What evaluate and export need to know besides the weights."""
     save_tokenizer(task.base.tokenizer, context.folder / TOKENIZER_FOLDER)
@@ -112,7 +130,7 @@ def _write_test_rows(task: TaskTraining, context: Context) -> None:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in task.test_rows())
 
 
-def _report(task: TaskTraining, context: Context) -> None:
+def _log_examples(task: TaskTraining, context: Context) -> None:
     splits, log = task.splits, context.log
     log.info(
         f"examples: {len(splits.train):,} for training, {len(splits.validation):,} for validation, "
