@@ -54,11 +54,11 @@ def retried(action: Callable[[], T], url: str, retries: int, stop: threading.Eve
             kind = classify(error)
             if kind != "transient" or failures > retries:
                 raise UserError(f"{masked(url)}: {_ADVICE[kind].format(_reason(error))}") from None
-        pause(failures, stop or threading.Event())
+        pause(failures, stop or threading.Event(), FIRST_PAUSE)
     raise AssertionError  # count() does not end
 
 
-def pause(failures: int, stop: threading.Event, first: float = FIRST_PAUSE, requested: float = 0.0) -> None:
+def pause(failures: int, stop: threading.Event, first: float, requested: float = 0.0) -> None:
     """Wait before another attempt.
 
     Args:
