@@ -1,13 +1,13 @@
 """MediaWiki XML dumps (export schemas 0.9 to 0.11) read page by page, in constant memory."""
 
 from collections.abc import Callable, Generator
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 
 from data_prep.mediawiki.chunks import is_splittable, read_chunks
 from data_prep.mediawiki.damage import Damage
 from data_prep.mediawiki.page import Page, is_elsewhere, parse_page
-from data_prep.mediawiki.page_finder import PageFinder
+from data_prep.mediawiki.page_finder import PageFinder, RawPage
 from data_prep.mediawiki.site import Site, parse_siteinfo, warn_of_schema
 from data_prep.mediawiki.sniff import problem_of_content, problem_of_file
 from pipeline.errors import UserError
@@ -88,44 +88,59 @@ def iter_pages(
         raise ValueError(f"{path.name} can't be read from byte {start} on")
     if start == 0:
         _read_header(path)
-    pages = 0
-    has_id = has_text = False
-
-    def report(damage: Damage, cause: Exception | None = None) -> None:
-        if on_damage is None:
-            raise _error(path, damage, pages) from cause
-        on_damage(damage)
-
-    @cache
-    def site() -> Site:
-        return parse_siteinfo(_read_header(path)[0].decode("utf-8", "replace"))
-
-    def namespace_of(title: str) -> int:
-        return site().namespace_of(title)
-
+    reader = _PageReader(path, on_damage, namespace)
     finder = PageFinder(end, max_page)
     for found in finder.find(read_chunks(path, workers, start, end)):
         if isinstance(found, Damage):
-            report(found)
-            continue
-        if namespace is not None and is_elsewhere(found.xml, namespace):
-            continue
+            reader.report(found)
+        elif (page := reader.read(found)) is not None:
+            yield page
+    if finder.at_end and not finder.closed and _has_root(path):
+        reader.report(Damage(path.stat().st_size, 0, "the XML ends without closing <mediawiki>"))
+
+
+class _PageReader:
+    """Makes pages of the XML that is found, counts them, and sees early whether they have what pages must have."""
+
+    def __init__(self, path: Path, on_damage: Callable[[Damage], None] | None, namespace: int | None) -> None:
+        self._path, self._on_damage, self._namespace = path, on_damage, namespace
+        self._pages = 0
+        self._has_id = self._has_text = False
+
+    @cached_property
+    def _site(self) -> Site:
+        return parse_siteinfo(_read_header(self._path)[0].decode("utf-8", "replace"))
+
+    def read(self, found: RawPage) -> Page | None:
+        """The page; None for one of another namespace than is asked for, or that can't be read."""
+        if self._namespace is not None and is_elsewhere(found.xml, self._namespace):
+            return None
         try:
-            page = parse_page(found.xml, found.offset, found.oversized, namespace_of)
+            page = parse_page(
+                found.xml, found.offset, found.oversized, lambda title: self._site.namespace_of(title)
+            )
         except ValueError as error:
             reason = f"a page that can't be read ({error})"
-            report(Damage(found.begins, max(found.ends - found.begins, 1), reason), error)
-            continue
-        if namespace is not None and page.namespace != namespace:
-            continue
-        pages += 1
-        if pages <= _PROBE and namespace is None:
-            has_id, has_text = has_id or page.id > 0, has_text or bool(page.text) or page.oversized
-            if pages == _PROBE and not (has_id and has_text):
-                raise _without(path, "<text>" if has_id else "<id>", site().schema)
-        yield page
-    if finder.at_end and not finder.closed and _has_root(path):
-        report(Damage(path.stat().st_size, 0, "the XML ends without closing <mediawiki>"))
+            self.report(Damage(found.begins, max(found.ends - found.begins, 1), reason), error)
+            return None
+        if self._namespace is not None and page.namespace != self._namespace:
+            return None
+        self._pages += 1
+        if self._pages <= _PROBE and self._namespace is None:
+            self._probe(page)
+        return page
+
+    def report(self, damage: Damage, cause: Exception | None = None) -> None:
+        """Tell of the damage, or raise ``DumpError`` where nobody wants to be told."""
+        if self._on_damage is None:
+            raise _error(self._path, damage, self._pages) from cause
+        self._on_damage(damage)
+
+    def _probe(self, page: Page) -> None:
+        self._has_id = self._has_id or page.id > 0
+        self._has_text = self._has_text or bool(page.text) or page.oversized
+        if self._pages == _PROBE and not (self._has_id and self._has_text):
+            raise _without(self._path, "<text>" if self._has_id else "<id>", self._site.schema)
 
 
 def _read_header(path: Path) -> tuple[bytes, Damage | None]:
