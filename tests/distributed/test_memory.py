@@ -1,16 +1,13 @@
 """The predicted memory of parameters, gradients and optimizer is what each rank really holds."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.training import StrategyConfig, TrainerConfig
-from tests.command_line import ROOT
 from tests.distributed.memory_worker import MODEL, VOCAB
+from tests.forked_ranks import run_on_ranks
 from train.memory.predict import predict
 
 pytestmark = pytest.mark.distributed
@@ -35,13 +32,8 @@ CASES = [
 def test_states_of_each_rank(strategy: str, optim: str, precision: str) -> None:
     ranks = 1 if strategy == "single" else 2
     settings = json.dumps({"strategy": strategy, "optim": optim, "precision": precision})
-    result = subprocess.run(
-        [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}",
-         "-m", "tests.distributed.memory_worker", settings],
-        cwd=ROOT, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stderr
-    measured = [json.loads(line)["bytes"] for line in result.stdout.splitlines() if '"bytes"' in line]
+    output = run_on_ranks(ranks, "tests.distributed.memory_worker", settings)
+    measured = [json.loads(line)["bytes"] for line in output.splitlines() if '"bytes"' in line]
     trainer = TrainerConfig(steps=1, global_batch=ranks, devices=ranks, precision=precision)
     memory = predict(
         MODEL, VOCAB, OptimizerConfig.choose(optim), trainer, StrategyConfig(name=strategy), on_gpu=False
