@@ -49,7 +49,6 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
     model = build_model(config.model, index.vocab_size)
     if masked:
         family(config.model).check_segments(model)
-    sampler = objective.sampler(trainer.sample_prompts, SAMPLED, config.seed)
 
     def course(of: PretrainStage) -> Course:
         """What a run with these settings, on this data, does at each step."""
@@ -74,7 +73,7 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
         decode=tokenizer.decode,
         order=mine.order,
         loss=objective.loss,
-        sampler=None if sampler is None else lambda module: sampler(module.model),
+        sampler=objective.sampler(trainer.sample_prompts, SAMPLED, config.seed),
     )
     if context.rank == 0:
         _report(plan, config, data, index.vocab_size, context)

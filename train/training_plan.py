@@ -12,11 +12,10 @@ from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.context import Context
 from train.data.batches import Examples
 from train.data.order import Order
+from train.generation.samples import Sampler
 from train.module import LanguageModule, Loss, model_loss
 from train.preemption import StopRequest
 
-Sampler = Callable[[LanguageModule], list[tuple[str, str]]]
-"""Gives (prompt, continuation) pairs; called by every rank, since a sharded model needs them all."""
 Preparation = Callable[[Context, StopRequest, pl.Trainer, LanguageModule], None]
 """Called by every rank when the strategy holds the model with the weights that training begins from, whether it will go
 on from a checkpoint or not; no example has been read by then."""

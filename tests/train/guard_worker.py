@@ -22,9 +22,10 @@ from pipeline.errors import Restart, UserError
 from pipeline.tracking.tracker import Tracker
 from train.data.batches import Batch
 from train.data.order import SampleOrder
+from train.generation.samples import Sampler
 from train.loop import FitResult, fit, prepare
 from train.models import IGNORE_INDEX, LossSum, build_model
-from train.training_plan import Sampler, TrainingPlan
+from train.training_plan import TrainingPlan
 
 POISON, VOCAB, LENGTH, BATCH, STEPS, SEED = 49, 50, 12, 4, 16, 7
 BAD_STEPS = (6, 7)

@@ -9,8 +9,8 @@ from torch.distributed.fsdp import FSDPModule
 
 from pipeline.errors import UserError
 from train.callbacks.after_step import AfterStep
+from train.generation.samples import Sampler
 from train.module import LanguageModule
-from train.training_plan import Sampler
 
 
 class Sample(AfterStep):
@@ -29,7 +29,7 @@ class Sample(AfterStep):
         with _gathered(module.model):
             rows: list[tuple[str, str]] = []
             try:
-                rows = sampler(module)
+                rows = sampler(module.model)
             except UserError as error:  # of the model, and so on all ranks alike
                 self.context.log.warning(f"step {step:,}: no sample texts, and training goes on: {error}")
         module.train()

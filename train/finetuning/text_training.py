@@ -1,6 +1,5 @@
 """Training of tasks whose model writes a response to a prompt."""
 
-from collections.abc import Callable
 from typing import Any, ClassVar
 
 from torch import nn
@@ -12,7 +11,7 @@ from train.finetuning.data import Example, Splits
 from train.finetuning.examples import encode_responses
 from train.finetuning.limits import longest
 from train.finetuning.training import TaskTraining
-from train.generation.samples import sample_texts
+from train.generation.samples import Sampler, sample_texts
 
 SAMPLES = 2
 """Validation prompts that the model answers while it trains."""
@@ -64,9 +63,9 @@ class TextTraining(TaskTraining):
             "cut_answers": sum(self.stops.cut_text(target) != target for target in targets),
         }
 
-    def sampler(self, seed: int) -> Callable[[Any], list[tuple[str, str]]]:
+    def sampler(self, seed: int) -> Sampler:
         sources = [e.prompt for e in self.splits.validation[:SAMPLES]]
         prompts = list(zip(map(self.form.prompt, sources), self.form.prompt_ids(sources), strict=True))
-        return lambda module: sample_texts(
-            self.language_model(module.model), self.base.tokenizer, prompts, seed, self.stops
+        return lambda model: sample_texts(
+            self.language_model(model), self.base.tokenizer, prompts, seed, self.stops
         )

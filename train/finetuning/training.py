@@ -1,7 +1,6 @@
 """The training side of a fine-tuning task: examples as tensors, the model, and what the artifact says of it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -14,6 +13,7 @@ from train.checkpoints.final_model import save_model
 from train.data.batches import Examples
 from train.finetuning.base_model import BaseModel
 from train.finetuning.data import Splits
+from train.generation.samples import Sampler
 from train.training_plan import Preparation
 
 
@@ -70,6 +70,6 @@ class TaskTraining(ABC):
             if counts[name]
         ]
 
-    def sampler(self, seed: int) -> Callable[[Any], list[tuple[str, str]]] | None:
-        """Gives prompts with what the module in training answers; None where the model writes no text."""
+    def sampler(self, seed: int) -> Sampler | None:
+        """Gives prompts with what the model in training answers; None where the model writes no text."""
         return None

@@ -1,7 +1,7 @@
 """Texts that a model writes while it is trained, for a person to watch it learn."""
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from pipeline.config.evaluation import DecodeConfig
 from train.generation.generate import generate
@@ -10,6 +10,9 @@ from train.models import LanguageModel
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+Sampler = Callable[[Any], list[tuple[str, str]]]
+"""Gives texts with what a model makes of each; called by every rank, since a model that is spread needs them all."""
 
 SAMPLED = DecodeConfig(method="sample", max_new_tokens=48, temperature=0.8, top_p=0.95)
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from pipeline.config.objectives import ObjectiveConfig
 from pipeline.formats.tokenizers import load_tokenizer
 from train.checkpoints.final_model import described_objective
-from train.objectives.objective import HeldOutScore, Objective, Sampler
+from train.objectives.objective import HeldOutScore, Objective
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-__all__ = ["HeldOutScore", "Objective", "Sampler", "build_objective", "pretrained_objective"]
+__all__ = ["HeldOutScore", "Objective", "build_objective", "pretrained_objective"]
 
 
 def build_objective(config: ObjectiveConfig, tokenizer: "PreTrainedTokenizerFast", seed: int) -> Objective:

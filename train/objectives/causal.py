@@ -14,8 +14,8 @@ from train.exporting.card import Card
 from train.exporting.trained_model import TrainedModel
 from train.exporting.usage import continue_a_prompt
 from train.generation.generate import encode_prompts
-from train.generation.samples import sample_texts
-from train.objectives.objective import Objective, Sampler
+from train.generation.samples import Sampler, sample_texts
+from train.objectives.objective import Objective
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

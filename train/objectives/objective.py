@@ -1,10 +1,10 @@
 """What the rest of the program asks of an objective."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from torch import nn
 
@@ -13,14 +13,12 @@ from pipeline.config.evaluation import DecodeConfig
 from pipeline.config.objectives import ObjectiveConfig
 from train.data.batches import Batch, Examples, Tokens
 from train.exporting.trained_model import TrainedModel
+from train.generation.samples import Sampler
 from train.models import LossSum
 from train.module import model_loss
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-Sampler = Callable[[Any], list[tuple[str, str]]]
-"""Gives texts with what the model makes of each. All ranks call it, since a model that is spread needs them all."""
 
 
 @dataclass(frozen=True)
