@@ -12,11 +12,13 @@ from pipeline.config.data import DataConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.lstm import LSTMConfig
 from pipeline.config.objectives.causal import CausalConfig
+from pipeline.config.tasks.instruct import InstructConfig
 from pipeline.errors import UserError
 from pipeline.formats.shards import ShardIndex, ShardWriter, TokenStream, token_dtype
 from train.checkpoints.final_model import described_objective, save_model
 from train.data.batches import Batch, Concatenation, Examples, MicroBatches, TrainSamples, ValidationSamples
 from train.data.order import SampleOrder
+from train.finetuning.task import task_of
 from train.models import IGNORE_INDEX, build_model
 from train.objectives import build_objective
 from train.objectives.draws import generator
@@ -130,8 +132,9 @@ def test_causal_labels_are_the_next_tokens(tmp_path: Path, tokenizer: "PreTraine
     batch = examples.collate(np.array([4]), np.array([0]))
     assert batch["labels"][0].tolist() == [*range(33, 41)]
     model = build_model(DecoderConfig(layers=1, hidden=16, heads=2, mlp=32, context=8), 500)
-    whole = objective.loss(model, examples.collate(np.arange(3), np.arange(3)))
-    each = objective.example_losses(model, examples.collate(np.arange(3), np.arange(3)))
+    with torch.no_grad():
+        whole = objective.loss(model, examples.collate(np.arange(3), np.arange(3)))
+        each = objective.example_losses(model, examples.collate(np.arange(3), np.arange(3)))
     assert [int(loss.tokens) for loss in each] == [8, 8, 8]
     assert sum(float(loss.total) for loss in each) == pytest.approx(float(whole.total), rel=1e-5)
 
@@ -139,6 +142,18 @@ def test_causal_labels_are_the_next_tokens(tmp_path: Path, tokenizer: "PreTraine
 @pytest.mark.parametrize("model", [DecoderConfig(), LSTMConfig()])
 def test_models_that_read_from_left_to_right_learn_causally(model: DecoderConfig | LSTMConfig) -> None:
     assert list(CausalConfig().misfits(model, DataConfig(packing="best_fit"))) == []
+
+
+def test_what_does_not_read_from_left_to_right_neither_learns_causally_nor_to_answer(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(DecoderConfig, "readings", ("bidirectional",))
+    (problem,) = CausalConfig().misfits(DecoderConfig(), DataConfig())
+    assert problem.startswith("objective.name=causal needs a model that reads text from left to right, and ")
+    assert "model.family=decoder reads what stands on both sides of a token" in problem
+    assert "choose a family that fits the objective (hf, lstm)" in problem
+    with pytest.raises(UserError, match=r"reads? from left to right, and the model \(model.family=decoder\)"):
+        task_of(InstructConfig).check_base(DecoderConfig(), "the model")
 
 
 def test_a_models_objective_is_kept_with_it(tmp_path: Path) -> None:
