@@ -50,6 +50,11 @@ def exit_on_user_error() -> Generator[None]:
         fail(f"error: {message}", 130 if isinstance(error, KeyboardInterrupt) else 2)
 
 
+def first_line(error: BaseException) -> str:
+    """What an error of a library says first; its class where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
 def fail(message: str, code: int) -> NoReturn:
     print(redacted(message, secret_values(os.environ)), file=sys.stderr)
     sys.exit(code)

@@ -10,7 +10,7 @@ from hydra.errors import HydraException, MissingConfigException
 from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, first_line
 
 _COMPOSERS = ("hydra", "omegaconf", "antlr4", "yaml")
 _NOT_FOUND = re.compile(r"Interpolation key '([^']*)' not found")
@@ -56,7 +56,7 @@ def _missing(error: MissingConfigException) -> str:
     group, _, option = (error.missing_cfg_file or "").rpartition("/")
     known = list(error.options or [])
     if not group or not known:
-        return f"the configuration cannot be composed: {str(error).splitlines()[0]}"
+        return f"the configuration cannot be composed: {first_line(error)}"
     near = difflib.get_close_matches(option, known, n=1, cutoff=0.6)
     hint = f"did you mean {near[0]}? " if near else ""
     return f"{group}={option}: there is no such option; {hint}There are {', '.join(known)}"
@@ -110,7 +110,7 @@ def _failures(config: Any, path: str) -> Iterator[tuple[str, str, Exception]]:
 
 
 def _unresolved(key: str, written: str, error: Exception, keys: list[str]) -> str:
-    said = str(error).splitlines()[0] if str(error) else type(error).__name__
+    said = first_line(error)
     if isinstance(error, RecursionError) or "Recursive" in said:
         why = "it refers to itself"
     elif found := _NOT_FOUND.search(said):

@@ -11,7 +11,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from pipeline.config.root import RootConfig
-from pipeline.errors import UserError
+from pipeline.errors import UserError, first_line
 
 _OVERRIDE = re.compile(r"(?P<key>[+~]{0,2}[A-Za-z_]\w*([./@:-]\w+)*)=(?P<value>.*)", re.DOTALL)
 _STRUCTURE = re.compile(r"""[\[\]{}()'"\\,]""")
@@ -38,7 +38,7 @@ def hydra_overrides(words: Sequence[str], options: Options) -> list[str]:
         try:
             override = OverridesParser.create().parse_override(quoted)
         except HydraException as error:
-            problems.append(_no_override(word, str(error).splitlines()[0]))
+            problems.append(_no_override(word, first_line(error)))
             continue
         if not override.key_or_group:
             problems.append(f"{word}: no key stands before the =")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.run import RunConfig, TrackingConfig
-from pipeline.errors import UserError
+from pipeline.errors import UserError, first_line
 from pipeline.redaction import redacted, secret_values
 from pipeline.store.manifest import Tracking
 from pipeline.tracking.tracker import TrackedStage, Tracker
@@ -69,7 +69,7 @@ class WandbTracker(Tracker):
                 )
             except Exception as error:
                 where = "goes without it" if offline else "is kept offline; `make wandb-sync` sends it later"
-                self._log.warning("Weights & Biases: %s; this stage %s", _first_line(error), where)
+                self._log.warning("Weights & Biases: %s; this stage %s", _shown(error), where)
                 wandb.teardown()  # or the run's id would still be in use
         return None
 
@@ -111,7 +111,7 @@ class WandbTracker(Tracker):
             self._run = None
             self._log.warning(
                 "Weights & Biases: %s; from here on this stage is only kept in its folder",
-                _first_line(error),
+                _shown(error),
             )
 
     def _send_table(
@@ -179,5 +179,5 @@ def _has_key(environment: Mapping[str, str]) -> bool:
         return False
 
 
-def _first_line(error: Exception) -> str:
-    return redacted((str(error).strip() or type(error).__name__).splitlines()[0], secret_values(os.environ))
+def _shown(error: Exception) -> str:
+    return redacted(first_line(error), secret_values(os.environ))

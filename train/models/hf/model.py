@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, Pre
 from transformers.utils import ModelOutput
 
 from pipeline.config.models.huggingface import HuggingFaceConfig
-from pipeline.errors import UserError
+from pipeline.errors import UserError, first_line
 from pipeline.formats.foreign_code import own_classes, refusing_foreign_code
 from train.models.finite import all_finite
 from train.models.hf.balance import balance_factor, until_last_label
@@ -41,7 +41,7 @@ def read_config(config: HuggingFaceConfig, vocab_size: int) -> PretrainedConfig:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise UserError(
                 f"model.path={config.path} is no folder with a config.json that transformers reads: "
-                f"{_first_line(error)}"
+                f"{first_line(error)}"
             ) from None
     fields = dict(config.config)
     model_type = fields.pop("model_type", None)
@@ -58,7 +58,7 @@ def read_config(config: HuggingFaceConfig, vocab_size: int) -> PretrainedConfig:
         raise
     except Exception as error:  # what a wrong field raises differs by architecture
         raise UserError(
-            f"model.config is no config of model_type={model_type!r}: {_first_line(error)}"
+            f"model.config is no config of model_type={model_type!r}: {first_line(error)}"
         ) from None
 
 
@@ -84,7 +84,7 @@ def load_checkpoint(folder: str | Path, settings: PretrainedConfig | None = None
         Exception
     ) as error:  # which, differs by what is damaged: a SafetensorError, a RuntimeError, a TypeError, …
         raise UserError(
-            f"{folder}: its weights cannot be loaded ({_first_line(error)}); get the folder again, or name another"
+            f"{folder}: its weights cannot be loaded ({first_line(error)}); get the folder again, or name another"
         ) from None
     if missing := sorted(found["missing_keys"]):
         raise UserError(
@@ -96,10 +96,6 @@ def load_checkpoint(folder: str | Path, settings: PretrainedConfig | None = None
             f"{folder}: some of its weights are not finite, as of a model whose training has diverged; name another"
         )
     return model
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 class HuggingFaceModel(nn.Module):
@@ -149,7 +145,7 @@ class HuggingFaceModel(nn.Module):
                 )
             except ValueError as error:
                 raise UserError(
-                    f"model_type={settings.model_type!r} is no causal language model: {_first_line(error)}"
+                    f"model_type={settings.model_type!r} is no causal language model: {first_line(error)}"
                 ) from None
         return load_checkpoint(config.path, settings)
 
