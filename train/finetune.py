@@ -18,7 +18,7 @@ from train.finetuning.data import load_splits
 from train.finetuning.lora import add_adapters, merge_adapters, save_adapters
 from train.finetuning.task import task_of
 from train.finetuning.training import TaskTraining
-from train.loop import fit, prepare
+from train.loop import fit, set_up_process
 from train.models import count_parameters, family
 from train.training_plan import Preparation, TrainingPlan
 
@@ -44,7 +44,7 @@ def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
         _write_facts(task, settings, context)
         _log_examples(task, context)
 
-    on_gpu = prepare(settings.trainer, config.seed)
+    on_gpu = set_up_process(settings.trainer, config.seed)
     model = task.new_model()
     parameters = count_parameters(model)
     preparation = task.preparation(model, settings.trainer)

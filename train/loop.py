@@ -45,7 +45,7 @@ class FitResult:
     """Median over the logged steps."""
 
 
-def prepare(trainer: TrainerConfig, seed: int) -> bool:
+def set_up_process(trainer: TrainerConfig, seed: int) -> bool:
     """Set up threads, seed and determinism of this process. Returns whether training runs on GPUs.
 
     Raises:

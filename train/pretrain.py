@@ -18,7 +18,7 @@ from train.data.packing import packing_figures
 from train.data.sequences import NO_VALIDATION
 from train.data.steps import count_steps
 from train.generation.samples import SAMPLED
-from train.loop import FitResult, fit, prepare
+from train.loop import FitResult, fit
 from train.memory.check import Plan, check, known_limit
 from train.models import build_model, count_parameters, family
 from train.objectives import Objective, build_objective
@@ -42,7 +42,7 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
     objective = build_objective(config.objective, tokenizer, config.seed)
     data = Data.of(objective, config, index, context, length)
 
-    on_gpu = prepare(trainer, config.seed)
+    on_gpu = set_up_process(trainer, config.seed)
     masked = config.data.packing != "concatenate"
     memory = Plan(config.model, index.vocab_size, config.optim, trainer, config.strategy, on_gpu, masked)
     check(memory, known_limit(trainer, on_gpu))
