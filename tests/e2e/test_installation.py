@@ -69,7 +69,7 @@ def test_the_whole_pipeline_runs_from_an_empty_folder(installed: Path, tmp_path:
 def test_the_command_lists_what_it_can_do(installed: Path, tmp_path: Path) -> None:
     told = _run([str(installed / "lmw"), "help"], tmp_path)
     assert told.returncode == 0
-    for name in ("pretrain", "demo", "dryrun", "checkpoints", "show"):
+    for name in ("pretrain", "demo", "dryrun", "checkpoints", "show", "sample", "chat", "serve"):
         assert f"\n  {name} " in told.stdout
     unknown = _run([str(installed / "lmw"), "trian"], tmp_path)
     assert unknown.returncode == 1
