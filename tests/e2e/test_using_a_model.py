@@ -20,12 +20,19 @@ from train.opening.opened_model import OpenedModel, open_model
 
 pytestmark = pytest.mark.e2e
 LORA = ["run.name=lora", "finetune.method=lora", "finetune.trainer.checkpoint_every=1"]
+DPO = ["run.name=dpo", "finetune=dpo", "finetune.method=lora", "finetune.trainer.checkpoint_every=1"]
 
 
 @pytest.fixture(scope="module")
 def runs(shards: Path, pipeline: Callable) -> Path:
-    """The folder of two runs: `demo`, tuned whole, and `lora`, whose adapters were merged."""
-    for words in ([], LORA):
+    """The folder of three runs: `demo`, tuned whole; `lora`, of merged adapters; `dpo`, trained on preferences."""
+    pairs = [
+        {"prompt": f"Is {n} odd?", "chosen": f"It is {n % 2}.", "rejected": f"No, {n}!"} for n in range(60)
+    ]
+    file = shards / "pairs.jsonl"
+    file.write_text("\n".join(map(json.dumps, pairs)))
+    data = [f"finetune.data.train={file}", "finetune.data.validation=null", "finetune.data.test=null"]
+    for words in ([], LORA, [*DPO, *data]):
         result = pipeline(shards, "stage=finetune", *words)
         assert result.returncode == 0, result.stdout + result.stderr
     return shards / "runs"
@@ -43,7 +50,7 @@ def use(tool: str, *words: str, timeout: float = 120, **options) -> subprocess.C
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["demo", "demo/pretrain", "lora"])
+@pytest.mark.parametrize("name", ["demo", "demo/pretrain", "lora", "dpo"])
 def test_the_last_checkpoint_is_the_finished_model(runs: Path, name: str) -> None:
     """Also where it holds adapters alone."""
     step = 12 if name.endswith("pretrain") else 3

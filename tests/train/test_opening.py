@@ -5,14 +5,24 @@ from pathlib import Path
 
 import pytest
 import torch
+import yaml
+from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from pipeline.config.tasks.base import LoRAConfig
 from pipeline.errors import UserError
+from pipeline.formats.checkpoints import DIGEST, Checkpoint, checkpoint_folder, complete, rank_file
 from pipeline.formats.tokenizers import save_tokenizer
+from pipeline.stage_spec import SPEC_FILE
 from pipeline.store.artifacts import write_json
+from pipeline.store.file_hashes import hash_file
+from train.finetuning.base_model import base_in_folder
 from train.finetuning.chat import set_chat_template
+from train.finetuning.lora import add_adapters, merge_adapters
+from train.finetuning.wrapped import WrappedModel
 from train.generation.stops import Stops
 from train.models.decoder.hf_config import to_hf_config
+from train.opening.artifact import TrainingArtifact
 from train.opening.location import find_model
 from train.opening.opened_model import open_model
 
@@ -88,3 +98,34 @@ def test_what_is_no_model_is_told_with_what_there_is(tmp_path: Path) -> None:
 def test_a_folder_of_one_model_has_no_steps(folder: Path) -> None:
     with pytest.raises(UserError, match="without training checkpoints; leave step out"):
         find_model(str(folder), 100)
+
+
+def test_a_checkpoint_of_adapters_that_were_trained_within_a_loss(folder: Path, tmp_path: Path) -> None:
+    """As preference tasks train: the model is part of another, and the checkpoint holds adapters alone."""
+    finetune = {"task": "dpo", "init": str(folder), "method": "lora", "data": {"train": "pairs.jsonl"}}
+    artifact = tmp_path / "artifacts" / "finetune" / "run-1.partial"
+    artifact.mkdir(parents=True)
+    spec = {"stage": "finetune", "plugins": [], "input_fingerprints": {}}
+    config = {"seed": 1, "finetune": finetune, "strategy": {}}
+    (artifact / SPEC_FILE).write_text(yaml.safe_dump(spec | {"config": config}))
+    trained = WrappedModel(base_in_folder(folder).load())
+    adapted = add_adapters(trained, LoRAConfig())
+    for parameter in adapted.parameters():
+        if parameter.requires_grad:
+            torch.nn.init.normal_(parameter, std=0.3)
+    place = checkpoint_folder(artifact, 5)
+    writing = place.with_suffix(".writing")
+    writing.mkdir(parents=True)
+    weights = {n: p.detach().flatten() for n, p in trained.named_parameters() if p.requires_grad}
+    save_file({f"weight/{name}/0": values for name, values in weights.items()}, writing / rank_file(0))
+    (writing / f"{rank_file(0)}{DIGEST}").write_text(hash_file(writing / rank_file(0)))
+    complete(Checkpoint(place, 5, 100, None, None, "single", 1, 0.1, 5), writing)
+
+    place = find_model(str(artifact))
+    assert place.checkpoint is not None
+    found = TrainingArtifact(place.folder).load(place.checkpoint)
+    ids = torch.tensor([[9, 8, 7]])
+    with torch.inference_mode():
+        expected = merge_adapters(adapted).eval().backbone(ids)
+        assert torch.allclose(found(ids), expected, atol=1e-5)
+        assert not torch.allclose(found(ids), base_in_folder(folder).load().eval()(ids), atol=1e-2)

@@ -85,6 +85,11 @@ class Reader:
                     (size,) = file.get_slice(key).get_shape()
                     self._parts.setdefault((kind, name), []).append((int(start), size, path, key))
 
+    @property
+    def names(self) -> set[str]:
+        """Of the parameters."""
+        return {name for _, name in self._parts}
+
     def fill(self, pieces: Iterable[Piece]) -> None:
         """Give every piece its values.
 

@@ -22,6 +22,7 @@ from pipeline.formats.tokenizers import TOKENIZER_FOLDER, load_tokenizer
 from pipeline.stage_spec import SPEC_FILE
 from pipeline.store.artifacts import Store, damaged
 from pipeline.tracking.tracker import Tracker
+from train.checkpoints.files import Reader
 from train.checkpoints.final_model import load_model, load_weights
 from train.models import LanguageModel, build_model, family
 
@@ -111,18 +112,21 @@ class TrainingArtifact:
         # peft loads slowly, and is needed here only.
         from train.finetuning.base_model import find_base_model
         from train.finetuning.lora import add_adapters, merge_adapters
+        from train.finetuning.wrapped import BODY, WrappedModel
 
         settings = self._settings(FinetuneStage).finetune
         inputs = {name: self.input(name) for name in self.spec["input_fingerprints"]}
         log = logging.getLogger(__name__)
         context = Context(self.folder, inputs, Tracker(self.folder), log, RunConfig(progress=False))
-        model = cast(nn.Module, find_base_model(settings.init, context).load())
-        if settings.method != "lora":
-            _read_weights(model, checkpoint)
-            return model
-        adapted = add_adapters(model, settings.lora)
+        base = cast(nn.Module, find_base_model(settings.init, context).load())
+        # Preference tasks train the base model within a module that makes the loss.
+        wrapped = any(name.startswith(BODY) for name in Reader(checkpoint).names)
+        model = WrappedModel(base) if wrapped else base
+        adapted = add_adapters(model, settings.lora) if settings.method == "lora" else None
         _read_weights(model, checkpoint)
-        return merge_adapters(adapted)
+        if adapted is not None:
+            merge_adapters(adapted)  # in place
+        return base
 
 
 def _read_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
