@@ -18,7 +18,7 @@ from train.data.packing import packing_figures
 from train.data.sequences import NO_VALIDATION
 from train.data.steps import count_steps
 from train.generation.samples import SAMPLED
-from train.loop import FitResult, fit
+from train.loop import FitResult, fit, set_up_process
 from train.memory.check import Plan, check, known_limit
 from train.models import build_model, count_parameters, family
 from train.objectives import Objective, build_objective

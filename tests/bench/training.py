@@ -21,7 +21,7 @@ from pipeline.formats.shards import ShardIndex, ShardWriter, TokenStream, token_
 from pipeline.tracking.tracker import Tracker
 from tests.bench.table import Row
 from train.data.batches import TokenWindows
-from train.loop import fit, prepare
+from train.loop import fit, set_up_process
 from train.models import build_model
 from train.models.decoder.hf_config import to_hf_config
 from train.optim import build_optimizer
@@ -48,7 +48,7 @@ def bench_trainer(rounds: int) -> Iterator[Row]:
             sample_every=0,
             log_every=10,
         )
-        prepare(trainer, seed=1)
+        set_up_process(trainer, seed=1)
         bare = _bare_step(windows, 3 * rounds)
         turns = _Turns(bare)
         context = Context(folder, {}, Tracker(folder), logging.getLogger("bench"), RunConfig(progress=False))

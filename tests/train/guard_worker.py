@@ -23,7 +23,7 @@ from pipeline.tracking.tracker import Tracker
 from train.data.batches import Batch
 from train.data.order import SampleOrder
 from train.generation.samples import Sampler
-from train.loop import FitResult, fit, prepare
+from train.loop import FitResult, fit, set_up_process
 from train.models import IGNORE_INDEX, LossSum, build_model
 from train.training_plan import TrainingPlan
 
@@ -122,7 +122,7 @@ def train(
         trainer=settings,
         strategy=StrategyConfig(name=strategy),
         seed=SEED,
-        on_gpu=prepare(settings, SEED),
+        on_gpu=set_up_process(settings, SEED),
         decode=lambda ids: " ".join(map(str, ids)),
         sampler=sampler,
     )

@@ -20,7 +20,7 @@ from pipeline.tracking.tracker import Tracker, read_metrics
 from train.checkpoints.files import Reader
 from train.data.batches import Batch
 from train.data.order import SampleOrder
-from train.loop import fit, prepare
+from train.loop import fit, set_up_process
 from train.models import IGNORE_INDEX, LanguageModel, build_model
 from train.training_plan import TrainingPlan
 
@@ -154,7 +154,7 @@ def train(folder: Path, rows: Uneven) -> None:
         trainer=trainer,
         strategy=StrategyConfig(),
         seed=5,
-        on_gpu=prepare(trainer, 5),
+        on_gpu=set_up_process(trainer, 5),
         decode=str,
     )
     fit(plan, context)

@@ -12,7 +12,7 @@ from pipeline.config.schedules.constant import ConstantSchedule
 from pipeline.config.training import StrategyConfig, TrainerConfig
 from pipeline.tracking.tracker import read_metrics
 from train.data.batches import PADDING, Batch
-from train.loop import fit, prepare
+from train.loop import fit, set_up_process
 from train.models import IGNORE_INDEX, FigureSum, LossSum
 from train.training_plan import TrainingPlan
 
@@ -61,7 +61,7 @@ def test_figures_are_means_over_what_was_seen(tmp_path: Path, make_context) -> N
         trainer=trainer,
         strategy=StrategyConfig(),
         seed=1,
-        on_gpu=prepare(trainer, 1),
+        on_gpu=set_up_process(trainer, 1),
         decode=str,
     )
     context = make_context(tmp_path / "out")
