@@ -54,7 +54,7 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     lab: Path, tmp_path: Path, pipeline: Callable[..., subprocess.CompletedProcess]
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    words = [*WORDS, *CORPUS, BANNED, "tokenizer=words"]
+    words = [*WORDS, *CORPUS, BANNED]
     done = pipeline(whole, *words, "stage=report", base=WITHOUT_CORPUS)
     assert done.returncode == 0, done.stdout + done.stderr
     copy_data_stages(whole, killed)
@@ -87,8 +87,6 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     assert manifest["metrics"]["niceness"] == os.nice(0) + 7, "its launcher started the worker"
     assert list((whole / "runs/demo/clean/documents").glob("train-numbers-*.parquet"))
     assert "banned_word" in (whole / "runs/demo/clean/data_card.md").read_text()
-    tokenizer = json.loads((whole / "runs/demo/tokenizer/tokenizer/tokenizer.json").read_text())
-    assert tokenizer["model"]["type"] == "WordLevel"
     check_task(whole / "runs/demo")
     tracked = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True)
     assert "my_lab" not in tracked.stdout.replace("tests/extension/", "")
@@ -214,6 +212,18 @@ def test_its_filter_drops_what_it_is_told_to(
     assert len(texts) == 19
     assert not any("one one nine nine" in text for text in texts)
     assert "banned_word" in (tmp_path / "runs/demo/clean/data_card.md").read_text()
+
+
+def test_its_tokenizer_makes_the_tokens(
+    lab: Path, tmp_path: Path, pipeline: Callable[..., subprocess.CompletedProcess]
+) -> None:
+    words = ["corpus=counting", "clean.validation_fraction=0.1", "tokenizer=words", "tokenizer.vocab_size=60"]
+    done = pipeline(tmp_path, "plugins=[my_lab]", *words, "stage=shards", base=WITHOUT_CORPUS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    tokenizer = json.loads((tmp_path / "runs/demo/tokenizer/tokenizer/tokenizer.json").read_text())
+    assert tokenizer["model"]["type"] == "WordLevel"
+    assert {"zero", "nine", "."} <= set(tokenizer["model"]["vocab"])
+    assert "0.000% unknown" in done.stdout
 
 
 def test_a_package_that_fails_to_import_is_one_error(
