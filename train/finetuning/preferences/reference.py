@@ -27,7 +27,7 @@ from train.module import LanguageModule
 from train.preemption import StopRequest
 
 FOLDER = "reference"
-PIECE = 256
+PIECE = 64
 """Examples between two moments at which what is measured is stored."""
 
 
