@@ -70,8 +70,11 @@ def pipeline() -> Callable[..., subprocess.CompletedProcess]:
 
 
 def command(folder: Path, *words: str, base: Sequence[str] = TINY) -> list[str]:
-    places = [f"run.artifacts={folder / 'artifacts'}", f"run.runs={folder / 'runs'}"]
-    return [sys.executable, "-m", "pipeline", *base, *places, *words]
+    return [sys.executable, "-m", "pipeline", *base, *places(folder), *words]
+
+
+def places(folder: Path) -> list[str]:
+    return [f"run.artifacts={folder / 'artifacts'}", f"run.runs={folder / 'runs'}"]
 
 
 def environment() -> dict[str, str]:

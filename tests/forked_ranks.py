@@ -11,10 +11,22 @@ import socket
 import sys
 import tempfile
 from collections.abc import Mapping
+from functools import partial
 from multiprocessing import connection, get_context
 from pathlib import Path
+from typing import NoReturn
 
+from pipeline.__main__ import options
+from pipeline.config.overrides import hydra_overrides
+from pipeline.config.root import parse_config
+from pipeline.launch.building import build
 from pipeline.launch.slurm.task import join
+from pipeline.launch.supervise import begin_launch
+from pipeline.stage_spec import StageSpec
+from pipeline.store.run_links import link_into_run
+from tests.command_line import TINY, places
+from tests.pipeline.test_config import composed
+from tests.pipeline.test_launching import stage_specs
 
 SECONDS = 300.0
 _CONTEXT = get_context("forkserver")
@@ -46,6 +58,27 @@ def run_on_ranks(ranks: int, body: str, *arguments: str) -> str:
         codes = [process.exitcode for process in processes]
         assert codes == [0] * ranks, f"{body} ended with {codes}\n{output}"
         return output
+
+
+def pretrain_on_ranks(folder: Path, *words: str) -> Path:
+    """Pretrain as the planner would, where all inputs are there. Gives the artifact as it is linked into the run."""
+    overrides = hydra_overrides([*TINY, *places(folder), "stage=pretrain", *words], options)
+    root = parse_config(composed(*overrides))
+    spec = stage_specs(root, folder)["pretrain"]
+    artifact, reused = build(spec, partial(_start, spec), _never)
+    assert not reused
+    run_folder = Path(root.run.runs) / root.run.name
+    run_folder.mkdir(parents=True, exist_ok=True)
+    link_into_run(run_folder, spec.stage, artifact)
+    return run_folder / spec.stage
+
+
+def _start(spec: StageSpec, folder: Path) -> None:
+    run_on_ranks(spec.ranks, "pipeline.launch.worker", str(folder), begin_launch(folder, patience=0))
+
+
+def _never() -> NoReturn:
+    raise AssertionError("nobody else builds it")
 
 
 def _task(rank: int, ranks: int, port: int) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Every strategy trains like one process: real processes over gloo, through the command line."""
+"""Every strategy trains like one process: real processes over gloo."""
 
 import json
 from collections.abc import Callable
@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from pipeline.tracking.tracker import read_metrics
 from tests.command_line import copy_data_stages
+from tests.forked_ranks import pretrain_on_ranks
 
 pytestmark = pytest.mark.distributed
 STEPS = 20
@@ -22,18 +23,16 @@ SETTINGS = [
 ]
 
 
-def train(folder: Path, built: Path, run: Callable, *words: str) -> Path:
+def train(folder: Path, built: Path, *words: str) -> Path:
     """Pretrain in `folder` on the shards of `built`; gives the finished artifact."""
     copy_data_stages(built, folder)
-    result = run(folder, "stage=pretrain", *SETTINGS, *words)
-    assert result.returncode == 0, result.stdout + result.stderr
-    return folder / "runs/demo/pretrain"
+    return pretrain_on_ranks(folder, *SETTINGS, *words)
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory, shards: Path, pipeline: Callable) -> Path:
+def alone(tmp_path_factory: pytest.TempPathFactory, shards: Path) -> Path:
     """One process, no accumulation."""
-    return train(tmp_path_factory.mktemp("alone"), shards, pipeline)
+    return train(tmp_path_factory.mktemp("alone"), shards)
 
 
 def same(expected: Path, found: Path) -> None:
@@ -54,26 +53,24 @@ SHARDED = ["fsdp", "zero1", "zero2", "zero3", "zero2_offload", "zero3_offload"]
 
 @pytest.mark.parametrize("strategy", ["ddp", *SHARDED])
 def test_two_processes_with_accumulation_train_like_one(
-    strategy: str, alone: Path, tmp_path: Path, shards: Path, pipeline: Callable
+    strategy: str, alone: Path, tmp_path: Path, shards: Path
 ) -> None:
     words = [f"strategy={strategy}", "trainer.devices=2", "trainer.micro_batch=1"]
-    together = train(tmp_path, shards, pipeline, *words)
+    together = train(tmp_path, shards, *words)
     same(alone, together)
     assert json.loads((together / "manifest.json").read_text())["ranks"] == 2
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp", "zero2", "zero3"])
 def test_four_processes_without_accumulation_train_like_one(
-    strategy: str, alone: Path, tmp_path: Path, shards: Path, pipeline: Callable
+    strategy: str, alone: Path, tmp_path: Path, shards: Path
 ) -> None:
-    same(alone, train(tmp_path, shards, pipeline, f"strategy={strategy}", "trainer.devices=4"))
+    same(alone, train(tmp_path, shards, f"strategy={strategy}", "trainer.devices=4"))
 
 
 @pytest.mark.parametrize("strategy", ["fsdp", "zero3"])
-def test_one_process_trains_like_one(
-    strategy: str, alone: Path, tmp_path: Path, shards: Path, pipeline: Callable
-) -> None:
-    same(alone, train(tmp_path, shards, pipeline, f"strategy={strategy}", "trainer.micro_batch=2"))
+def test_one_process_trains_like_one(strategy: str, alone: Path, tmp_path: Path, shards: Path) -> None:
+    same(alone, train(tmp_path, shards, f"strategy={strategy}", "trainer.micro_batch=2"))
 
 
 def test_untied_matrices_of_gpt2_are_spread_and_exported(
@@ -97,7 +94,7 @@ def test_a_deepspeed_file_of_ones_own(alone: Path, tmp_path: Path, shards: Path,
     path = tmp_path / "ds.json"
     path.write_text(json.dumps({"zero_optimization": {"stage": 2, "reduce_bucket_size": 4096}}))
     words = ["trainer.devices=2", f"strategy.deepspeed={path}"]
-    same(alone, train(tmp_path / "right", shards, pipeline, "strategy=zero2", *words))
+    same(alone, train(tmp_path / "right", shards, "strategy=zero2", *words))
     copy_data_stages(shards, tmp_path / "wrong")
     result = pipeline(tmp_path / "wrong", "stage=pretrain", *SETTINGS, "strategy=zero3", *words)
     assert result.returncode == 2
