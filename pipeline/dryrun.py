@@ -102,8 +102,8 @@ def _memory(forecast: Forecast) -> Table:
         box=None, pad_edge=False, header_style="bold", title="memory per device, predicted peak",
         title_justify="left",
     )  # fmt: skip
-    if not forecast.memory:
-        table.add_row("not predicted: this model's family does not say what it needs")
+    if forecast.unpredicted:
+        table.add_row(f"not predicted: {forecast.unpredicted}")
         return table
     table.add_column("component", no_wrap=True)
     table.add_column("GB", justify="right", no_wrap=True)

@@ -57,10 +57,13 @@ def _identity(value: Any, hashes: "FileHashes", leave_out: Collection[object]) -
 
 
 def _contents(section: Section, hashes: "FileHashes") -> dict[str, Any]:
-    """The content of the files that a neutral section names: what stands in them may change a result all the same."""
+    """What may change a result all the same of a neutral section: the content of the files that it names, and the code
+    of the plugin that it is from."""
     marks = {name: content_mark(info) for name, info in type(section).model_fields.items()}
     named = {name: (getattr(section, name), mark) for name, mark in marks.items() if mark}
-    return {name: hashes.content(value, mark) for name, (value, mark) in named.items() if value is not None}
+    found = {name: hashes.content(value, mark) for name, (value, mark) in named.items() if value is not None}
+    code = code_of(type(section))
+    return {**found, "code": code} if code else found
 
 
 class FileHashes:

@@ -18,7 +18,9 @@ class Forecast:
     """What it will do, by name, in words."""
     memory: dict[str, int]
     """Bytes of one rank at the peak of a step, by component; they add up to what its device must hold.
-    Empty where the model's family does not say what it needs."""
+    Empty where it is not predicted."""
+    unpredicted: str
+    """Why memory is not predicted, in words; empty where it is."""
     host: int
     """Bytes besides, of one rank in the host's memory, where a strategy offloads to it."""
     limit: str

@@ -95,7 +95,7 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
         strategy=run.strategy,
         # Said outright, or Lightning would take SLURM's variables for its own and requeue by itself.
         plugins=[TorchElasticEnvironment() if context.world_size > 1 else LightningEnvironment()],
-        precision="bf16-mixed" if trainer.precision == "bf16" and plan.strategy.name != "fsdp" else "32-true",
+        precision=run.strategy.lightning_precision(trainer.precision),
         max_steps=plan.steps,
         max_epochs=-1,
         accumulate_grad_batches=trainer.accumulation,

@@ -1,14 +1,12 @@
 """The LightningModule: one model, one loss, whatever the task and the strategy."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.strategies import DeepSpeedStrategy
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.schedules import ScheduleConfig
@@ -18,7 +16,7 @@ from train.guards.loss_guard import LossGuard
 from train.models import FigureSum, LossSum
 from train.optim import build_optimizer, optimizer_module
 from train.optim.scheduler import build_scheduler
-from train.strategies.build import FSDPStrategy
+from train.strategies.strategy import TrainingStrategy
 
 Loss = Callable[[nn.Module, Batch], LossSum]
 """The summed loss of a model on a batch."""
@@ -55,16 +53,19 @@ class LanguageModule(pl.LightningModule):
         self.figures = RunningFigures()
         """What the model tells beside its loss, likewise."""
         self._step_loss = RunningLoss()
-        self._grad_norm: Tensor | None = None
         self._begun = self._judged = -1
         self._verdict: str | None = None
         self.learning_rates: dict[str, float] = {}
         """Of the step that was begun last: `lr`, and of other kinds of parameters than the first, such as `muon_lr`."""
 
+    @property
+    def strategy(self) -> TrainingStrategy:
+        """How the ranks share the work; there once Lightning's Trainer has the module."""
+        return cast(TrainingStrategy, self.trainer.strategy)
+
     def configure_model(self) -> None:
-        """Spread the parameters, where the strategy is FSDP; every other one does so by itself."""
-        if isinstance(self.trainer.strategy, FSDPStrategy):
-            self.trainer.strategy.shard(self.model)
+        """Spread the parameters, before Lightning asks for the optimizer."""
+        self.strategy.shard(self.model)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed each step by itself, so that dropout after a resume is as it would have been."""
@@ -96,7 +97,7 @@ class LanguageModule(pl.LightningModule):
 
     def training_state(self) -> TrainingState:
         """This rank's view of weights and optimizer states, once Lightning has set the strategy up."""
-        return TrainingState(self.model, self.trainer.strategy, optimizer_module(self._optim))
+        return TrainingState(self.model, self.strategy, optimizer_module(self._optim))
 
     def verdict(self) -> str | None:
         """What the guard says of the step whose gradients were made last. All ranks ask, and hear the same."""
@@ -105,7 +106,7 @@ class LanguageModule(pl.LightningModule):
         if self._judged != self._begun:
             self._judged = self._begun
             loss = self._step_loss.take(self.trainer.strategy)
-            self._verdict = self.guard.judge(self._begun + 1, loss, self.grad_norm())
+            self._verdict = self.guard.judge(self._begun + 1, loss, self.strategy.grad_norm())
         return self._verdict
 
     def _vetoes(self) -> bool:
@@ -114,6 +115,7 @@ class LanguageModule(pl.LightningModule):
     def configure_optimizers(self) -> dict:
         optimizer = build_optimizer(self.model, self._optim)
         optimizer.veto = self._vetoes
+        optimizer.map_whole = self.strategy.map_whole
         scheduler = build_scheduler(optimizer, self._schedule, self._steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -123,20 +125,8 @@ class LanguageModule(pl.LightningModule):
         gradient_clip_val: float | None = None,
         gradient_clip_algorithm: str | None = None,
     ) -> None:
-        """Clip as Lightning would, and keep the norm. DeepSpeed clips by itself, within its step."""
-        if not isinstance(self.trainer.strategy, DeepSpeedStrategy):
-            limit = gradient_clip_val or float("inf")
-            self._grad_norm = nn.utils.clip_grad_norm_(self.model.parameters(), limit)
-
-    def grad_norm(self) -> float | None:
-        """Global gradient norm of the last step, before clipping."""
-        strategy, norm = self.trainer.strategy, self._grad_norm
-        if isinstance(strategy, DeepSpeedStrategy):
-            # Known within the optimizer's step already; the engine's own is set after it.
-            norm = getattr(strategy.deepspeed_engine.optimizer, "_global_grad_norm", None)
-        if isinstance(norm, DTensor):
-            norm = norm.full_tensor()
-        return None if norm is None else float(norm)
+        """Clip as Lightning would; the strategy keeps the norm."""
+        self.strategy.clip_gradients(self.model, gradient_clip_val or float("inf"))
 
 
 def _learning_rates(groups: Sequence[dict[str, Any]]) -> dict[str, float]:

@@ -125,7 +125,7 @@ def base_model(root: RootConfig, known: Known) -> str:
     length = longest(settings, model, name)
     if settings.method == "lora":
         from train.finetuning.lora import target_layers
-        from train.memory.predict import meta_model
+        from train.models.sizes import meta_model
 
         # The layers are called the same whatever the size of the vocabulary.
         target_layers(meta_model(model.model_dump_json(), vocab_size or 1), settings.lora)

@@ -8,7 +8,8 @@ from torch import nn
 
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.schedules import ScheduleConfig
-from pipeline.config.training import StrategyConfig, TrainerConfig
+from pipeline.config.strategies import StrategyConfig
+from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
 from train.data.batches import Examples
 from train.data.order import Order

@@ -8,7 +8,7 @@ from train.guards.divergence import Divergence
 from train.guards.loss_guard import SkippedData
 from train.preemption import StopRequest
 from train.progress import Progress
-from train.strategies.build import build_strategy
+from train.strategies.strategy import build_strategy
 from train.training_plan import TrainingPlan
 
 
@@ -34,6 +34,6 @@ class TrainingRun:
         )
         self.strategy = build_strategy(plan.strategy, trainer, plan.on_gpu)
         self.checkpoints = Checkpoints(
-            context.folder, trainer.keep_last, trainer.keep_every, self.strategy, plan.strategy.name
+            context.folder, trainer.keep_last, trainer.keep_every, self.strategy, plan.strategy.choice
         )
         self.divergence = Divergence(self.checkpoints, self.strategy, self.skipped)

@@ -23,10 +23,11 @@ from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.shards import ShardsConfig
+from pipeline.config.strategies import StrategyConfig
 from pipeline.config.sweep import SweepConfig
 from pipeline.config.tasks import FinetuneConfig
 from pipeline.config.tokenizers import TokenizerConfig
-from pipeline.config.training import StrategyConfig, TrainerConfig
+from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.redaction import masked, redacted
 from pipeline.text.surrogates import take_out_surrogates
@@ -57,7 +58,7 @@ class RootConfig(Section):
     optim: OptimizerConfig
     schedule: ScheduleConfig
     trainer: TrainerConfig
-    strategy: StrategyConfig = StrategyConfig()
+    strategy: StrategyConfig
     finetune: FinetuneConfig
     evaluate: EvaluateConfig = EvaluateConfig()
     export: ExportConfig = ExportConfig()
@@ -96,11 +97,7 @@ class RootConfig(Section):
         if self.finetune.enabled:
             trainers["finetune.trainer"] = self.finetune.trainer
         for where, trainer in trainers.items():
-            if self.strategy.name == "single" and trainer.ranks > 1:
-                found.append(
-                    f"strategy=single cannot use {trainer.ranks} ranks ({where}.devices × {where}.nodes); "
-                    "choose strategy=ddp or one of zero1, zero2, zero3, or one device"
-                )
+            found += self.strategy.rank_problems(trainer.ranks, where)
             found += self.launcher.reach_problems(trainer.nodes, where)
         length = self.trainer.sequence_length
         if length and length > self.model.context:

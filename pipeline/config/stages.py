@@ -12,9 +12,10 @@ from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.shards import ShardsConfig
+from pipeline.config.strategies import StrategyConfig
 from pipeline.config.tasks import FinetuneConfig
 from pipeline.config.tokenizers import TokenizerConfig
-from pipeline.config.training import StrategyConfig, TrainerConfig
+from pipeline.config.training import TrainerConfig
 
 
 class DownloadStage(Section):

@@ -4,28 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from pipeline.config.base import CONTENT, HORIZON, NEUTRAL, NeutralBool, Section
+from pipeline.config.base import HORIZON, NEUTRAL, NeutralBool, Section
 from pipeline.config.modules import ModuleIn
 
 CALLBACKS = ModuleIn("train.callbacks", only_plugins=True)
-
-
-class StrategyConfig(Section):
-    """How the ranks share the work."""
-
-    name: Literal["single", "ddp", "fsdp", "zero1", "zero2", "zero3", "zero2_offload", "zero3_offload"] = (
-        "single"
-    )
-    """`fsdp` is FSDP2 (parameters, gradients and optimizer spread); `zero1` to `zero3` are DeepSpeed's ZeRO;
-    `_offload` keeps the optimizer's part in the host's memory."""
-    deepspeed: Annotated[str | None, CONTENT] = None
-    """Path of a DeepSpeed JSON config that replaces the one made from `name` (zero* only). What stands in it counts as
-    changing the result."""
-
-    def problems(self) -> list[str]:
-        if self.deepspeed is not None and not self.name.startswith("zero"):
-            return [f"strategy.deepspeed is for the zero strategies; {self.name} has no use for it"]
-        return []
 
 
 class LossGuardConfig(Section):

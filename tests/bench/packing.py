@@ -27,7 +27,8 @@ from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.schedules.cosine import CosineSchedule
 from pipeline.config.stages import PretrainStage
-from pipeline.config.training import StrategyConfig, TrainerConfig
+from pipeline.config.strategies import StrategyConfig
+from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
 from pipeline.formats.shards import ShardFile, ShardIndex, ShardWriter, TokenStream, token_dtype
 from pipeline.formats.tokenizers import TOKENIZER_FOLDER, save_tokenizer, tokenizer_hash
@@ -110,7 +111,7 @@ def pretrain(inputs: Path, folder: Path, packing: str, seed: int, tokens: int) -
         optim=AdamWConfig(lr=3e-3),
         schedule=CosineSchedule(),
         trainer=trainer,
-        strategy=StrategyConfig(),
+        strategy=StrategyConfig.choose("single"),
     )
     run(config, context)
 

@@ -15,7 +15,8 @@ from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.schedules.cosine import CosineSchedule
-from pipeline.config.training import StrategyConfig, TrainerConfig
+from pipeline.config.strategies import StrategyConfig
+from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
 from pipeline.formats.shards import ShardIndex, ShardWriter, TokenStream, token_dtype
 from pipeline.tracking.tracker import Tracker
@@ -62,7 +63,7 @@ def bench_trainer(rounds: int) -> Iterator[Row]:
             optim=AdamWConfig(),
             schedule=CosineSchedule(),
             trainer=trainer,
-            strategy=StrategyConfig(),
+            strategy=StrategyConfig.choose("single"),
             seed=1,
             on_gpu=False,
             decode=str,

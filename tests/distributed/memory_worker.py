@@ -17,11 +17,12 @@ from torch.utils.data import DataLoader
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.schedules.cosine import CosineSchedule
-from pipeline.config.training import LossGuardConfig, StrategyConfig, TrainerConfig
+from pipeline.config.strategies import StrategyConfig
+from pipeline.config.training import LossGuardConfig, TrainerConfig
 from train.guards.loss_guard import LossGuard
 from train.models import build_model
 from train.module import LanguageModule
-from train.strategies.build import build_strategy
+from train.strategies.strategy import build_strategy
 
 VOCAB = 4096
 MODEL = DecoderConfig(layers=4, hidden=512, heads=8, mlp=2048, context=32)
@@ -66,7 +67,7 @@ def main(settings: dict) -> None:
     trainer = TrainerConfig(
         steps=STEPS, global_batch=world, devices=world, precision=settings["precision"], accelerator="cpu"
     )
-    strategy = build_strategy(StrategyConfig(name=settings["strategy"]), trainer, on_gpu=False)
+    strategy = build_strategy(StrategyConfig.choose(settings["strategy"]), trainer, on_gpu=False)
     torch.manual_seed(0)
     module = LanguageModule(
         build_model(MODEL, VOCAB),
@@ -84,9 +85,7 @@ def main(settings: dict) -> None:
         devices=world,
         strategy=strategy,
         plugins=[TorchElasticEnvironment() if world > 1 else LightningEnvironment()],
-        precision="bf16-mixed"
-        if settings["precision"] == "bf16" and settings["strategy"] != "fsdp"
-        else "32-true",
+        precision=strategy.lightning_precision(settings["precision"]),
         max_steps=STEPS,
         callbacks=[measure],
         logger=False,

@@ -70,9 +70,10 @@ def test_a_process_that_is_alone_is_heard_by_nobody_else(tmp_path: Path) -> None
     """Where its strategy makes a group of it all the same."""
     body = (
         "import runpy, sys\n"
-        "from pipeline.config.training import StrategyConfig, TrainerConfig\n"
-        "from train.strategies.build import build_strategy\n"
-        "build_strategy(StrategyConfig(name='ddp'), TrainerConfig(global_batch=2), on_gpu=False)\n"
+        "from pipeline.config.strategies import StrategyConfig\n"
+        "from pipeline.config.training import TrainerConfig\n"
+        "from train.strategies.strategy import build_strategy\n"
+        "build_strategy(StrategyConfig.choose('ddp'), TrainerConfig(global_batch=2), on_gpu=False)\n"
         "runpy.run_path(sys.argv.pop(1))"
     )
     words = [sys.executable, "-c", body, WORKER, str(tmp_path)]

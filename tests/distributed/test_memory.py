@@ -5,7 +5,8 @@ import json
 import pytest
 
 from pipeline.config.optimizers import OptimizerConfig
-from pipeline.config.training import StrategyConfig, TrainerConfig
+from pipeline.config.strategies import StrategyConfig
+from pipeline.config.training import TrainerConfig
 from tests.distributed.memory_worker import MODEL, VOCAB
 from tests.forked_ranks import run_on_ranks
 from train.memory.predict import predict
@@ -36,7 +37,7 @@ def test_states_of_each_rank(strategy: str, optim: str, precision: str) -> None:
     measured = [json.loads(line)["bytes"] for line in output.splitlines() if '"bytes"' in line]
     trainer = TrainerConfig(steps=1, global_batch=ranks, devices=ranks, precision=precision)
     memory = predict(
-        MODEL, VOCAB, OptimizerConfig.choose(optim), trainer, StrategyConfig(name=strategy), on_gpu=False
+        MODEL, VOCAB, OptimizerConfig.choose(optim), trainer, StrategyConfig.choose(strategy), on_gpu=False
     )
     assert len(measured) == ranks
     print(f"{strategy} {optim} {precision}: {memory.states / 1e6:.1f} MB predicted, {measured} measured")

@@ -128,6 +128,41 @@ def test_its_model_meets_what_the_projects_models_must(lab: Path) -> None:
     assert told.returncode == 0, told.stderr
 
 
+def test_a_strategy_whose_ranks_hold_different_parts_resumes_bitwise(
+    lab: Path, tmp_path: Path, shards: Path, pipeline: Callable[..., subprocess.CompletedProcess]
+) -> None:
+    words = [
+        "plugins=[my_lab]",
+        "optim=adamw",
+        "trainer.devices=2",
+        "trainer.steps=40",
+        "trainer.log_every=1",
+    ]
+    words += ["trainer.checkpoint_every=1", "trainer.deterministic=true"]
+    whole, killed, other = tmp_path / "whole", tmp_path / "killed", tmp_path / "other"
+    for folder in (whole, killed, other):
+        copy_data_stages(shards, folder)
+    planned = pipeline(whole, *words, "strategy=dealt", "stage=pretrain", "dryrun=true")
+    assert "not predicted: this strategy does not say what it needs" in planned.stdout
+    done = pipeline(whole, *words, "strategy=dealt", "stage=pretrain")
+    assert done.returncode == 0, done.stdout + done.stderr
+    kill_after_a_checkpoint(killed, *words, "strategy=dealt")
+    resumed = pipeline(killed, *words, "strategy=dealt", "stage=pretrain")
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert "written by 2 × dealt" in resumed.stdout
+    expected, found = weights(whole), weights(killed)
+    assert all((expected[name] == found[name]).all() for name in expected)
+    checkpoint = sorted((whole / "runs/demo/pretrain/checkpoints").iterdir())[-1]
+    parts = [set(load_file(file)) for file in sorted(checkpoint.glob("*.safetensors"))]
+    assert len(parts) == 2
+    assert not parts[0] & parts[1]
+    # As DDP trains, but for the order of its sums.
+    done = pipeline(other, *words, "strategy=ddp", "stage=pretrain")
+    assert done.returncode == 0, done.stdout + done.stderr
+    copies = weights(other)
+    assert all(expected[name].allclose(copies[name], rtol=1e-3, atol=2e-4) for name in expected)
+
+
 def check_task(run: Path) -> None:
     """Looks at what the stages after pretraining made of the lab's fine-tuning task."""
     tests = [json.loads(line) for line in (run / "finetune/test.jsonl").read_text().splitlines()]

@@ -62,7 +62,7 @@ def test_every_path_in_a_stages_configuration_is_marked() -> None:
     assert {
         "HuggingFaceConfig.path",
         "HubCorpus.path",
-        "StrategyConfig.deepspeed",
+        "Zero1Strategy.deepspeed",
         "FinetuneConfig.init",
     } <= marked
 
@@ -76,12 +76,12 @@ def pretrain_on(model: dict, strategy: dict | None = None) -> PretrainStage:
         optim={"name": "adamw"},
         schedule={"name": "cosine"},
         trainer={"steps": 1},
-        strategy=strategy or {},
+        strategy=strategy or {"name": "single"},
     )
 
 
 def finetune_from(folder: str) -> FinetuneStage:
-    return FinetuneStage(seed=1, finetune={"task": "instruct", "init": folder}, strategy={})
+    return FinetuneStage(seed=1, finetune={"task": "instruct", "init": folder}, strategy={"name": "single"})
 
 
 FOLDERS: dict[str, Callable[[str], Section]] = {

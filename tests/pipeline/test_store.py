@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.config.stages import DownloadStage, PretrainStage
-from pipeline.config.training import StrategyConfig, TrainerConfig
+from pipeline.config.strategies import StrategyConfig
+from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.store.artifacts import Store, finish
@@ -44,7 +45,7 @@ def pretrain(trainer: dict, strategy: str = "single", seed: int = 1) -> Pretrain
         optim={"name": "adamw"},
         schedule={"name": "cosine"},
         trainer=TrainerConfig(**{"steps": 10} | trainer),
-        strategy=StrategyConfig(name=strategy),
+        strategy=StrategyConfig.choose(strategy),
     )
 
 

@@ -6,7 +6,7 @@ import sys
 import torch
 from torch.utils import cpp_extension
 
-from train.strategies.extension_builds import prepare_builds
+from train.strategies.zero.extension_builds import prepare_builds
 
 logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
 prepare_builds()

@@ -16,7 +16,8 @@ from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.schedules.cosine import CosineSchedule
-from pipeline.config.training import LossGuardConfig, StrategyConfig, TrainerConfig
+from pipeline.config.strategies import StrategyConfig
+from pipeline.config.training import LossGuardConfig, TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import Restart, UserError
 from pipeline.tracking.tracker import Tracker
@@ -120,7 +121,7 @@ def train(
         optim=AdamWConfig(lr=1e-2),
         schedule=CosineSchedule(),
         trainer=settings,
-        strategy=StrategyConfig(name=strategy),
+        strategy=StrategyConfig.choose(strategy),
         seed=SEED,
         on_gpu=set_up_process(settings, SEED),
         decode=lambda ids: " ".join(map(str, ids)),

@@ -15,7 +15,8 @@ from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.schedules.cosine import CosineSchedule
 from pipeline.config.stages import PretrainStage
-from pipeline.config.training import StrategyConfig, TrainerConfig
+from pipeline.config.strategies import StrategyConfig
+from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.shards import ShardFile, ShardIndex, ShardWriter, token_dtype
@@ -87,7 +88,7 @@ def pretrain(
         optim=AdamWConfig(lr=1e-2),
         schedule=CosineSchedule(),
         trainer=TrainerConfig(**(settings | trainer)),
-        strategy=StrategyConfig(name=strategy),
+        strategy=StrategyConfig.choose(strategy),
     )
     return run(config, context)
 

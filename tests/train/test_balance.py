@@ -12,7 +12,8 @@ from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.schedules.constant import ConstantSchedule
-from pipeline.config.training import StrategyConfig, TrainerConfig
+from pipeline.config.strategies import StrategyConfig
+from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import list_checkpoints
@@ -152,7 +153,7 @@ def train(folder: Path, rows: Uneven) -> None:
         optim=AdamWConfig(lr=1e-2, grad_clip=None, weight_decay=0.0),
         schedule=ConstantSchedule(warmup=0),
         trainer=trainer,
-        strategy=StrategyConfig(),
+        strategy=StrategyConfig.choose("single"),
         seed=5,
         on_gpu=set_up_process(trainer, 5),
         decode=str,

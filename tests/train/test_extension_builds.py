@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from train.strategies.extension_builds import FOLDER_VARIABLE, build_folder_name, prepare_builds
+from train.strategies.zero.extension_builds import FOLDER_VARIABLE, build_folder_name, prepare_builds
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = """

@@ -55,7 +55,7 @@ def stage(**finetune) -> FinetuneStage:
     finetune.setdefault("optim", {"name": "adamw", "lr": 5e-3})
     trainer = {"steps": 40, "global_batch": 4, "threads": 1, "sample_every": 0, "checkpoint_every": 0}
     trainer |= finetune.pop("trainer", {})
-    return FinetuneStage(seed=1, strategy={}, finetune={**finetune, "trainer": trainer})
+    return FinetuneStage(seed=1, strategy={"name": "single"}, finetune={**finetune, "trainer": trainer})
 
 
 def write_answers(path: Path, answers: dict[str, str]) -> Path:

@@ -11,12 +11,14 @@ from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.models.lstm import LSTMConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
-from pipeline.config.training import StrategyConfig, TrainerConfig
+from pipeline.config.strategies import StrategyConfig
+from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from train.memory.check import Limit, Plan, check, known_limit, suggestions
-from train.memory.predict import model_sizes, predict
+from train.memory.predict import predict
 from train.models import build_model, count_parameters, family
 from train.models.numerics import BF16, FP32, Numerics
+from train.models.sizes import model_sizes
 from train.optim.groups import hidden_matrices
 
 GPT2 = DecoderConfig(layout="gpt2", layers=12, hidden=768, heads=12, context=1024)
@@ -37,7 +39,7 @@ def activation_bytes(config: ModelConfig, numerics: Numerics, masked: bool) -> i
 def plan(trainer: dict, strategy: str = "ddp", model=LLAMA_1B, optim: str = "adamw") -> Plan:
     settings = TrainerConfig(**{"steps": 1, "precision": "bf16", **trainer})
     return Plan(
-        model, 32_000, OptimizerConfig.choose(optim), settings, StrategyConfig(name=strategy), on_gpu=True
+        model, 32_000, OptimizerConfig.choose(optim), settings, StrategyConfig.choose(strategy), on_gpu=True
     )
 
 
@@ -60,7 +62,7 @@ def test_other_families_are_sized_too(config) -> None:
     expected = count_parameters(build_model(config, 100))
     assert model_sizes(config, 100).parameters == expected
     memory = predict(
-        config, 100, AdamWConfig(), TrainerConfig(steps=1), StrategyConfig(name="single"), on_gpu=False
+        config, 100, AdamWConfig(), TrainerConfig(steps=1), StrategyConfig.choose("single"), on_gpu=False
     )
     assert memory.states == 16 * expected
     assert memory.activations > 0

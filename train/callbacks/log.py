@@ -48,7 +48,7 @@ class Log(AfterStep):
         }
         if module.auxiliary.holds_any:
             metrics["train/balance_loss"] = module.auxiliary.take(trainer.strategy)
-        if (norm := module.grad_norm()) is not None:
+        if (norm := module.strategy.grad_norm()) is not None:
             metrics["train/grad_norm"] = norm
         if self._peak_flops and plan.flops_per_token:
             metrics["train/mfu"] = rate * plan.flops_per_token / (self._peak_flops * trainer.world_size)

@@ -79,7 +79,7 @@ class Checkpoints:
             UserError: where another model or optimizer wrote them.
         """
         Reader(checkpoint).fill(state.held())
-        state.set_steps(checkpoint.optimizer_steps)
+        state.was_read(checkpoint.optimizer_steps)
         self.last_step = checkpoint.step
 
     def save(

@@ -9,14 +9,13 @@ import torch
 
 from pipeline.config.models import ModelConfig
 from pipeline.config.optimizers import OptimizerConfig
-from pipeline.config.training import StrategyConfig, TrainerConfig
+from pipeline.config.strategies import StrategyConfig
+from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
-from train.memory.predict import Memory, predict
+from train.memory.predict import Memory, predict, strategy_memory
 from train.models import family
 
 _SUGGESTIONS = 4
-_SPREAD = ("zero1", "zero2", "fsdp", "zero3", "zero2_offload", "zero3_offload")
-"""From the one that costs the least communication."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Plan:
     """Whether a mask keeps documents apart."""
 
     def memory(self) -> Memory | None:
-        """None where it is not predicted for this model."""
+        """None where it is not predicted."""
         return predict(
             self.model,
             self.vocab_size,
@@ -54,10 +53,19 @@ class Plan:
             masked=self.masked,
         )
 
+    def unpredicted(self) -> str:
+        """Why memory is not predicted, where it is not."""
+        kept = strategy_memory(
+            self.model, self.vocab_size, self.optim, self.trainer, self.strategy, self.on_gpu
+        )
+        who = "strategy" if kept is None else "model's family"
+        return f"this {who} does not say what it needs"
+
     def fits(self, limit: Limit) -> bool:
+        """Whether it is predicted to fit."""
         memory = self.memory()
         if memory is None:
-            return True
+            return False
         return memory.total <= limit.device and (limit.host is None or memory.host <= limit.host)
 
     def changed(self, micro_batch: int | None, **changes: object) -> "Plan":
@@ -66,7 +74,7 @@ class Plan:
             trainer["micro_batch"] = micro_batch
         strategy = self.strategy
         if "strategy" in changes:
-            strategy = StrategyConfig(name=changes["strategy"])
+            strategy = StrategyConfig.choose(str(changes["strategy"]))
         return Plan(
             self.model,
             self.vocab_size,
@@ -108,9 +116,8 @@ def check(plan: Plan, limit: Limit | None) -> None:
     Raises:
         UserError: with what is missing and the changes that would make it fit.
     """
-    if limit is None or plan.fits(limit):
+    if limit is None or (memory := plan.memory()) is None or plan.fits(limit):
         return
-    memory = plan.memory()
     if memory.total > limit.device:
         need, there, of = memory.total, limit.device, limit.source
     else:
@@ -153,9 +160,7 @@ def _changes(plan: Plan) -> Iterator[tuple[int | None, dict[str, object]]]:
         single.append({"activation_checkpointing": True})
     if plan.on_gpu and trainer.precision == "fp32":
         single.append({"precision": "bf16"})
-    # One GPU has nobody to spread over, but a host to put things on.
-    names = _SPREAD if trainer.ranks > 1 else _SPREAD[-2:] if plan.on_gpu else ()
-    spread = [{"strategy": name} for name in names if name != plan.strategy.name]
+    spread = [{"strategy": name} for name in _suggested_strategies(plan)]
     for micro_batch in smaller:
         yield micro_batch, {}
     for changes in single + spread:
@@ -169,6 +174,19 @@ def _changes(plan: Plan) -> Iterator[tuple[int | None, dict[str, object]]]:
         for changes in spread:
             for micro_batch in (None, *smaller):
                 yield micro_batch, base | changes
+
+
+def _suggested_strategies(plan: Plan) -> list[str]:
+    """Other strategies that may need less memory, from the one that costs the least communication."""
+    choices = StrategyConfig.choices()
+    found = [
+        name
+        for name in choices.keys() - {plan.strategy.choice}
+        if choices[name].suggested is not None
+        # One GPU has nobody to spread over, but a host to put things on.
+        and (plan.trainer.ranks > 1 or (plan.on_gpu and choices[name].offloads))
+    ]
+    return sorted(found, key=lambda name: (choices[name].suggested, name))
 
 
 def _smaller_micro_batches(trainer: TrainerConfig) -> list[int]:

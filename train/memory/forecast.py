@@ -8,9 +8,10 @@ from pipeline.forecast import Forecast
 from train.data.mixture import Mixture
 from train.data.steps import count_steps
 from train.memory.check import Limit, Plan, check, known_limit, runs_on_gpu
-from train.memory.predict import model_sizes, optimizer_sizes
+from train.memory.predict import optimizer_sizes
 from train.models import family
 from train.models.numerics import FP32
+from train.models.sizes import model_sizes
 
 _COMPONENTS = {
     "parameters": "parameters",
@@ -45,7 +46,7 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
     facts = {
         "model": f"{sizes.parameters:,} parameters, {vocab_size:,} token ids",
         "objective": root.objective.summary(),
-        "ranks": f"{trainer.ranks} ({trainer.nodes} × {trainer.devices}), strategy {root.strategy.name}, "
+        "ranks": f"{trainer.ranks} ({trainer.nodes} × {trainer.devices}), strategy {root.strategy.choice}, "
         f"{trainer.precision}, {'GPU' if on_gpu else 'CPU'}",
         **_work(root, vocab_size, train_tokens, sizes.parameters),
         "checkpoint": f"{_gb(checkpoint)} each, up to {kept} at a time; final model {_gb(FP32 * sizes.parameters)}",
@@ -53,6 +54,7 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
     return Forecast(
         facts,
         {label: getattr(memory, name) for name, label in _COMPONENTS.items()} if memory else {},
+        "" if memory else plan.unpredicted(),
         memory.host if memory else 0,
         _limit(limit),
         kept * checkpoint + FP32 * sizes.parameters,

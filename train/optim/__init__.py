@@ -8,6 +8,9 @@ What the rest of the program asks of an optimizer's module:
   counts steps `step`, a number. Checkpoints keep these, and memory is predicted from them;
 - `step_bytes(group, element_bytes) -> int`, bytes per element of the group's parameters that a step needs for a
   while, beyond states and gradients, where the model computes in numbers of `element_bytes`.
+
+An optimizer that needs whole matrices, of which a strategy may give it parts, has an attribute `map_whole`, which is
+set to the strategy's method of that name (`train/strategies/strategy.py`).
 """
 
 from collections.abc import Mapping
@@ -18,6 +21,9 @@ from torch.optim import Optimizer
 
 from pipeline.config.optimizers import OptimizerConfig
 from train.optim.veto import allow_veto
+
+STEP = "step"
+"""The state in which optimizers count their steps."""
 
 
 class OptimizerModule(Protocol):

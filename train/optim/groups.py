@@ -3,7 +3,7 @@
 from torch import nn
 
 from train.models.experts import is_expert_stack
-from train.strategies.zero_partitions import whole_shape
+from train.strategies.shares import whole_shape
 
 
 def decaying(model: nn.Module) -> dict[nn.Parameter, bool]:

@@ -1,8 +1,9 @@
-"""Muon for matrices and AdamW for the rest, in one optimizer object, also under ZeRO."""
+"""Muon for matrices and AdamW for the rest, in one optimizer object, under any strategy."""
 
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,7 +14,7 @@ from torch.optim.adamw import adamw
 from pipeline.config.optimizers.muon import MuonConfig
 from pipeline.errors import UserError
 from train.optim.groups import decaying, hidden_matrices
-from train.strategies.zero_partitions import ZeroPartition, whole_shape
+from train.strategies.shares import whole_shape
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,11 @@ log = logging.getLogger(__name__)
 # fast; five iterations bring all but the smallest into about [0.7, 1.2].
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
+
+MapWhole = Callable[
+    [Sequence[nn.Parameter], Sequence[Tensor], Callable[[Sequence[Tensor]], list[Tensor]]], list[Tensor]
+]
+"""`TrainingStrategy.map_whole`."""
 
 
 def build(model: nn.Module, config: MuonConfig) -> "Muon":
@@ -95,10 +101,9 @@ class Muon(Optimizer):
     its matrices, each orthogonalized by itself. So is each matrix of a stack of three dimensions, as
     mixtures hold their experts.
 
-    DeepSpeed's ZeRO gives the optimizer one flat slice of all of a group's parameters. Muon then
-    gathers the slices of momentum from all ranks, orthogonalizes the matrices in them, and applies
-    its own slice of the result: the same steps as without ZeRO. DeepSpeed's own Muon clips the
-    orthogonalized update instead of the gradient, and would train differently.
+    Where a strategy gives the optimizer parts of matrices, `map_whole` is that strategy's: it gathers the momentum from
+    all ranks and gives each its part of the orthogonalized result, so that steps are the same as with whole matrices.
+    DeepSpeed's own Muon clips the orthogonalized update instead of the gradient, and would train differently.
     """
 
     def __init__(self, param_groups: Iterable[dict[str, Any]]):
@@ -109,6 +114,7 @@ class Muon(Optimizer):
                 # Read by `Optimizer.load_state_dict`: step counts then move to the parameters' device.
                 group["fused"] = True
         super().__init__(groups, defaults={})
+        self.map_whole: MapWhole = lambda parameters, tensors, function: function(tensors)
         # DeepSpeed puts its flat slices in their place, and hides all groups but one during a step.
         self._originals = [list(group["params"]) for group in self.param_groups]
 
@@ -160,18 +166,23 @@ class Muon(Optimizer):
         torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
         # Nesterov: the gradient looks one step of momentum ahead.
         directions = torch._foreach_lerp(gradients, buffers, group["momentum"])
-        if parameters[0].ndim == 1:
-            partition = ZeroPartition(self._originals[group["index"]], parameters[0].numel())
-            matrices = partition.gather(directions[0])
-            updates = [partition.own(_updates(matrices, group["split"]))]
-        else:
-            updates = _updates(directions, group["split"])
+        orthogonalized = partial(_updates, split=group["split"])
+        updates = self.map_whole(self._originals[group["index"]], directions, orthogonalized)
         torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
         torch._foreach_add_(parameters, updates, alpha=-group["lr"])
 
 
-def _updates(directions: list[Tensor], split: int) -> list[Tensor]:
-    """The directions with each of their blocks orthogonalized, at AdamW's scale."""
+def _updates(directions: Sequence[Tensor], split: int) -> list[Tensor]:
+    """The directions with each of their blocks orthogonalized, at AdamW's scale.
+
+    Raises:
+        UserError: where they are no matrices.
+    """
+    if any(direction.ndim < 2 for direction in directions):
+        raise UserError(
+            "optim.name=muon needs whole matrices, and this strategy gives the optimizer slices of them; choose "
+            "another strategy, or optim.name=adamw"
+        )
     blocks = [block for direction in directions for block in direction.chunk(split, 1)]
     updates = [
         update.to(block.dtype).mul_(0.2 * max(block.shape[-2:]) ** 0.5)

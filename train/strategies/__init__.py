@@ -1,1 +1,1 @@
-"""How ranks share the work: Lightning's strategies, FSDP2 and DeepSpeed's ZeRO."""
+"""How ranks share the work: `strategy.py` says what a strategy is asked, and each one has a module or folder here."""

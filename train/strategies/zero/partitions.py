@@ -1,30 +1,27 @@
 """The flat slices into which DeepSpeed's ZeRO cuts a parameter group, and the tensors in them."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
+from train.strategies.shares import Fragment, whole_shape
 
 
-@dataclass(frozen=True)
-class Fragment:
-    """Consecutive elements of one parameter that lie in this rank's slice."""
+def map_whole(
+    parameters: Sequence[nn.Parameter],
+    slices: Sequence[Tensor],
+    function: Callable[[Sequence[Tensor]], list[Tensor]],
+) -> list[Tensor]:
+    """This rank's slice of what a function makes of all the tensors that a group's one slice holds parts of.
 
-    parameter: int
-    """Index within the group."""
-    start: int
-    """First element, within the flattened parameter."""
-    offset: int
-    """Where it lies within the slice."""
-    size: int
-
-
-def whole_shape(parameter: nn.Parameter) -> torch.Size:
-    """Shape of the whole parameter; ZeRO 3 leaves an empty stand-in for it."""
-    return getattr(parameter, "ds_shape", parameter.shape)
+    Raises:
+        UserError: where the slices cannot be put together.
+    """
+    (own,) = slices
+    partition = ZeroPartition(parameters, own.numel())
+    return [partition.own(function(partition.gather(own)))]
 
 
 class ZeroPartition:
@@ -37,7 +34,8 @@ class ZeroPartition:
         UserError: where the parameters bear no such marks, or the slice holds part of them only.
     """
 
-    def __init__(self, parameters: list[nn.Parameter], size: int):
+    def __init__(self, parameters: Sequence[nn.Parameter], size: int):
+        self._parameters = parameters
         self._shapes = [whole_shape(p) for p in parameters]
         self._size = size
         if all(hasattr(p, "_hp_mapping") for p in parameters):
@@ -58,38 +56,39 @@ class ZeroPartition:
         sizes = [shape.numel() for shape in self._shapes]
         # Every rank adds its fragments to zeros: one reduction, whatever the slices look like.
         whole = own.new_zeros(sum(sizes))
-        parts = whole.split(sizes)
+        part_of = dict(zip(self._parameters, whole.split(sizes), strict=True))
         for f in self._fragments:
-            parts[f.parameter][f.start : f.start + f.size] = own[f.offset : f.offset + f.size]
+            part_of[f.parameter][f.start : f.start + f.size] = own[f.offset : f.offset + f.size]
         dist.all_reduce(whole)
-        return [part.view(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+        return [part.view(shape) for part, shape in zip(part_of.values(), self._shapes, strict=True)]
 
-    def own(self, tensors: list[Tensor]) -> Tensor:
+    def own(self, tensors: Sequence[Tensor]) -> Tensor:
         """This rank's slice [size] of the tensors, with zeros in its padding."""
         found = tensors[0].new_zeros(self._size)
+        tensor_of = dict(zip(self._parameters, tensors, strict=True))
         for f in self._fragments:
-            flat = tensors[f.parameter].reshape(-1)
+            flat = tensor_of[f.parameter].reshape(-1)
             found[f.offset : f.offset + f.size] = flat[f.start : f.start + f.size]
         return found
 
 
-def zero_1_and_2_fragments(parameters: list[nn.Parameter]) -> list[Fragment]:
+def zero_1_and_2_fragments(parameters: Sequence[nn.Parameter]) -> tuple[Fragment, ...]:
     """What this rank's slice of a group holds: parameters lie end to end and are cut into one slice per rank."""
     found = []
-    for index, parameter in enumerate(parameters):
+    for parameter in parameters:
         mapping = parameter._hp_mapping  # None where no element is this rank's
         if mapping is not None:
             within, slice_ = mapping.lp_fragment_address, mapping.get_hp_fragment_address()
-            found.append(Fragment(index, within.start, slice_.start, slice_.numel))
-    return found
+            found.append(Fragment(parameter, within.start, slice_.start, slice_.numel))
+    return tuple(found)
 
 
-def zero_3_fragments(parameters: list[nn.Parameter]) -> list[Fragment]:
+def zero_3_fragments(parameters: Sequence[nn.Parameter]) -> tuple[Fragment, ...]:
     """What this rank's slice of a group holds: every parameter is cut into equal shares, which lie end to end."""
     found, offset = [], 0
-    for index, parameter in enumerate(parameters):
+    for parameter in parameters:
         share = parameter.ds_tensor.ds_numel
         start = min(dist.get_rank() * share, parameter.ds_numel)
-        found.append(Fragment(index, start, offset, min(share, parameter.ds_numel - start)))
+        found.append(Fragment(parameter, start, offset, min(share, parameter.ds_numel - start)))
         offset += share
-    return found
+    return tuple(found)

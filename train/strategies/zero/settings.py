@@ -4,34 +4,33 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.training import StrategyConfig
+from pipeline.config.strategies.zero import ZeroStrategy
 from pipeline.errors import UserError
 
-ZERO_STAGES = {"zero1": 1, "zero2": 2, "zero3": 3, "zero2_offload": 2, "zero3_offload": 3}
 BUCKET = 100_000_000
 """Elements that are communicated at a time. DeepSpeed's own 5·10⁸ reserve 2 GB in bf16 for a model of any size."""
 
 
-def deepspeed_settings(config: StrategyConfig, on_gpu: bool) -> dict[str, Any]:
+def deepspeed_settings(config: ZeroStrategy, on_gpu: bool) -> dict[str, Any]:
     """The dict that DeepSpeed calls its config, without batch sizes, precision and clipping.
 
     Raises:
         UserError: where the file that `strategy.deepspeed` names is absent, not JSON, or of another ZeRO stage.
     """
-    return _read_settings(config) if config.deepspeed else _own_settings(config.name, on_gpu)
+    return _read_settings(config) if config.deepspeed else _own_settings(config, on_gpu)
 
 
-def _own_settings(name: str, on_gpu: bool) -> dict[str, Any]:
+def _own_settings(config: ZeroStrategy, on_gpu: bool) -> dict[str, Any]:
     zero: dict[str, Any] = {
-        "stage": ZERO_STAGES[name],
+        "stage": config.stage,
         "overlap_comm": on_gpu,
         "contiguous_gradients": True,
         "reduce_bucket_size": BUCKET,
         "allgather_bucket_size": BUCKET,
     }
-    if name.endswith("_offload"):
+    if config.offloads:
         zero["offload_optimizer"] = {"device": "cpu", "pin_memory": on_gpu}
-    if name == "zero3_offload":
+    if config.offloads_parameters:
         zero["offload_param"] = {"device": "cpu", "pin_memory": on_gpu}
     return {
         "zero_optimization": zero,
@@ -42,7 +41,7 @@ def _own_settings(name: str, on_gpu: bool) -> dict[str, Any]:
     }
 
 
-def _read_settings(config: StrategyConfig) -> dict[str, Any]:
+def _read_settings(config: ZeroStrategy) -> dict[str, Any]:
     path = Path(config.deepspeed)
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
@@ -53,10 +52,9 @@ def _read_settings(config: StrategyConfig) -> dict[str, Any]:
     zero = settings.get("zero_optimization", {}) if isinstance(settings, dict) else None
     if not isinstance(zero, dict):
         raise UserError(f"strategy.deepspeed={path}: it, and its zero_optimization, must be a JSON object")
-    stage, expected = zero.get("stage", 0), ZERO_STAGES[config.name]
-    if stage != expected:
+    if (stage := zero.get("stage", 0)) != config.stage:
         raise UserError(
-            f"strategy.deepspeed={path} asks for ZeRO stage {stage} and strategy={config.name} is stage {expected}; "
-            "name the strategy that the file describes"
+            f"strategy.deepspeed={path} asks for ZeRO stage {stage} and strategy={config.choice} is stage "
+            f"{config.stage}; name the strategy that the file describes"
         )
     return {"zero_allow_untested_optimizer": True, "zero_force_ds_cpu_optimizer": False, **settings}

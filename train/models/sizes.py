@@ -1,0 +1,59 @@
+"""How large a model is that a section describes, without building its weights."""
+
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from pydantic import TypeAdapter
+
+from pipeline.config.models import ModelConfig
+from train.models.family import build_model, count_parameters, family
+from train.models.interface import LanguageModel
+
+
+@dataclass(frozen=True)
+class ModelSizes:
+    """Numbers of elements."""
+
+    parameters: int
+    """Shared ones counted once."""
+    largest: int
+    """Of one parameter."""
+    block: int
+    """Of one of the repeated blocks; 0 where there are none."""
+    outside: int
+    """Of all that is in no block."""
+    matrices: int
+    """Of what linear layers multiply with."""
+
+
+def model_sizes(config: ModelConfig, vocab_size: int) -> ModelSizes:
+    """Of the model that a section describes."""
+    return _model_sizes(config.model_dump_json(), vocab_size)
+
+
+# Memory is predicted again and again for other settings, and sections cannot be hashed: their JSON can.
+
+
+@cache
+def meta_model(model_json: str, vocab_size: int) -> LanguageModel:
+    """The model without memory for its weights: on torch's meta device."""
+    config = TypeAdapter(ModelConfig).validate_json(model_json)
+    with torch.device("meta"):
+        return build_model(family(config).without_weights(config, vocab_size), vocab_size)
+
+
+@cache
+def _model_sizes(model_json: str, vocab_size: int) -> ModelSizes:
+    model = meta_model(model_json, vocab_size)
+    parameters = count_parameters(model)
+    blocks = [sum(p.numel() for p in block.parameters()) for block in model.blocks]
+    embeddings = {m.weight for m in model.modules() if isinstance(m, torch.nn.Embedding)}
+    heads = {m.weight for m in model.modules() if isinstance(m, torch.nn.Linear)}
+    return ModelSizes(
+        parameters,
+        max(p.numel() for p in model.parameters()),
+        max(blocks, default=0),
+        parameters - sum(blocks),
+        sum(p.numel() for p in model.parameters() if p.ndim >= 2 and (p not in embeddings or p in heads)),
+    )

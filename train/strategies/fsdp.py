@@ -1,0 +1,82 @@
+"""FSDP2: parameters, gradients and optimizer states are cut along their first dimension, a part for each rank."""
+
+from typing import Any, ClassVar, Literal, Self
+
+import torch
+from pytorch_lightning.strategies import ModelParallelStrategy
+from torch import nn
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.distributed.tensor import DTensor
+from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
+
+from pipeline.config.strategies import StrategyConfig
+from pipeline.config.training import TrainerConfig
+from train.models.numerics import BF16, FP32
+from train.models.sizes import ModelSizes
+from train.strategies.memory import StrategyMemory
+from train.strategies.shares import Fragment, Share
+from train.strategies.strategy import TrainingStrategy, process_group
+
+
+class FSDP(TrainingStrategy, ModelParallelStrategy):
+    """FSDP2 over all ranks: each block's parameters are gathered when it runs, and let go again."""
+
+    replicates: ClassVar[bool] = False
+
+    def __init__(self, ranks: int, bf16: bool, **settings: Any):
+        super().__init__(data_parallel_size=ranks, tensor_parallel_size=1, **settings)
+        self._bf16 = bf16
+
+    @classmethod
+    def build(cls, config: StrategyConfig, trainer: TrainerConfig, on_gpu: bool) -> Self:
+        return cls(trainer.ranks, trainer.precision == "bf16", **process_group(trainer, on_gpu))
+
+    @classmethod
+    def memory(
+        cls, config: StrategyConfig, trainer: TrainerConfig, sizes: ModelSizes, state_bytes: int, on_gpu: bool
+    ) -> StrategyMemory:
+        """Everything is spread. Gathered are the root's parameters, the block at work and the next one; a block's
+        gradient is reduced in fp32."""
+        compute = BF16 if trainer.precision == "bf16" else FP32
+        part = FP32 * sizes.parameters // trainer.ranks
+        gathered = compute * (sizes.outside + 2 * sizes.block)
+        reduced = (compute + FP32) * max(sizes.block, sizes.outside)
+        return StrategyMemory(part, part, state_bytes // trainer.ranks, gathered + reduced)
+
+    @classmethod
+    def lightning_precision(cls, precision: str) -> Literal["bf16-mixed", "32-true"]:
+        return "32-true"  # FSDP2 casts what it gathers
+
+    def shard(self, model: nn.Module) -> None:
+        policy = MixedPrecisionPolicy(
+            param_dtype=torch.bfloat16 if self._bf16 else None, reduce_dtype=torch.float32
+        )
+        mesh = self.device_mesh["data_parallel"]
+        for block in model.blocks:
+            fully_shard(block, mesh=mesh, mp_policy=policy)
+        fully_shard(model, mesh=mesh, mp_policy=policy)
+
+    def grad_norm(self) -> float | None:
+        # Each rank has the norm of its part.
+        return float(self._norm.full_tensor()) if isinstance(self._norm, DTensor) else super().grad_norm()
+
+    def shares(self, model: nn.Module) -> list[Share]:
+        if isinstance(model, FSDPModule):
+            model.reshard()  # what is outside the blocks stays gathered after a validation
+        groups = self.own_optimizer.param_groups
+        return [Share(p, group, _rows_here(p)) for group in groups for p in group["params"]]
+
+
+def _rows_here(parameter: DTensor) -> tuple[Fragment, ...]:
+    """This rank's rows, which are one run of elements; none where there are fewer rows than ranks."""
+    size = parameter.to_local().numel()
+    if not size:
+        return ()
+    _, offset = compute_local_shape_and_global_offset(
+        parameter.shape, parameter.device_mesh, parameter.placements
+    )
+    row = parameter.shape[1:].numel()
+    return (Fragment(parameter, offset[0] * row, 0, size),)
+
+
+STRATEGY = FSDP
