@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cache
+from typing import cast
 
 import torch
 from pydantic import TypeAdapter
+from torch import nn
 
 from pipeline.config.models import ModelConfig
 from train.models.family import build_model, count_parameters, family
@@ -45,11 +47,12 @@ def meta_model(model_json: str, vocab_size: int) -> LanguageModel:
 
 @cache
 def _model_sizes(model_json: str, vocab_size: int) -> ModelSizes:
-    model = meta_model(model_json, vocab_size)
+    described = meta_model(model_json, vocab_size)
+    model = cast(nn.Module, described)
     parameters = count_parameters(model)
-    blocks = [sum(p.numel() for p in block.parameters()) for block in model.blocks]
-    embeddings = {m.weight for m in model.modules() if isinstance(m, torch.nn.Embedding)}
-    heads = {m.weight for m in model.modules() if isinstance(m, torch.nn.Linear)}
+    blocks = [sum(p.numel() for p in block.parameters()) for block in described.blocks]
+    embeddings = {m.weight for m in model.modules() if isinstance(m, nn.Embedding)}
+    heads = {m.weight for m in model.modules() if isinstance(m, nn.Linear)}
     return ModelSizes(
         parameters,
         max(p.numel() for p in model.parameters()),

@@ -1,6 +1,6 @@
 """FSDP2: parameters, gradients and optimizer states are cut along their first dimension, a part for each rank."""
 
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self, cast
 
 import torch
 from pytorch_lightning.strategies import ModelParallelStrategy
@@ -11,6 +11,7 @@ from torch.distributed.tensor._utils import compute_local_shape_and_global_offse
 
 from pipeline.config.strategies import StrategyConfig
 from pipeline.config.training import TrainerConfig
+from train.models.interface import LanguageModel
 from train.models.numerics import BF16, FP32
 from train.models.sizes import ModelSizes
 from train.strategies.memory import StrategyMemory
@@ -52,7 +53,7 @@ class FSDP(TrainingStrategy, ModelParallelStrategy):
             param_dtype=torch.bfloat16 if self._bf16 else None, reduce_dtype=torch.float32
         )
         mesh = self.device_mesh["data_parallel"]
-        for block in model.blocks:
+        for block in cast(LanguageModel, model).blocks:
             fully_shard(block, mesh=mesh, mp_policy=policy)
         fully_shard(model, mesh=mesh, mp_policy=policy)
 
@@ -67,15 +68,14 @@ class FSDP(TrainingStrategy, ModelParallelStrategy):
         return [Share(p, group, _rows_here(p)) for group in groups for p in group["params"]]
 
 
-def _rows_here(parameter: DTensor) -> tuple[Fragment, ...]:
+def _rows_here(parameter: nn.Parameter) -> tuple[Fragment, ...]:
     """This rank's rows, which are one run of elements; none where there are fewer rows than ranks."""
-    size = parameter.to_local().numel()
+    sharded = cast(DTensor, parameter)
+    size = sharded.to_local().numel()
     if not size:
         return ()
-    _, offset = compute_local_shape_and_global_offset(
-        parameter.shape, parameter.device_mesh, parameter.placements
-    )
-    row = parameter.shape[1:].numel()
+    _, offset = compute_local_shape_and_global_offset(sharded.shape, sharded.device_mesh, sharded.placements)
+    row = sharded.shape[1:].numel()
     return (Fragment(parameter, offset[0] * row, 0, size),)
 
 

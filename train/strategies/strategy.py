@@ -74,7 +74,7 @@ class TrainingStrategy(Strategy):
     @property
     def own_optimizer(self) -> Optimizer:
         """The optimizer that `train/optim/` built, without what a strategy wraps around it."""
-        return cast(Optimizer, self.optimizers[0])
+        return self.optimizers[0]
 
     def shares(self, model: nn.Module) -> list[Share]:
         """What this rank holds of weights and optimizer states: a checkpoint is read into it and written from it."""

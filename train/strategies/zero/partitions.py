@@ -1,6 +1,7 @@
 """The flat slices into which DeepSpeed's ZeRO cuts a parameter group, and the tensors in them."""
 
 from collections.abc import Callable, Sequence
+from typing import Any, cast
 
 import torch.distributed as dist
 from torch import Tensor, nn
@@ -40,9 +41,7 @@ class ZeroPartition:
         self._size = size
         if all(hasattr(p, "_hp_mapping") for p in parameters):
             self._fragments = zero_1_and_2_fragments(parameters)
-        elif all(hasattr(p, "ds_tensor") for p in parameters) and size == sum(
-            p.ds_tensor.ds_numel for p in parameters
-        ):
+        elif all(hasattr(p, "ds_tensor") for p in parameters) and size == sum(map(_share, parameters)):
             self._fragments = zero_3_fragments(parameters)
         else:
             raise UserError(
@@ -74,9 +73,9 @@ class ZeroPartition:
 
 def zero_1_and_2_fragments(parameters: Sequence[nn.Parameter]) -> tuple[Fragment, ...]:
     """What this rank's slice of a group holds: parameters lie end to end and are cut into one slice per rank."""
-    found = []
+    found: list[Fragment] = []
     for parameter in parameters:
-        mapping = parameter._hp_mapping  # None where no element is this rank's
+        mapping = cast(Any, parameter)._hp_mapping  # None where no element is this rank's
         if mapping is not None:
             within, slice_ = mapping.lp_fragment_address, mapping.get_hp_fragment_address()
             found.append(Fragment(parameter, within.start, slice_.start, slice_.numel))
@@ -85,10 +84,16 @@ def zero_1_and_2_fragments(parameters: Sequence[nn.Parameter]) -> tuple[Fragment
 
 def zero_3_fragments(parameters: Sequence[nn.Parameter]) -> tuple[Fragment, ...]:
     """What this rank's slice of a group holds: every parameter is cut into equal shares, which lie end to end."""
-    found, offset = [], 0
+    found: list[Fragment] = []
+    offset = 0
     for parameter in parameters:
-        share = parameter.ds_tensor.ds_numel
-        start = min(dist.get_rank() * share, parameter.ds_numel)
-        found.append(Fragment(parameter, start, offset, min(share, parameter.ds_numel - start)))
+        share, size = _share(parameter), whole_shape(parameter).numel()
+        start = min(dist.get_rank() * share, size)
+        found.append(Fragment(parameter, start, offset, min(share, size - start)))
         offset += share
     return tuple(found)
+
+
+def _share(parameter: nn.Parameter) -> int:
+    """Elements of each rank's equal share, the last one's padding included."""
+    return cast(Any, parameter).ds_tensor.ds_numel

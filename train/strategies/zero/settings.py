@@ -17,7 +17,9 @@ def deepspeed_settings(config: ZeroStrategy, on_gpu: bool) -> dict[str, Any]:
     Raises:
         UserError: where the file that `strategy.deepspeed` names is absent, not JSON, or of another ZeRO stage.
     """
-    return _read_settings(config) if config.deepspeed else _own_settings(config, on_gpu)
+    return (
+        _read_settings(config, Path(config.deepspeed)) if config.deepspeed else _own_settings(config, on_gpu)
+    )
 
 
 def _own_settings(config: ZeroStrategy, on_gpu: bool) -> dict[str, Any]:
@@ -41,8 +43,7 @@ def _own_settings(config: ZeroStrategy, on_gpu: bool) -> dict[str, Any]:
     }
 
 
-def _read_settings(config: ZeroStrategy) -> dict[str, Any]:
-    path = Path(config.deepspeed)
+def _read_settings(config: ZeroStrategy, path: Path) -> dict[str, Any]:
     try:
         settings = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
