@@ -116,6 +116,11 @@ def shards(tmp_path_factory: pytest.TempPathFactory, pipeline: Callable) -> Path
     return folder
 
 
+def kill(folder: Path) -> None:
+    """SIGKILL for every process of the run in `folder`: planner, launcher and ranks."""
+    subprocess.run(["pkill", "-KILL", "-f", f"{folder}/artifacts"], check=False)
+
+
 def kill_after_a_checkpoint(folder: Path, *words: str, base: Sequence[str] = TINY) -> None:
     """Start pretraining and kill all of it, without warning, as soon as one checkpoint is complete."""
     planner = subprocess.Popen(
@@ -131,7 +136,7 @@ def kill_after_a_checkpoint(folder: Path, *words: str, base: Sequence[str] = TIN
         assert time.monotonic() < deadline
         assert planner.poll() is None, planner.stdout.read().decode()
         time.sleep(0.02)
-    os.killpg(planner.pid, signal.SIGKILL)
+    kill(folder)
     planner.wait()
     assert not list(folder.glob("artifacts/pretrain/*[0-9a-f]/manifest.json"))
 

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.tracking.tracker import read_metrics
 from tests import command_line
-from tests.command_line import copy_data_stages
+from tests.command_line import copy_data_stages, kill
 
 pytestmark = pytest.mark.distributed
 STEPS = 240
@@ -44,11 +44,6 @@ def finish(folder: Path, *words: str) -> Path:
     output = process.communicate(timeout=300)[0]
     assert process.returncode == 0, output
     return folder / "runs/demo/pretrain"
-
-
-def kill(folder: Path) -> None:
-    """SIGKILL for every process of the run in `folder`: planner, launcher and ranks."""
-    subprocess.run(["pkill", "-KILL", "-f", f"{folder}/artifacts"], check=False)
 
 
 def newest(folder: Path) -> int:
