@@ -94,7 +94,12 @@ def start(folder: Path, *words: str) -> subprocess.Popen:
 
 def run_on_two_ranks(script: str, *arguments: str) -> subprocess.CompletedProcess:
     """A script under torchrun, to its end, which must be a good one."""
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    return run_on_ranks(2, script, *arguments)
+
+
+def run_on_ranks(ranks: int, script: str, *arguments: str) -> subprocess.CompletedProcess:
+    """A script under torchrun, to its end, which must be a good one."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
     found = subprocess.run(
         [*launch, script, *arguments],
         cwd=ROOT,

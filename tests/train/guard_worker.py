@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.schedules.cosine import CosineSchedule
@@ -85,6 +86,7 @@ def train(
     factor: float = math.nan,
     guard: dict[str, object] | None = None,
     sampler: Sampler | None = None,
+    optim: OptimizerConfig | None = None,
     **trainer: object,
 ) -> FitResult:
     """Fit once, in this process, as rank `$RANK` of so many.
@@ -118,7 +120,7 @@ def train(
         steps=settings.steps,
         tokens_per_example=LENGTH,
         flops_per_token=1.0,
-        optim=AdamWConfig(lr=1e-2),
+        optim=optim or AdamWConfig(lr=1e-2),
         schedule=CosineSchedule(),
         trainer=settings,
         strategy=StrategyConfig.choose(strategy),

@@ -1,10 +1,11 @@
 """FSDP2: parameters, gradients and optimizer states are cut along their first dimension, a part for each rank."""
 
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Literal, Self, cast
 
 import torch
 from pytorch_lightning.strategies import ModelParallelStrategy
-from torch import nn
+from torch import Tensor, nn
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
@@ -17,6 +18,7 @@ from train.models.sizes import ModelSizes
 from train.strategies.memory import StrategyMemory
 from train.strategies.shares import Fragment, Share
 from train.strategies.strategy import TrainingStrategy, process_group
+from train.strategies.whole_rows import map_whole_rows
 
 
 class FSDP(TrainingStrategy, ModelParallelStrategy):
@@ -66,6 +68,14 @@ class FSDP(TrainingStrategy, ModelParallelStrategy):
             model.reshard()  # what is outside the blocks stays gathered after a validation
         groups = self.own_optimizer.param_groups
         return [Share(p, group, _rows_here(p)) for group in groups for p in group["params"]]
+
+    def map_whole(
+        self,
+        parameters: Sequence[nn.Parameter],
+        tensors: Sequence[Tensor],
+        function: Callable[[Sequence[Tensor]], list[Tensor]],
+    ) -> list[Tensor]:
+        return map_whole_rows(cast(Sequence[DTensor], tensors), function)
 
 
 def _rows_here(parameter: nn.Parameter) -> tuple[Fragment, ...]:

@@ -1,0 +1,54 @@
+"""Trains with each optimizer under each strategy and saves the weights: `optimizer_worker.py FOLDER`, on ranks."""
+
+import os
+import sys
+from itertools import product
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from safetensors.torch import save_file
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import Shard, distribute_tensor
+
+from pipeline.config.optimizers import OptimizerConfig
+from tests.train.guard_worker import train
+from train.strategies.whole_rows import map_whole_rows
+
+STRATEGIES = ("ddp", "fsdp", "zero1", "zero2", "zero3")
+OPTIMIZERS = ("adamw", "muon")
+STEPS = 4
+SHAPES = ((5, 3), (2, 7), (9, 4), (5, 3), (1, 6), (3, 2, 2), (16, 16))
+"""Of tensors whose rows do not divide among four ranks."""
+
+
+def train_with(optimizer: str, folder: Path, strategy: str, ranks: int) -> dict[str, torch.Tensor] | None:
+    """The weights after a few steps; None on all ranks but the first."""
+    optim = OptimizerConfig.choose(optimizer, lr=1e-2)
+    result = train(folder, "off", strategy, ranks, bad_steps=(), optim=optim, steps=STEPS, checkpoint_every=0)
+    return result.state
+
+
+def check_whole_rows() -> None:
+    """A function of whole tensors gives what it gives in one process, for more and for fewer tensors than ranks."""
+    mesh = init_device_mesh("cpu", (dist.get_world_size(),))
+    for count in (1, 3, len(SHAPES)):
+        torch.manual_seed(count)
+        wholes = [torch.randn(shape) for shape in SHAPES[:count]]
+        sharded = [distribute_tensor(whole, mesh, [Shard(0)]) for whole in wholes]
+        found = map_whole_rows(sharded, lambda tensors: [tensor * tensor.sum() for tensor in tensors])
+        for whole, result in zip(wholes, found, strict=True):
+            torch.testing.assert_close(result.full_tensor(), whole * whole.sum())
+
+
+def main(folder: Path) -> None:
+    ranks = int(os.environ["WORLD_SIZE"])
+    for strategy, optimizer in product(STRATEGIES, OPTIMIZERS):
+        name = f"{strategy}-{optimizer}"
+        if state := train_with(optimizer, folder / name, strategy, ranks):
+            save_file({key: tensor.clone() for key, tensor in state.items()}, folder / f"{name}.safetensors")
+    check_whole_rows()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
