@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.schedules.constant import ConstantSchedule
-from pipeline.config.training import StrategyConfig, TrainerConfig
+from pipeline.config.strategies import StrategyConfig
+from pipeline.config.training import TrainerConfig
 from pipeline.tracking.tracker import read_metrics
 from train.data.batches import PADDING, Batch
 from train.loop import fit, set_up_process
@@ -59,7 +60,7 @@ def test_figures_are_means_over_what_was_seen(tmp_path: Path, make_context) -> N
         optim=AdamWConfig(),
         schedule=ConstantSchedule(),
         trainer=trainer,
-        strategy=StrategyConfig(),
+        strategy=StrategyConfig.choose("single"),
         seed=1,
         on_gpu=set_up_process(trainer, 1),
         decode=str,

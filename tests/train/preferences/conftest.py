@@ -44,6 +44,6 @@ def stage() -> Callable[..., FinetuneStage]:
         finetune.setdefault("optim", {"name": "adamw", "lr": 1e-3})
         trainer = {"steps": 12, "global_batch": 8, "threads": 1, "sample_every": 0, "checkpoint_every": 0}
         trainer |= {"log_every": 1} | finetune.pop("trainer", {})
-        return FinetuneStage(seed=1, strategy={}, finetune={**finetune, "trainer": trainer})
+        return FinetuneStage(seed=1, strategy={"name": "single"}, finetune={**finetune, "trainer": trainer})
 
     return make
