@@ -1,11 +1,7 @@
 """Shows texts of the model as it stands."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
-
 import pytorch_lightning as pl
 import torch
-from torch.distributed.fsdp import FSDPModule
 
 from pipeline.errors import UserError
 from train.callbacks.after_step import AfterStep
@@ -26,7 +22,7 @@ class Sample(AfterStep):
         step = self.progress.step
         self.context.activity.note(f"the samples after step {step:,}")
         module.eval()
-        with _gathered(module.model):
+        with module.strategy.gathered(module.model):
             rows: list[tuple[str, str]] = []
             try:
                 rows = sampler(module.model)
@@ -37,13 +33,3 @@ class Sample(AfterStep):
         if self.context.rank == 0:
             for prompt, continuation in rows:
                 self.context.log.info(f"sample: {prompt}{continuation}".replace("\n", " ⏎ ")[:240])
-
-
-@contextmanager
-def _gathered(model: torch.nn.Module) -> Generator[None]:
-    """Around calls of a model's other methods than `forward`: FSDP gathers what is outside the blocks there only."""
-    if isinstance(model, FSDPModule):
-        model.unshard()
-    yield
-    if isinstance(model, FSDPModule):
-        model.reshard()

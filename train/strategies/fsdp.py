@@ -1,6 +1,7 @@
 """FSDP2: parameters, gradients and optimizer states are cut along their first dimension, a part for each rank."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, Literal, Self, cast
 
 import torch
@@ -58,6 +59,14 @@ class FSDP(TrainingStrategy, ModelParallelStrategy):
         for block in cast(LanguageModel, model).blocks:
             fully_shard(block, mesh=mesh, mp_policy=policy)
         fully_shard(model, mesh=mesh, mp_policy=policy)
+
+    @contextmanager
+    def gathered(self, model: nn.Module) -> Generator[None]:
+        """What is outside the blocks; a block is gathered when it is called."""
+        root = cast(FSDPModule, model)
+        root.unshard()
+        yield
+        root.reshard()
 
     def grad_norm(self) -> float | None:
         # Each rank has the norm of its part.

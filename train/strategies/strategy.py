@@ -3,6 +3,7 @@
 import os
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any, ClassVar, Literal, Protocol, Self, cast, runtime_checkable
 
@@ -62,6 +63,10 @@ class TrainingStrategy(Strategy):
 
     def shard(self, model: nn.Module) -> None:
         """Spread the parameters, which are equal on all ranks, in place, where Lightning leaves that to its module."""
+
+    def gathered(self, model: nn.Module) -> AbstractContextManager[None]:
+        """Around calls of a model's other methods than `forward`, where parameters are gathered for that one alone."""
+        return nullcontext()
 
     def clip_gradients(self, model: nn.Module, limit: float) -> None:
         """Scale the gradients of a step so that their global norm is at most the limit."""
