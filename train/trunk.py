@@ -82,6 +82,8 @@ def start_from_trunk(context: Context, mine: Course, course_of: Callable[[Pretra
 
 def _runs_of_the_same_trunk(folder: Path) -> Iterator[tuple[Path, PretrainStage]]:
     """Folders of other runs, finished or not, and their settings."""
+    if not (folder / SPEC_FILE).is_file():
+        return  # the stage was called in a folder of no store, as a measurement does
     trunk = yaml.safe_load((folder / SPEC_FILE).read_text())["trunk"]
     for path in sorted(folder.parent.glob(f"*/{SPEC_FILE}")):
         if path.parent == folder:
