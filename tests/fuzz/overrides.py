@@ -11,7 +11,7 @@ from hydra.core.global_hydra import GlobalHydra
 from pipeline.__main__ import CONF, options, store_defaults
 from pipeline.config.composition import composing, resolved
 from pipeline.config.left_out import typed_keys
-from pipeline.config.overrides import prepared
+from pipeline.config.overrides import hydra_overrides
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.dryrun import dry_run
 
@@ -103,7 +103,7 @@ def overrides_round() -> Callable[[Path, Random], None]:
 
     def one(folder: Path, random: Random) -> None:
         GlobalHydra.instance().clear()
-        words = prepared(
+        words = hydra_overrides(
             [f"run.artifacts={folder}", f"run.runs={folder}", *_words(random, keys, groups)], options
         )
         with composing(), initialize_config_dir(str(CONF), version_base="1.3"):
