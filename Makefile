@@ -99,7 +99,8 @@ test-distributed: venv  ## Run those of several processes, and on a SLURM cluste
 	@$(VENV)/bin/python -m pytest -m "distributed or cluster" $(ARGS)
 
 lint: venv  ## Formatting, lint, import rules, types
-	@$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check . && $(VENV)/bin/lint-imports && $(VENV)/bin/pyrefly check
+	@$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check . && $(VENV)/bin/lint-imports && $(VENV)/bin/pyrefly check \
+	  && $(VENV)/bin/pyrefly check --config tests/pyrefly.toml
 
 bench: venv  ## Ratios of training against references, measured in one run
 	@$(VENV)/bin/python -m tests.bench $(ARGS)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import numpy as np
 import torch
@@ -150,7 +151,13 @@ def write_artifact(folder: Path) -> None:
     partial = folder / "clean" / f"demo-0123456789abcdef{PARTIAL}"
     partial.mkdir(parents=True)
     (partial / "stats.json").write_text('{"documents": 1}')
-    facts = {"stage": "clean", "version": 1, "fingerprint": "0123456789abcdef", "config": {}, "inputs": {}}
+    facts: Any = {
+        "stage": "clean",
+        "version": 1,
+        "fingerprint": "0123456789abcdef",
+        "config": {},
+        "inputs": {},
+    }
     finish(partial, {**facts, "metrics": {"documents": 1}, "input_fingerprints": {}})
 
 
