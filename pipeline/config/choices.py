@@ -16,6 +16,7 @@ from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from pipeline.config.base import Section
+from pipeline.errors import UserError
 
 
 class Choice(Section):
@@ -32,9 +33,12 @@ class Choice(Section):
         and some of its choices, these."""
         found: dict[str, type[Self]] = {}
         for section in cls.__subclasses__():
-            found |= section.choices()
+            below = section.choices()
             if cls.tag in section.model_fields:
-                found[section.model_fields[cls.tag].default] = section
+                below[_tag_of(section)] = section
+            for name in below.keys() & found.keys():
+                _refuse_same_tag(name, found[name], below[name])
+            found |= below
         return found
 
     @classmethod
@@ -65,8 +69,22 @@ class Choice(Section):
         return {self.tag: self.choice, **super().completed(given)}
 
     def load(self) -> ModuleType:
-        """The module that does what this section sets."""
-        return importlib.import_module(self.implementation)
+        """The module that does what this section sets.
+
+        Raises:
+            UserError: where the section names none, or one that is not there.
+        """
+        section = type(self)
+        if (name := getattr(section, "implementation", None)) is None:
+            raise UserError(f"{_where(section)} has no `implementation`, the name of the module that does it")
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name is None or not f"{name}.".startswith(f"{error.name}."):
+                raise  # of something that the module needs
+            raise UserError(
+                f"{_where(section)} names {name} as its `implementation`, and there is no module {error.name}"
+            ) from None
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
@@ -75,6 +93,27 @@ class Choice(Section):
             return handler(source)
         schemas = {name: handler.generate_schema(section) for name, section in choices.items()}
         return core_schema.tagged_union_schema(schemas, discriminator=cls.tag)
+
+
+def _tag_of(section: type[Choice]) -> str:
+    tag = section.model_fields[section.tag].default
+    if not isinstance(tag, str):
+        raise UserError(
+            f"the field `{section.tag}` of {_where(section)} has no default, which is its name: write "
+            f'`{section.tag}: Literal["…"] = "…"`'
+        )
+    return tag
+
+
+def _refuse_same_tag(name: str, one: type[Choice], other: type[Choice]) -> None:
+    if _where(one) != _where(other):  # and not the same one, imported again
+        raise UserError(
+            f"{_where(one)} and {_where(other)} both have {one.tag}={name!r}; give one of them another name"
+        )
+
+
+def _where(section: type[Choice]) -> str:
+    return f"{section.__module__}.{section.__qualname__}"
 
 
 def kinds() -> list[type[Choice]]:

@@ -15,7 +15,7 @@ def build(model: nn.Module, config: SGDConfig) -> Optimizer:
 
 
 def state_names(group: Mapping[str, Any]) -> tuple[str, ...]:
-    return ("momentum_buffer",)
+    return ("momentum_buffer",) if group["momentum"] else ()
 
 
 def step_bytes(group: Mapping[str, Any], element_bytes: int) -> int:
