@@ -106,7 +106,7 @@ def test_a_checkpoint_of_adapters_that_were_trained_within_a_loss(folder: Path, 
     artifact = tmp_path / "artifacts" / "finetune" / "run-1.partial"
     artifact.mkdir(parents=True)
     spec = {"stage": "finetune", "plugins": [], "input_fingerprints": {}}
-    config = {"seed": 1, "finetune": finetune, "strategy": {}}
+    config = {"seed": 1, "finetune": finetune, "strategy": {"name": "single"}}
     (artifact / SPEC_FILE).write_text(yaml.safe_dump(spec | {"config": config}))
     trained = WrappedModel(base_in_folder(folder).load())
     adapted = add_adapters(trained, LoRAConfig())
