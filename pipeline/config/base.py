@@ -64,6 +64,7 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True,
         extra="forbid",
+        allow_inf_nan=False,  # JSON has neither, and settings are kept as JSON
         use_attribute_docstrings=True,
         validate_default=True,
         protected_namespaces=(),

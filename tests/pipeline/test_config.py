@@ -151,6 +151,18 @@ def test_a_kind_that_is_no_text_is_told_with_the_kinds_there_are(kind: object) -
         parse_config(values)
 
 
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan"])
+def test_numbers_are_finite(value: str) -> None:
+    """JSON has no others, so that a setting would come back as none at all where it is kept."""
+    values = composed()
+    values["optim"]["betas"], values["clean"]["filters"]["min_chars"] = [0.9, float(value)], 1
+    values["evaluate"]["decode"]["temperature"] = float(value)
+    with pytest.raises(
+        UserError, match=r"2 problems[^$]*temperature=-?(inf|nan): input should be a finite number"
+    ):
+        parse_config(values)
+
+
 def test_an_unknown_stage_is_an_error_that_lists_the_stages() -> None:
     result = run_cli("stage=pretrian")
     assert result.returncode == 2
