@@ -10,8 +10,10 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
+from pydantic import ValidationError
 
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.stages import PretrainStage
@@ -82,15 +84,25 @@ def start_from_trunk(context: Context, mine: Course, course_of: Callable[[Pretra
 
 def _runs_of_the_same_trunk(folder: Path) -> Iterator[tuple[Path, PretrainStage]]:
     """Folders of other runs, finished or not, and their settings."""
-    if not (folder / SPEC_FILE).is_file():
+    trunk = _read_spec(folder / SPEC_FILE).get("trunk")
+    if trunk is None:
         return  # the stage was called in a folder of no store, as a measurement does
-    trunk = yaml.safe_load((folder / SPEC_FILE).read_text())["trunk"]
     for path in sorted(folder.parent.glob(f"*/{SPEC_FILE}")):
-        if path.parent == folder:
-            continue
-        spec = yaml.safe_load(path.read_text())
-        if spec.get("trunk") == trunk:
-            yield path.parent, PretrainStage.model_validate(spec["config"])
+        spec = _read_spec(path)
+        if path.parent != folder and spec.get("trunk") == trunk:
+            try:
+                yield path.parent, PretrainStage.model_validate(spec["config"])
+            except ValidationError:  # of a version that knew other neutral settings
+                continue
+
+
+def _read_spec(path: Path) -> dict[str, Any]:
+    """What a stage.yaml says; nothing where it is damaged, or gone since its run ended in this moment."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _take(checkpoint: Checkpoint, context: Context) -> bool:

@@ -1,4 +1,7 @@
-"""How many first steps two runs have in common."""
+"""How many first steps two runs have in common, and which runs are looked at."""
+
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -6,7 +9,7 @@ from pipeline.config.data import DataConfig
 from pipeline.config.schedules import ScheduleConfig
 from train.data.mixture import Mixture
 from train.data.order import Order, SampleOrder
-from train.trunk import Course
+from train.trunk import Course, start_from_trunk
 
 SAME = SampleOrder(1000, seed=0)
 
@@ -36,3 +39,17 @@ def test_and_as_long_as_the_phases_of_the_data_agree() -> None:
     long, short = (course("constant", n, mixture.order(n, 4, 0), warmup=5) for n in (200, 100))
     assert long.common_steps(short) == 50
     assert long.common_steps(course("constant", 100, warmup=5)) == 0
+
+
+@pytest.mark.parametrize("spec", [b"", b"trunk: [", b"\xff", b"- a", b"trunk: t\nconfig: {model: 1}"])
+def test_the_damaged_specs_of_other_runs_stop_nobody(
+    spec: bytes, make_context: Callable, tmp_path: Path
+) -> None:
+    context = make_context(tmp_path / "mine")
+    (context.folder / "stage.yaml").write_text("trunk: t\nconfig: {}\n")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "stage.yaml").write_bytes(spec)
+    (tmp_path / "ended").mkdir()
+    (tmp_path / "ended" / "stage.yaml").symlink_to(tmp_path / "gone")  # listed, and not there to be read
+    start_from_trunk(context, course("constant", 10), lambda config: course("constant", 5))
+    assert not (context.folder / "checkpoints").exists()
