@@ -2,6 +2,7 @@
 
 import logging
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from train.models import LanguageModel
 
 pytest_plugins = ["tests.command_line"]
+
+# A suite that was started in the background inherits that Ctrl-C is ignored; the programs it tests shall not.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
 
