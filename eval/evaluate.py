@@ -19,9 +19,10 @@ from pipeline.errors import UserError
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from train.checkpoints.final_model import load_model
 from train.finetuning.artifact import read_task
+from train.models import TrainableModel, as_language_model
 from train.objectives import Objective, build_objective, pretrained_objective
 
-RESULTS, PREDICTIONS, SAMPLES = "results.json", "predictions.jsonl", "samples.jsonl"
+PREDICTIONS, SAMPLES = "predictions.jsonl", "samples.jsonl"
 SAMPLE_CHARS = 600
 TABLE_ROWS = 200
 
@@ -77,12 +78,18 @@ class Evaluation:
         check_tokenizer(artifact, tokenizer, digest)
         model = task.load_model(artifact, self._device)
         if task.scores_text:
+            language_model = as_language_model(model)
             if not self._texts or self._texts[0].tokenizer_hash != digest:
                 self._texts = Text.encode(artifact, self._config.perplexity, self._context)
             for text in self._texts:
                 self._add(
                     model_results(
-                        "finetune", model, text, self._config.perplexity, self._bootstrap, self._context
+                        "finetune",
+                        language_model,
+                        text,
+                        self._config.perplexity,
+                        self._bootstrap,
+                        self._context,
                     )
                 )
             causal = build_objective(CausalConfig(), tokenizer, self._seed)
@@ -104,7 +111,7 @@ class Evaluation:
     def finish(self) -> dict[str, Any]:
         """Write it down. Returns the stage's metrics."""
         context, sampled = self._context, self._sampled or []
-        write_results(context.folder / RESULTS, self._results)
+        write_results(context.folder, self._results)
         _write_jsonl(context.folder / SAMPLES, sampled)
         _write_jsonl(context.folder / PREDICTIONS, self._predictions)
         metrics: dict[str, Any] = {_key(result): result.value for result in self._results}
@@ -129,7 +136,7 @@ class Evaluation:
 
 
 def _samples(
-    objective: Objective, model: Any, config: EvaluateConfig, seed: int
+    objective: Objective, model: TrainableModel, config: EvaluateConfig, seed: int
 ) -> list[dict[str, Any]] | None:
     """Rows of samples.jsonl: what the model makes of each prompt; None where the objective shows nothing.
 

@@ -4,7 +4,8 @@ torch is imported only where a check cannot do without.
 """
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Literal
 
 from eval.language_model.ngram import check_fitting_text
 from eval.language_model.text import check_length, check_split, file_texts, refuse_same_names
@@ -16,7 +17,8 @@ from pipeline.preflight import Known
 from train.finetuning.task import task_of
 
 
-class Reader(NamedTuple):
+@dataclass(frozen=True)
+class Reader:
     """How the model that scores texts will read them."""
 
     window: int
@@ -78,7 +80,7 @@ def _scores_text(root: RootConfig) -> bool:
     return not root.finetune.replaces_pretraining or task_of(root.finetune).scores_text
 
 
-def _check_fraction(root: RootConfig, split: str, remedy: str) -> None:
+def _check_fraction(root: RootConfig, split: Literal["validation", "test"], remedy: str) -> None:
     if not getattr(root.clean, f"{split}_fraction") and not root.corpus.may_hold_out(split):
         raise UserError(
             f"clean.{split}_fraction=0 holds no {split} text out, which evaluation needs; raise it, or set {remedy}"
@@ -96,13 +98,13 @@ def _check_window(root: RootConfig, known: Known, texts: Iterable[str], name: st
 
 
 def _reader(root: RootConfig, known: Known) -> Reader:
-    window = root.evaluate.perplexity.context
-    if not root.finetune.replaces_pretraining:
+    window, init = root.evaluate.perplexity.context, root.finetune.init
+    if init is None or not root.finetune.enabled:
         encoder = TextEncoder(known.folder("tokenizer"))
         return Reader(window or root.model.context, lambda text: len(encoder.encode(text)))
     from train.finetuning.base_model import base_in_folder
 
-    base = base_in_folder(known.locate(root.finetune.init))
+    base = base_in_folder(known.locate(init))
     return Reader(
         window or base.config.context,
         lambda text: len(base.tokenizer(text, add_special_tokens=False, verbose=False).input_ids),

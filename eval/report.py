@@ -3,19 +3,38 @@
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from markupsafe import Markup
 
 from eval.reporting import report_data as data
 from eval.reporting.report_plots import Series, compact, line_plot
+from eval.results import Result, read_results
 from pipeline.config.stages import ReportStage
 from pipeline.context import Context
 from pipeline.templates import html_templates
 
 REPORT_FILE = "report.html"
 TEMPLATES = Path(__file__).parent / "templates"
+
+
+class Tile(NamedTuple):
+    """A figure to be seen at once."""
+
+    value: str
+    label: str
+    note: str = ""
+
+
+class Plot(NamedTuple):
+    """A figure over the steps of a training."""
+
+    name: str
+    unit: str
+    lines: list[Series]
+    svg: Markup | None
+    """None where there is nothing to draw."""
 
 
 def run(config: ReportStage, context: Context) -> dict[str, Any]:
@@ -26,15 +45,15 @@ def run(config: ReportStage, context: Context) -> dict[str, Any]:
     return {"megabytes": path.stat().st_size / 1e6, "figures": page.count("<figure")}
 
 
-def gather(config: ReportStage, context: Context) -> dict[str, Any]:
+def gather(config: ReportStage, context: Context) -> dict[str, object]:
     """What the template shows."""
     most, inputs = config.report.samples, context.inputs
     stages = data.read_stages(inputs)
     by_name = {stage.name: stage for stage in stages}
     pretrain = data.read_training(by_name.get("pretrain"))
     finetune = data.read_training(by_name.get("finetune"))
-    results = data.read_results(inputs.get("evaluate"))
     evaluate = inputs.get("evaluate")
+    results = read_results(evaluate) if evaluate else []
     return {
         "title": config.report.title or context.run.name,
         "stages": stages,
@@ -71,42 +90,41 @@ def gather(config: ReportStage, context: Context) -> dict[str, Any]:
     }
 
 
-def headline_figures(stages: Mapping[str, data.StageRecord], results: list[dict]) -> list[dict[str, str]]:
+def headline_figures(stages: Mapping[str, data.StageRecord], results: list[Result]) -> list[Tile]:
     """The few figures at the top: value, label, note."""
-    tiles = []
-
-    def add(value: str, label: str, note: str = "") -> None:
-        tiles.append({"value": value, "label": label, "note": note})
-
-    by_key = {(result["model"], result["name"]): result for result in results if not result["file"]}
+    tiles: list[Tile] = []
+    by_key = {(result.model, result.name): result for result in results if not result.file}
     for name in _text_figures(by_key.values()):
         if model := by_key.get(("pretrain", name)) or by_key.get(("finetune", name)):
-            baselines = [(m, by_key[m, name]["value"]) for m in data.BASELINES if (m, name) in by_key]
-            label = model["title"][:1].lower() + model["title"][1:]
-            add(number(model["value"]), label, " · ".join(f"{m} {number(value)}" for m, value in baselines))
-    task = [row for (model, _), row in by_key.items() if model == "finetune" and not row["of_text"]]
-    for result in [row for row in task if row["headline"]][:2]:
-        interval = "" if result["low"] is None else f"{number(result['low'])} to {number(result['high'])}"
-        add(number(result["value"]), result["title"], interval)
+            baselines = [(m, by_key[m, name].value) for m in data.BASELINES if (m, name) in by_key]
+            label = model.title[:1].lower() + model.title[1:]
+            note = " · ".join(f"{m} {number(value)}" for m, value in baselines)
+            tiles.append(Tile(number(model.value), label, note))
+    task = [result for result in by_key.values() if result.model == "finetune" and not result.of_text]
+    for result in [result for result in task if result.headline][:2]:
+        interval = "" if result.low is None else f"{number(result.low)} to {number(result.high)}"
+        tiles.append(Tile(number(result.value), result.title, interval))
     trained = stages.get("pretrain") or stages.get("finetune")
     if trained:
         if parameters := trained.metrics.get("parameters"):
-            add(compact(parameters), "parameters")
+            tiles.append(Tile(compact(parameters), "parameters"))
         if tokens := trained.metrics.get("tokens"):
             rate = trained.metrics.get("tokens_per_second")
-            add(compact(tokens), "training tokens", f"{compact(rate)} per second" if rate else "")
-        add(duration(trained.manifest.get("seconds") or 0), "training time", hardware(trained.manifest))
+            note = f"{compact(rate)} per second" if rate else ""
+            tiles.append(Tile(compact(tokens), "training tokens", note))
+        seconds = trained.manifest.get("seconds") or 0
+        tiles.append(Tile(duration(seconds), "training time", hardware(trained.manifest)))
     return tiles
 
 
-def _text_figures(results: Iterable[Mapping[str, Any]]) -> list[str]:
+def _text_figures(results: Iterable[Result]) -> list[str]:
     """Names of the figures of held-out text that belong at the top: those that compare models of other tokenizers, if
     there are any."""
-    names = list(dict.fromkeys(row["name"] for row in results if row["of_text"]))
+    names = list(dict.fromkeys(result.name for result in results if result.of_text))
     return [name for name in names if name in ("word_perplexity", "bits_per_byte")] or names
 
 
-def tokenizer_figures(tokenizer: data.StageRecord | None) -> list[dict[str, str]]:
+def tokenizer_figures(tokenizer: data.StageRecord | None) -> list[Tile]:
     shown = {
         "vocab_size": ("tokens in the vocabulary", number),
         "bytes_per_token": ("bytes per token", number),
@@ -114,14 +132,10 @@ def tokenizer_figures(tokenizer: data.StageRecord | None) -> list[dict[str, str]
         "unknown_rate": ("unknown", "{:.2%}".format),
     }
     metrics = tokenizer.metrics if tokenizer else {}
-    return [
-        {"value": write(metrics[key]), "label": label, "note": ""}
-        for key, (label, write) in shown.items()
-        if key in metrics
-    ]
+    return [Tile(write(metrics[key]), label) for key, (label, write) in shown.items() if key in metrics]
 
 
-def training_plots(title: str, training: data.Training) -> list[dict[str, Any]]:
+def training_plots(title: str, training: data.Training) -> list[Plot]:
     """Plots of one training stage with a caption each, the losses first."""
     tokens = training.tokens_per_step
 
@@ -129,31 +143,29 @@ def training_plots(title: str, training: data.Training) -> list[dict[str, Any]]:
         steps, values = training.series(key)
         return Series(label, steps, [scale * value for value in values], marked, number)
 
+    def plot(
+        name: str, unit: str, lines: list[Series], from_zero: bool = False, spikes: bool = False
+    ) -> Plot:
+        svg = line_plot(f"{title}: {name}", lines, from_zero=from_zero, spikes=spikes)
+        return Plot(name, unit, lines, svg)
+
     losses = [series("train", "train/loss"), series("validation", "validation/loss", 2, marked=True)]
+    svg = line_plot(f"{title}: Loss", losses, tokens_per_step=tokens, width=6.6, height=4.1)
     figures = training.figures()
     unit = "" if figures else "nats per token"  # where there are others, the loss is of labels or of pairs
-    plots = [("Loss", unit, losses, {"tokens_per_step": tokens, "width": 6.6, "height": 4.1})]
-    single = (
-        ("Learning rate", "", series("", "train/lr"), {"from_zero": True}),
-        ("Gradient norm", "before clipping", series("", "train/grad_norm"), {"spikes": True}),
-        ("Throughput", _utilization(training), series("", "train/tokens_per_second"), {"from_zero": True}),
-        ("Memory", "GB, peak of rank 0", series("", "train/memory_gb"), {"from_zero": True}),
-        (
-            "Waiting for data",
-            "percent of the time",
-            series("", "train/data_wait", scale=100),
-            {"from_zero": True},
-        ),
-    )
+    plots = [Plot("Loss", unit, losses, svg)]
     for name in figures:
         lines = [series("train", f"train/{name}"), series("validation", f"validation/{name}", 2, marked=True)]
-        plots.append((name.replace("_", " ").capitalize(), "", lines, {}))
-    plots += [(name, unit, [line], options) for name, unit, line, options in single]
-    drawn = [
-        {"name": name, "unit": unit, "lines": lines, "svg": line_plot(f"{title}: {name}", lines, **options)}
-        for name, unit, lines, options in plots
+        plots.append(plot(name.replace("_", " ").capitalize(), "", lines))
+    speed, waiting = series("", "train/tokens_per_second"), series("", "train/data_wait", scale=100)
+    plots += [
+        plot("Learning rate", "", [series("", "train/lr")], from_zero=True),
+        plot("Gradient norm", "before clipping", [series("", "train/grad_norm")], spikes=True),
+        plot("Throughput", _utilization(training), [speed], from_zero=True),
+        plot("Memory", "GB, peak of rank 0", [series("", "train/memory_gb")], from_zero=True),
+        plot("Waiting for data", "percent of the time", [waiting], from_zero=True),
     ]
-    return [plot for plot in drawn if plot["svg"] is not None]
+    return [plot for plot in plots if plot.svg is not None]
 
 
 def _utilization(training: data.Training) -> str:
@@ -170,7 +182,7 @@ def render(values: Mapping[str, Any]) -> str:
         "duration": duration,
         "size": size,
         "hardware": hardware,
-        "day": lambda time: (time or "").replace("T", " ").removesuffix("Z"),
+        "day": day,
     }
     style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
     return environment.get_template("report.html.j2").render(**values, style=style)
@@ -189,6 +201,11 @@ def number(value: Any) -> str:
     if value and abs(value) < 0.001:
         return f"{value:.1e}"
     return f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
+
+
+def day(time: str | None) -> str:
+    """A manifest's time as people read it, without its zone."""
+    return (time or "").replace("T", " ").removesuffix("Z")
 
 
 def duration(seconds: float) -> str:

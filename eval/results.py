@@ -2,13 +2,16 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.store.artifacts import write_json
+from pipeline.errors import UserError
+from pipeline.store.artifacts import damaged, read_json, write_json
+
+RESULTS = "results.json"
 
 
 @dataclass(frozen=True)
@@ -115,8 +118,8 @@ class Bootstrap:
         return Result(model, name, value, low, high, units, signature)
 
 
-def write_results(path: Path, results: Iterable[Result]) -> None:
-    """A JSON list, one object per result.
+def write_results(folder: Path, results: Iterable[Result]) -> None:
+    """Write results.json, a list with one object per result.
 
     Raises:
         ValueError: where a value is not finite: JSON has no word for it, and no figure of ours should be.
@@ -125,4 +128,22 @@ def write_results(path: Path, results: Iterable[Result]) -> None:
     for row in rows:
         if not math.isfinite(row["value"]):
             raise ValueError(f"{row['model']} {row['name']} is {row['value']}")
-    write_json(path, rows)
+    write_json(folder / RESULTS, rows)
+
+
+def read_results(folder: Path) -> list[Result]:
+    """The results of an artifact of evaluate; none where it has no such file.
+
+    Raises:
+        UserError: where the file is damaged.
+    """
+    path = folder / RESULTS
+    return [_read(row, path) for row in read_json(path, folder, kind=list)] if path.is_file() else []
+
+
+def _read(row: Any, path: Path) -> Result:
+    names = [field.name for field in fields(Result)]
+    absent = [name for name in names if name not in row] if isinstance(row, dict) else ["row"]
+    if absent:
+        raise UserError(damaged(path, f"it has no {min(absent)}", path.parent))
+    return Result(**{name: row[name] for name in names})

@@ -37,8 +37,9 @@ def run(config: ExportStage, context: Context) -> dict[str, Any]:
     folder.mkdir(parents=True)
     save_tokenizer(trained.tokenizer, folder)
     fields = _write_weights(trained, folder)
+    extra: dict[str, float] = {}
     if fields is None:
-        parity, extra = _export_for_own_loader(trained, context), {}
+        parity = _export_for_own_loader(trained, context)
     else:
         parity, extra = _export(trained, fields, config, context, folder)
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
@@ -81,7 +82,7 @@ def _write_weights(trained: TrainedModel, folder: Path) -> dict[str, Any] | None
 
 def _export(
     trained: TrainedModel, fields: dict[str, Any], config: ExportStage, context: Context, folder: Path
-) -> tuple[Parity, dict[str, Any]]:
+) -> tuple[Parity, dict[str, float]]:
     """Configs and parity; fp32 first, since that is what parity is measured in."""
     probe = make_probe(trained, trained.texts(context, TEXTS))
     _write_configs(trained, fields, folder, "float32")

@@ -4,7 +4,7 @@ import json
 import math
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.config.stages import FinetuneStage
 from pipeline.config.tasks import FinetuneConfig
@@ -18,8 +18,9 @@ from train.finetuning.data import load_splits
 from train.finetuning.lora import add_adapters, merge_adapters, save_adapters
 from train.finetuning.task import task_of
 from train.finetuning.training import TaskTraining
+from train.generation.stops import decoder
 from train.loop import fit, set_up_process
-from train.models import count_parameters, family
+from train.models import TrainableModel, count_parameters, family
 from train.training_plan import Preparation, TrainingPlan
 
 ADAPTER_FOLDER = "adapter"
@@ -82,8 +83,8 @@ def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
 
 def _training_plan(
     config: FinetuneStage,
-    task: TaskTraining,
-    model: nn.Module,
+    task: TaskTraining[Any],
+    model: TrainableModel,
     parameters: int,
     on_gpu: bool,
     preparation: Preparation | None,
@@ -112,25 +113,25 @@ def _training_plan(
         strategy=config.strategy,
         seed=config.seed,
         on_gpu=on_gpu,
-        decode=task.base.tokenizer.decode,
+        decode=decoder(task.base.tokenizer),
         sampler=task.sampler(config.seed),
         preparation=preparation,
     )
 
 
-def _write_facts(task: TaskTraining, settings: FinetuneConfig, context: Context) -> None:
+def _write_facts(task: TaskTraining[Any], settings: FinetuneConfig, context: Context) -> None:
     """What evaluate and export need to know besides the weights."""
     save_tokenizer(task.base.tokenizer, context.folder / TOKENIZER_FOLDER)
-    facts = {"task": settings.task, "method": settings.method, "base": task.base.name, **task.description()}
+    facts = {"task": settings.choice, "method": settings.method, "base": task.base.name, **task.description()}
     write_json(context.folder / TASK_FILE, facts)
 
 
-def _write_test_rows(task: TaskTraining, context: Context) -> None:
+def _write_test_rows(task: TaskTraining[Any], context: Context) -> None:
     with (context.folder / TEST_FILE).open("w", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in task.test_rows())
 
 
-def _log_examples(task: TaskTraining, context: Context) -> None:
+def _log_examples(task: TaskTraining[Any], context: Context) -> None:
     splits, log = task.splits, context.log
     log.info(
         f"examples: {len(splits.train):,} for training, {len(splits.validation):,} for validation, "
@@ -147,12 +148,12 @@ def _log_examples(task: TaskTraining, context: Context) -> None:
 
 
 def _merge(
-    task: TaskTraining, settings: FinetuneConfig, state: dict[str, Tensor], context: Context
+    task: TaskTraining[Any], settings: FinetuneConfig, state: dict[str, Tensor], context: Context
 ) -> dict[str, Tensor]:
     """Write the trained adapters by themselves; return the weights with them added."""
     # On a new copy: under ZeRO-3 the trained module's own tensors are spread over the ranks.
     model = task.new_model()
     adapted = add_adapters(model, settings.lora)
     model.load_state_dict(state)
-    save_adapters(adapted, context.folder / ADAPTER_FOLDER, task.base.name)
+    save_adapters(adapted, context.folder / ADAPTER_FOLDER, task.base.name, task.base.config)
     return merge_adapters(adapted).state_dict()

@@ -130,7 +130,7 @@ def _result(plan: TrainingPlan, context: Context, final: "FinalState") -> FitRes
         tokens=plan.steps * plan.tokens_per_step,
         train_loss=losses[-1] if losses else None,
         validation_loss=validations[-1] if validations else None,
-        best_validation_loss=min(filter(math.isfinite, validations), default=None),
+        best_validation_loss=min((loss for loss in validations if math.isfinite(loss)), default=None),
         validation_figures=_last_figures(history),
         tokens_per_second=statistics.median(rates) if rates else None,
     )

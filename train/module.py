@@ -6,6 +6,8 @@ from typing import Any, cast
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.strategies import Strategy
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 
 from pipeline.config.optimizers import OptimizerConfig
@@ -13,8 +15,8 @@ from pipeline.config.schedules import ScheduleConfig
 from train.checkpoints.training_state import TrainingState
 from train.data.batches import Batch
 from train.guards.loss_guard import LossGuard
-from train.models import FigureSum, LossSum
-from train.optim import build_optimizer, optimizer_module
+from train.models import FigureSum, LossSum, TrainableModel
+from train.optim import NeedsWhole, build_optimizer, optimizer_module
 from train.optim.scheduler import build_scheduler
 from train.strategies.strategy import TrainingStrategy
 
@@ -33,7 +35,7 @@ class LanguageModule(pl.LightningModule):
 
     def __init__(
         self,
-        model: nn.Module,
+        model: TrainableModel,
         optim: OptimizerConfig,
         schedule: ScheduleConfig,
         steps: int,
@@ -112,10 +114,11 @@ class LanguageModule(pl.LightningModule):
     def _vetoes(self) -> bool:
         return self.guard.config.action in ("skip", "rollback") and self.verdict() is not None
 
-    def configure_optimizers(self) -> dict:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = build_optimizer(self.model, self._optim)
         optimizer.veto = self._vetoes
-        optimizer.map_whole = self.strategy.map_whole
+        if isinstance(optimizer, NeedsWhole):
+            optimizer.map_whole = self.strategy.map_whole
         scheduler = build_scheduler(optimizer, self._schedule, self._steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
 
@@ -151,7 +154,7 @@ class RunningLoss:
         self._total = self._total + total.detach().double()
         self._tokens = self._tokens + weight
 
-    def take(self, strategy: pl.strategies.Strategy) -> float:
+    def take(self, strategy: Strategy) -> float:
         """Mean per token over all ranks since the last call; a collective operation."""
         sums = torch.stack([torch.as_tensor(self._total).double(), torch.as_tensor(self._tokens).double()])
         sums = strategy.reduce(sums.to(strategy.root_device), reduce_op="sum")
@@ -170,6 +173,6 @@ class RunningFigures:
         for name, figure in loss.figures.items():
             self._sums.setdefault(name, RunningLoss()).add(figure)
 
-    def take(self, strategy: pl.strategies.Strategy) -> dict[str, float]:
+    def take(self, strategy: Strategy) -> dict[str, float]:
         """Means over all ranks since the last call, by name; a collective operation."""
         return {name: running.take(strategy) for name, running in self._sums.items()}

@@ -18,6 +18,7 @@ from train.data.packing import packing_figures
 from train.data.sequences import NO_VALIDATION
 from train.data.steps import count_steps
 from train.generation.samples import SAMPLED
+from train.generation.stops import decoder
 from train.loop import FitResult, fit, set_up_process
 from train.memory.check import Plan, check, known_limit
 from train.models import build_model, count_parameters, family
@@ -70,13 +71,15 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
         strategy=config.strategy,
         seed=config.seed,
         on_gpu=on_gpu,
-        decode=tokenizer.decode,
+        decode=decoder(tokenizer),
         order=mine.order,
         loss=objective.loss,
         sampler=objective.sampler(trainer.sample_prompts, SAMPLED, config.seed),
     )
     if context.rank == 0:
         _report(plan, config, data, index.vocab_size, context)
+        for line in data.describe(mine.order, plan.steps, trainer.global_batch):
+            context.log.info(line)
         start_from_trunk(context, mine, course)
     result = fit(plan, context)
     if result.state is not None:
@@ -145,12 +148,10 @@ def _report(plan: TrainingPlan, config: PretrainStage, data: Data, vocab_size: i
         context.log.info(objective.lacks("perplexity"))
     if plan.sampler is None:
         context.log.info(objective.lacks("sample texts"))
-    for line in data.describe(plan.order, plan.steps, trainer.global_batch):
-        context.log.info(line)
 
 
 def _metrics(plan: TrainingPlan, config: PretrainStage, result: FitResult) -> dict[str, Any]:
-    metrics = {
+    metrics: dict[str, Any] = {
         "parameters": count_parameters(plan.model),
         "steps": result.steps,
         "tokens": result.tokens,

@@ -1,10 +1,9 @@
 """What training is to do: all that `fit` is told."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import pytorch_lightning as pl
-from torch import nn
 
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.schedules import ScheduleConfig
@@ -14,21 +13,21 @@ from pipeline.context import Context
 from train.data.batches import Examples
 from train.data.order import Order
 from train.generation.samples import Sampler
+from train.generation.stops import Decode
+from train.models import TrainableModel
 from train.module import LanguageModule, Loss, model_loss
 from train.preemption import StopRequest
 
 Preparation = Callable[[Context, StopRequest, pl.Trainer, LanguageModule], None]
 """Called by every rank when the strategy holds the model with the weights that training begins from, whether it will go
 on from a checkpoint or not; no example has been read by then."""
-Decoder = Callable[[Sequence[int]], str]
-"""Token ids → text."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPlan:
     """A model, the examples that it is trained on, and how."""
 
-    model: nn.Module
+    model: TrainableModel
     train: Examples
     validation: Mapping[str, Examples]
     """Held-out examples by the name of their part of the corpus; "" where there is only one part."""
@@ -43,7 +42,7 @@ class TrainingPlan:
     strategy: StrategyConfig
     seed: int
     on_gpu: bool
-    decode: Decoder
+    decode: Decode
     """Shows what an outlier had read."""
     loss: Loss = model_loss
     sampler: Sampler | None = None

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Text:
     """The file's name."""
 
     @classmethod
-    def encode(cls, tokenizer_artifact: Path, config: PerplexityConfig, context: Context) -> "list[Text]":
+    def encode(cls, tokenizer_artifact: Path, config: PerplexityConfig, context: Context) -> list[Self]:
         """The split and then each file of `evaluate.perplexity.files`.
 
         Raises:

@@ -15,7 +15,7 @@ import torch
 from eval.language_model.text import TokenizedText, check_length
 from eval.results import PERPLEXITIES, Bootstrap, Result, shown
 from pipeline.errors import UserError
-from train.models import IGNORE_INDEX, LanguageModel
+from train.models import IGNORE_INDEX, LanguageModel, TrainableModel
 
 # Beyond this a word's perplexity says only that the text has no white space, as Chinese has none: even an
 # untrained model over bytes spends less on a word.
@@ -78,7 +78,7 @@ def document_nats(
     return totals
 
 
-def check_window(tokens: int, text: str, context: int, model: LanguageModel) -> None:
+def check_window(tokens: int, text: str, context: int, model: TrainableModel) -> None:
     """Raises: UserError: where the window is longer than the model's context or than the text, which `text` names."""
     if context > model.context:
         raise UserError(

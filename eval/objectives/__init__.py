@@ -6,12 +6,13 @@ A module has `evaluate(pretrained)`, which gives results. Objectives whose mean 
 import importlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 from eval.language_model.measure import Text
 from eval.results import Bootstrap, Result
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.context import Context
+from train.models import TrainableModel
 from train.objectives import Objective
 
 
@@ -19,7 +20,7 @@ from train.objectives import Objective
 class PretrainedModel:
     """A pretrained model, and what it is to be scored on."""
 
-    model: Any
+    model: TrainableModel
     objective: Objective
     texts: Sequence[Text]
     """The held-out split, and then each file of `evaluate.perplexity.files`."""

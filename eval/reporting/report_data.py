@@ -2,23 +2,19 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from eval.results import Result
-from pipeline.errors import UserError
 from pipeline.formats.documents import read_texts
 from pipeline.formats.source import PARTS_FOLDER, SOURCE_FILE, Source, load_parts
 from pipeline.stages import STAGES, describe
-from pipeline.store.artifacts import MANIFEST, damaged, read_json
+from pipeline.store.artifacts import MANIFEST, read_json
 from pipeline.store.manifest import Manifest
 from pipeline.tracking.tracker import TABLES_FOLDER, read_jsonl, read_metrics
 
-RESULTS = "results.json"
-_RESULT = {field.name for field in fields(Result)}
-"""What each row of it has."""
 BASELINES = ("unigram", "bigram")
 EXAMPLE_SPLITS = ("validation", "test", "train")
 TOKEN_TEXT_CHARS = 420
@@ -111,13 +107,21 @@ class Progression:
     continuations: list[tuple[int, str]]
 
 
+class Bar(NamedTuple):
+    """A result as a bar; lengths in percent of the longest one."""
+
+    result: Result
+    width: float
+    interval: tuple[float, float] | None
+    """Where its whisker begins and ends, if it has one."""
+
+
 @dataclass(frozen=True)
 class Bars:
     """One figure of several models, as bars."""
 
     title: str
-    rows: list[dict[str, Any]]
-    """Rows of results.json with `width`, `from` and `to` added: percent of the longest bar."""
+    rows: list[Bar]
 
 
 def read_stages(inputs: Mapping[str, Path]) -> list[StageRecord]:
@@ -154,8 +158,7 @@ def read_funnel(folder: Path | None) -> list[FunnelRow]:
 
 
 def read_training(record: StageRecord | None) -> Training | None:
-    rows = read_metrics(record.folder) if record else []
-    if not rows:
+    if record is None or not (rows := read_metrics(record.folder)):
         return None
     steps, tokens = record.metrics.get("steps"), record.metrics.get("tokens")
     return Training(record, rows, tokens / steps if steps and tokens else None)
@@ -171,54 +174,41 @@ def read_progressions(folder: Path | None, most: int) -> list[Progression]:
     return [Progression(prompt, _spread(sorted(texts.items()), most)) for prompt, texts in by_prompt.items()]
 
 
-def read_results(folder: Path | None) -> list[dict[str, Any]]:
-    """The rows of results.json.
-
-    Raises:
-        UserError: where it is damaged.
-    """
-    rows = (_read_json(folder, RESULTS, list) if folder else None) or []
-    for row in rows:
-        absent = sorted(_RESULT - row.keys()) if isinstance(row, dict) else ["row"]
-        if absent:
-            raise UserError(damaged(folder / RESULTS, f"it has no {absent[0]}", folder))
-    return rows
-
-
-def comparison_bars(results: Iterable[Mapping[str, Any]]) -> list[Bars]:
+def comparison_bars(results: Iterable[Result]) -> list[Bars]:
     """Figures of held-out text: the models beside the n-gram baselines, the worst first, on the corpus and then on
     each file."""
-    charts = []
-    results = [row for row in results if row["of_text"]]
-    files, names = (dict.fromkeys(row[key] for row in results) for key in ("file", "name"))
+    charts: list[Bars] = []
+    results = [result for result in results if result.of_text]
+    files = dict.fromkeys(result.file for result in results)
+    names = dict.fromkeys(result.name for result in results)
     for file, name in product(files, names):
-        same = [row for row in results if (row["file"], row["name"]) == (file, name)]
+        same = [result for result in results if (result.file, result.name) == (file, name)]
         if not same:
             continue
-        rows = sorted(same, key=lambda row: row["value"], reverse=same[0]["better"] == "lower")
-        title = f"{rows[0]['title']}, {file}" if file else rows[0]["title"]
-        longest = max(max(row["value"], row["high"] or 0) for row in rows)
-
-        def percent(value: float, longest: float = longest) -> float:
-            return 100 * value / longest
-
-        bars = []
-        for row in rows:
-            low, high = row["low"], row["high"]
-            interval = {} if low is None else {"from": percent(low), "to": percent(high)}
-            bars.append({**row, "width": percent(row["value"]), **interval})
-        charts.append(Bars(title, bars))
+        ordered = sorted(same, key=lambda result: result.value, reverse=same[0].better == "lower")
+        title = f"{ordered[0].title}, {file}" if file else ordered[0].title
+        longest = max(max(result.value, result.high or 0) for result in ordered)
+        charts.append(Bars(title, [_bar(result, longest) for result in ordered]))
     return charts
 
 
-def describe_bars(results: Iterable[Mapping[str, Any]]) -> str:
+def _bar(result: Result, longest: float) -> Bar:
+    def percent(value: float) -> float:
+        return 100 * value / longest
+
+    low, high = result.low, result.high
+    interval = None if low is None or high is None else (percent(low), percent(high))
+    return Bar(result, percent(result.value), interval)
+
+
+def describe_bars(results: Iterable[Result]) -> str:
     """What `comparison_bars` compares, in words."""
-    rows = [row for row in results if row["of_text"]]
-    beside = any(row["model"] in BASELINES for row in rows)
+    rows = [result for result in results if result.of_text]
+    beside = any(result.model in BASELINES for result in rows)
     what = (
         "beside n-gram counts of the same training text" if beside else "on text that it was not trained on"
     )
-    better = " and ".join(dict.fromkeys(row["better"] for row in rows))
+    better = " and ".join(dict.fromkeys(result.better for result in rows))
     return f"The model {what}; {better} is better. The whiskers are confidence intervals."
 
 
@@ -240,7 +230,8 @@ def tokenize_example(tokenizer: Path | None, text: str) -> list[str]:
 
     reader = Tokenizer.from_file(str(file))
     reader.encode_special_tokens = True  # as in training: what a text spells is text
-    pieces, end = [], 0
+    pieces: list[str] = []
+    end = 0
     for start, stop in reader.encode(text, add_special_tokens=False).offsets:
         start, stop = max(start, end), max(stop, end)
         if start > end:  # what no token stands for, such as the spaces that WordPiece drops

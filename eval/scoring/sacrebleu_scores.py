@@ -1,5 +1,7 @@
 """Corpus scores of sacrebleu (Post, 2018), with intervals."""
 
+from typing import Any
+
 import numpy as np
 from sacrebleu.metrics.base import Metric
 
@@ -11,7 +13,9 @@ def sacrebleu_result(name: str, metric: Metric, texts: GeneratedTexts) -> Result
     """The score of all examples; of an example all references count as the metric has it."""
     # sacrebleu wants streams: the i-th references of all examples, None where an example has fewer.
     most = max(map(len, texts.references))
-    streams = [[row[i] if i < len(row) else None for row in texts.references] for i in range(most)]
+    streams: list[list[Any]] = [
+        [row[i] if i < len(row) else None for row in texts.references] for i in range(most)
+    ]
     # These two methods are what its own significance tests resample with; it has no public ones for that.
     statistics = np.array(metric._extract_corpus_statistics(list(texts.predictions), streams))
 

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-import torch
-
 from eval.results import Bootstrap, Result
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from train.finetuning.artifact import TEST_FILE, read_test_rows
 from train.finetuning.task import FinetuningTask
+from train.models import TrainableModel
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -34,7 +33,7 @@ class TunedModel:
     task: FinetuningTask
     facts: Mapping[str, Any]
     """What task.json says."""
-    model: torch.nn.Module
+    model: TrainableModel
     tokenizer: "PreTrainedTokenizerFast"
     config: EvaluateConfig
     bootstrap: Bootstrap

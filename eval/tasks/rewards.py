@@ -12,6 +12,7 @@ from eval.tasks.written_text import write_answers
 from pipeline.progress import progress
 from train.finetuning.preferences.model import PreferenceModel
 from train.finetuning.preferences.task import PreferenceTask
+from train.models import as_language_model
 
 FIGURES = {
     "reward_accuracy": Figure("Reward accuracy", "{:.1f}% of preferences met"),
@@ -24,7 +25,7 @@ def measure_rewards(tuned: TunedModel, rows: list[dict[str, Any]]) -> np.ndarray
     """Of each row's answers, fp64 [rows, answers]; against the reference, where the task has one."""
     task = cast(PreferenceTask, tuned.task)
     loss, size = task.loss(tuned.facts["loss"]), tuned.config.decode.batch_size
-    model = PreferenceModel(cast(Any, tuned.model), loss).eval()
+    model = PreferenceModel(as_language_model(tuned.model), loss).eval()
     device = next(model.parameters()).device
     form = task.prompt_format(tuned.tokenizer)
     examples = task.encode([task.from_row(row) for row in rows], form, tuned.facts["max_length"])

@@ -12,6 +12,7 @@ from train.finetuning.examples import cut_middle
 from train.finetuning.written_text import WrittenText
 from train.generation.generate import generate
 from train.generation.stops import Stops
+from train.models import as_language_model
 
 
 def describe_decoding(decode: DecodeConfig, seed: int) -> str:
@@ -35,7 +36,7 @@ def write_answers(tuned: TunedModel, prompts: list[list[int]]) -> list[str]:
     facts = tuned.facts
     with progress("generating", len(prompts), "examples", enabled=tuned.context.run.progress) as bar:
         generated = generate(
-            tuned.model,
+            as_language_model(tuned.model),
             tuned.tokenizer,
             prompts,
             tuned.config.decode,

@@ -145,7 +145,7 @@ def test_results_are_json(tmp_path):
     from eval.results import write_results
 
     result = NO_INTERVAL.result("pretrain", "perplexity", lambda rows: float(len(rows)), 4, "s")
-    write_results(tmp_path / "results.json", [result])
+    write_results(tmp_path, [result])
     assert json.loads((tmp_path / "results.json").read_text()) == [
         {
             "model": "pretrain", "name": "perplexity", "value": 4.0, "low": None, "high": None, "n": 4,
@@ -154,4 +154,4 @@ def test_results_are_json(tmp_path):
     ]  # fmt: skip
     broken = NO_INTERVAL.result("pretrain", "perplexity", lambda rows: math.inf, 4, "s")
     with pytest.raises(ValueError, match="pretrain perplexity is inf"):
-        write_results(tmp_path / "broken.json", [broken])
+        write_results(tmp_path, [broken])

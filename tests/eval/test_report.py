@@ -129,7 +129,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     foreign = Result("pretrain", "word_perplexity", 388.8, None, None, 1, "file:novel.txt", "novel.txt")
     task = Result("finetune", "rougeL", 27.4, None, None, 40, "stem:porter")
     figures = PERPLEXITIES | {"rougeL": Figure("ROUGE-L", "ROUGE-L {:.1f}")}
-    write_results(folder / "results.json", shown([*results, foreign, task], figures))
+    write_results(folder, shown([*results, foreign, task], figures))
     rows = Tracker(folder)
     rows.table(
         "predictions", ["prompt", "prediction", "references"], [[HOSTILE, sentence(3), [sentence(3)]]] * 12

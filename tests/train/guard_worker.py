@@ -26,7 +26,7 @@ from train.data.batches import Batch
 from train.data.order import SampleOrder
 from train.generation.samples import Sampler
 from train.loop import FitResult, fit, set_up_process
-from train.models import IGNORE_INDEX, LossSum, build_model
+from train.models import IGNORE_INDEX, LossSum, TrainableModel, build_model
 from train.training_plan import TrainingPlan
 
 POISON, VOCAB, LENGTH, BATCH, STEPS, SEED = 49, 50, 12, 4, 16, 7
@@ -54,7 +54,7 @@ class Rows:
         return {"input_ids": rows[:, :-1].contiguous(), "labels": rows[:, 1:].contiguous()}
 
 
-class Poisoned(nn.Module):
+class Poisoned(TrainableModel):
     """A decoder whose loss is NaN, or so many times itself, where it reads the poison."""
 
     def __init__(self, factor: float = math.nan) -> None:

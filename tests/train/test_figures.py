@@ -14,7 +14,7 @@ from pipeline.config.training import TrainerConfig
 from pipeline.tracking.tracker import read_metrics
 from train.data.batches import PADDING, Batch
 from train.loop import fit, set_up_process
-from train.models import IGNORE_INDEX, FigureSum, LossSum
+from train.models import IGNORE_INDEX, FigureSum, LossSum, TrainableModel
 from train.training_plan import TrainingPlan
 
 EXAMPLES, STEPS, BATCH = 9, 3, 4
@@ -34,7 +34,7 @@ class Numbers:
         return {"input_ids": rows.clamp(min=0)[:, None, None].expand(-1, 2, 2), "labels": rows}
 
 
-class TellsTheMean(nn.Module):
+class TellsTheMean(TrainableModel):
     def __init__(self) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.ones(1))

@@ -102,7 +102,8 @@ def test_peft_reads_the_saved_adapters_on_the_model_of_transformers(kind, tmp_pa
     for name, parameter in model.named_parameters():
         if "lora_" in name or "score" in name:
             torch.nn.init.normal_(parameter, std=0.1)
-    save_adapters(adapted, tmp_path, "base")
+    body = model.backbone if isinstance(model, Classifier) else model
+    save_adapters(adapted, tmp_path, "base", body.config)
     assert all(
         "lora_" in name or "score" in name for name in load_file(tmp_path / "adapter_model.safetensors")
     )

@@ -19,15 +19,21 @@ class AfterStep(pl.Callback):
         self.run, self.progress, self.context = run, run.progress, run.context
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, module: LanguageModule, outputs: object, batch: Batch, batch_idx: int
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: Batch,
+        batch_idx: int,
     ) -> None:
+        assert isinstance(pl_module, LanguageModule)
         if not self.progress.step_ended:
             return
         if self.counts_as_training:
-            self.after_step(trainer, module)
+            self.after_step(trainer, pl_module)
             return
         with self.progress.throughput.paused():
-            self.after_step(trainer, module)
+            self.after_step(trainer, pl_module)
         self.context.activity.note(f"the end of step {self.progress.step:,}, or the data of the next")
 
     def after_step(self, trainer: pl.Trainer, module: LanguageModule) -> None:

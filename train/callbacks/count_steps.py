@@ -3,7 +3,6 @@
 import pytorch_lightning as pl
 
 from train.data.batches import Batch
-from train.module import LanguageModule
 from train.training_run import TrainingRun
 
 
@@ -13,15 +12,22 @@ class CountSteps(pl.Callback):
     def __init__(self, run: TrainingRun):
         self._progress, self._activity = run.progress, run.context.activity
 
-    def on_train_start(self, trainer: pl.Trainer, module: LanguageModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._progress.start(trainer.global_step)
 
-    def on_train_batch_start(self, *_: object) -> None:
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Batch, batch_idx: int
+    ) -> None:
         self._activity.note(f"step {self._progress.step + 1:,}")
         self._progress.throughput.batch_starts()
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, module: LanguageModule, outputs: object, batch: Batch, batch_idx: int
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: Batch,
+        batch_idx: int,
     ) -> None:
         self._progress.throughput.batch_ends(batch["input_ids"].numel() * trainer.world_size)
         self._progress.advance(trainer.global_step)

@@ -17,7 +17,7 @@ class Log(AfterStep):
 
     counts_as_training = True
 
-    def on_train_start(self, trainer: pl.Trainer, module: LanguageModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._first = True
         self._peak_flops = peak_flops(trainer.strategy.root_device)
 

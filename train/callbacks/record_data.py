@@ -5,7 +5,6 @@ import json
 import pytorch_lightning as pl
 
 from train.data.batches import Batch
-from train.module import LanguageModule
 from train.training_run import TrainingRun
 
 
@@ -16,7 +15,12 @@ class RecordData(pl.Callback):
         self._context, self._progress = run.context, run.progress
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, module: LanguageModule, outputs: object, batch: Batch, batch_idx: int
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: Batch,
+        batch_idx: int,
     ) -> None:
         folder = self._context.folder / "data"
         folder.mkdir(exist_ok=True)

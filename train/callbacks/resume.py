@@ -1,6 +1,7 @@
 """Goes on from the newest undamaged checkpoint."""
 
 import pytorch_lightning as pl
+from torch.optim.lr_scheduler import LambdaLR
 
 from train.module import LanguageModule
 from train.training_run import TrainingRun
@@ -12,22 +13,24 @@ class Resume(pl.Callback):
     def __init__(self, run: TrainingRun):
         self._checkpoints, self._batches, self._context = run.checkpoints, run.batches, run.context
 
-    def setup(self, trainer: pl.Trainer, module: LanguageModule, stage: str) -> None:
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Before the data loader starts, and when the ranks can already talk to each other."""
         self._found = self._checkpoints.newest_sound()
         if self._found is not None:
             self._batches.start = self._found.step
 
-    def on_train_start(self, trainer: pl.Trainer, module: LanguageModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, LanguageModule)
         if (found := self._found) is None:
             return
-        self._checkpoints.load(found, module.training_state())
-        module.guard.remember(found.guard)
+        self._checkpoints.load(found, pl_module.training_state())
+        pl_module.guard.remember(found.guard)
         # What `trainer.global_step` reads. Lightning sets it only from a whole checkpoint of its own format.
         trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress.optimizer.step.total.completed = (
             found.step
         )
         scheduler = trainer.lr_scheduler_configs[0].scheduler
+        assert isinstance(scheduler, LambdaLR)
         scheduler.last_epoch = found.step - 1
         scheduler.step()
         if self._context.rank == 0:

@@ -18,7 +18,7 @@ class Stop(AfterStep):
         super().__init__(run)
         self._checkpoint = checkpoint
 
-    def on_train_start(self, trainer: pl.Trainer, module: LanguageModule) -> None:
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         # Again: Lightning has put a handler before ours that waits for other ranks.
         self.run.stop.listen()
 

@@ -14,7 +14,7 @@ from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.objectives.causal import CausalConfig
 from pipeline.errors import UserError
 from pipeline.store.artifacts import damaged, read_json, write_json
-from train.models import LanguageModel, build_model
+from train.models import TrainableModel, build_model
 
 MODEL_FOLDER = "model"
 WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
@@ -84,7 +84,7 @@ def described_objective(artifact: Path) -> ObjectiveConfig:
         raise UserError(damaged(path, "it describes no objective", artifact)) from None
 
 
-def load_model(artifact: Path, device: str | torch.device = "cpu") -> LanguageModel:
+def load_model(artifact: Path, device: str | torch.device = "cpu") -> TrainableModel:
     """The artifact's model in evaluation mode.
 
     Raises:

@@ -5,11 +5,12 @@ import math
 import shutil
 import time
 from dataclasses import replace
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
+from pytorch_lightning.strategies import Strategy
 
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import (
@@ -24,6 +25,7 @@ from pipeline.formats.checkpoints import (
 )
 from train.checkpoints.files import Reader, Writer
 from train.checkpoints.training_state import TrainingState
+from train.strategies.strategy import TrainingStrategy
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +38,7 @@ class Checkpoints:
     """
 
     def __init__(
-        self, artifact: Path, keep_last: int, keep_every: int, strategy: pl.strategies.Strategy, name: str
+        self, artifact: Path, keep_last: int, keep_every: int, strategy: TrainingStrategy, name: str
     ):
         """Args:
         keep_last, keep_every: as in the section `trainer`.
@@ -172,9 +174,11 @@ class Checkpoints:
     def _prune(self) -> None:
         checkpoints = list_checkpoints(self._artifact)
         validated = [
-            c for c in checkpoints if c.validation_loss is not None and math.isfinite(c.validation_loss)
+            (c.validation_loss, c)
+            for c in checkpoints
+            if c.validation_loss is not None and math.isfinite(c.validation_loss)
         ]
-        best = min(validated, key=lambda c: c.validation_loss, default=None)
+        _, best = min(validated, key=itemgetter(0), default=(None, None))
         for checkpoint in checkpoints[: -self._keep_last]:
             milestone = self._keep_every and checkpoint.step % self._keep_every == 0
             if checkpoint != best and not milestone:
@@ -188,7 +192,7 @@ def drop_after(artifact: Path, step: int) -> None:
             shutil.rmtree(checkpoint.folder)
 
 
-def any_rank(strategy: pl.strategies.Strategy, here: bool) -> bool:
+def any_rank(strategy: Strategy, here: bool) -> bool:
     """Whether it holds on any rank; a collective operation."""
     flag = torch.tensor(float(here), device=strategy.root_device)
     return bool(strategy.reduce(flag, reduce_op="sum").item() > 0)

@@ -9,12 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise, zip_longest
+from typing import TypeVar
 
 import numpy as np
 
 from pipeline.config.data import DataConfig
 from pipeline.errors import UserError
 from train.data.order import Order, SampleOrder
+
+N = TypeVar("N", int, np.ndarray)
 
 FAST = 2**32
 """Shares whose sum is below are dealt in 64 bits."""
@@ -38,11 +41,10 @@ class Shares:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Shares) and self._shares == other._shares
 
-    __hash__ = None
-
     def counts(self, numbers: int) -> list[int]:
         """How many of the first so many numbers each part gets."""
-        counts, rest, of = [], numbers, self._sum
+        counts: list[int] = []
+        rest, of = numbers, self._sum
         for share in self._shares:
             counts.append(_taken(rest, share, of) if share else 0)
             rest, of = rest - counts[-1], of - share
@@ -64,7 +66,7 @@ class Shares:
         return parts, indices
 
 
-def _taken(numbers: int | np.ndarray, share: int, of: int) -> int | np.ndarray:
+def _taken(numbers: N, share: int, of: int) -> N:
     """round(numbers · share / of), exactly, halves down. Numbers are taken apart so that no product is above of²."""
     return numbers // of * share + (numbers % of * share + of // 2) // of
 
@@ -182,7 +184,8 @@ class Mixture:
         return [math.ceil(value * scale) for value in exact]
 
     def _phases(self, steps: int, global_batch: int) -> list[tuple[int, Shares]]:
-        phases, first = [], 0
+        phases: list[tuple[int, Shares]] = []
+        first = 0
         for number, phase in enumerate(self.config.phases):
             phases.append((first * global_batch, Shares(self._weights(phase.weights))))
             tokens = phase.until > 1

@@ -46,7 +46,7 @@ class SampleOrder:
         samples = np.asarray(samples, dtype=np.uint64)
         size = np.uint64(self._size)
         epochs, values = samples // size, samples % size
-        keys = _mix(epochs + _mix(np.uint64(self._seed % 2**64)))
+        keys = _mix(epochs + _mix(np.asarray(self._seed % 2**64, np.uint64)))
         values = self._encrypt(values, keys)
         while (outside := values >= size).any():
             values = np.where(outside, self._encrypt(values, keys), values)

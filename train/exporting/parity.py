@@ -17,6 +17,7 @@ from torch import Tensor
 
 from pipeline.errors import UserError
 from train.exporting.trained_model import TrainedModel
+from train.generation.stops import decoder
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -114,7 +115,7 @@ def check_parity(folder: Path, trained: TrainedModel, probe: Probe, tolerance: f
         )
     _check_tokens(trained.tokenizer, probe, reply)
     if probe.prompt:
-        ended = trained.stops.watch(torch.device("cpu"), trained.tokenizer.decode)
+        ended = trained.stops.watch(torch.device("cpu"), decoder(trained.tokenizer))
         _check_continuation(trained.model, ended, probe, reply["continuation"], tolerance)
     return Parity(difference, sum(map(len, probe.rows)), reply["class"])
 

@@ -7,10 +7,12 @@ in WORK; writes `reply.json` and `logits.npy` there.
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 # None makes an import fail, also where an editable installation has put this project on the path.
+modules: dict[str, Any] = sys.modules
 for package in ("pipeline", "data_prep", "train", "eval"):
-    sys.modules[package] = None
+    modules[package] = None
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
@@ -21,6 +23,7 @@ def main(folder: Path, work: Path) -> None:
     request = json.loads((work / "request.json").read_text(encoding="utf-8"))
     torch.set_num_threads(request["threads"])
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    assert tokenizer is not None  # as it is of some architectures without one: an export has its own
     auto_class = getattr(transformers, request["auto_class"])
     model, loading = auto_class.from_pretrained(folder, output_loading_info=True, trust_remote_code=False)
     model.eval()

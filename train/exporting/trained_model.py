@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.context import Context
 from pipeline.formats.documents import read_texts
 from train.checkpoints.final_model import load_model
 from train.exporting.card import Card
 from train.generation.stops import Stops
-from train.models import LanguageModel
+from train.models import TrainableModel
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -39,7 +39,7 @@ class TrainedModel:
     """What task.json says; nothing of a pretrained model."""
 
     @property
-    def body(self) -> LanguageModel:
+    def body(self) -> TrainableModel:
         """The model of the `model` section, without what the task has put on it."""
         return self.model
 
@@ -48,7 +48,7 @@ class TrainedModel:
         ids = self.facts.get("stop_token_ids", [self.tokenizer.eos_token_id])
         return Stops(ids, self.facts.get("stop_strings", []))
 
-    def reload(self, artifact: Path) -> nn.Module:
+    def reload(self, artifact: Path) -> TrainableModel:
         """A model of this kind, read from another folder by this project's own loader."""
         return load_model(artifact)
 

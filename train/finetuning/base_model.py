@@ -13,11 +13,11 @@ from pipeline.formats.foreign_code import own_classes, refusing_foreign_code
 from pipeline.formats.model_folder import tokenizer_files
 from pipeline.formats.tokenizers import load_tokenizer
 from train.checkpoints.final_model import described_model, load_model, load_weights
-from train.models import LanguageModel, build_model
+from train.models import TrainableModel, build_model
 from train.models.decoder.hf_config import ARCHITECTURES, from_hf_config
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
 
 
 DEFAULT_CONTEXT = 1024
@@ -32,7 +32,7 @@ class BaseModel:
     config: ModelConfig
     vocab_size: int
     tokenizer: "PreTrainedTokenizerFast"
-    load: Callable[[], LanguageModel]
+    load: Callable[[], TrainableModel]
     """A new copy of the model."""
 
 
@@ -83,7 +83,7 @@ def _pretrained(context: Context) -> BaseModel:
 
 
 def _hugging_face(folder: Path, place: str) -> BaseModel:
-    from transformers import AutoConfig
+    from transformers import AutoConfig, PreTrainedTokenizerFast
 
     if not (folder / "config.json").is_file():
         raise UserError(f"{place} holds no config.json; name a folder as save_pretrained writes it")
@@ -94,7 +94,7 @@ def _hugging_face(folder: Path, place: str) -> BaseModel:
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{place}: its config.json cannot be read ({error})") from None
     tokenizer = _tokenizer(folder, place)
-    if not tokenizer.is_fast:
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise UserError(
             f"the tokenizer in {folder} has no tokenizer.json; convert it to a fast tokenizer first"
         )
@@ -107,7 +107,7 @@ def _hugging_face(folder: Path, place: str) -> BaseModel:
         return _adapted(folder, fields, tokenizer)
     vocab_size = fields["vocab_size"]
 
-    def load() -> LanguageModel:
+    def load() -> TrainableModel:
         from train.models.hf.model import load_checkpoint
 
         model = build_model(config, vocab_size)
@@ -117,15 +117,17 @@ def _hugging_face(folder: Path, place: str) -> BaseModel:
     return BaseModel(folder.name, config, vocab_size, tokenizer, load)
 
 
-def _tokenizer(folder: Path, place: str) -> "PreTrainedTokenizerFast":
+def _tokenizer(folder: Path, place: str) -> "PreTrainedTokenizerBase":
     from transformers import AutoTokenizer
 
-    found, why = False, ""
+    tokenizer: PreTrainedTokenizerBase | None = None
+    why = ""
     try:
         with refusing_foreign_code(f"the tokenizer in {place}"):
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            made = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         # Of some architectures transformers makes an empty one where there are no files.
-        found = any((folder / name).is_file() for name in tokenizer.vocab_files_names.values())
+        if made is not None and any((folder / name).is_file() for name in made.vocab_files_names.values()):
+            tokenizer = made
     except UserError:
         raise
     except Exception as error:  # `tokenizers` raises bare Exception
@@ -133,7 +135,7 @@ def _tokenizer(folder: Path, place: str) -> "PreTrainedTokenizerFast":
         why = (
             f" ({(str(error).splitlines() or [type(error).__name__])[0]})" if tokenizer_files(folder) else ""
         )
-    if not found:
+    if tokenizer is None:
         raise UserError(
             f"{place} holds no tokenizer that transformers reads{why}; put the model's tokenizer.json "
             "and tokenizer_config.json there"

@@ -6,7 +6,7 @@ writes every special token, and at generation time the prompt stands alone too.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from jinja2 import TemplateError
 
@@ -109,7 +109,7 @@ class ChatFormat(PromptFormat):
 
     @property
     def template(self) -> str:
-        return self.tokenizer.chat_template
+        return cast(str, self.tokenizer.chat_template)  # `set_chat_template` has seen to it
 
     def conversation_ids(self, turns: Sequence[Mapping[str, str]]) -> list[int]:
         """Token ids of several turns, up to where the assistant answers.
@@ -138,15 +138,18 @@ class ChatFormat(PromptFormat):
         response = whole[len(prompt) :].rstrip()
         return response if response != target.rstrip() else response + self.tokenizer.eos_token
 
-    def _render(self, turns: Sequence[Mapping[str, str]], **options: bool) -> str:
+    def _render(self, turns: list[dict[str, str]], add_generation_prompt: bool = False) -> str:
         try:
-            return self.tokenizer.apply_chat_template(turns, tokenize=False, **options)
+            text = self.tokenizer.apply_chat_template(
+                turns, tokenize=False, add_generation_prompt=add_generation_prompt
+            )
+            return cast(str, text)  # without `tokenize`
         except TemplateError as error:
             raise UserError(f"the tokenizer's chat template fails on these turns: {error}") from None
 
 
-def _as_turns(source: Source) -> list[Mapping[str, str]]:
-    return [{"role": "user", "content": source}] if isinstance(source, str) else list(source)
+def _as_turns(source: Source) -> list[dict[str, str]]:
+    return [{"role": "user", "content": source}] if isinstance(source, str) else list(map(dict, source))
 
 
 class TextFormat(PromptFormat):

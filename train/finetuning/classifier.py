@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.models import ModelConfig
 from pipeline.errors import UserError
 from train.checkpoints.final_model import (
     describe_model,
@@ -53,7 +53,7 @@ class Classifier(ModelWithHead):
 def save_classifier(
     artifact: Path,
     state: dict[str, Tensor],
-    config: DecoderConfig,
+    config: ModelConfig,
     vocab_size: int,
     labels: list[str],
     **facts: Any,
@@ -74,7 +74,9 @@ def load_classifier(artifact: Path, device: str | torch.device = "cpu") -> Class
         raise UserError(
             f"{artifact} holds a language model, not a classifier; fine-tune with finetune.task=classify"
         )
-    model = Classifier(build_model(*described_model(artifact)), description["labels"])
+    backbone = build_model(*described_model(artifact))
+    assert isinstance(backbone, Decoder)
+    model = Classifier(backbone, description["labels"])
     state = read_weights(artifact)
     own = {name if name.startswith("score.") else BODY + name: tensor for name, tensor in state.items()}
     load_weights(model, own, str(artifact))

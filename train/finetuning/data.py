@@ -153,7 +153,7 @@ def read_pairs(
 
 def count_unread(unread: Counter[str], row: dict[str, Any], used: Collection[str | None]) -> None:
     """Note the columns of a row that hold something of which nothing is read."""
-    unread.update(str(name) for name, value in row.items() if name not in used and _holds_something(value))
+    unread.update(name for name, value in row.items() if name not in used and _holds_something(value))
 
 
 def _holds_something(value: Any) -> bool:

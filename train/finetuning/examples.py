@@ -1,5 +1,6 @@
 """Fine-tuning examples as token ids, with labels where the loss counts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -94,12 +95,12 @@ def pad_rows(rows: list[np.ndarray], indices: np.ndarray, value: int, context: i
     return torch.from_numpy(padded)
 
 
-def cut_middle(ids: list[int], limit: int) -> list[int]:
+def cut_middle(ids: Sequence[int], limit: int) -> list[int]:
     """The first and last ids, `limit` in all: a prompt's beginning and end say what is asked."""
     if len(ids) <= limit:
-        return ids
+        return list(ids)
     head = limit // 2
-    return ids[:head] + ids[len(ids) - (limit - head) :]
+    return [*ids[:head], *ids[len(ids) - (limit - head) :]]
 
 
 def encode_responses(examples: list[Example], form: PromptFormat, max_length: int) -> ResponseExamples:
@@ -109,7 +110,9 @@ def encode_responses(examples: list[Example], form: PromptFormat, max_length: in
     """
     prompts = form.prompt_ids(e.source for e in examples)
     responses = form.response_ids((e.source, e.targets[0]) for e in examples)
-    input_ids, labels, cut_prompts, cut_responses = [], [], 0, 0
+    input_ids: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    cut_prompts = cut_responses = 0
     for prompt, response in zip(prompts, responses, strict=True):
         # The last token is predicted but never read, so a response may fill the whole context.
         cut_responses += len(response) > max_length

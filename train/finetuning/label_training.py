@@ -3,21 +3,21 @@
 from pathlib import Path
 from typing import Any, ClassVar
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.config.tasks import FinetuneConfig
 from pipeline.formats.tokenizers import tokenizer_hash
 from train.finetuning.base_model import BaseModel
 from train.finetuning.classifier import Classifier, save_classifier
 from train.finetuning.data import Splits
-from train.finetuning.examples import encode_labels
+from train.finetuning.examples import LabelExamples, encode_labels
 from train.finetuning.labels import label_names
 from train.finetuning.limits import longest
 from train.finetuning.training import TaskTraining
 from train.models.decoder.model import Decoder
 
 
-class LabelTraining(TaskTraining):
+class LabelTraining(TaskTraining[LabelExamples]):
     """Raises: UserError: where an example has a label that is not trained on, or there is only one."""
 
     advice: ClassVar[dict[str, str]] = {
@@ -33,7 +33,7 @@ class LabelTraining(TaskTraining):
         # A wrong label is told now, not in evaluate.
         encode_labels(splits.test, self.labels, base.tokenizer, length)
 
-    def new_model(self) -> nn.Module:
+    def new_model(self) -> Classifier:
         backbone = self.base.load()
         assert isinstance(backbone, Decoder)
         return Classifier(backbone, self.labels)

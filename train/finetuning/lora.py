@@ -2,6 +2,7 @@
 
 from copy import copy
 from pathlib import Path
+from typing import cast
 
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
@@ -10,6 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from pipeline.config.models import ModelConfig
 from pipeline.config.tasks.base import LoRAConfig
 from pipeline.errors import UserError
 from train.finetuning.wrapped import BODY, WrappedModel
@@ -34,7 +36,7 @@ def add_adapters(model: nn.Module, config: LoRAConfig) -> PeftModel:
         model,
         LoraConfig(
             r=config.rank,
-            lora_alpha=config.alpha,
+            lora_alpha=cast(int, config.alpha),  # a fraction will do, whatever peft calls it
             lora_dropout=config.dropout,
             target_modules=targets,
             # GPT-2 stores its linear maps as [in, out].
@@ -66,24 +68,29 @@ def _new_layers(model: nn.Module) -> tuple[str, ...]:
     return model.new_layers if isinstance(model, WrappedModel) else ()
 
 
-def save_adapters(adapted: PeftModel, folder: Path, base: str) -> None:
-    """Write adapters as peft reads them, for `PeftModel.from_pretrained(<exported base model>, folder)`."""
+def save_adapters(adapted: PeftModel, folder: Path, base: str, section: ModelConfig) -> None:
+    """Write adapters as peft reads them, for `PeftModel.from_pretrained(<exported base model>, folder)`.
+
+    Args:
+        base: what the base model is called.
+        section: what it was built from.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     state = get_peft_model_state_dict(adapted, save_embedding_layers=False)
     # peft names weights from the root of what it wraps, and later wraps the model of transformers itself.
     model = adapted.get_base_model()
     wrapped = isinstance(model, WrappedModel)
-    body, prefix = (model.backbone, BODY) if wrapped else (model, "")
-    inner = prefix + family(body.config).parameter_prefix
+    inner = (BODY if wrapped else "") + family(section).parameter_prefix
     named = {PREFIX + name.removeprefix(PREFIX + inner).removeprefix(PREFIX): t for name, t in state.items()}
     named = {name: tensor.detach().cpu().contiguous() for name, tensor in named.items()}
     save_file(named, folder / "adapter_model.safetensors", metadata={"format": "pt"})
     config = copy(adapted.peft_config["default"])
+    assert isinstance(config, LoraConfig)
     config.base_model_name_or_path = base
     config.inference_mode = True
-    config.target_modules = sorted(config.target_modules)
+    config.target_modules = sorted(config.target_modules or ())
     config.task_type = model.peft_task if wrapped else WrappedModel.peft_task
-    config.save_pretrained(folder)
+    config.save_pretrained(str(folder))
 
 
 def merge_adapters(adapted: PeftModel) -> nn.Module:
@@ -95,7 +102,7 @@ def merge_adapters(adapted: PeftModel) -> nn.Module:
             module.merge()
             plain = module.get_base_layer()
         elif isinstance(module, ModulesToSaveWrapper):
-            plain = module.modules_to_save[module.active_adapter]
+            plain = module.modules_to_save["default"]
         else:
             continue
         parent, _, child = name.rpartition(".")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from train.exporting.trained_model import TrainedModel
     from train.finetuning.base_model import BaseModel
     from train.finetuning.training import TaskTraining
+    from train.models import TrainableModel
 
 
 class FinetuningTask(ABC):
@@ -73,7 +74,7 @@ class FinetuningTask(ABC):
         return ""
 
     @abstractmethod
-    def training(self, settings: Any, base: "BaseModel", splits: Splits) -> "TaskTraining":
+    def training(self, settings: Any, base: "BaseModel", splits: Splits) -> "TaskTraining[Any]":
         """The examples as tensors, the model with its head, and what is saved.
 
         Args:
@@ -83,7 +84,7 @@ class FinetuningTask(ABC):
             UserError: where settings, base model and examples do not fit each other.
         """
 
-    def load_model(self, artifact: Path, device: "str | torch.device" = "cpu") -> "torch.nn.Module":
+    def load_model(self, artifact: Path, device: "str | torch.device" = "cpu") -> "TrainableModel":
         """The tuned model in evaluation mode; by default it is a language model."""
         from train.checkpoints.final_model import load_model
 

@@ -1,6 +1,7 @@
 """Training of tasks whose model writes a response to a prompt."""
 
-from typing import Any, ClassVar
+from abc import abstractmethod
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from torch import nn
 
@@ -8,17 +9,33 @@ from pipeline.config.tasks import FinetuneConfig
 from train.finetuning.base_model import BaseModel
 from train.finetuning.chat import PromptFormat, find_stops
 from train.finetuning.data import Example, Splits
-from train.finetuning.examples import encode_responses
+from train.finetuning.examples import ResponseExamples, encode_responses
 from train.finetuning.limits import longest
-from train.finetuning.training import TaskTraining
+from train.finetuning.training import TaskTraining, TokenizedExamples
 from train.generation.samples import Sampler, sample_texts
+from train.models import LanguageModel, as_language_model
 
 SAMPLES = 2
 """Validation prompts that the model answers while it trains."""
 
 
-class TextTraining(TaskTraining):
-    """The loss is on the response alone."""
+class AnsweredExamples(TokenizedExamples, Protocol):
+    """Prompts with what is to be written."""
+
+    @property
+    def cut_prompts(self) -> int:
+        """Examples whose prompt lost its middle."""
+
+    @property
+    def cut_responses(self) -> int:
+        """Examples that lost the end of what is to be written."""
+
+
+E = TypeVar("E", bound=AnsweredExamples)
+
+
+class TextTraining(TaskTraining[E]):
+    """What all of them share; they differ in their examples."""
 
     advice: ClassVar[dict[str, str]] = {
         "cut_prompts": "{}: the prompt is too long for the model's context and lost its middle",
@@ -34,13 +51,13 @@ class TextTraining(TaskTraining):
         self.train = self.encode(splits.train)
         self.validation = self.encode(splits.validation)
 
-    def encode(self, examples: list[Example]) -> Any:
+    @abstractmethod
+    def encode(self, examples: list[Example]) -> E:
         """The examples as tensors, of `length` tokens at most."""
-        return encode_responses(examples, self.form, self.length)
 
-    def language_model(self, model: nn.Module) -> Any:
+    def language_model(self, model: nn.Module) -> LanguageModel:
         """What writes texts, of the model in training."""
-        return model
+        return as_language_model(model)
 
     def description(self) -> dict[str, Any]:
         return {
@@ -69,3 +86,10 @@ class TextTraining(TaskTraining):
         return lambda model: sample_texts(
             self.language_model(model), self.base.tokenizer, prompts, seed, self.stops
         )
+
+
+class ResponseTraining(TextTraining[ResponseExamples]):
+    """The loss is on the response alone."""
+
+    def encode(self, examples: list[Example]) -> ResponseExamples:
+        return encode_responses(examples, self.form, self.length)

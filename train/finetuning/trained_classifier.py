@@ -9,7 +9,7 @@ from pipeline.context import Context
 from train.exporting.trained_model import TrainedModel
 from train.finetuning.artifact import read_test_rows
 from train.finetuning.classifier import Classifier, load_classifier
-from train.models import LanguageModel
+from train.models import TrainableModel
 
 
 class TrainedClassifier(TrainedModel):
@@ -17,7 +17,7 @@ class TrainedClassifier(TrainedModel):
     writes: ClassVar[bool] = False
 
     @property
-    def body(self) -> LanguageModel:
+    def body(self) -> TrainableModel:
         return self.model.backbone
 
     def reload(self, artifact: Path) -> Classifier:

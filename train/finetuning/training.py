@@ -2,10 +2,10 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.config.training import TrainerConfig
 from pipeline.formats.tokenizers import tokenizer_hash
@@ -14,32 +14,37 @@ from train.data.batches import Examples
 from train.finetuning.base_model import BaseModel
 from train.finetuning.data import Splits
 from train.generation.samples import Sampler
+from train.models import TrainableModel
 from train.training_plan import Preparation
 
 
-class TokenizedExamples(Examples):
+class TokenizedExamples(Examples, Protocol):
     """Examples of which each has a row of token ids."""
 
-    input_ids: list[np.ndarray]
+    @property
+    def input_ids(self) -> list[np.ndarray]: ...
 
 
-class TaskTraining(ABC):
+E = TypeVar("E", bound=TokenizedExamples)
+
+
+class TaskTraining(ABC, Generic[E]):
     """By default the base model itself is trained, and saved as a language model."""
 
     advice: ClassVar[dict[str, str]] = {}
     """What is said of `counts` that are not zero: sentences with {} for how many of the training examples it is."""
 
-    train: TokenizedExamples
-    validation: TokenizedExamples
+    train: E
+    validation: E
 
     def __init__(self, base: BaseModel, splits: Splits):
         self.base, self.splits = base, splits
 
-    def new_model(self) -> nn.Module:
+    def new_model(self) -> TrainableModel:
         """A new copy of the base model, with the task's head."""
         return self.base.load()
 
-    def preparation(self, model: nn.Module, trainer: TrainerConfig) -> Preparation | None:
+    def preparation(self, model: TrainableModel, trainer: TrainerConfig) -> Preparation | None:
         """What the examples need of the new model before its first step; None where they need nothing."""
         return None
 

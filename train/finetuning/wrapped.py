@@ -1,15 +1,17 @@
 """A module around a base model, which a task trains in its place."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from torch import nn
+
+from train.models import TrainableModel
 
 BODY = "backbone."
 """What stands before the names that a parameter of the body has in the base model."""
 
 
-class WrappedModel(nn.Module):
+class WrappedModel(TrainableModel):
     """The base model is `backbone`; sharding, checkpoints, recomputation and LoRA see through to it."""
 
     new_layers: ClassVar[tuple[str, ...]] = ()
@@ -18,18 +20,15 @@ class WrappedModel(nn.Module):
     """How peft calls what such a model does."""
 
     backbone: Any
-    """A language model (`train.models.LanguageModel`)."""
+    """A `TrainableModel`; of a class that the subclass knows."""
 
-    def __init__(self, backbone: nn.Module):
+    def __init__(self, backbone: TrainableModel):
         super().__init__()
         self.backbone = backbone
+        self.vocab_size, self.context = backbone.vocab_size, backbone.context
 
     @property
-    def context(self) -> int:
-        return self.backbone.context
-
-    @property
-    def blocks(self) -> Sequence[nn.Module]:
+    def blocks(self) -> Iterable[nn.Module]:
         return self.backbone.blocks
 
     @property

@@ -65,11 +65,11 @@ class WrittenText(FinetuningTask):
         find_stops(form)
         return repr(form.prompt("…"))
 
-    def training(self, settings: Any, base: "BaseModel", splits: Splits) -> "TextTraining":
-        from train.finetuning.text_training import TextTraining
+    def training(self, settings: Any, base: "BaseModel", splits: Splits) -> "TextTraining[Any]":
+        from train.finetuning.text_training import ResponseTraining
 
         form = self.prompt_format(base.tokenizer, self.template(settings))
-        return TextTraining(settings, base, splits, form)
+        return ResponseTraining(settings, base, splits, form)
 
     def trained_model(self, artifact: Path, facts: dict[str, Any]) -> "TrainedModel":
         from pipeline.formats.tokenizers import load_tokenizer

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.config.evaluation import SamplingConfig
 from train.generation.sampling import penalize, sample
@@ -125,7 +125,7 @@ class RunningBatch:
         texts = [[*row.prompt, *row.ids] for row in rows]
         longest = max(map(len, texts))
         most = max(row.new_tokens - len(row.ids) for row in rows)
-        device = next(cast(nn.Module, self._model).parameters()).device
+        device = next(self._model.parameters()).device
         padding = torch.tensor([longest - len(text) for text in texts], device=device)
         # Any id serves as padding: the state knows where a row begins.
         ids = torch.tensor([[0] * (longest - len(text)) + text for text in texts], device=device)

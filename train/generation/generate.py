@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -76,7 +76,8 @@ def _default_stops(tokenizer: "PreTrainedTokenizerFast") -> Stops:
 
 def decode_text(tokenizer: "PreTrainedTokenizerFast", ids: Sequence[int]) -> str:
     """The ids as text, without special tokens."""
-    return tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    text = tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return cast(str, text)  # of one row of ids
 
 
 def _continuation(tokenizer: "PreTrainedTokenizerFast", prompt: list[int], found: list[int]) -> str:

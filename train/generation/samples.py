@@ -1,24 +1,26 @@
 """Texts that a model writes while it is trained, for a person to watch it learn."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from torch import nn
 
 from pipeline.config.evaluation import DecodeConfig
 from train.generation.generate import generate
 from train.generation.stops import Stops
-from train.models import LanguageModel
+from train.models import as_language_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-Sampler = Callable[[Any], list[tuple[str, str]]]
+Sampler = Callable[[nn.Module], list[tuple[str, str]]]
 """Gives texts with what a model makes of each; called by every rank, since a model that is spread needs them all."""
 
 SAMPLED = DecodeConfig(method="sample", max_new_tokens=48, temperature=0.8, top_p=0.95)
 
 
 def sample_texts(
-    model: LanguageModel,
+    model: nn.Module,
     tokenizer: "PreTrainedTokenizerFast",
     prompts: Sequence[tuple[str, list[int]]],
     seed: int,
@@ -28,7 +30,10 @@ def sample_texts(
     """(prompt, continuation) pairs; the same seed each time, so that what changes is the model.
 
     Args:
+        model: one that reads from left to right.
         prompts: each as text and as token ids.
     """
-    found = generate(model, tokenizer, [ids for _, ids in prompts], decode, seed, stops=stops)
+    found = generate(
+        as_language_model(model), tokenizer, [ids for _, ids in prompts], decode, seed, stops=stops
+    )
     return [(text, continuation) for (text, _), continuation in zip(prompts, found, strict=True)]

@@ -2,11 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
 import torch
 from torch import Tensor
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
 Decode = Callable[[Sequence[int]], str]
+"""Token ids → text."""
+
+
+def decoder(tokenizer: "PreTrainedTokenizerBase") -> Decode:
+    """The tokenizer's way back from ids to text, special tokens included."""
+    return cast(Decode, tokenizer.decode)  # of one row of ids it makes one text
 
 
 @dataclass(frozen=True)
@@ -42,6 +52,7 @@ class Stops:
         """
         if ids[-1] in self.ids or not self.texts:
             return ids[-1] in self.ids
+        assert decode is not None  # asked for where there are texts
         written = decode(ids[-self._reach :])
         return any(text in written for text in self.texts)
 

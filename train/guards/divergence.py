@@ -2,13 +2,12 @@
 
 import math
 
-import pytorch_lightning as pl
-
 from pipeline.errors import UserError
 from train.checkpoints.manager import Checkpoints, any_rank
 from train.checkpoints.training_state import TrainingState
 from train.guards.loss_guard import LossGuard, SkippedData
 from train.models.finite import all_finite
+from train.strategies.strategy import TrainingStrategy
 
 ADVICE = (
     "lower the learning rate (optim.lr, optim.muon_lr), warm up for longer (schedule.warmup), clip gradients to a "
@@ -20,7 +19,7 @@ class Divergence:
     """Ends a run that has diverged. What it raises is a `UserError` that says what to try, on all ranks alike, and the
     checkpoints from before stay."""
 
-    def __init__(self, checkpoints: Checkpoints, strategy: pl.strategies.Strategy, skipped: SkippedData):
+    def __init__(self, checkpoints: Checkpoints, strategy: TrainingStrategy, skipped: SkippedData):
         self._checkpoints, self._strategy, self._skipped = checkpoints, strategy, skipped
 
     def check_guard(self, guard: LossGuard, step: int, reason: str | None) -> None:

@@ -118,9 +118,8 @@ def check(plan: Plan, limit: Limit | None) -> None:
     """
     if limit is None or (memory := plan.memory()) is None or plan.fits(limit):
         return
-    if memory.total > limit.device:
-        need, there, of = memory.total, limit.device, limit.source
-    else:
+    need, there, of = memory.total, limit.device, limit.source
+    if need <= there and limit.host is not None:
         need, there, of = memory.host, limit.host, "this machine's memory for each rank's offloaded part"
     found = suggestions(plan, limit)
     advice = (
@@ -137,7 +136,7 @@ def check(plan: Plan, limit: Limit | None) -> None:
 def suggestions(plan: Plan, limit: Limit) -> list[str]:
     """Changes, as words for the command line, under which the run fits by the same formula; the gentlest first."""
     found: list[str] = []
-    simplest: list[dict] = []
+    simplest: list[dict[str, object]] = []
     for micro_batch, changes in _changes(plan):
         wanted = {**changes, **({} if micro_batch is None else {"micro_batch": 0})}
         if any(other.items() <= wanted.items() for other in simplest):
@@ -160,7 +159,7 @@ def _changes(plan: Plan) -> Iterator[tuple[int | None, dict[str, object]]]:
         single.append({"activation_checkpointing": True})
     if plan.on_gpu and trainer.precision == "fp32":
         single.append({"precision": "bf16"})
-    spread = [{"strategy": name} for name in _suggested_strategies(plan)]
+    spread: list[dict[str, object]] = [{"strategy": name} for name in _suggested_strategies(plan)]
     for micro_batch in smaller:
         yield micro_batch, {}
     for changes in single + spread:
@@ -170,10 +169,9 @@ def _changes(plan: Plan) -> Iterator[tuple[int | None, dict[str, object]]]:
         together |= changes
         for micro_batch in smaller:
             yield micro_batch, dict(together)
-    for base in ({}, together):
-        for changes in spread:
-            for micro_batch in (None, *smaller):
-                yield micro_batch, base | changes
+    for changes in (*spread, *(together | changes for changes in spread)):
+        for micro_batch in (None, *smaller):
+            yield micro_batch, changes
 
 
 def _suggested_strategies(plan: Plan) -> list[str]:

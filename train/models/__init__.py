@@ -4,7 +4,14 @@ A folder, or a file, for each family, with a `FAMILY` that answers all questions
 """
 
 from train.models.family import ModelFamily, build_model, count_parameters, family
-from train.models.interface import IGNORE_INDEX, FigureSum, LanguageModel, LossSum, TrainableModel
+from train.models.interface import (
+    IGNORE_INDEX,
+    FigureSum,
+    LanguageModel,
+    LossSum,
+    TrainableModel,
+    as_language_model,
+)
 
 __all__ = [
     "IGNORE_INDEX",
@@ -13,6 +20,7 @@ __all__ = [
     "LossSum",
     "ModelFamily",
     "TrainableModel",
+    "as_language_model",
     "build_model",
     "count_parameters",
     "family",

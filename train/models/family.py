@@ -87,7 +87,7 @@ def family(config: ModelConfig) -> ModelFamily:
     return cast(FamilyModule, config.load()).FAMILY
 
 
-def build_model(config: ModelConfig, vocab_size: int) -> Any:
+def build_model(config: ModelConfig, vocab_size: int) -> TrainableModel:
     """The model of a `model` section, with fresh weights (or a checkpoint's, where one is named).
 
     Random numbers come from torch's global generator; seed it first.

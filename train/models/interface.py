@@ -1,11 +1,14 @@
 """What the training path asks of any model, and evaluation and export of a causal language model."""
 
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
+
+from pipeline.errors import UserError
 
 IGNORE_INDEX = -100
 """A label with this value does not count: padding, prompts, the token after the last."""
@@ -39,18 +42,20 @@ class LossSum(NamedTuple):
 class GenerationState(Protocol):
     """What a model remembers of the tokens it has read: a KV cache, a recurrent state."""
 
-    length: int
-    """Tokens read so far per row, left padding included."""
+    @property
+    def length(self) -> int:
+        """Tokens read so far per row, left padding included."""
 
     def reorder(self, rows: Tensor) -> None:
         """Keep the given rows (int64 [new batch]), in that order; beams repeat and drop rows."""
 
 
-class TrainableModel(Protocol):
-    """What training asks of a model, an `nn.Module`; one that reads from left to right is a `LanguageModel`.
+class TrainableModel(nn.Module):
+    """What training asks of a model; one that reads from left to right is a `LanguageModel`.
 
     `forward` is the one entry for training, so that wrappers (DDP, FSDP, DeepSpeed, torch.compile) see it. It takes
-    what the objective's examples hold: token ids, labels, and whatever else the two have agreed on.
+    what the objective's examples hold, by name: token ids, labels, and whatever else the two have agreed on. Without
+    labels it gives logits [B, T, V], with them a `LossSum`: so the logits of the whole batch need not exist at once.
 
     Where several documents share a row, `segments[b, t]` (int64 [B, T]) is the index in the row at which
     the document of `input_ids[b, t]` starts. Each is then read as if it stood alone: it sees no other, and
@@ -64,52 +69,56 @@ class TrainableModel(Protocol):
 
     @property
     def gradient_checkpointing(self) -> bool:
-        """Keep only each block's input for the backward pass and compute the rest again there; off at
-        first. Setting it raises UserError where the model cannot."""
+        """Keep only each block's input for the backward pass and compute the rest again there; off at first.
+
+        Setting it raises a UserError where the model cannot.
+        """
+        return False
 
     @gradient_checkpointing.setter
-    def gradient_checkpointing(self, value: bool) -> None: ...
+    def gradient_checkpointing(self, value: bool) -> None:
+        if value:
+            raise UserError(
+                f"{type(self).__name__} has no blocks to recompute; set trainer.activation_checkpointing=false"
+            )
 
     @property
-    def blocks(self) -> Sequence[nn.Module]:
+    def blocks(self) -> Iterable[nn.Module]:
         """The repeated layers: units for sharding, none where there is nothing to shard."""
-
-    def forward(self, input_ids: Tensor, labels: Tensor | None = None) -> Tensor | LossSum:
-        """Logits [B, T, V] without labels, the summed cross-entropy with them.
-
-        With labels the logits of the whole batch need not exist at once.
-        """
+        return ()
 
 
-@runtime_checkable
-class LanguageModel(TrainableModel, Protocol):
-    """The interface of `Decoder`, `LSTM` and `HuggingFaceModel`: models that read from left to right, and write.
+class LanguageModel(TrainableModel, ABC):
+    """A model that reads from left to right, and writes: `Decoder`, `LSTM` and `HuggingFaceModel`.
 
     Labels are already shifted by the caller: `labels[b, t]` is the token after `input_ids[b, t]`,
     or `IGNORE_INDEX`. Right padding needs no mask, since what comes later is not seen; left
-    padding, as batched generation has it, is told to `new_state`.
+    padding, as batched generation has it, is told to `new_state`. A state is of the model's own kind.
     """
 
+    @abstractmethod
     def forward(
         self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None
     ) -> Tensor | LossSum:
         """As of any model, with documents kept apart where segments are given."""
 
+    @abstractmethod
     def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
         """Cross-entropy per token in nats, fp32 [B, T]; 0 where the label is ignored."""
 
-    def hidden(
-        self, input_ids: Tensor, state: GenerationState | None = None, segments: Tensor | None = None
-    ) -> Tensor:
+    @abstractmethod
+    def hidden(self, input_ids: Tensor, state: Any = None, segments: Tensor | None = None) -> Tensor:
         """Final hidden states [B, T, H], normalized: what the output matrix is applied to.
 
         With a state, `input_ids` continue what the state has read, and it is advanced; segments are
         for rows without one.
         """
 
-    def next_logits(self, input_ids: Tensor, state: GenerationState) -> Tensor:
+    @abstractmethod
+    def next_logits(self, input_ids: Tensor, state: Any) -> Tensor:
         """Logits [B, V] after the last of `input_ids` [B, T], which continue `state`."""
 
+    @abstractmethod
     def new_state(
         self, batch_size: int, length: int, *, padding: Tensor | None = None, dtype: torch.dtype | None = None
     ) -> GenerationState:
@@ -117,3 +126,14 @@ class LanguageModel(TrainableModel, Protocol):
 
         `padding` (int64 [B]) is the number of padding tokens at the left of each row.
         """
+
+
+def as_language_model(model: nn.Module) -> LanguageModel:
+    """The model, for code that serves none but those that read from left to right.
+
+    Raises:
+        TypeError: where it is another.
+    """
+    if not isinstance(model, LanguageModel):
+        raise TypeError(f"a model that reads from left to right is expected, not {type(model).__name__}")
+    return model

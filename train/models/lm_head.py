@@ -7,7 +7,7 @@ together with the loss, while a chunk's logits are at hand: nothing is computed 
 2024, "Liger Kernel"; Wijmans et al., 2024, "Cut Your Losses").
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -43,15 +43,15 @@ class LMHead(Linear):
     """
 
     def forward(
-        self, hidden: Tensor, labels: Tensor | None = None, reduction: Literal["sum", "none"] = "sum"
+        self, input: Tensor, labels: Tensor | None = None, reduction: Literal["sum", "none"] = "sum"
     ) -> Tensor:
-        """Logits [..., V] of hidden [..., H]; with labels [...] their cross-entropy in nats, fp32.
+        """Logits [..., V] of hidden states [..., H]; with labels [...] their cross-entropy in nats, fp32.
 
         `sum` gives a scalar, `none` the shape of the labels with 0 where one is ignored.
         """
         if labels is None:
-            return F.linear(hidden, self.weight)
-        flat, targets = hidden.flatten(0, -2), labels.flatten()
+            return F.linear(input, self.weight)
+        flat, targets = input.flatten(0, -2), labels.flatten()
         if reduction == "none":
             token_losses = _TokenLosses.apply if torch.is_grad_enabled() else _token_losses
             return token_losses(flat, self.weight, targets).view(labels.shape)
@@ -83,7 +83,7 @@ class _TokenLosses(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
         device = hidden.device.type
         mixed = torch.is_autocast_enabled(device)
         ctx.dtype = torch.get_autocast_dtype(device) if mixed else hidden.dtype
@@ -92,7 +92,7 @@ class _TokenLosses(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad_losses: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_losses: Tensor) -> tuple[Tensor | None, ...]:
         hidden, weight, targets = ctx.saved_tensors
         needs_hidden, needs_weight, _ = ctx.needs_input_grad
         matrix = weight.to(ctx.dtype)
@@ -120,7 +120,7 @@ class _SummedLoss(torch.autograd.Function):
     """Summed cross-entropy whose gradients are made on the way forward."""
 
     @staticmethod
-    def forward(ctx, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
         needs_hidden, needs_weight, _ = ctx.needs_input_grad
         device = hidden.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
@@ -158,6 +158,6 @@ class _SummedLoss(torch.autograd.Function):
 
     @staticmethod
     @once_differentiable
-    def backward(ctx, grad_total: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, grad_total: Tensor) -> tuple[Tensor | None, ...]:
         grads = (None if grad is None else grad * grad_total.to(grad.dtype) for grad in ctx.saved_tensors)
         return *grads, None

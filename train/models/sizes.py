@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from functools import cache
-from typing import cast
 
 import torch
 from pydantic import TypeAdapter
@@ -10,7 +9,7 @@ from torch import nn
 
 from pipeline.config.models import ModelConfig
 from train.models.family import build_model, count_parameters, family
-from train.models.interface import LanguageModel
+from train.models.interface import TrainableModel
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ def model_sizes(config: ModelConfig, vocab_size: int) -> ModelSizes:
 
 
 @cache
-def meta_model(model_json: str, vocab_size: int) -> LanguageModel:
+def meta_model(model_json: str, vocab_size: int) -> TrainableModel:
     """The model without memory for its weights: on torch's meta device."""
     config = TypeAdapter(ModelConfig).validate_json(model_json)
     with torch.device("meta"):
@@ -47,10 +46,9 @@ def meta_model(model_json: str, vocab_size: int) -> LanguageModel:
 
 @cache
 def _model_sizes(model_json: str, vocab_size: int) -> ModelSizes:
-    described = meta_model(model_json, vocab_size)
-    model = cast(nn.Module, described)
+    model = meta_model(model_json, vocab_size)
     parameters = count_parameters(model)
-    blocks = [sum(p.numel() for p in block.parameters()) for block in described.blocks]
+    blocks = [sum(p.numel() for p in block.parameters()) for block in model.blocks]
     embeddings = {m.weight for m in model.modules() if isinstance(m, nn.Embedding)}
     heads = {m.weight for m in model.modules() if isinstance(m, nn.Linear)}
     return ModelSizes(

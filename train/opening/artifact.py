@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
@@ -24,7 +24,7 @@ from pipeline.store.artifacts import Store, damaged
 from pipeline.tracking.tracker import Tracker
 from train.checkpoints.files import Reader
 from train.checkpoints.final_model import load_model, load_weights
-from train.models import LanguageModel, build_model, family
+from train.models import TrainableModel, build_model, family
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -73,7 +73,7 @@ class TrainingArtifact:
             )
         return found.folder
 
-    def load(self, checkpoint: Checkpoint | None = None) -> LanguageModel:
+    def load(self, checkpoint: Checkpoint | None = None) -> TrainableModel:
         """The final model, or that of a checkpoint, in evaluation mode.
 
         Raises:
@@ -90,7 +90,7 @@ class TrainingArtifact:
             raise UserError(
                 f"{checkpoint.folder} is of the stage {stage}, of which only finished models are read"
             )
-        return cast(LanguageModel, load(checkpoint).eval())
+        return load(checkpoint).eval()
 
     def _settings(self, kind: type[S]) -> S:
         try:
@@ -101,14 +101,14 @@ class TrainingArtifact:
                 f"({len(error.errors())} of them); of this artifact only the finished model can be read"
             ) from None
 
-    def _pretrained(self, checkpoint: Checkpoint) -> nn.Module:
+    def _pretrained(self, checkpoint: Checkpoint) -> TrainableModel:
         config = self._settings(PretrainStage).model
         vocab_size = ShardIndex.load(self.input("shards")).vocab_size
-        model = cast(nn.Module, build_model(family(config).without_weights(config, vocab_size), vocab_size))
+        model = build_model(family(config).without_weights(config, vocab_size), vocab_size)
         _read_weights(model, checkpoint)
         return model
 
-    def _finetuned(self, checkpoint: Checkpoint) -> nn.Module:
+    def _finetuned(self, checkpoint: Checkpoint) -> TrainableModel:
         # peft loads slowly, and is needed here only.
         from train.finetuning.base_model import find_base_model
         from train.finetuning.lora import add_adapters, merge_adapters
@@ -118,7 +118,7 @@ class TrainingArtifact:
         inputs = {name: self.input(name) for name in self.spec["input_fingerprints"]}
         log = logging.getLogger(__name__)
         context = Context(self.folder, inputs, Tracker(self.folder), log, RunConfig(progress=False))
-        base = cast(nn.Module, find_base_model(settings.init, context).load())
+        base = find_base_model(settings.init, context).load()
         # Preference tasks train the base model within a module that makes the loss.
         wrapped = any(name.startswith(BODY) for name in Reader(checkpoint).names)
         model = WrappedModel(base) if wrapped else base

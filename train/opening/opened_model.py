@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
 
 from pipeline.errors import UserError
 from pipeline.formats.control_tokens import ControlTokens
@@ -15,7 +14,7 @@ from train.finetuning.artifact import TASK_FILE, read_task
 from train.finetuning.chat import ChatFormat, PromptFormat, find_stops
 from train.finetuning.written_text import WrittenText
 from train.generation.stops import Stops
-from train.models import LanguageModel
+from train.models import LanguageModel, as_language_model
 from train.opening.artifact import TrainingArtifact
 from train.opening.location import Location, find_model
 
@@ -77,7 +76,7 @@ def open_model(
     opened = _open_artifact(place) if place.is_artifact else _open_folder(place)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    cast(nn.Module, opened.model).to(device).eval()
+    opened.model.to(device).eval()
     return opened
 
 
@@ -118,7 +117,9 @@ def _open_folder(place: Location) -> OpenedModel:
     generation = read_object(place.folder / "generation_config.json")
     ids = {*found.ids, *_as_list(generation.get("eos_token_id"))}
     texts = dict.fromkeys([*found.texts, *_as_list(generation.get("stop_strings"))])
-    return OpenedModel(place.name, base.load(), base.tokenizer, form, Stops(sorted(ids), list(texts)))
+    return OpenedModel(
+        place.name, as_language_model(base.load()), base.tokenizer, form, Stops(sorted(ids), list(texts))
+    )
 
 
 def _as_list(value: Any) -> list[Any]:

@@ -9,21 +9,33 @@ What the rest of the program asks of an optimizer's module:
 - `step_bytes(group, element_bytes) -> int`, bytes per element of the group's parameters that a step needs for a
   while, beyond states and gradients, where the model computes in numbers of `element_bytes`.
 
-An optimizer that needs whole matrices, of which a strategy may give it parts, has an attribute `map_whole`, which is
-set to the strategy's method of that name (`train/strategies/strategy.py`).
+An optimizer that needs whole matrices, of which a strategy may give it parts, is a `NeedsWhole`.
 """
 
-from collections.abc import Mapping
-from typing import Any, Protocol, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, cast, runtime_checkable
 
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pipeline.config.optimizers import OptimizerConfig
-from train.optim.veto import allow_veto
+from train.optim.veto import Vetoed, allow_veto
 
 STEP = "step"
 """The state in which optimizers count their steps."""
+
+
+MapWhole = Callable[
+    [Sequence[nn.Parameter], Sequence[Tensor], Callable[[Sequence[Tensor]], list[Tensor]]], list[Tensor]
+]
+"""`TrainingStrategy.map_whole` (`train/strategies/strategy.py`)."""
+
+
+@runtime_checkable
+class NeedsWhole(Protocol):
+    """An optimizer that needs whole matrices: its attribute is set to the strategy's method of that name."""
+
+    map_whole: MapWhole
 
 
 class OptimizerModule(Protocol):
@@ -44,7 +56,7 @@ def optimizer_module(config: OptimizerConfig) -> OptimizerModule:
     return cast(OptimizerModule, config.load())
 
 
-def build_optimizer(model: nn.Module, config: OptimizerConfig) -> Optimizer:
+def build_optimizer(model: nn.Module, config: OptimizerConfig) -> Vetoed:
     """The optimizer of an `optim` section for the trainable parameters of a model; its step can be vetoed.
 
     Raises:

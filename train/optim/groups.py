@@ -1,5 +1,7 @@
 """Which parameters decay, and which are the hidden matrices."""
 
+from typing import Any
+
 from torch import nn
 
 from train.models.experts import is_expert_stack
@@ -23,7 +25,7 @@ def decaying(model: nn.Module) -> dict[nn.Parameter, bool]:
     return found
 
 
-def decay_groups(model: nn.Module, weight_decay: float) -> list[dict]:
+def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
     """The trainable parameters in one group with weight decay and one without."""
     groups: dict[bool, list[nn.Parameter]] = {}
     for parameter, decays in decaying(model).items():

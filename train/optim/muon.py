@@ -13,6 +13,7 @@ from torch.optim.adamw import adamw
 
 from pipeline.config.optimizers.muon import MuonConfig
 from pipeline.errors import UserError
+from train.optim import MapWhole
 from train.optim.groups import decaying, hidden_matrices
 from train.strategies.shares import whole_shape
 
@@ -23,10 +24,8 @@ log = logging.getLogger(__name__)
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
 
-MapWhole = Callable[
-    [Sequence[nn.Parameter], Sequence[Tensor], Callable[[Sequence[Tensor]], list[Tensor]]], list[Tensor]
-]
-"""`TrainingStrategy.map_whole`."""
+Kind = tuple[str, int, bool]
+"""What the parameters of a group have in common: its `kind`, its `split`, and whether they decay."""
 
 
 def build(model: nn.Module, config: MuonConfig) -> "Muon":
@@ -40,7 +39,7 @@ def build(model: nn.Module, config: MuonConfig) -> "Muon":
         raise UserError(
             "optim.name=muon needs a model with layers of matrices, and this one has none; use adamw"
         )
-    groups: dict[tuple, list[nn.Parameter]] = defaultdict(list)
+    groups: dict[Kind, list[nn.Parameter]] = defaultdict(list)
     for parameter, decays in decaying(model).items():
         kind = "muon" if parameter in hidden else "adamw"
         groups[kind, hidden.get(parameter, 1), decays].append(parameter)
@@ -62,7 +61,7 @@ def build(model: nn.Module, config: MuonConfig) -> "Muon":
     )
 
 
-def _shares(groups: Mapping[tuple, Sequence[nn.Parameter]]) -> str:
+def _shares(groups: Mapping[Kind, Sequence[nn.Parameter]]) -> str:
     """Whose the parameters are, in words."""
     sizes = {"muon": 0, "adamw": 0}
     others = 0
@@ -119,7 +118,7 @@ class Muon(Optimizer):
         self._originals = [list(group["params"]) for group in self.param_groups]
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
         if closure is not None:
             with torch.enable_grad():
@@ -142,7 +141,7 @@ class Muon(Optimizer):
         beta1, beta2 = group["betas"]
         adamw(
             parameters,
-            [p.grad for p in parameters],
+            _gradients(parameters),
             [state["exp_avg"] for state in states],
             [state["exp_avg_sq"] for state in states],
             max_exp_avg_sqs=[],
@@ -161,7 +160,7 @@ class Muon(Optimizer):
         for p in parameters:
             if not self.state[p]:
                 self.state[p]["momentum_buffer"] = torch.zeros_like(p)
-        gradients = [p.grad for p in parameters]
+        gradients = _gradients(parameters)
         buffers = [self.state[p]["momentum_buffer"] for p in parameters]
         torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
         # Nesterov: the gradient looks one step of momentum ahead.
@@ -170,6 +169,11 @@ class Muon(Optimizer):
         updates = self.map_whole(self._originals[group["index"]], directions, orthogonalized)
         torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
         torch._foreach_add_(parameters, updates, alpha=-group["lr"])
+
+
+def _gradients(parameters: Sequence[Tensor]) -> list[Tensor]:
+    """Those of parameters that have one."""
+    return [p.grad for p in parameters if p.grad is not None]
 
 
 def _updates(directions: Sequence[Tensor], split: int) -> list[Tensor]:
@@ -201,18 +205,19 @@ def orthogonalize(matrices: list[Tensor]) -> list[Tensor]:
     batch; a stack [N, rows, columns] is one already. It runs in bf16 on a GPU; in fp32 on a CPU,
     where bf16 is mostly emulated.
     """
-    batches: dict[tuple, list[int]] = defaultdict(list)
-    found: list[Tensor | None] = [None] * len(matrices)
+    batches: dict[tuple[int, int, torch.device], list[int]] = defaultdict(list)
+    found: dict[int, Tensor] = {}
     for index, matrix in enumerate(matrices):
         if matrix.ndim == 3:
             found[index] = _turn(_newton_schulz(_turn(matrix, matrix)), matrix)
         else:
-            batches[*sorted(matrix.shape), matrix.device].append(index)
+            narrow, wide = sorted(matrix.shape)
+            batches[narrow, wide, matrix.device].append(index)
     for indices in batches.values():
-        wide = torch.stack([_turn(matrices[index], matrices[index]) for index in indices])
-        for index, result in zip(indices, _newton_schulz(wide), strict=True):
+        batch = torch.stack([_turn(matrices[index], matrices[index]) for index in indices])
+        for index, result in zip(indices, _newton_schulz(batch), strict=True):
             found[index] = _turn(result, matrices[index])
-    return found
+    return [found[index] for index in range(len(matrices))]
 
 
 def _turn(tensor: Tensor, matrix: Tensor) -> Tensor:

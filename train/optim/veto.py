@@ -5,11 +5,10 @@ from functools import cache
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.optim import Optimizer
 
 
-class Vetoed:
+class Vetoed(Optimizer):
     """Comes before the optimizer's class.
 
     Within `step`, because there all strategies meet: Lightning computes the gradients in its closure, DeepSpeed
@@ -18,20 +17,21 @@ class Vetoed:
 
     veto: Callable[[], bool] | None = None
 
-    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
         if self.veto is None or not self.veto():
-            super().step()  # type: ignore[misc]
+            super().step()
         return loss
 
 
-def allow_veto(optimizer: Optimizer) -> Any:
+def allow_veto(optimizer: Optimizer) -> Vetoed:
     """The optimizer itself, now with an attribute `veto`: a function that says whether to leave the weights alone."""
     # The class is changed, and not the method `step`: torch and DeepSpeed wrap `step` in ways of their own.
     optimizer.__class__ = _vetoed(type(optimizer))
+    assert isinstance(optimizer, Vetoed)
     return optimizer
 
 

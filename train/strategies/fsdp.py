@@ -13,7 +13,7 @@ from torch.distributed.tensor._utils import compute_local_shape_and_global_offse
 
 from pipeline.config.strategies import StrategyConfig
 from pipeline.config.training import TrainerConfig
-from train.models.interface import LanguageModel
+from train.models.interface import TrainableModel
 from train.models.numerics import BF16, FP32
 from train.models.sizes import ModelSizes
 from train.strategies.memory import StrategyMemory
@@ -51,12 +51,12 @@ class FSDP(TrainingStrategy, ModelParallelStrategy):
     def lightning_precision(cls, precision: str) -> Literal["bf16-mixed", "32-true"]:
         return "32-true"  # FSDP2 casts what it gathers
 
-    def shard(self, model: nn.Module) -> None:
+    def shard(self, model: TrainableModel) -> None:
         policy = MixedPrecisionPolicy(
             param_dtype=torch.bfloat16 if self._bf16 else None, reduce_dtype=torch.float32
         )
         mesh = self.device_mesh["data_parallel"]
-        for block in cast(LanguageModel, model).blocks:
+        for block in model.blocks:
             fully_shard(block, mesh=mesh, mp_policy=policy)
         fully_shard(model, mesh=mesh, mp_policy=policy)
 

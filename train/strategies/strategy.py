@@ -15,6 +15,7 @@ from torch.optim import Optimizer
 from pipeline.config.strategies import StrategyConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.launch.loopback import meet_alone
+from train.models.interface import TrainableModel
 from train.models.sizes import ModelSizes
 from train.strategies.memory import StrategyMemory
 from train.strategies.shares import Share, whole_parameter
@@ -33,6 +34,9 @@ class TrainingStrategy(Strategy):
     replicates: ClassVar[bool] = True
     """Whether each rank holds the whole training state. Then the ranks divide the writing of a checkpoint; else each
     writes what it holds, and no two hold the same."""
+
+    global_rank: int
+    world_size: int
 
     _norm: Tensor | None = None
 
@@ -61,7 +65,7 @@ class TrainingStrategy(Strategy):
         """What Lightning is told of `trainer.precision`."""
         return "bf16-mixed" if precision == "bf16" else "32-true"
 
-    def shard(self, model: nn.Module) -> None:
+    def shard(self, model: TrainableModel) -> None:
         """Spread the parameters, which are equal on all ranks, in place, where Lightning leaves that to its module."""
 
     def gathered(self, model: nn.Module) -> AbstractContextManager[None]:

@@ -4,15 +4,12 @@ from my_lab.bigru import BiGRUConfig
 from torch import Tensor, nn
 
 from train.models.family import ModelFamily
-from train.models.interface import IGNORE_INDEX, LossSum
+from train.models.interface import IGNORE_INDEX, LossSum, TrainableModel
 from train.models.layers import Embedding
 from train.models.lm_head import LMHead
 
 
-class BiGRU(nn.Module):
-    gradient_checkpointing = False
-    blocks: tuple[nn.Module, ...] = ()
-
+class BiGRU(TrainableModel):
     def __init__(self, config: BiGRUConfig, vocab_size: int):
         super().__init__()
         self.config, self.vocab_size, self.context = config, vocab_size, config.context

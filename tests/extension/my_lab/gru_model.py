@@ -5,9 +5,8 @@ from my_lab.gru import GRUConfig
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
-from pipeline.errors import UserError
 from train.models.family import ModelFamily
-from train.models.interface import IGNORE_INDEX, LossSum
+from train.models.interface import IGNORE_INDEX, LanguageModel, LossSum
 from train.models.layers import Embedding
 from train.models.lm_head import LMHead
 
@@ -25,26 +24,13 @@ class State:
             self.output = self.output.index_select(1, rows)
 
 
-class GRU(nn.Module):
-    blocks: tuple[nn.Module, ...] = ()
-
+class GRU(LanguageModel):
     def __init__(self, config: GRUConfig, vocab_size: int):
         super().__init__()
         self.config, self.vocab_size, self.context = config, vocab_size, config.context
         self.embedding = Embedding(vocab_size, config.width, 0.02)
         self.gru = nn.GRU(config.width, config.width, batch_first=True)
         self.lm_head = LMHead(config.width, vocab_size, 0.02)
-
-    @property
-    def gradient_checkpointing(self) -> bool:
-        return False
-
-    @gradient_checkpointing.setter
-    def gradient_checkpointing(self, value: bool) -> None:
-        if value:
-            raise UserError(
-                "model=gru has no blocks to recompute; set trainer.activation_checkpointing=false"
-            )
 
     def forward(
         self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import NamedTuple, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from train.finetuning.wrapped import WrappedModel
-from train.models import IGNORE_INDEX, LossSum
+from train.models import IGNORE_INDEX, LanguageModel, LossSum
 
 
 class LogProbs(NamedTuple):
@@ -47,7 +47,7 @@ class PreferenceLoss(Protocol):
 class PreferenceModel(WrappedModel):
     """The base model, whose `forward` gives a preference loss."""
 
-    def __init__(self, backbone: nn.Module, loss: PreferenceLoss):
+    def __init__(self, backbone: LanguageModel, loss: PreferenceLoss):
         super().__init__(backbone)
         self._loss = loss
 

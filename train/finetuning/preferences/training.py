@@ -1,7 +1,7 @@
 """Training on preferences: the answers as tensors, the model in its loss, and the reference."""
 
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -17,11 +17,11 @@ from train.finetuning.preferences.objective import PreferenceObjective
 from train.finetuning.preferences.reference import Reference
 from train.finetuning.text_training import TextTraining
 from train.finetuning.wrapped import BODY
-from train.models import LanguageModel
+from train.models import LanguageModel, TrainableModel, as_language_model
 from train.training_plan import Preparation
 
 
-class PreferenceTraining(TextTraining):
+class PreferenceTraining(TextTraining[AnswerExamples]):
     """The base model is trained in a wrapper that makes the loss, and saved without it."""
 
     advice: ClassVar[dict[str, str]] = TextTraining.advice | {
@@ -40,13 +40,7 @@ class PreferenceTraining(TextTraining):
         self._chosen = objective.loss_settings(settings)
         super().__init__(settings, base, splits, form)
         self.test = self.encode(splits.test)
-        train: Any = self.train
-        validation: Any = self.validation
-        self._sets: dict[str, AnswerExamples] = {
-            "training": train,
-            "validation": validation,
-            "test": self.test,
-        }
+        self._sets = {"training": self.train, "validation": self.validation, "test": self.test}
         for name, examples in self._sets.items():
             if not len(examples):
                 raise UserError(
@@ -57,13 +51,14 @@ class PreferenceTraining(TextTraining):
     def encode(self, examples: list[Example]) -> AnswerExamples:
         return self._objective.encode(examples, self.form, self.length)
 
-    def new_model(self) -> nn.Module:
-        return PreferenceModel(cast(nn.Module, self.base.load()), self._objective.loss(self._chosen))
+    def new_model(self) -> PreferenceModel:
+        return PreferenceModel(as_language_model(self.base.load()), self._objective.loss(self._chosen))
 
     def language_model(self, model: nn.Module) -> LanguageModel:
-        return cast(PreferenceModel, model).backbone
+        assert isinstance(model, PreferenceModel)
+        return as_language_model(model.backbone)
 
-    def preparation(self, model: nn.Module, trainer: TrainerConfig) -> Preparation | None:
+    def preparation(self, model: TrainableModel, trainer: TrainerConfig) -> Preparation | None:
         return Reference(self._sets, model, trainer) if self._objective.needs_reference else None
 
     def save(self, artifact: Path, state: dict[str, Tensor]) -> None:

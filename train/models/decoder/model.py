@@ -15,20 +15,20 @@ from pipeline.errors import UserError
 from train.models.decoder.attention import KVCache, document_mask
 from train.models.decoder.gpt2 import GPT2Body
 from train.models.decoder.llama import LlamaBody
-from train.models.interface import IGNORE_INDEX, LossSum
+from train.models.interface import IGNORE_INDEX, LanguageModel, LossSum
 from train.models.lm_head import LMHead
 
 
-class Decoder(nn.Module):
+class Decoder(LanguageModel):
     """A causal language model; see `LanguageModel` for the methods' contract."""
+
+    gradient_checkpointing: bool = False
 
     def __init__(self, config: DecoderConfig, vocab_size: int):
         super().__init__()
         self.config = config
         self.vocab_size = vocab_size
         self.context = config.context
-        self.gradient_checkpointing = False
-        """Keep only each block's input for the backward pass, and compute the block again there."""
         # The attribute's name is part of the parameters' names.
         if config.layout == "gpt2":
             self.transformer = GPT2Body(config, vocab_size)

@@ -22,7 +22,7 @@ from train.models.hf.probes import (
     keeps_apart,
 )
 from train.models.hf.states import KeyValueCache, Rereading
-from train.models.interface import IGNORE_INDEX, LossSum
+from train.models.interface import IGNORE_INDEX, LanguageModel, LossSum
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def load_checkpoint(folder: str | Path, settings: PretrainedConfig | None = None
     return model
 
 
-class HuggingFaceModel(nn.Module):
+class HuggingFaceModel(LanguageModel):
     """`model.*` is the `transformers` model; see `LanguageModel` for the methods' contract.
 
     Logits are made for the whole batch: architectures scale and cap them in ways of their own, which
@@ -132,7 +132,7 @@ class HuggingFaceModel(nn.Module):
         self._no_routing = {"output_router_logits": False} if "output_router_logits" in self._accepts else {}
         self._has_cache: bool | None = None
         if self.model.device.type != "meta":
-            check_causal(self)
+            check_causal(self, type(self.model).__name__)
             if self._balance:
                 check_balance(self)
 

@@ -2,39 +2,29 @@
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, Protocol
 
 import torch
-from transformers import PreTrainedModel
 
 from pipeline.errors import UserError
 from train.models.hf.states import KeyValueCache
 from train.models.interface import LanguageModel
 
 
-class Probed(LanguageModel, Protocol):
-    """What the probes need of a `HuggingFaceModel`, which calls them."""
-
-    model: PreTrainedModel
-    training: bool
-
-    def train(self, mode: bool) -> Any: ...
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any: ...
-
-
 @contextmanager
-def _trying(model: Probed, training: bool = False) -> Generator[torch.device]:
+def _trying(model: LanguageModel, training: bool = False) -> Generator[torch.device]:
     """The model in this mode and without gradients; gives its device."""
     before = model.training
     model.train(training)
     with torch.no_grad():
-        yield model.model.device
+        yield next(model.parameters()).device
     model.train(before)
 
 
-def check_causal(model: Probed) -> None:
+def check_causal(model: LanguageModel, architecture: str) -> None:
     """Refuse a model whose tokens see those after them, as BERT's do by default: its loss would say nothing.
+
+    Args:
+        architecture: what the message calls it.
 
     Raises:
         UserError: for such a model.
@@ -46,13 +36,13 @@ def check_causal(model: Probed) -> None:
     # With fresh weights another token changes little, but far more than rounding does.
     if float(change[:, :-1].max()) > 1e-5 * float(change[:, -1].max()):
         raise UserError(
-            f"{type(model.model).__name__} of transformers lets a token see those after it, so there is nothing to "
+            f"{architecture} of transformers lets a token see those after it, so there is nothing to "
             "predict; set model.config.is_decoder=true (in a checkpoint's config.json: is_decoder), or choose a "
             "causal architecture"
         )
 
 
-def check_balance(model: Probed) -> None:
+def check_balance(model: LanguageModel) -> None:
     """Make the balance loss once.
 
     Raises:
@@ -63,7 +53,7 @@ def check_balance(model: Probed) -> None:
         model(ids, ids)
 
 
-def keeps_apart(model: Probed) -> bool:
+def keeps_apart(model: LanguageModel) -> bool:
     """Whether documents that share a row are read as if each stood alone."""
     size = min(8, model.context // 2)
     with _trying(model) as device:
@@ -77,7 +67,7 @@ def keeps_apart(model: Probed) -> bool:
     return off <= 0.01 * contrast
 
 
-def continues_from_a_cache(model: Probed) -> bool:
+def continues_from_a_cache(model: LanguageModel) -> bool:
     """Whether the model, with a key-value cache and beside left padding, says what it says of the whole text."""
     with _trying(model) as device:
         ids = torch.arange(8, device=device).view(2, 4) % model.vocab_size

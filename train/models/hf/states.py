@@ -1,7 +1,7 @@
 """What a model of `transformers` remembers of the tokens it has read: its key-value cache, or the tokens themselves."""
 
 from collections.abc import Callable, Container
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ class KeyValueCache:
 
     def reorder(self, rows: Tensor) -> None:
         """Keep the given rows (int64 [new batch]), in that order."""
-        self.cache.reorder_cache(rows)
+        self.cache.reorder_cache(cast(torch.LongTensor, rows))
         if self.padding is not None:
             self.padding = self.padding.index_select(0, rows)
 

@@ -10,8 +10,7 @@ from torch.nn.utils.rnn import (
 )
 
 from pipeline.config.models.lstm import LSTMConfig
-from pipeline.errors import UserError
-from train.models.interface import IGNORE_INDEX, LossSum
+from train.models.interface import IGNORE_INDEX, LanguageModel, LossSum
 from train.models.layers import Embedding, Linear
 from train.models.lm_head import LMHead
 
@@ -35,7 +34,7 @@ class RecurrentState:
             self.padding = self.padding.index_select(0, rows)
 
 
-class LSTM(nn.Module):
+class LSTM(LanguageModel):
     """An LSTM language model with dropout between layers (Zaremba et al., 2014).
 
     A projection brings the last layer to the size of the embedding, which the output matrix may
@@ -60,21 +59,6 @@ class LSTM(nn.Module):
         self.lm_head = LMHead(config.embedding, vocab_size, _INIT_STD)
         if config.tie_embeddings:
             self.lm_head.weight = self.embedding.weight
-
-    @property
-    def blocks(self) -> list[nn.Module]:
-        return []
-
-    @property
-    def gradient_checkpointing(self) -> bool:
-        return False
-
-    @gradient_checkpointing.setter
-    def gradient_checkpointing(self, value: bool) -> None:
-        if value:
-            raise UserError(
-                "model.family=lstm has no blocks to recompute; set trainer.activation_checkpointing=false"
-            )
 
     def forward(
         self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None
