@@ -55,6 +55,28 @@ def objective(root: RootConfig, known: Known) -> str:
     return root.objective.summary()
 
 
+def model(root: RootConfig, known: Known) -> str:
+    """Ask of the model, made without memory for its weights, what the settings ask of it.
+
+    Raises:
+        UserError: where it cannot keep documents apart or recompute its blocks, or is of no use to the optimizer.
+    """
+    import torch
+
+    from train.models import build_model, family
+    from train.optim import build_optimizer
+
+    of, vocab_size = family(root.model), root.tokenizer.expected_size() or 1
+    with torch.device("meta"):
+        made = build_model(of.without_weights(root.model, vocab_size), vocab_size)
+    if root.data.packing != "concatenate":
+        of.check_segments(made)
+    if root.trainer.activation_checkpointing:
+        made.gradient_checkpointing = True
+    build_optimizer(made, root.optim)
+    return ""
+
+
 def examples(root: RootConfig, known: Known) -> str:
     """Read all files of examples.
 

@@ -91,6 +91,29 @@ def test_a_model_of_no_use_for_the_task(tmp_path: Path, examples, task, words, m
         preflight(parse_config(values)).refuse_what_will_fail()
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["model=lstm", "++trainer.activation_checkpointing=true"],
+            "set trainer.activation_checkpointing=false",
+        ),
+        (
+            ["model=hf", "++model.config={model_type: rwkv}", "++data.packing=mask"],
+            "set data.packing=concatenate",
+        ),
+        (["model=lstm", "optim=muon"], "use adamw"),
+    ],
+)
+def test_what_a_model_cannot_do_is_told_before_the_corpus_is_read(tmp_path: Path, words, message) -> None:
+    (tmp_path / "notes.txt").write_text(TEXT)
+    values = composed("experiment=own", "corpus=files", *words)
+    values["corpus"]["paths"] = [str(tmp_path)]
+    values["run"]["artifacts"] = str(tmp_path / "artifacts")
+    with pytest.raises(UserError, match=f"stage pretrain would fail: .*{message}"):
+        preflight(parse_config(values)).refuse_what_will_fail()
+
+
 def test_splits_that_the_configuration_leaves_empty(tmp_path: Path) -> None:
     root = configured(tmp_path, "clean.test_fraction=0")
     with pytest.raises(UserError, match=r"clean\.test_fraction=0 holds no test text out"):

@@ -150,12 +150,14 @@ class HuggingFaceModel(LanguageModel):
         return load_checkpoint(config.path, settings)
 
     def check_segments(self) -> None:
-        """See whether this architecture reads documents that share a row as if each stood alone.
+        """See whether this architecture reads documents that share a row as if each stood alone; without memory for
+        its weights, only whether it may.
 
         Raises:
             UserError: where it does not.
         """
-        if "position_ids" not in self._accepts or not keeps_apart(self):
+        has_weights = next(self.parameters()).device.type != "meta"
+        if "position_ids" not in self._accepts or (has_weights and not keeps_apart(self)):
             raise UserError(
                 f"{type(self.model).__name__} of transformers cannot keep documents apart that share a sequence; "
                 "set data.packing=concatenate, or train a decoder"
