@@ -6,6 +6,9 @@
 - `take_out_lines(text, config) -> str`, where the set also works on lines: what it leaves of a text.
 """
 
+from collections.abc import Sequence
+from typing import Any, Protocol, runtime_checkable
+
 from data_prep.filters.general import RULES as GENERAL_RULES
 from data_prep.filters.rule import Rule
 from data_prep.text.document_kind import DocumentKind
@@ -14,9 +17,23 @@ from data_prep.text.text_features import Features
 from pipeline.config.filters import FilterConfig, filter_sets
 
 
+class FilterModule(Protocol):
+    """A module of this folder, or of a plugin."""
+
+    RULES: Sequence[type[Rule]]
+
+
+@runtime_checkable
+class OfLines(Protocol):
+    """What such a module may have besides."""
+
+    @staticmethod
+    def take_out_lines(text: str, config: Any) -> str: ...
+
+
 def rules() -> list[type[Rule]]:
     """All rules in the order in which they are asked, those of plugins included: what costs most comes last."""
-    return [*GENERAL_RULES, *(rule for kind in filter_sets() for rule in kind.load().RULES)]
+    return [*GENERAL_RULES, *(rule for kind in filter_sets() for rule in kind.load(FilterModule).RULES)]
 
 
 def options() -> dict[str, str]:
@@ -37,8 +54,10 @@ class DocumentFilter:
         self._config = config
         self._rules = [rule for rule in (rule(config) for rule in rules()) if rule.is_on]
         sets = [section for kind in filter_sets() if (section := getattr(config, kind.name)) is not None]
-        of_lines = [(getattr(section.load(), "take_out_lines", None), section) for section in sets]
-        self._line_rules = [(take_out, section) for take_out, section in of_lines if take_out is not None]
+        modules = [(section.load(FilterModule), section) for section in sets]
+        self._line_rules = [
+            (module.take_out_lines, section) for module, section in modules if isinstance(module, OfLines)
+        ]
 
     def take_out_lines(self, text: str) -> str:
         """The text without the lines that sets of rules take out, as C4's does: do so before the text is judged."""

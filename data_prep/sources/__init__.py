@@ -5,8 +5,8 @@ lie, and describes them. It may have `foretell(corpus, known)`, which says befor
 corpus, in a few words, or raises a `UserError`.
 """
 
-from collections.abc import Iterator
-from typing import Any, Protocol, cast
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, runtime_checkable
 
 from pipeline.config.corpora import SingleCorpus
 from pipeline.context import Context
@@ -21,9 +21,17 @@ class SourceModule(Protocol):
     def fetch(corpus: Any, context: Context) -> Source: ...
 
 
+@runtime_checkable
+class Foretelling(Protocol):
+    """What a module may have besides."""
+
+    @staticmethod
+    def foretell(corpus: Any, known: Known) -> Iterable[str]: ...
+
+
 def source_module(corpus: SingleCorpus) -> SourceModule:
     """The module that a `corpus` section names; only the chosen one's libraries are imported."""
-    return cast(SourceModule, corpus.load())
+    return corpus.load(SourceModule)
 
 
 def foretell(corpus: SingleCorpus, known: Known) -> Iterator[str]:
@@ -32,6 +40,6 @@ def foretell(corpus: SingleCorpus, known: Known) -> Iterator[str]:
     Raises:
         UserError: where it cannot be fetched as it is configured.
     """
-    tell = getattr(corpus.load(), "foretell", None)
-    if tell is not None:
-        yield from tell(corpus, known)
+    module = source_module(corpus)
+    if isinstance(module, Foretelling):
+        yield from module.foretell(corpus, known)

@@ -3,7 +3,7 @@
 A module has `build(config, context) -> transformers.PreTrainedTokenizerFast`, with an eos token and a pad token.
 """
 
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.config.tokenizers import TokenizerConfig
 from pipeline.context import Context
@@ -25,4 +25,4 @@ def build_tokenizer(config: TokenizerConfig, context: Context) -> "PreTrainedTok
     Raises:
         UserError: where the corpus is empty or too small for the vocabulary, or there is none to bring.
     """
-    return cast(TokenizerModule, config.load()).build(config, context)
+    return config.load(TokenizerModule).build(config, context)

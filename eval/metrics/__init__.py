@@ -4,15 +4,27 @@ A module has `FIGURES`, how each of its results is shown, and `score(texts, conf
 percentages, by the field's reference package where there is one.
 """
 
-from eval.results import Result, shown
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from eval.results import Figure, Result, shown
 from eval.scoring.generated_texts import GeneratedTexts
 from pipeline.config.evaluation import METRICS, EvaluateConfig
+
+
+class MetricModule(Protocol):
+    """A module of this folder, or of a plugin."""
+
+    FIGURES: Mapping[str, Figure]
+
+    @staticmethod
+    def score(texts: GeneratedTexts, config: EvaluateConfig) -> Iterable[Result]: ...
 
 
 def score_texts(texts: GeneratedTexts, config: EvaluateConfig) -> list[Result]:
     """The results of the metrics that `config.metrics` names, in that order."""
     results: list[Result] = []
     for name in config.metrics:
-        metric = METRICS.load(name)
+        metric = METRICS.load(name, MetricModule)
         results += shown(metric.score(texts, config), metric.FIGURES)
     return results

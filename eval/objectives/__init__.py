@@ -6,11 +6,12 @@ A module has `evaluate(pretrained)`, which gives results. Objectives whose mean 
 import importlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import Protocol
 
 from eval.language_model.measure import Text
 from eval.results import Bootstrap, Result
 from pipeline.config.evaluation import EvaluateConfig
+from pipeline.config.module_protocols import as_protocol
 from pipeline.context import Context
 from train.models import TrainableModel
 from train.objectives import Objective
@@ -42,5 +43,5 @@ def evaluate_objective(pretrained: PretrainedModel) -> Iterable[Result]:
     Raises:
         UserError: where a text is too short, or the model's training has diverged.
     """
-    module = cast(EvaluationModule, importlib.import_module(pretrained.objective.evaluation))
+    module = as_protocol(importlib.import_module(pretrained.objective.evaluation), EvaluationModule)
     return module.evaluate(pretrained)

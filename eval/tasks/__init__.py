@@ -8,10 +8,11 @@ import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from eval.results import Bootstrap, Result
 from pipeline.config.evaluation import EvaluateConfig
+from pipeline.config.module_protocols import as_protocol
 from pipeline.context import Context
 from pipeline.errors import UserError
 from train.finetuning.artifact import TEST_FILE, read_test_rows
@@ -64,4 +65,4 @@ class EvaluationModule(Protocol):
 
 def evaluate_task(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
     """The figures of the model's task, and its predictions."""
-    return cast(EvaluationModule, importlib.import_module(tuned.task.evaluation)).evaluate(tuned)
+    return as_protocol(importlib.import_module(tuned.task.evaluation), EvaluationModule).evaluate(tuned)

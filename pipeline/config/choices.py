@@ -9,14 +9,16 @@ the choice by its tag, and Hydra offers it as an option of the field's group.
 import importlib
 import pkgutil
 from collections.abc import Mapping
-from types import ModuleType
-from typing import Any, ClassVar, Self, get_args
+from typing import Any, ClassVar, Self, TypeVar, get_args
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
 from pipeline.config.base import Section
+from pipeline.config.module_protocols import as_protocol
 from pipeline.errors import UserError
+
+P = TypeVar("P")
 
 
 class Choice(Section):
@@ -68,22 +70,25 @@ class Choice(Section):
             return dict(given)
         return {self.tag: self.choice, **super().completed(given)}
 
-    def load(self) -> ModuleType:
-        """The module that does what this section sets.
+    @classmethod
+    def load(cls, protocol: type[P]) -> P:
+        """The module that does what such a section sets.
+
+        Args:
+            protocol: what is asked of it.
 
         Raises:
-            UserError: where the section names none, or one that is not there.
+            UserError: where the section names none, or one that is not there or lacks something.
         """
-        section = type(self)
-        if (name := getattr(section, "implementation", None)) is None:
-            raise UserError(f"{_where(section)} has no `implementation`, the name of the module that does it")
+        if (name := getattr(cls, "implementation", None)) is None:
+            raise UserError(f"{_where(cls)} has no `implementation`, the name of the module that does it")
         try:
-            return importlib.import_module(name)
+            return as_protocol(importlib.import_module(name), protocol)
         except ModuleNotFoundError as error:
             if error.name is None or not f"{name}.".startswith(f"{error.name}."):
                 raise  # of something that the module needs
             raise UserError(
-                f"{_where(section)} names {name} as its `implementation`, and there is no module {error.name}"
+                f"{_where(cls)} names {name} as its `implementation`, and there is no module {error.name}"
             ) from None
 
     @classmethod

@@ -5,13 +5,15 @@ import pkgutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.util import find_spec
-from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from pipeline.config.module_protocols import as_protocol
 from pipeline.config.plugins import code_of_module, plugin_folders
+
+P = TypeVar("P")
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,16 @@ class ModuleIn:
     def names(self) -> list[str]:
         return sorted(self._packages())
 
-    def load(self, name: str) -> ModuleType:
-        return importlib.import_module(f"{self._packages()[name]}.{name}")
+    def load(self, name: str, protocol: type[P]) -> P:
+        """The module of that name.
+
+        Args:
+            protocol: what is asked of it.
+
+        Raises:
+            UserError: where it lacks something.
+        """
+        return as_protocol(importlib.import_module(f"{self._packages()[name]}.{name}"), protocol)
 
     def plugin_code(self, names: list[str]) -> dict[str, str]:
         """Hashes of the plugins' code that modules of these names are from; what is ours has none."""

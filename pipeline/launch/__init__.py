@@ -10,7 +10,7 @@ What is known of a launcher without its module, such as whether it waits, says i
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Protocol, cast
+from typing import Protocol
 
 from pipeline.announce import Announce
 from pipeline.config.launchers import LauncherConfig
@@ -29,4 +29,4 @@ class LauncherModule(Protocol):
 
 def launcher_module(config: LauncherConfig) -> LauncherModule:
     """The module that a `launcher` section names."""
-    return cast(LauncherModule, config.load())
+    return config.load(LauncherModule)

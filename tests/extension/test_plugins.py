@@ -230,7 +230,7 @@ def test_a_job_loads_the_package_before_it_reads_its_settings(lab: Path, tmp_pat
     code = (
         "import sys; from pathlib import Path; from pipeline.stage_spec import StageSpec\n"
         "launcher = StageSpec.load(Path(sys.argv[1])).launcher\n"
-        "print(launcher.niceness, launcher.load().__name__)"
+        "print(launcher.niceness, launcher.implementation)"
     )
     words = [sys.executable, "-c", code, str(tmp_path / "settings.yaml")]
     told = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)

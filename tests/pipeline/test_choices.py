@@ -6,7 +6,7 @@ import sys
 import pytest
 
 HEAD = """
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Protocol
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.choices import Choice
 """
@@ -24,13 +24,19 @@ from pipeline.config.choices import Choice
             "the field `name` of __main__.Mine has no default, which is its name",
         ),
         (
-            'class Mine(OptimizerConfig):\n    name: Literal["mine"] = "mine"\nMine().load()',
+            'class Mine(OptimizerConfig):\n    name: Literal["mine"] = "mine"\nMine().load(object)',
             "__main__.Mine has no `implementation`",
         ),
         (
             'class Mine(OptimizerConfig):\n    implementation: ClassVar[str] = "train.optim.mine"\n'
-            '    name: Literal["mine"] = "mine"\nMine().load()',
+            '    name: Literal["mine"] = "mine"\nMine().load(object)',
             "__main__.Mine names train.optim.mine as its `implementation`, and there is no module train.optim.mine",
+        ),
+        (
+            "class Wanted(Protocol):\n    LIMIT: int\n    @staticmethod\n    def build(n: int) -> str: ...\n"
+            'class Mine(OptimizerConfig):\n    implementation: ClassVar[str] = "pipeline.text.words"\n'
+            '    name: Literal["mine"] = "mine"\nMine().load(Wanted)',
+            "pipeline.text.words has no LIMIT, no build; what such a module needs says Wanted in __main__",
         ),
     ],
 )

@@ -1,11 +1,10 @@
 """What the rest of the program asks of a fine-tuning task."""
 
-import importlib
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pipeline.config.models import ModelConfig
 from pipeline.config.tasks import FinetuneConfig
@@ -99,7 +98,6 @@ class FinetuningTask(ABC):
         """
 
 
-@runtime_checkable
 class TaskModule(Protocol):
     """A module that a section of `pipeline/config/tasks/` names."""
 
@@ -108,4 +106,4 @@ class TaskModule(Protocol):
 
 def task_of(section: FinetuneConfig | type[FinetuneConfig]) -> FinetuningTask:
     """The task of a `finetune` section."""
-    return cast(TaskModule, importlib.import_module(section.implementation)).TASK
+    return section.load(TaskModule).TASK

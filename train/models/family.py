@@ -1,7 +1,7 @@
 """What the rest of the program asks of a family of models."""
 
 from pathlib import Path
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol
 
 from torch import nn
 
@@ -75,7 +75,6 @@ class ModelFamily:
         return None
 
 
-@runtime_checkable
 class FamilyModule(Protocol):
     """A module that a section of `pipeline/config/models/` names."""
 
@@ -84,7 +83,7 @@ class FamilyModule(Protocol):
 
 def family(config: ModelConfig) -> ModelFamily:
     """The family of a `model` section. It is imported when asked for: some load much of transformers."""
-    return cast(FamilyModule, config.load()).FAMILY
+    return config.load(FamilyModule).FAMILY
 
 
 def build_model(config: ModelConfig, vocab_size: int) -> TrainableModel:

@@ -1,7 +1,7 @@
 """What a model can be pretrained to predict: a module for each objective, which its section names."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.config.objectives import ObjectiveConfig
 from pipeline.formats.tokenizers import load_tokenizer
@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 __all__ = ["HeldOutScore", "Objective", "build_objective", "pretrained_objective"]
 
 
+class ObjectiveModule(Protocol):
+    """A module of this folder, or of a plugin."""
+
+    @staticmethod
+    def build(config: Any, tokenizer: "PreTrainedTokenizerFast", seed: int) -> Objective: ...
+
+
 def build_objective(config: ObjectiveConfig, tokenizer: "PreTrainedTokenizerFast", seed: int) -> Objective:
     """The objective of an `objective` section.
 
@@ -23,8 +30,7 @@ def build_objective(config: ObjectiveConfig, tokenizer: "PreTrainedTokenizerFast
     Raises:
         UserError: where the tokenizer lacks what the objective needs, such as a token for what is masked.
     """
-    objective: Objective = config.load().build(config, tokenizer, seed)
-    return objective
+    return config.load(ObjectiveModule).build(config, tokenizer, seed)
 
 
 def pretrained_objective(artifact: Path, tokenizer_artifact: Path, seed: int = 0) -> Objective:

@@ -13,7 +13,7 @@ An optimizer that needs whole matrices, of which a strategy may give it parts, i
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -53,7 +53,7 @@ class OptimizerModule(Protocol):
 
 def optimizer_module(config: OptimizerConfig) -> OptimizerModule:
     """The module that an `optim` section names."""
-    return cast(OptimizerModule, config.load())
+    return config.load(OptimizerModule)
 
 
 def build_optimizer(model: nn.Module, config: OptimizerConfig) -> Vetoed:

@@ -5,7 +5,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
-from typing import Any, ClassVar, Literal, Protocol, Self, cast, runtime_checkable
+from typing import Any, ClassVar, Literal, Protocol, Self
 
 from pytorch_lightning.strategies import Strategy
 from torch import Tensor, nn
@@ -110,7 +110,6 @@ class TrainingStrategy(Strategy):
         return function(tensors)
 
 
-@runtime_checkable
 class StrategyModule(Protocol):
     """A module that a section of `pipeline/config/strategies/` names."""
 
@@ -119,7 +118,7 @@ class StrategyModule(Protocol):
 
 def strategy_class(config: StrategyConfig) -> type[TrainingStrategy]:
     """The class of a `strategy` section. Its module is imported when asked for."""
-    return cast(StrategyModule, config.load()).STRATEGY
+    return config.load(StrategyModule).STRATEGY
 
 
 def build_strategy(config: StrategyConfig, trainer: TrainerConfig, on_gpu: bool) -> TrainingStrategy:

@@ -1,14 +1,16 @@
 """Which documents are worth training on: rules of our own, and what all sets of rules have in common."""
 
 import importlib
-from types import ModuleType
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic.fields import FieldInfo
 
 from pipeline.config.base import Fraction, Section
+from pipeline.config.module_protocols import as_protocol
 from pipeline.errors import UserError
+
+P = TypeVar("P")
 
 LanguageCode = Annotated[str, Field(pattern=r"^[a-z]{2,3}$")]
 
@@ -39,9 +41,13 @@ class FilterSet(Section):
         )
 
     @classmethod
-    def load(cls) -> ModuleType:
-        """The module that holds the rules."""
-        return importlib.import_module(cls.implementation)
+    def load(cls, protocol: type[P]) -> P:
+        """The module that holds the rules, as what is asked of it.
+
+        Raises:
+            UserError: where it lacks something.
+        """
+        return as_protocol(importlib.import_module(cls.implementation), protocol)
 
 
 def filter_sets() -> list[type[FilterSet]]:
