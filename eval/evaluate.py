@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from eval.checkpoints.exported import find_weights
 from eval.language_model.measure import Text, check_tokenizer, model_results
 from eval.objectives import PretrainedModel, evaluate_objective
 from eval.results import Bootstrap, Result, write_results
@@ -21,6 +23,8 @@ from train.checkpoints.final_model import load_model
 from train.finetuning.artifact import read_task
 from train.models import TrainableModel, as_language_model
 from train.objectives import Objective, build_objective, pretrained_objective
+from train.weights.choice import Choice
+from train.weights.exported import exported_stage, with_weights
 
 PREDICTIONS, SAMPLES = "predictions.jsonl", "samples.jsonl"
 SAMPLE_CHARS = 600
@@ -31,18 +35,22 @@ def run(config: EvaluateStage, context: Context) -> dict[str, Any]:
     """Write results.json, predictions.jsonl and samples.jsonl.
 
     Returns each result's value under its name: those of the pretrained model and of the task plainly, the
-    others with `unigram_`, `bigram_` or, for the fine-tuned model's figures of text, `finetuned_` before it. Before
-    those of a file stand its name and a slash.
+    others with `unigram_`, `bigram_` or, for the fine-tuned model's figures of text, `finetuned_` before it. Weights
+    that are exported and not those of the last step have `best_`, `average_`, `ema_` or `step_<n>_`. Before the figures
+    of a file stand its name and a slash.
 
     Raises:
         UserError: where there is no text or example to score, or a model, its tokenizer and the text do not
         fit.
     """
     evaluation = Evaluation(config, context)
+    chosen = find_weights(config, context, evaluation.bootstrap, evaluation.device)
     if "pretrain" in context.inputs:
         evaluation.score_pretrained(context.inputs["pretrain"])
     if "finetune" in context.inputs:
         evaluation.score_finetuned(context.inputs["finetune"])
+    if chosen is not None:
+        evaluation.score_chosen(chosen)
     return evaluation.finish()
 
 
@@ -51,32 +59,46 @@ class Evaluation:
 
     def __init__(self, config: EvaluateStage, context: Context):
         self._config, self._context, self._seed = config.evaluate, context, config.seed
-        self._device = _device(config.evaluate.accelerator)
-        self._bootstrap = Bootstrap(self._config.bootstrap, self._config.confidence, config.seed)
+        self.device = _device(config.evaluate.accelerator)
+        self.bootstrap = Bootstrap(self._config.bootstrap, self._config.confidence, config.seed)
         self._texts: list[Text] = []
         self._results: list[Result] = []
         self._sampled: list[dict[str, Any]] | None = None
         self._predictions: list[dict[str, Any]] = []
         self._lacking: list[str] = []
 
-    def score_pretrained(self, artifact: Path) -> None:
+    def score_chosen(self, choice: Choice) -> None:
+        """Score the model that is exported, where its weights are not those of the last step."""
+        stage = exported_stage(self._context.inputs)
+        artifact = with_weights(self._context, choice).inputs[stage]
+        {"pretrain": self.score_pretrained, "finetune": self.score_finetuned}[stage](artifact, choice.label)
+
+    def score_pretrained(self, artifact: Path, label: str | None = None) -> None:
+        """
+        Args:
+            label: what the results call the model, where its weights are not those of the last step.
+        """
         context, tokenizer = self._context, self._context.inputs["tokenizer"]
-        self._texts = Text.encode(tokenizer, self._config.perplexity, context)
+        self._texts = self._texts or Text.encode(tokenizer, self._config.perplexity, context)
         check_tokenizer(artifact, self._texts[0].tokenizer, self._texts[0].tokenizer_hash)
         objective = pretrained_objective(artifact, tokenizer, self._seed)
-        model = load_model(artifact, self._device)
-        pretrained = PretrainedModel(model, objective, self._texts, self._config, self._bootstrap, context)
-        self._add(evaluate_objective(pretrained))
+        model = load_model(artifact, self.device)
+        config = self._config.model_copy(update={"ngram_baselines": False}) if label else self._config
+        pretrained = PretrainedModel(model, objective, self._texts, config, self.bootstrap, context)
+        self._add(evaluate_objective(pretrained), label)
+        if label:
+            return
         self._sampled = _samples(objective, model, self._config, self._seed)
         self._lacking = _lacking(objective, self._sampled)
         for words in self._lacking:
             context.log.info(words)
 
-    def score_finetuned(self, artifact: Path) -> None:
+    def score_finetuned(self, artifact: Path, label: str | None = None) -> None:
+        """Args: label: as of `score_pretrained`."""
         task, facts = read_task(artifact)
         tokenizer, digest = load_tokenizer(artifact), tokenizer_hash(artifact)
         check_tokenizer(artifact, tokenizer, digest)
-        model = task.load_model(artifact, self._device)
+        model = task.load_model(artifact, self.device)
         if task.scores_text:
             language_model = as_language_model(model)
             if not self._texts or self._texts[0].tokenizer_hash != digest:
@@ -88,9 +110,10 @@ class Evaluation:
                         language_model,
                         text,
                         self._config.perplexity,
-                        self._bootstrap,
+                        self.bootstrap,
                         self._context,
-                    )
+                    ),
+                    label,
                 )
             causal = build_objective(CausalConfig(), tokenizer, self._seed)
             self._sampled = self._sampled or _samples(causal, model, self._config, self._seed)
@@ -101,12 +124,13 @@ class Evaluation:
             model,
             tokenizer,
             self._config,
-            self._bootstrap,
+            self.bootstrap,
             self._seed,
             self._context,
         )
-        found, self._predictions = evaluate_task(tuned)
-        self._add(found)
+        found, predictions = evaluate_task(tuned)
+        self._predictions = self._predictions or predictions
+        self._add(found, label)
 
     def finish(self) -> dict[str, Any]:
         """Write it down. Returns the stage's metrics."""
@@ -128,8 +152,8 @@ class Evaluation:
             metrics["lacks"] = "; ".join(self._lacking)
         return metrics | {"headline": _headline(self._results)}
 
-    def _add(self, found: Iterable[Result]) -> None:
-        for result in found:
+    def _add(self, found: Iterable[Result], label: str | None) -> None:
+        for result in found if label is None else (replace(each, model=label) for each in found):
             self._context.log.info("%s", result)
             self._context.log.debug("%s", result.signature)
             self._results.append(result)
@@ -165,6 +189,7 @@ def _device(accelerator: str) -> torch.device:
 def _key(result: Result) -> str:
     """The result's name among the stage's metrics."""
     name = result.name if result.model == "pretrain" else f"{result.model}_{result.name}"
+    name = name.replace(" ", "_")
     if result.model == "finetune":
         name = f"finetuned_{result.name}" if result.of_text else result.name
     return f"{result.file}/{name}" if result.file else name

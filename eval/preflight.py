@@ -13,8 +13,9 @@ from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.formats.documents import read_texts, text_bytes
 from pipeline.formats.tokenizers import TextEncoder
-from pipeline.preflight import Known
+from pipeline.preflight import Known, NotYet
 from train.finetuning.task import task_of
+from train.weights.choice import check_plan, choose
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,27 @@ def files(root: RootConfig, known: Known) -> str:
         for _ in file_texts(path):
             pass  # a bad line is told wherever it stands
     return "; ".join(_check_window(root, known, file_texts(path), path.name) for path in paths)
+
+
+def weights(root: RootConfig, known: Known) -> str:
+    """Look whether the checkpoints that are to be exported are there, or will be.
+
+    Raises:
+        UserError: where they are not.
+    """
+    if not root.export.chooses:
+        return ""
+    stage, where, trainer = "pretrain", "trainer", root.trainer
+    if root.finetune.enabled:
+        stage, where, trainer = "finetune", "finetune.trainer", root.finetune.trainer
+    try:
+        artifact = known.folder(stage)
+    except NotYet:
+        check_plan(trainer, root.export, where)
+        raise
+    if root.export.weights == "average" and root.export.average_last is None:
+        return "an average, chosen on the validation split"
+    return choose(artifact, root.export).words
 
 
 def _scores_text(root: RootConfig) -> bool:

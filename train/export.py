@@ -18,6 +18,7 @@ from train.exporting.trained_model import TrainedModel
 from train.finetuning.artifact import read_task
 from train.models import family
 from train.objectives import pretrained_objective
+from train.weights.exported import read_choice, with_weights
 
 DTYPES = {"fp32": ("float32", torch.float32), "bf16": ("bfloat16", torch.bfloat16)}
 
@@ -31,6 +32,9 @@ def run(config: ExportStage, context: Context) -> dict[str, Any]:
     Raises:
         UserError: where transformers, in a process without this project, reads another model than ours.
     """
+    choice = read_choice(context.inputs["evaluate"]) if config.export.chooses else None
+    if choice is not None:
+        context = with_weights(context, choice)
     trained = _load(context)
     folder = context.folder / MODEL_FOLDER
     shutil.rmtree(folder, ignore_errors=True)  # what a killed attempt left
@@ -48,6 +52,7 @@ def run(config: ExportStage, context: Context) -> dict[str, Any]:
         "parity_tokens": parity.tokens,
         "format": parity.loaded_class,
         "dtype": config.export.dtype,
+        "weights": "the last training step" if choice is None else choice.words,
         "megabytes": size / 1e6,
         **extra,
     }

@@ -98,6 +98,9 @@ class EvaluateConfig(Section):
     temperature, top_k and top_p, whatever its method."""
     prompt_tokens: PositiveInt = 80
     """New tokens per prompt."""
+    checkpoints: bool = False
+    """Score every checkpoint that pretraining has kept (`trainer.keep_last`, `trainer.keep_every`), and the averages of
+    the last two, three, …, on the validation split: a curve in the report."""
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], NEUTRAL] = "auto"
 
     def environment(self) -> dict[str, str]:
@@ -105,7 +108,38 @@ class EvaluateConfig(Section):
         return METRICS.plugin_code(self.metrics)
 
 
-class ExportConfig(Section):
+class WeightsConfig(Section):
+    """Which weights of the last training are exported: of fine-tuning, where there is one."""
+
+    weights: Literal["last", "best", "average", "ema"] = "last"
+    """Of the last step; of the checkpoint with the lowest validation loss; or the mean of the last checkpoints, uniform
+    or exponential. Only checkpoints that were kept count: see `trainer.keep_last` and `trainer.keep_every`. What is not
+    of the last step is evaluated beside it."""
+    step: PositiveInt | None = None
+    """Take the checkpoint of this training step."""
+    average_last: Annotated[int, Field(ge=2)] | None = None
+    """With `weights=average`: of how many checkpoints. None takes as many as score best on the validation split, one
+    at the least; for a pretrained model only."""
+    ema_decay: Annotated[float, Field(gt=0, lt=1)] = 0.999
+    """With `weights=ema`: the factor by which a checkpoint counts less for each step that it is older."""
+
+    @property
+    def chooses(self) -> bool:
+        """Whether the weights are others than those of the last step."""
+        return self.weights != "last" or self.step is not None
+
+    def problems(self) -> list[str]:
+        found = []
+        if self.step is not None and self.weights != "last":
+            found.append(
+                f"step={self.step} and weights={self.weights} each say which weights are exported; leave one out"
+            )
+        if self.average_last is not None and self.weights != "average":
+            found.append(f"average_last={self.average_last} is of use for weights=average only; set it, too")
+        return found
+
+
+class ExportConfig(WeightsConfig):
     """The export stage: a Hugging Face folder."""
 
     dtype: Literal["fp32", "bf16"] = "fp32"

@@ -14,7 +14,7 @@ from pipeline.config.clean import CleanConfig
 from pipeline.config.corpora import CorpusConfig
 from pipeline.config.credentials import credential_problems
 from pipeline.config.data import DataConfig
-from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
+from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig, WeightsConfig
 from pipeline.config.launchers import LauncherConfig
 from pipeline.config.left_out import left_out_keys, without_keys
 from pipeline.config.models import ModelConfig
@@ -84,9 +84,33 @@ class RootConfig(Section):
         test = self.finetune.data.test if self.finetune.enabled else None
         return list(dict.fromkeys([*scored, *config.files, *([test] if test else [])]))
 
+    @property
+    def exported_weights(self) -> WeightsConfig:
+        """What evaluate has to know of export: it scores the weights that are exported."""
+        return WeightsConfig(**{name: getattr(self.export, name) for name in WeightsConfig.model_fields})
+
+    @property
+    def kept_checkpoints(self) -> dict[str, list[int]] | None:
+        """How training writes and keeps checkpoints, where the result depends on it; elsewhere it is free to change."""
+        if not (self.export.chooses or self.evaluate.checkpoints):
+            return None
+        trainers = {"pretrain": self.trainer, "finetune": self.finetune.trainer}
+        names = ("checkpoint_every", "keep_last", "keep_every", "validate_every")
+        return {stage: [getattr(trainer, name) for name in names] for stage, trainer in trainers.items()}
+
     def problems(self) -> list[str]:
         """Contradictions between sections."""
         found = []
+        if self.export.weights == "average" and self.export.average_last is None and self.finetune.enabled:
+            found.append(
+                "export.weights=average takes of pretraining as many checkpoints as score best on the validation "
+                "split; of a fine-tuned model, which is exported here, say how many: export.average_last=2"
+            )
+        if self.evaluate.checkpoints and self.finetune.replaces_pretraining:
+            found.append(
+                "evaluate.checkpoints=true scores the checkpoints of pretraining, of which there is none here "
+                "(finetune.init); leave it out"
+            )
         parts = [name for name in self.corpus.by_part if name]
         if unknown := sorted(self.data.parts - set(parts)):
             what = f"its parts are {', '.join(parts)}" if parts else "only corpus=mixture has parts"

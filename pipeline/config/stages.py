@@ -6,7 +6,7 @@ from pipeline.config.base import CONTENT, HORIZON, NEUTRAL, Section
 from pipeline.config.clean import CleanConfig
 from pipeline.config.corpora import CorpusConfig
 from pipeline.config.data import DataConfig
-from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig
+from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig, WeightsConfig
 from pipeline.config.models import ModelConfig
 from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.optimizers import OptimizerConfig
@@ -56,6 +56,10 @@ class FinetuneStage(Section):
 class EvaluateStage(Section):
     seed: int
     evaluate: EvaluateConfig
+    exported_weights: WeightsConfig = WeightsConfig()
+    """`RootConfig.exported_weights`."""
+    kept_checkpoints: dict[str, list[int]] | None = None
+    """`RootConfig.kept_checkpoints`."""
 
 
 class ExportStage(Section):

@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from eval.evaluate import run
-from pipeline.config.evaluation import DecodeConfig, EvaluateConfig, PerplexityConfig
+from pipeline.config.evaluation import DecodeConfig, EvaluateConfig, PerplexityConfig, WeightsConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.stages import EvaluateStage
 from pipeline.errors import UserError
@@ -16,10 +17,10 @@ from pipeline.formats.documents import Document, DocumentWriter, read_texts
 from pipeline.formats.shards import ShardIndex, ShardWriter
 from pipeline.formats.tokenizers import TOKENIZER_FOLDER, load_tokenizer, tokenizer_hash
 from pipeline.tracking.tracker import read_jsonl
+from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import load_model, save_model
-from train.finetuning.chat import TEMPLATES
+from train.finetuning.chat import MARKER_TEMPLATE
 from train.finetuning.classifier import Classifier, save_classifier
-from train.finetuning.examples import cut_middle
 from train.generation.generate import generate
 from train.generation.stops import Stops
 from train.models import build_model
@@ -62,7 +63,7 @@ def finetune(tmp_path, save_tokenizer, tiny_model):
     save_model(folder, model.state_dict(), model.config, model.vocab_size)
     task = {"task": "instruct", "stop_token_ids": [0, 4], "stop_strings": []}
     (folder / "task.json").write_text(json.dumps(task))
-    (folder / TOKENIZER_FOLDER / "chat_template.jinja").write_text((TEMPLATES / "markers.jinja").read_text())
+    (folder / TOKENIZER_FOLDER / "chat_template.jinja").write_text(MARKER_TEMPLATE)
     rows = [
         {
             "prompt": f"<|user|>say {n}<|end|><|assistant|>",
@@ -107,6 +108,66 @@ def test_a_pretrained_model(inputs, tmp_path, make_context):
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
         "results.json", "samples.jsonl", "predictions.jsonl", "metrics.jsonl", "tables",
     }  # fmt: skip
+
+
+def test_weights_that_are_exported_are_scored_beside_the_last(inputs, tiny_model, tmp_path, make_context):
+    last, noisy = tiny_model(), tiny_model(seed=7)
+    for step, model in ((10, noisy), (20, last), (30, last)):
+        write_checkpoint(inputs["pretrain"], step, model)
+    chosen = settings(checkpoints=True).model_copy(update={"exported_weights": WeightsConfig(step=10)})
+    metrics = run(chosen, make_context(tmp_path / "out", **inputs))
+    results = json.loads((tmp_path / "out/results.json").read_text())
+    assert [row["model"] for row in results[-3:]] == ["step 10"] * 3
+    assert all(row["low"] < row["high"] for row in results)
+    assert len(results) == 12
+    assert metrics["step_10_perplexity"] != metrics["perplexity"]
+    save_model(tmp_path / "noisy", noisy.state_dict(), noisy.config, noisy.vocab_size)
+    alone = run(settings(), make_context(tmp_path / "alone", **inputs | {"pretrain": tmp_path / "noisy"}))
+    assert metrics["step_10_perplexity"] == pytest.approx(alone["perplexity"])
+    assert read_jsonl(tmp_path / "out/samples.jsonl")[0]["continuation"] == metrics["sample"].removeprefix(
+        "The cat"
+    )
+
+    curve = json.loads((tmp_path / "out/checkpoints.json").read_text())
+    points = [row for row in curve if row["name"] == "perplexity"]
+    assert [(row["kind"], row["steps"]) for row in points] == [
+        ("checkpoint", [10]), ("checkpoint", [20]), ("checkpoint", [30]),
+        ("average", [30]), ("average", [20, 30]), ("average", [10, 20, 30]),
+    ]  # fmt: skip
+    values = [row["value"] for row in points]
+    assert values[1] == values[2] == values[3] == pytest.approx(values[4])
+    assert all("split:validation" in row["signature"] for row in points)
+
+
+def test_how_many_checkpoints_to_average_is_chosen_on_the_validation_split(
+    inputs, tiny_model, tmp_path, make_context
+):
+    """Here two: they are sure of opposite things, so that their mean knows nothing, which is better."""
+    good = load_model(inputs["pretrain"]).state_dict()
+    bias = "lm_head.weight"
+    for step, sign in ((10, 60.0), (20, 1.0), (30, -1.0)):
+        model, noise = tiny_model(), torch.Generator().manual_seed(1)
+        off = torch.randn(good[bias].shape, generator=noise)
+        model.load_state_dict(good | {bias: good[bias] * 0 + sign * off})
+        write_checkpoint(inputs["pretrain"], step, model)
+    chosen = settings().model_copy(update={"exported_weights": WeightsConfig(weights="average")})
+    metrics = run(chosen, make_context(tmp_path / "out", **inputs))
+    said = json.loads((tmp_path / "out/weights.json").read_text())
+    assert said["shares"] == {"20": 0.5, "30": 0.5}
+    assert "as many as scored best on the validation split" in said["words"]
+    assert metrics["average_perplexity"] == pytest.approx(261)  # all that is left is that nothing is known
+
+
+def test_the_fine_tuned_model_of_another_step(inputs, finetune, tiny_model, tmp_path, make_context):
+    write_checkpoint(finetune, 5, tiny_model(seed=3))
+    config = {"seed": 1, "strategy": {"name": "single"}}
+    task = {"task": "instruct", "data": {"train": "a.jsonl"}, "trainer": {"steps": 1}}
+    (finetune / "manifest.json").write_text(json.dumps({"config": {**config, "finetune": task}}))
+    chosen = settings(metrics=["chrf"]).model_copy(update={"exported_weights": WeightsConfig(step=5)})
+    metrics = run(chosen, make_context(tmp_path / "out", **inputs, finetune=finetune))
+    assert {"chrf", "finetuned_perplexity", "step_5_chrf", "step_5_perplexity"} <= metrics.keys()
+    assert metrics["step_5_perplexity"] != metrics["finetuned_perplexity"]
+    assert len(read_jsonl(tmp_path / "out/predictions.jsonl")) == 5
 
 
 def test_texts_from_elsewhere(inputs, tmp_path, make_context):
@@ -202,31 +263,6 @@ def test_control_tokens_in_a_test_examples_text_are_text(inputs, finetune, tmp_p
     prompts = [user, *as_text, end, assistant], tokenizer(row["prompt"]).input_ids
     texts = [generate(model, tokenizer, [ids], decode, 1, stops=stops)[0].strip() for ids in prompts]
     assert found["prediction"] == texts[0] != texts[1]
-
-
-def test_conversations_and_texts_are_asked_as_they_were_learnt(inputs, finetune, tmp_path, make_context):
-    call = {"type": "function", "function": {"name": "look", "arguments": {}}}
-    turns = [
-        {"role": "user", "content": "say 1"},
-        {"role": "assistant", "content": "", "tool_calls": [call]},
-        {"role": "tool", "content": "2"},
-    ]
-    talk = {"prompt": "…", "references": ["one"], "source": "…", "turns": turns}
-    text = {"prompt": "say", "references": [" one"], "source": "say", "continues": True}
-    (finetune / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in (talk, text)))
-    run(settings(), make_context(tmp_path / "out", **inputs, finetune=finetune))
-    rows = read_jsonl(tmp_path / "out/predictions.jsonl")
-    said = '<tool_call>\n{"name": "look", "arguments": {}}\n</tool_call>'
-    assert [turn["content"] for turn in rows[0]["turns"]] == ["say 1", said, "2"]
-    tokenizer, model = load_tokenizer(finetune), load_model(finetune)
-    prompts = [
-        tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False),
-        tokenizer("say", add_special_tokens=False).input_ids,
-    ]
-    decode, stops = DecodeConfig(max_new_tokens=10), Stops([0, 4])
-    texts = generate(model, tokenizer, prompts, decode, 1, stops=stops, cut=cut_middle)
-    expected = [text.strip() for text in texts]
-    assert [row["prediction"] for row in rows] == expected
 
 
 def test_without_a_pretrained_model_only_the_fine_tuned_is_scored(inputs, finetune, tmp_path, make_context):

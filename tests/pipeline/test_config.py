@@ -103,6 +103,28 @@ def test_contradictions_are_told_together_with_wrong_values() -> None:
         assert part in str(caught.value)
 
 
+def test_which_weights_are_exported_is_said_once() -> None:
+    with pytest.raises(UserError) as caught:
+        parse_config(composed("++export.step=5", "++export.weights=best", "++export.average_last=3"))
+    for part in (
+        "2 problems",
+        "step=5 and weights=best each say",
+        "average_last=3 is of use for weights=average",
+    ):
+        assert part in str(caught.value)
+    with pytest.raises(UserError, match=r"of a fine-tuned model, .* say how many: export.average_last=2"):
+        parse_config(composed("experiment=demo", "++export.weights=average"))
+
+
+def test_how_checkpoints_are_kept_counts_where_they_are_exported() -> None:
+    demo, sparse = composed("experiment=demo"), ("++trainer.keep_last=9", "++finetune.trainer.keep_last=9")
+    assert parse_config(demo).kept_checkpoints is None
+    best = [
+        parse_config(composed("experiment=demo", "++export.weights=best", *words)) for words in ((), sparse)
+    ]
+    assert best[0].kept_checkpoints != best[1].kept_checkpoints
+
+
 def test_parts_of_a_mixture_are_told_at_once() -> None:
     values = composed("corpus=mixture", "++corpus.parts={a: {kind: python_docs}, b: {kind: python_docs}}")
     values["data"]["phases"] = [{"until": 0.5, "weights": {"a": 1, "c": 1}}, {"weights": {"d": 1}}]

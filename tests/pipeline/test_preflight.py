@@ -125,6 +125,13 @@ def test_splits_that_the_configuration_leaves_empty(tmp_path: Path) -> None:
     preflight(root).refuse_what_will_fail()
 
 
+def test_a_checkpoint_that_will_not_be_kept_is_told_before_it_is_trained(tmp_path: Path) -> None:
+    words = ["trainer.steps=400", "trainer.tokens=null", "trainer.checkpoint_every=100", "export.step=100"]
+    with pytest.raises(UserError, match=r"evaluate would fail: export.step=100: .* nearest, export.step=300"):
+        preflight(configured(tmp_path, *words)).refuse_what_will_fail()
+    preflight(configured(tmp_path, *words, "trainer.keep_every=100")).refuse_what_will_fail()
+
+
 def test_what_depends_on_artifacts_is_put_off_until_they_are_there(tmp_path: Path) -> None:
     told = finetuned("instruct", "artifact://download/instruct/train.jsonl")
     checks = {found.check: found for found in preflight(configured(tmp_path, *told)).findings()}

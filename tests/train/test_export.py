@@ -8,7 +8,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from pipeline.config.evaluation import DecodeConfig
+from pipeline.config.evaluation import DecodeConfig, WeightsConfig
 from pipeline.config.models import ModelConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
@@ -18,7 +18,8 @@ from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
-from train.checkpoints.final_model import load_model, save_model
+from tests.written_checkpoints import write_checkpoint
+from train.checkpoints.final_model import described_model, load_model, save_model
 from train.export import run
 from train.exporting import parity
 from train.finetuning.chat import ChatFormat, find_stops, set_chat_template
@@ -26,6 +27,8 @@ from train.finetuning.classifier import Classifier, save_classifier
 from train.generation.generate import generate_ids
 from train.generation.stops import Stops
 from train.models import build_model
+from train.weights.choice import choose
+from train.weights.exported import write_choice
 
 TEXTS = [
     f"The model reads {n} tokens and writes the next; that is all it does. Übung №{n}." for n in range(40)
@@ -103,6 +106,7 @@ def export(**settings) -> ExportStage:
     return ExportStage(export=settings)
 
 
+LSTM = LSTMConfig(layers=1, hidden=32, embedding=32, context=64)
 GPT2 = DecoderConfig(layout="gpt2", **SIZES)
 LLAMA = DecoderConfig(layout="llama", tie_embeddings=False, kv_heads=2, **SIZES)
 QWEN3 = DecoderConfig(layout="qwen3", head_size=16, kv_heads=1, rope_theta=50000.0, **SIZES)
@@ -158,6 +162,19 @@ def test_bf16_and_the_model_card(make_inputs, tmp_path, make_context):
     # The card's code runs as it stands, but for the folder's name.
     code = card.split("```python\n")[1].split("```")[0].replace('"demo"', repr(str(folder)))
     exec(compile(code, "README.md", "exec"), {})
+
+
+def test_the_weights_of_another_step(make_inputs, tmp_path, make_context):
+    inputs = make_inputs(LSTM)
+    early = build_model(LSTM, described_model(inputs["pretrain"])[1]).eval()
+    write_checkpoint(inputs["pretrain"], 3, early)
+    write_choice(inputs["evaluate"], choose(inputs["pretrain"], WeightsConfig(step=3)))
+    context = make_context(tmp_path / "out", **inputs)
+    metrics = run(export(step=3), context)
+    assert metrics["weights"] == "the training step 3"
+    ids = torch.arange(20)[None]
+    assert torch.equal(load_model(context.folder)(ids), early(ids))
+    assert "| taken from | the training step 3 |" in (context.folder / "model/README.md").read_text()
 
 
 def test_a_chat_model_keeps_its_template_and_its_end(make_inputs, chat_tokenizer, tmp_path, make_context):
@@ -273,7 +290,7 @@ def test_an_architecture_of_transformers(make_inputs, tmp_path, make_context):
 
 
 def test_an_lstm_is_for_our_own_loader(make_inputs, tmp_path, make_context):
-    inputs = make_inputs(LSTMConfig(layers=1, hidden=32, embedding=32, context=64))
+    inputs = make_inputs(LSTM)
     context = make_context(tmp_path / "out", **inputs)
     metrics = run(export(), context)
     assert metrics["format"] == "lm-workflow"

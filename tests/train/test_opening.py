@@ -6,16 +6,14 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from safetensors.torch import save_file
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.config.tasks.base import LoRAConfig
 from pipeline.errors import UserError
-from pipeline.formats.checkpoints import DIGEST, Checkpoint, checkpoint_folder, complete, rank_file
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.stage_spec import SPEC_FILE
 from pipeline.store.artifacts import write_json
-from pipeline.store.file_hashes import hash_file
+from tests.written_checkpoints import write_checkpoint
 from train.finetuning.base_model import base_in_folder
 from train.finetuning.chat import set_chat_template
 from train.finetuning.lora import add_adapters, merge_adapters
@@ -113,13 +111,7 @@ def test_a_checkpoint_of_adapters_that_were_trained_within_a_loss(folder: Path, 
     for parameter in adapted.parameters():
         if parameter.requires_grad:
             torch.nn.init.normal_(parameter, std=0.3)
-    place = checkpoint_folder(artifact, 5)
-    writing = place.with_suffix(".writing")
-    writing.mkdir(parents=True)
-    weights = {n: p.detach().flatten() for n, p in trained.named_parameters() if p.requires_grad}
-    save_file({f"weight/{name}/0": values for name, values in weights.items()}, writing / rank_file(0))
-    (writing / f"{rank_file(0)}{DIGEST}").write_text(hash_file(writing / rank_file(0)))
-    complete(Checkpoint(place, 5, 100, None, None, "single", 1, 0.1, 5), writing)
+    write_checkpoint(artifact, 5, trained)
 
     place = find_model(str(artifact))
     assert place.checkpoint is not None

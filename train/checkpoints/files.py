@@ -116,7 +116,18 @@ class Reader:
                 )
 
     def weights(self, shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
-        """The whole fp32 weights of these parameters."""
+        """The whole fp32 weights of these parameters.
+
+        Raises:
+            UserError: where the checkpoint has none of such a name and size.
+        """
+        for name, shape in shapes.items():
+            held = sum(size for _, size, _, _ in self._parts.get((WEIGHT, name), ()))
+            if held > shape.numel():
+                raise UserError(
+                    f"the checkpoint {self._checkpoint.folder} has {held:,} elements of {name}, the model "
+                    f"{shape.numel():,}: it was written by another model"
+                )
         weights = {name: torch.empty(shape) for name, shape in shapes.items()}
         self.fill(Piece(name, WEIGHT, 0, tensor.view(-1)) for name, tensor in weights.items())
         return weights

@@ -95,6 +95,7 @@ def _model(context: Context, export: dict[str, Any]) -> dict[str, str]:
     trained = _read(context, "finetune" if "finetune" in context.inputs else "pretrain", MANIFEST)
     facts = {"class": f"`{export['format']}`", "parameters": f"{trained['metrics']['parameters']:,}"}
     facts |= {"weights": f"{export['dtype']}, {export['megabytes']:,.1f} MB with the tokenizer"}
+    facts |= {"taken from": export["weights"]}
     if pretrained := _read(context, "pretrain", MANIFEST):
         sizes = {key: value for key, value in pretrained["config"]["model"].items() if value is not None}
         facts["settings"] = ", ".join(f"{key} {value}" for key, value in sizes.items())

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
-from torch import nn
 
 from pipeline.config.base import Section
 from pipeline.config.plugins import load_plugins
@@ -22,8 +21,7 @@ from pipeline.formats.tokenizers import TOKENIZER_FOLDER, load_tokenizer
 from pipeline.stage_spec import SPEC_FILE
 from pipeline.store.artifacts import Store, damaged
 from pipeline.tracking.tracker import Tracker
-from train.checkpoints.files import Reader
-from train.checkpoints.final_model import load_model, load_weights
+from train.checkpoints.final_model import load_model
 from train.models import TrainableModel, build_model, family
 
 if TYPE_CHECKING:
@@ -102,35 +100,23 @@ class TrainingArtifact:
             ) from None
 
     def _pretrained(self, checkpoint: Checkpoint) -> TrainableModel:
+        from train.weights.states import set_weights  # with all that training needs: slow
+
         config = self._settings(PretrainStage).model
         vocab_size = ShardIndex.load(self.input("shards")).vocab_size
         model = build_model(family(config).without_weights(config, vocab_size), vocab_size)
-        _read_weights(model, checkpoint)
+        set_weights(model, checkpoint, None)
         return model
 
     def _finetuned(self, checkpoint: Checkpoint) -> TrainableModel:
         # peft loads slowly, and is needed here only.
         from train.finetuning.base_model import find_base_model
-        from train.finetuning.lora import add_adapters, merge_adapters
-        from train.finetuning.wrapped import BODY, WrappedModel
+        from train.weights.states import set_weights
 
         settings = self._settings(FinetuneStage).finetune
         inputs = {name: self.input(name) for name in self.spec["input_fingerprints"]}
         log = logging.getLogger(__name__)
         context = Context(self.folder, inputs, Tracker(self.folder), log, RunConfig(progress=False))
         base = find_base_model(settings.init, context).load()
-        # Preference tasks train the base model within a module that makes the loss.
-        wrapped = any(name.startswith(BODY) for name in Reader(checkpoint).names)
-        model = WrappedModel(base) if wrapped else base
-        adapted = add_adapters(model, settings.lora) if settings.method == "lora" else None
-        _read_weights(model, checkpoint)
-        if adapted is not None:
-            merge_adapters(adapted)  # in place
+        set_weights(base, checkpoint, settings.lora if settings.method == "lora" else None)
         return base
-
-
-def _read_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
-    """Give what was trained of a model the values that it has in a checkpoint."""
-    from train.loop import FinalState
-
-    load_weights(model, FinalState(model, keeps_frozen=True).read(checkpoint), str(checkpoint.folder))

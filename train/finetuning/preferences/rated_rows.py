@@ -11,8 +11,7 @@ from pipeline.errors import UserError
 from pipeline.formats.rows import read_rows
 from train.finetuning.conversation import Turn, check_prompt, plain_text
 from train.finetuning.data import Example, count_unread
-from train.finetuning.preferences.rows import Pair, find_prompt, pair_in_row, read_answer
-from train.finetuning.prompt_rows import with_system
+from train.finetuning.preferences.rows import Pair, pair_in_row, read_answer, read_prompt
 
 COMPLETION_FIELDS = ("completion", "response", "answer", "output")
 _LABELS = {"true": True, "1": True, "false": False, "0": False}
@@ -76,10 +75,10 @@ def _rated(where: str, row: dict[str, Any], config: RatedDataConfig, unread: Cou
             f"{where}: the answer's field {field or ' or '.join(COMPLETION_FIELDS)} is missing (there: "
             f"{', '.join(map(str, row))}); name it with finetune.data.response_field"
         )
-    used, prompt = find_prompt(where, row, config.prompt_field)
+    prompt_field, prompt = read_prompt(where, row, config.prompt_field)
     *before, last = read_answer(where, field, row[field])
-    system, turns = with_system(where, row, before or prompt)
+    turns = before or prompt
     check_prompt(where, turns)
-    count_unread(unread, row, {config.label_field, field, *used, *system})
+    count_unread(unread, row, {config.label_field, field, prompt_field, "input"})
     answer = last["content"]
     return Rated(plain_text(turns), (answer,) if answer.strip() else (), tuple(turns), label)

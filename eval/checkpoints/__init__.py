@@ -1,0 +1,1 @@
+"""Checkpoints of a training, and their averages, compared on held-out text."""

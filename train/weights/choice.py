@@ -1,0 +1,145 @@
+"""Which checkpoints of a training the exported weights are made of. No torch: the planner asks it, too."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.config.evaluation import WeightsConfig
+from pipeline.config.training import TrainerConfig
+from pipeline.errors import UserError
+from pipeline.formats.checkpoints import Checkpoint, list_checkpoints
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A weighted mean of checkpoints; of a single one where there is but one."""
+
+    label: str
+    """What the rows of the results call the model."""
+    words: str
+    """What the model card says of the weights."""
+    shares: dict[int, float]
+    """Each checkpoint's part by its step; together 1."""
+
+
+def choose(artifact: Path, config: WeightsConfig) -> Choice:
+    """The checkpoints that `export.weights` and `export.step` mean; not for those of the last step.
+
+    Args:
+        config: where it says `average`, it must say of how many; see `averages`.
+
+    Raises:
+        UserError: where the training did not keep them, with what it kept.
+    """
+    checkpoints = list_checkpoints(artifact)
+    if not checkpoints:
+        raise UserError(f"{artifact} has no checkpoint; only export.weights=last can be exported of it")
+    if config.step is not None:
+        return _of_step(artifact, checkpoints, config.step)
+    if config.weights == "best":
+        return _best(artifact, checkpoints)
+    if len(checkpoints) == 1:
+        raise UserError(
+            f"{artifact} keeps one checkpoint, of step {checkpoints[0].step}: there is nothing to average. Train with "
+            "a smaller trainer.checkpoint_every and a larger trainer.keep_last (or trainer.keep_every), under another "
+            "seed or after deleting that folder, or set export.weights=last"
+        )
+    if config.weights == "ema":
+        return moving_average(checkpoints, config.ema_decay)
+    assert config.average_last is not None
+    if config.average_last > len(checkpoints):
+        raise UserError(
+            f"export.average_last={config.average_last}: {artifact} keeps {len(checkpoints)} checkpoints "
+            f"({_steps(checkpoints)}); set it to at most {len(checkpoints)}"
+        )
+    return average([c.step for c in checkpoints[-config.average_last :]])
+
+
+def average(steps: Sequence[int]) -> Choice:
+    """The uniform mean (Izmailov et al., 2018; of the last checkpoints of one run: Vaswani et al., 2017)."""
+    return Choice(
+        "average", f"the mean of the training steps {_listed(steps)}", dict.fromkeys(steps, 1 / len(steps))
+    )
+
+
+def moving_average(checkpoints: Sequence[Checkpoint], decay: float) -> Choice:
+    """The mean in which a checkpoint counts less the older it is: by the factor `decay` for each step."""
+    steps = [checkpoint.step for checkpoint in checkpoints]
+    parts = [decay ** (steps[-1] - step) for step in steps]
+    shares = {step: part / sum(parts) for step, part in zip(steps, parts, strict=True)}
+    words = f"the exponential moving average, with a decay of {decay:g} a step, of the training steps {_listed(steps)}"
+    return Choice("ema", words, shares)
+
+
+def _of_step(artifact: Path, checkpoints: Sequence[Checkpoint], step: int) -> Choice:
+    if all(checkpoint.step != step for checkpoint in checkpoints):
+        nearest = min((checkpoint.step for checkpoint in checkpoints), key=lambda kept: abs(kept - step))
+        raise UserError(
+            f"export.step={step}: {artifact} keeps no checkpoint of this step; the nearest is export.step={nearest} "
+            f"(it keeps {_steps(checkpoints)})"
+        )
+    return Choice(f"step {step}", f"the training step {step}", {step: 1.0})
+
+
+def _best(artifact: Path, checkpoints: Sequence[Checkpoint]) -> Choice:
+    losses = {
+        c.step: c.validation_loss
+        for c in checkpoints
+        if c.validation_loss is not None and math.isfinite(c.validation_loss)
+    }
+    if not losses:
+        raise UserError(
+            f"export.weights=best: no checkpoint in {artifact} has a validation loss; set trainer.validate_every so "
+            f"that validations come before checkpoints, or take export.step (it keeps {_steps(checkpoints)})"
+        )
+    step = min(losses, key=lambda step: losses[step])
+    return Choice("best", f"the training step {step}, of the lowest validation loss", {step: 1.0})
+
+
+def check_plan(trainer: TrainerConfig, config: WeightsConfig, where: str) -> None:
+    """Look whether a training that is still to run will keep the checkpoints, as far as its settings tell.
+
+    Args:
+        where: the key of the `trainer` section, for messages.
+
+    Raises:
+        UserError: where it will not.
+    """
+    every, steps = trainer.checkpoint_every, trainer.steps
+    kept = sorted(_kept(trainer, steps)) if steps else None
+    if config.step is not None and kept and config.step not in kept:
+        nearest = min(kept, key=lambda step: abs(step - config.step))
+        raise UserError(
+            f"export.step={config.step}: the training need not keep that checkpoint, but those of steps "
+            f"{_listed(kept)}; set {where}.checkpoint_every and {where}.keep_every so that they divide the step, or "
+            f"take the nearest, export.step={nearest}"
+        )
+    most = len(kept) if kept else None if trainer.keep_every else 1 if not every else trainer.keep_last
+    wanted = config.average_last or (2 if config.weights in ("average", "ema") else 1)
+    if most is not None and wanted > most:
+        raise UserError(
+            f"export.weights={config.weights} needs {wanted} checkpoints, and the training will keep {most}; lower "
+            f"{where}.checkpoint_every ({every}) or raise {where}.keep_last ({trainer.keep_last})"
+        )
+
+
+def _kept(trainer: TrainerConfig, steps: int) -> set[int]:
+    """Steps whose checkpoints are there in the end, whatever the losses are."""
+    written = (
+        {*range(trainer.checkpoint_every, steps + 1, trainer.checkpoint_every)}
+        if trainer.checkpoint_every
+        else set()
+    )
+    written.add(steps)
+    last = set(sorted(written)[-trainer.keep_last :])
+    return last | {step for step in written if trainer.keep_every and step % trainer.keep_every == 0}
+
+
+def _steps(checkpoints: Sequence[Checkpoint]) -> str:
+    return "steps " + _listed([checkpoint.step for checkpoint in checkpoints])
+
+
+def _listed(steps: Sequence[int], most: int = 12) -> str:
+    more = f" and {len(steps) - most} more" if len(steps) > most else ""
+    return ", ".join(map(str, steps[:most])) + more
