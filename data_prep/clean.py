@@ -1,4 +1,4 @@
-"""The clean stage: raw corpus to documents in Parquet, split, with an account of what was dropped and why.
+"""The clean stage: raw corpus to documents in Parquet, split, with a tally of what was dropped and why.
 
 Its phases: `prepare` cuts the input into pieces; `survey` reads the templates of dumps, and `learn` what they show;
 `extract` makes candidates of each piece, by itself; `decide` sees all of them at once, for what stands in the corpus
@@ -9,11 +9,11 @@ depend on how many processes or machines take part, byte for byte, and memory do
 from pathlib import Path
 from typing import Any
 
-from data_prep.cleaning.account import Account
 from data_prep.cleaning.data_card import DATA_CARD, write_data_card
 from data_prep.cleaning.decide import KEYS, decide_pieces, pieces_in_use
 from data_prep.cleaning.extract import Extractor
 from data_prep.cleaning.losses import describe_losses
+from data_prep.cleaning.tally import Tally
 from data_prep.cleaning.template_cache import cache_path, read_learned, write_learned
 from data_prep.cleaning.template_survey import TemplateSurveyor, dump_pieces, learn_rules
 from data_prep.cleaning.write_documents import PieceWriter
@@ -21,7 +21,7 @@ from data_prep.contamination.guard import evaluation_texts, guard_action
 from data_prep.contamination.index import build_index
 from data_prep.filters import options
 from data_prep.mediawiki.dump import read_site
-from data_prep.parallel.map_pieces import map_pieces, read_accounts
+from data_prep.parallel.map_pieces import map_pieces, read_tallies
 from data_prep.reading.pieces import Parts, Piece, load_plan, plan_pieces, save_plan
 from data_prep.reading.splits import HELD_OUT
 from pipeline.config.clean import CleanConfig
@@ -123,9 +123,9 @@ def extract(config: CleanStage, context: Context) -> None:
     extractor = Extractor(clean, parts, candidates, keys, action, evaluation, context.scratch / TEMPLATES)
     found = 0
 
-    def enough(account: dict[str, Any]) -> bool:
+    def enough(tally: dict[str, Any]) -> bool:
         nonlocal found
-        found += account["trainable"]
+        found += tally["trainable"]
         return clean.max_documents is not None and found >= clean.max_documents
 
     map_pieces(extractor, pieces, context, "extract", clean.workers, "clean.workers", extractor.made, enough)
@@ -152,24 +152,24 @@ def _pieces(config: CleanStage, context: Context) -> list[Piece]:
 
 
 def run(config: CleanStage, context: Context) -> dict[str, Any]:
-    """Add up the accounts of the pieces: `stats.json`, the data card, and what W&B shows.
+    """Add up the tallies of the pieces: `stats.json`, the data card, and what W&B shows.
 
     Raises:
         UserError: where the corpus is empty, no training document is left, or a dump is damaged.
     """
     clean, parts = config.clean, load_parts(context.inputs["download"])
-    pieces, account = _pieces(config, context), Account()
+    pieces, tally = _pieces(config, context), Tally()
     for phase in ("extract", "write"):
-        for piece_account in read_accounts(context, phase, pieces):
-            account.add(piece_account)
-    funnel = account.funnel
+        for piece_tally in read_tallies(context, phase, pieces):
+            tally.add(piece_tally)
+    funnel = tally.funnel
     for line in funnel.lines():
         context.log.info("%s", line)
-    _check_damage(account, clean, context)
-    _check_not_empty(account, parts)
-    if account.contamination.documents:
-        context.log.info("%s documents hold evaluation text", f"{account.contamination.documents:,}")
-    stats = account.stats(parts, clean, guard_action(config, parts))
+    _check_damage(tally, clean, context)
+    _check_not_empty(tally, parts)
+    if tally.contamination.documents:
+        context.log.info("%s documents hold evaluation text", f"{tally.contamination.documents:,}")
+    stats = tally.stats(parts, clean, guard_action(config, parts))
     write_json(context.folder / STATS_FILE, stats)
     write_data_card(stats, context.folder / DATA_CARD)
     context.tracker.table("funnel", ["step", "documents", "megabytes"], list(funnel.rows()))
@@ -185,27 +185,27 @@ def run(config: CleanStage, context: Context) -> dict[str, Any]:
             context.log.warning("no text is held out for %s: there is too little of it; bring more", split)
     if losses := describe_losses(funnel):
         context.log.warning("%s", losses)
-    return _metrics(account)
+    return _metrics(tally)
 
 
-def _check_damage(account: Account, clean: CleanConfig, context: Context) -> None:
-    for lost in account.damage:
+def _check_damage(tally: Tally, clean: CleanConfig, context: Context) -> None:
+    for lost in tally.damage:
         context.log.warning(
             "%s: %s at byte %s; about %s bytes are lost",
             *(lost["file"], lost["reason"], f"{lost['offset']:,}", f"{lost['bytes']:,}"),
         )
-    if account.damage and clean.damage == "fail":
-        first = account.damage[0]
-        files = ", ".join(sorted({lost["file"] for lost in account.damage}))
+    if tally.damage and clean.damage == "fail":
+        first = tally.damage[0]
+        files = ", ".join(sorted({lost["file"] for lost in tally.damage}))
         raise UserError(
-            f"{files} is cut or damaged in {len(account.damage)} place(s), first at byte {first['offset']:,}: "
+            f"{files} is cut or damaged in {len(tally.damage)} place(s), first at byte {first['offset']:,}: "
             f"{first['reason']}. Download it again and compare its checksum; or set clean.damage=skip to go on without "
             "what is lost: all else is cleaned already"
         )
 
 
-def _check_not_empty(account: Account, parts: Parts) -> None:
-    funnel = account.funnel
+def _check_not_empty(tally: Tally, parts: Parts) -> None:
+    funnel = tally.funnel
     if funnel.documents("train"):
         return
     if not funnel.documents_read:
@@ -241,8 +241,8 @@ _ADVICE = {
 }
 
 
-def _metrics(account: Account) -> dict[str, Any]:
-    funnel, total = account.funnel, account.funnel.total
+def _metrics(tally: Tally) -> dict[str, Any]:
+    funnel, total = tally.funnel, tally.funnel.total
     return {
         "documents": funnel.kept,
         "megabytes": total.bytes / 1e6,

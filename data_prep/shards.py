@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.parallel.map_pieces import read_accounts
+from data_prep.parallel.map_pieces import read_tallies
 from data_prep.parallel.pool import ordered_map
 from pipeline.config.stages import ShardsStage
 from pipeline.context import Context
@@ -112,9 +112,9 @@ def encode(config: ShardsStage, context: Context) -> None:
                     for document in np.split(ids, np.cumsum(lengths)[:-1]):
                         writer.write(document)
                     bar.advance(size)
-            account = {"file": asdict(writer.file), "seconds": time.monotonic() - started}
+            tally = {"file": asdict(writer.file), "seconds": time.monotonic() - started}
             made = [context.folder / f"{shard.name}{ending}" for ending in (".bin", ".idx.npy")]
-            write_marker(context.marker("encode", number), account, made)
+            write_marker(context.marker("encode", number), tally, made)
 
 
 def run(config: ShardsStage, context: Context) -> dict[str, float | str]:
@@ -123,16 +123,16 @@ def run(config: ShardsStage, context: Context) -> dict[str, float | str]:
     encoder = TextEncoder(artifact)
     dtype = token_dtype(encoder.vocab_size)
     shards = plan_shards(context.inputs["clean"] / "documents", config.shards.shard_mb * 1_000_000)
-    accounts = list(read_accounts(context, "encode", shards))
+    tallies = list(read_tallies(context, "encode", shards))
     files: dict[str, list[ShardFile]] = {split: [] for split in SPLITS}
-    for account in accounts:
-        file = ShardFile(**account["file"])
+    for tally in tallies:
+        file = ShardFile(**tally["file"])
         files[file.name.partition("-")[0]].append(file)
     files = {split: of_split for split, of_split in files.items() if of_split}
     index = ShardIndex(dtype.name, encoder.vocab_size, encoder.eos_id, tokenizer_hash(artifact), files)
     index.save(context.folder)
     total = sum(index.tokens(split) for split in SPLITS)
-    rate = total / max(sum(account["seconds"] for account in accounts), 1e-9)
+    rate = total / max(sum(tally["seconds"] for tally in tallies), 1e-9)
     context.log.info("%s tokens (%s), %s tokens/s", f"{total:,}", dtype.name, f"{rate:,.0f}")
     return {f"{split}_tokens": index.tokens(split) for split in SPLITS} | {
         "documents": sum(file.documents for of_split in files.values() for file in of_split),

@@ -30,7 +30,7 @@ class Share(NamedTuple):
 EVERYTHING = Share()
 
 
-class Piece(Protocol):
+class WorkItem(Protocol):
     """Of the work of a parallel phase."""
 
     @property
@@ -40,7 +40,7 @@ class Piece(Protocol):
     def bytes(self) -> int: ...
 
 
-P = TypeVar("P", bound=Piece)
+P = TypeVar("P", bound=WorkItem)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Context:
         return self.folder / SCRATCH
 
     def marker(self, phase: str, piece: int) -> Path:
-        """The file that says that a piece of a parallel phase is done, with an account of it."""
+        """The file that says that a piece of a parallel phase is done, with a tally of it."""
         return self.scratch / phase / f"{piece:05d}.json"
 
     def missing(self, phase: str, pieces: Sequence[P]) -> list[P]:

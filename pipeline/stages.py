@@ -91,7 +91,7 @@ _TABLE = (
           forecast="train.memory.forecast:forecast",
           checks=("train.models.vocabulary:tokenizer_of_the_weights", "train.preflight:model",
                   "train.preflight:objective", "train.preflight:sequences")),
-    Stage("finetune", 5, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
+    Stage("finetune", 6, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
           "validation loss {validation_loss:.3f}", trainer=lambda root: root.finetune.trainer, enabled=_finetunes,
           checks=("train.preflight:examples", "train.preflight:base_model", "train.preflight:prompts",
                   "train.preflight:lengths")),

@@ -23,7 +23,7 @@ CANDIDATE_SCHEMA = pa.schema([*SCHEMA, *_COLUMNS])
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A cleaned document and what the account of the corpus counts of it."""
+    """A cleaned document and what the tally of the corpus counts of it."""
 
     document: Document
     split: str

@@ -18,7 +18,7 @@ from data_prep.mediawiki.text import WikitextCleaner
 from data_prep.personal_data.pii import PiiScrubber
 from data_prep.reading.readers import Record
 from data_prep.reading.splits import HELD_OUT, assign_split
-from data_prep.reading.wikitext import detokenize
+from data_prep.reading.wikitext_detokenizer import detokenize
 from data_prep.text.document_kind import document_kind
 from data_prep.text.language import detect_language
 from data_prep.text.normalize import normalize

@@ -5,9 +5,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from data_prep.cleaning.account import Account
 from data_prep.cleaning.candidates import CANDIDATE_SCHEMA, candidate_path, write_candidate
 from data_prep.cleaning.document_processor import DocumentProcessor
+from data_prep.cleaning.tally import Tally
 from data_prep.cleaning.template_cache import load_books
 from data_prep.dedup.keys import KeyWriter, piece_folder
 from data_prep.mediawiki.template_book import TemplateBook
@@ -34,7 +34,7 @@ class Extractor:
     """What was learned of the templates of dumps."""
 
     def __call__(self, piece: Piece) -> dict[str, Any]:
-        """Write the piece's candidates and keys; gives the account of it.
+        """Write the piece's candidates and keys; gives the tally of it.
 
         Raises:
             UserError: where a file is damaged, has another shape than the source says, or was changed meanwhile.
@@ -59,21 +59,21 @@ class Extractor:
             self.evaluation,
             self._books if source.format == "mediawiki" else {},
         )
-        account, most = Account(), self.config.max_documents
+        tally, most = Tally(), self.config.max_documents
         with (
             DocumentFile(candidate_path(self.folder, piece.number), CANDIDATE_SCHEMA) as file,
             KeyWriter(self.keys, piece.number, self.config.deduplicate) as keys,
         ):
-            for record in self._readers[piece.part].read_piece(piece, account.note_damage):
+            for record in self._readers[piece.part].read_piece(piece, tally.note_damage):
                 outcome = processor.process(record)
-                account.count(outcome, record.title or record.id, piece.is_held_out)
+                tally.count(outcome, record.title or record.id, piece.is_held_out)
                 if outcome.candidate:
                     write_candidate(file, outcome.candidate)
                     document = outcome.candidate.document
                     keys.add(document.id, document.text, held_out=not processor.is_filtered)
-                if account.trainable == most:
+                if tally.trainable == most:
                     break
-        return account.to_json()
+        return tally.to_json()
 
     def made(self, piece: Piece) -> list[Path]:
         """The piece's candidates, where it has some, and its keys."""

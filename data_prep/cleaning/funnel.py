@@ -1,4 +1,4 @@
-"""The account of a cleaning: what came in, what was dropped and why, what stayed. Accounts of pieces add up."""
+"""What a cleaning tallies: what came in, what was dropped and why, what stayed. Tallies of pieces add up."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
@@ -59,7 +59,7 @@ class Funnel:
         self._splits[split].update(documents=1, **asdict(counts))
 
     def add(self, other: "Funnel") -> None:
-        """Take in the account of the piece that follows."""
+        """Take in the tally of the piece that follows."""
         self._read.update(other._read)
         self._kept_raw_bytes += other._kept_raw_bytes
         self._ends += other._ends
@@ -132,7 +132,7 @@ class Funnel:
         return TextCounts(*(sum(counts[name] for counts in self._splits.values()) for name in COUNTS))
 
     def stats(self) -> dict[str, Any]:
-        """The account as `stats.json` has it."""
+        """The tally as `stats.json` has it."""
         return {
             "read": {name: self._read[name] for name in ("documents", "bytes")},
             "dropped": {reason: dict(counts) for reason, counts in sorted(self._dropped.items())},

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from data_prep.cleaning.account import Account
 from data_prep.cleaning.candidates import Candidate, candidate_path, read_candidates
 from data_prep.cleaning.decide import DECISIONS, LIMITS, MORE_HELD_OUT
 from data_prep.cleaning.hold_out import HeldOut, cut_ends
+from data_prep.cleaning.tally import Tally
 from data_prep.dedup.decisions import Decisions
 from data_prep.dedup.paragraphs import remove_paragraphs
 from data_prep.reading.pieces import Piece
@@ -31,8 +31,8 @@ class PieceWriter:
     """Where documents go, a Parquet file per split."""
 
     def __call__(self, piece: Piece) -> dict[str, Any]:
-        """Write the piece's documents; gives the account of it."""
-        account, decisions = Account(), Decisions(self.scratch / DECISIONS).piece(piece.number)
+        """Write the piece's documents; gives the tally of it."""
+        tally, decisions = Tally(), Decisions(self.scratch / DECISIONS).piece(piece.number)
         held_out = HeldOut.load(self.scratch / MORE_HELD_OUT)
         moved = held_out.documents.get(piece.number, {})
         limit, kept = read_marker(self.scratch / LIMITS)[piece.number], 0
@@ -43,39 +43,39 @@ class PieceWriter:
                 for split, path in zip(SPLITS, self.made(piece), strict=True)
             }
             for row, candidate in enumerate(candidates):
-                account.documents += 1
+                tally.documents += 1
                 reason = decisions.reasons[row]
                 if reason is None and kept == limit:
                     reason = "beyond_max_documents"
                 kept += reason is None
                 if reason is None and row in decisions.paragraphs:
-                    candidate, reason = self._without(candidate, decisions.paragraphs[row], account)
+                    candidate, reason = self._without(candidate, decisions.paragraphs[row], tally)
                 document, raw_bytes = candidate.document, candidate.raw_bytes
                 if reason is not None:
                     name = document.title or document.id
-                    account.funnel.drop(reason, raw_bytes, name, document.text[:_BEGINNING])
+                    tally.funnel.drop(reason, raw_bytes, name, document.text[:_BEGINNING])
                     continue
                 candidate = replace(candidate, split=moved.get(row, candidate.split))
                 candidate, *ends = _divide(candidate, held_out.ends)
                 files[candidate.split].write(candidate.document)
                 tags = candidate.tags | ({"parts": piece.part} if piece.part else {})
-                account.funnel.keep(candidate.split, raw_bytes, candidate.counts, candidate.original, tags)
+                tally.funnel.keep(candidate.split, raw_bytes, candidate.counts, candidate.original, tags)
                 for end in ends:
                     files[end.split].write(end.document)
-                    account.funnel.keep_end(end.split, end.counts)
-        return account.to_json()
+                    tally.funnel.keep_end(end.split, end.counts)
+        return tally.to_json()
 
     def made(self, piece: Piece) -> list[Path]:
         """The piece's file of each split, which is there where it has documents."""
         return [self.folder / document_name(split, piece.number, piece.part) for split in SPLITS]
 
     def _without(
-        self, candidate: Candidate, numbers: list[int], account: Account
+        self, candidate: Candidate, numbers: list[int], tally: Tally
     ) -> tuple[Candidate, str | None]:
         """The candidate without repeated paragraphs, and a reason to drop it where too little is left."""
         text = remove_paragraphs(candidate.document.text, numbers)
         counts = Features(text).counts()
-        account.paragraphs.update(
+        tally.paragraphs.update(
             paragraphs=len(numbers), bytes=candidate.counts.bytes - counts.bytes, documents=1
         )
         least = self.config.filters.min_chars or 1

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO, NamedTuple
 
-from data_prep.mediawiki.bz2_piece import (
+from data_prep.mediawiki.bz2_block import (
     EMPTY_STREAM,
-    Piece,
+    PackedBlock,
     decompress_block,
     join,
     rescue_block,
@@ -26,7 +26,7 @@ from data_prep.mediawiki.damage import Damage
 _BLOCK_MAGIC = 0x314159265359  # the digits of π
 
 _READ_SIZE = 1 << 20
-_MAX_PIECE = 4 << 20
+_MAX_PACKED = 4 << 20
 """Bytes. A block of 900 kB never compresses to much more than that: with no mark within this many bytes,
 the file isn't bz2 any more."""
 
@@ -56,35 +56,35 @@ def decompress(
         end: the byte behind it; None for the file's end.
     """
     end = sys.maxsize if end is None else end
-    pieces = _split(file, start, end)
-    pending: deque[tuple[Piece, Future[bytes | None]]] = deque()
+    blocks = _split(file, start, end)
+    pending: deque[tuple[PackedBlock, Future[bytes | None]]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="bz2")
 
     def refill() -> None:
         # Behind the range, the consumer mostly needs one block: the end of its last page.
         while len(pending) < 2 * workers and not (pending and pending[-1][0].offset >= end):
-            if (piece := next(pieces, None)) is None:
+            if (packed := next(blocks, None)) is None:
                 return
-            pending.append((piece, pool.submit(decompress_block, piece)))
+            pending.append((packed, pool.submit(decompress_block, packed)))
 
     try:
         refill()
         is_first, found = True, bool(pending)
         while pending:
-            piece, future = pending.popleft()
+            packed, future = pending.popleft()
             block = future.result()
             refill()
-            if block is None and pending and pending[0][0].end - piece.offset <= _MAX_PIECE:
+            if block is None and pending and pending[0][0].end - packed.offset <= _MAX_PACKED:
                 # Once in some thousand large dumps, the magic number occurs by chance inside a block.
-                joined = join(piece, pending[0][0])
+                joined = join(packed, pending[0][0])
                 if (block := decompress_block(joined)) is not None:
-                    piece = joined
+                    packed = joined
                     pending.popleft()
                     refill()
             if block is not None:
-                yield Block(block, piece.offset, piece.end - piece.offset)
-            elif not (is_first and _ends_earlier_block(file, piece)):
-                yield from _rescue(piece)
+                yield Block(block, packed.offset, packed.end - packed.offset)
+            elif not (is_first and _ends_earlier_block(file, packed)):
+                yield from _rescue(packed)
             is_first = False
         if not found and start == 0 and end >= (size := file.seek(0, os.SEEK_END)) and not _is_empty(file):
             yield Damage(0, size, "there is no bz2 block")
@@ -92,35 +92,35 @@ def decompress(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _rescue(piece: Piece) -> Iterator[Block | Damage]:
-    if piece.end - piece.offset > _MAX_PIECE:
+def _rescue(packed: PackedBlock) -> Iterator[Block | Damage]:
+    if packed.end - packed.offset > _MAX_PACKED:
         reason = "no bz2 block ends"
-    elif piece.is_last:
+    elif packed.is_last:
         reason = "the data ends early"
     else:
         reason = "the data contradicts its checksum"
-    block, size = rescue_block(piece)
+    block, size = rescue_block(packed)
     if block:
-        yield Block(block, piece.offset, size)
-    yield Damage(piece.offset + size, max(piece.end - piece.offset - size, 0), reason)
+        yield Block(block, packed.offset, size)
+    yield Damage(packed.offset + size, max(packed.end - packed.offset - size, 0), reason)
 
 
-def _ends_earlier_block(file: BinaryIO, piece: Piece) -> bool:
-    """Whether a range's first piece is the rest of a block from before that holds the magic by chance."""
-    if piece.offset == 0:
+def _ends_earlier_block(file: BinaryIO, packed: PackedBlock) -> bool:
+    """Whether a range's first block is the rest of a block from before that holds the magic by chance."""
+    if packed.offset == 0:
         return False
     position = file.tell()
-    base = max(piece.offset - _MAX_PIECE, 0)
+    base = max(packed.offset - _MAX_PACKED, 0)
     file.seek(base)
-    before = file.read(piece.offset - base + (1 if piece.first_bit else 0))
+    before = file.read(packed.offset - base + (1 if packed.first_bit else 0))
     file.seek(position)
     marks, _ = _find_magics(before, 0)
     if not marks:
         return False
     skipped = marks[-1] // 8
-    end_bit = 8 * (piece.offset - base - skipped) + piece.first_bit
-    earlier = Piece(before[skipped:], marks[-1] % 8, end_bit, base + skipped, piece.offset, False)
-    return decompress_block(join(earlier, piece)) is not None
+    end_bit = 8 * (packed.offset - base - skipped) + packed.first_bit
+    earlier = PackedBlock(before[skipped:], marks[-1] % 8, end_bit, base + skipped, packed.offset, False)
+    return decompress_block(join(earlier, packed)) is not None
 
 
 def _is_empty(file: BinaryIO) -> bool:
@@ -136,7 +136,7 @@ def _is_empty(file: BinaryIO) -> bool:
     return not buffer
 
 
-def _split(file: BinaryIO, start: int, end: int) -> Iterator[Piece]:
+def _split(file: BinaryIO, start: int, end: int) -> Iterator[PackedBlock]:
     """Cut a file at its block magics, from the first that begins in the range on, to the end of the file."""
     file.seek(start)
     buffer = file.read(_READ_SIZE)
@@ -151,12 +151,12 @@ def _split(file: BinaryIO, start: int, end: int) -> Iterator[Piece]:
         for mark in marks:
             if endless:
                 data, bit, offset = endless
-                yield Piece(data, bit, 8 * len(data), offset, base + mark // 8, False)
+                yield PackedBlock(data, bit, 8 * len(data), offset, base + mark // 8, False)
                 endless = None
             elif block is not None:
                 data = buffer[block // 8 : (mark + 7) // 8]
                 end_bit = mark - block // 8 * 8
-                yield Piece(data, block % 8, end_bit, base + block // 8, base + mark // 8, False)
+                yield PackedBlock(data, block % 8, end_bit, base + block // 8, base + mark // 8, False)
             elif base + mark // 8 >= end:
                 return
             block = mark
@@ -165,8 +165,8 @@ def _split(file: BinaryIO, start: int, end: int) -> Iterator[Piece]:
         if not more:
             break
         keep = scanned if block is None else block // 8
-        if block is not None and len(buffer) - keep > _MAX_PIECE:
-            endless = buffer[keep : keep + _MAX_PIECE], block % 8, base + keep
+        if block is not None and len(buffer) - keep > _MAX_PACKED:
+            endless = buffer[keep : keep + _MAX_PACKED], block % 8, base + keep
             keep, block = scanned, None
         buffer = buffer[keep:] + more
         base += keep
@@ -175,10 +175,10 @@ def _split(file: BinaryIO, start: int, end: int) -> Iterator[Piece]:
     size = base + len(buffer)
     if endless:
         data, bit, offset = endless
-        yield Piece(data, bit, 8 * len(data), offset, size, True)
+        yield PackedBlock(data, bit, 8 * len(data), offset, size, True)
     elif block is not None:
         data = buffer[block // 8 :]
-        yield Piece(data, block % 8, 8 * len(data), base + block // 8, size, True)
+        yield PackedBlock(data, block % 8, 8 * len(data), base + block // 8, size, True)
 
 
 def _find_magics(buffer: bytes, start: int) -> tuple[list[int], int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.parallel.pool import ordered_map
-from pipeline.context import Context, P, Piece
+from pipeline.context import Context, P, WorkItem
 from pipeline.machine import usable_cores
 from pipeline.progress import progress
 from pipeline.store.markers import read_marker, write_marker
@@ -20,17 +20,17 @@ def map_pieces(
     workers: int | None,
     setting: str,
     made: Callable[[P], Iterable[Path]],
-    until: Callable[[dict[str, Any]], bool] = lambda account: False,
+    until: Callable[[dict[str, Any]], bool] = lambda tally: False,
 ) -> None:
     """Apply the function to the pieces of this process's share that are not done yet, in several processes.
 
     Args:
-        function: picklable; writes what it makes of the piece, and returns the account that marks it as done, with
+        function: picklable; writes what it makes of the piece, and returns the tally that marks it as done, with
             the number of `documents` that were looked at.
         workers: processes; None takes every core that this process may use.
         setting: what sets the number of workers, for the advice in errors.
         made: gives the files that the function may write of a piece; the piece is done as long as they are there.
-        until: told each account in order; True leaves the pieces behind it alone.
+        until: told each tally in order; True leaves the pieces behind it alone.
     """
     missing = context.missing(phase, pieces)
     count = max(1, min(workers or usable_cores(), len(missing)))
@@ -38,17 +38,17 @@ def map_pieces(
         progress(
             phase, sum(piece.bytes for piece in missing), "MB", 1e6, context.run.progress, "documents"
         ) as bar,
-        closing(ordered_map(function, missing, count, setting)) as accounts,
+        closing(ordered_map(function, missing, count, setting)) as tallies,
     ):
-        for piece, account in zip(missing, accounts, strict=True):
-            write_marker(context.marker(phase, piece.number), account, made(piece))
-            bar.advance(piece.bytes, account["documents"])
-            if until(account):
+        for piece, tally in zip(missing, tallies, strict=True):
+            write_marker(context.marker(phase, piece.number), tally, made(piece))
+            bar.advance(piece.bytes, tally["documents"])
+            if until(tally):
                 return
 
 
-def read_accounts(context: Context, phase: str, pieces: Sequence[Piece]) -> Iterator[dict[str, Any]]:
-    """The accounts of a finished phase, in the pieces' order.
+def read_tallies(context: Context, phase: str, pieces: Sequence[WorkItem]) -> Iterator[dict[str, Any]]:
+    """The tallies of a finished phase, in the pieces' order.
 
     Raises:
         NotDone: where a marker, or what it speaks of, is gone or damaged.

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from data_prep.reading.cuts import cut_points
+from data_prep.reading.cut_points import cut_points
 from data_prep.reading.splits import HELD_OUT
 from data_prep.reading.text_documents import section_bytes
 from pipeline.formats.source import Source, SourceFile

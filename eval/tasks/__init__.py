@@ -1,7 +1,8 @@
 """How the fine-tuned model is scored on its task's test examples: a module for each way, which a task names.
 
 A module has `evaluate(tuned) -> (results, predictions)`, a prediction being a row of predictions.jsonl with `prompt`,
-`prediction` and `references`. Tasks may share a module: all that write text are scored by `written_text`.
+`prediction` and `references`, and of a conversation `turns`. Tasks may share a module: all that write text are
+scored by `written_text`.
 """
 
 import importlib

@@ -8,7 +8,7 @@ import torch
 
 from eval.results import Figure, Result, shown
 from eval.tasks import Prediction, TunedModel
-from eval.tasks.written_text import write_answers
+from eval.tasks.written_text import shown_turns, write_answers
 from pipeline.progress import progress
 from train.finetuning.preferences.model import PreferenceModel
 from train.finetuning.preferences.task import PreferenceTask
@@ -59,6 +59,11 @@ def answered_prompts(tuned: TunedModel, rows: list[dict[str, Any]]) -> list[Pred
     form = cast(PreferenceTask, tuned.task).prompt_format(tuned.tokenizer)
     answers = write_answers(tuned, form.prompt_ids(row["turns"] for row in rows))
     return [
-        {"prompt": row["prompt"], "prediction": answer, "references": row["references"]}
+        {
+            "prompt": row["prompt"],
+            "prediction": answer,
+            "references": row["references"],
+            **shown_turns(row),
+        }
         for row, answer in zip(rows, answers, strict=True)
     ]

@@ -1,6 +1,7 @@
 """Texts that the fine-tuned model writes for the test prompts, scored by `evaluate.metrics`."""
 
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
 
 from eval.metrics import score_texts
 from eval.results import Result
@@ -8,6 +9,8 @@ from eval.scoring.generated_texts import GeneratedTexts
 from eval.tasks import Prediction, TunedModel
 from pipeline.config.evaluation import DecodeConfig
 from pipeline.progress import progress
+from train.finetuning.chat import Beginning, Source
+from train.finetuning.conversation import said
 from train.finetuning.examples import cut_middle
 from train.finetuning.written_text import WrittenText
 from train.generation.generate import generate
@@ -48,14 +51,29 @@ def write_answers(tuned: TunedModel, prompts: list[list[int]]) -> list[str]:
     return [text.strip() for text in generated]
 
 
+def prompt_of(row: Mapping[str, Any]) -> Source:
+    """What the model is asked in a test row: the turns of a conversation, a text to continue as it stands, or a source
+    that the task's template stands around."""
+    if "turns" in row:
+        return row["turns"]
+    return Beginning(row["source"]) if row.get("continues") else row["source"]
+
+
+def shown_turns(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A test row's turns as people read them, where it is a conversation."""
+    if "turns" not in row:
+        return {}
+    return {"turns": [{"role": turn["role"], "content": said(turn)} for turn in row["turns"]]}
+
+
 def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
     """Generate a text for each test prompt and score them, white space at the ends aside."""
     examples, facts, decode = tuned.test_rows(), tuned.facts, tuned.config.decode
     form = cast(WrittenText, tuned.task).prompt_format(tuned.tokenizer, facts.get("template"))
-    predictions = write_answers(tuned, form.prompt_ids(row["source"] for row in examples))
+    predictions = write_answers(tuned, form.prompt_ids(map(prompt_of, examples)))
     references = [[text.strip() for text in row["references"]] for row in examples]
     rows = [
-        {"prompt": example["prompt"], "prediction": prediction, "references": row}
+        {"prompt": example["prompt"], "prediction": prediction, "references": row, **shown_turns(example)}
         for example, prediction, row in zip(examples, predictions, references, strict=True)
     ]
     texts = GeneratedTexts(predictions, references, tuned.bootstrap, describe_decoding(decode, tuned.seed))

@@ -38,6 +38,8 @@ class Choice(Section):
             below = section.choices()
             if cls.tag in section.model_fields:
                 below[_tag_of(section)] = section
+            elif "implementation" in vars(section) and not below:
+                _refuse_without_tag(section)
             for name in below.keys() & found.keys():
                 _refuse_same_tag(name, found[name], below[name])
             found |= below
@@ -108,6 +110,13 @@ def _tag_of(section: type[Choice]) -> str:
             f'`{section.tag}: Literal["…"] = "…"`'
         )
     return tag
+
+
+def _refuse_without_tag(section: type[Choice]) -> None:
+    raise UserError(
+        f"{_where(section)} has no field `{section.tag}`, by which it is chosen: write "
+        f'`{section.tag}: Literal["…"] = "…"`'
+    )
 
 
 def _refuse_same_tag(name: str, one: type[Choice], other: type[Choice]) -> None:

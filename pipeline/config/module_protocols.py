@@ -19,7 +19,7 @@ def as_protocol(module: ModuleType, protocol: type[P]) -> P:
     lacks = sorted(name for name in asked if not name.startswith("_") and not hasattr(module, name))
     if lacks:
         raise UserError(
-            f"{module.__name__} has no {', no '.join(lacks)}; what such a module needs says {protocol.__name__} in "
-            f"{protocol.__module__}"
+            f"{module.__name__} has no {', no '.join(lacks)}; {protocol.__name__} in {protocol.__module__} says what "
+            "such a module needs"
         )
     return cast(P, module)

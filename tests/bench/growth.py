@@ -15,7 +15,7 @@ from data_prep.mediawiki.site import Site
 from data_prep.mediawiki.template_book import TemplateBook
 from data_prep.mediawiki.text import WikitextCleaner
 from data_prep.personal_data.pii import PiiScrubber
-from data_prep.reading.wikitext import detokenize
+from data_prep.reading.wikitext_detokenizer import detokenize
 from data_prep.text.document_kind import document_kind
 from data_prep.text.normalize import normalize
 from data_prep.text.text_features import Features

@@ -1,4 +1,4 @@
-"""The clean stage as a whole: the account adds up, nothing depends on the workers, held-out text is safe."""
+"""The clean stage as a whole: the tally adds up, nothing depends on the workers, held-out text is safe."""
 
 import json
 import re

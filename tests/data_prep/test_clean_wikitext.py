@@ -2,7 +2,7 @@
 
 import pytest
 
-from data_prep.reading.wikitext import detokenize
+from data_prep.reading.wikitext_detokenizer import detokenize
 from pipeline.formats.wikitext import articles
 
 FILES = {"wiki.train.tokens": "train", "wiki.valid.tokens": "validation", "wiki.test.tokens": "test"}

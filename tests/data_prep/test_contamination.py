@@ -12,7 +12,7 @@ from data_prep.contamination.evaluation_texts import read_evaluation_texts
 from data_prep.contamination.index import MOST_TEXTS, EvaluationIndex, EvaluationText, build_index
 from data_prep.contamination.masking import mask
 from data_prep.contamination.report import ContaminationReport
-from data_prep.reading.wikitext import detokenize
+from data_prep.reading.wikitext_detokenizer import detokenize
 from pipeline.config.clean import ContaminationConfig
 from pipeline.errors import UserError
 

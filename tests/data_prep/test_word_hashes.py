@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_prep.reading.wikitext import detokenize
+from data_prep.reading.wikitext_detokenizer import detokenize
 from data_prep.text import word_hashes as module
 from data_prep.text.text_features import Features
 from data_prep.text.word_hashes import UNKNOWN, placed_words, word_hashes

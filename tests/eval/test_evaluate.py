@@ -19,8 +19,9 @@ from pipeline.formats.tokenizers import TOKENIZER_FOLDER, load_tokenizer, tokeni
 from pipeline.tracking.tracker import read_jsonl
 from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import load_model, save_model
-from train.finetuning.chat import MARKER_TEMPLATE
+from train.finetuning.chat import TEMPLATES
 from train.finetuning.classifier import Classifier, save_classifier
+from train.finetuning.examples import cut_middle
 from train.generation.generate import generate
 from train.generation.stops import Stops
 from train.models import build_model
@@ -63,7 +64,7 @@ def finetune(tmp_path, save_tokenizer, tiny_model):
     save_model(folder, model.state_dict(), model.config, model.vocab_size)
     task = {"task": "instruct", "stop_token_ids": [0, 4], "stop_strings": []}
     (folder / "task.json").write_text(json.dumps(task))
-    (folder / TOKENIZER_FOLDER / "chat_template.jinja").write_text(MARKER_TEMPLATE)
+    (folder / TOKENIZER_FOLDER / "chat_template.jinja").write_text((TEMPLATES / "markers.jinja").read_text())
     rows = [
         {
             "prompt": f"<|user|>say {n}<|end|><|assistant|>",
@@ -263,6 +264,31 @@ def test_control_tokens_in_a_test_examples_text_are_text(inputs, finetune, tmp_p
     prompts = [user, *as_text, end, assistant], tokenizer(row["prompt"]).input_ids
     texts = [generate(model, tokenizer, [ids], decode, 1, stops=stops)[0].strip() for ids in prompts]
     assert found["prediction"] == texts[0] != texts[1]
+
+
+def test_conversations_and_texts_are_asked_as_they_were_learnt(inputs, finetune, tmp_path, make_context):
+    call = {"type": "function", "function": {"name": "look", "arguments": {}}}
+    turns = [
+        {"role": "user", "content": "say 1"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "2"},
+    ]
+    talk = {"prompt": "…", "references": ["one"], "source": "…", "turns": turns}
+    text = {"prompt": "say", "references": [" one"], "source": "say", "continues": True}
+    (finetune / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in (talk, text)))
+    run(settings(), make_context(tmp_path / "out", **inputs, finetune=finetune))
+    rows = read_jsonl(tmp_path / "out/predictions.jsonl")
+    said = '<tool_call>\n{"name": "look", "arguments": {}}\n</tool_call>'
+    assert [turn["content"] for turn in rows[0]["turns"]] == ["say 1", said, "2"]
+    tokenizer, model = load_tokenizer(finetune), load_model(finetune)
+    prompts = [
+        tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False),
+        tokenizer("say", add_special_tokens=False).input_ids,
+    ]
+    decode, stops = DecodeConfig(max_new_tokens=10), Stops([0, 4])
+    texts = generate(model, tokenizer, prompts, decode, 1, stops=stops, cut=cut_middle)
+    expected = [text.strip() for text in texts]
+    assert [row["prediction"] for row in rows] == expected
 
 
 def test_without_a_pretrained_model_only_the_fine_tuned_is_scored(inputs, finetune, tmp_path, make_context):

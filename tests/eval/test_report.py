@@ -131,12 +131,17 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     figures = PERPLEXITIES | {"rougeL": Figure("ROUGE-L", "ROUGE-L {:.1f}")}
     write_results(folder, shown([*results, foreign, task], figures))
     rows = Tracker(folder)
-    rows.table(
-        "predictions", ["prompt", "prediction", "references"], [[HOSTILE, sentence(3), [sentence(3)]]] * 12
-    )
+    predictions = [[HOSTILE, sentence(3), [sentence(3)]]] * 12
+    rows.table("predictions", ["prompt", "prediction", "references"], predictions)
+    turns = [{"role": "user", "content": HOSTILE}, {"role": "assistant", "content": "What a tag."}]
+    rows.table("talks", ["prompt", "prediction", "references", "turns"], [["", "Yes.", ["No."], turns]])
     rows.table("samples", ["prompt", "continuation"], [["Return the ", HOSTILE]])
     for name in ("predictions", "samples"):
         (folder / "tables" / f"{name}.jsonl").rename(folder / f"{name}.jsonl")
+    with (folder / "predictions.jsonl").open("r+") as file:
+        others = file.read()
+        file.seek(0)
+        file.write((folder / "tables/talks.jsonl").read_text() + others)
     made["evaluate"] = artifact(
         root, "evaluate", {"word_perplexity": 181.2, "headline": "word perplexity 181.2"}
     )
@@ -223,6 +228,13 @@ def test_every_plot_has_its_lines(whole):
 def test_ids_are_unique(whole):
     ids = [attributes["id"] for _, attributes in whole[0].elements if "id" in attributes]
     assert len(ids) == len(set(ids))
+
+
+def test_a_conversation_is_shown_turn_by_turn(whole):
+    page, _ = whole
+    roles = page.text.index("user"), page.text.index("What a tag.")
+    assert HOSTILE in page.text[roles[0] : roles[1]]
+    assert [a for tag, a in page.elements if a.get("class") == "prompt turns"] == [{"class": "prompt turns"}]
 
 
 def test_texts_of_corpora_and_models_stay_text(whole):

@@ -9,7 +9,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline.config.tasks import FinetuneConfig
-from pipeline.config.tasks.base import FinetuneDataConfig
 from pipeline.formats.text_files import read_file_texts
 from tests.fuzz.corpora import TEXTS
 from tests.fuzz.mutations import mutated
@@ -46,7 +45,7 @@ def examples_round(ending: str) -> Callable[[Path, Random], None]:
         task, rows = random.choice([("classify", ROWS), ("instruct", QUESTIONS), ("seq2seq", QUESTIONS)])
         path = folder / f"data.{ending}"
         path.write_bytes(mutated(_sound(ending, rows, folder), random))
-        settings = FinetuneConfig.choose(task, data=FinetuneDataConfig(train=str(path)))
+        settings = FinetuneConfig.choose(task, data={"train": str(path)})
         reader = task_of(settings)
         splits = load_splits(
             settings.data, lambda file, unread: reader.read_examples(file, settings, unread), Path

@@ -24,6 +24,10 @@ from pipeline.config.choices import Choice
             "the field `name` of __main__.Mine has no default, which is its name",
         ),
         (
+            'class Mine(OptimizerConfig):\n    implementation: ClassVar[str] = "x"\nOptimizerConfig.choices()',
+            "__main__.Mine has no field `name`, by which it is chosen",
+        ),
+        (
             'class Mine(OptimizerConfig):\n    name: Literal["mine"] = "mine"\nMine().load(object)',
             "__main__.Mine has no `implementation`",
         ),
@@ -36,7 +40,7 @@ from pipeline.config.choices import Choice
             "class Wanted(Protocol):\n    LIMIT: int\n    @staticmethod\n    def build(n: int) -> str: ...\n"
             'class Mine(OptimizerConfig):\n    implementation: ClassVar[str] = "pipeline.text.words"\n'
             '    name: Literal["mine"] = "mine"\nMine().load(Wanted)',
-            "pipeline.text.words has no LIMIT, no build; what such a module needs says Wanted in __main__",
+            "pipeline.text.words has no LIMIT, no build; Wanted in __main__ says what such a module needs",
         ),
     ],
 )

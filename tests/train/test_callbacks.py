@@ -84,7 +84,7 @@ def test_one_that_ends_training_early_makes_no_model(tmp_path: Path, bring: Call
     ("code", "words"),
     [
         ("import no_such_module", "cannot be imported .*no_such_module"),
-        ("", r"has no build; what such a module needs says CallbackModule in train\.callbacks\.plugins"),
+        ("", r"has no build; CallbackModule in train\.callbacks\.plugins says what such a module needs"),
         ("def build(run): return 3", "must give a pytorch_lightning.Callback, not int"),
     ],
 )

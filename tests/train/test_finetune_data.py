@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from pipeline.config.tasks import FinetuneConfig
-from pipeline.config.tasks.base import FinetuneDataConfig
 from pipeline.errors import UserError
 from train.data.batches import PADDING
 from train.finetuning.chat import ChatFormat, TextFormat, set_chat_template
@@ -24,33 +23,38 @@ def write_rows(path: Path, rows: list) -> Path:
 
 
 def read(path: Path, task: str = "instruct", **fields: str) -> list[Example]:
-    settings = FinetuneConfig.choose(task, data=FinetuneDataConfig(train=str(path), **fields))
+    settings = FinetuneConfig.choose(task, data={"train": str(path), **fields})
     return task_of(settings).read_examples(path, settings)
 
 
+def read_pairs(path: Path, task: str = "instruct", **fields: str) -> list[tuple[str, tuple[str, ...]]]:
+    return [(example.source, example.targets) for example in read(path, task, **fields)]
+
+
 def splits(task: str = "instruct", **files: Path | int):
-    config = FinetuneDataConfig(**{k: str(v) if isinstance(v, Path) else v for k, v in files.items()})
-    settings = FinetuneConfig.choose(task, data=config)
+    data = {name: str(value) if isinstance(value, Path) else value for name, value in files.items()}
+    settings = FinetuneConfig.choose(task, data=data)
     return load_splits(
-        config, lambda path, unread: task_of(settings).read_examples(path, settings, unread), Path
+        settings.data, lambda path, unread: task_of(settings).read_examples(path, settings, unread), Path
     )
 
 
 @pytest.mark.parametrize(
     ("row", "expected"),
     [
-        ({"prompt": "p", "response": "r"}, Example("p", ("r",))),
-        ({"prompt": "p", "completion": "r", "id": 3}, Example("p", ("r",))),
-        ({"instruction": "i", "input": "", "output": "o"}, Example("i", ("o",))),
-        ({"instruction": "i", "input": "x", "output": "o"}, Example("i\n\nx", ("o",))),
+        ({"prompt": "p", "response": "r"}, ("p", ("r",))),
+        ({"prompt": "p", "completion": "r", "id": 3}, ("p", ("r",))),
+        ({"instruction": "i", "input": "", "output": "o"}, ("i", ("o",))),
+        ({"instruction": "i", "input": "x", "output": "o"}, ("i\n\nx", ("o",))),
+        ({"instruction": "i", "context": "x", "response": "o", "category": "qa"}, ("i\n\nx", ("o",))),
         (
             {"source": ["One.", "Two."], "target": ["first", "second"]},
-            Example("One. Two.", ("first", "second")),
+            ("One. Two.", ("first", "second")),
         ),
     ],
 )
 def test_fields_are_found_by_their_names(tmp_path, row, expected):
-    assert read(write_rows(tmp_path / "a.jsonl", [row])) == [expected]
+    assert read_pairs(write_rows(tmp_path / "a.jsonl", [row])) == [expected]
 
 
 def test_labels_may_be_numbers(tmp_path):
@@ -64,8 +68,9 @@ def test_tables(tmp_path):
     assert read(table, "classify") == [Example('a, "quoted"\nline', ("pos",)), Example("b", ("neg",))]
     pairs = tmp_path / "a.tsv"
     pairs.write_text('\ufeffHi.\t嗨。\tone\nSay "no\t说不\ttwo\n', encoding="utf-8")
-    read_pairs = read(pairs, prompt_field="1", response_field="2")
-    assert read_pairs == [Example("Hi.", ("嗨。",)), Example('Say "no', ("说不",))]
+    expected = [("Hi.", ("嗨。",)), ('Say "no', ("说不",))]
+    assert read_pairs(pairs, prompt_field="1", response_field="2") == expected
+    assert read_pairs(pairs, "seq2seq", prompt_field="1", response_field="2") == expected
 
 
 @pytest.mark.parametrize(
@@ -74,11 +79,11 @@ def test_tables(tmp_path):
         (
             "a.jsonl",
             '{"prompt": "p", "response": "r"}\n{"prompt": "p"}\n',
-            "line 2: the field 'response' is missing",
+            "line 2: neither a conversation .* is among prompt; name them",
         ),
         ("a.jsonl", '{"prompt": "p", "response": "r"}\n\n{"prompt": \n', "line 3 is not JSON"),
-        ("a.jsonl", '{"prompt": "p", "response": {"text": "r"}}\n', "line 1: .*must be a text"),
-        ("a.jsonl", '{"q": "p", "a": "r"}\n', "line 1: none of the known pairs.*prompt_field"),
+        ("a.jsonl", '{"prompt": "p", "response": 1.5}\n', "line 1: .*must be a text"),
+        ("a.jsonl", '{"q": "p", "a": "r"}\n', "line 1: neither a conversation.*prompt_field"),
         ("a.json", '[{"prompt": "p", "response": "r"}, 7]', "item 2: a row must be a JSON object"),
         ("a.json", '[{"prompt": "p"', "is not JSON"),
         ("a.json", "[" * 100_000, "is not JSON"),
@@ -151,9 +156,8 @@ def test_empty_responses_are_left_out_and_counted(tmp_path):
 
 
 def test_an_empty_target_gives_way_to_the_next(tmp_path):
-    assert read(write_rows(tmp_path / "a.jsonl", [{"prompt": "p", "response": ["", "r"]}])) == [
-        Example("p", ("r",))
-    ]
+    rows = write_rows(tmp_path / "a.jsonl", [{"prompt": "p", "response": ["", "r"]}])
+    assert read_pairs(rows) == [("p", ("r",))]
 
 
 def test_nulls_are_left_out_and_counted_as_empty_texts_are(tmp_path):
@@ -174,7 +178,7 @@ def test_columns_that_are_not_read_are_named(tmp_path):
     for row in rows[:3]:
         row["system"] = "You are a pirate."
     rows[5]["history"] = [["Hi", "Hello"]]
-    found = splits(train=write_rows(tmp_path / "a.jsonl", rows))
+    found = splits("seq2seq", train=write_rows(tmp_path / "a.jsonl", rows))
     assert found.unread == {"system": 3, "history": 1}
     assert found.describe_unread() == "not read: system (3 rows), history (1 rows)"
     pairs = write_rows(tmp_path / "b.jsonl", [{"prompt": f"{n}", "response": "r"} for n in range(50)])
@@ -188,14 +192,14 @@ def test_lone_surrogates_are_taken_out_and_told(tmp_path, caplog):
         r'{"prompt": "caf\ud83d\u00e9", "response": ["\udc00ja \ud83d\ude00"], "x\ud800": 1}' + "\n"
         r'{"prompt": "b", "response": "r"}' + "\n"
     )
-    assert read(path) == [Example("café", ("ja 😀",)), Example("b", ("r",))]
+    assert read_pairs(path) == [("café", ("ja 😀",)), ("b", ("r",))]
     assert (
         f"{path}: 3 halves of surrogate pairs, which are no characters, are taken out of 1 rows"
         in caplog.text
     )
     array = tmp_path / "a.json"
     array.write_text(r'[{"prompt": "caf\ud83d\u00e9", "response": "ja"}]')
-    assert read(array) == [Example("café", ("ja",))]
+    assert read_pairs(array) == [("café", ("ja",))]
 
 
 def test_real_instructions(shared_data):
@@ -205,7 +209,7 @@ def test_real_instructions(shared_data):
     assert dolly[0].targets[0].startswith("Kangen water is alkaline")
     alpaca = read(shared_data("instruct/rasbt_instruction-data.json"))
     assert len(alpaca) == 1100
-    assert alpaca[1] == Example(
+    assert (alpaca[1].source, alpaca[1].targets) == (
         "Edit the following sentence for grammar.\n\nHe go to the park every day.",
         ("He goes to the park every day.",),
     )

@@ -6,6 +6,7 @@ writes every special token, and at generation time the prompt stands alone too.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from jinja2 import TemplateError
@@ -17,7 +18,7 @@ from train.generation.stops import Stops
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-Source = str | Sequence[Mapping[str, str]]
+Source = str | Sequence[Mapping[str, Any]]
 """What a prompt is made of: a text, or the turns of a conversation."""
 
 USER, ASSISTANT, END = "<|user|>", "<|assistant|>", "<|end|>"
@@ -26,30 +27,13 @@ PROBE = "0123456789"
 """A target to find out what a template writes after one."""
 
 
-def _turns(user: str, assistant: str, user_end: str, assistant_end: str) -> str:
-    """A Jinja chat template of alternating turns; pieces are Jinja expressions. What the system says stands before the
-    first turn as it is."""
-    return (
-        "{%- for message in messages -%}"
-        "{%- if message['role'] == 'system' -%}"
-        f"{{{{- message['content'] + {user_end} -}}}}"
-        "{%- elif message['role'] == 'user' -%}"
-        f"{{{{- {user} + message['content'] + {user_end} -}}}}"
-        "{%- elif message['role'] == 'assistant' -%}"
-        f"{{{{- {assistant} + message['content'] + {assistant_end} -}}}}"
-        "{%- else -%}"
-        "{{- raise_exception('this model knows the roles system, user and assistant only') -}}"
-        "{%- endif -%}"
-        "{%- endfor -%}"
-        f"{{%- if add_generation_prompt -%}}{{{{- {assistant} -}}}}{{%- endif -%}}"
-    )
+TEMPLATES = Path(__file__).parent / "templates"
+"""Chat templates by name. `markers` is for tokenizers with the three markers as special tokens, `text` for those
+without."""
 
 
-MARKER_TEMPLATE = _turns(f"'{USER}'", f"'{ASSISTANT}'", f"'{END}'", f"'{END}'")
-"""For tokenizers with the three markers as special tokens."""
-
-TEXT_TEMPLATE = _turns(r"'### User:\n'", r"'### Assistant:\n'", r"'\n\n'", r"eos_token + '\n\n'")
-"""For tokenizers without: nothing needs a row in the embedding that was never trained."""
+class Beginning(str):
+    """A source that is to be continued as it stands, and no turn of a chat."""
 
 
 class PromptFormat(ABC):
@@ -83,11 +67,30 @@ class PromptFormat(ABC):
             [self._response(self._quoted(source), quote(target)) for source, target in pairs]
         )
 
+    def encode(self, pieces: Sequence[str]) -> list[list[int]]:
+        """Ids of texts with control tokens that a template has written, as `ChatFormat.exchanges` gives them."""
+        return self._control.encode(pieces)
+
     def _quoted(self, source: Source) -> Source:
-        quote = self._control.quote
+        if isinstance(source, Beginning):
+            return Beginning(self._control.quote(source))
         if isinstance(source, str):
-            return quote(source)
-        return [{**turn, "content": quote(turn["content"])} for turn in source]
+            return self._control.quote(source)
+        return [{**self._quoted_within(turn), "role": turn["role"]} for turn in source]
+
+    def _quoted_within(self, value: Any) -> Any:
+        """All texts in what a turn holds, as its content and the arguments of a tool call."""
+        if isinstance(value, str):
+            return self._control.quote(value)
+        if isinstance(value, Mapping):
+            return {name: self._quoted_within(each) for name, each in value.items()}
+        return list(map(self._quoted_within, value)) if isinstance(value, list) else value
+
+    def _start(self) -> str:
+        """The beginning-of-sequence token where the tokenizer puts one by itself."""
+        bos = self.tokenizer.bos_token_id
+        starts = bos is not None and self.tokenizer("").input_ids[:1] == [bos]
+        return self.tokenizer.bos_token if starts else ""
 
     @property
     @abstractmethod
@@ -111,7 +114,7 @@ class ChatFormat(PromptFormat):
     def template(self) -> str:
         return cast(str, self.tokenizer.chat_template)  # `set_chat_template` has seen to it
 
-    def conversation_ids(self, turns: Sequence[Mapping[str, str]]) -> list[int]:
+    def conversation_ids(self, turns: Sequence[Mapping[str, Any]]) -> list[int]:
         """Token ids of several turns, up to where the assistant answers.
 
         Args:
@@ -122,12 +125,54 @@ class ChatFormat(PromptFormat):
         """
         return self.prompt_ids([turns])[0]
 
+    def exchanges(self, turns: Sequence[Mapping[str, Any]], every: bool = True) -> list[tuple[str, str]]:
+        """The turns of the assistant, each with what comes before it since the last: texts for `encode`, which one
+        behind the other are the whole conversation.
+
+        Args:
+            turns: the last is the assistant's.
+            every: else only that one, with all that comes before.
+
+        Raises:
+            UserError: where the template refuses them, or writes a turn otherwise once others follow.
+        """
+        quoted, found, done = self._quoted_turns(turns), list[tuple[str, str]](), ""
+        for place, turn in enumerate(quoted):
+            if turn["role"] != "assistant" or not (every or place == len(quoted) - 1):
+                continue
+            before = self._render(quoted[:place], add_generation_prompt=True)
+            written, learnt = self._answer(quoted[:place], before, turn)
+            if not before.startswith(done):
+                raise UserError(
+                    "the chat template writes earlier turns otherwise once others follow, so that answers cannot be "
+                    "learnt all at once; set finetune.loss_on=last"
+                )
+            found.append((before[len(done) :], learnt))
+            done = before + written
+        return found
+
+    def text(self, text: str) -> tuple[str, str]:
+        """What a text begins with where it stands alone, and the text with the token that ends it: for `encode`."""
+        return self._start(), self._control.quote(text) + self.tokenizer.eos_token
+
+    def _quoted_turns(self, turns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+        return _as_turns(self._quoted(turns))
+
     def _prompt(self, source: Source) -> str:
+        if isinstance(source, Beginning):
+            return self._start() + source
         return self._render(_as_turns(source), add_generation_prompt=True)
 
     def _response(self, source: Source, target: str) -> str:
-        whole = self._render([*_as_turns(source), {"role": "assistant", "content": target}])
-        prompt = self._prompt(source)
+        if isinstance(source, Beginning):
+            return target + self.tokenizer.eos_token
+        turns = _as_turns(source)
+        return self._answer(turns, self._prompt(source), {"role": "assistant", "content": target})[1]
+
+    def _answer(self, turns: list[dict[str, Any]], prompt: str, turn: dict[str, Any]) -> tuple[str, str]:
+        """The answer to the prompt that the turns make, as the template writes it; and with eos, where that writes no
+        end."""
+        whole = self._render([*turns, turn])
         if not whole.startswith(prompt):
             raise UserError(
                 "the tokenizer's chat template writes an answered turn otherwise than the prompt for it, so "
@@ -136,9 +181,10 @@ class ChatFormat(PromptFormat):
             )
         # Templates write white space between turns, after the end token; it is no part of the response.
         response = whole[len(prompt) :].rstrip()
-        return response if response != target.rstrip() else response + self.tokenizer.eos_token
+        ended = response != turn["content"].rstrip()
+        return response, response if ended else response + self.tokenizer.eos_token
 
-    def _render(self, turns: list[dict[str, str]], add_generation_prompt: bool = False) -> str:
+    def _render(self, turns: list[dict[str, Any]], add_generation_prompt: bool = False) -> str:
         try:
             text = self.tokenizer.apply_chat_template(
                 turns, tokenize=False, add_generation_prompt=add_generation_prompt
@@ -148,7 +194,7 @@ class ChatFormat(PromptFormat):
             raise UserError(f"the tokenizer's chat template fails on these turns: {error}") from None
 
 
-def _as_turns(source: Source) -> list[dict[str, str]]:
+def _as_turns(source: Source) -> list[dict[str, Any]]:
     return [{"role": "user", "content": source}] if isinstance(source, str) else list(map(dict, source))
 
 
@@ -171,20 +217,13 @@ class TextFormat(PromptFormat):
         gap = "" if self.template[-1:].isspace() else " "
         return gap + target + self.tokenizer.eos_token
 
-    def _start(self) -> str:
-        """The beginning-of-sequence token where the tokenizer puts one by itself."""
-        bos = self.tokenizer.bos_token_id
-        return (
-            self.tokenizer.bos_token if bos is not None and self.tokenizer("").input_ids[:1] == [bos] else ""
-        )
-
 
 def set_chat_template(tokenizer: "PreTrainedTokenizerBase") -> None:
     """Give the tokenizer a chat template that its special tokens allow, unless it has one."""
     if tokenizer.chat_template is None:
         vocabulary = tokenizer.get_vocab()
         has_markers = all(marker in vocabulary for marker in (USER, ASSISTANT, END))
-        tokenizer.chat_template = MARKER_TEMPLATE if has_markers else TEXT_TEMPLATE
+        tokenizer.chat_template = (TEMPLATES / f"{'markers' if has_markers else 'text'}.jinja").read_text()
 
 
 def find_stops(form: PromptFormat) -> Stops:

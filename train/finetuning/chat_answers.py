@@ -7,7 +7,7 @@ from train.finetuning.written_text import WrittenText
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-    from train.finetuning.chat import PromptFormat
+    from train.finetuning.chat import ChatFormat
 
 
 class ChatAnswers(WrittenText):
@@ -18,7 +18,7 @@ class ChatAnswers(WrittenText):
 
     def prompt_format(
         self, tokenizer: "PreTrainedTokenizerBase", template: str | None = None
-    ) -> "PromptFormat":
+    ) -> "ChatFormat":
         from train.finetuning.chat import ChatFormat, set_chat_template
 
         set_chat_template(tokenizer)

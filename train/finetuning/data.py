@@ -141,10 +141,10 @@ def read_pairs(
     for where, row in read_rows(path, numbered):
         if fields is None:
             fields = _detect_fields(where, row, known)
-        source = " ".join(_texts(where, row, fields[0]))
+        source = " ".join(texts_in(where, row, fields[0]))
         if fields == ALPACA and row.get("input"):
-            source += "\n\n" + " ".join(_texts(where, row, "input"))
-        targets = (text for text in _texts(where, row, fields[1]) if text.strip())
+            source += "\n\n" + " ".join(texts_in(where, row, "input"))
+        targets = (text for text in texts_in(where, row, fields[1]) if text.strip())
         examples.append(Example(source, tuple(targets)))
         if unread is not None:
             count_unread(unread, row, {*fields, "input"} if fields == ALPACA else {*fields})
@@ -171,7 +171,7 @@ def _detect_fields(where: str, row: dict[str, Any], known: tuple[tuple[str, str]
     )
 
 
-def _texts(where: str, row: dict[str, Any], field: str) -> list[str]:
+def texts_in(where: str, row: dict[str, Any], field: str) -> list[str]:
     """A field as a list of texts; numbers count as texts, since labels often are, and a null is no text."""
     if field not in row:
         raise UserError(f"{where}: the field {field!r} is missing (there: {', '.join(map(str, row))})")

@@ -130,7 +130,7 @@ def test_good_and_bad_answers(tmp_path: Path) -> None:
         ({"prompt": "Hi?", "chosen": "Hello."}, "line 1: the field 'rejected' is missing"),
         (
             {"prompt": [{"role": "wizard", "content": "Hi?"}], "chosen": "a", "rejected": "b"},
-            "line 1: the field 'prompt' has a message of the role 'wizard'; the known roles are system, user",
+            "line 1: the field 'prompt' has a message of the role 'wizard'; the known roles are system, developer",
         ),
         (
             {

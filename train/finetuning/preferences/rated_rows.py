@@ -11,7 +11,8 @@ from pipeline.errors import UserError
 from pipeline.formats.rows import read_rows
 from train.finetuning.conversation import Turn, check_prompt, plain_text
 from train.finetuning.data import Example, count_unread
-from train.finetuning.preferences.rows import Pair, pair_in_row, read_answer, read_prompt
+from train.finetuning.preferences.rows import Pair, find_prompt, pair_in_row, read_answer
+from train.finetuning.prompt_rows import with_system
 
 COMPLETION_FIELDS = ("completion", "response", "answer", "output")
 _LABELS = {"true": True, "1": True, "false": False, "0": False}
@@ -75,10 +76,10 @@ def _rated(where: str, row: dict[str, Any], config: RatedDataConfig, unread: Cou
             f"{where}: the answer's field {field or ' or '.join(COMPLETION_FIELDS)} is missing (there: "
             f"{', '.join(map(str, row))}); name it with finetune.data.response_field"
         )
-    prompt_field, prompt = read_prompt(where, row, config.prompt_field)
+    used, prompt = find_prompt(where, row, config.prompt_field)
     *before, last = read_answer(where, field, row[field])
-    turns = before or prompt
+    system, turns = with_system(where, row, before or prompt)
     check_prompt(where, turns)
-    count_unread(unread, row, {config.label_field, field, prompt_field, "input"})
+    count_unread(unread, row, {config.label_field, field, *used, *system})
     answer = last["content"]
     return Rated(plain_text(turns), (answer,) if answer.strip() else (), tuple(turns), label)

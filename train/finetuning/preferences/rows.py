@@ -22,6 +22,7 @@ from train.finetuning.conversation import (
     split_speakers,
 )
 from train.finetuning.data import Example, count_unread
+from train.finetuning.prompt_rows import read_prompt, with_system
 
 PROMPT_FIELDS = ("prompt", "instruction", "question", "source", "conversations")
 """Where the prompt is looked for, in this order; none of them may be there."""
@@ -69,38 +70,28 @@ def pair_in_row(where: str, row: dict[str, Any], config: PreferenceDataConfig, u
                 f"{where}: the field {field!r} is missing (there: {', '.join(map(str, row))}); name the fields of "
                 "the two answers with finetune.data.chosen_field and finetune.data.rejected_field"
             )
-    prompt_field, prompt = read_prompt(where, row, config.prompt_field)
+    used, prompt = find_prompt(where, row, config.prompt_field)
     (*before, chosen), (*before_rejected, rejected) = (read_answer(where, name, row[name]) for name in fields)
     if before != before_rejected:
         raise UserError(
             f"{where}: the two conversations differ before their last turn; only the last answers may differ"
         )
     # Some data sets give the prompt twice: as a text, and as the first turn of both conversations.
-    turns = before or prompt
+    system, turns = with_system(where, row, before or prompt)
     check_prompt(where, turns)
-    count_unread(unread, row, {*fields, prompt_field, "input"})
+    count_unread(unread, row, {*fields, *used, *system})
     targets = (chosen["content"],) if chosen["content"].strip() else ()
     return Pair(plain_text(turns), targets, tuple(turns), rejected["content"])
 
 
-def read_prompt(where: str, row: dict[str, Any], field: str | None) -> tuple[str | None, list[Turn]]:
-    """The field that holds the prompt, and its turns; (None, []) where the answers bring it.
+def find_prompt(where: str, row: dict[str, Any], field: str | None) -> tuple[set[str], list[Turn]]:
+    """The columns that the prompt is read from, and its turns; nothing where the answers bring it.
 
     Raises:
         UserError: where the field that is named is missing, or what it holds is no prompt.
     """
-    if field is not None and field not in row:
-        raise UserError(f"{where}: the field {field!r} is missing (there: {', '.join(map(str, row))})")
     found = field or next((name for name in PROMPT_FIELDS if name in row), None)
-    if found is None:
-        return None, []
-    value = row[found]
-    if is_conversation(value):
-        return found, read_turns(where, found, value)
-    text = as_text(where, found, value)
-    if found == "instruction" and row.get("input"):
-        text += "\n\n" + as_text(where, "input", row["input"])
-    return found, split_speakers(text) or [{"role": "user", "content": text}]
+    return (set(), []) if found is None else read_prompt(where, row, found)
 
 
 def as_text(where: str, field: str, value: Any) -> str:

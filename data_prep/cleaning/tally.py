@@ -1,4 +1,4 @@
-"""All that the clean stage has to tell of its work. Accounts of pieces add up to the corpus's."""
+"""All that the clean stage has to tell of its work. Tallies of pieces add up to the corpus's."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ MOST_TEXTS = 100
 """Evaluation texts listed: those that stand in the most documents."""
 
 
-class Account:
+class Tally:
     """Counts and a few examples, of a piece or of all."""
 
     def __init__(self) -> None:
@@ -50,7 +50,7 @@ class Account:
         self.damage.append({"file": file, **asdict(damage)})
 
     def add(self, values: Mapping[str, Any]) -> None:
-        """Take in the account of another piece, or of another phase, as `to_json` gave it."""
+        """Take in the tally of another piece, or of another phase, as `to_json` gave it."""
         self.funnel.add(Funnel.from_json(values["funnel"]))
         self.trainable += values["trainable"]
         self.contamination.merge(values["contamination"])

@@ -12,7 +12,7 @@ _TRAILER_BITS = 48 + 32  # the end magic and the stream's checksum, before the p
 
 
 @dataclass(frozen=True)
-class Piece:
+class PackedBlock:
     """The bits from one block magic to the next, or to the end of the file."""
 
     data: bytes
@@ -27,10 +27,10 @@ class Piece:
     is_last: bool
 
 
-def join(first: Piece, second: Piece) -> Piece:
-    """Two pieces that follow each other as one."""
+def join(first: PackedBlock, second: PackedBlock) -> PackedBlock:
+    """Two that follow each other as one."""
     overlap = 1 if second.first_bit else 0
-    return Piece(
+    return PackedBlock(
         first.data + second.data[overlap:],
         first.first_bit,
         8 * (second.offset - first.offset) + second.end_bit,
@@ -40,17 +40,17 @@ def join(first: Piece, second: Piece) -> Piece:
     )
 
 
-def decompress_block(piece: Piece) -> bytes | None:
+def decompress_block(packed: PackedBlock) -> bytes | None:
     """The block's data, or None where it is incomplete or damaged."""
-    end_bit = _stream_end(piece)
+    end_bit = _stream_end(packed)
     if end_bit is None:
-        if piece.is_last:
+        if packed.is_last:
             return None
-        end_bit = piece.end_bit
-    length = end_bit - piece.first_bit
+        end_bit = packed.end_bit
+    length = end_bit - packed.first_bit
     if length < _TRAILER_BITS:
         return None
-    bits = int.from_bytes(piece.data, "big") >> (8 * len(piece.data) - end_bit)
+    bits = int.from_bytes(packed.data, "big") >> (8 * len(packed.data) - end_bit)
     bits &= (1 << length) - 1
     checksum = bits >> (length - 80) & 0xFFFFFFFF  # follows the magic; of one block it is the stream's too
     padding = -length % 8
@@ -62,18 +62,18 @@ def decompress_block(piece: Piece) -> bytes | None:
         )
     except OSError:
         return None
-    # What is left over is no part of the block: the stream ends within the piece, and damaged data follows.
+    # What is left over is no part of the block: the stream ends within these bits, and damaged data follows.
     return block if decompressor.eof and not decompressor.unused_data else None
 
 
-def rescue_block(piece: Piece) -> tuple[bytes, int]:
-    """The block with which a damaged piece begins, and how many bytes of the piece it takes.
+def rescue_block(packed: PackedBlock) -> tuple[bytes, int]:
+    """The block with which damaged bits begin, and how many bytes of them it takes.
 
-    A block is whole though its piece is not where the next block's magic is damaged, or the stream's trailer.
+    A block is whole though its bits are not where the next block's magic is damaged, or the stream's trailer.
     Its checksum is right. Empty, and 0, where it is damaged itself.
     """
-    bits = int.from_bytes(piece.data, "big") << piece.first_bit
-    data = bits.to_bytes(len(piece.data) + 1, "big")[1:]
+    bits = int.from_bytes(packed.data, "big") << packed.first_bit
+    data = bits.to_bytes(len(packed.data) + 1, "big")[1:]
     read = 0
     # A call that meets the damage loses its output. One byte at a time, the block comes out before; large steps
     # come first and find where.
@@ -93,16 +93,16 @@ def rescue_block(piece: Piece) -> tuple[bytes, int]:
     return b"", 0
 
 
-def _stream_end(piece: Piece) -> int | None:
-    """The bit at which the stream's trailer begins, where the piece's block is the last of its stream."""
-    end = len(piece.data)
-    if not piece.is_last:
-        end = piece.end_bit // 8 - 4
-        if piece.end_bit % 8 or not STREAM_HEADER.match(piece.data, end):
+def _stream_end(packed: PackedBlock) -> int | None:
+    """The bit at which the stream's trailer begins, where the block is the last of its stream."""
+    end = len(packed.data)
+    if not packed.is_last:
+        end = packed.end_bit // 8 - 4
+        if packed.end_bit % 8 or not STREAM_HEADER.match(packed.data, end):
             return None
-    while EMPTY_STREAM.match(piece.data, end - 14):
+    while EMPTY_STREAM.match(packed.data, end - 14):
         end -= 14
-    tail = int.from_bytes(piece.data[max(end - 16, 0) : end], "big")
+    tail = int.from_bytes(packed.data[max(end - 16, 0) : end], "big")
     for padding in range(8):
         if tail >> (padding + 32) & 0xFFFFFFFFFFFF == _END_MAGIC:
             return 8 * end - padding - _TRAILER_BITS

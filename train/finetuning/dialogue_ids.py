@@ -1,0 +1,104 @@
+"""Conversations as token ids, with the loss on what the assistant says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+import numpy as np
+
+from pipeline.errors import UserError
+from train.finetuning.chat import ChatFormat
+from train.finetuning.dialogue import Dialogue, PlainText
+from train.finetuning.examples import ResponseExamples, cut_middle, pad_id
+from train.models import IGNORE_INDEX
+
+Exchange = tuple[list[int], list[int]]
+"""Ids that are given, and those that are learnt behind them."""
+
+
+@dataclass(frozen=True)
+class DialogueExamples(ResponseExamples):
+    """Conversations, drawn by index."""
+
+    cut_turns: int
+    """Conversations that lost their first turns."""
+
+
+def encode_dialogues(
+    examples: Sequence[Dialogue | PlainText], form: ChatFormat, max_length: int, every: bool
+) -> DialogueExamples:
+    """The conversations, the loss on answers and the tokens that end them.
+
+    At most `max_length` tokens are read per example. A longer conversation loses its first turns, those of the system
+    aside; where one question with its answer is too long, the question gives way to the answer, down to one token.
+
+    Args:
+        every: the loss is on all answers; else on the last.
+
+    Raises:
+        UserError: for a conversation that the chat template refuses, with its file and line.
+    """
+    rows = [_written(example, form, every) for example in examples]
+    ids = iter(form.encode([text for row in rows for exchange in row for text in exchange]))
+    input_ids: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    cut_turns = cut_prompts = cut_responses = 0
+    for example, row in zip(examples, rows, strict=True):
+        exchanges = [(next(ids), next(ids)) for _ in row]
+        if isinstance(example, Dialogue) and _length(exchanges) > max_length + 1:
+            shorter = _shortened(example, exchanges, form, max_length, every)
+            cut_turns += shorter is not exchanges
+            exchanges = shorter
+        if _length(exchanges) > max_length + 1:
+            before, answer = _last(exchanges)
+            # The last token is predicted but never read, so a response may fill the whole context.
+            cut_responses += len(answer) > max_length
+            answer = answer[:max_length]
+            kept = cut_middle(before, max_length + 1 - len(answer))
+            cut_prompts += len(kept) < len(before)
+            exchanges = [(kept, answer)]
+        whole = np.array(list(chain.from_iterable(chain.from_iterable(exchanges))), dtype=np.int32)
+        learnt = np.concatenate([np.repeat((False, True), (len(a), len(b))) for a, b in exchanges])
+        input_ids.append(whole[:-1])
+        labels.append(np.where(learnt[1:], whole[1:], IGNORE_INDEX).astype(np.int32))
+    filler = pad_id(form.tokenizer)
+    return DialogueExamples(input_ids, labels, filler, max_length, cut_prompts, cut_responses, cut_turns)
+
+
+def _written(example: Dialogue | PlainText, form: ChatFormat, every: bool) -> list[tuple[str, str]]:
+    try:
+        return example.exchanges(form, every)
+    except UserError as error:
+        raise UserError(f"{example.where}: {error}") from None
+
+
+def _length(exchanges: Sequence[Exchange]) -> int:
+    return sum(len(before) + len(answer) for before, answer in exchanges)
+
+
+def _last(exchanges: Sequence[Exchange]) -> Exchange:
+    """The last answer, and all that comes before it."""
+    *earlier, (before, answer) = exchanges
+    return [*chain.from_iterable(chain.from_iterable(earlier)), *before], answer
+
+
+def _shortened(
+    example: Dialogue, exchanges: list[Exchange], form: ChatFormat, max_length: int, every: bool
+) -> list[Exchange]:
+    """The exchanges without the first turns, as few of them as it takes: the same list where there is one question
+    only."""
+    turns = [*example.turns, example.answer]
+    system = [turn for turn in turns if turn["role"] == "system"]
+    spoken = [turn for turn in turns if turn["role"] != "system"]
+    starts = [place for place, turn in enumerate(spoken) if turn["role"] == "user"][1:]
+    found = exchanges
+    for start in starts:
+        answered = sum(turn["role"] == "assistant" for turn in spoken[:start])
+        if every and start != starts[-1] and _length(exchanges[answered:]) > max_length + 1:
+            continue  # too long even without what the system says
+        texts = form.exchanges([*system, *spoken[start:]], every)
+        ids = form.encode([text for exchange in texts for text in exchange])
+        found = list(zip(ids[::2], ids[1::2], strict=True))
+        if _length(found) <= max_length + 1:
+            break
+    return found
