@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.base import NEUTRAL, Content, Section, content_mark
+from pipeline.config.base import CONTENT, NEUTRAL, Content, Section, content_mark
 from pipeline.config.plugins import code_of
 from pipeline.formats.folders import expand_paths
+from pipeline.formats.hub import SCHEME, HubSplit, is_local
 from pipeline.remote.listing import ARTIFACT_SCHEME, is_remote, list_objects
 from pipeline.store.file_hashes import HashMemory
 
@@ -82,6 +83,11 @@ class FileHashes:
         """
         if value is None or (isinstance(value, str) and value.startswith(ARTIFACT_SCHEME)):
             return value
+        if mark.in_order and isinstance(value, Mapping):
+            return [[self.content(path, mark), weight] for path, weight in value.items()]
+        if mark.in_order and value.startswith(SCHEME):
+            split = HubSplit.parse(value)
+            return [self.content(split.path, CONTENT), split.split] if is_local(split.path) else value
         if isinstance(value, str) and mark.or_name and not Path(value).expanduser().exists():
             return value
         paths = [value] if isinstance(value, str) else value

@@ -1,7 +1,6 @@
 """Any data set of the Hugging Face hub, or a local folder of one, as documents."""
 
 import shutil
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +8,7 @@ from pipeline.config.corpora.hub import HubCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter, document_files
+from pipeline.formats.hub import is_local, load_split
 from pipeline.formats.source import Source, SourceFile, describe_file
 from pipeline.progress import progress
 
@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 
 DOCUMENTS = "documents"
 SHARD_MB = 256
-LONGEST_REASON = 300
-"""Characters quoted of an error of `datasets`."""
-SAVED_MARKS = ("dataset_dict.json", "state.json")
-"""What `Dataset.save_to_disk` leaves in a folder, which `load_dataset` does not read."""
 
 
 def fetch(corpus: HubCorpus, context: Context) -> Source:
@@ -61,58 +57,9 @@ def fetch(corpus: HubCorpus, context: Context) -> Source:
         license=rows.info.license or None,
         attribution=(rows.info.citation or "").strip() or None,
         url=rows.info.homepage
-        or (None if _is_local(corpus.path) else f"https://huggingface.co/datasets/{corpus.path}"),
+        or (None if is_local(corpus.path) else f"https://huggingface.co/datasets/{corpus.path}"),
         date=corpus.revision,
     )
-
-
-def load_split(
-    path: str,
-    name: str | None,
-    split: str,
-    revision: str | None = None,
-    streaming: bool = False,
-    hint: str = "",
-) -> "datasets.Dataset | datasets.IterableDataset":
-    """One split through `datasets`, never running code of the data set's.
-
-    Args:
-        hint: the setting by which the user can do without the hub, for the error's text.
-
-    Raises:
-        UserError: where it cannot be loaded.
-    """
-    import datasets
-    from datasets.exceptions import DatasetsError
-
-    try:
-        if _is_local(path) and any((Path(path).expanduser() / mark).is_file() for mark in SAVED_MARKS):
-            return _saved_split(path, split)
-        return datasets.load_dataset(path, name, split=split, revision=revision, streaming=streaming)
-    except ConnectionError as error:
-        raise UserError(
-            f"{path} cannot be loaded: the Hugging Face hub is out of reach ({_reason(error)}). "
-            f"Connect this machine, or download the data set elsewhere and give {hint}"
-        ) from None
-    except (DatasetsError, ValueError, OSError, RuntimeError) as error:
-        # These are all that load_dataset raises for a wrong name, configuration, split, revision or file.
-        raise UserError(
-            f"{path} ({name or 'default'} configuration, {split}) cannot be loaded: {_reason(error)}"
-        ) from None
-
-
-def _saved_split(path: str, split: str) -> "datasets.Dataset":
-    import datasets
-
-    saved = datasets.load_from_disk(path)
-    if isinstance(saved, datasets.Dataset):
-        own = str(saved.split or "train")
-        if split not in (own, "train"):
-            raise ValueError(f"no such split; it has {own}")
-        return saved
-    if split not in saved:
-        raise ValueError(f"no such split; it has {', '.join(map(str, saved))}")
-    return saved[split]
 
 
 def _write(
@@ -151,15 +98,3 @@ def _text(row: dict[str, Any], corpus: HubCorpus) -> str | None:
             "set corpus.text_field"
         )
     return text
-
-
-def _is_local(path: str) -> bool:
-    return Path(path).expanduser().is_dir()
-
-
-def _reason(error: BaseException) -> str:
-    """What went wrong, on one line; what lies behind it where `datasets` only says that something did."""
-    text = " ".join(str(error).split()).removeprefix("An error occurred while generating the dataset").strip()
-    if not text and error.__cause__ is not None:
-        return _reason(error.__cause__)
-    return textwrap.shorten(text, LONGEST_REASON) or type(error).__name__

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from data_prep.sources.hub import load_split
 from pipeline.config.corpora.wikitext import WikiTextCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
+from pipeline.formats.hub import load_split
 from pipeline.formats.source import Source, SourceFile, Split, describe_file
 from pipeline.remote.copying import copy_objects
 from pipeline.remote.listing import is_remote, list_objects

@@ -31,6 +31,9 @@ class Content:
     """Gives the files in a local folder that are read; None where all of them are."""
     or_name: bool = False
     """Whether the value may also be a name on the Hugging Face hub, which enters as it is."""
+    in_order: bool = False
+    """Whether it is a map of paths to weights, read one by one in their order, which is part of the identity. They may
+    be addresses of data sets on the hub (`hub://…`), too, which enter as they are unless they name a local folder."""
 
 
 NEUTRAL = _Neutral()

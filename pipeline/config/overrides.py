@@ -64,7 +64,11 @@ def _own(folder: str | None, override: Override) -> Iterator[str]:
 def _quoted(word: str) -> str:
     """A plain value with letters that Hydra's grammar lacks, such as `corpus.paths=/home/müller`, in quotes."""
     found = _OVERRIDE.fullmatch(word)
-    if not found or found["value"].isascii() or _STRUCTURE.search(found["value"]):
+    if (
+        not found
+        or (found["value"].isascii() and "#" not in found["value"])
+        or _STRUCTURE.search(found["value"])
+    ):
         return word
     return f'{found["key"]}="{found["value"]}"'
 

@@ -29,6 +29,7 @@ from pipeline.config.tasks import FinetuneConfig
 from pipeline.config.tokenizers import TokenizerConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
+from pipeline.formats.hub import SCHEME
 from pipeline.redaction import masked, redacted
 from pipeline.text.surrogates import take_out_surrogates
 
@@ -81,8 +82,9 @@ class RootConfig(Section):
         if config.action == "auto":
             wikitext = [name for name in scored if Path(name).name.startswith("wiki.")]
             return [*config.files, *(wikitext if self.corpus.may_hold_wikipedia() else [])]
-        test = self.finetune.data.test if self.finetune.enabled else None
-        return list(dict.fromkeys([*scored, *config.files, *([test] if test else [])]))
+        tests = self.finetune.data.named.get("test", {}) if self.finetune.enabled else {}
+        files = [name for name in tests if not name.startswith(SCHEME)]
+        return list(dict.fromkeys([*scored, *config.files, *files]))
 
     @property
     def exported_weights(self) -> WeightsConfig:

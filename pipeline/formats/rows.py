@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from pipeline.errors import UserError
+from pipeline.formats.hub import HubSplit
 from pipeline.formats.parquet_files import reading
 from pipeline.text.surrogates import take_out_surrogates
 
@@ -18,10 +19,13 @@ logger = logging.getLogger(__name__)
 
 Row = tuple[str, dict[str, Any]]
 """Where a row stands, for messages, and its fields."""
+RowSource = Path | HubSplit
+"""Where rows are read from."""
 
 
-def read_rows(path: Path, numbered: bool = False) -> Iterator[Row]:
-    """The rows of a file, by its ending; .txt is read as .tsv. Lone halves of surrogate pairs are taken out.
+def read_rows(source: RowSource, numbered: bool = False) -> Iterator[Row]:
+    """The rows of a data set of the hub, or of a file by its ending; .txt is read as .tsv. Lone halves of surrogate
+    pairs are taken out.
 
     Args:
         numbered: the fields of a csv or tsv are the numbers of its columns, from 1, and its first line is a row;
@@ -30,6 +34,14 @@ def read_rows(path: Path, numbered: bool = False) -> Iterator[Row]:
     Raises:
         UserError: for another ending, and naming the line, for what is no row.
     """
+    if isinstance(source, HubSplit):
+        if numbered:
+            raise UserError(
+                f"{source.address}: columns have numbers in csv and tsv files only; name the fields"
+            )
+        yield from source.rows()
+        return
+    path = source
     read = {
         ".jsonl": _read_json,
         ".json": _read_json,

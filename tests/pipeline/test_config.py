@@ -8,7 +8,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from pipeline.__main__ import CONF, store_defaults
+from pipeline.__main__ import CONF, options, store_defaults
+from pipeline.config.overrides import hydra_overrides
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
 
@@ -213,6 +214,23 @@ def test_a_file_that_cannot_be_scored_is_told_before_the_training() -> None:
         UserError, match=r"evaluate.perplexity: files=a.pdf: no text is read from files of this"
     ):
         parse_config(composed("evaluate.perplexity.files=[a.pdf,texts/*.txt,wiki.test.tokens,folder]"))
+
+
+def test_files_of_examples_are_one_a_list_or_a_map_with_weights() -> None:
+    def read(value: str) -> object:
+        words = ["finetune=instruct", f"finetune.data.train={value}"]
+        return parse_config(composed(*hydra_overrides(words, options))).finetune.data.train
+
+    assert read("a.jsonl") == {"a.jsonl": 1}
+    assert read("[a.jsonl,b.jsonl]") == {"a.jsonl": 1, "b.jsonl": 1}
+    assert read("{a.jsonl:1,b.jsonl:2.5}") == {"a.jsonl": 1, "b.jsonl": 2.5}
+    assert read("hub://owner/name:config@main#train") == {"hub://owner/name:config@main#train": 1}
+    with pytest.raises(
+        UserError, match=r"'hub://owner/name' is no address of a data set; write hub://owner/name#"
+    ):
+        read("hub://owner/name")
+    with pytest.raises(UserError, match=r"finetune.data.train.a=0: input should be greater than 0"):
+        read("{a:0}")
 
 
 def test_evaluation_files_that_are_compared_with_the_corpus() -> None:

@@ -281,3 +281,22 @@ def test_where_all_is_there_a_store_may_be_read_only(tmp_path: Path) -> None:
         subprocess.run(["umount", str(store)], check=True)
     assert again.returncode == 0, again.stdout + again.stderr
     assert again.stdout.count("reused") == 2
+
+
+def test_examples_count_by_content_order_and_weight(tmp_path: Path) -> None:
+    def of(train: object) -> str:
+        config = FinetuneStage(
+            seed=1, finetune={"task": "instruct", "data": {"train": train}}, strategy={"name": "single"}
+        )
+        return fingerprint("stage", 1, config, {}, FileHashes(tmp_path / "hashes.json"))
+
+    a, b, there = (str(tmp_path / name) for name in ("a.jsonl", "b.jsonl", "there/a.jsonl"))
+    write(Path(a), "a")
+    write(Path(there), "a")
+    write(Path(b), "b")
+    assert of(a) == of([a]) == of({a: 1}) == of(there)
+    assert len({of(a), of({a: 2}), of([a, b]), of([b, a])}) == 4
+    local, hub = of(f"hub://{tmp_path / 'there'}#train"), of("hub://owner/name@main#train")
+    assert len({local, hub, of(f"hub://{tmp_path / 'there'}#test"), of("hub://owner/name#train")}) == 4
+    write(Path(there), "changed")
+    assert of(f"hub://{tmp_path / 'there'}#train") != local

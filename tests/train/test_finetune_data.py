@@ -1,8 +1,10 @@
 """Reading examples, splitting them, and turning them into token ids."""
 
 import json
+from collections import Counter
 from pathlib import Path
 
+import datasets
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ def read_pairs(path: Path, task: str = "instruct", **fields: str) -> list[tuple[
     return [(example.source, example.targets) for example in read(path, task, **fields)]
 
 
-def splits(task: str = "instruct", **files: Path | int):
+def splits(task: str = "instruct", **files: Path | int | str | list[str] | dict[str, float]):
     data = {name: str(value) if isinstance(value, Path) else value for name, value in files.items()}
     settings = FinetuneConfig.choose(task, data=data)
     return load_splits(
@@ -146,6 +148,48 @@ def test_nothing_of_the_held_out_files_is_trained_on(tmp_path):
     assert [e.source for e in found.validation] == ["v"]
     assert found.leaked == 3
     assert len(splits(**given, max_examples=5).train) == 5
+
+
+def test_several_files_with_weights(tmp_path):
+    paths = [
+        str(
+            write_rows(
+                tmp_path / f"{name}.jsonl", [{"prompt": f"{name} {n}", "response": "r"} for n in range(200)]
+            )
+        )
+        for name in "abc"
+    ]
+    even = splits(train=paths)
+    assert len(even.train) + len(even.validation) + len(even.test) == 600
+    found = splits(train=dict(zip(paths, (2.5, 1, 0.25), strict=True)))
+    counts = Counter(Counter(e.source for e in found.train).values())
+    seen = Counter(e.source[0] for e in found.train)
+    assert 2.3 < seen["a"] / len({e.source for e in even.train if e.source[0] == "a"}) < 2.7
+    assert 0.15 < seen["c"] / seen["b"] < 0.35
+    assert set(counts) == {1, 2, 3}
+    for held_out in (found.validation, found.test):
+        sources = [e.source for e in held_out]
+        assert len(sources) == len(set(sources)), "each once, whatever its weight"
+        assert not set(sources) & {e.source for e in found.train}
+
+
+def test_a_data_set_of_the_hub(tmp_path, monkeypatch):
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    datasets.disable_progress_bars()
+    talks = [[{"role": "user", "content": f"{n}?"}, {"role": "assistant", "content": "r"}] for n in range(40)]
+    rows = datasets.Dataset.from_dict({"messages": talks, "id": list(range(40))})
+    rows.to_parquet(tmp_path / "data" / "train.parquet")
+    name = f"hub://{tmp_path / 'data'}#train"
+    found = splits(train=f"{name}[:50%]", test=f"{name}[50%:]")
+    assert len(found.train) + len(found.validation) == len(found.test) == 20
+    assert found.unread == {"id": 40}
+    assert found.test[0].source == "20?"
+    with pytest.raises(UserError, match=r"cannot be loaded.*other"):
+        splits(train=f"hub://{tmp_path / 'data'}#other")
+    talks[3][0]["role"] = "wizard"
+    datasets.Dataset.from_dict({"messages": talks}).to_parquet(tmp_path / "odd" / "train.parquet")
+    with pytest.raises(UserError, match=r"odd#train, row 4: .*'wizard'"):
+        splits(train=f"hub://{tmp_path / 'odd'}#train")
 
 
 def test_empty_responses_are_left_out_and_counted(tmp_path):

@@ -109,7 +109,7 @@ def _training(context: Context, stage: str) -> dict[str, Any]:
     if stage == "finetune":
         facts["task"] = f"{config['task']}, {'LoRA' if config['method'] == 'lora' else 'all weights'}"
         facts["base"] = Path(config["init"]).name if config["init"] else "the pretrained model above"
-        facts["data"] = Path(config["data"]["train"]).name
+        facts["data"] = ", ".join(Path(name).name for name in config["data"]["train"])
     else:
         facts["objective"] = TypeAdapter(ObjectiveConfig).validate_python(config["objective"]).summary()
     optim, schedule, trainer = config["optim"], config["schedule"], config["trainer"]

@@ -9,7 +9,8 @@ from typing import Any
 
 from pipeline.config.tasks.base import FinetuneDataConfig
 from pipeline.errors import UserError
-from pipeline.formats.rows import read_rows
+from pipeline.formats.hub import SCHEME, HubSplit
+from pipeline.formats.rows import RowSource, read_rows
 from train.finetuning.conversation import Turn
 
 HELD_OUT = 0.05
@@ -39,8 +40,8 @@ class Example:
         return "" if self.source.strip() and self.targets else "their source or target is empty"
 
 
-ReadFile = Callable[[Path, Counter[str]], Sequence[Example]]
-"""Gives all examples of a file, and counts the columns that it does not read."""
+ReadFile = Callable[[RowSource, Counter[str]], Sequence[Example]]
+"""Gives all examples of a file or data set, and counts the columns that it does not read."""
 
 
 @dataclass(frozen=True)
@@ -88,28 +89,31 @@ def load_splits(config: FinetuneDataConfig, read_file: ReadFile, locate: Callabl
     left_out: Counter[str] = Counter()
     unread: Counter[str] = Counter()
     read: dict[str, list[Example]] = {}
-    for split in ("train", "validation", "test"):
-        if (name := getattr(config, split)) is not None:
-            path = locate(name)
-            rows = read_file(path, unread)
+    for split, files in config.named.items():
+        read[split] = []
+        for name, weight in files.items():
+            rows = read_file(HubSplit.parse(name) if name.startswith(SCHEME) else locate(name), unread)
             left_out.update(example.flaw for example in rows if example.flaw)
-            read[split] = [example for example in rows if not example.flaw]
-            if not read[split]:
+            examples = [example for example in rows if not example.flaw]
+            if not examples:
                 why = f"of all {len(rows):,} rows {rows[0].flaw}" if rows else "it is empty"
                 raise UserError(
-                    f"{path} holds no examples ({why}); give it one per line, or another {split} file"
+                    f"{name} holds no examples ({why}); give it one per line, or another {split} file"
                 )
+            read[split] += repeated(examples, weight)
     for split in ("test", "validation"):
         if split not in read:
-            read[split], read["train"] = _hold_out(read["train"], split)
+            held_out, read["train"] = _hold_out(read["train"], split)
+            read[split] = list({id(example): example for example in held_out}.values())  # whatever its weight
     test = {_key(example) for example in read["test"]}
     validation = [e for e in read["validation"] if _key(e) not in test]
-    held_out = test | {_key(e) for e in validation}
-    train = [e for e in read["train"] if _key(e) not in held_out]
+    kept_away = test | {_key(e) for e in validation}
+    train = [e for e in read["train"] if _key(e) not in kept_away]
     for split, examples in (("training", train), ("validation", validation)):
         if not examples:
+            named = ", ".join(config.named["train"])
             raise UserError(
-                f"no {split} examples are left beside those that are held out ({config.train}); give it more "
+                f"no {split} examples are left beside those that are held out ({named}); give it more "
                 "examples, or files of their own for validation and test"
             )
     leaked = len(read["train"]) + len(read["validation"]) - len(train) - len(validation)
@@ -119,7 +123,7 @@ def load_splits(config: FinetuneDataConfig, read_file: ReadFile, locate: Callabl
 
 
 def read_pairs(
-    path: Path,
+    path: RowSource,
     config: FinetuneDataConfig,
     known: tuple[tuple[str, str], ...],
     unread: Counter[str] | None = None,
@@ -187,12 +191,22 @@ def _key(example: Example) -> str:
     return " ".join(example.source.casefold().split())
 
 
+def repeated(examples: Sequence[Example], weight: float) -> list[Example]:
+    """Each example as many times as its weight says; of its fraction as large a part of the examples once more."""
+    whole = int(weight)
+    counts = (whole + (_draw(example, "weight") < weight - whole) for example in examples)
+    return [example for example, count in zip(examples, counts, strict=True) for _ in range(count)]
+
+
+def _draw(example: Example, purpose: str) -> float:
+    """A number from 0 to 1 that depends on the example's source alone."""
+    digest = hashlib.blake2b(f"{purpose}:{_key(example)}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest) / 2**64
+
+
 def _hold_out(examples: list[Example], split: str) -> tuple[list[Example], list[Example]]:
     """Examples held out, at least one, and the others."""
-    draws = []
-    for example in examples:
-        digest = hashlib.blake2b(f"{split}:{_key(example)}".encode(), digest_size=8).digest()
-        draws.append(int.from_bytes(digest) / 2**64)
+    draws = [_draw(example, split) for example in examples]
     limit = max(HELD_OUT, min(draws, default=0))
     held_out = [e for e, draw in zip(examples, draws, strict=True) if draw <= limit]
     return held_out, [e for e, draw in zip(examples, draws, strict=True) if draw > limit]

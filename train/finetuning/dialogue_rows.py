@@ -2,12 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from pipeline.config.tasks.instruct import InstructDataConfig
 from pipeline.errors import UserError
-from pipeline.formats.rows import read_rows
+from pipeline.formats.rows import RowSource, read_rows
 from train.finetuning.conversation import is_conversation, read_turns, split_speakers
 from train.finetuning.data import Example, count_unread, texts_in
 from train.finetuning.dialogue import make_dialogue, make_text
@@ -28,7 +27,7 @@ TEXT = "text"
 """Field of a plain text."""
 
 
-def read_dialogues(path: Path, config: InstructDataConfig, unread: Counter[str]) -> Iterator[Example]:
+def read_dialogues(path: RowSource, config: InstructDataConfig, unread: Counter[str]) -> Iterator[Example]:
     """All rows of a file, each a conversation or a text.
 
     Raises:

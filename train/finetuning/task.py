@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pipeline.config.models import ModelConfig
 from pipeline.config.tasks import FinetuneConfig
+from pipeline.formats.rows import RowSource
 from train.finetuning.data import TEXT_FIELDS, Example, Splits, read_pairs
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ class FinetuningTask(ABC):
     evaluation: ClassVar[str]
     """The module that scores the test examples, as text: see `eval/tasks/__init__.py`."""
 
-    def read_examples(self, path: Path, settings: Any, unread: Counter[str] | None = None) -> list[Example]:
+    def read_examples(
+        self, path: RowSource, settings: Any, unread: Counter[str] | None = None
+    ) -> list[Example]:
         """All examples of a file, those that are empty included.
 
         Args:

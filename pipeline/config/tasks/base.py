@@ -1,16 +1,18 @@
 """What all fine-tuning tasks have in common: the examples, what is trained, and how."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
-from pipeline.config.base import CONTENT, Content, Section
+from pipeline.config.base import Content, Section
 from pipeline.config.choices import Choice
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.schedules.linear import LinearSchedule
 from pipeline.config.training import TrainerConfig
+from pipeline.errors import UserError
+from pipeline.formats.hub import SCHEME, HubSplit
 from pipeline.formats.model_folder import model_and_tokenizer_files
 
 
@@ -28,14 +30,32 @@ FieldName = Annotated[str, BeforeValidator(lambda value: str(value) if type(valu
 """A number on the command line is one for YAML too, and names a column."""
 
 
+def _weighted(files: Any) -> Any:
+    """A file or a list of them as a map of files to weights."""
+    if isinstance(files, str):
+        return {files: 1.0}
+    return dict.fromkeys(files, 1.0) if isinstance(files, list) else files
+
+
+Files = Annotated[
+    Annotated[dict[str, PositiveFloat], Field(min_length=1)] | None,
+    BeforeValidator(_weighted),
+    Content(in_order=True),
+]
+"""Files by name, with their weights. It may be written as one name, or as a list of names."""
+
+
 class FinetuneDataConfig(Section):
     """Examples as jsonl, json, csv, tsv or Parquet files. `artifact://<stage>/<path>` names a file of an input
-    artifact."""
+    artifact, `hub://owner/name[:config][@revision]#split` a data set of the Hugging Face hub, or a local folder of one.
+    """
 
-    train: Annotated[str | None, CONTENT] = None
-    validation: Annotated[str | None, CONTENT] = None
+    train: Files = None
+    """A file, a list of files, or a map of files to weights: of how often an epoch takes each example. A fraction of
+    a weight takes as large a part of the examples, by a hash of their source."""
+    validation: Files = None
     """None holds out 5% of the training examples, by a hash of their source."""
-    test: Annotated[str | None, CONTENT] = None
+    test: Files = None
     """Kept for `evaluate`; never trained on. None holds out another 5%."""
     prompt_field: FieldName | None = None
     """Field of the prompt, the source text or the text to classify; a list of texts is joined by spaces.
@@ -48,10 +68,33 @@ class FinetuneDataConfig(Section):
     max_examples: PositiveInt | None = None
     """Train on the first so many; validation and test are held out before."""
 
+    @property
+    def named(self) -> dict[str, dict[str, float]]:
+        """The files of each split that has some, with their weights."""
+        given = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {split: files for split, files in given.items() if files is not None}
+
     def problems(self) -> list[str]:
+        found = self.file_problems()
         if (self.prompt_field is None) != (self.response_field is None):
-            return ["name both prompt_field and response_field, or neither"]
-        return []
+            found.append("name both prompt_field and response_field, or neither")
+        return found
+
+    def file_problems(self) -> list[str]:
+        """Of what should be data sets of the hub, and of weights."""
+        found = []
+        for split, files in self.named.items():
+            if split != "train" and set(files.values()) != {1}:
+                found.append(
+                    f"the files of {split} have weights, which only those of train may have; name them alone"
+                )
+            for name in files:
+                if name.startswith(SCHEME):
+                    try:
+                        HubSplit.parse(name)
+                    except UserError as error:
+                        found.append(f"{split}: {error}")
+        return found
 
 
 class FinetuneConfig(Choice):

@@ -17,9 +17,10 @@ class InstructDataConfig(FinetuneDataConfig):
     """Field of the response. Of a list of responses the first is trained on; in the test split all are references."""
 
     def problems(self) -> list[str]:
+        found = self.file_problems()
         if self.prompt_field is None and self.response_field is not None:
-            return ["name the prompt_field for the response_field, too"]
-        return []
+            found.append("name the prompt_field for the response_field, too")
+        return found
 
 
 class InstructConfig(FinetuneConfig):

@@ -30,12 +30,13 @@ class PreferenceDataConfig(FinetuneDataConfig):
         return found
 
     def pair_problems(self) -> list[str]:
-        """Of the fields of a pair."""
+        """Of the fields of a pair, and of data sets of the hub."""
+        found = self.file_problems()
         if self.chosen_field == self.rejected_field:
-            return [
+            found.append(
                 f"finetune.data.chosen_field and rejected_field are both {self.chosen_field!r}; name one field for each"
-            ]
-        return []
+            )
+        return found
 
 
 class PreferenceConfig(FinetuneConfig):

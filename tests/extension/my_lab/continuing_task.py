@@ -1,12 +1,11 @@
 """The fine-tuning task itself: the prompt is the first half of a text as it stands, without a template."""
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from my_lab.continuing import ContinueConfig
 
-from pipeline.formats.rows import read_rows
+from pipeline.formats.rows import RowSource, read_rows
 from train.finetuning.data import Example
 from train.finetuning.written_text import WrittenText
 
@@ -21,7 +20,7 @@ class Continue(WrittenText):
     tag: ClassVar[str] = "finishes-texts"
 
     def read_examples(
-        self, path: Path, settings: ContinueConfig, unread: Counter[str] | None = None
+        self, path: RowSource, settings: ContinueConfig, unread: Counter[str] | None = None
     ) -> list[Example]:
         texts = [str(row[settings.text_field]) for _, row in read_rows(path)]
         halves = [(text[: len(text) // 2], text[len(text) // 2 :]) for text in texts]

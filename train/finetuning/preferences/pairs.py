@@ -2,9 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pipeline.formats.rows import RowSource
 from train.finetuning.preferences.rows import Pair, read_pairs_of_answers
 from train.finetuning.preferences.task import PreferenceTask
 
@@ -18,7 +18,7 @@ class PairTask(PreferenceTask):
 
     evaluation: ClassVar[str] = "eval.tasks.pairs"
 
-    def read_examples(self, path: Path, settings: Any, unread: Counter[str] | None = None) -> list[Any]:
+    def read_examples(self, path: RowSource, settings: Any, unread: Counter[str] | None = None) -> list[Any]:
         return list(read_pairs_of_answers(path, settings.data, Counter() if unread is None else unread))
 
     def encode(self, examples: Sequence[Pair], form: "PromptFormat", max_length: int) -> "AnswerExamples":

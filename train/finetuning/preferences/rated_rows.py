@@ -3,12 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pipeline.config.tasks.kto import RatedDataConfig
 from pipeline.errors import UserError
-from pipeline.formats.rows import read_rows
+from pipeline.formats.rows import RowSource, read_rows
 from train.finetuning.conversation import Turn, check_prompt, plain_text
 from train.finetuning.data import Example, count_unread
 from train.finetuning.preferences.rows import Pair, find_prompt, pair_in_row, read_answer
@@ -39,7 +38,9 @@ class Rated(Example):
         return "" if self.source.strip() and self.targets else "their prompt or their answer is empty"
 
 
-def read_rated_answers(path: Path, config: RatedDataConfig, unread: Counter[str]) -> Iterator[Rated | Pair]:
+def read_rated_answers(
+    path: RowSource, config: RatedDataConfig, unread: Counter[str]
+) -> Iterator[Rated | Pair]:
     """All answers of a file, each with whether it is a good one.
 
     Raises:

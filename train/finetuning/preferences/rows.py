@@ -7,12 +7,11 @@ messages, or what the two conversations share.
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pipeline.config.tasks.preferences import PreferenceDataConfig
 from pipeline.errors import UserError
-from pipeline.formats.rows import read_rows
+from pipeline.formats.rows import RowSource, read_rows
 from train.finetuning.conversation import (
     Turn,
     check_prompt,
@@ -51,7 +50,9 @@ class Pair(Example):
         return "their answers are the same" if self.chosen.strip() == self.rejected.strip() else ""
 
 
-def read_pairs_of_answers(path: Path, config: PreferenceDataConfig, unread: Counter[str]) -> Iterator[Pair]:
+def read_pairs_of_answers(
+    path: RowSource, config: PreferenceDataConfig, unread: Counter[str]
+) -> Iterator[Pair]:
     """All rows of a file, each a pair.
 
     Raises:

@@ -1,9 +1,9 @@
 """Answers in a chat, learnt from conversations."""
 
 from collections import Counter
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pipeline.formats.rows import RowSource
 from train.finetuning.chat_answers import ChatAnswers
 from train.finetuning.data import Example, Splits
 from train.finetuning.dialogue_rows import read_dialogues
@@ -18,7 +18,9 @@ class Instruct(ChatAnswers):
 
     what: ClassVar[str] = "A language model fine-tuned to answer in a chat."
 
-    def read_examples(self, path: Path, settings: Any, unread: Counter[str] | None = None) -> list[Example]:
+    def read_examples(
+        self, path: RowSource, settings: Any, unread: Counter[str] | None = None
+    ) -> list[Example]:
         return list(read_dialogues(path, settings.data, Counter() if unread is None else unread))
 
     def training(self, settings: Any, base: "BaseModel", splits: Splits) -> "DialogueTraining":

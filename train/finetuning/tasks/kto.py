@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pipeline.errors import UserError
+from pipeline.formats.rows import RowSource
 from train.finetuning.data import Splits
 from train.finetuning.preferences.rated_rows import Rated, read_rated_answers
 from train.finetuning.preferences.task import PreferenceTask
@@ -26,7 +26,7 @@ class KTO(PreferenceTask):
 
         return KTOLoss(**settings)
 
-    def read_examples(self, path: Path, settings: Any, unread: Counter[str] | None = None) -> list[Any]:
+    def read_examples(self, path: RowSource, settings: Any, unread: Counter[str] | None = None) -> list[Any]:
         return list(read_rated_answers(path, settings.data, Counter() if unread is None else unread))
 
     def describe_examples(self, settings: Any, splits: Splits) -> str:
