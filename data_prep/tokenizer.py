@@ -5,7 +5,8 @@ from pipeline.config.stages import TokenizerStage
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.documents import sample_texts
-from pipeline.formats.tokenizers import TOKENIZER_FOLDER, TextEncoder, save_tokenizer
+from pipeline.formats.model_folder import TOKENIZER_FOLDER
+from pipeline.formats.tokenizers import TextEncoder, save_tokenizer
 from pipeline.text.words import count_words
 
 CHECK_MB = 4.0

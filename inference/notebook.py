@@ -57,7 +57,7 @@ class Model:
     ):
         """
         Args:
-            name: a run, an artifact, a checkpoint or a folder: see `train.opening.location.find_model`.
+            name: a run, an artifact, a checkpoint or a folder: see `pipeline.formats.location.find_model`.
             step: a training checkpoint's.
 
         Raises:

@@ -19,11 +19,9 @@ from pipeline.plan import PlannedStage
 from pipeline.preflight import Preflight
 from pipeline.stages import STAGES
 from pipeline.store import durable
-from pipeline.store.artifacts import HASHES, Artifact, Store
+from pipeline.store.artifacts import HASHES, SPEC_FILE, Artifact, Store
 from pipeline.store.integrity import check_content
 from pipeline.store.private_files import write_private
-
-SPEC_FILE = "stage.yaml"
 
 
 class PlanSpec(Section):

@@ -9,9 +9,10 @@ from safetensors.torch import load_file, save_file
 
 from pipeline.config.stages import ExportStage
 from pipeline.context import Context
+from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
-from train.checkpoints.final_model import DESCRIPTION, MODEL_FOLDER, WEIGHTS, described_model
+from train.checkpoints.final_model import WEIGHTS, described_model
 from train.exporting.model_card import write_model_card
 from train.exporting.parity import TEXTS, Parity, check_parity, make_probe, our_logits, reload
 from train.exporting.trained_model import TrainedModel

@@ -9,7 +9,8 @@ from torch import Tensor
 from pipeline.config.stages import FinetuneStage
 from pipeline.config.tasks import FinetuneConfig
 from pipeline.context import Context
-from pipeline.formats.tokenizers import TOKENIZER_FOLDER, save_tokenizer
+from pipeline.formats.model_folder import TOKENIZER_FOLDER
+from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
 from train.data.steps import count_steps
 from train.finetuning.artifact import TASK_FILE, TEST_FILE

@@ -3,12 +3,17 @@
 torch is imported only where a check cannot do without.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config.root import RootConfig
+from pipeline.errors import UserError
+from pipeline.formats.checkpoints import Checkpoint
 from pipeline.formats.shards import ShardIndex
+from pipeline.formats.training_artifact import ArtifactFolder
 from pipeline.preflight import Known
 from train.data.sequences import NO_VALIDATION, check_sequences
+from train.finetuning.artifact import TASK_FILE, read_task
 from train.finetuning.data import Splits, load_splits
 from train.finetuning.limits import longest
 from train.finetuning.task import task_of
@@ -40,6 +45,49 @@ def sequences(root: RootConfig, known: Known) -> str:
     return f"{words}, of {length:,} tokens each" + (
         f"; of {', '.join(lacking)}: {NO_VALIDATION}" if lacking else ""
     )
+
+
+def weights(root: RootConfig, known: Known) -> str:
+    """Look whether the weights that training starts from are whole, and of use for it.
+
+    Raises:
+        UserError: where they are damaged, or of a classifier; where the training state that is asked for is another
+            optimizer's, or has done all steps.
+    """
+    if root.pretrain.init is None:
+        return ""
+    from train.checkpoints.initial import initial_weights
+
+    initial = initial_weights(root.pretrain)
+    if initial is None:
+        return ""  # on the hub
+    initial.check_files()
+    folder = Path(root.pretrain.init)
+    if (folder / TASK_FILE).is_file():
+        task, facts = read_task(folder)
+        if not task.scores_text:
+            raise UserError(
+                f"pretrain.init: {initial.name} is fine-tuned to the task {facts['task']!r} and predicts no text; "
+                "name the model before (its run's name with /pretrain behind it)"
+            )
+    if root.pretrain.with_state and initial.checkpoint is not None:
+        _check_state(root, initial.checkpoint)
+    return f"it starts from {initial.name}"
+
+
+def _check_state(root: RootConfig, checkpoint: Checkpoint) -> None:
+    theirs = ArtifactFolder(checkpoint.folder.parents[1]).spec.get("config", {}).get("optim", {}).get("name")
+    if theirs != root.optim.choice:
+        raise UserError(
+            f"pretrain.with_state: the checkpoint {checkpoint.folder} holds the state of optim={theirs}, not of "
+            f"optim={root.optim.choice}; set optim={theirs}, or leave with_state out"
+        )
+    steps = root.trainer.steps
+    if steps is not None and checkpoint.step >= steps:
+        raise UserError(
+            f"pretrain.with_state: the checkpoint is of step {checkpoint.step:,}, and trainer.steps={steps} counts "
+            "from the first step of the run that is gone on from; raise it"
+        )
 
 
 def objective(root: RootConfig, known: Known) -> str:

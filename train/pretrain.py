@@ -1,4 +1,4 @@
-"""The pretrain stage: a model from random weights on token shards, by the objective that is set."""
+"""The pretrain stage: a model on token shards, by the objective that is set, from random weights or from others'."""
 
 import math
 from collections.abc import Iterator
@@ -8,9 +8,12 @@ from typing import Any
 from pipeline.config.stages import PretrainStage
 from pipeline.context import Context
 from pipeline.errors import UserError
+from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.formats.shards import ShardIndex, TokenStream, verify
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
+from pipeline.formats.training_artifact import write_initial
 from train.checkpoints.final_model import save_model
+from train.checkpoints.initial import InitialWeights, initial_weights
 from train.data.batches import Concatenation, Examples
 from train.data.mixture import Mixture
 from train.data.order import Order
@@ -24,7 +27,7 @@ from train.memory.check import Plan, check, known_limit
 from train.models import build_model, count_parameters, family
 from train.objectives import Objective, build_objective
 from train.training_plan import TrainingPlan
-from train.trunk import Course, start_from_trunk
+from train.trunk import Course, start_from_trunk, take_checkpoint
 
 
 def run(config: PretrainStage, context: Context) -> dict[str, Any]:
@@ -38,6 +41,8 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
         )
     if context.rank == 0:
         verify(shards)
+    initial = initial_weights(config.pretrain)
+    vocab_size = _vocab_size(index, initial)
     length = trainer.sequence_length or config.model.context
     tokenizer = load_tokenizer(context.inputs["tokenizer"])
     objective = build_objective(config.objective, tokenizer, config.seed)
@@ -45,9 +50,11 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
 
     on_gpu = set_up_process(trainer, config.seed)
     masked = config.data.packing != "concatenate"
-    memory = Plan(config.model, index.vocab_size, config.optim, trainer, config.strategy, on_gpu, masked)
+    memory = Plan(config.model, vocab_size, config.optim, trainer, config.strategy, on_gpu, masked)
     check(memory, known_limit(trainer, on_gpu))
-    model = build_model(config.model, index.vocab_size)
+    model = build_model(config.model, vocab_size)
+    if initial is not None:
+        initial.fill(model)
     if masked:
         family(config.model).check_segments(model)
 
@@ -64,7 +71,7 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
         validation=data.validation,
         steps=mine.steps,
         tokens_per_example=length,
-        flops_per_token=family(config.model).flops_per_token(config.model, index.vocab_size, length),
+        flops_per_token=family(config.model).flops_per_token(config.model, vocab_size, length),
         optim=config.optim,
         schedule=config.schedule,
         trainer=trainer,
@@ -77,22 +84,56 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
         sampler=objective.sampler(trainer.sample_prompts, SAMPLED, config.seed),
     )
     if context.rank == 0:
-        _report(plan, config, data, index.vocab_size, context)
+        _report(plan, config, data, vocab_size, context)
         for line in data.describe(mine.order, plan.steps, trainer.global_batch):
             context.log.info(line)
         start_from_trunk(context, mine, course)
+        if initial is not None:
+            _start_from(initial, config, plan.steps, context)
     result = fit(plan, context)
     if result.state is not None:
         save_model(
             context.folder,
             result.state,
             config.model,
-            index.vocab_size,
+            vocab_size,
             objective=config.objective.model_dump(mode="json"),
             tokenizer=index.tokenizer,
             eos_id=index.eos_id,
         )
     return _metrics(plan, config, result)
+
+
+def _vocab_size(index: ShardIndex, initial: InitialWeights | None) -> int:
+    """Rows of the model's embeddings: those of the weights, which may have some to spare, or one for each token id."""
+    if initial is None:
+        return index.vocab_size
+    if initial.vocab_size < index.vocab_size:
+        raise UserError(
+            f"the tokenizer has {index.vocab_size:,} ids, and the weights of {initial.name} know "
+            f"{initial.vocab_size:,}: take their own tokenizer (leave tokenizer settings out)"
+        )
+    return initial.vocab_size
+
+
+def _start_from(initial: InitialWeights, config: PretrainStage, steps: int, context: Context) -> None:
+    """Say whose weights these are, and take the rest of the training state where it is asked for.
+
+    Raises:
+        UserError: where the run that is gone on from did as many steps already.
+    """
+    write_initial(context.folder, initial.name, initial.vocab_size)
+    context.log.info(f"the weights are those of {initial.name}")
+    checkpoint = initial.checkpoint
+    if not config.pretrain.with_state or checkpoint is None or list_checkpoints(context.folder):
+        return
+    if checkpoint.step >= steps:
+        raise UserError(
+            f"pretrain.with_state: {initial.name} is the last of this run's {steps:,} steps or beyond; raise "
+            "trainer.steps, which counts from the first step of the run that is gone on from"
+        )
+    if not take_checkpoint(checkpoint, context):
+        raise UserError(f"the checkpoint {checkpoint.folder} is gone; name another with pretrain.step=…")
 
 
 @dataclass(frozen=True)

@@ -19,9 +19,8 @@ from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.stages import PretrainStage
 from pipeline.context import Context
 from pipeline.formats.checkpoints import WRITING, Checkpoint, checkpoint_folder, list_checkpoints
-from pipeline.stage_spec import SPEC_FILE
 from pipeline.store import durable
-from pipeline.store.artifacts import write_json
+from pipeline.store.artifacts import SPEC_FILE, write_json
 from pipeline.tracking.tracker import read_metrics
 from train.data.order import Order
 from train.guards.loss_guard import SKIPPED_FILE
@@ -74,7 +73,7 @@ def start_from_trunk(context: Context, mine: Course, course_of: Callable[[Pretra
     for checkpoint in sorted(usable, key=lambda each: each.step, reverse=True):
         if (damage := checkpoint.damage()) is not None:
             context.log.warning("the checkpoint %s is damaged: %s; it is not used", checkpoint.folder, damage)
-        elif _take(checkpoint, context):
+        elif take_checkpoint(checkpoint, context):
             context.log.info(
                 f"the first {checkpoint.step:,} steps are those of {checkpoint.folder.parent.parent.name}: going on "
                 "from there"
@@ -105,7 +104,7 @@ def _read_spec(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _take(checkpoint: Checkpoint, context: Context) -> bool:
+def take_checkpoint(checkpoint: Checkpoint, context: Context) -> bool:
     """Link the checkpoint into this run's folder, and log what was logged until then; False where it is gone by now,
     since its run is at work and keeps only the newest."""
     source, folder = checkpoint.folder.parent.parent, context.folder

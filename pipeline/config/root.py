@@ -15,11 +15,13 @@ from pipeline.config.corpora import CorpusConfig
 from pipeline.config.credentials import credential_problems
 from pipeline.config.data import DataConfig
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig, WeightsConfig
+from pipeline.config.initial_weights import with_initial_weights
 from pipeline.config.launchers import LauncherConfig
 from pipeline.config.left_out import left_out_keys, without_keys
 from pipeline.config.models import ModelConfig
 from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.optimizers import OptimizerConfig
+from pipeline.config.pretraining import PretrainConfig
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.shards import ShardsConfig
@@ -54,6 +56,7 @@ class RootConfig(Section):
     tokenizer: TokenizerConfig
     shards: ShardsConfig = ShardsConfig()
     data: DataConfig = DataConfig()
+    pretrain: PretrainConfig = PretrainConfig()
     model: ModelConfig
     objective: ObjectiveConfig
     optim: OptimizerConfig
@@ -117,6 +120,11 @@ class RootConfig(Section):
         if unknown := sorted(self.data.parts - set(parts)):
             what = f"its parts are {', '.join(parts)}" if parts else "only corpus=mixture has parts"
             found.append(f"data names {', '.join(unknown)}, no part of this corpus; {what}")
+        if self.pretrain.init is not None and self.finetune.replaces_pretraining:
+            found.append(
+                f"finetune.init={self.finetune.init} leaves nothing to pretrain; leave it out to fine-tune what "
+                "pretrain.init is continued to, or leave pretrain.init out"
+            )
         if not self.finetune.replaces_pretraining:
             found += self.objective.misfits(self.model, self.data)
         trainers = {"trainer": self.trainer}
@@ -164,12 +172,17 @@ def parse_config(values: Mapping[str, Any], typed: Collection[str] = ()) -> Root
     Raises:
         UserError: with all problems, one per line: key, value, what would be right.
     """
+    of_weights: list[str] = []
+    try:
+        values = with_initial_weights(values, typed)
+    except UserError as error:
+        of_weights = [str(error)]
     values = without_keys(values, set(left_out_keys(RootConfig, values, typed)))
     try:
         root = RootConfig.model_validate(values)
     except ValidationError as error:
-        raise UserError(_list_problems(_problems_of_invalid(values, error))) from None
-    if problems := [*_problems(root, ""), *credential_problems(root)]:
+        raise UserError(_list_problems([*of_weights, *_problems_of_invalid(values, error)])) from None
+    if problems := [*of_weights, *_problems(root, ""), *credential_problems(root)]:
         raise UserError(_list_problems(problems))
     return root
 

@@ -10,6 +10,7 @@ from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfi
 from pipeline.config.models import ModelConfig
 from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.optimizers import OptimizerConfig
+from pipeline.config.pretraining import PretrainConfig
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.shards import ShardsConfig
 from pipeline.config.strategies import StrategyConfig
@@ -38,6 +39,7 @@ class ShardsStage(Section):
 
 class PretrainStage(Section):
     seed: int
+    pretrain: PretrainConfig = PretrainConfig()
     data: DataConfig
     model: ModelConfig
     objective: ObjectiveConfig

@@ -17,6 +17,10 @@ TOKENIZER_FILES = (
     "tekken.json",
 )
 CONFIG_FILES = ("config.json", "generation_config.json", "adapter_config.json", "adapter_model.*")
+MODEL_FOLDER, DESCRIPTION = "model", "model.json"
+"""Of an artifact of ours: where its model is, and the file there that says how to build it."""
+TOKENIZER_FOLDER = "tokenizer"
+"""Folder inside an artifact that `transformers.AutoTokenizer` loads."""
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 """Names of the weights, in the order in which transformers looks for them; `.index.json` behind one names shards."""
 

@@ -11,15 +11,13 @@ import numpy as np
 from pipeline.errors import UserError
 from pipeline.formats.control_tokens import ControlTokens
 from pipeline.formats.foreign_code import AUTO_MAP
+from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.store.artifacts import read_json, write_json
 from pipeline.store.file_hashes import hash_file
 from pipeline.text.text_splitting import safe_cut, split_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
-
-TOKENIZER_FOLDER = "tokenizer"
-"""Folder inside the tokenizer artifact that `transformers.AutoTokenizer` loads."""
 
 PIECES_AT_ONCE = 32
 """How many pieces of text `tokenizers` is given in one call: it keeps the whole answer in memory."""

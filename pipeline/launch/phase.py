@@ -14,8 +14,9 @@ from pipeline.launch.stage_log import StageLog
 from pipeline.launch.stop_signals import ToldToStop, stop_when_told
 from pipeline.launch.workplace import Workplace, phase_launch
 from pipeline.redaction import redact_tracebacks
-from pipeline.stage_spec import SPEC_FILE, WorkerSpec
+from pipeline.stage_spec import WorkerSpec
 from pipeline.stages import STAGES
+from pipeline.store.artifacts import SPEC_FILE
 from pipeline.tracking.tracker import Tracker
 
 

@@ -22,9 +22,9 @@ from pipeline.launch.stop_signals import ToldToStop, stop_when_told
 from pipeline.launch.workplace import Workplace
 from pipeline.machine import describe_machine, host_name
 from pipeline.redaction import redact_tracebacks, redacted, secret_values
-from pipeline.stage_spec import SPEC_FILE, WorkerSpec
+from pipeline.stage_spec import WorkerSpec
 from pipeline.stages import STAGES
-from pipeline.store.artifacts import PARTIAL, finish
+from pipeline.store.artifacts import PARTIAL, SPEC_FILE, finish
 from pipeline.store.manifest import StageFacts
 from pipeline.tracking import open_tracker
 from pipeline.tracking.tracker import TrackedStage, Tracker

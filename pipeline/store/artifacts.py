@@ -16,6 +16,8 @@ from pipeline.store.locks import hold, holder
 from pipeline.store.manifest import Manifest, Output, StageFacts
 
 MANIFEST = "manifest.json"
+SPEC_FILE = "stage.yaml"
+"""What a stage's workers are told of it, and what stays in its artifact."""
 PARTIAL = ".partial"
 LAUNCH_FILE = "launch.json"
 """Says in a partial folder which launch may work there."""

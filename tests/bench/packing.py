@@ -30,8 +30,9 @@ from pipeline.config.stages import PretrainStage
 from pipeline.config.strategies import StrategyConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
+from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.shards import ShardFile, ShardIndex, ShardWriter, TokenStream, token_dtype
-from pipeline.formats.tokenizers import TOKENIZER_FOLDER, save_tokenizer, tokenizer_hash
+from pipeline.formats.tokenizers import save_tokenizer, tokenizer_hash
 from pipeline.tracking.tracker import Tracker
 from train.checkpoints.final_model import load_model
 from train.data.packing import PackedDocuments, packing_figures

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.formats.tokenizers import TOKENIZER_FOLDER, TextEncoder
+from pipeline.formats.model_folder import TOKENIZER_FOLDER
+from pipeline.formats.tokenizers import TextEncoder
 
 
 @pytest.fixture

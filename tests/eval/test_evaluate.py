@@ -14,8 +14,9 @@ from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.stages import EvaluateStage
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter, read_texts
+from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.shards import ShardIndex, ShardWriter
-from pipeline.formats.tokenizers import TOKENIZER_FOLDER, load_tokenizer, tokenizer_hash
+from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from pipeline.tracking.tracker import read_jsonl
 from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import load_model, save_model

@@ -15,7 +15,8 @@ from eval.results import Bootstrap
 from pipeline.config.evaluation import PerplexityConfig
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter
-from pipeline.formats.tokenizers import TOKENIZER_FOLDER, TextEncoder
+from pipeline.formats.model_folder import TOKENIZER_FOLDER
+from pipeline.formats.tokenizers import TextEncoder
 
 EOS = 0
 NO_INTERVAL = Bootstrap(0, 0.95, 1)

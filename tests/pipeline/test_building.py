@@ -11,8 +11,8 @@ import pytest
 from pipeline.errors import UserError
 from pipeline.launch.building import build, build_with, waiting_for_another
 from pipeline.launch.workplace import Workplace, begin, read_launch
-from pipeline.stage_spec import SPEC_FILE, StageSpec
-from pipeline.store.artifacts import LAUNCH_FILE, finish, write_json
+from pipeline.stage_spec import StageSpec
+from pipeline.store.artifacts import LAUNCH_FILE, SPEC_FILE, finish, write_json
 from tests.command_line import ROOT
 from tests.pipeline.test_launching import configured
 

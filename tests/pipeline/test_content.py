@@ -64,12 +64,14 @@ def test_every_path_in_a_stages_configuration_is_marked() -> None:
         "HubCorpus.path",
         "Zero1Strategy.deepspeed",
         "FinetuneConfig.init",
+        "PretrainConfig.init",
     } <= marked
 
 
-def pretrain_on(model: dict, strategy: dict | None = None) -> PretrainStage:
+def pretrain_on(model: dict, strategy: dict | None = None, init: str | None = None) -> PretrainStage:
     return PretrainStage(
         seed=1,
+        pretrain={"init": init},
         data={},
         model=model,
         objective={"name": "causal"},
@@ -86,6 +88,7 @@ def finetune_from(folder: str) -> FinetuneStage:
 
 FOLDERS: dict[str, Callable[[str], Section]] = {
     "model.path": lambda folder: pretrain_on({"family": "hf", "path": folder}),
+    "pretrain.init": lambda folder: pretrain_on({"family": "decoder"}, init=folder),
     "finetune.init": finetune_from,
     "tokenizer.path": lambda folder: TokenizerStage(tokenizer={"kind": "pretrained", "path": folder}),
     "corpus.path of a hub's data set": lambda folder: DownloadStage(corpus={"kind": "hub", "path": folder}),
@@ -93,6 +96,7 @@ FOLDERS: dict[str, Callable[[str], Section]] = {
 }
 READ = {
     "model.path": ("config.json", "model.safetensors"),
+    "pretrain.init": ("config.json", "model.safetensors"),
     "finetune.init": ("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"),
     "tokenizer.path": ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja"),
     "corpus.path of a hub's data set": ("data/train.jsonl",),
@@ -100,6 +104,7 @@ READ = {
 }
 NOT_READ = {
     "model.path": ("README.md", "tokenizer.json", "pytorch_model.bin", "checkpoint-5/model.safetensors"),
+    "pretrain.init": ("README.md", "tokenizer.json", "pytorch_model.bin"),
     "finetune.init": ("README.md", "pytorch_model.bin", "original/consolidated.00.pth"),
     "tokenizer.path": ("model.safetensors", "README.md", "config.json"),
     "corpus.path of a hub's data set": (),

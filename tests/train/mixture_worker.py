@@ -19,8 +19,9 @@ from pipeline.config.strategies import StrategyConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
+from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.shards import ShardFile, ShardIndex, ShardWriter, token_dtype
-from pipeline.formats.tokenizers import TOKENIZER_FOLDER, save_tokenizer, tokenizer_hash
+from pipeline.formats.tokenizers import save_tokenizer, tokenizer_hash
 from pipeline.tracking.tracker import Tracker
 from tests.train.conftest import train_tokenizer
 from train.pretrain import run

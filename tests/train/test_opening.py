@@ -10,9 +10,9 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.config.tasks.base import LoRAConfig
 from pipeline.errors import UserError
+from pipeline.formats.location import find_model
 from pipeline.formats.tokenizers import save_tokenizer
-from pipeline.stage_spec import SPEC_FILE
-from pipeline.store.artifacts import write_json
+from pipeline.store.artifacts import SPEC_FILE, write_json
 from tests.written_checkpoints import write_checkpoint
 from train.finetuning.base_model import base_in_folder
 from train.finetuning.chat import set_chat_template
@@ -21,7 +21,6 @@ from train.finetuning.wrapped import WrappedModel
 from train.generation.stops import Stops
 from train.models.decoder.hf_config import to_hf_config
 from train.opening.artifact import TrainingArtifact
-from train.opening.location import find_model
 from train.opening.opened_model import open_model
 
 

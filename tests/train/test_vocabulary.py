@@ -11,7 +11,7 @@ from transformers import PreTrainedTokenizerFast
 
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
-from pipeline.formats.tokenizers import TOKENIZER_FOLDER
+from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.vocabulary import read_vocabulary
 from pipeline.plan import fingerprints, plan_stages
 from pipeline.preflight import Preflight
@@ -107,7 +107,7 @@ def test_a_trained_tokenizer_is_compared_as_soon_as_it_is_there(tmp_path: Path, 
     (weights / "config.json").write_text(json.dumps({"model_type": "llama", "vocab_size": 400}))
     root = configured(tmp_path, weights, "tokenizer.vocab_size=300")
     checks = checks_of(root)
-    assert [found.state for found in checks.findings() if "weights" in found.check] == ["later"]
+    assert [found.state for found in checks.findings() if "tokenizer" in found.check] == ["later"]
     store = Store(Path(root.run.artifacts))
     partial = store.partial("tokenizer", "mine", fingerprints(plan_stages(root, store))["tokenizer"])
     save(partial / TOKENIZER_FOLDER, list(reversed(TOKENS)))

@@ -13,11 +13,11 @@ from pipeline.config.models import ModelConfig
 from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.objectives.causal import CausalConfig
 from pipeline.errors import UserError
+from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER
 from pipeline.store.artifacts import damaged, read_json, write_json
 from train.models import TrainableModel, build_model
 
-MODEL_FOLDER = "model"
-WEIGHTS, DESCRIPTION = "model.safetensors", "model.json"
+WEIGHTS = "model.safetensors"
 
 
 def save_model(

@@ -3,25 +3,20 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.config.models import ModelConfig
-from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
-from pipeline.formats.foreign_code import own_classes, refusing_foreign_code
+from pipeline.formats.foreign_code import refusing_foreign_code
 from pipeline.formats.model_folder import tokenizer_files
 from pipeline.formats.tokenizers import load_tokenizer
-from train.checkpoints.final_model import described_model, load_model, load_weights
-from train.models import TrainableModel, build_model
-from train.models.decoder.hf_config import ARCHITECTURES, from_hf_config
+from train.checkpoints.final_model import described_model, load_model
+from train.checkpoints.hugging_face import read_folder
+from train.models import TrainableModel
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
-
-
-DEFAULT_CONTEXT = 1024
-"""For architectures whose config names no longest sequence."""
 
 
 @dataclass(frozen=True)
@@ -83,38 +78,15 @@ def _pretrained(context: Context) -> BaseModel:
 
 
 def _hugging_face(folder: Path, place: str) -> BaseModel:
-    from transformers import AutoConfig, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
 
-    if not (folder / "config.json").is_file():
-        raise UserError(f"{place} holds no config.json; name a folder as save_pretrained writes it")
-    try:
-        with refusing_foreign_code(place):
-            hf_config = AutoConfig.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        own_classes(hf_config, place)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise UserError(f"{place}: its config.json cannot be read ({error})") from None
+    found = read_folder(folder, place)
     tokenizer = _tokenizer(folder, place)
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise UserError(
             f"the tokenizer in {folder} has no tokenizer.json; convert it to a fast tokenizer first"
         )
-    fields = hf_config.to_dict()
-    try:
-        config = from_hf_config(fields) if fields["model_type"] in ARCHITECTURES else None
-    except UserError:
-        config = None  # a variant that our decoder does not compute
-    if config is None:
-        return _adapted(folder, fields, tokenizer)
-    vocab_size = fields["vocab_size"]
-
-    def load() -> TrainableModel:
-        from train.models.hf.model import load_checkpoint
-
-        model = build_model(config, vocab_size)
-        load_weights(model, load_checkpoint(folder).state_dict(), str(folder))
-        return model
-
-    return BaseModel(folder.name, config, vocab_size, tokenizer, load)
+    return BaseModel(folder.name, found.config, found.vocab_size, tokenizer, found.load)
 
 
 def _tokenizer(folder: Path, place: str) -> "PreTrainedTokenizerBase":
@@ -141,18 +113,3 @@ def _tokenizer(folder: Path, place: str) -> "PreTrainedTokenizerBase":
             "and tokenizer_config.json there"
         )
     return tokenizer
-
-
-def _adapted(folder: Path, fields: dict[str, Any], tokenizer: "PreTrainedTokenizerFast") -> BaseModel:
-    """An architecture that transformers computes. What is saved later does not need the folder any more."""
-    names = ("max_position_embeddings", "n_positions", "max_seq_len")
-    context = next((fields[name] for name in names if fields.get(name)), DEFAULT_CONTEXT)
-    return BaseModel(
-        folder.name,
-        HuggingFaceConfig(config=fields, context=context),
-        fields["vocab_size"],
-        tokenizer,
-        lambda: build_model(
-            HuggingFaceConfig(path=str(folder), context=context), fields["vocab_size"]
-        ).train(),
-    )

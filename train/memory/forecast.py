@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.forecast import Forecast
+from train.checkpoints.initial import initial_weights
 from train.data.mixture import Mixture
 from train.data.steps import count_steps
 from train.memory.check import Limit, Plan, check, known_limit, runs_on_gpu
@@ -32,8 +33,10 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
         train_tokens: of the parts of the shards' training split; None where they are not built yet.
 
     Raises:
-        UserError: where the mixture names a part that the shards do not have.
+        UserError: where the mixture names a part that the shards do not have; where `pretrain.init` cannot be read.
     """
+    if (initial := initial_weights(root.pretrain)) is not None:
+        vocab_size = initial.vocab_size
     trainer = root.trainer
     on_gpu = runs_on_gpu(trainer)
     masked = root.data.packing != "concatenate"
@@ -44,6 +47,7 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
     checkpoint = FP32 * (sizes.parameters + states)
     kept = trainer.keep_last + 2  # the best one besides, and one that is being written
     facts = {
+        **({"starts from": initial.name} if initial else {}),
         "model": f"{sizes.parameters:,} parameters, {vocab_size:,} token ids",
         "objective": root.objective.summary(),
         "ranks": f"{trainer.ranks} ({trainer.nodes} × {trainer.devices}), strategy {root.strategy.choice}, "

@@ -3,10 +3,8 @@
 import logging
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import yaml
 from pydantic import ValidationError
 
 from pipeline.config.base import Section
@@ -16,10 +14,9 @@ from pipeline.config.stages import FinetuneStage, PretrainStage
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import Checkpoint
-from pipeline.formats.shards import ShardIndex
-from pipeline.formats.tokenizers import TOKENIZER_FOLDER, load_tokenizer
-from pipeline.stage_spec import SPEC_FILE
-from pipeline.store.artifacts import Store, damaged
+from pipeline.formats.tokenizers import load_tokenizer
+from pipeline.formats.training_artifact import ArtifactFolder
+from pipeline.store.artifacts import SPEC_FILE
 from pipeline.tracking.tracker import Tracker
 from train.checkpoints.final_model import load_model
 from train.models import TrainableModel, build_model, family
@@ -31,45 +28,19 @@ S = TypeVar("S", bound=Section)
 
 
 @dataclass(frozen=True)
-class TrainingArtifact:
+class TrainingArtifact(ArtifactFolder):
     """What a stage that trains a model has written, or is writing."""
-
-    folder: Path
 
     @cached_property
     def spec(self) -> dict[str, Any]:
-        """What stage.yaml says; the plugins that it names are loaded.
-
-        Raises:
-            UserError: where the file is missing or damaged.
-        """
-        path = self.folder / SPEC_FILE
-        try:
-            found = yaml.safe_load(path.read_text(encoding="utf-8"))
-            load_plugins(found["plugins"])
-        except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-            raise UserError(damaged(path, str(error), self.folder)) from None
+        """What stage.yaml says; the plugins that it names are loaded."""
+        found = super().spec
+        load_plugins(found.get("plugins") or [])
         return found
 
     @cached_property
     def tokenizer(self) -> "PreTrainedTokenizerFast":
-        own = (self.folder / TOKENIZER_FOLDER).is_dir()
-        return load_tokenizer(self.folder if own else self.input("tokenizer"))
-
-    def input(self, stage: str) -> Path:
-        """The folder of an artifact that this one was made from, in the same store.
-
-        Raises:
-            UserError: where it is gone.
-        """
-        store, fingerprint = self.folder.parents[1], self.spec["input_fingerprints"].get(stage)
-        found = Store(store).find(stage, fingerprint) if fingerprint else None
-        if found is None:
-            raise UserError(
-                f"{self.folder} needs the {stage} that it was made with, {store / stage}/…-{fingerprint}, which is not "
-                "there; run its stage again, or copy it there"
-            )
-        return found.folder
+        return load_tokenizer(self.tokenizer_artifact)
 
     def load(self, checkpoint: Checkpoint | None = None) -> TrainableModel:
         """The final model, or that of a checkpoint, in evaluation mode.
@@ -103,7 +74,7 @@ class TrainingArtifact:
         from train.weights.states import set_weights  # with all that training needs: slow
 
         config = self._settings(PretrainStage).model
-        vocab_size = ShardIndex.load(self.input("shards")).vocab_size
+        vocab_size = self.vocab_size
         model = build_model(family(config).without_weights(config, vocab_size), vocab_size)
         set_weights(model, checkpoint, None)
         return model

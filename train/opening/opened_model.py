@@ -9,6 +9,7 @@ import torch
 
 from pipeline.errors import UserError
 from pipeline.formats.control_tokens import ControlTokens
+from pipeline.formats.location import Location, find_model
 from pipeline.formats.model_folder import read_object, weight_files
 from train.finetuning.artifact import TASK_FILE, read_task
 from train.finetuning.chat import ChatFormat, PromptFormat, find_stops
@@ -16,7 +17,6 @@ from train.finetuning.written_text import WrittenText
 from train.generation.stops import Stops
 from train.models import LanguageModel, as_language_model
 from train.opening.artifact import TrainingArtifact
-from train.opening.location import Location, find_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

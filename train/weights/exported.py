@@ -11,8 +11,9 @@ from torch import Tensor
 
 from pipeline.context import Context
 from pipeline.formats.checkpoints import FOLDER
+from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER
 from pipeline.store.artifacts import read_json, write_json
-from train.checkpoints.final_model import DESCRIPTION, MODEL_FOLDER, WEIGHTS
+from train.checkpoints.final_model import WEIGHTS
 from train.weights.choice import Choice
 from train.weights.states import TrainedStates
 

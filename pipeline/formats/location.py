@@ -8,9 +8,8 @@ import yaml
 
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import FOLDER, Checkpoint, list_checkpoints
-from pipeline.stage_spec import SPEC_FILE
-from pipeline.store.artifacts import PARTIAL
-from train.checkpoints.final_model import DESCRIPTION, MODEL_FOLDER
+from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER
+from pipeline.store.artifacts import PARTIAL, SPEC_FILE
 
 STAGES = ("finetune", "pretrain")
 """Stages that make a model, the one that is preferred first."""

@@ -1,0 +1,150 @@
+"""`pretrain.init`: finds the weights that are named, and takes model and tokenizer from them."""
+
+import importlib
+import os
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UserError
+from pipeline.formats.checkpoints import list_checkpoints
+from pipeline.formats.location import STAGES, Location, find_model
+from pipeline.formats.model_folder import TOKENIZER_FOLDER
+from pipeline.formats.training_artifact import ArtifactFolder
+from pipeline.formats.vocabulary import read_vocabulary
+
+HUGGING_FACE = "train.checkpoints.hugging_face"
+"""The module whose `model_section` reads a Hugging Face folder: it needs transformers, and is imported where there is
+such a folder only."""
+CHANGEABLE = ("dropout",)
+"""Settings of a model that its weights leave open."""
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+def with_initial_weights(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, Any]:
+    """The configuration with the place of the weights, their model and their tokenizer; as it is where it names none.
+
+    Args:
+        typed: keys given on the command line, such as `model.layers`.
+
+    Raises:
+        UserError: where there are no such weights, or what was typed contradicts them.
+    """
+    settings, run = values.get("pretrain"), values.get("run")
+    if not isinstance(settings, Mapping) or not isinstance(run, Mapping):
+        return values
+    init, step = settings.get("init"), settings.get("step")
+    if not isinstance(init, str) or not (step is None or isinstance(step, int)):
+        return values  # nothing to do, or pydantic says what is wrong
+    runs = Path(str(run.get("runs", "runs")))
+    if is_hub_name(init, runs):
+        model = {"family": "hf", "path": init, **_given(values, typed, "model", ("context",))}
+        return {**values, "model": model}
+    _refuse_own_run(init, runs, runs / str(run.get("name", "")))
+    place = _find(init, step, runs, bool(settings.get("with_state")))
+    if place.is_artifact:
+        model, _ = ArtifactFolder(place.folder).described(place.checkpoint)
+        tokenizer = ArtifactFolder(place.folder).tokenizer_artifact / TOKENIZER_FOLDER
+    else:
+        model = importlib.import_module(HUGGING_FACE).model_section(place.folder)
+        tokenizer = place.folder
+    found = place.checkpoint.folder if place.checkpoint else place.folder
+    return {
+        **values,
+        "pretrain": {**settings, "init": str(found), "step": None},
+        "model": _model(values, typed, model, init),
+        "tokenizer": _tokenizer(values, typed, tokenizer, init),
+    }
+
+
+def is_hub_name(init: str, runs: Path) -> bool:
+    """Whether a name is none of a folder or run here, and written as those on the hub are."""
+    place = Path(init).expanduser()
+    if place.exists() or not _HUB_NAME.fullmatch(init):
+        return False
+    return place.name not in STAGES and not (runs / place.parts[0]).exists()
+
+
+def _refuse_own_run(init: str, runs: Path, own: Path) -> None:
+    named = next((place for place in (Path(init).expanduser(), runs / init) if place.exists()), None)
+    if named is not None and Path(os.path.abspath(named)).is_relative_to(os.path.abspath(own)):
+        raise UserError(
+            f"pretrain.init={init} is this run itself, whose model would be another one after each start; give the "
+            "new run a name of its own (run.name=…), or name the folder in the store"
+        )
+
+
+def _find(init: str, step: int | None, runs: Path, with_state: bool) -> Location:
+    try:
+        place = find_model(init, step, runs)
+    except UserError as error:
+        raise UserError(f"pretrain.init={init}: {error}") from None
+    if not with_state or place.checkpoint is not None:
+        return place
+    checkpoints = list_checkpoints(place.folder) if place.is_artifact else []
+    if not checkpoints:
+        raise UserError(
+            f"pretrain.with_state: {init} has no training checkpoint, so there is no optimizer's state to go on with; "
+            "leave with_state out to start from the weights alone"
+        )
+    return Location(place.name, place.folder, is_artifact=True, checkpoint=checkpoints[-1])
+
+
+def _model(
+    values: Mapping[str, Any], typed: Collection[str], theirs: Mapping[str, Any], init: str
+) -> dict[str, Any]:
+    """The weights' own section.
+
+    Raises:
+        UserError: where one was typed that is another.
+    """
+    section = values.get("model")
+    if contradictions := list(_contradictions(section, typed, theirs)):
+        raise UserError(
+            f"pretrain.init={init} says what the model is, and {', '.join(contradictions)}; leave model settings out, "
+            "or train that model from random weights (pretrain.init=null)"
+        )
+    return {**theirs, **_given(values, typed, "model", CHANGEABLE)}
+
+
+def _contradictions(section: Any, typed: Collection[str], theirs: Mapping[str, Any]) -> Iterator[str]:
+    if not isinstance(section, Mapping):
+        return
+    whole = "model" in typed
+    for name, value in section.items():
+        asked = f"model.{name}" in typed or (whole and value is not None)
+        if asked and name not in CHANGEABLE and value != theirs.get(name):
+            yield f"model.{name}={value} is not their {theirs.get(name, 'setting')}"
+
+
+def _given(
+    values: Mapping[str, Any], typed: Collection[str], name: str, keys: Iterable[str]
+) -> dict[str, Any]:
+    """Those of a section's settings that were typed."""
+    section = values.get(name)
+    return {
+        key: section[key]
+        for key in keys
+        if isinstance(section, Mapping) and key in section and f"{name}.{key}" in typed
+    }
+
+
+def _tokenizer(
+    values: Mapping[str, Any], typed: Collection[str], folder: Path, init: str
+) -> Mapping[str, Any]:
+    """The tokenizer that was named, or else the weights' own.
+
+    Raises:
+        UserError: where there is neither.
+    """
+    named = values.get("tokenizer")
+    section: Mapping[str, Any] = named if isinstance(named, Mapping) else {}
+    if {"tokenizer", "tokenizer.kind"} & set(typed) or section.get("kind") == "pretrained":
+        return section
+    if read_vocabulary(folder) is None:
+        raise UserError(
+            f"pretrain.init={init}: there is no tokenizer beside the weights, and another one's ids would be random "
+            "words to them; name theirs (tokenizer=pretrained tokenizer.path=…)"
+        )
+    return {"kind": "pretrained", "path": str(folder), **_given(values, typed, "tokenizer", section)}

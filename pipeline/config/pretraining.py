@@ -1,0 +1,44 @@
+"""What pretraining starts from."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import PositiveInt
+
+from pipeline.config.base import Content, Section
+from pipeline.formats.checkpoints import FOLDER
+from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER, model_files
+
+
+def initial_files(folder: Path) -> list[Path]:
+    """The files of weights in a checkpoint's, an artifact's or a Hugging Face folder, and what describes them."""
+    if folder.parent.name == FOLDER:
+        return sorted(folder.glob("*.safetensors"))
+    model = folder / MODEL_FOLDER
+    if (model / DESCRIPTION).is_file():
+        return [model / DESCRIPTION, *sorted(model.glob("*.safetensors"))]
+    return model_files(folder)
+
+
+class PretrainConfig(Section):
+    """Weights to go on from, in place of random ones. The model is then theirs, and so is the tokenizer, unless one is
+    named."""
+
+    init: Annotated[str | None, Content(initial_files, or_name=True)] = None
+    """A run's name (with `/pretrain` behind it, its model before fine-tuning), the folder of an artifact or of a
+    training checkpoint, a Hugging Face folder, or a name on the hub. None starts from random weights."""
+    step: PositiveInt | None = None
+    """The training checkpoint to take of the run or artifact; None takes its finished model, and of one that is still
+    in training the newest checkpoint."""
+    with_state: bool = False
+    """Go on with the optimizer's state, the step and the position in the data as well: `trainer.steps` then counts from
+    the first step of the run that is gone on from. Needs a run of this project, and its optimizer."""
+
+    def problems(self) -> list[str]:
+        if self.init is None:
+            return [
+                f"{name}={value} is for weights that exist: name them with pretrain.init=…"
+                for name, value in (("step", self.step), ("with_state", self.with_state or None))
+                if value is not None
+            ]
+        return []

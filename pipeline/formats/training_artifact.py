@@ -1,0 +1,101 @@
+"""What an artifact of pretrain or finetune says of itself, read without torch, since the planner asks."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.errors import UserError
+from pipeline.formats.checkpoints import Checkpoint
+from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER, TOKENIZER_FOLDER
+from pipeline.store.artifacts import SPEC_FILE, Store, damaged, read_json, write_json
+
+INITIAL_FILE = "initial.json"
+"""Says in an artifact of pretrain which weights it started from, where they were not random."""
+
+
+@dataclass(frozen=True)
+class ArtifactFolder:
+    """The folder of a stage that trains a model, finished or at work."""
+
+    folder: Path
+
+    @cached_property
+    def spec(self) -> dict[str, Any]:
+        """What stage.yaml says.
+
+        Raises:
+            UserError: where the file is missing or damaged.
+        """
+        path = self.folder / SPEC_FILE
+        try:
+            found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise UserError(damaged(path, str(error), self.folder)) from None
+        if not isinstance(found, dict):
+            raise UserError(damaged(path, "it holds no settings", self.folder))
+        return found
+
+    def input(self, stage: str) -> Path:
+        """The folder of an artifact that this one was made from, in the same store.
+
+        Raises:
+            UserError: where it is gone.
+        """
+        store, fingerprint = self.folder.parents[1], (self.spec.get("input_fingerprints") or {}).get(stage)
+        found = Store(store).find(stage, fingerprint) if fingerprint else None
+        if found is None:
+            raise UserError(
+                f"{self.folder} needs the {stage} that it was made with, {store / stage}/…-{fingerprint}, which is not "
+                "there; run its stage again, or copy it there"
+            )
+        return found.folder
+
+    @property
+    def tokenizer_artifact(self) -> Path:
+        """Where its tokenizer's folder is: in itself, or in its input.
+
+        Raises:
+            UserError: where it is gone.
+        """
+        return self.folder if (self.folder / TOKENIZER_FOLDER).is_dir() else self.input("tokenizer")
+
+    def described(self, checkpoint: Checkpoint | None = None) -> tuple[dict[str, Any], int]:
+        """The `model` section of its final model, or of a checkpoint of pretraining, and the size of its vocabulary.
+
+        Raises:
+            UserError: where there is none, or it is damaged.
+        """
+        if checkpoint is None:
+            path = self.folder / MODEL_FOLDER / DESCRIPTION
+            found = read_json(path, self.folder, ("model", "vocab_size"))
+            return found["model"], found["vocab_size"]
+        config = self.spec.get("config")
+        model = config.get("model") if isinstance(config, dict) else None
+        if self.spec.get("stage") != "pretrain" or not isinstance(model, dict):
+            raise UserError(
+                f"{checkpoint.folder} is a checkpoint of the stage {self.spec.get('stage')}; only those of pretrain "
+                "are gone on from. Leave the step out, to take the finished model"
+            )
+        return model, self.vocab_size
+
+    @property
+    def vocab_size(self) -> int:
+        """Rows of the embeddings of what is pretrained here: those of the weights that it started from, or as many as
+        its tokenizer has ids.
+
+        Raises:
+            UserError: where what says so is gone or damaged.
+        """
+        if (self.folder / INITIAL_FILE).is_file():
+            return int(read_json(self.folder / INITIAL_FILE, self.folder, ("vocab_size",))["vocab_size"])
+        from pipeline.formats.shards import ShardIndex  # needs numpy, which loads slowly
+
+        return ShardIndex.load(self.input("shards")).vocab_size
+
+
+def write_initial(folder: Path, name: str, vocab_size: int) -> None:
+    """Say in an artifact of pretrain whose weights it starts from."""
+    write_json(folder / INITIAL_FILE, {"name": name, "vocab_size": vocab_size})

@@ -1,0 +1,236 @@
+"""`pretrain.init`: what may be named, what is taken from it, and what is refused before anything runs."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from torch import nn
+from transformers import AutoConfig, AutoModelForCausalLM
+
+from pipeline.config.pretraining import PretrainConfig, initial_files
+from pipeline.config.root import RootConfig, parse_config
+from pipeline.errors import UserError
+from pipeline.formats.checkpoints import checkpoint_folder
+from pipeline.formats.tokenizers import save_tokenizer, tokenizer_hash
+from pipeline.formats.training_artifact import write_initial
+from pipeline.plan import fingerprints, plan_stages
+from pipeline.preflight import Preflight
+from pipeline.store.artifacts import SPEC_FILE, Store, write_json
+from tests.pipeline.test_config import composed
+from tests.written_checkpoints import write_checkpoint
+from train.checkpoints.final_model import save_model
+from train.checkpoints.initial import initial_weights
+from train.models import build_model
+from train.models.decoder.hf_config import to_hf_config
+
+SIZES = {"layers": 2, "hidden": 32, "heads": 4, "mlp": 64, "context": 64}
+
+
+@pytest.fixture
+def folder(tiny_model: Callable, tokenizer, tmp_path: Path) -> Path:
+    """As `save_pretrained` writes it."""
+    model = tiny_model(264)
+    twin = AutoModelForCausalLM.from_config(AutoConfig.for_model(**to_hf_config(model.config, 264)))
+    twin.load_state_dict(model.state_dict(), strict=False)
+    twin.save_pretrained(tmp_path / "tiny")
+    save_tokenizer(tokenizer, tmp_path / "tiny")
+    return tmp_path / "tiny"
+
+
+@pytest.fixture
+def run(tiny_model: Callable, tokenizer, tmp_path: Path) -> Path:
+    """A run `base` with a finished pretraining and its checkpoints of steps 4 and 8; returns the artifact."""
+    model, artifact = tiny_model(264), tmp_path / "artifacts" / "pretrain" / "base-1"
+    artifact.mkdir(parents=True)
+    save_tokenizer(tokenizer, artifact / "tokenizer")
+    facts = {"tokenizer": tokenizer_hash(artifact), "eos_id": 0}
+    save_model(artifact, dict(model.state_dict()), model.config, 264, **facts)
+    write_initial(artifact, "other weights", 264)
+    config = {"model": model.config.model_dump(mode="json"), "optim": {"name": "adamw"}}
+    spec = {"stage": "pretrain", "plugins": [], "input_fingerprints": {}, "config": config}
+    (artifact / SPEC_FILE).write_text(yaml.safe_dump(spec))
+    for step in (4, 8):
+        write_checkpoint(artifact, step, tiny_model(264, seed=step))
+    (tmp_path / "runs" / "base").mkdir(parents=True)
+    (tmp_path / "runs" / "base" / "config.yaml").write_text(f"run: {{artifacts: {tmp_path / 'artifacts'}}}\n")
+    (tmp_path / "runs" / "base" / "pretrain").symlink_to(artifact)
+    return artifact
+
+
+def configured(tmp_path: Path, init: Path | str, *words: str) -> RootConfig:
+    (tmp_path / "notes.txt").write_text("Some text.")
+    keys = ["stage=pretrain", "run.name=mine", f"corpus.paths=[{tmp_path / 'notes.txt'}]", *words]
+    keys += [f"run.{name}={tmp_path / name}" for name in ("artifacts", "runs")]
+    values = composed(
+        "experiment=own",
+        "corpus=files",
+        "optim=adamw",
+        *(f"++{key}" for key in [f"pretrain.init={init}", *keys]),
+    )
+    return parse_config(values, [word.split("=")[0] for word in words])
+
+
+def checks(root: RootConfig) -> None:
+    store = Store(Path(root.run.artifacts))
+    Preflight(root, fingerprints(plan_stages(root, store)), store).refuse_what_will_fail()
+
+
+def weights_of(root: RootConfig) -> nn.Module:
+    found = initial_weights(root.pretrain)
+    model = build_model(root.model, found.vocab_size)
+    found.fill(model)
+    return model
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    ids = torch.tensor([[9, 8, 7, 260]])
+    with torch.inference_mode():
+        return torch.equal(one.eval()(ids), other.eval()(ids))
+
+
+def test_a_hugging_face_folder_gives_model_tokenizer_and_weights(
+    tmp_path: Path, folder: Path, tiny_model: Callable
+) -> None:
+    root = configured(tmp_path, folder)
+    assert (root.model.choice, root.model.context, root.tokenizer.pretrained_path) == (
+        "decoder",
+        64,
+        str(folder),
+    )
+    assert same(weights_of(root), tiny_model(264))
+    checks(root)
+
+
+def test_an_architecture_that_transformers_computes(tmp_path: Path, tokenizer) -> None:
+    sizes = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 64}
+    twin = AutoModelForCausalLM.from_config(
+        AutoConfig.for_model("gpt_neox", vocab_size=264, max_position_embeddings=48, **sizes)
+    )
+    twin.save_pretrained(tmp_path / "neox")
+    save_tokenizer(tokenizer, tmp_path / "neox")
+    root = configured(tmp_path, tmp_path / "neox")
+    assert (root.model.choice, root.model.context, root.model.pretrained_path) == ("hf", 48, None)
+    ids = torch.tensor([[9, 8, 7]])
+    with torch.inference_mode():
+        assert torch.allclose(weights_of(root).eval()(ids), twin.eval()(ids).logits, atol=1e-5)
+    checks(root)
+
+
+def test_a_run_its_artifact_and_its_checkpoints(tmp_path: Path, run: Path, tiny_model: Callable) -> None:
+    finished, fourth = tiny_model(264), tiny_model(264, seed=4)
+    for init, words, expected in (
+        ("base", (), finished),
+        ("base/pretrain", ("pretrain.step=4",), fourth),
+        (run, (), finished),
+        (checkpoint_folder(run, 4), (), fourth),
+        ("base", ("pretrain.with_state=true",), tiny_model(264, seed=8)),
+    ):
+        root = configured(tmp_path, init, *words)
+        assert root.tokenizer.pretrained_path == str(run / "tokenizer")
+        assert same(weights_of(root), expected), init
+        checks(root)
+
+
+def test_other_weights_in_the_same_place_are_another_artifact(
+    tmp_path: Path, run: Path, tiny_model: Callable
+) -> None:
+    def print_of(root: RootConfig) -> str:
+        return fingerprints(plan_stages(root, Store(Path(root.run.artifacts))))["pretrain"]
+
+    first = print_of(configured(tmp_path, "base"))
+    assert print_of(configured(tmp_path, run)) == first
+    assert print_of(configured(tmp_path, "base", "pretrain.step=4")) != first
+    other = tiny_model(264, seed=5)
+    save_model(run, dict(other.state_dict()), other.config, 264)
+    assert print_of(configured(tmp_path, "base")) != first
+    names = [path.name for path in initial_files(run)]
+    assert names == ["model.json", "model.safetensors"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["pretrain.step=5"], r"no checkpoint of step 5; the nearest is step=4"),
+        (["run.name=base"], "is this run itself"),
+        (
+            ["model.layers=3", "model.dropout=0.1"],
+            r"model\.layers=3 is not their 2; leave model settings out",
+        ),
+        (["trainer.sequence_length=65"], r"trainer\.sequence_length=65 is longer than model\.context=64"),
+    ],
+)
+def test_what_contradicts_the_weights_is_told(tmp_path: Path, run: Path, words: list[str], told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        configured(tmp_path, "base", *words)
+
+
+def test_what_is_nothing_to_start_from_is_told(tmp_path: Path, run: Path, folder: Path) -> None:
+    with pytest.raises(
+        UserError, match=r"pretrain\.init=bsae: there is no model 'bsae'.*did you mean base\?"
+    ):
+        configured(tmp_path, "bsae")
+    with pytest.raises(UserError, match="without training checkpoints; leave step out"):
+        configured(tmp_path, folder, "pretrain.step=5")
+    with pytest.raises(UserError, match="has no training checkpoint"):
+        configured(tmp_path, folder, "pretrain.with_state=true")
+    (folder / "tokenizer.json").unlink()
+    with pytest.raises(UserError, match="there is no tokenizer beside the weights"):
+        configured(tmp_path, folder)
+
+
+def test_dropout_is_no_matter_of_the_weights(tmp_path: Path, run: Path) -> None:
+    assert configured(tmp_path, "base", "model.dropout=0.1").model.dropout == 0.1
+
+
+def test_another_tokenizer_is_refused_before_it_is_trained(tmp_path: Path, run: Path) -> None:
+    words = ["tokenizer.kind=bpe", "tokenizer.vocab_size=300"]
+    with pytest.raises(UserError, match=r"vocab_size=300 has 300 ids; the weights .* know 264: take theirs"):
+        checks(configured(tmp_path, "base", *words))
+
+
+@pytest.mark.parametrize("damage", ["cut", "absent", "text"])
+def test_damaged_weights_are_told_before_the_start(tmp_path: Path, folder: Path, damage: str) -> None:
+    weights = folder / "model.safetensors"
+    whole = weights.read_bytes()
+    if damage == "absent":
+        weights.unlink()
+    else:
+        weights.write_bytes(whole[:-100] if damage == "cut" else b"no weights")
+    with pytest.raises(UserError, match=r"is damaged|holds no weights"):
+        checks(configured(tmp_path, folder))
+
+
+def test_a_classifier_is_no_language_model(tmp_path: Path, run: Path) -> None:
+    write_json(run / "task.json", {"task": "classify"})
+    with pytest.raises(UserError, match=r"task 'classify' and predicts no text"):
+        checks(configured(tmp_path, "base"))
+
+
+def test_the_state_is_of_one_optimizer_and_ends_before_the_run_does(tmp_path: Path, run: Path) -> None:
+    words = ("pretrain.with_state=true", "pretrain.step=4")
+    with pytest.raises(
+        UserError, match=r"holds the state of optim=adamw, not of optim=muon; set optim=adamw"
+    ):
+        checks(configured(tmp_path, "base", *words, "optim.name=muon"))
+    with pytest.raises(UserError, match=r"is of step 4, and trainer\.steps=4 counts from"):
+        checks(configured(tmp_path, "base", *words, "trainer.steps=4"))
+
+
+def test_settings_of_weights_need_weights() -> None:
+    assert PretrainConfig(step=3, with_state=True).problems() == [
+        "step=3 is for weights that exist: name them with pretrain.init=…",
+        "with_state=True is for weights that exist: name them with pretrain.init=…",
+    ]
+
+
+def test_a_name_on_the_hub_is_taken_as_the_model(tmp_path: Path) -> None:
+    root = configured(tmp_path, "owner/name", "model.context=128")
+    assert (root.pretrain.init, root.model.pretrained_path, root.model.context) == (
+        "owner/name",
+        "owner/name",
+        128,
+    )
+    assert json.loads(root.model.model_dump_json())["family"] == "hf"

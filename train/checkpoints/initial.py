@@ -1,0 +1,100 @@
+"""The weights that pretraining starts from, once the planner has found them: `pretrain.init` is a folder by then."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from pipeline.config.pretraining import PretrainConfig
+from pipeline.errors import UserError
+from pipeline.formats.checkpoints import FOLDER, Checkpoint, list_checkpoints
+from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER, weight_files
+from pipeline.formats.training_artifact import ArtifactFolder
+from pipeline.store.artifacts import PARTIAL
+from train.checkpoints.files import Reader
+from train.checkpoints.final_model import WEIGHTS, load_weights, read_weights
+from train.checkpoints.hugging_face import read_folder
+
+
+@dataclass(frozen=True)
+class InitialWeights:
+    """Weights that exist."""
+
+    name: str
+    """For people to read."""
+    vocab_size: int
+    """Rows of their embeddings."""
+    files: tuple[Path, ...]
+    """Of safetensors."""
+    fill: Callable[[nn.Module], None]
+    """Gives them to a model of their section and vocabulary."""
+    checkpoint: Checkpoint | None = None
+    """Where they are a training checkpoint's."""
+
+    def check_files(self) -> None:
+        """See whether the files are whole, without reading their weights.
+
+        Raises:
+            UserError: where there are none, or one was cut or is something else.
+        """
+        if not self.files:
+            raise UserError(
+                f"pretrain.init: {self.name} holds no weights in safetensors; name another folder"
+            )
+        for path in self.files:
+            try:
+                with safe_open(path, "np"):
+                    pass
+            except (OSError, SafetensorError) as error:
+                raise UserError(
+                    f"pretrain.init: {path} is damaged ({error}); get the folder again, or name another"
+                ) from None
+
+
+def initial_weights(settings: PretrainConfig) -> InitialWeights | None:
+    """The weights that a `pretrain` section names; None where training starts from random ones, or where the model's
+    own section reads them, as those of the hub.
+
+    Raises:
+        UserError: where they are gone, or damaged.
+    """
+    if settings.init is None:
+        return None
+    folder = Path(settings.init)
+    if not folder.is_dir():
+        return None  # a name on the hub
+    if folder.parent.name == FOLDER:
+        return _of_checkpoint(folder)
+    if (folder / MODEL_FOLDER / DESCRIPTION).is_file():
+        _, vocab_size = ArtifactFolder(folder).described()
+
+        def fill(model: nn.Module) -> None:
+            load_weights(model, read_weights(folder), str(folder))
+
+        return InitialWeights(folder.name, vocab_size, (folder / MODEL_FOLDER / WEIGHTS,), fill)
+    found = read_folder(folder, f"pretrain.init={folder}")
+    name = folder.parent.name if folder.name == MODEL_FOLDER else folder.name  # of an export
+    files = tuple(path for path in weight_files(folder) if path.suffix == ".safetensors")
+    return InitialWeights(name, found.vocab_size, files, found.fill)
+
+
+def _of_checkpoint(folder: Path) -> InitialWeights:
+    artifact = folder.parents[1]
+    checkpoint = next((each for each in list_checkpoints(artifact) if each.folder == folder), None)
+    if checkpoint is None:
+        raise UserError(f"the checkpoint {folder} is gone or damaged; name another with pretrain.step=…")
+    _, vocab_size = ArtifactFolder(artifact).described(checkpoint)
+
+    def fill(model: nn.Module) -> None:
+        if damage := checkpoint.damage():
+            raise UserError(f"the checkpoint {folder} is damaged: {damage}; take another step")
+        parameters = dict(model.named_parameters())
+        state: dict[str, Any] = dict(model.state_dict())  # what is no parameter is not trained
+        state |= Reader(checkpoint).weights({name: p.shape for name, p in parameters.items()})
+        load_weights(model, state, str(folder))
+
+    name = f"{artifact.name.removesuffix(PARTIAL)}, step {checkpoint.step:,}"
+    return InitialWeights(name, vocab_size, tuple(checkpoint.files), fill, checkpoint)
