@@ -45,7 +45,7 @@ def held_out_text(root: RootConfig, known: Known) -> str:
     Raises:
         UserError: where they will not.
     """
-    if not _scores_text(root):
+    if not _scores_text(root) or not root.reads_corpus:
         return ""
     config, pretrains = root.evaluate.perplexity, not root.finetune.replaces_pretraining
     fits = pretrains and root.objective.gives_perplexity and root.evaluate.ngram_baselines

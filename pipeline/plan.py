@@ -31,7 +31,8 @@ def plan_stages(root: RootConfig, store: Store) -> list[PlannedStage]:
         raise UserError(f"stage={root.stage}: no such stage; known: {', '.join(STAGES)}")
     if not STAGES[root.stage].enabled(root):
         raise UserError(
-            f"stage={root.stage} is switched off in this configuration (see finetune.task and finetune.init)"
+            f"stage={root.stage} is switched off in this configuration (see finetune.task, finetune.init and "
+            "evaluate.perplexity.corpus)"
         )
     hashes = FileHashes(store.root / HASHES)
     prints: dict[str, str] = {}

@@ -65,6 +65,10 @@ def _pretrains(root: RootConfig) -> bool:
     return not root.finetune.replaces_pretraining
 
 
+def _reads_corpus(root: RootConfig) -> bool:
+    return root.reads_corpus
+
+
 def _finetunes(root: RootConfig) -> bool:
     return root.finetune.enabled
 
@@ -76,12 +80,12 @@ def _evaluates_on_gpu(root: RootConfig) -> bool:
 
 _TABLE = (
     Stage("download", 2, configs.DownloadStage, "data_prep.download:run", (), "{megabytes:,.1f} MB",
-          checks=("data_prep.preflight:own_files",)),
+          enabled=_reads_corpus, checks=("data_prep.preflight:own_files",)),
     Stage("clean", 5, configs.CleanStage, "data_prep.clean:run", ("download",),
           "{documents:,} documents, {megabytes:,.1f} MB",
           phases=(Phase("prepare"), Phase("survey", parallel=True), Phase("learn"), Phase("extract", parallel=True),
                   Phase("decide"), Phase("write", parallel=True)),
-          checks=("data_prep.preflight:chinese",)),
+          enabled=_reads_corpus, checks=("data_prep.preflight:chinese",)),
     Stage("tokenizer", 3, configs.TokenizerStage, "data_prep.tokenizer:run", ("clean",),
           "{vocab_size:,} tokens, {bytes_per_token:.2f} bytes each", enabled=_pretrains),
     Stage("shards", 3, configs.ShardsStage, "data_prep.shards:run", ("clean", "tokenizer"),

@@ -39,7 +39,7 @@ class Text:
 
     @classmethod
     def encode(cls, tokenizer_artifact: Path, config: PerplexityConfig, context: Context) -> list[Self]:
-        """The split and then each file of `evaluate.perplexity.files`.
+        """The corpus's split, where this run has one, and then each file of `evaluate.perplexity.files`.
 
         Raises:
             UserError: where one of them has no text, or two files have one name.
@@ -48,15 +48,17 @@ class Text:
         # GPT-2's tokenizer names its eos as unknown token, and never uses it as such.
         unk_id = None if tokenizer.unk_token_id == tokenizer.eos_token_id else tokenizer.unk_token_id
         encoder, digest = TextEncoder(tokenizer_artifact), tokenizer_hash(tokenizer_artifact)
-        split = tokenize_split(
-            context.inputs["clean"] / "documents",
-            encoder,
-            config,
-            context.folder,
-            unk_id=unk_id,
-            show_progress=context.run.progress,
-        )
-        texts = [cls(split, tokenizer, digest, f"split:{config.split}")]
+        texts: list[Self] = []
+        if "clean" in context.inputs:
+            split = tokenize_split(
+                context.inputs["clean"] / "documents",
+                encoder,
+                config,
+                context.folder,
+                unk_id=unk_id,
+                show_progress=context.run.progress,
+            )
+            texts.append(cls(split, tokenizer, digest, f"split:{config.split}"))
         files = context.locate_files(config.files)
         refuse_same_names(files)
         for path in files:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from pipeline.config.base import CONTENT, NEUTRAL, Section
+from pipeline.config.base import CONTENT, NEUTRAL, NeutralBool, Section
 from pipeline.config.modules import ModuleIn
 from pipeline.formats.endings import ROW_ENDINGS, TEXT_ENDINGS
 
@@ -50,6 +50,9 @@ class PerplexityConfig(Section):
     """Perplexity of the pretrained and of the fine-tuned model on a held-out split, and on texts from elsewhere."""
 
     split: Literal["validation", "test"] = "test"
+    corpus: NeutralBool = False
+    """Score the corpus's split although this run pretrains nothing (`finetune.init`). Without it such a run downloads
+    and cleans no corpus, and only `files` are scored."""
     files: Annotated[list[str], CONTENT] = []
     """Further texts to score, each file by itself: plain text (one document, or a list of short ones: see
     `corpus.split_documents`), WikiText, or jsonl, json and Parquet with a `text`."""

@@ -33,6 +33,7 @@ from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.formats.hub import SCHEME
 from pipeline.redaction import masked, redacted
+from pipeline.remote.listing import ARTIFACT_SCHEME
 from pipeline.text.surrogates import take_out_surrogates
 
 
@@ -102,6 +103,17 @@ class RootConfig(Section):
         trainers = {"pretrain": self.trainer, "finetune": self.finetune.trainer}
         names = ("checkpoint_every", "keep_last", "keep_every", "validate_every")
         return {stage: [getattr(trainer, name) for name in names] for stage, trainer in trainers.items()}
+
+    @property
+    def reads_corpus(self) -> bool:
+        """Whether anything of this run reads the corpus; else it is neither downloaded nor cleaned."""
+        named = (name for files in self.finetune.data.named.values() for name in files)
+        of_corpus = tuple(f"{ARTIFACT_SCHEME}{stage}/" for stage in ("download", "clean"))
+        return (
+            not self.finetune.replaces_pretraining
+            or self.evaluate.perplexity.corpus
+            or any(name.startswith(of_corpus) for name in (*named, *self.evaluate.perplexity.files))
+        )
 
     def problems(self) -> list[str]:
         """Contradictions between sections."""

@@ -20,7 +20,7 @@ from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from pipeline.tracking.tracker import read_jsonl
 from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import load_model, save_model
-from train.finetuning.chat import TEMPLATES
+from train.finetuning.chat_templates import named_template
 from train.finetuning.classifier import Classifier, save_classifier
 from train.finetuning.examples import cut_middle
 from train.generation.generate import generate
@@ -65,7 +65,7 @@ def finetune(tmp_path, save_tokenizer, tiny_model):
     save_model(folder, model.state_dict(), model.config, model.vocab_size)
     task = {"task": "instruct", "stop_token_ids": [0, 4], "stop_strings": []}
     (folder / "task.json").write_text(json.dumps(task))
-    (folder / TOKENIZER_FOLDER / "chat_template.jinja").write_text((TEMPLATES / "markers.jinja").read_text())
+    (folder / TOKENIZER_FOLDER / "chat_template.jinja").write_text(named_template("markers"))
     rows = [
         {
             "prompt": f"<|user|>say {n}<|end|><|assistant|>",
@@ -296,6 +296,12 @@ def test_without_a_pretrained_model_only_the_fine_tuned_is_scored(inputs, finetu
     metrics = run(settings(), make_context(tmp_path / "out", clean=inputs["clean"], finetune=finetune))
     assert {"finetuned_perplexity", "bleu", "sample"} <= set(metrics)
     assert "perplexity" not in metrics
+
+
+def test_without_a_corpus_the_test_examples_alone_are_scored(finetune, tmp_path, make_context):
+    metrics = run(settings(), make_context(tmp_path / "out", finetune=finetune))
+    assert {"bleu", "sample"} <= set(metrics)
+    assert not [name for name in metrics if "perplexity" in name]
 
 
 def test_a_classifier(inputs, tmp_path, save_tokenizer, make_context):

@@ -51,9 +51,9 @@ def test_files_of_examples_are_read_before_anything_starts(tmp_path: Path, examp
     counts = [int(n) for n in re.findall(r"\d+", finding.words)]
     assert finding.state == "fine"
     assert sum(counts) == 40
-    bad = examples("bad.jsonl", *rows, {"question": "q", "answer": "a"})
+    bad = examples("bad.jsonl", *rows, {"q": "q", "a": "a"})
     with pytest.raises(
-        UserError, match=r"stage finetune would fail: .*bad\.jsonl, line 41: .*'prompt' is missing"
+        UserError, match=r"stage finetune would fail: .*bad\.jsonl, line 41: neither a conversation"
     ):
         preflight(configured(tmp_path, *finetuned("instruct", bad))).refuse_what_will_fail()
 

@@ -1,5 +1,6 @@
 """Prompts and responses as text."""
 
+import signal
 from functools import partial
 from inspect import signature
 from typing import cast
@@ -11,6 +12,7 @@ from transformers import PreTrainedTokenizerFast
 from pipeline.config.tasks import FinetuneConfig
 from pipeline.errors import UserError
 from train.finetuning.chat import ChatFormat, TextFormat, find_stops, set_chat_template
+from train.finetuning.chat_templates import find_template
 from train.finetuning.task import task_of
 from train.finetuning.written_text import WrittenText
 from train.generation.stops import Stops
@@ -150,6 +152,91 @@ def test_ordinary_texts_are_read_as_the_tokenizer_reads_them(chat_tokenizer, tex
     turn = [{"role": "user", "content": text}]
     expected = chat_tokenizer.apply_chat_template(turn, add_generation_prompt=True, return_dict=False)
     assert form.prompt_ids([text]) == [expected]
+
+
+TALK = [
+    {"role": "system", "content": "Be kind."},
+    {"role": "user", "content": "Hi?"},
+    {"role": "assistant", "content": "Hello."},
+    {"role": "tool", "content": "31"},
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "chatml",
+            "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi?<|im_end|>\n<|im_start|>assistant\n"
+            "Hello.<|im_end|>\n<|im_start|>user\n<tool_response>\n31\n</tool_response><|im_end|>\n"
+            "<|im_start|>assistant\n",
+        ),
+        (
+            "llama3",
+            "<|start_header_id|>system<|end_header_id|>\n\nBe kind.<|eot_id|><|start_header_id|>user<|end_header_id|>"
+            "\n\nHi?<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\nHello.<|eot_id|><|start_header_id|>"
+            "ipython<|end_header_id|>\n\n31<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+        ),
+    ],
+)
+def test_templates_by_name(plain_tokenizer, name, expected):
+    form = _form(plain_tokenizer, name)
+    assert form.prompt(TALK) == expected
+    end = {"chatml": "<|im_end|>", "llama3": "<|eot_id|>"}[name]
+    assert find_stops(form) == Stops([plain_tokenizer.eos_token_id], [end])
+
+
+def _form(tokenizer, setting):
+    task = cast(WrittenText, task_of(FinetuneConfig.choices()["instruct"]))
+    settings = FinetuneConfig.choose("instruct", data={"train": "a.jsonl"}, template=str(setting))
+    return task.prompt_format(tokenizer, task.template(settings))
+
+
+def test_a_template_from_a_file(plain_tokenizer, tmp_path):
+    path = tmp_path / "own.jinja"
+    path.write_text(
+        "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}{% if add_generation_prompt %}"
+    )
+    with pytest.raises(
+        UserError, match=r"finetune.template=.*own.jinja fails on these turns: Unexpected end"
+    ):
+        _form(plain_tokenizer, path)
+    path.write_text(path.read_text() + "<assistant>{% endif %}")
+    assert _form(plain_tokenizer, path).prompt("Hi?") == "<user>Hi?<assistant>"
+    with pytest.raises(
+        UserError, match=r"finetune.template=chatlm: there is no such template; there are chatml, "
+    ):
+        _form(plain_tokenizer, "chatlm")
+    with pytest.raises(UserError, match=r"finetune.template=.*none.jinja cannot be read"):
+        _form(plain_tokenizer, tmp_path / "none.jinja")
+
+
+@pytest.mark.parametrize(
+    ("template", "words"),
+    [
+        (
+            "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+            "does not come to an end within 0.2 seconds",
+        ),
+        ("{% for a in range(10 ** 9) %}{% endfor %}", "fails on these turns: Range too big"),
+        (
+            "{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}",
+            "fails on these turns: maximum recursion",
+        ),
+        ("{{ messages.__class__.__mro__ }}", "fails on these turns: .*unsafe"),
+        ("{{ messages.append(1) }}", "fails on these turns: .*unsafe"),
+        ("{{ messages[0].content + 1 }}", "fails on these turns"),
+    ],
+)
+def test_a_template_that_means_no_good_is_told(template, words, tmp_path, monkeypatch):
+    monkeypatch.setattr("train.finetuning.chat_templates.RENDER_SECONDS", 0.2)
+    (tmp_path / "own.jinja").write_text(template)
+    before = signal.getitimer(signal.ITIMER_REAL)[0]
+    with pytest.raises(UserError, match=words):
+        find_template(str(tmp_path / "own.jinja"))
+    assert (signal.getitimer(signal.ITIMER_REAL)[0] > 0) == (before > 0), (
+        "an alarm of others rings all the same"
+    )
 
 
 def test_an_end_that_is_no_token_is_a_text_to_stop_at(plain_tokenizer):

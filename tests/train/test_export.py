@@ -188,7 +188,7 @@ def test_a_chat_model_keeps_its_template_and_its_end(make_inputs, chat_tokenizer
     save_model(tuned, load_model(inputs["pretrain"]).state_dict(), LLAMA, len(chat_tokenizer))
     stops = find_stops(form).ids
     write_json(tuned / "task.json", {"task": "instruct", "template": "…", "stop_token_ids": stops})
-    finetune = {"task": "instruct", "method": "lora", "init": None, "data": {"train": "a.jsonl"}}
+    finetune = {"task": "instruct", "method": "lora", "init": None, "data": {"train": {"a.jsonl": 1}}}
     write_manifest(tuned, finetune=finetune)
     context = make_context(tmp_path / "out", **inputs, finetune=tuned)
     run(export(), context)
@@ -202,6 +202,12 @@ def test_a_chat_model_keeps_its_template_and_its_end(make_inputs, chat_tokenizer
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "apply_chat_template" in card
     assert "instruct, LoRA" in card
+
+    # Without a corpus the test examples are what the two models are compared on.
+    row = {"prompt": form.prompt("What is it?"), "references": ["A dog. " * 20], "source": "What is it?"}
+    (tuned / "test.jsonl").write_text(json.dumps(row) + "\n")
+    alone = make_context(tmp_path / "alone", finetune=tuned, evaluate=inputs["evaluate"])
+    assert run(export(), alone)["parity_tokens"] > 20
 
 
 def test_an_end_that_is_no_token_ends_generation_in_transformers(

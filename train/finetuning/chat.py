@@ -6,13 +6,11 @@ writes every special token, and at generation time the prompt stands alone too.
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-
-from jinja2 import TemplateError
 
 from pipeline.errors import UserError
 from pipeline.formats.control_tokens import ControlTokens
+from train.finetuning.chat_templates import named_template, render_turns
 from train.generation.stops import Stops
 
 if TYPE_CHECKING:
@@ -25,11 +23,6 @@ USER, ASSISTANT, END = "<|user|>", "<|assistant|>", "<|end|>"
 DEFAULT_TEXT_TEMPLATE = "{source}\n\nTL;DR:"
 PROBE = "0123456789"
 """A target to find out what a template writes after one."""
-
-
-TEMPLATES = Path(__file__).parent / "templates"
-"""Chat templates by name. `markers` is for tokenizers with the three markers as special tokens, `text` for those
-without."""
 
 
 class Beginning(str):
@@ -185,13 +178,7 @@ class ChatFormat(PromptFormat):
         return response, response if ended else response + self.tokenizer.eos_token
 
     def _render(self, turns: list[dict[str, Any]], add_generation_prompt: bool = False) -> str:
-        try:
-            text = self.tokenizer.apply_chat_template(
-                turns, tokenize=False, add_generation_prompt=add_generation_prompt
-            )
-            return cast(str, text)  # without `tokenize`
-        except TemplateError as error:
-            raise UserError(f"the tokenizer's chat template fails on these turns: {error}") from None
+        return render_turns(self.tokenizer, turns, add_generation_prompt)
 
 
 def _as_turns(source: Source) -> list[dict[str, Any]]:
@@ -223,7 +210,7 @@ def set_chat_template(tokenizer: "PreTrainedTokenizerBase") -> None:
     if tokenizer.chat_template is None:
         vocabulary = tokenizer.get_vocab()
         has_markers = all(marker in vocabulary for marker in (USER, ASSISTANT, END))
-        tokenizer.chat_template = (TEMPLATES / f"{'markers' if has_markers else 'text'}.jinja").read_text()
+        tokenizer.chat_template = named_template("markers" if has_markers else "text")
 
 
 def find_stops(form: PromptFormat) -> Stops:

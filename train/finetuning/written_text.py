@@ -56,12 +56,12 @@ class WrittenText(FinetuningTask):
     def describe_prompt(
         self, settings: Any, tokenizer: "Callable[[], PreTrainedTokenizerBase | None]"
     ) -> str:
-        found = tokenizer()
+        template, found = self.template(settings), tokenizer()
         if found is None:
             return "written by the task's own template"
         from train.finetuning.chat import find_stops
 
-        form = self.prompt_format(found, self.template(settings))
+        form = self.prompt_format(found, template)
         find_stops(form)
         return repr(form.prompt("…"))
 
@@ -74,8 +74,8 @@ class WrittenText(FinetuningTask):
     def trained_model(self, artifact: Path, facts: dict[str, Any]) -> "TrainedModel":
         from pipeline.formats.tokenizers import load_tokenizer
         from train.exporting.card import Card
-        from train.exporting.trained_model import TrainedModel
         from train.exporting.usage import answer_a_turn, continue_a_prompt
+        from train.finetuning.trained_writer import TrainedWriter
 
         template, texts = facts["template"], facts.get("stop_strings", [])
         if self.chats:
@@ -84,4 +84,4 @@ class WrittenText(FinetuningTask):
             usage = continue_a_prompt(template.replace("{source}", "…"))
             form = f"Prompts have the form `{json.dumps(template, ensure_ascii=False)}`."
             card = Card(self.what, self.tag, usage, notes=(form,))
-        return TrainedModel(artifact, self.load_model(artifact), load_tokenizer(artifact), card, facts)
+        return TrainedWriter(artifact, self.load_model(artifact), load_tokenizer(artifact), card, facts)

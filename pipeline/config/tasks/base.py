@@ -124,3 +124,11 @@ class FinetuneConfig(Choice):
     def replaces_pretraining(self) -> bool:
         """Whether it starts from a folder, so that this run trains no model for it."""
         return self.enabled and self.init is not None
+
+
+class ChatConfig(FinetuneConfig):
+    """Fine-tuning of a model that answers in a chat."""
+
+    template: Annotated[str | None, Content(or_name=True)] = None
+    """How conversations are written: `chatml`, `llama3`, `markers`, `text`, or a jinja file. None takes the tokenizer's
+    own, or `markers` or `text` where it has none. It is kept with the model."""

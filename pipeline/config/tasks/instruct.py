@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pipeline.config.tasks.base import FieldName, FinetuneConfig, FinetuneDataConfig
+from pipeline.config.tasks.base import ChatConfig, FieldName, FinetuneDataConfig
 
 
 class InstructDataConfig(FinetuneDataConfig):
@@ -23,7 +23,7 @@ class InstructDataConfig(FinetuneDataConfig):
         return found
 
 
-class InstructConfig(FinetuneConfig):
+class InstructConfig(ChatConfig):
     """Instruction tuning: answers in a chat, from conversations or from prompts with responses."""
 
     implementation: ClassVar[str] = "train.finetuning.tasks.instruct"

@@ -4,7 +4,7 @@ from pydantic import PositiveFloat
 
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
-from pipeline.config.tasks.base import FieldName, FinetuneConfig, FinetuneDataConfig
+from pipeline.config.tasks.base import ChatConfig, FieldName, FinetuneDataConfig
 
 
 class PreferenceDataConfig(FinetuneDataConfig):
@@ -39,7 +39,7 @@ class PreferenceDataConfig(FinetuneDataConfig):
         return found
 
 
-class PreferenceConfig(FinetuneConfig):
+class PreferenceConfig(ChatConfig):
     """Training on pairs of answers, of which one is preferred to the other."""
 
     beta: PositiveFloat = 0.1

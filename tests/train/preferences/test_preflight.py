@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
+from pipeline.plan import plan_stages
+from pipeline.store.artifacts import Store
 from tests.pipeline.test_preflight import configured, finetuned, preflight
 
 GOOD = [{"prompt": f"Say {n}.", "chosen": f"Gladly: {n}", "rejected": f"No. {n}!"} for n in range(40)]
@@ -56,6 +58,19 @@ def test_what_does_not_fit_the_context_is_told(tmp_path: Path, folder: Path) -> 
     assert found.state == "fine"
     assert "of 3" in found.words
     assert "the prompt is too long for the model's context and lost its middle" in found.words
+
+    # Nothing is pretrained, and nothing asks for the corpus.
+    store = Store(Path(root.run.artifacts))
+    assert [stage.stage.name for stage in plan_stages(root, store)] == [
+        "finetune",
+        "evaluate",
+        "export",
+        "report",
+    ]
+    files = "evaluate.perplexity.files=[artifact://clean/a.txt]"
+    for word in ("evaluate.perplexity.corpus=true", files):
+        root = configured(tmp_path, *finetuned("dpo", write(tmp_path, GOOD), init, word))
+        assert [stage.stage.name for stage in plan_stages(root, store)][:2] == ["download", "clean"]
 
     rows = [{"prompt": f"{n}?", "chosen": "a" * 40 + "b", "rejected": "a" * 40 + "c"} for n in range(40)]
     root = configured(tmp_path, *finetuned("dpo", write(tmp_path, rows), init))

@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pipeline.config.tasks import FinetuneConfig
+from pipeline.config.tasks.base import ChatConfig
 from pipeline.config.tasks.preferences import PreferenceConfig
 from train.finetuning.data import Example
 
@@ -22,7 +22,7 @@ class PreferenceObjective(ABC):
 
     def loss_settings(self, settings: PreferenceConfig) -> dict[str, Any]:
         """The settings that define the loss: those that fine-tuning in general does not have."""
-        own = type(settings).model_fields.keys() - FinetuneConfig.model_fields.keys() - {"task"}
+        own = type(settings).model_fields.keys() - ChatConfig.model_fields.keys() - {"task"}
         return {name: getattr(settings, name) for name in sorted(own)}
 
     @abstractmethod

@@ -19,4 +19,5 @@ class PreferenceTask(PreferenceObjective, ChatAnswers):
     def training(self, settings: Any, base: "BaseModel", splits: Splits) -> "PreferenceTraining":
         from train.finetuning.preferences.training import PreferenceTraining
 
-        return PreferenceTraining(settings, base, splits, self.prompt_format(base.tokenizer), self)
+        form = self.prompt_format(base.tokenizer, self.template(settings))
+        return PreferenceTraining(settings, base, splits, form, self)

@@ -26,7 +26,8 @@ class Instruct(ChatAnswers):
     def training(self, settings: Any, base: "BaseModel", splits: Splits) -> "DialogueTraining":
         from train.finetuning.dialogue_training import DialogueTraining
 
-        return DialogueTraining(settings, base, splits, self.prompt_format(base.tokenizer))
+        form = self.prompt_format(base.tokenizer, self.template(settings))
+        return DialogueTraining(settings, base, splits, form)
 
 
 TASK = Instruct()

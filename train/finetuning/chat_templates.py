@@ -1,0 +1,120 @@
+"""Chat templates: where they are found, and how they are rendered without trust in them.
+
+transformers renders them in jinja2's immutable sandbox. That knows no limit of time, and a loop in a loop may go on for
+years.
+"""
+
+import signal
+import threading
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any, cast
+
+from jinja2 import TemplateError
+
+from pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+FOLDER = Path(__file__).parent / "templates"
+"""Templates by name. `markers` is for tokenizers with the three markers as special tokens, `text` for those without."""
+ENDING = ".jinja"
+RENDER_SECONDS = 5.0
+"""A conversation takes a fraction of a millisecond."""
+PROBE = [{"role": "user", "content": "Hi?"}, {"role": "assistant", "content": "Hello."}]
+
+
+class _OutOfTime(Exception):
+    """Raised in the midst of a template."""
+
+
+def named_template(name: str) -> str:
+    """The text of a template of this project."""
+    return (FOLDER / f"{name}{ENDING}").read_text(encoding="utf-8")
+
+
+def find_template(setting: str) -> str:
+    """The text of a template by its name, or of a file, tried on one exchange.
+
+    Raises:
+        UserError: where there is none, or it cannot be rendered.
+    """
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    if setting.endswith(ENDING):
+        try:
+            text = Path(setting).expanduser().read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"finetune.template={setting} cannot be read: {error}") from None
+    else:
+        names = sorted(path.stem for path in FOLDER.glob(f"*{ENDING}"))
+        if setting not in names:
+            raise UserError(
+                f"finetune.template={setting}: there is no such template; there are {', '.join(names)}, or name a file "
+                f"that ends with {ENDING}"
+            )
+        text = named_template(setting)
+    with _guarded(f"finetune.template={setting}"):
+        render_jinja_template([PROBE], chat_template=text, bos_token="<s>", eos_token="</s>")
+    return text
+
+
+def render_turns(
+    tokenizer: "PreTrainedTokenizerBase", turns: Sequence[Mapping[str, Any]], add_generation_prompt: bool
+) -> str:
+    """The turns by the tokenizer's template.
+
+    Raises:
+        UserError: where it refuses them, fails on them or does not come to an end.
+    """
+    with _guarded("the tokenizer's chat template"):
+        text = tokenizer.apply_chat_template(
+            cast(Any, turns), tokenize=False, add_generation_prompt=add_generation_prompt
+        )
+    return cast(str, text)  # without `tokenize`
+
+
+@contextmanager
+def _guarded(what: str) -> Generator[None]:
+    """Raises: UserError: where a template fails in any of the ways in which foreign code may."""
+    try:
+        with _time_limit(RENDER_SECONDS):
+            yield
+    except _OutOfTime:
+        raise UserError(
+            f"{what} does not come to an end within {RENDER_SECONDS:g} seconds on one conversation; it has a loop too "
+            "many"
+        ) from None
+    except (
+        TemplateError,
+        ArithmeticError,
+        LookupError,
+        TypeError,
+        ValueError,
+        RecursionError,
+        MemoryError,
+    ) as error:
+        raise UserError(f"{what} fails on these turns: {error or type(error).__name__}") from None
+
+
+@contextmanager
+def _time_limit(seconds: float) -> Generator[None]:
+    """Raise _OutOfTime after so long. Only in the main thread, since it takes a signal; in others there is no limit.
+    An alarm that was set before is set again."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        raise _OutOfTime
+
+    handler = signal.signal(signal.SIGALRM, stop)
+    before, interval = signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, before, interval)
+        signal.signal(signal.SIGALRM, handler)

@@ -1,0 +1,15 @@
+"""A model that is fine-tuned to write, as it is exported."""
+
+from pipeline.context import Context
+from train.exporting.trained_model import TrainedModel
+from train.finetuning.artifact import read_test_rows
+
+
+class TrainedWriter(TrainedModel):
+    """A language model, whose fine-tuning may have come without a corpus."""
+
+    def texts(self, context: Context, most: int) -> list[str]:
+        """Of the corpus; without one the test examples."""
+        if "clean" in context.inputs:
+            return super().texts(context, most)
+        return [row["prompt"] + row["references"][0] for row in read_test_rows(self.artifact, most)]
