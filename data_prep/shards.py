@@ -26,6 +26,8 @@ from pipeline.store.markers import write_marker
 
 BATCH_BYTES = 250_000
 """Text that a process encodes at a time: small enough to hold its encodings in about 50 MB."""
+LEAST_BYTES, MOST_SHARDS = 256_000_000, 4096
+"""Text in a shard, and shards of a corpus: opening a file takes a while, and so does listing thousands."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +50,21 @@ Encoded = tuple[int, np.ndarray, np.ndarray, int]
 """A shard's number, all ids of a batch of its texts (uint32), the length of each document, and the bytes of text."""
 
 
-def plan_shards(documents: Path, shard_bytes: int) -> list[Shard]:
-    """All documents in shards of at least so much text, but for the last of a split or part.
+def plan_shards(documents: Path, shard_mb: int | None) -> list[Shard]:
+    """All documents in shards of at least so much text, but for the last of a split or part; see `ShardsConfig`.
 
     Raises:
         UserError: where there is no training text, or a file is damaged.
     """
     shards: list[Shard] = []
+    sizes = {path: text_bytes_in(path) for split in SPLITS for path in document_files(documents, split)}
+    shard_bytes = (
+        max(LEAST_BYTES, sum(sizes.values()) // MOST_SHARDS) if shard_mb is None else shard_mb * 10**6
+    )
     for split in SPLITS:
         names: Counter[str] = Counter()
         for part, files in groupby(document_files(documents, split), key=document_part):
-            for group, size in _groups(list(files), shard_bytes):
+            for group, size in _groups({path: sizes[path] for path in files}, shard_bytes):
                 prefix = f"{split}-{part}" if part else split
                 name = f"{prefix}-{names[prefix]:05d}"
                 names[prefix] += 1
@@ -70,12 +76,12 @@ def plan_shards(documents: Path, shard_bytes: int) -> list[Shard]:
     return shards
 
 
-def _groups(files: list[Path], shard_bytes: int) -> Iterator[tuple[list[Path], int]]:
+def _groups(sizes: dict[Path, int], shard_bytes: int) -> Iterator[tuple[list[Path], int]]:
     group: list[Path] = []
     size = 0
-    for path in files:
+    for path, text in sizes.items():
         group.append(path)
-        size += text_bytes_in(path)
+        size += text
         if size >= shard_bytes:
             yield group, size
             group = []
@@ -93,7 +99,7 @@ def encode(config: ShardsStage, context: Context) -> None:
     """
     artifact = context.inputs["tokenizer"]
     dtype = token_dtype(TextEncoder(artifact).vocab_size)
-    shards = plan_shards(context.inputs["clean"] / "documents", config.shards.shard_mb * 1_000_000)
+    shards = plan_shards(context.inputs["clean"] / "documents", config.shards.shard_mb)
     missing = context.missing("encode", shards)
     if not missing:
         return
@@ -122,7 +128,7 @@ def run(config: ShardsStage, context: Context) -> dict[str, float | str]:
     artifact = context.inputs["tokenizer"]
     encoder = TextEncoder(artifact)
     dtype = token_dtype(encoder.vocab_size)
-    shards = plan_shards(context.inputs["clean"] / "documents", config.shards.shard_mb * 1_000_000)
+    shards = plan_shards(context.inputs["clean"] / "documents", config.shards.shard_mb)
     tallies = list(read_tallies(context, "encode", shards))
     files: dict[str, list[ShardFile]] = {split: [] for split in SPLITS}
     for tally in tallies:

@@ -9,7 +9,7 @@ from pipeline.config.stages import PretrainStage
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import list_checkpoints
-from pipeline.formats.shards import ShardIndex, TokenStream, verify
+from pipeline.formats.shards import ShardIndex, TokenStream
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from pipeline.formats.training_artifact import write_initial
 from train.checkpoints.final_model import save_model
@@ -39,8 +39,6 @@ def run(config: PretrainStage, context: Context) -> dict[str, Any]:
             f"the shards in {shards} were made with another tokenizer than {context.inputs['tokenizer']}; "
             "run the shards stage again with this tokenizer"
         )
-    if context.rank == 0:
-        verify(shards)
     initial = initial_weights(config.pretrain)
     vocab_size = _vocab_size(index, initial)
     length = trainer.sequence_length or config.model.context

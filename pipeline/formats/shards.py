@@ -9,8 +9,8 @@ a corpus has several named parts, each has files of its own, `<split>-<part>-000
 import hashlib
 import json
 import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +19,11 @@ from pydantic import TypeAdapter
 from pipeline.errors import UserError
 from pipeline.store import durable
 from pipeline.store.artifacts import write_json
-from pipeline.store.file_hashes import hash_file
 
 INDEX = "index.json"
-VERIFY_THREADS = 8
+OPEN_FILES = 256
+"""Shards that a process holds open at most, those read last: each takes a descriptor, of which a process usually has
+1,024, and a corpus may have thousands of shards."""
 
 
 def token_dtype(vocab_size: int) -> np.dtype:
@@ -128,6 +129,20 @@ class ShardWriter:
         self._offsets.append(self._offsets[-1] + len(ids))
 
 
+@dataclass(frozen=True)
+class _Place:
+    """A .bin file on disk; who replaces it makes another place of it."""
+
+    path: Path
+    inode: int
+    changed_ns: int
+
+
+@lru_cache(OPEN_FILES)
+def _mapped(place: _Place, dtype: np.dtype) -> np.ndarray:
+    return np.memmap(place.path, dtype=dtype, mode="r")
+
+
 class TokenStream:
     """The tokens of a split, or of one part of it, as a single sequence over its memory-mapped files.
 
@@ -145,17 +160,18 @@ class TokenStream:
             raise UserError(
                 f"the {where} has no {split} documents; give it more text or a larger {split} fraction"
             )
-        dtype = np.dtype(self.index.dtype).newbyteorder("<")
-        self._maps = []
+        self._dtype = np.dtype(self.index.dtype).newbyteorder("<")
+        self._places = []
         for file in files:
             path = folder / file.name
-            expected, found = file.tokens * dtype.itemsize, path.stat().st_size if path.exists() else 0
-            if found != expected:
+            stat = path.stat() if path.exists() else None
+            expected, found = file.tokens * self._dtype.itemsize, stat.st_size if stat else 0
+            if stat is None or found != expected:
                 raise UserError(
                     f"{path} has {found:,} bytes where its index says {expected:,}: it is damaged; "
                     f"delete the folder {folder} and start again to write it anew"
                 )
-            self._maps.append(np.memmap(path, dtype=dtype, mode="r"))
+            self._places.append(_Place(path, stat.st_ino, stat.st_ctime_ns))
         self._folder, self._files = folder, files
         self._starts = np.cumsum([0, *(file.tokens for file in files)])
 
@@ -173,7 +189,7 @@ class TokenStream:
         parts = []
         while start < end:
             offset = start - int(self._starts[first])
-            part = self._maps[first][offset : offset + end - start]
+            part = _mapped(self._places[first], self._dtype)[offset : offset + end - start]
             parts.append(part)
             start += len(part)
             first += 1
@@ -198,27 +214,3 @@ class TokenStream:
                 )
             starts.append(offsets[:-1] + first)
         return np.concatenate([*starts, [len(self)]])
-
-
-def verify(folder: Path) -> None:
-    """Read every .bin and compare its checksum.
-
-    A thread reads 1 to 2 GB in a second and there are up to eight, so one process of a training run is enough;
-    afterwards the operating system holds in memory what was read.
-
-    Raises:
-        UserError: naming the first .bin whose content is not what the index says.
-    """
-    files = [file for split in ShardIndex.load(folder).splits.values() for file in split]
-
-    def intact(file: ShardFile) -> bool:
-        path = folder / file.name
-        return path.exists() and hash_file(path) == file.sha256
-
-    with ThreadPoolExecutor(min(VERIFY_THREADS, os.cpu_count() or 1)) as pool:
-        for file, good in zip(files, pool.map(intact, files), strict=True):
-            if not good:
-                raise UserError(
-                    f"{folder / file.name} is missing or its checksum is wrong: it is damaged; "
-                    f"delete the folder {folder} and start again to write it anew"
-                )
