@@ -2,6 +2,7 @@
 
 import logging
 import math
+import os
 import statistics
 import warnings
 from dataclasses import dataclass
@@ -62,6 +63,10 @@ def set_up_process(trainer: TrainerConfig, seed: int) -> bool:
         torch.set_float32_matmul_precision("high")
     else:
         share_cpu_threads(trainer.threads, trainer.devices)
+    if trainer.deterministic:
+        os.environ.setdefault(
+            "CUBLAS_WORKSPACE_CONFIG", ":4096:8"
+        )  # without it cuBLAS refuses to be deterministic
     torch.use_deterministic_algorithms(trainer.deterministic)
     pl.seed_everything(seed, workers=True, verbose=False)
     return on_gpu

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,21 +14,24 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import train.checkpoints.manager
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import FOLDER, META, list_checkpoints, main
 from pipeline.tracking.tracker import read_metrics
 from tests.train import guard_worker
 from tests.train.guard_worker import STEPS
 from train.checkpoints.files import Reader, Writer
-from train.checkpoints.training_state import Piece
+from train.checkpoints.manager import Checkpoints
+from train.checkpoints.training_state import StatePiece
+from train.strategies.single import Single
 
 
 def test_the_writer_copies_and_lets_training_go_on(tmp_path: Path) -> None:
     tensor = torch.ones(40_000_000)
     writer, path = Writer(), tmp_path / "rank-00000.safetensors"
-    writer.start([Piece("a", "weight", 0, tensor)], path)  # makes the buffers
+    writer.start([StatePiece("a", "weight", 0, tensor)], path)  # makes the buffers
     writer.wait()
-    writer.start([Piece("a", "weight", 0, tensor)], path)
+    writer.start([StatePiece("a", "weight", 0, tensor)], path)
     assert writer.busy
     tensor.zero_()  # the next step changes the weights
     writer.wait()
@@ -98,6 +102,29 @@ def test_one_whose_facts_are_damaged_is_named_and_passed_over(
         guard_worker.train(tmp_path, "skip")
     assert f"{last.folder} is damaged: its meta.json cannot be read" in caplog.text
     assert list_checkpoints(tmp_path)[-1].step == last.step
+
+
+class LateRank(Single):
+    """A rank on another machine, which is told which step rank 0 has found."""
+
+    is_global_zero = False
+
+    def broadcast(self, obj: int, src: int = 0) -> int:
+        return STEPS
+
+
+def test_one_that_another_machine_sees_late_is_waited_for(trained: Path, tmp_path: Path, monkeypatch) -> None:
+    checkpoints = Checkpoints(tmp_path, 1, 0, LateRank(torch.device("cpu")), "single")
+    monkeypatch.setattr(train.checkpoints.manager, "SEEN_WITHIN", 0)
+    with pytest.raises(UserError, match=f"does not see the checkpoint of step {STEPS}"):
+        checkpoints.newest_intact()
+    monkeypatch.setattr(train.checkpoints.manager, "SEEN_WITHIN", 60)
+    arrival = threading.Timer(0.5, shutil.copytree, (trained / FOLDER, tmp_path / FOLDER))
+    arrival.start()
+    found = checkpoints.newest_intact()
+    arrival.join()
+    assert found is not None
+    assert found.step == STEPS
 
 
 @pytest.mark.parametrize("changed", [{"step": 3}, {"optimizer_steps": 1}, {"guard": {}}, {"tokens": 0}])

@@ -15,7 +15,7 @@ class Resume(pl.Callback):
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Before the data loader starts, and when the ranks can already talk to each other."""
-        self._found = self._checkpoints.newest_sound()
+        self._found = self._checkpoints.newest_intact()
         if self._found is not None:
             self._batches.start = self._found.step
 

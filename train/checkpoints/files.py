@@ -13,7 +13,7 @@ from pipeline.errors import UserError
 from pipeline.formats.checkpoints import DIGEST, Checkpoint
 from pipeline.store.durable import to_disk
 from pipeline.store.file_hashes import hash_file
-from train.checkpoints.training_state import WEIGHT, Piece
+from train.checkpoints.training_state import WEIGHT, StatePiece
 
 
 class Writer:
@@ -32,7 +32,7 @@ class Writer:
     def busy(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
-    def start(self, pieces: Iterable[Piece], path: Path) -> None:
+    def start(self, pieces: Iterable[StatePiece], path: Path) -> None:
         """Copy the pieces, then write them to `path`, and their sha256 beside it, in the background."""
         self.wait()
         tensors = {key: self._copy(key, piece.tensor) for key, piece in _keyed(pieces)}
@@ -66,7 +66,7 @@ class Writer:
             self.error = error
 
 
-def _keyed(pieces: Iterable[Piece]) -> Iterator[tuple[str, Piece]]:
+def _keyed(pieces: Iterable[StatePiece]) -> Iterator[tuple[str, StatePiece]]:
     for piece in pieces:
         yield f"{piece.kind}/{piece.name}/{piece.start}", piece
 
@@ -90,7 +90,7 @@ class Reader:
         """Of the parameters."""
         return {name for _, name in self._parts}
 
-    def fill(self, pieces: Iterable[Piece]) -> None:
+    def fill(self, pieces: Iterable[StatePiece]) -> None:
         """Give every piece its values.
 
         Raises:
@@ -129,5 +129,5 @@ class Reader:
                     f"{shape.numel():,}: it was written by another model"
                 )
         weights = {name: torch.empty(shape) for name, shape in shapes.items()}
-        self.fill(Piece(name, WEIGHT, 0, tensor.view(-1)) for name, tensor in weights.items())
+        self.fill(StatePiece(name, WEIGHT, 0, tensor.view(-1)) for name, tensor in weights.items())
         return weights

@@ -29,6 +29,9 @@ from train.strategies.strategy import TrainingStrategy
 
 log = logging.getLogger(__name__)
 
+SEEN_WITHIN = 120
+"""Seconds; NFS remembers what a folder holds for one minute by default."""
+
 
 class Checkpoints:
     """The checkpoints of one training run. Every method is called by all ranks together.
@@ -55,7 +58,7 @@ class Checkpoints:
         self.seconds_stopped = 0.0
         """How long training has stood still for checkpoints."""
 
-    def newest_sound(self) -> Checkpoint | None:
+    def newest_intact(self) -> Checkpoint | None:
         """The newest checkpoint whose files are what was written. Damaged ones are named, and passed over."""
         step = -1
         if self._strategy.is_global_zero:
@@ -72,7 +75,21 @@ class Checkpoints:
                     break
                 log.warning("the checkpoint %s is damaged: %s; going back", checkpoint.folder, damage)
         step = self._strategy.broadcast(step)
-        return next((c for c in list_checkpoints(self._artifact) if c.step == step), None)
+        return None if step < 0 else self._seen_by_all(step)
+
+    def _seen_by_all(self, step: int) -> Checkpoint:
+        """The checkpoint that rank 0 has found. A network file system may show it to other machines a while later."""
+        deadline = time.monotonic() + SEEN_WITHIN
+        while True:
+            for checkpoint in list_checkpoints(self._artifact):
+                if checkpoint.step == step:
+                    return checkpoint
+            if time.monotonic() > deadline:
+                raise UserError(
+                    f"rank {self._strategy.global_rank} does not see the checkpoint of step {step:,} in "
+                    f"{self._artifact}, which rank 0 has found; run.artifacts must be a folder that all machines share"
+                )
+            time.sleep(1)
 
     def load(self, checkpoint: Checkpoint, state: TrainingState) -> None:
         """Read this rank's pieces, whichever ranks and strategy wrote them.

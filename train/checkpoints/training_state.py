@@ -21,7 +21,7 @@ WEIGHT = "weight"
 
 
 @dataclass(frozen=True)
-class Piece:
+class StatePiece:
     """What one rank holds of a parameter or of one of its optimizer states."""
 
     name: str
@@ -44,11 +44,11 @@ class TrainingState:
         """
         self._model, self._strategy, self._module = model, strategy, optimizer
 
-    def held(self) -> list[Piece]:
+    def held(self) -> list[StatePiece]:
         """All that this rank holds. The optimizer's states are made, as zeros, where no step was taken yet."""
         return list(self._pieces())
 
-    def owned(self, rank: int, ranks: int) -> list[Piece]:
+    def owned(self, rank: int, ranks: int) -> list[StatePiece]:
         """This rank's part of a checkpoint: over all ranks, each element exactly once."""
         if not self._strategy.replicates:
             return self.held()
@@ -57,7 +57,7 @@ class TrainingState:
             size = piece.tensor.numel()
             start, end = rank * size // ranks, (rank + 1) * size // ranks
             if start < end:
-                found.append(Piece(piece.name, piece.kind, start, piece.tensor[start:end]))
+                found.append(StatePiece(piece.name, piece.kind, start, piece.tensor[start:end]))
         return found
 
     def steps(self) -> int:
@@ -74,7 +74,7 @@ class TrainingState:
     def _optimizer_states(self) -> Iterable[dict[str, Tensor]]:
         return self._strategy.own_optimizer.state.values()
 
-    def _pieces(self) -> Iterator[Piece]:
+    def _pieces(self) -> Iterator[StatePiece]:
         shares = self._strategy.shares(self._model)
         names = {p: name for name, p in self._model.named_parameters()}
         for share in shares:
@@ -84,7 +84,7 @@ class TrainingState:
                 for f in share.fragments:
                     if f.size:
                         piece = local[f.offset : f.offset + f.size]
-                        yield Piece(names[f.parameter], kind, f.start, piece)
+                        yield StatePiece(names[f.parameter], kind, f.start, piece)
 
     def _states(self, tensor: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
         """The optimizer's states of the tensor's shape, by name; made as zeros before the first step."""

@@ -16,7 +16,8 @@ class DDP(TrainingStrategy, DDPStrategy):
 
     @classmethod
     def build(cls, config: strategies.StrategyConfig, trainer: TrainerConfig, on_gpu: bool) -> Self:
-        return cls(gradient_as_bucket_view=True, **process_group(trainer, on_gpu))
+        # Buffers, as rotary tables, are equal on all ranks from the start: they need not be sent at each step.
+        return cls(gradient_as_bucket_view=True, broadcast_buffers=False, **process_group(trainer, on_gpu))
 
     @classmethod
     def memory(
