@@ -128,4 +128,4 @@ def refuse(findings: list[Finding]) -> None:
         f"stage {found.stage} would fail: {found.words}" for found in findings if found.state == "problem"
     ]
     if problems:
-        raise UserError("\n".join(problems))
+        raise UserError("\n".join(dict.fromkeys(problems)))  # several checks may meet the same one

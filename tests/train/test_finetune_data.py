@@ -150,6 +150,20 @@ def test_nothing_of_the_held_out_files_is_trained_on(tmp_path):
     assert len(splits(**given, max_examples=5).train) == 5
 
 
+def test_a_conversation_in_which_a_held_out_prompt_is_answered_is_not_trained_on(tmp_path):
+    def talk(*texts):
+        return {
+            "messages": [{"role": ("user", "assistant")[n % 2], "content": t} for n, t in enumerate(texts)]
+        }
+
+    test = write_rows(tmp_path / "test.jsonl", [talk("Who are you?", "A model.")])
+    longer = [talk("who are you?", "A model.", f"And {n}?", "r") for n in range(3)]
+    others = [talk(f"Hi {n}?", "Hello.", "Who are you?", "A model.") for n in range(40)]
+    found = splits(train=write_rows(tmp_path / "train.jsonl", [*longer, *others]), test=test)
+    assert found.leaked == 3
+    assert len(found.train) + len(found.validation) == 40
+
+
 def test_several_files_with_weights(tmp_path):
     paths = [
         str(

@@ -35,6 +35,11 @@ class Example:
         return self.source
 
     @property
+    def asked(self) -> tuple[str, ...]:
+        """All prompts in it that are answered, as texts."""
+        return (self.source,)
+
+    @property
     def flaw(self) -> str:
         """Why there is nothing to learn from such examples; empty where there is."""
         return "" if self.source.strip() and self.targets else "their source or target is empty"
@@ -46,7 +51,7 @@ ReadFile = Callable[[RowSource, Counter[str]], Sequence[Example]]
 
 @dataclass(frozen=True)
 class Splits:
-    """Examples by use. No source of the training split occurs in another."""
+    """Examples by use. Nothing that is asked in the training split is the source of an example in another."""
 
     train: list[Example]
     validation: list[Example]
@@ -108,7 +113,7 @@ def load_splits(config: FinetuneDataConfig, read_file: ReadFile, locate: Callabl
     test = {_key(example) for example in read["test"]}
     validation = [e for e in read["validation"] if _key(e) not in test]
     kept_away = test | {_key(e) for e in validation}
-    train = [e for e in read["train"] if _key(e) not in kept_away]
+    train = [e for e in read["train"] if not any(_same(text) in kept_away for text in e.asked)]
     for split, examples in (("training", train), ("validation", validation)):
         if not examples:
             named = ", ".join(config.named["train"])
@@ -187,8 +192,12 @@ def texts_in(where: str, row: dict[str, Any], field: str) -> list[str]:
 
 
 def _key(example: Example) -> str:
+    return _same(example.source)
+
+
+def _same(text: str) -> str:
     """Sources that differ in case and white space alone are the same."""
-    return " ".join(example.source.casefold().split())
+    return " ".join(text.casefold().split())
 
 
 def repeated(examples: Sequence[Example], weight: float) -> list[Example]:

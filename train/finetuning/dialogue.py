@@ -26,6 +26,12 @@ class Dialogue(Example):
         return self.turns
 
     @property
+    def asked(self) -> tuple[str, ...]:
+        """With what came before the assistant's earlier answers."""
+        places = (place for place, turn in enumerate(self.turns) if turn["role"] == "assistant")
+        return (*(plain_text(self.turns[:place]) for place in places), self.source)
+
+    @property
     def flaw(self) -> str:
         if not self.targets:
             return "the assistant says nothing in them"
