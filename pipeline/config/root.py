@@ -1,6 +1,5 @@
 """The whole configuration of a run, and the check that reports every problem at once."""
 
-import difflib
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -9,12 +8,12 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from pipeline.config.base import Section
-from pipeline.config.choices import as_kind, section_classes, tag_fields
 from pipeline.config.clean import CleanConfig
 from pipeline.config.corpora import CorpusConfig
 from pipeline.config.credentials import credential_problems
 from pipeline.config.data import DataConfig
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig, WeightsConfig
+from pipeline.config.explanations import explain
 from pipeline.config.initial_weights import with_initial_weights
 from pipeline.config.launchers import LauncherConfig
 from pipeline.config.left_out import left_out_keys, without_keys
@@ -201,7 +200,7 @@ def parse_config(values: Mapping[str, Any], typed: Collection[str] = ()) -> Root
 
 def _problems_of_invalid(values: Mapping[str, Any], error: ValidationError) -> list[str]:
     """What pydantic objects to; and what is right so far may contradict itself."""
-    problems = [_explain(details, values) for details in error.errors()]
+    problems = [explain(RootConfig, details, values) for details in error.errors()]
     wrong = {details["loc"][0] for details in error.errors()}
     for name in set(values) & set(RootConfig.model_fields) - wrong:
         section = TypeAdapter(RootConfig.model_fields[name].annotation).validate_python(values[name])
@@ -227,85 +226,3 @@ def _problems(section: Section, path: str) -> Iterator[str]:
             yield from _problems(value, key)
         elif take_out_surrogates(value)[1]:  # what Python makes of a command line's bytes that are not UTF-8
             yield f"{key}={value!r} is not UTF-8; write it in UTF-8"
-
-
-def _explain(details: Any, values: Mapping[str, Any]) -> str:
-    """One sentence for one of pydantic's errors."""
-    location = _without_union_tags(details["loc"], values)
-    key = ".".join(str(part) for part in location)
-    if details["input"] == "???":
-        return f"{key} is missing: this choice needs a value, {key}=…"
-    if details["type"] == "extra_forbidden" and (told := _key_of_others(location, values)):
-        return told
-    if details["type"] == "extra_forbidden":
-        known = _known_keys(location[:-1], values)
-        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.6)
-        hint = (
-            f"; did you mean {'.'.join(map(str, [*location[:-1], near[0]]))}?"
-            if near
-            else f"; known: {', '.join(known)}"
-        )
-        return f"{key}: no such key{hint}"
-    if details["type"] == "missing":
-        return f"{key} is missing"
-    if details["type"] == "union_tag_not_found":
-        return f"{key}.{details['ctx']['discriminator'][1:-1]} is missing"
-    if details["type"] == "union_tag_invalid":
-        tag = f"{key}.{details['ctx']['discriminator'][1:-1]}={details['ctx']['tag']!r}"
-        return f"{tag}: input should be one of {details['ctx']['expected_tags']}"
-    if location[:2] == ["launcher", "env"]:  # it may be secret
-        return f"{key}: input should be a text; write a number as '1', with quotes within those of the shell"
-    if details["type"] == "string_type" and isinstance(details["input"], int | float):
-        value = str(details["input"]).lower() if isinstance(details["input"], bool) else details["input"]
-        return (
-            f"{key}={value}: input should be a text; write '{value}', with quotes within those of the shell"
-        )
-    return f"{key}={details['input']!r}: {details['msg'][0].lower()}{details['msg'][1:]}"
-
-
-def _key_of_others(location: list[Any], values: Mapping[str, Any]) -> str:
-    """Says which choices of the section have the key, where there are any: the chosen one has not."""
-    field = RootConfig.model_fields.get(location[0]) if len(location) == 2 else None
-    kind = as_kind(field.annotation) if field else None
-    if kind is None:
-        return ""
-    having = [f"{kind.tag}={n}" for n, c in kind.choices().items() if location[1] in c.model_fields]
-    chosen = f"{kind.tag}={values[location[0]].get(kind.tag)}"
-    key = ".".join(map(str, location))
-    return f"{key} is for {' and '.join(having)}; {chosen} has no use for it" if having else ""
-
-
-def _without_union_tags(location: tuple[int | str, ...], values: Any) -> list[Any]:
-    """pydantic puts the chosen variant's tag (`decoder`, `files`, …) behind the key of a union."""
-    kept = []
-    for part in location:
-        if isinstance(values, Mapping) and part not in values and part in _tags_of(values):
-            continue
-        kept.append(part)
-        if isinstance(values, Mapping):
-            values = values.get(part)
-        elif isinstance(values, list) and isinstance(part, int):
-            values = values[part]
-    return kept
-
-
-def _tags_of(values: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(values.get(tag) for tag in tag_fields())
-
-
-def _known_keys(path: list[Any], values: Any) -> list[str]:
-    """Keys that the section at `path` has; of a union's variants, the chosen one's."""
-    classes: list[type[Section]] = [RootConfig]
-    for part in path:
-        fields = [c.model_fields[part].annotation for c in classes if part in c.model_fields]
-        # The name of an entry, in a map or list of sections, is no field: its class is known already.
-        classes = [c for annotation in fields for c in section_classes(annotation)] or classes
-        values = values.get(part, {}) if isinstance(values, Mapping) else values[part]
-    chosen = [c for c in classes if isinstance(values, Mapping) and _tag(c) in _tags_of(values)] or classes
-    names = {name for c in chosen for name in c.model_fields}
-    return sorted(names if path else {*names, "experiment"})
-
-
-def _tag(section: type[Section]) -> Any:
-    fields = section.model_fields
-    return next((fields[name].default for name in tag_fields() if name in fields), None)
