@@ -16,7 +16,6 @@ from train.data.steps import count_steps
 from train.finetuning.artifact import TASK_FILE, TEST_FILE
 from train.finetuning.base_model import find_base_model
 from train.finetuning.data import load_splits
-from train.finetuning.lora import add_adapters, merge_adapters, save_adapters
 from train.finetuning.task import task_of
 from train.finetuning.training import TaskTraining
 from train.generation.stops import decoder
@@ -51,6 +50,8 @@ def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
     parameters = count_parameters(model)
     preparation = task.preparation(model, settings.trainer)
     if settings.method == "lora":
+        from train.finetuning.lora import add_adapters  # peft takes a while to import
+
         add_adapters(model, settings.lora)
     trainable = count_parameters(model, trainable_only=True)
     if context.rank == 0:
@@ -152,6 +153,8 @@ def _merge(
     task: TaskTraining[Any], settings: FinetuneConfig, state: dict[str, Tensor], context: Context
 ) -> dict[str, Tensor]:
     """Write the trained adapters by themselves; return the weights with them added."""
+    from train.finetuning.lora import add_adapters, merge_adapters, save_adapters
+
     # On a new copy: under ZeRO-3 the trained module's own tensors are spread over the ranks.
     model = task.new_model()
     adapted = add_adapters(model, settings.lora)

@@ -1,6 +1,6 @@
 """The LightningModule: one model, one loss, whatever the task and the strategy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -8,26 +8,18 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.strategies import Strategy
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.schedules import ScheduleConfig
 from train.checkpoints.training_state import TrainingState
 from train.data.batches import Batch
+from train.data.losses import Loss, model_loss
 from train.guards.loss_guard import LossGuard
 from train.models import FigureSum, LossSum, TrainableModel
 from train.optim import NeedsWhole, build_optimizer, optimizer_module
 from train.optim.scheduler import build_scheduler
 from train.strategies.strategy import TrainingStrategy
-
-Loss = Callable[[nn.Module, Batch], LossSum]
-"""The summed loss of a model on a batch."""
-
-
-def model_loss(model: nn.Module, batch: Batch) -> LossSum:
-    """What the model itself gives where it is called with labels."""
-    loss: LossSum = model(**batch)
-    return loss
 
 
 class LanguageModule(pl.LightningModule):

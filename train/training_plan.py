@@ -11,11 +11,12 @@ from pipeline.config.strategies import StrategyConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
 from train.data.batches import Examples
+from train.data.losses import Loss, model_loss
 from train.data.order import Order
 from train.generation.samples import Sampler
 from train.generation.stops import Decode
 from train.models import TrainableModel
-from train.module import LanguageModule, Loss, model_loss
+from train.module import LanguageModule
 from train.preemption import StopRequest
 
 Preparation = Callable[[Context, StopRequest, pl.Trainer, LanguageModule], None]

@@ -28,7 +28,7 @@ from tests.fuzz.corpora import TEXTS
 from tests.fuzz.mutations import mutated
 from train.checkpoints.files import Reader, Writer
 from train.checkpoints.final_model import load_model, save_model
-from train.checkpoints.training_state import Piece
+from train.checkpoints.pieces import StatePiece
 from train.finetuning.base_model import base_in_folder
 from train.models import build_model
 
@@ -134,7 +134,7 @@ def write_checkpoint(folder: Path) -> None:
     writing = checkpoint_folder(folder, 4).with_suffix(".writing")
     writing.mkdir(parents=True)
     writer = Writer()
-    writer.start([Piece("w", "weight", 0, torch.arange(6.0))], writing / rank_file(0))
+    writer.start([StatePiece("w", "weight", 0, torch.arange(6.0))], writing / rank_file(0))
     writer.wait()
     (writing / f"{rank_file(0)}.sha256").write_text(hash_file(writing / rank_file(0)))
     complete(Checkpoint(checkpoint_folder(folder, 4), 4, 64, 1.0, 1.0, "single", 1, 0.1, 4), writing)

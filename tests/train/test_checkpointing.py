@@ -22,7 +22,7 @@ from tests.train import guard_worker
 from tests.train.guard_worker import STEPS
 from train.checkpoints.files import Reader, Writer
 from train.checkpoints.manager import Checkpoints
-from train.checkpoints.training_state import StatePiece
+from train.checkpoints.pieces import StatePiece
 from train.strategies.single import Single
 
 

@@ -13,7 +13,7 @@ from pipeline.errors import UserError
 from pipeline.formats.checkpoints import DIGEST, Checkpoint
 from pipeline.store.durable import to_disk
 from pipeline.store.file_hashes import hash_file
-from train.checkpoints.training_state import WEIGHT, StatePiece
+from train.checkpoints.pieces import WEIGHT, StatePiece
 
 
 class Writer:

@@ -7,31 +7,15 @@ that its own pieces cover. So a run goes on under another strategy or on another
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
+from train.checkpoints.pieces import WEIGHT, StatePiece
 from train.optim import STEP, OptimizerModule
 from train.strategies.strategy import TrainingStrategy
-
-WEIGHT = "weight"
-
-
-@dataclass(frozen=True)
-class StatePiece:
-    """What one rank holds of a parameter or of one of its optimizer states."""
-
-    name: str
-    """The parameter's, within the model."""
-    kind: str
-    """`weight`, or the optimizer's name of the state."""
-    start: int
-    """First element within the flattened whole."""
-    tensor: Tensor
-    """fp32 [elements]; a view: writing into it changes the training state."""
 
 
 class TrainingState:

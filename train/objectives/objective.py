@@ -12,10 +12,10 @@ from pipeline.config.data import DataConfig
 from pipeline.config.evaluation import DecodeConfig
 from pipeline.config.objectives import ObjectiveConfig
 from train.data.batches import Batch, Examples, Tokens
+from train.data.losses import model_loss
 from train.exporting.trained_model import TrainedModel
 from train.generation.samples import Sampler
 from train.models import LossSum
-from train.module import model_loss
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
