@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -15,7 +15,9 @@ from train.finetuning.base_model import BaseModel
 from train.finetuning.data import Splits
 from train.generation.samples import Sampler
 from train.models import TrainableModel
-from train.training_plan import Preparation
+
+if TYPE_CHECKING:  # the planner asks for the examples, too, and waits for Lightning in vain
+    from train.training_plan import Preparation
 
 
 class TokenizedExamples(Examples, Protocol):
@@ -44,7 +46,7 @@ class TaskTraining(ABC, Generic[E]):
         """A new copy of the base model, with the task's head."""
         return self.base.load()
 
-    def preparation(self, model: TrainableModel, trainer: TrainerConfig) -> Preparation | None:
+    def preparation(self, model: TrainableModel, trainer: TrainerConfig) -> "Preparation | None":
         """What the examples need of the new model before its first step; None where they need nothing."""
         return None
 

@@ -1,7 +1,7 @@
 """Training on preferences: the answers as tensors, the model in its loss, and the reference."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -14,11 +14,12 @@ from train.finetuning.data import Example, Splits
 from train.finetuning.preferences.examples import AnswerExamples
 from train.finetuning.preferences.model import PreferenceModel
 from train.finetuning.preferences.objective import PreferenceObjective
-from train.finetuning.preferences.reference import Reference
 from train.finetuning.text_training import TextTraining
 from train.finetuning.wrapped import BODY
 from train.models import LanguageModel, TrainableModel, as_language_model
-from train.training_plan import Preparation
+
+if TYPE_CHECKING:
+    from train.training_plan import Preparation
 
 
 class PreferenceTraining(TextTraining[AnswerExamples]):
@@ -58,8 +59,12 @@ class PreferenceTraining(TextTraining[AnswerExamples]):
         assert isinstance(model, PreferenceModel)
         return as_language_model(model.backbone)
 
-    def preparation(self, model: TrainableModel, trainer: TrainerConfig) -> Preparation | None:
-        return Reference(self._sets, model, trainer) if self._objective.needs_reference else None
+    def preparation(self, model: TrainableModel, trainer: TrainerConfig) -> "Preparation | None":
+        if not self._objective.needs_reference:
+            return None
+        from train.finetuning.preferences.reference import Reference  # imports Lightning
+
+        return Reference(self._sets, model, trainer)
 
     def save(self, artifact: Path, state: dict[str, Tensor]) -> None:
         super().save(artifact, {name.removeprefix(BODY): tensor for name, tensor in state.items()})
