@@ -16,7 +16,7 @@ from train.finetuning.data import Splits
 from train.generation.samples import Sampler
 from train.models import TrainableModel
 
-if TYPE_CHECKING:  # the planner asks for the examples, too, and waits for Lightning in vain
+if TYPE_CHECKING:  # imports Lightning, which the planner needs not to check examples
     from train.training_plan import Preparation
 
 
