@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.warm.process import WarmProcess, run_warm
+
 ROOT = Path(__file__).resolve().parents[1]
 
 # Small enough for seconds, large enough that every stage does its real work.
@@ -49,13 +51,32 @@ OWN = ["experiment=own", "run.name=demo", "tracking=none", "run.progress=false",
 """For a corpus of the test's own."""
 
 
+Pipeline = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def run_pipeline(
+    folder: Path, *words: str, base: Sequence[str] = TINY, timeout: float = 600
+) -> subprocess.CompletedProcess[str]:
+    """The planner with its artifacts and runs below the folder.
+
+    It and its workers are warm (see `tests/warm`), where the words name no other launcher.
+    """
+    return run_warm(environment(), "pipeline", *warm(folder, *words, base=base), timeout=timeout)
+
+
 @pytest.fixture(scope="session")
-def pipeline() -> Callable[..., subprocess.CompletedProcess]:
-    """`pipeline(folder, "stage=report", …)` runs the planner with its artifacts and runs below the folder."""
+def pipeline() -> Pipeline:
+    """`pipeline(folder, "stage=report", …)`: see `run_pipeline`."""
+    return run_pipeline
+
+
+@pytest.fixture(scope="session")
+def cold_pipeline() -> Pipeline:
+    """The same as a user starts it: for what launchers do, and for sweeps."""
 
     def run(
         folder: Path, *words: str, base: Sequence[str] = TINY, timeout: float = 600
-    ) -> subprocess.CompletedProcess:
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             command(folder, *words, base=base),
             capture_output=True,
@@ -70,6 +91,13 @@ def pipeline() -> Callable[..., subprocess.CompletedProcess]:
 
 def command(folder: Path, *words: str, base: Sequence[str] = TINY) -> list[str]:
     return [sys.executable, "-m", "pipeline", *base, *places(folder), *words]
+
+
+def warm(folder: Path, *words: str, base: Sequence[str] = TINY) -> list[str]:
+    """The planner's words. A sweep starts its jobs as users do; they know no launcher of the tests."""
+    told = [*base, *places(folder), *words]
+    cold = any(word.startswith("launcher=") or word == "--multirun" for word in told)
+    return told if cold else [*told, "launcher=warm"]
 
 
 def places(folder: Path) -> list[str]:
@@ -92,12 +120,7 @@ def start(folder: Path, *words: str) -> subprocess.Popen:
     )
 
 
-def run_on_two_ranks(script: str, *arguments: str) -> subprocess.CompletedProcess:
-    """A script under torchrun, to its end, which must be a good one."""
-    return run_on_ranks(2, script, *arguments)
-
-
-def run_on_ranks(ranks: int, script: str, *arguments: str) -> subprocess.CompletedProcess:
+def run_under_torchrun(ranks: int, script: str, *arguments: str) -> subprocess.CompletedProcess:
     """A script under torchrun, to its end, which must be a good one."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
     found = subprocess.run(
@@ -128,21 +151,20 @@ def kill(folder: Path) -> None:
 
 def kill_after_a_checkpoint(folder: Path, *words: str, base: Sequence[str] = TINY) -> None:
     """Start pretraining and kill all of it, without warning, as soon as one checkpoint is complete."""
-    planner = subprocess.Popen(
-        command(folder, "stage=pretrain", *words, base=base),
-        cwd=ROOT,
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 300
-    while not list(folder.glob("artifacts/pretrain/*/checkpoints/step-*[0-9]/meta.json")):
-        assert time.monotonic() < deadline
-        assert planner.poll() is None, planner.stdout.read().decode()
-        time.sleep(0.02)
-    kill(folder)
-    planner.wait()
+    with (folder / "killed.log").open("w+") as log:
+        planner = WarmProcess(
+            environment(),
+            (0, log.fileno(), log.fileno()),
+            "pipeline",
+            *warm(folder, "stage=pretrain", *words, base=base),
+        )
+        deadline = time.monotonic() + 300
+        while not list(folder.glob("artifacts/pretrain/*/checkpoints/step-*[0-9]/meta.json")):
+            assert time.monotonic() < deadline
+            assert planner.poll() is None, Path(log.name).read_text()
+            time.sleep(0.02)
+        kill(folder)  # workers that are not warm
+        planner.kill()  # and with it those that are
     assert not list(folder.glob("artifacts/pretrain/*[0-9a-f]/manifest.json"))
 
 

@@ -50,11 +50,11 @@ def losses(artifact: Path) -> list[float]:
 
 
 def test_the_whole_pipeline_runs_as_chained_jobs_and_trains_like_one_process(
-    cluster: Cluster, tmp_path: Path, pipeline: Callable, shards: Path
+    cluster: Cluster, tmp_path: Path, cold_pipeline: Callable, shards: Path
 ) -> None:
     words = [*SETTINGS[1:], "launcher=slurm", "launcher.partition=gpu", "launcher.data_partition=cpu"]
     words += [*TWO_NODES, "trainer.devices=2"]
-    result = pipeline(tmp_path, "stage=report", *words)
+    result = cold_pipeline(tmp_path, "stage=report", *words)
     assert result.returncode == 0, result.stdout + result.stderr
     jobs = dict(line.split()[:2] for line in result.stdout.splitlines() if ".log" in line)
     assert len(jobs) == 9
@@ -68,12 +68,16 @@ def test_the_whole_pipeline_runs_as_chained_jobs_and_trains_like_one_process(
     assert json.loads((artifact / "manifest.json").read_text())["ranks"] == 4
     alone = tmp_path / "alone"
     copy_data_stages(shards, alone)
-    assert pipeline(alone, *SETTINGS).returncode == 0
+    assert cold_pipeline(alone, *SETTINGS).returncode == 0
     assert losses(artifact) == pytest.approx(losses(alone / "runs/demo/pretrain"), rel=1e-4)
 
 
 def test_signals_requeues_and_a_node_that_goes_down_lose_no_step(
-    cluster: Cluster, built: Path, tmp_path_factory: pytest.TempPathFactory, shards: Path, pipeline: Callable
+    cluster: Cluster,
+    built: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    shards: Path,
+    cold_pipeline: Callable,
 ) -> None:
     job = cluster.submit(built, *SETTINGS, *LONG, *TWO_NODES)["pretrain"]
     log = log_of(built, job)
@@ -114,7 +118,7 @@ def test_signals_requeues_and_a_node_that_goes_down_lose_no_step(
     assert folder.with_suffix("").is_dir(), "it went on in another folder"
     alone = tmp_path_factory.mktemp("alone")
     copy_data_stages(shards, alone)
-    assert pipeline(alone, *SETTINGS, *LONG).returncode == 0
+    assert cold_pipeline(alone, *SETTINGS, *LONG).returncode == 0
     assert losses(built / "runs/demo/pretrain") == pytest.approx(
         losses(alone / "runs/demo/pretrain"), rel=1e-3
     )
@@ -179,7 +183,7 @@ def test_queued_jobs_are_joined_and_immune_to_edits_of_the_checkout(cluster: Clu
     assert (tmp_path / "runs/demo/download/manifest.json").is_file()
 
 
-def test_a_sweep_has_its_jobs_side_by_side(cluster: Cluster, built: Path, pipeline: Callable) -> None:
+def test_a_sweep_has_its_jobs_side_by_side(cluster: Cluster, built: Path, cold_pipeline: Callable) -> None:
     words = [
         "optim.lr=1e-3,1e-2",
         "sweep.name=lr",
@@ -187,7 +191,7 @@ def test_a_sweep_has_its_jobs_side_by_side(cluster: Cluster, built: Path, pipeli
         "launcher=slurm",
         "launcher.partition=gpu",
     ]
-    result = pipeline(built, "stage=pretrain", "optim=adamw", *words, "--multirun", timeout=240)
+    result = cold_pipeline(built, "stage=pretrain", "optim=adamw", *words, "--multirun", timeout=240)
     assert result.returncode == 0, result.stdout + result.stderr
     manifests = [json.loads(path.read_text()) for path in built.glob("runs/lr-*/pretrain/manifest.json")]
     assert sorted(manifest["config"]["optim"]["lr"] for manifest in manifests) == [1e-3, 1e-2]
@@ -196,10 +200,10 @@ def test_a_sweep_has_its_jobs_side_by_side(cluster: Cluster, built: Path, pipeli
 
 
 def test_tasks_that_do_not_fit_the_devices_are_told_at_once(
-    cluster: Cluster, built: Path, pipeline: Callable
+    cluster: Cluster, built: Path, cold_pipeline: Callable
 ) -> None:
     words = ["launcher=slurm", "launcher.partition=gpu", "launcher.extra=['--ntasks-per-node=1']"]
-    result = pipeline(built, *SETTINGS, "strategy=ddp", "trainer.devices=2", *words, timeout=60)
+    result = cold_pipeline(built, *SETTINGS, "strategy=ddp", "trainer.devices=2", *words, timeout=60)
     assert result.returncode == 2
     assert (
         "the job has 1 task(s) on 1 node(s), but trainer.nodes=1 × trainer.devices=2 needs 2" in result.stdout

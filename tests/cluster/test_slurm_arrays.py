@@ -29,17 +29,17 @@ def contents(folder: Path, stage: str) -> dict[str, str]:
 
 
 def test_arrays_of_any_size_make_what_one_process_makes(
-    cluster: Cluster, tmp_path: Path, pipeline: Callable, shared_data: Callable
+    cluster: Cluster, tmp_path: Path, cold_pipeline: Callable, shared_data: Callable
 ) -> None:
     paths = ",".join(str(shared_data(dump)) for dump in DUMPS)
     words = ["stage=shards", f"corpus.paths=[{paths}]", "clean.piece_mb=1"]
     words += ["clean.deduplicate.documents=near", "clean.deduplicate.paragraphs=true", "shards.shard_mb=1"]
     alone = tmp_path / "alone"
-    assert pipeline(alone, *words, base=OWN).returncode == 0
+    assert cold_pipeline(alone, *words, base=OWN).returncode == 0
     for tasks in (2, 3):
         folder = tmp_path / f"array{tasks}"
         launching = ("launcher=slurm", "launcher.data_partition=cpu", f"launcher.array={tasks}")
-        result = pipeline(folder, *words, *launching, base=OWN)
+        result = cold_pipeline(folder, *words, *launching, base=OWN)
         assert result.returncode == 0, result.stdout + result.stderr
         rows = {line.split()[0]: line for line in result.stdout.splitlines() if ".log" in line}
         assert f"array of {tasks}" in rows["clean-extract"]

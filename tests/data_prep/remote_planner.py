@@ -1,12 +1,11 @@
 """What a plan makes of addresses in stores, and a run of the planner on them."""
 
-import subprocess
 from pathlib import Path
 
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.fingerprint import FileHashes, fingerprint
-from tests.command_line import ROOT, command, environment
+from tests.command_line import run_pipeline
 
 SETTINGS = [
     "experiment=own", "corpus=files", "tracking=none", "run.progress=false", "clean.workers=1", "shards.workers=1",
@@ -29,7 +28,6 @@ def print_of(tmp_path: Path, *paths: str) -> str:
 
 def build_shards(folder: Path, *words: str) -> str:
     """Run the planner up to the shards; what it prints."""
-    planner = command(folder, *words, base=SETTINGS)
-    done = subprocess.run(planner, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    done = run_pipeline(folder, *words, base=SETTINGS, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -1,7 +1,6 @@
 """Files in buckets: servers that speak the protocols of S3 and of Google Cloud Storage, through s3fs and gcsfs."""
 
 import json
-import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from pipeline.errors import UserError
 from pipeline.formats.source import Source
 from pipeline.remote import errors as remote_errors
 from pipeline.remote import listing as remote
-from tests.command_line import ROOT, command, environment
+from tests.command_line import run_pipeline
 from tests.data_prep.gcs_server import BREAKS_OFF, IS_SILENT, GoogleStorage
 from tests.data_prep.remote_planner import HALVES, SETTINGS, build_shards, print_of
 
@@ -198,8 +197,7 @@ def test_refused_access_is_said(gs, tmp_path, texts):
 def test_who_has_no_credentials_reads_one_line(tmp_path, monkeypatch):
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
     monkeypatch.setenv("NO_GCE_CHECK", "true")
-    words = command(tmp_path, "corpus.paths=['gs://corpora/a.txt']", base=SETTINGS)
-    done = subprocess.run(words, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
+    done = run_pipeline(tmp_path, "corpus.paths=['gs://corpora/a.txt']", base=SETTINGS, timeout=120)
     assert done.stderr.startswith("error: gs://corpora/a.txt: access is refused")
     assert done.stderr.count("\n") == 1
 

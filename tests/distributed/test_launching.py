@@ -70,7 +70,7 @@ def two_machines(port: int) -> list[str]:
 
 
 def test_the_same_command_on_two_machines_trains_one_model(
-    built: Path, tmp_path_factory: pytest.TempPathFactory, shards: Path, pipeline: Callable
+    built: Path, tmp_path_factory: pytest.TempPathFactory, shards: Path, cold_pipeline: Callable
 ) -> None:
     words = two_machines(free_port())
     with started(built, *words) as first, started(built, *words) as second:
@@ -82,7 +82,7 @@ def test_the_same_command_on_two_machines_trains_one_model(
     assert not (artifact / "ranks").exists()
     alone = tmp_path_factory.mktemp("alone")
     copy_data_stages(shards, alone)
-    assert pipeline(alone, *SETTINGS).returncode == 0
+    assert cold_pipeline(alone, *SETTINGS).returncode == 0
     losses = [[row["train/loss"] for row in read_metrics(f / "runs/demo/pretrain")] for f in (built, alone)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
@@ -102,22 +102,22 @@ def test_a_rank_that_dies_on_one_machine_ends_both(built: Path) -> None:
     assert any("the planner that led it says why" in output for output in outputs)
 
 
-def test_a_port_in_use_and_an_unknown_host_are_told_at_once(built: Path, pipeline: Callable) -> None:
+def test_a_port_in_use_and_an_unknown_host_are_told_at_once(built: Path, cold_pipeline: Callable) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
-        result = pipeline(built, *SETTINGS, *two_machines(taken.getsockname()[1]), timeout=20)
+        result = cold_pipeline(built, *SETTINGS, *two_machines(taken.getsockname()[1]), timeout=20)
     assert result.returncode == 2
     assert "is in use on this machine" in result.stderr
     words = [*two_machines(1)[:-1], "launcher.rendezvous=no-such-host.invalid:29500"]
-    result = pipeline(built, *SETTINGS, *words, timeout=30)
+    result = cold_pipeline(built, *SETTINGS, *words, timeout=30)
     assert result.returncode == 2
     assert "no-such-host.invalid is not known here" in result.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_planner_that_is_told_to_stop_lets_its_workers_save(
-    number: signal.Signals, built: Path, pipeline: Callable
+    number: signal.Signals, built: Path, cold_pipeline: Callable
 ) -> None:
     words = [*TWO_RANKS, *LONG, "trainer.steps=600"]
     with started(built, *words) as planner:
@@ -130,7 +130,7 @@ def test_a_planner_that_is_told_to_stop_lets_its_workers_save(
     (checkpoint,) = list_checkpoints(partial)
     step = checkpoint.step
     assert f"stopped at step {step:,}; start again to continue" in output
-    result = pipeline(built, *SETTINGS, *words)
+    result = cold_pipeline(built, *SETTINGS, *words)
     assert result.returncode == 0, result.stdout + result.stderr
     assert f"continuing from step {step:,}" in result.stdout
 
@@ -169,12 +169,12 @@ def beat_of(folder: Path, rank: int) -> str:
     return "".join(path.read_text() for path in paths)
 
 
-def test_a_worker_whose_planner_was_killed_keeps_others_out(built: Path, pipeline: Callable) -> None:
+def test_a_worker_whose_planner_was_killed_keeps_others_out(built: Path, cold_pipeline: Callable) -> None:
     with started(built, *LONG) as planner:
         wait_for(lambda: trains(built))
         worker = pid_of(built, 0)
         planner.kill()
-        result = pipeline(built, *SETTINGS, *LONG, timeout=60)
+        result = cold_pipeline(built, *SETTINGS, *LONG, timeout=60)
         os.kill(worker, signal.SIGKILL)
     assert result.returncode == 2
     assert f"a worker of an earlier start still works in {built}" in result.stderr

@@ -8,7 +8,7 @@ from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.strategies import StrategyConfig
 from pipeline.config.training import TrainerConfig
 from tests.distributed.memory_worker import MODEL, VOCAB
-from tests.forked_ranks import run_on_ranks
+from tests.warm.ranks import run_ranks
 from train.memory.predict import predict
 
 pytestmark = pytest.mark.distributed
@@ -33,7 +33,7 @@ CASES = [
 def test_states_of_each_rank(strategy: str, optim: str, precision: str) -> None:
     ranks = 1 if strategy == "single" else 2
     settings = json.dumps({"strategy": strategy, "optim": optim, "precision": precision})
-    output = run_on_ranks(ranks, "tests.distributed.memory_worker", settings)
+    output = run_ranks(ranks, "tests.distributed.memory_worker", settings)
     measured = [json.loads(line)["bytes"] for line in output.splitlines() if '"bytes"' in line]
     trainer = TrainerConfig(steps=1, global_batch=ranks, devices=ranks, precision=precision)
     memory = predict(

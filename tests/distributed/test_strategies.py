@@ -9,8 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from pipeline.tracking.tracker import read_metrics
-from tests.command_line import copy_data_stages
-from tests.forked_ranks import pretrain_on_ranks
+from tests.command_line import copy_data_stages, run_pipeline
 
 pytestmark = pytest.mark.distributed
 STEPS = 20
@@ -26,7 +25,9 @@ SETTINGS = [
 def train(folder: Path, built: Path, *words: str) -> Path:
     """Pretrain in `folder` on the shards of `built`; gives the finished artifact."""
     copy_data_stages(built, folder)
-    return pretrain_on_ranks(folder, *SETTINGS, *words)
+    result = run_pipeline(folder, "stage=pretrain", *SETTINGS, *words)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder / "runs/demo/pretrain"
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import ROOT, command
+from tests.command_line import ROOT, environment, warm
+from tests.warm.process import run_warm
 
 pytestmark = pytest.mark.e2e
 IN_LAUNCHER_ENV = {
@@ -30,18 +31,10 @@ ENV_WORDS = [f"launcher.env.{name}='{value}'" for name, value in IN_LAUNCHER_ENV
 NO_FINETUNING = ["finetune=none", "trainer.steps=2", "trainer.validate_every=2"]
 
 
-def run(
-    folder: Path, *words: str, environment: dict[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *words: str, further: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     places = {"WANDB_DATA_DIR": str(folder / "wandb-data"), "WANDB_CACHE_DIR": str(folder / "wandb-cache")}
-    return subprocess.run(
-        command(folder, *words),
-        cwd=ROOT,
-        env=os.environ | IN_ENVIRONMENT | places | {"OMP_NUM_THREADS": "1"} | (environment or {}),
-        capture_output=True,
-        text=True,
-        timeout=600,
-    )
+    variables = environment() | IN_ENVIRONMENT | places | (further or {})
+    return run_warm(variables, "pipeline", *warm(folder, *words))
 
 
 def holders(folder: Path, only_readable_by_others: bool = False) -> list[str]:
@@ -116,10 +109,10 @@ def test_scripts_of_slurm_are_private_and_what_stays_of_them_holds_no_secret(tmp
     for name, text in {"sbatch": SBATCH, "squeue": "#!/bin/sh\n", "srun": SRUN}.items():
         (tools / name).write_text(text)
         (tools / name).chmod(0o755)
-    environment = {"PATH": f"{tools}:{os.environ['PATH']}"}
+    tooled = {"PATH": f"{tools}:{os.environ['PATH']}"}
     words = ["stage=download", "launcher=slurm", "launcher.wait=false", *ENV_WORDS, *IN_SLURM]
     folder = tmp_path / "made"
-    result = run(folder, *words, environment=environment)
+    result = run(folder, *words, further=tooled)
     assert result.returncode == 0, result.stdout + result.stderr
     assert "planted-7-setup" in (tools / "taken").read_text()
     assert (tools / "mode").read_text() == "600"
@@ -130,7 +123,7 @@ def test_scripts_of_slurm_are_private_and_what_stays_of_them_holds_no_secret(tmp
            "SLURM_NODEID": "0", "SLURM_STEP_NUM_TASKS": "1", "SLURM_STEP_NUM_NODES": "1"}  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "pipeline.launch.slurm.job", str(settings)],
-        cwd=ROOT, env=os.environ | environment | job, capture_output=True, text=True, timeout=120,
+        cwd=ROOT, env=os.environ | tooled | job, capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert (folder / "runs/demo/download/manifest.json").is_file()

@@ -17,6 +17,7 @@ import torch
 
 from pipeline.errors import UserError
 from tests.command_line import ROOT, environment
+from tests.warm.process import run_warm
 from train.opening.opened_model import OpenedModel, open_model
 
 pytestmark = pytest.mark.e2e
@@ -44,11 +45,8 @@ def logits(opened: OpenedModel) -> torch.Tensor:
         return opened.model(torch.arange(20)[None])
 
 
-def use(tool: str, *words: str, timeout: float = 120, **options) -> subprocess.CompletedProcess:
-    return subprocess.run(
-        [sys.executable, "-m", f"inference.{tool}", *words],
-        capture_output=True, text=True, cwd=ROOT, env=environment(), timeout=timeout, **options,
-    )  # fmt: skip
+def use(tool: str, *words: str, input: str = "") -> subprocess.CompletedProcess:
+    return run_warm(environment(), f"inference.{tool}", *words, input=input, timeout=120)
 
 
 @pytest.mark.parametrize("name", ["demo", "demo/pretrain", "lora", "dpo"])

@@ -3,14 +3,14 @@
 import json
 import math
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from safetensors.torch import load_file
 
-from tests.command_line import ROOT, TINY, copy_data_stages, kill_after_a_checkpoint
+from tests.command_line import TINY, copy_data_stages, environment, kill_after_a_checkpoint
+from tests.warm.process import run_warm
 
 pytestmark = pytest.mark.e2e
 CLOZE = [
@@ -69,8 +69,7 @@ def test_an_objective_goes_through_all_stages_and_resumes_bitwise(
     assert "has no class in transformers" in done.stdout
     exported = json.loads((run / "export/manifest.json").read_text())["metrics"]
     assert exported["max_logit_difference"] == 0
-    words = [sys.executable, "-m", "inference.sample", "model=demo", f"runs={whole / 'runs'}"]
-    asked = subprocess.run(words, cwd=ROOT, capture_output=True, text=True)
+    asked = run_warm(environment(), "inference.sample", "model=demo", f"runs={whole / 'runs'}")
     assert asked.returncode == 2
     assert "demo writes no text: its model does not read from left to right" in asked.stderr
 

@@ -25,14 +25,13 @@ WORDS = [
     "finetune=continue",
     "finetune.text_field=response",
     "longest.documents=2",
-    "launcher=polite",
-    "launcher.niceness=7",
     "trainer.callbacks=[weight_norm]",
     "trainer.checkpoint_every=1",
     "trainer.steps=40",
     "trainer.deterministic=true",
 ]
-WITHOUT_CORPUS = [word for word in TINY if not word.startswith("corpus.")]
+WITHOUT_POLITE = ["launcher=polite", "launcher.niceness=7"]
+CORPUS = [word for word in TINY if not word.startswith("corpus.")]
 CORPUS = [
     "corpus=mixture",
     "corpus.parts={docs: {kind: python_docs, packages: [], max_mb: 0.6}, numbers: {kind: counting}}",
@@ -55,6 +54,8 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     words = [*WORDS, *CORPUS, BANNED]
+    started = pipeline(whole, *words, *POLITE, "stage=longest", base=WITHOUT_CORPUS)
+    assert started.returncode == 0, started.stdout + started.stderr
     done = pipeline(whole, *words, "stage=report", base=WITHOUT_CORPUS)
     assert done.returncode == 0, done.stdout + done.stderr
     copy_data_stages(whole, killed)

@@ -1,5 +1,6 @@
 """The configuration: every experiment composes, and all mistakes are told at once."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from pipeline.__main__ import CONF, options, store_defaults
 from pipeline.config.overrides import hydra_overrides
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
+from tests.warm.process import run_warm
 
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
 GROUPS = sorted(
@@ -29,8 +31,7 @@ def composed(*overrides: str) -> dict:
 
 
 def run_cli(*words: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "pipeline", *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=CONF.parent)
+    return run_warm(os.environ, "pipeline", *words)
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)

@@ -18,7 +18,7 @@ from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.formats.model_folder import model_files, tokenizer_files
 from pipeline.store import file_hashes
 from pipeline.store.file_hashes import HashMemory
-from tests.command_line import OWN, ROOT, command, environment
+from tests.command_line import OWN, run_pipeline
 
 PATH_LIKE = re.compile(r"(^|_)(path|paths|files?|folders?|dir|init|checkpoint|deepspeed)$", re.IGNORECASE)
 SAYS_PATH = re.compile(r"\b(path|folder)s?\b", re.IGNORECASE)
@@ -269,8 +269,7 @@ def test_where_all_is_there_a_store_may_be_read_only(tmp_path: Path) -> None:
     words.append(f"corpus.paths=[{tmp_path / 'text'}]")
 
     def run() -> subprocess.CompletedProcess:
-        line = command(tmp_path, *words, base=OWN)
-        return subprocess.run(line, cwd=ROOT, env=environment(), capture_output=True, text=True)
+        return run_pipeline(tmp_path, *words, base=OWN)
 
     first = run()
     assert first.returncode == 0, first.stdout + first.stderr

@@ -9,18 +9,13 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from tests.command_line import ROOT, command
+from tests.command_line import environment, places
+from tests.warm.process import run_warm
 
 
 def dry_run(folder: Path, *words: str, width: int = 100) -> subprocess.CompletedProcess:
-    program, module, name = command(folder)[:3]
-    places = [f"run.artifacts={folder / 'artifacts'}", f"run.runs={folder / 'runs'}", "tracking=none"]
-    return subprocess.run(
-        [program, module, name, *places, *words],
-        cwd=ROOT,
-        env=os.environ | {"COLUMNS": str(width), "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
+    return run_warm(
+        environment() | {"COLUMNS": str(width)}, "pipeline", *places(folder), "tracking=none", *words
     )
 
 
@@ -79,7 +74,7 @@ def test_built_stages_are_reused_and_tell_steps_and_vocabulary(tmp_path: Path) -
     ]
     before = dry_run(tmp_path, *words, "stage=pretrain", "dryrun=true")
     assert "known when the shards are built" in " ".join(before.stdout.split())
-    assert dry_run(tmp_path, *words, "stage=shards").returncode == 0
+    assert dry_run(tmp_path, *words, "stage=shards", "launcher=warm").returncode == 0
     text = " ".join(dry_run(tmp_path, *words, "stage=pretrain", "dryrun=true").stdout.split())
     assert "shards reuse" in text
     assert "pretrain build" in text

@@ -12,11 +12,11 @@ from pipeline.__main__ import CONF, options, store_defaults
 from pipeline.config.composition import resolved
 from pipeline.config.overrides import hydra_overrides
 from pipeline.errors import UserError
+from tests.warm.process import run_warm
 
 
 def run_cli(*words: str) -> subprocess.CompletedProcess:
-    command = [sys.executable, "-m", "pipeline", "dryrun=true", *words]
-    return subprocess.run(command, capture_output=True, text=True, cwd=CONF.parent)
+    return run_warm(os.environ, "pipeline", "dryrun=true", *words)
 
 
 @pytest.fixture(autouse=True)

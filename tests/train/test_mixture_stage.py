@@ -19,7 +19,7 @@ from pipeline.errors import UserError
 from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.formats.shards import TokenStream
 from pipeline.tracking.tracker import read_metrics
-from tests.command_line import ROOT, run_on_two_ranks
+from tests.command_line import ROOT, run_under_torchrun
 from tests.train import mixture_worker
 from tests.train.mixture_worker import BATCH, LENGTH, STEPS, make_inputs, pretrain
 from train.data.packing import PackedDocuments
@@ -105,7 +105,7 @@ def newest(folder: Path) -> int:
 def test_two_ranks_read_the_same_and_learn_the_same(inputs: Path, tmp_path: Path, strategy: str) -> None:
     alone, together = tmp_path / "alone", tmp_path / "together"
     pretrain(inputs, alone, dropout=0.0, checkpoint_every=0)
-    run_on_two_ranks(mixture_worker.__file__, str(inputs), str(together), strategy, "0")
+    run_under_torchrun(2, mixture_worker.__file__, str(inputs), str(together), strategy, "0")
     assert windows(together) == windows(alone)
     assert losses(together) == pytest.approx(losses(alone), rel=1e-4)
     for name in ("validation/loss", "validation/long_loss", "validation/short_loss"):

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from tests.command_line import run_on_two_ranks
+from tests.command_line import run_under_torchrun
 from tests.train import muon_zero_worker
 
 
@@ -27,7 +27,7 @@ def alone(request) -> tuple[str, dict[str, torch.Tensor]]:
 def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the weights that two processes arrive at, one file per stage."""
     folder = tmp_path_factory.mktemp("zero")
-    run_on_two_ranks(muon_zero_worker.__file__, str(folder))
+    run_under_torchrun(2, muon_zero_worker.__file__, str(folder))
     return folder
 
 
