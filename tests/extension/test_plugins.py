@@ -30,8 +30,8 @@ WORDS = [
     "trainer.steps=40",
     "trainer.deterministic=true",
 ]
-WITHOUT_POLITE = ["launcher=polite", "launcher.niceness=7"]
-CORPUS = [word for word in TINY if not word.startswith("corpus.")]
+POLITE = ["launcher=polite", "launcher.niceness=7"]
+WITHOUT_CORPUS = [word for word in TINY if not word.startswith("corpus.")]
 CORPUS = [
     "corpus=mixture",
     "corpus.parts={docs: {kind: python_docs, packages: [], max_mb: 0.6}, numbers: {kind: counting}}",
