@@ -196,7 +196,7 @@ def test_its_gradients_are_those_of_the_documents_alone(config: ModelConfig, bat
     if how == "recomputed":
         packed.gradient_checkpointing = True
     if how == "compiled":
-        packed.compile()
+        packed.compile(backend="aot_eager")  # what inductor makes of the graph is torch's matter
     loss = packed(**batch)
     loss.total.backward()
     total = torch.zeros(())
