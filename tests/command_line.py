@@ -120,21 +120,6 @@ def start(folder: Path, *words: str) -> subprocess.Popen:
     )
 
 
-def run_under_torchrun(ranks: int, script: str, *arguments: str) -> subprocess.CompletedProcess:
-    """A script under torchrun, to its end, which must be a good one."""
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={ranks}"]
-    found = subprocess.run(
-        [*launch, script, *arguments],
-        cwd=ROOT,
-        env={**environment(), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert found.returncode == 0, found.stderr[-4000:]
-    return found
-
-
 @pytest.fixture(scope="session")
 def shards(tmp_path_factory: pytest.TempPathFactory, pipeline: Callable) -> Path:
     """A folder in which all stages up to the shards are built."""

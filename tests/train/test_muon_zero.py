@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn.utils import clip_grad_norm_
 
-from tests.command_line import run_under_torchrun
 from tests.train import muon_zero_worker
+from tests.warm.ranks import run_ranks
 
 
 @pytest.fixture(scope="module", params=muon_zero_worker.MODELS)
@@ -27,7 +27,7 @@ def alone(request) -> tuple[str, dict[str, torch.Tensor]]:
 def together(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the weights that two processes arrive at, one file per stage."""
     folder = tmp_path_factory.mktemp("zero")
-    run_under_torchrun(2, muon_zero_worker.__file__, str(folder))
+    run_ranks(2, "tests.train.muon_zero_worker", str(folder))
     return folder
 
 
