@@ -27,7 +27,7 @@ WORDS = [
     "longest.documents=2",
     "trainer.callbacks=[weight_norm]",
     "trainer.checkpoint_every=1",
-    "trainer.steps=40",
+    "trainer.steps=20",
     "trainer.deterministic=true",
 ]
 POLITE = ["launcher=polite", "launcher.niceness=7"]
@@ -73,10 +73,10 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     last = next(row["train/lr"] for row in reversed(rows) if "train/lr" in row)
     assert last == pytest.approx(0.0, abs=1e-6)
     norms = {row["step"]: row["my_lab/weight_norm"] for row in rows if "my_lab/weight_norm" in row}
-    assert sorted(norms) == [10, 20, 30, 40]
+    assert sorted(norms) == [10, 20]
     # The stored weights are those of the last step; tied ones are stored once.
     squares = sum(float((tensor.double() ** 2).sum()) for tensor in expected.values())
-    assert norms[40] == pytest.approx(squares**0.5, rel=1e-4)
+    assert norms[20] == pytest.approx(squares**0.5, rel=1e-4)
     card = (whole / "runs/demo/export/model/README.md").read_text()
     assert "sgd, peak rate 0.1" in card
     assert "polynomial" in card
@@ -136,17 +136,18 @@ def test_a_strategy_whose_ranks_hold_different_parts_resumes_bitwise(
         "plugins=[my_lab]",
         "optim=adamw",
         "trainer.devices=2",
-        "trainer.steps=40",
+        "trainer.steps=16",
         "trainer.log_every=1",
     ]
     words += ["trainer.checkpoint_every=1", "trainer.deterministic=true"]
     whole, killed, other = tmp_path / "whole", tmp_path / "killed", tmp_path / "other"
-    for folder in (whole, killed, other):
-        copy_data_stages(shards, folder)
+    copy_data_stages(shards, whole)
     planned = pipeline(whole, *words, "strategy=dealt", "stage=pretrain", "dryrun=true")
     assert "not predicted: this strategy does not say what it needs" in planned.stdout
     done = pipeline(whole, *words, "strategy=dealt", "stage=pretrain")
     assert done.returncode == 0, done.stdout + done.stderr
+    for folder in (killed, other):
+        copy_data_stages(whole, folder)
     kill_after_a_checkpoint(killed, *words, "strategy=dealt")
     resumed = pipeline(killed, *words, "strategy=dealt", "stage=pretrain")
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
