@@ -73,6 +73,16 @@ class WarmProcess:
             self.wait()
 
 
+def _end(server: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
+    assert server.stdin
+    server.stdin.close()
+    try:
+        server.wait(30)
+    except subprocess.TimeoutExpired:  # a program still runs: it ends with this process
+        server.kill()
+    folder.cleanup()
+
+
 @cache
 def _address() -> str:
     """Of the server, which is started where there is none yet."""
@@ -86,7 +96,7 @@ def _address() -> str:
         stdin=subprocess.PIPE,  # it ends with this process
         stdout=subprocess.DEVNULL,
     )
-    atexit.register(folder.cleanup)
+    atexit.register(_end, server, folder)
     deadline = time.monotonic() + IMPORTS_SECONDS
     while not Path(address).exists():
         assert server.poll() is None, "the server of the tests' programs did not start"

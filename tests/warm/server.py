@@ -24,7 +24,6 @@ def serve(path: str) -> None:
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener.bind(path)
     listener.listen(64)
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the attendants
     with selectors.DefaultSelector() as selector:
         selector.register(listener, selectors.EVENT_READ)
         selector.register(sys.stdin, selectors.EVENT_READ)
@@ -34,11 +33,19 @@ def serve(path: str) -> None:
                 listener.close()
                 _attend(connection)
             connection.close()
+            _reap(os.WNOHANG)
+    _reap(0)
+
+
+def _reap(options: int) -> None:
+    """Take leave of the attendants that have ended, or of all; their time counts as this process's."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, options)[0]:
+            pass
 
 
 def _attend(connection: socket.socket) -> NoReturn:
     """Start one program, and stay until it ends."""
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     packet, streams, _, _ = socket.recv_fds(connection, PACKET, 3)
     pid = os.fork()
     if pid == 0:
