@@ -15,6 +15,7 @@ from tests.warm.process import run_warm
 pytestmark = pytest.mark.e2e
 CLOZE = [
     "plugins=[my_lab]",
+    "corpus.max_mb=0.25",
     "objective=cloze",
     "model=bigru",
     "model.context=64",
@@ -24,8 +25,8 @@ CLOZE = [
     "tokenizer.special_tokens=['<|mask|>']",
     "trainer.epochs=3",
     "trainer.steps=null",
-    "trainer.global_batch=256",
-    "trainer.checkpoint_every=20",
+    "trainer.global_batch=128",
+    "trainer.checkpoint_every=16",
     "trainer.deterministic=true",
 ]
 WITHOUT_MODEL = [word for word in TINY if not word.startswith(("model.", "finetune."))]

@@ -35,6 +35,7 @@ MODULES = (
     "rouge_score.rouge_scorer",
     "sacrebleu",
     "transformers.models.llama.modeling_llama",
+    "wandb",
 )
 for module in MODULES:
     importlib.import_module(module)
