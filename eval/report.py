@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 import yaml
 from markupsafe import Markup
 
+from eval.checkpoints.plots import checkpoint_plots, checkpoint_rows
+from eval.checkpoints.points import read_points
 from eval.reporting import report_data as data
-from eval.reporting.report_plots import Series, compact, line_plot
+from eval.reporting.report_plots import Plot, Series, compact, line_plot
 from eval.results import Result, read_results
 from pipeline.config.stages import ReportStage
 from pipeline.context import Context
@@ -25,16 +27,6 @@ class Tile(NamedTuple):
     value: str
     label: str
     note: str = ""
-
-
-class Plot(NamedTuple):
-    """A figure over the steps of a training."""
-
-    name: str
-    unit: str
-    lines: list[Series]
-    svg: Markup | None
-    """None where there is nothing to draw."""
 
 
 def run(config: ReportStage, context: Context) -> dict[str, Any]:
@@ -54,6 +46,7 @@ def gather(config: ReportStage, context: Context) -> dict[str, object]:
     finetune = data.read_training(by_name.get("finetune"))
     evaluate = inputs.get("evaluate")
     results = read_results(evaluate) if evaluate else []
+    points = read_points(evaluate) if evaluate else []
     return {
         "title": config.report.title or context.run.name,
         "stages": stages,
@@ -78,6 +71,8 @@ def gather(config: ReportStage, context: Context) -> dict[str, object]:
         "charts_show": data.describe_bars(results),
         "lacks": by_name["evaluate"].metrics.get("lacks", "") if "evaluate" in by_name else "",
         "results": results,
+        "checkpoint_plots": checkpoint_plots(points),
+        "checkpoints": checkpoint_rows(points),
         "predictions": data.read_rows(evaluate and evaluate / "predictions.jsonl", most),
         "samples": data.read_rows(evaluate and evaluate / "samples.jsonl", most),
         "model_card": data.read_model_card(inputs.get("export")),

@@ -138,10 +138,15 @@ def read_results(folder: Path) -> list[Result]:
         UserError: where the file is damaged.
     """
     path = folder / RESULTS
-    return [_read(row, path) for row in read_json(path, folder, kind=list)] if path.is_file() else []
+    return [read_result(row, path) for row in read_json(path, folder, kind=list)] if path.is_file() else []
 
 
-def _read(row: Any, path: Path) -> Result:
+def read_result(row: Any, path: Path) -> Result:
+    """A result from a JSON file of an artifact.
+
+    Raises:
+        UserError: where it is none.
+    """
     names = [field.name for field in fields(Result)]
     absent = [name for name in names if name not in row] if isinstance(row, dict) else ["row"]
     if absent:

@@ -1,36 +1,21 @@
 """Every kept checkpoint of pretraining, and the averages of the last ones, scored on the validation split."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
 
 import torch
 from torch import Tensor
 
+from eval.checkpoints.points import Point
 from eval.language_model.measure import Text
 from eval.objectives import PretrainedModel, evaluate_objective
 from eval.results import Bootstrap, Result
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.context import Context
-from pipeline.store.artifacts import write_json
 from train.checkpoints.final_model import load_model, load_weights
 from train.objectives import pretrained_objective
 from train.weights.choice import Choice, average
 from train.weights.states import TrainedStates
-
-CURVE_FILE = "checkpoints.json"
-
-
-@dataclass(frozen=True)
-class Point:
-    """What one model came to on the validation split."""
-
-    kind: Literal["checkpoint", "average"]
-    steps: list[int]
-    """Of the checkpoint, or of those that are averaged."""
-    results: list[Result]
-    """The first one decides which average is the best."""
 
 
 class Curve:
@@ -97,13 +82,3 @@ def best_average(points: Sequence[Point]) -> Choice:
         return Choice("average", words, {step: 1.0})
     found = average(best.steps)
     return Choice(found.label, f"{found.words}: as many as scored best on the validation split", found.shares)
-
-
-def write_curve(folder: Path, points: Sequence[Point]) -> None:
-    """Write checkpoints.json, for the report: a list with `kind`, `steps` and the fields of a result."""
-    rows = [
-        {"kind": point.kind, "steps": point.steps, **asdict(result)}
-        for point in points
-        for result in point.results
-    ]
-    write_json(folder / CURVE_FILE, rows)

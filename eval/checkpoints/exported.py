@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import torch
 
-from eval.checkpoints.curve import Curve, Point, best_average, write_curve
+from eval.checkpoints.curve import Curve, best_average
+from eval.checkpoints.points import Point, write_points
 from eval.results import Bootstrap
 from pipeline.config.stages import EvaluateStage
 from pipeline.context import Context
@@ -28,7 +29,7 @@ def find_weights(
     if undecided or config.evaluate.checkpoints:
         curve = Curve(context.inputs["pretrain"], config.evaluate, context, bootstrap, device)
         points = list(_points(curve, with_checkpoints=config.evaluate.checkpoints))
-        write_curve(context.folder, points)
+        write_points(context.folder, points)
     if not wanted.chooses:
         return None
     artifact = context.inputs[exported_stage(context.inputs)]

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from markupsafe import Markup
@@ -44,6 +45,16 @@ class Series:
     """A dot per point: for lines of few points."""
     number: int = 1
     """Which of the page's colours, from 1."""
+
+
+class Plot(NamedTuple):
+    """A figure over the steps of a training."""
+
+    name: str
+    unit: str
+    lines: list[Series]
+    svg: Markup | None
+    """None where there is nothing to draw."""
 
 
 def line_plot(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from eval.checkpoints.points import read_points
 from eval.evaluate import run
 from pipeline.config.evaluation import DecodeConfig, EvaluateConfig, PerplexityConfig, WeightsConfig
 from pipeline.config.models.decoder import DecoderConfig
@@ -130,15 +131,14 @@ def test_weights_that_are_exported_are_scored_beside_the_last(inputs, tiny_model
         "The cat"
     )
 
-    curve = json.loads((tmp_path / "out/checkpoints.json").read_text())
-    points = [row for row in curve if row["name"] == "perplexity"]
-    assert [(row["kind"], row["steps"]) for row in points] == [
+    points = read_points(tmp_path / "out")
+    assert [(point.kind, point.steps) for point in points] == [
         ("checkpoint", [10]), ("checkpoint", [20]), ("checkpoint", [30]),
         ("average", [30]), ("average", [20, 30]), ("average", [10, 20, 30]),
     ]  # fmt: skip
-    values = [row["value"] for row in points]
+    values = [point.results[0].value for point in points]
     assert values[1] == values[2] == values[3] == pytest.approx(values[4])
-    assert all("split:validation" in row["signature"] for row in points)
+    assert all("split:validation" in result.signature for point in points for result in point.results)
 
 
 def test_how_many_checkpoints_to_average_is_chosen_on_the_validation_split(

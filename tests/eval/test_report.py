@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from eval.checkpoints.points import Point, write_points
 from eval.report import duration, number, run, size
 from eval.reporting.report_plots import compact
 from eval.results import PERPLEXITIES, Figure, Result, shown, write_results
@@ -225,6 +226,28 @@ def test_every_plot_has_its_lines(whole):
     assert not [style for style in lines if "#0" in style], "a colour that dark mode cannot change"
 
 
+def test_checkpoints_and_their_averages_are_a_curve(tmp_path):
+    def point(kind: str, *steps: int) -> Point:
+        value = float(sum(steps))
+        results = [Result("pretrain", "perplexity", value, value - 1, value + 1, 9, "split:validation")]
+        return Point(kind, list(steps), shown(results, PERPLEXITIES))
+
+    (tmp_path / "evaluate").mkdir()
+    points = [
+        point("checkpoint", 100),
+        point("checkpoint", 200),
+        point("average", 200),
+        point("average", 100, 200),
+    ]
+    write_points(tmp_path / "evaluate", points)
+    page, _ = report(tmp_path / "report", evaluate=tmp_path / "evaluate")
+    assert "average of the last 2, from step 100 on 300.0 299.0 – 301.0" in page.text
+    [plot] = [attributes for tag, attributes in page.elements if tag == "svg"]
+    assert plot["aria-label"] == "Checkpoints: Perplexity per token"
+    drawn = [attributes.get("style") or "" for tag, attributes in page.elements if tag == "path"]
+    assert all(any(f"var(--series-{n}); stroke-width: 1.7" in style for style in drawn) for n in (1, 2))
+
+
 def test_ids_are_unique(whole):
     ids = [attributes["id"] for _, attributes in whole[0].elements if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -357,6 +380,8 @@ def test_figures_in_words(write, value, text):
         ("evaluate", "results.json", '{"a": 1}'),
         ("evaluate", "results.json", "[7]"),
         ("evaluate", "results.json", '[{"name": "rouge1"}]'),
+        ("evaluate", "checkpoints.json", "[7]"),
+        ("evaluate", "checkpoints.json", '[{"kind": "average", "steps": [3]}]'),
         ("clean", "stats.json", "{}"),
     ],
 )
