@@ -95,6 +95,27 @@ def test_a_damaged_checkpoint_is_told(runs: Path, tmp_path: Path) -> None:
         open_model(str(artifact), 12)
 
 
+def test_an_average_is_evaluated_beside_the_last_step_and_exported(runs: Path, pipeline: Callable) -> None:
+    """Of merged adapters; and a step that was not kept is told before anything runs."""
+    refused = pipeline(runs.parent, "stage=export", *LORA, "export.step=1", "dryrun=true")
+    assert refused.returncode == 2
+    assert "the nearest is export.step=2 (it keeps steps 2, 3)" in " ".join(refused.stderr.split())
+    words = ["export.weights=average", "export.average_last=2", "evaluate.metrics=[chrf]"]
+    result = pipeline(runs.parent, "stage=export", *LORA, *words)
+    assert result.returncode == 0, result.stdout + result.stderr
+    exported, evaluated = (
+        json.loads((runs / "lora" / s / "manifest.json").read_text()) for s in ("export", "evaluate")
+    )
+    assert exported["metrics"]["weights"] == "the mean of the training steps 2, 3"
+    assert {"chrf", "average_chrf", "finetuned_perplexity", "average_perplexity"} <= evaluated[
+        "metrics"
+    ].keys()
+    models = [open_model("lora", step, runs=runs).model.state_dict() for step in (2, 3)]
+    mean = open_model(str(runs / "lora" / "export"), runs=runs).model.state_dict()
+    for name, tensor in mean.items():
+        torch.testing.assert_close(tensor, (models[0][name] + models[1][name]) / 2)
+
+
 def test_samples_are_drawn_again_with_a_seed(runs: Path) -> None:
     words = (
         "Return the",
