@@ -15,7 +15,7 @@ from pipeline.formats.documents import read_texts, text_bytes
 from pipeline.formats.tokenizers import TextEncoder
 from pipeline.preflight import Known, NotYet
 from train.finetuning.task import task_of
-from train.weights.choice import check_plan, choose
+from train.weights.choice import check_plan, choose, several
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def weights(root: RootConfig, known: Known) -> str:
         check_plan(trainer, root.export, where)
         raise
     if root.export.weights == "average" and root.export.average_last is None:
-        return "an average, chosen on the validation split"
+        return f"of {len(several(artifact))} checkpoints an average is chosen on the validation split"
     return choose(artifact, root.export).words
 
 

@@ -21,7 +21,7 @@ from tests.written_checkpoints import write_checkpoint
 from train import finetune
 from train.checkpoints.final_model import load_model, save_model
 from train.finetuning.classifier import load_classifier
-from train.weights.choice import average, check_plan, choose
+from train.weights.choice import average, check_plan, choose, several
 from train.weights.exported import read_choice, with_weights, write_choice
 from train.weights.states import TrainedStates
 
@@ -79,7 +79,7 @@ def test_there_must_be_checkpoints(tiny_model: Callable, tmp_path: Path) -> None
         choose(tmp_path, mean)
     write_checkpoint(tmp_path, 10, tiny_model())
     with pytest.raises(UserError, match="keeps one checkpoint, of step 10: there is nothing to average"):
-        choose(tmp_path, mean)
+        several(tmp_path)
     with pytest.raises(UserError, match=r"no checkpoint in .* has a validation loss.*it keeps steps 10"):
         choose(tmp_path, WeightsConfig(weights="best"))
 

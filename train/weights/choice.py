@@ -27,24 +27,16 @@ def choose(artifact: Path, config: WeightsConfig) -> Choice:
     """The checkpoints that `export.weights` and `export.step` mean; not for those of the last step.
 
     Args:
-        config: where it says `average`, it must say of how many; see `averages`.
+        config: of how many an average is it must say; where it does not, evaluate chooses on held-out text.
 
     Raises:
         UserError: where the training did not keep them, with what it kept.
     """
-    checkpoints = list_checkpoints(artifact)
-    if not checkpoints:
-        raise UserError(f"{artifact} has no checkpoint; only export.weights=last can be exported of it")
     if config.step is not None:
-        return _of_step(artifact, checkpoints, config.step)
+        return _of_step(artifact, _kept_by(artifact), config.step)
     if config.weights == "best":
-        return _best(artifact, checkpoints)
-    if len(checkpoints) == 1:
-        raise UserError(
-            f"{artifact} keeps one checkpoint, of step {checkpoints[0].step}: there is nothing to average. Train with "
-            "a smaller trainer.checkpoint_every and a larger trainer.keep_last (or trainer.keep_every), under another "
-            "seed or after deleting that folder, or set export.weights=last"
-        )
+        return _best(artifact, _kept_by(artifact))
+    checkpoints = several(artifact)
     if config.weights == "ema":
         return moving_average(checkpoints, config.ema_decay)
     assert config.average_last is not None
@@ -56,11 +48,33 @@ def choose(artifact: Path, config: WeightsConfig) -> Choice:
     return average([c.step for c in checkpoints[-config.average_last :]])
 
 
+def several(artifact: Path) -> list[Checkpoint]:
+    """The checkpoints that there are to average.
+
+    Raises:
+        UserError: where there is one at the most.
+    """
+    checkpoints = _kept_by(artifact)
+    if len(checkpoints) == 1:
+        raise UserError(
+            f"{artifact} keeps one checkpoint, of step {checkpoints[0].step}: there is nothing to average. Train with "
+            "a smaller trainer.checkpoint_every and a larger trainer.keep_last (or trainer.keep_every), under another "
+            "seed or after deleting that folder, or set export.weights=last"
+        )
+    return checkpoints
+
+
+def _kept_by(artifact: Path) -> list[Checkpoint]:
+    checkpoints = list_checkpoints(artifact)
+    if not checkpoints:
+        raise UserError(f"{artifact} has no checkpoint; only export.weights=last can be exported of it")
+    return checkpoints
+
+
 def average(steps: Sequence[int]) -> Choice:
     """The uniform mean (Izmailov et al., 2018; of the last checkpoints of one run: Vaswani et al., 2017)."""
-    return Choice(
-        "average", f"the mean of the training steps {_listed(steps)}", dict.fromkeys(steps, 1 / len(steps))
-    )
+    words = f"the mean of the training steps {', '.join(map(str, steps))}"
+    return Choice("average", words, dict.fromkeys(steps, 1 / len(steps)))
 
 
 def moving_average(checkpoints: Sequence[Checkpoint], decay: float) -> Choice:
@@ -68,7 +82,10 @@ def moving_average(checkpoints: Sequence[Checkpoint], decay: float) -> Choice:
     steps = [checkpoint.step for checkpoint in checkpoints]
     parts = [decay ** (steps[-1] - step) for step in steps]
     shares = {step: part / sum(parts) for step, part in zip(steps, parts, strict=True)}
-    words = f"the exponential moving average, with a decay of {decay:g} a step, of the training steps {_listed(steps)}"
+    listed = ", ".join(map(str, steps))
+    words = (
+        f"the exponential moving average, with a decay of {decay:g} a step, of the training steps {listed}"
+    )
     return Choice("ema", words, shares)
 
 
