@@ -12,13 +12,14 @@ from eval.checkpoints.exported import find_weights
 from eval.language_model.measure import Text, check_tokenizer, model_results
 from eval.objectives import PretrainedModel, evaluate_objective
 from eval.results import Bootstrap, Result, write_results
-from eval.tasks import TunedModel, evaluate_task
+from eval.tasks import Prediction, TunedModel, evaluate_task
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.config.objectives.causal import CausalConfig
 from pipeline.config.stages import EvaluateStage
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
+from pipeline.store.manifest import StageMetrics
 from train.checkpoints.final_model import load_model
 from train.finetuning.artifact import read_task
 from train.models import TrainableModel, as_language_model
@@ -31,7 +32,7 @@ SAMPLE_CHARS = 600
 TABLE_ROWS = 200
 
 
-def run(config: EvaluateStage, context: Context) -> dict[str, Any]:
+def run(config: EvaluateStage, context: Context) -> StageMetrics:
     """Write results.json, predictions.jsonl and samples.jsonl.
 
     Returns each result's value under its name: those of the pretrained model and of the task plainly, the
@@ -63,8 +64,8 @@ class Evaluation:
         self.bootstrap = Bootstrap(self._config.bootstrap, self._config.confidence, config.seed)
         self._texts: list[Text] = []
         self._results: list[Result] = []
-        self._sampled: list[dict[str, Any]] | None = None
-        self._predictions: list[dict[str, Any]] = []
+        self._sampled: list[dict[str, str]] | None = None
+        self._predictions: list[Prediction] = []
         self._lacking: list[str] = []
 
     def score_chosen(self, choice: Choice) -> None:
@@ -132,25 +133,27 @@ class Evaluation:
         self._predictions = self._predictions or predictions
         self._add(found, label)
 
-    def finish(self) -> dict[str, Any]:
+    def finish(self) -> StageMetrics:
         """Write it down. Returns the stage's metrics."""
         context, sampled = self._context, self._sampled or []
         write_results(context.folder, self._results)
         _write_jsonl(context.folder / SAMPLES, sampled)
         _write_jsonl(context.folder / PREDICTIONS, self._predictions)
-        metrics: dict[str, Any] = {_key(result): result.value for result in self._results}
-        context.tracker.log(metrics, step=0)
+        figures = {_key(result): result.value for result in self._results}
+        context.tracker.log(figures, step=0)
+        told: dict[str, str] = {}
         if self._predictions:
             columns = ["prompt", "prediction", "references"]
-            rows = [[row[name] for name in columns] for row in self._predictions[:TABLE_ROWS]]
+            shown = self._predictions[:TABLE_ROWS]
+            rows = [[row["prompt"], row["prediction"], row["references"]] for row in shown]
             context.tracker.table("predictions", columns, rows)
         if sampled:
             columns = ["prompt", "continuation"]
             context.tracker.table("samples", columns, [[row[name] for name in columns] for row in sampled])
-            metrics["sample"] = (sampled[0]["prompt"] + sampled[0]["continuation"])[:SAMPLE_CHARS]
+            told["sample"] = (sampled[0]["prompt"] + sampled[0]["continuation"])[:SAMPLE_CHARS]
         if self._lacking:
-            metrics["lacks"] = "; ".join(self._lacking)
-        return metrics | {"headline": _headline(self._results)}
+            told["lacks"] = "; ".join(self._lacking)
+        return {**figures, **told, "headline": _headline(self._results)}
 
     def _add(self, found: Iterable[Result], label: str | None) -> None:
         for result in found if label is None else (replace(each, model=label) for each in found):
@@ -161,7 +164,7 @@ class Evaluation:
 
 def _samples(
     objective: Objective, model: TrainableModel, config: EvaluateConfig, seed: int
-) -> list[dict[str, Any]] | None:
+) -> list[dict[str, str]] | None:
     """Rows of samples.jsonl: what the model makes of each prompt; None where the objective shows nothing.
 
     Sampled even where the task is decoded greedily: a small model's likeliest text goes in circles.
@@ -173,7 +176,7 @@ def _samples(
     return [{"prompt": prompt, "continuation": continuation} for prompt, continuation in sampler(model)]
 
 
-def _lacking(objective: Objective, sampled: list[dict[str, Any]] | None) -> list[str]:
+def _lacking(objective: Objective, sampled: list[dict[str, str]] | None) -> list[str]:
     """What is not told of the pretrained model since its objective has no such thing, in words."""
     there = {"perplexity": objective.config.gives_perplexity, "sample texts": sampled is not None}
     return [objective.config.lacks(what) for what, is_there in there.items() if not is_there]

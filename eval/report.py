@@ -15,6 +15,7 @@ from eval.reporting.report_plots import Plot, Series, compact, line_plot
 from eval.results import Result, read_results
 from pipeline.config.stages import ReportStage
 from pipeline.context import Context
+from pipeline.store.manifest import StageMetrics, figure, words
 from pipeline.templates import html_templates
 
 REPORT_FILE = "report.html"
@@ -29,7 +30,7 @@ class Tile(NamedTuple):
     note: str = ""
 
 
-def run(config: ReportStage, context: Context) -> dict[str, Any]:
+def run(config: ReportStage, context: Context) -> StageMetrics:
     """Write report.html from whatever input artifacts there are. Returns `megabytes` and `figures`."""
     page = render(gather(config, context))
     path = context.folder / REPORT_FILE
@@ -69,7 +70,7 @@ def gather(config: ReportStage, context: Context) -> dict[str, object]:
         ],
         "charts": data.comparison_bars(results),
         "charts_show": data.describe_bars(results),
-        "lacks": by_name["evaluate"].metrics.get("lacks", "") if "evaluate" in by_name else "",
+        "lacks": words(by_name["evaluate"].metrics, "lacks") if "evaluate" in by_name else "",
         "results": results,
         "checkpoint_plots": checkpoint_plots(points),
         "checkpoints": checkpoint_rows(points),
@@ -101,10 +102,10 @@ def headline_figures(stages: Mapping[str, data.StageRecord], results: list[Resul
         tiles.append(Tile(number(result.value), result.title, interval))
     trained = stages.get("pretrain") or stages.get("finetune")
     if trained:
-        if parameters := trained.metrics.get("parameters"):
+        if parameters := figure(trained.metrics, "parameters"):
             tiles.append(Tile(compact(parameters), "parameters"))
-        if tokens := trained.metrics.get("tokens"):
-            rate = trained.metrics.get("tokens_per_second")
+        if tokens := figure(trained.metrics, "tokens"):
+            rate = figure(trained.metrics, "tokens_per_second")
             note = f"{compact(rate)} per second" if rate else ""
             tiles.append(Tile(compact(tokens), "training tokens", note))
         seconds = trained.manifest.get("seconds") or 0

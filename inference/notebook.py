@@ -23,6 +23,7 @@ from inference.writing import Text, write
 from pipeline.errors import UserError
 from pipeline.formats.shards import TokenStream
 from pipeline.store.artifacts import MANIFEST, read_json
+from pipeline.store.manifest import StageMetrics
 from train.opening.opened_model import OpenedModel, open_model
 
 BATCH = 8
@@ -119,7 +120,7 @@ class Run:
             raise UserError(f"the run {self.name} has no artifact of the stage {stage} (there are: {made})")
         return folder.resolve()
 
-    def metrics(self, stage: str) -> dict[str, Any]:
+    def metrics(self, stage: str) -> StageMetrics:
         """The stage's figures."""
         folder = self.artifact(stage)
         return read_json(folder / MANIFEST, folder, ("metrics",))["metrics"]

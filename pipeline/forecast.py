@@ -8,6 +8,7 @@ from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.plan import PlannedStage
 from pipeline.store.artifacts import Artifact, Store
+from pipeline.store.manifest import figure
 
 
 @dataclass(frozen=True)
@@ -40,13 +41,13 @@ def forecast_of(
 
     assert planned.stage.forecast is not None
     tokenizer, shards = found.get("tokenizer"), found.get("shards")
-    vocab_size = tokenizer.metrics["vocab_size"] if tokenizer else root.tokenizer.expected_size()
-    if vocab_size is None:
+    found_size = figure(tokenizer.metrics, "vocab_size") if tokenizer else root.tokenizer.expected_size()
+    if found_size is None:
         return None
     module, function = planned.stage.forecast.split(":")
     return getattr(importlib.import_module(module), function)(
         root,
-        vocab_size,
+        int(found_size),
         ShardIndex.load(shards.folder).part_tokens("train") if shards else None,
     )
 

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pipeline.config import stages as configs
 from pipeline.config.base import Section
 from pipeline.config.root import RootConfig, add_section
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
+from pipeline.store.manifest import StageMetrics
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def upstream(target: str, root: RootConfig) -> list[Stage]:
     return list(order.values())
 
 
-def describe(stage: Stage, metrics: dict[str, Any]) -> str:
+def describe(stage: Stage, metrics: StageMetrics) -> str:
     """The stage's main figure in words; empty where its metrics do not hold it."""
     try:
         return stage.headline.format(**metrics)

@@ -9,6 +9,7 @@ from rich.table import Table
 from pipeline.config.root import RootConfig
 from pipeline.planner import Outcome
 from pipeline.stages import describe
+from pipeline.store.manifest import words
 
 
 def print_outcomes(root: RootConfig, outcomes: list[Outcome]) -> None:
@@ -30,8 +31,8 @@ def print_outcomes(root: RootConfig, outcomes: list[Outcome]) -> None:
     console = Console(width=None if os.isatty(1) else 160)
     console.print()
     console.print(table)
-    metrics = {o.stage.name: o.artifact.metrics for o in outcomes}
-    if sample := metrics.get("evaluate", {}).get("sample"):
+    evaluated = next((o.artifact.metrics for o in outcomes if o.stage.name == "evaluate"), {})
+    if sample := words(evaluated, "sample"):
         console.print("\n[bold]Sample[/bold]")
         console.print(sample, markup=False, highlight=False)
     run_folder = root.run.folder

@@ -2,7 +2,6 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -12,12 +11,13 @@ from pipeline.context import Context
 from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
+from pipeline.store.manifest import StageMetrics
 from train.checkpoints.final_model import WEIGHTS, described_model
 from train.exporting.model_card import write_model_card
 from train.exporting.parity import TEXTS, Parity, check_parity, make_probe, our_logits, reload
 from train.exporting.trained_model import TrainedModel
 from train.finetuning.artifact import read_task
-from train.models import family
+from train.models import ConfigFields, family
 from train.objectives import pretrained_objective
 from train.weights.exported import read_choice, with_weights
 
@@ -25,7 +25,7 @@ DTYPES = {"fp32": ("float32", torch.float32), "bf16": ("bfloat16", torch.bfloat1
 
 
 @torch.no_grad()
-def run(config: ExportStage, context: Context) -> dict[str, Any]:
+def run(config: ExportStage, context: Context) -> StageMetrics:
     """Write `<folder>/model`: weights, config, generation config, tokenizer and model card.
 
     The fine-tuned model where there is one, else the pretrained one.
@@ -74,7 +74,7 @@ def _load(context: Context) -> TrainedModel:
     return pretrained_objective(artifact, context.inputs["tokenizer"]).trained_model(artifact)
 
 
-def _write_weights(trained: TrainedModel, folder: Path) -> dict[str, Any] | None:
+def _write_weights(trained: TrainedModel, folder: Path) -> ConfigFields | None:
     """Write them for a class of transformers. Returns the fields of its config.json; None where it has no class."""
     tokenizer = trained.tokenizer
     ids = {"bos_token_id": tokenizer.bos_token_id, "eos_token_id": tokenizer.eos_token_id}
@@ -87,7 +87,7 @@ def _write_weights(trained: TrainedModel, folder: Path) -> dict[str, Any] | None
 
 
 def _export(
-    trained: TrainedModel, fields: dict[str, Any], config: ExportStage, context: Context, folder: Path
+    trained: TrainedModel, fields: ConfigFields, config: ExportStage, context: Context, folder: Path
 ) -> tuple[Parity, dict[str, float]]:
     """Configs and parity; fp32 first, since that is what parity is measured in."""
     probe = make_probe(trained, trained.texts(context, TEXTS))
@@ -104,7 +104,7 @@ def _export(
     return parity, {f"{config.export.dtype}_logit_difference": difference}
 
 
-def _write_configs(trained: TrainedModel, fields: dict[str, Any], folder: Path, dtype: str) -> None:
+def _write_configs(trained: TrainedModel, fields: ConfigFields, folder: Path, dtype: str) -> None:
     """config.json and generation_config.json."""
     write_json(folder / "config.json", fields | {"dtype": dtype})
     if trained.writes:

@@ -12,6 +12,7 @@ from pipeline.context import Context
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
+from pipeline.store.manifest import StageMetrics
 from train.data.steps import count_steps
 from train.finetuning.artifact import TASK_FILE, TEST_FILE
 from train.finetuning.base_model import find_base_model
@@ -26,7 +27,7 @@ from train.training_plan import Preparation, TrainingPlan
 ADAPTER_FOLDER = "adapter"
 
 
-def run(config: FinetuneStage, context: Context) -> dict[str, Any]:
+def run(config: FinetuneStage, context: Context) -> StageMetrics:
     """Train on the examples; write the model, its tokenizer, `task.json` and the test rows as `test.jsonl`.
 
     With adapters the model is written with them merged, and they themselves to `adapter`.

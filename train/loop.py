@@ -6,7 +6,6 @@ import os
 import statistics
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -141,9 +140,9 @@ def _result(plan: TrainingPlan, context: Context, final: "FinalState") -> FitRes
     )
 
 
-def _last_figures(history: list[dict[str, Any]]) -> dict[str, float]:
+def _last_figures(history: list[dict[str, float]]) -> dict[str, float]:
     """Of the last validation, its losses aside."""
-    last: dict[str, Any] = next((row for row in reversed(history) if "validation/loss" in row), {})
+    last: dict[str, float] = next((row for row in reversed(history) if "validation/loss" in row), {})
     return {
         name.removeprefix("validation/"): value
         for name, value in last.items()

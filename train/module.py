@@ -1,7 +1,7 @@
 """The LightningModule: one model, one loss, whatever the task and the strategy."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -19,6 +19,7 @@ from train.guards.loss_guard import LossGuard
 from train.models import FigureSum, LossSum, TrainableModel
 from train.optim import NeedsWhole, build_optimizer, optimizer_module
 from train.optim.scheduler import build_scheduler
+from train.strategies.shares import Group
 from train.strategies.strategy import TrainingStrategy
 
 
@@ -124,7 +125,7 @@ class LanguageModule(pl.LightningModule):
         self.strategy.clip_gradients(self.model, gradient_clip_val or float("inf"))
 
 
-def _learning_rates(groups: Sequence[dict[str, Any]]) -> dict[str, float]:
+def _learning_rates(groups: Sequence[Group]) -> dict[str, float]:
     kinds = {
         f"{group['kind']}_lr": group["lr"] for group in groups if group.get("kind") != groups[0].get("kind")
     }

@@ -76,7 +76,7 @@ def weights(root: RootConfig, known: Known) -> str:
 
 
 def _check_state(root: RootConfig, checkpoint: Checkpoint) -> None:
-    theirs = ArtifactFolder(checkpoint.folder.parents[1]).spec.get("config", {}).get("optim", {}).get("name")
+    theirs = ArtifactFolder(checkpoint.folder.parents[1]).spec.config.get("optim", {}).get("name")
     if theirs != root.optim.choice:
         raise UserError(
             f"pretrain.with_state: the checkpoint {checkpoint.folder} holds the state of optim={theirs}, not of "

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline.config.stages import PretrainStage
 from pipeline.context import Context
@@ -12,6 +11,7 @@ from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.formats.shards import ShardIndex, TokenStream
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from pipeline.formats.training_artifact import write_initial
+from pipeline.store.manifest import StageMetrics
 from train.checkpoints.final_model import save_model
 from train.checkpoints.initial import InitialWeights, initial_weights
 from train.data.batches import Concatenation, Examples
@@ -30,7 +30,7 @@ from train.training_plan import TrainingPlan
 from train.trunk import Course, start_from_trunk, take_checkpoint
 
 
-def run(config: PretrainStage, context: Context) -> dict[str, Any]:
+def run(config: PretrainStage, context: Context) -> StageMetrics:
     """Train, keep checkpoints, and write the final weights to `<folder>/model`."""
     shards, trainer = context.inputs["shards"], config.trainer
     index = ShardIndex.load(shards)
@@ -189,8 +189,8 @@ def _report(plan: TrainingPlan, config: PretrainStage, data: Data, vocab_size: i
         context.log.info(objective.lacks("sample texts"))
 
 
-def _metrics(plan: TrainingPlan, config: PretrainStage, result: FitResult) -> dict[str, Any]:
-    metrics: dict[str, Any] = {
+def _metrics(plan: TrainingPlan, config: PretrainStage, result: FitResult) -> StageMetrics:
+    metrics: dict[str, float | str | None] = {
         "parameters": count_parameters(plan.model),
         "steps": result.steps,
         "tokens": result.tokens,

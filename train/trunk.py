@@ -10,9 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from pipeline.config.schedules import ScheduleConfig
@@ -21,6 +19,7 @@ from pipeline.context import Context
 from pipeline.formats.checkpoints import WRITING, Checkpoint, checkpoint_folder, list_checkpoints
 from pipeline.store import durable
 from pipeline.store.artifacts import SPEC_FILE, write_json
+from pipeline.store.written_spec import WrittenSpec
 from pipeline.tracking.tracker import read_metrics
 from train.data.order import Order
 from train.guards.loss_guard import SKIPPED_FILE
@@ -83,25 +82,24 @@ def start_from_trunk(context: Context, mine: Course, course_of: Callable[[Pretra
 
 def _runs_of_the_same_trunk(folder: Path) -> Iterator[tuple[Path, PretrainStage]]:
     """Folders of other runs, finished or not, and their settings."""
-    trunk = _read_spec(folder / SPEC_FILE).get("trunk")
-    if trunk is None:
+    own = _read_spec(folder)
+    if own is None or own.trunk is None:
         return  # the stage was called in a folder of no store, as a measurement does
     for path in sorted(folder.parent.glob(f"*/{SPEC_FILE}")):
-        spec = _read_spec(path)
-        if path.parent != folder and spec.get("trunk") == trunk:
+        spec = _read_spec(path.parent)
+        if path.parent != folder and spec is not None and spec.trunk == own.trunk:
             try:
-                yield path.parent, PretrainStage.model_validate(spec["config"])
+                yield path.parent, PretrainStage.model_validate(spec.config)
             except ValidationError:  # of a version that knew other neutral settings
                 continue
 
 
-def _read_spec(path: Path) -> dict[str, Any]:
-    """What a stage.yaml says; nothing where it is damaged, or gone since its run ended in this moment."""
+def _read_spec(folder: Path) -> WrittenSpec | None:
+    """What a stage.yaml says; None where it is damaged, or gone since its run ended in this moment."""
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    return found if isinstance(found, dict) else {}
+        return WrittenSpec.read(folder)
+    except (OSError, ValueError):
+        return None
 
 
 def take_checkpoint(checkpoint: Checkpoint, context: Context) -> bool:
@@ -117,7 +115,7 @@ def take_checkpoint(checkpoint: Checkpoint, context: Context) -> bool:
         shutil.rmtree(writing, ignore_errors=True)
         return False
     for row in read_metrics(source):
-        if (step := row.pop("step")) <= checkpoint.step:
+        if (step := int(row.pop("step"))) <= checkpoint.step:
             context.tracker.log(row, step)
     if (source / SKIPPED_FILE).is_file():
         shutil.copy2(source / SKIPPED_FILE, folder / SKIPPED_FILE)

@@ -12,7 +12,7 @@ from pipeline.formats.documents import read_texts
 from pipeline.formats.source import PARTS_FOLDER, SOURCE_FILE, Source, load_parts
 from pipeline.stages import STAGES, describe
 from pipeline.store.artifacts import MANIFEST, read_json
-from pipeline.store.manifest import Manifest
+from pipeline.store.manifest import Manifest, StageMetrics, figure
 from pipeline.tracking.tracker import TABLES_FOLDER, read_jsonl, read_metrics
 
 BASELINES = ("unigram", "bigram")
@@ -30,12 +30,12 @@ class StageRecord:
     manifest: Manifest
 
     @property
-    def metrics(self) -> Mapping[str, Any]:
+    def metrics(self) -> StageMetrics:
         return self.manifest.get("metrics") or {}
 
     @property
     def headline(self) -> str:
-        return describe(STAGES[self.name], dict(self.metrics))
+        return describe(STAGES[self.name], self.metrics)
 
     @property
     def place(self) -> str:
@@ -71,13 +71,13 @@ class Training:
     """A training stage over its steps."""
 
     record: StageRecord
-    rows: list[dict[str, Any]]
+    rows: list[dict[str, float]]
     tokens_per_step: float | None
 
     def series(self, key: str) -> tuple[list[int], list[float]]:
         """Steps and finite values of one metric."""
         points = [
-            (row["step"], float(row[key]))
+            (int(row["step"]), float(row[key]))
             for row in self.rows
             if isinstance(row.get(key), int | float) and math.isfinite(row[key])
         ]
@@ -160,7 +160,7 @@ def read_funnel(folder: Path | None) -> list[FunnelRow]:
 def read_training(record: StageRecord | None) -> Training | None:
     if record is None or not (rows := read_metrics(record.folder)):
         return None
-    steps, tokens = record.metrics.get("steps"), record.metrics.get("tokens")
+    steps, tokens = figure(record.metrics, "steps"), figure(record.metrics, "tokens")
     return Training(record, rows, tokens / steps if steps and tokens else None)
 
 

@@ -6,10 +6,9 @@ scored by `written_text`.
 """
 
 import importlib
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol, TypedDict
 
 from eval.results import Bootstrap, Result
 from pipeline.config.evaluation import EvaluateConfig
@@ -17,14 +16,20 @@ from pipeline.config.module_protocols import as_protocol
 from pipeline.context import Context
 from pipeline.errors import UserError
 from train.finetuning.artifact import TEST_FILE, read_test_rows
+from train.finetuning.facts import TaskFacts, TestRow
 from train.finetuning.task import FinetuningTask
 from train.models import TrainableModel
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-Prediction = dict[str, Any]
-"""A row of predictions.jsonl: prompt, prediction, references."""
+
+class Prediction(TypedDict):
+    """A row of predictions.jsonl."""
+
+    prompt: str
+    prediction: str
+    references: list[str]
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,7 @@ class TunedModel:
 
     artifact: Path
     task: FinetuningTask
-    facts: Mapping[str, Any]
+    facts: TaskFacts
     """What task.json says."""
     model: TrainableModel
     tokenizer: "PreTrainedTokenizerFast"
@@ -42,7 +47,7 @@ class TunedModel:
     seed: int
     context: Context
 
-    def test_rows(self) -> list[dict[str, Any]]:
+    def test_rows(self) -> list[TestRow]:
         """As the task wrote them, `evaluate.max_examples` at most.
 
         Raises:

@@ -33,7 +33,7 @@ def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
             bar.advance,
         )
     expected = np.array([labels.index(row["label"]) for row in examples])
-    rows = [
+    rows: list[Prediction] = [
         {"prompt": text, "prediction": labels[index], "references": [row["label"]]}
         for text, index, row in zip(texts, predicted, examples, strict=True)
     ]

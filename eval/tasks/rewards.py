@@ -1,7 +1,7 @@
 """What a model that has learnt preferences makes of test answers: their rewards."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -10,6 +10,7 @@ from eval.results import Figure, Result, shown
 from eval.tasks import Prediction, TunedModel
 from eval.tasks.written_text import shown_turns, write_answers
 from pipeline.progress import progress
+from train.finetuning.facts import TestRow
 from train.finetuning.preferences.model import PreferenceModel
 from train.finetuning.preferences.task import PreferenceTask
 from train.models import as_language_model
@@ -21,7 +22,7 @@ FIGURES = {
 
 
 @torch.no_grad()
-def measure_rewards(tuned: TunedModel, rows: list[dict[str, Any]]) -> np.ndarray:
+def measure_rewards(tuned: TunedModel, rows: list[TestRow]) -> np.ndarray:
     """Of each row's answers, fp64 [rows, answers]; against the reference, where the task has one."""
     task = cast(PreferenceTask, tuned.task)
     loss, size = task.loss(tuned.facts["loss"]), tuned.config.decode.batch_size
@@ -54,7 +55,7 @@ def reward_results(
     return shown(results, FIGURES)
 
 
-def answered_prompts(tuned: TunedModel, rows: list[dict[str, Any]]) -> list[Prediction]:
+def answered_prompts(tuned: TunedModel, rows: list[TestRow]) -> list[Prediction]:
     """What the model itself answers to the rows' prompts."""
     form = cast(PreferenceTask, tuned.task).prompt_format(tuned.tokenizer)
     answers = write_answers(tuned, form.prompt_ids(row["turns"] for row in rows))

@@ -72,7 +72,7 @@ def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
     form = cast(WrittenText, tuned.task).prompt_format(tuned.tokenizer, facts.get("template"))
     predictions = write_answers(tuned, form.prompt_ids(map(prompt_of, examples)))
     references = [[text.strip() for text in row["references"]] for row in examples]
-    rows = [
+    rows: list[Prediction] = [
         {"prompt": example["prompt"], "prediction": prediction, "references": row, **shown_turns(example)}
         for example, prediction, row in zip(examples, predictions, references, strict=True)
     ]

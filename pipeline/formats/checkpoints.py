@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from pipeline.store import durable
 from pipeline.store.artifacts import PARTIAL
@@ -21,6 +21,19 @@ META = "meta.json"
 WRITING = ".writing"
 DIGEST = ".sha256"
 """Ending of the file in which a rank says the sha256 of its own."""
+
+
+class GuardMemory(TypedDict, total=False):
+    """What a checkpoint keeps of the loss guard, so that after a resume it judges as it would have."""
+
+    losses: list[float]
+    """Of the last steps that counted, in nats per token."""
+    norms: list[float]
+    """Of their gradients."""
+    rejected: list[int]
+    """The steps in a row that were outliers, up to the checkpoint's."""
+    not_finite: int
+    """How many of them in a row had a loss or a norm that is not finite."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +53,7 @@ class Checkpoint:
     """From the beginning of its copy until it was complete."""
     optimizer_steps: int
     """Steps that changed the weights: those that the loss guard called off do not count."""
-    guard: dict[str, Any] = field(default_factory=dict)
-    """The loss guard's memory."""
+    guard: GuardMemory = field(default_factory=GuardMemory)
     hashes: dict[str, str] = field(default_factory=dict)
     """sha256 of each file, as its rank wrote it."""
 

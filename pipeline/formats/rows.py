@@ -17,7 +17,9 @@ from pipeline.text.surrogates import take_out_surrogates
 
 logger = logging.getLogger(__name__)
 
-Row = tuple[str, dict[str, Any]]
+Fields = dict[str, Any]
+"""What a row holds, by name: whatever its file has."""
+Row = tuple[str, Fields]
 """Where a row stands, for messages, and its fields."""
 RowSource = Path | HubSplit
 """Where rows are read from."""

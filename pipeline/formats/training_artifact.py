@@ -5,12 +5,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import Checkpoint
 from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER, TOKENIZER_FOLDER
 from pipeline.store.artifacts import SPEC_FILE, Store, damaged, read_json, write_json
+from pipeline.store.written_spec import WrittenSpec
 
 INITIAL_FILE = "initial.json"
 """Says in an artifact of pretrain which weights it started from, where they were not random."""
@@ -23,20 +22,16 @@ class ArtifactFolder:
     folder: Path
 
     @cached_property
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> WrittenSpec:
         """What stage.yaml says.
 
         Raises:
             UserError: where the file is missing or damaged.
         """
-        path = self.folder / SPEC_FILE
         try:
-            found = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise UserError(damaged(path, str(error), self.folder)) from None
-        if not isinstance(found, dict):
-            raise UserError(damaged(path, "it holds no settings", self.folder))
-        return found
+            return WrittenSpec.read(self.folder)
+        except (OSError, ValueError) as error:
+            raise UserError(damaged(self.folder / SPEC_FILE, str(error), self.folder)) from None
 
     def input(self, stage: str) -> Path:
         """The folder of an artifact that this one was made from, in the same store.
@@ -44,7 +39,7 @@ class ArtifactFolder:
         Raises:
             UserError: where it is gone.
         """
-        store, fingerprint = self.folder.parents[1], (self.spec.get("input_fingerprints") or {}).get(stage)
+        store, fingerprint = self.folder.parents[1], self.spec.input_fingerprints.get(stage)
         found = Store(store).find(stage, fingerprint) if fingerprint else None
         if found is None:
             raise UserError(
@@ -72,11 +67,10 @@ class ArtifactFolder:
             path = self.folder / MODEL_FOLDER / DESCRIPTION
             found = read_json(path, self.folder, ("model", "vocab_size"))
             return found["model"], found["vocab_size"]
-        config = self.spec.get("config")
-        model = config.get("model") if isinstance(config, dict) else None
-        if self.spec.get("stage") != "pretrain" or not isinstance(model, dict):
+        model = self.spec.config.get("model")
+        if self.spec.stage != "pretrain" or not isinstance(model, dict):
             raise UserError(
-                f"{checkpoint.folder} is a checkpoint of the stage {self.spec.get('stage')}; only those of pretrain "
+                f"{checkpoint.folder} is a checkpoint of the stage {self.spec.stage}; only those of pretrain "
                 "are gone on from. Leave the step out, to take the finished model"
             )
         return model, self.vocab_size

@@ -2,14 +2,14 @@
 
 import importlib
 from types import ModuleType
-from typing import Any
 
 from pipeline.config.base import Section
 from pipeline.context import Context
 from pipeline.stages import Stage
+from pipeline.store.manifest import StageMetrics
 
 
-def run_stage(stage: Stage, config: Section, context: Context) -> dict[str, Any]:
+def run_stage(stage: Stage, config: Section, context: Context) -> StageMetrics:
     """The stage's phases, then its body, whose metrics it gives."""
     for phase in stage.phases:
         run_phase(stage, phase.name, config, context)

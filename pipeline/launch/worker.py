@@ -10,7 +10,6 @@ import time
 import traceback
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 from pipeline.context import Context
 from pipeline.errors import Restart, exit_on_user_error, message_for_user
@@ -25,7 +24,7 @@ from pipeline.redaction import redact_tracebacks, redacted, secret_values
 from pipeline.stage_spec import WorkerSpec
 from pipeline.stages import STAGES
 from pipeline.store.artifacts import PARTIAL, SPEC_FILE, finish
-from pipeline.store.manifest import StageFacts
+from pipeline.store.manifest import StageFacts, StageMetrics
 from pipeline.tracking import open_tracker
 from pipeline.tracking.tracker import TrackedStage, Tracker
 
@@ -133,7 +132,7 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
 
 
 def _facts(
-    spec: WorkerSpec, metrics: dict[str, Any], ranks: int, seconds: float, tracker: Tracker
+    spec: WorkerSpec, metrics: StageMetrics, ranks: int, seconds: float, tracker: Tracker
 ) -> StageFacts:
     return {
         "stage": spec.stage,

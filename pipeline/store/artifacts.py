@@ -13,7 +13,7 @@ from pipeline.errors import UserError
 from pipeline.store import durable
 from pipeline.store.file_hashes import HashMemory
 from pipeline.store.locks import hold, holder
-from pipeline.store.manifest import Manifest, Output, StageFacts
+from pipeline.store.manifest import Manifest, Output, StageFacts, StageMetrics
 
 MANIFEST = "manifest.json"
 SPEC_FILE = "stage.yaml"
@@ -41,7 +41,7 @@ class Artifact:
     manifest: Manifest
 
     @property
-    def metrics(self) -> dict[str, Any]:
+    def metrics(self) -> StageMetrics:
         return self.manifest["metrics"]
 
     @property

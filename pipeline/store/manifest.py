@@ -1,8 +1,24 @@
 """What `manifest.json` says of a finished artifact."""
 
+from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 from pipeline.machine import Machine
+
+StageMetrics = Mapping[str, float | str | None]
+"""Figures that a stage tells of itself, by name, and a few words; None where there is no such figure."""
+
+
+def figure(metrics: StageMetrics, name: str) -> float | None:
+    """The figure of that name, if it is among them."""
+    value = metrics.get(name)
+    return None if isinstance(value, str) else value
+
+
+def words(metrics: StageMetrics, name: str) -> str:
+    """The words of that name; empty where there are none."""
+    value = metrics.get(name)
+    return value if isinstance(value, str) else ""
 
 
 class Output(TypedDict):
@@ -32,7 +48,7 @@ class StageFacts(TypedDict):
     input_fingerprints: dict[str, str]
     inputs: dict[str, str]
     """Folders of the inputs, by stage."""
-    metrics: dict[str, Any]
+    metrics: StageMetrics
     run: str
     seconds: float
     """From the beginning of the last launch."""

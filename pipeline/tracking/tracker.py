@@ -64,9 +64,9 @@ class Tracker:
         return {"backend": "none"}
 
 
-def read_metrics(folder: Path) -> list[dict[str, Any]]:
-    """The logged metrics by step; of a step logged twice, the later values."""
-    by_step: dict[int, dict[str, Any]] = {}
+def read_metrics(folder: Path) -> list[dict[str, float]]:
+    """The logged metrics by step, each with its `step` and `time`; of a step logged twice, the later values."""
+    by_step: dict[int, dict[str, float]] = {}
     for row in read_jsonl(folder / METRICS_FILE):
         by_step.setdefault(row["step"], {}).update(row)
     return [by_step[step] for step in sorted(by_step)]

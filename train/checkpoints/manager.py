@@ -7,7 +7,6 @@ import time
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
-from typing import Any
 
 import torch
 from pytorch_lightning.strategies import Strategy
@@ -17,6 +16,7 @@ from pipeline.formats.checkpoints import (
     FOLDER,
     WRITING,
     Checkpoint,
+    GuardMemory,
     checkpoint_folder,
     complete,
     list_checkpoints,
@@ -109,7 +109,7 @@ class Checkpoints:
         tokens: int,
         validation_loss: float | None,
         train_loss: float | None,
-        guard: dict[str, Any],
+        guard: GuardMemory,
     ) -> None:
         """Copy the state and begin to write it."""
         self.conclude()

@@ -7,7 +7,6 @@ that its own pieces cover. So a run goes on under another strategy or on another
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from torch.distributed.tensor import DTensor
 
 from train.checkpoints.pieces import WEIGHT, StatePiece
 from train.optim import STEP, OptimizerModule
+from train.strategies.shares import Group
 from train.strategies.strategy import TrainingStrategy
 
 
@@ -70,7 +70,7 @@ class TrainingState:
                         piece = local[f.offset : f.offset + f.size]
                         yield StatePiece(names[f.parameter], kind, f.start, piece)
 
-    def _states(self, tensor: Tensor, group: dict[str, Any]) -> dict[str, Tensor]:
+    def _states(self, tensor: Tensor, group: Group) -> dict[str, Tensor]:
         """The optimizer's states of the tensor's shape, by name; made as zeros before the first step."""
         state = self._strategy.own_optimizer.state[tensor]
         if not state:

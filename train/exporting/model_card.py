@@ -12,7 +12,7 @@ from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.context import Context
 from pipeline.store.artifacts import MANIFEST, read_json
-from pipeline.store.manifest import Manifest
+from pipeline.store.manifest import Manifest, StageMetrics, words
 from pipeline.templates import markdown_templates
 from train.exporting.card import Card
 from train.exporting.trained_model import TrainedModel
@@ -24,7 +24,7 @@ SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 
 
 def write_model_card(
-    folder: Path, config: ExportConfig, context: Context, trained: TrainedModel, export: dict[str, Any]
+    folder: Path, config: ExportConfig, context: Context, trained: TrainedModel, export: StageMetrics
 ) -> None:
     """Write README.md with the facts of data, training, evaluation and export.
 
@@ -91,11 +91,11 @@ def _lacks(context: Context) -> str:
     return (evaluated.get("metrics") or {}).get("lacks", "")
 
 
-def _model(context: Context, export: dict[str, Any]) -> dict[str, str]:
+def _model(context: Context, export: StageMetrics) -> dict[str, str]:
     trained = _read(context, "finetune" if "finetune" in context.inputs else "pretrain", MANIFEST)
     facts = {"class": f"`{export['format']}`", "parameters": f"{trained['metrics']['parameters']:,}"}
     facts |= {"weights": f"{export['dtype']}, {export['megabytes']:,.1f} MB with the tokenizer"}
-    facts |= {"taken from": export["weights"]}
+    facts |= {"taken from": words(export, "weights")}
     if pretrained := _read(context, "pretrain", MANIFEST):
         sizes = {key: value for key, value in pretrained["config"]["model"].items() if value is not None}
         facts["settings"] = ", ".join(f"{key} {value}" for key, value in sizes.items())
@@ -140,7 +140,7 @@ def _show(value: Any) -> str:
     )
 
 
-def _parity(export: dict[str, Any]) -> str:
+def _parity(export: StageMetrics) -> str:
     difference, tokens = export["max_logit_difference"], export["parity_tokens"]
     if export["format"] == "lm-workflow":
         return (

@@ -1,5 +1,6 @@
 """A trained model as export, the comparison with transformers and the model card see it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from pathlib import Path
@@ -13,7 +14,7 @@ from pipeline.formats.documents import read_texts
 from train.checkpoints.final_model import load_model
 from train.exporting.card import Card
 from train.generation.stops import Stops
-from train.models import TrainableModel
+from train.models import ConfigFields, TrainableModel
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -35,7 +36,7 @@ class TrainedModel:
     model: Any
     tokenizer: "PreTrainedTokenizerFast"
     card: Card
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
     """What task.json says; nothing of a pretrained model."""
 
     @property
@@ -85,7 +86,7 @@ class TrainedModel:
         """fp32 [rows, …] for token ids [rows, T], padded at the right."""
         return torch.cat([model(row[None]) for row in rows]).float()
 
-    def config_fields(self, fields: dict[str, Any]) -> dict[str, Any]:
+    def config_fields(self, fields: ConfigFields) -> ConfigFields:
         """The fields of config.json.
 
         Args:
@@ -93,7 +94,7 @@ class TrainedModel:
         """
         return fields
 
-    def generation_fields(self, fields: dict[str, Any]) -> dict[str, Any]:
+    def generation_fields(self, fields: ConfigFields) -> ConfigFields:
         """The fields of generation_config.json."""
         generation = {name: fields[name] for name in ("bos_token_id", "pad_token_id")}
         generation["eos_token_id"] = self.stops.ids

@@ -1,18 +1,18 @@
 """What a fine-tuned model's artifact holds besides the model: its task, and the test examples."""
 
 from pathlib import Path
-from typing import Any
 
 from pipeline.config.tasks import FinetuneConfig
 from pipeline.errors import UserError
 from pipeline.store.artifacts import read_json
 from pipeline.tracking.tracker import read_jsonl
+from train.finetuning.facts import TaskFacts, TestRow
 from train.finetuning.task import FinetuningTask, task_of
 
 TASK_FILE, TEST_FILE = "task.json", "test.jsonl"
 
 
-def read_task(artifact: Path) -> tuple[FinetuningTask, dict[str, Any]]:
+def read_task(artifact: Path) -> tuple[FinetuningTask, TaskFacts]:
     """The task that the model was tuned to, and all that the artifact says of it.
 
     Raises:
@@ -28,6 +28,6 @@ def read_task(artifact: Path) -> tuple[FinetuningTask, dict[str, Any]]:
     return task_of(section), facts
 
 
-def read_test_rows(artifact: Path, most: int | None = None) -> list[dict[str, Any]]:
+def read_test_rows(artifact: Path, most: int | None = None) -> list[TestRow]:
     """The first test examples, as the task wrote them."""
     return read_jsonl(artifact / TEST_FILE)[:most]

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.config.tasks.base import FinetuneDataConfig
 from pipeline.errors import UserError
 from pipeline.formats.hub import SCHEME, HubSplit
-from pipeline.formats.rows import RowSource, read_rows
+from pipeline.formats.rows import Fields, RowSource, read_rows
 from train.finetuning.conversation import Turn
 
 HELD_OUT = 0.05
@@ -160,7 +160,7 @@ def read_pairs(
     return examples
 
 
-def count_unread(unread: Counter[str], row: dict[str, Any], used: Collection[str | None]) -> None:
+def count_unread(unread: Counter[str], row: Fields, used: Collection[str | None]) -> None:
     """Note the columns of a row that hold something of which nothing is read."""
     unread.update(name for name, value in row.items() if name not in used and _holds_something(value))
 
@@ -169,7 +169,7 @@ def _holds_something(value: Any) -> bool:
     return value not in (None, "", [], {})
 
 
-def _detect_fields(where: str, row: dict[str, Any], known: tuple[tuple[str, str], ...]) -> tuple[str, str]:
+def _detect_fields(where: str, row: Fields, known: tuple[tuple[str, str], ...]) -> tuple[str, str]:
     for names in known:
         if all(name in row for name in names):
             return names
@@ -180,7 +180,7 @@ def _detect_fields(where: str, row: dict[str, Any], known: tuple[tuple[str, str]
     )
 
 
-def texts_in(where: str, row: dict[str, Any], field: str) -> list[str]:
+def texts_in(where: str, row: Fields, field: str) -> list[str]:
     """A field as a list of texts; numbers count as texts, since labels often are, and a null is no text."""
     if field not in row:
         raise UserError(f"{where}: the field {field!r} is missing (there: {', '.join(map(str, row))})")

@@ -1,7 +1,7 @@
 """Training of a classifier."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -11,6 +11,7 @@ from train.finetuning.base_model import BaseModel
 from train.finetuning.classifier import Classifier, save_classifier
 from train.finetuning.data import Splits
 from train.finetuning.examples import LabelExamples, encode_labels
+from train.finetuning.facts import TaskFacts, TestRow
 from train.finetuning.labels import label_names
 from train.finetuning.limits import longest
 from train.finetuning.training import TaskTraining
@@ -44,10 +45,10 @@ class LabelTraining(TaskTraining[LabelExamples]):
             artifact, state, base.config, base.vocab_size, self.labels, tokenizer=tokenizer_hash(artifact)
         )
 
-    def description(self) -> dict[str, Any]:
+    def description(self) -> TaskFacts:
         return {"labels": self.labels, "max_length": self.train.context}
 
-    def test_rows(self) -> list[dict[str, Any]]:
+    def test_rows(self) -> list[TestRow]:
         return [{"text": e.source, "label": e.targets[0]} for e in self.splits.test]
 
     def counts(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ from pipeline.config.models import ModelConfig
 from pipeline.config.tasks import FinetuneConfig
 from pipeline.formats.rows import RowSource
 from train.finetuning.data import TEXT_FIELDS, Example, Splits, read_pairs
+from train.finetuning.facts import TaskFacts
 
 if TYPE_CHECKING:
     import torch
@@ -93,7 +94,7 @@ class FinetuningTask(ABC):
         return load_model(artifact, device)
 
     @abstractmethod
-    def trained_model(self, artifact: Path, facts: dict[str, Any]) -> "TrainedModel":
+    def trained_model(self, artifact: Path, facts: TaskFacts) -> "TrainedModel":
         """The tuned model with all that export, the comparison with transformers and the model card ask of it.
 
         Args:

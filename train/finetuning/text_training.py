@@ -1,7 +1,7 @@
 """Training of tasks whose model writes a response to a prompt."""
 
 from abc import abstractmethod
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import ClassVar, Protocol, TypeVar
 
 from torch import nn
 
@@ -10,6 +10,7 @@ from train.finetuning.base_model import BaseModel
 from train.finetuning.chat import PromptFormat, find_stops
 from train.finetuning.data import Example, Splits
 from train.finetuning.examples import ResponseExamples, encode_responses
+from train.finetuning.facts import TaskFacts, TestRow
 from train.finetuning.limits import longest
 from train.finetuning.training import TaskTraining, TokenizedExamples
 from train.generation.samples import Sampler, sample_texts
@@ -59,14 +60,14 @@ class TextTraining(TaskTraining[E]):
         """What writes texts, of the model in training."""
         return as_language_model(model)
 
-    def description(self) -> dict[str, Any]:
+    def description(self) -> TaskFacts:
         return {
             "template": self.form.template,
             "stop_token_ids": self.stops.ids,
             "stop_strings": self.stops.texts,
         }
 
-    def test_rows(self) -> list[dict[str, Any]]:
+    def test_rows(self) -> list[TestRow]:
         return [
             {"prompt": self.form.prompt(e.prompt), "references": list(e.targets), "source": e.source}
             for e in self.splits.test

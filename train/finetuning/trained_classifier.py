@@ -9,7 +9,7 @@ from pipeline.context import Context
 from train.exporting.trained_model import TrainedModel
 from train.finetuning.artifact import read_test_rows
 from train.finetuning.classifier import Classifier, load_classifier
-from train.models import TrainableModel
+from train.models import ConfigFields, TrainableModel
 
 
 class TrainedClassifier(TrainedModel):
@@ -33,7 +33,7 @@ class TrainedClassifier(TrainedModel):
     def logits(self, model: Any, rows: Tensor, lengths: Tensor) -> Tensor:
         return model(rows, lengths).float()
 
-    def config_fields(self, fields: dict[str, Any]) -> dict[str, Any]:
+    def config_fields(self, fields: ConfigFields) -> ConfigFields:
         base = fields["architectures"][0].removesuffix("LMHeadModel").removesuffix("ForCausalLM")
         labels = self.model.labels
         return fields | {

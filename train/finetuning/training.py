@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
 
 import numpy as np
 from torch import Tensor
@@ -13,6 +13,7 @@ from train.checkpoints.final_model import save_model
 from train.data.batches import Examples
 from train.finetuning.base_model import BaseModel
 from train.finetuning.data import Splits
+from train.finetuning.facts import TaskFacts, TestRow
 from train.generation.samples import Sampler
 from train.models import TrainableModel
 
@@ -57,11 +58,11 @@ class TaskTraining(ABC, Generic[E]):
         save_model(artifact, state, base.config, base.vocab_size, **facts)
 
     @abstractmethod
-    def description(self) -> dict[str, Any]:
+    def description(self) -> TaskFacts:
         """The task's own part of task.json: what evaluation and export need to know besides the weights."""
 
     @abstractmethod
-    def test_rows(self) -> list[dict[str, Any]]:
+    def test_rows(self) -> list[TestRow]:
         """The lines of test.jsonl, from which the task's evaluation predicts."""
 
     def counts(self) -> dict[str, int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pipeline.config.models.base import READINGS, ModelConfig
 from pipeline.errors import UserError
 from train.finetuning.data import Splits
+from train.finetuning.facts import TaskFacts
 from train.finetuning.task import FinetuningTask
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class WrittenText(FinetuningTask):
         form = self.prompt_format(base.tokenizer, self.template(settings))
         return ResponseTraining(settings, base, splits, form)
 
-    def trained_model(self, artifact: Path, facts: dict[str, Any]) -> "TrainedModel":
+    def trained_model(self, artifact: Path, facts: TaskFacts) -> "TrainedModel":
         from pipeline.formats.tokenizers import load_tokenizer
         from train.exporting.card import Card
         from train.exporting.usage import answer_a_turn, continue_a_prompt

@@ -4,10 +4,10 @@ import math
 import statistics
 from collections import deque
 from pathlib import Path
-from typing import Any
 
 from pipeline.config.training import LossGuardConfig
 from pipeline.errors import UserError
+from pipeline.formats.checkpoints import GuardMemory
 from pipeline.store.markers import NotDone, read_marker, write_marker
 
 SKIPPED_FILE = "skipped_data.json"
@@ -71,7 +71,7 @@ class LossGuard:
         in_a_row = self.not_finite if self.config.action == "warn" else len(self.rejected)
         return in_a_row > 0 and in_a_row + left_out >= self.config.give_up_after
 
-    def memory(self) -> dict[str, Any]:
+    def memory(self) -> GuardMemory:
         """What a checkpoint keeps of it."""
         return {
             "losses": [*self._losses],
@@ -80,7 +80,7 @@ class LossGuard:
             "not_finite": self.not_finite,
         }
 
-    def remember(self, memory: dict[str, Any]) -> None:
+    def remember(self, memory: GuardMemory) -> None:
         self._losses.extend(memory.get("losses", ()))
         self._norms.extend(memory.get("norms", ()))
         self.rejected = list(memory.get("rejected", ()))

@@ -3,7 +3,7 @@
 A folder, or a file, for each family, with a `FAMILY` that answers all questions about it: see `train/models/family.py`.
 """
 
-from train.models.family import ModelFamily, build_model, count_parameters, family
+from train.models.family import ConfigFields, ModelFamily, build_model, count_parameters, family
 from train.models.interface import (
     IGNORE_INDEX,
     FigureSum,
@@ -15,6 +15,7 @@ from train.models.interface import (
 
 __all__ = [
     "IGNORE_INDEX",
+    "ConfigFields",
     "FigureSum",
     "LanguageModel",
     "LossSum",

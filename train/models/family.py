@@ -10,6 +10,9 @@ from pipeline.errors import UserError
 from train.models.interface import TrainableModel
 from train.models.numerics import Numerics
 
+ConfigFields = dict[str, Any]
+"""What a config.json of transformers says: its fields differ by architecture."""
+
 
 class ModelFamily:
     """A family's module has a subclass of this, an object of which is its `FAMILY`.
@@ -63,7 +66,7 @@ class ModelFamily:
 
     def export(
         self, model: Any, weights: Path, folder: Path, vocab_size: int, ids: dict[str, int | None]
-    ) -> dict[str, Any] | None:
+    ) -> ConfigFields | None:
         """Write the weights for a class of transformers.
 
         Args:

@@ -3,7 +3,7 @@
 import logging
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from pydantic import ValidationError
 
@@ -17,6 +17,7 @@ from pipeline.formats.checkpoints import Checkpoint
 from pipeline.formats.tokenizers import load_tokenizer
 from pipeline.formats.training_artifact import ArtifactFolder
 from pipeline.store.artifacts import SPEC_FILE
+from pipeline.store.written_spec import WrittenSpec
 from pipeline.tracking.tracker import Tracker
 from train.checkpoints.final_model import load_model
 from train.models import TrainableModel, build_model, family
@@ -32,10 +33,10 @@ class TrainingArtifact(ArtifactFolder):
     """What a stage that trains a model has written, or is writing."""
 
     @cached_property
-    def spec(self) -> dict[str, Any]:
+    def spec(self) -> WrittenSpec:
         """What stage.yaml says; the plugins that it names are loaded."""
         found = super().spec
-        load_plugins(found.get("plugins") or [])
+        load_plugins(found.plugins)
         return found
 
     @cached_property
@@ -53,7 +54,7 @@ class TrainingArtifact(ArtifactFolder):
             return load_model(self.folder)
         if damage := checkpoint.damage():
             raise UserError(f"the checkpoint {checkpoint.folder} is damaged: {damage}; take another step")
-        stage = self.spec["stage"]
+        stage = self.spec.stage
         load = {"pretrain": self._pretrained, "finetune": self._finetuned}.get(stage)
         if load is None:
             raise UserError(
@@ -63,7 +64,7 @@ class TrainingArtifact(ArtifactFolder):
 
     def _settings(self, kind: type[S]) -> S:
         try:
-            return kind.model_validate(self.spec["config"])
+            return kind.model_validate(self.spec.config)
         except ValidationError as error:
             raise UserError(
                 f"{self.folder / SPEC_FILE} is of another version of this project, which knew other settings "
@@ -85,7 +86,7 @@ class TrainingArtifact(ArtifactFolder):
         from train.weights.states import set_weights
 
         settings = self._settings(FinetuneStage).finetune
-        inputs = {name: self.input(name) for name in self.spec["input_fingerprints"]}
+        inputs = {name: self.input(name) for name in self.spec.input_fingerprints}
         log = logging.getLogger(__name__)
         context = Context(self.folder, inputs, Tracker(self.folder), log, RunConfig(progress=False))
         base = find_base_model(settings.init, context).load()

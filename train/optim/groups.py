@@ -1,11 +1,9 @@
 """Which parameters decay, and which are the hidden matrices."""
 
-from typing import Any
-
 from torch import nn
 
 from train.models.experts import is_expert_stack
-from train.strategies.shares import whole_shape
+from train.strategies.shares import Group, whole_shape
 
 
 def decaying(model: nn.Module) -> dict[nn.Parameter, bool]:
@@ -25,7 +23,7 @@ def decaying(model: nn.Module) -> dict[nn.Parameter, bool]:
     return found
 
 
-def decay_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+def decay_groups(model: nn.Module, weight_decay: float) -> list[Group]:
     """The trainable parameters in one group with weight decay and one without."""
     groups: dict[bool, list[nn.Parameter]] = {}
     for parameter, decays in decaying(model).items():

@@ -15,7 +15,7 @@ from pipeline.config.optimizers.muon import MuonConfig
 from pipeline.errors import UserError
 from train.optim import MapWhole
 from train.optim.groups import decaying, hidden_matrices
-from train.strategies.shares import whole_shape
+from train.strategies.shares import Group, whole_shape
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +105,7 @@ class Muon(Optimizer):
     DeepSpeed's own Muon clips the orthogonalized update instead of the gradient, and would train differently.
     """
 
-    def __init__(self, param_groups: Iterable[dict[str, Any]]):
+    def __init__(self, param_groups: Iterable[Group]):
         groups = list(param_groups)
         for index, group in enumerate(groups):
             group["index"] = index
@@ -131,7 +131,7 @@ class Muon(Optimizer):
                 self._muon(parameters, group)
         return loss
 
-    def _adamw(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+    def _adamw(self, parameters: list[Tensor], group: Group) -> None:
         for p in parameters:
             if not self.state[p]:
                 self.state[p]["step"] = torch.zeros((), dtype=torch.float32, device=p.device)
@@ -156,7 +156,7 @@ class Muon(Optimizer):
             maximize=False,
         )
 
-    def _muon(self, parameters: list[Tensor], group: dict[str, Any]) -> None:
+    def _muon(self, parameters: list[Tensor], group: Group) -> None:
         for p in parameters:
             if not self.state[p]:
                 self.state[p]["momentum_buffer"] = torch.zeros_like(p)

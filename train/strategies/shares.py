@@ -6,6 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+Group = dict[str, Any]
+"""A group of an optimizer's parameters with its settings, as torch keeps it: `params`, `lr` and what the optimizer
+has besides."""
+
 
 @dataclass(frozen=True)
 class Fragment:
@@ -27,8 +31,8 @@ class Share:
     tensor: Tensor
     """fp32, with the optimizer's states in `optimizer.state[tensor]`: a parameter of the model, or what the strategy
     has put in its place."""
-    group: dict[str, Any]
-    """The optimizer's group of parameters that it belongs to."""
+    group: Group
+    """That it belongs to."""
     fragments: tuple[Fragment, ...]
     """None where this rank's part of it is empty."""
 

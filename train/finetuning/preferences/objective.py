@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pipeline.config.tasks.base import ChatConfig
 from pipeline.config.tasks.preferences import PreferenceConfig
 from train.finetuning.data import Example
+from train.finetuning.facts import TestRow
 
 if TYPE_CHECKING:
     from train.finetuning.chat import PromptFormat
@@ -20,7 +21,7 @@ class PreferenceObjective(ABC):
     needs_reference: ClassVar[bool] = True
     """Whether the loss measures answers against the model that training begins from."""
 
-    def loss_settings(self, settings: PreferenceConfig) -> dict[str, Any]:
+    def loss_settings(self, settings: PreferenceConfig) -> Mapping[str, Any]:
         """The settings that define the loss: those that fine-tuning in general does not have."""
         own = type(settings).model_fields.keys() - ChatConfig.model_fields.keys() - {"task"}
         return {name: getattr(settings, name) for name in sorted(own)}
@@ -34,9 +35,9 @@ class PreferenceObjective(ABC):
         """The examples as token ids."""
 
     @abstractmethod
-    def to_row(self, example: Any) -> dict[str, Any]:
+    def to_row(self, example: Any) -> TestRow:
         """What test.jsonl keeps of an example."""
 
     @abstractmethod
-    def from_row(self, row: Mapping[str, Any]) -> Example:
+    def from_row(self, row: TestRow) -> Example:
         """The example that `to_row` kept."""

@@ -1,10 +1,11 @@
 """Tasks that learn from pairs of answers, of which one is preferred."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.formats.rows import RowSource
+from train.finetuning.facts import TestRow
 from train.finetuning.preferences.rows import Pair, read_pairs_of_answers
 from train.finetuning.preferences.task import PreferenceTask
 
@@ -27,8 +28,8 @@ class PairTask(PreferenceTask):
         answers = [(pair.chosen, pair.rejected) for pair in examples]
         return encode_answers([pair.prompt for pair in examples], answers, form, max_length)
 
-    def to_row(self, example: Pair) -> dict[str, Any]:
+    def to_row(self, example: Pair) -> TestRow:
         return {"turns": list(example.turns), "chosen": example.chosen, "rejected": example.rejected}
 
-    def from_row(self, row: Mapping[str, Any]) -> Pair:
+    def from_row(self, row: TestRow) -> Pair:
         return Pair(row["source"], (row["chosen"],), tuple(row["turns"]), row["rejected"])

@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from pipeline.config.tasks.kto import RatedDataConfig
 from pipeline.errors import UserError
-from pipeline.formats.rows import RowSource, read_rows
+from pipeline.formats.rows import Fields, RowSource, read_rows
 from train.finetuning.conversation import Turn, check_prompt, plain_text
 from train.finetuning.data import Example, count_unread
 from train.finetuning.preferences.rows import Pair, find_prompt, pair_in_row, read_answer
@@ -64,7 +63,7 @@ def read_rated_answers(
             )
 
 
-def _rated(where: str, row: dict[str, Any], config: RatedDataConfig, unread: Counter[str]) -> Rated:
+def _rated(where: str, row: Fields, config: RatedDataConfig, unread: Counter[str]) -> Rated:
     label = _LABELS.get(str(row[config.label_field]).lower())
     if label is None:
         raise UserError(

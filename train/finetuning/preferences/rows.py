@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.config.tasks.preferences import PreferenceDataConfig
 from pipeline.errors import UserError
-from pipeline.formats.rows import RowSource, read_rows
+from pipeline.formats.rows import Fields, RowSource, read_rows
 from train.finetuning.conversation import (
     Turn,
     check_prompt,
@@ -62,7 +62,7 @@ def read_pairs_of_answers(
     return (pair_in_row(where, row, config, unread) for where, row in read_rows(path, numbered))
 
 
-def pair_in_row(where: str, row: dict[str, Any], config: PreferenceDataConfig, unread: Counter[str]) -> Pair:
+def pair_in_row(where: str, row: Fields, config: PreferenceDataConfig, unread: Counter[str]) -> Pair:
     """Raises: UserError: where the row holds none."""
     fields = (config.chosen_field, config.rejected_field)
     for field in fields:
@@ -85,7 +85,7 @@ def pair_in_row(where: str, row: dict[str, Any], config: PreferenceDataConfig, u
     return Pair(plain_text(turns), targets, tuple(turns), rejected["content"])
 
 
-def find_prompt(where: str, row: dict[str, Any], field: str | None) -> tuple[set[str], list[Turn]]:
+def find_prompt(where: str, row: Fields, field: str | None) -> tuple[set[str], list[Turn]]:
     """The columns that the prompt is read from, and its turns; nothing where the answers bring it.
 
     Raises:

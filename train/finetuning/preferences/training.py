@@ -1,7 +1,7 @@
 """Training on preferences: the answers as tensors, the model in its loss, and the reference."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
 
@@ -11,6 +11,7 @@ from pipeline.errors import UserError
 from train.finetuning.base_model import BaseModel
 from train.finetuning.chat import PromptFormat
 from train.finetuning.data import Example, Splits
+from train.finetuning.facts import TaskFacts, TestRow
 from train.finetuning.preferences.examples import AnswerExamples
 from train.finetuning.preferences.model import PreferenceModel
 from train.finetuning.preferences.objective import PreferenceObjective
@@ -69,10 +70,10 @@ class PreferenceTraining(TextTraining[AnswerExamples]):
     def save(self, artifact: Path, state: dict[str, Tensor]) -> None:
         super().save(artifact, {name.removeprefix(BODY): tensor for name, tensor in state.items()})
 
-    def description(self) -> dict[str, Any]:
-        return super().description() | {"max_length": self.length, "loss": self._chosen}
+    def description(self) -> TaskFacts:
+        return {**super().description(), "max_length": self.length, "loss": self._chosen}
 
-    def test_rows(self) -> list[dict[str, Any]]:
+    def test_rows(self) -> list[TestRow]:
         """With the reference's log-probabilities: so evaluation needs no second model."""
         rows, reference = super().test_rows(), self.test.reference
         found = [rows[number] | self._objective.to_row(self.splits.test[number]) for number in self.test.kept]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pipeline.config.models import ModelConfig
 from pipeline.errors import UserError
 from train.finetuning.data import LABEL_FIELDS, Splits
+from train.finetuning.facts import TaskFacts
 from train.finetuning.labels import label_ids, label_names
 from train.finetuning.task import FinetuningTask
 
@@ -48,7 +49,7 @@ class Classify(FinetuningTask):
 
         return load_classifier(artifact, device)
 
-    def trained_model(self, artifact: Path, facts: dict[str, Any]) -> "TrainedClassifier":
+    def trained_model(self, artifact: Path, facts: TaskFacts) -> "TrainedClassifier":
         from pipeline.formats.tokenizers import load_tokenizer
         from train.exporting.card import Card
         from train.exporting.usage import classify_a_text

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from pipeline.errors import UserError
 from pipeline.formats.rows import RowSource
 from train.finetuning.data import Splits
+from train.finetuning.facts import TestRow
 from train.finetuning.preferences.rated_rows import Rated, read_rated_answers
 from train.finetuning.preferences.task import PreferenceTask
 
@@ -47,10 +48,10 @@ class KTO(PreferenceTask):
         facts = {"desirable": np.array([example.desirable for example in examples])}
         return encode_answers([e.prompt for e in examples], answers, form, max_length, facts, compared=False)
 
-    def to_row(self, example: Rated) -> dict[str, Any]:
+    def to_row(self, example: Rated) -> TestRow:
         return {"turns": list(example.turns), "answer": example.answer, "desirable": example.desirable}
 
-    def from_row(self, row: Mapping[str, Any]) -> Rated:
+    def from_row(self, row: TestRow) -> Rated:
         return Rated(row["source"], (row["answer"],), tuple(row["turns"]), row["desirable"])
 
 

@@ -2,13 +2,12 @@
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 from pipeline.config.models.decoder import DecoderConfig
 from train.models.decoder import activations
 from train.models.decoder.hf_config import to_hf_config
 from train.models.decoder.model import Decoder
-from train.models.family import ModelFamily
+from train.models.family import ConfigFields, ModelFamily
 from train.models.flops import training_flops
 from train.models.lm_head import head_bytes
 from train.models.numerics import Numerics
@@ -41,7 +40,7 @@ class DecoderFamily(ModelFamily):
 
     def export(
         self, model: Decoder, weights: Path, folder: Path, vocab_size: int, ids: dict[str, int | None]
-    ) -> dict[str, Any]:
+    ) -> ConfigFields:
         # Our parameters have the names and shapes of the Hugging Face classes: the weights are a copy.
         shutil.copyfile(weights, folder / weights.name)
         return to_hf_config(model.config, vocab_size, **ids)

@@ -1,9 +1,8 @@
 """Our decoder's config as the Hugging Face config of the class it exports to, and back."""
 
-from typing import Any
-
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.errors import UserError
+from train.models.family import ConfigFields
 
 ARCHITECTURES = {"gpt2": "GPT2LMHeadModel", "llama": "LlamaForCausalLM", "qwen3": "Qwen3ForCausalLM"}
 
@@ -15,9 +14,9 @@ def to_hf_config(
     bos_token_id: int | None = None,
     eos_token_id: int | None = None,
     pad_token_id: int | None = None,
-) -> dict[str, Any]:
+) -> ConfigFields:
     """The content of `config.json`, with which `AutoModelForCausalLM` loads our state dict."""
-    fields: dict[str, Any] = {
+    fields: ConfigFields = {
         "model_type": config.layout,
         "architectures": [ARCHITECTURES[config.layout]],
         "vocab_size": vocab_size,
@@ -57,7 +56,7 @@ def to_hf_config(
     }
 
 
-def from_hf_config(fields: dict[str, Any]) -> DecoderConfig:
+def from_hf_config(fields: ConfigFields) -> DecoderConfig:
     """The decoder config for a `config.json`'s content (`PretrainedConfig.to_dict()`).
 
     Raises UserError for another architecture, or a variant that our decoder does not compute.
@@ -99,7 +98,7 @@ def from_hf_config(fields: dict[str, Any]) -> DecoderConfig:
     )
 
 
-def _rope(fields: dict[str, Any]) -> dict[str, Any]:
+def _rope(fields: ConfigFields) -> ConfigFields:
     """The rotary parameters; transformers before version 5 kept them in two fields."""
     if fields.get("rope_parameters"):
         return fields["rope_parameters"]
@@ -107,7 +106,7 @@ def _rope(fields: dict[str, Any]) -> dict[str, Any]:
     return {"rope_theta": fields.get("rope_theta", 10000.0), **scaling}
 
 
-def _refuse_variants(fields: dict[str, Any]) -> None:
+def _refuse_variants(fields: ConfigFields) -> None:
     rope = _rope(fields)
     unsupported = {
         "a scaled rotary embedding": rope.get("rope_type", rope.get("type", "default")) != "default",

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -10,7 +9,7 @@ from transformers import AutoModelForCausalLM
 
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from train.models.experts import is_expert_stack, share_per_token
-from train.models.family import ModelFamily
+from train.models.family import ConfigFields, ModelFamily
 from train.models.flops import training_flops
 from train.models.hf.model import HuggingFaceModel, read_config
 from train.models.numerics import FP32, Numerics
@@ -59,7 +58,7 @@ class HuggingFaceFamily(ModelFamily):
         folder: Path,
         vocab_size: int,
         ids: dict[str, int | None],
-    ) -> dict[str, Any]:
+    ) -> ConfigFields:
         model.model.save_pretrained(folder)
         return json.loads((folder / "config.json").read_text(encoding="utf-8")) | ids
 
