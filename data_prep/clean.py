@@ -7,13 +7,12 @@ depend on how many processes or machines take part, byte for byte, and memory do
 """
 
 from pathlib import Path
-from typing import Any
 
 from data_prep.cleaning.data_card import DATA_CARD, write_data_card
 from data_prep.cleaning.decide import KEYS, decide_pieces, pieces_in_use
 from data_prep.cleaning.extract import Extractor
 from data_prep.cleaning.losses import describe_losses
-from data_prep.cleaning.tally import Tally
+from data_prep.cleaning.tally import Tally, WrittenTally
 from data_prep.cleaning.template_cache import cache_path, read_learned, write_learned
 from data_prep.cleaning.template_survey import TemplateSurveyor, dump_pieces, learn_rules
 from data_prep.cleaning.write_documents import PieceWriter
@@ -31,6 +30,7 @@ from pipeline.errors import UserError
 from pipeline.formats.documents import SPLITS
 from pipeline.formats.source import load_parts
 from pipeline.store.artifacts import write_json
+from pipeline.store.manifest import StageMetrics
 from pipeline.store.markers import is_done
 
 DOCUMENTS_FOLDER = "documents"
@@ -123,7 +123,7 @@ def extract(config: CleanStage, context: Context) -> None:
     extractor = Extractor(clean, parts, candidates, keys, action, evaluation, context.scratch / TEMPLATES)
     found = 0
 
-    def enough(tally: dict[str, Any]) -> bool:
+    def enough(tally: WrittenTally) -> bool:
         nonlocal found
         found += tally["trainable"]
         return clean.max_documents is not None and found >= clean.max_documents
@@ -151,7 +151,7 @@ def _pieces(config: CleanStage, context: Context) -> list[Piece]:
     return pieces_in_use(load_plan(context.scratch / PLAN), config.clean, context)
 
 
-def run(config: CleanStage, context: Context) -> dict[str, Any]:
+def run(config: CleanStage, context: Context) -> StageMetrics:
     """Add up the tallies of the pieces: `stats.json`, the data card, and what W&B shows.
 
     Raises:
@@ -241,7 +241,7 @@ _ADVICE = {
 }
 
 
-def _metrics(tally: Tally) -> dict[str, Any]:
+def _metrics(tally: Tally) -> StageMetrics:
     funnel, total = tally.funnel, tally.funnel.total
     return {
         "documents": funnel.kept,

@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from data_prep.sources import source_module
 from pipeline.config.stages import DownloadStage
 from pipeline.context import Context
 from pipeline.formats.parquet_files import read_metadata
 from pipeline.formats.source import PARTS_FOLDER, Source, total_bytes
+from pipeline.store.manifest import StageMetrics
 
 
-def run(config: DownloadStage, context: Context) -> dict[str, Any]:
+def run(config: DownloadStage, context: Context) -> StageMetrics:
     """Fetch `config.corpus` into `context.folder` and describe it in `source.json`; of a mixture each part, below
     `parts/<name>/`.
 
@@ -33,9 +33,9 @@ def run(config: DownloadStage, context: Context) -> dict[str, Any]:
     return _metrics(parts)
 
 
-def _metrics(parts: dict[str, tuple[Source, Path]]) -> dict[str, Any]:
+def _metrics(parts: dict[str, tuple[Source, Path]]) -> StageMetrics:
     sources = [source for source, _ in parts.values()]
-    metrics = {
+    metrics: dict[str, float | str] = {
         "megabytes": sum(total_bytes(source.files) for source in sources) / 1e6,
         "files": sum(len(source.files) for source in sources),
         "format": ", ".join(dict.fromkeys(source.format for source in sources)),

@@ -3,7 +3,6 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -67,29 +66,29 @@ def _limits(decisions: Decisions, pieces: Sequence[Piece], most: int | None) -> 
 
 
 def _write_clusters(decisions: Decisions, pieces: Sequence[Piece], context: Context) -> None:
-    rows = list(clusters(decisions))
-    if not rows:
+    found = list(clusters(decisions))
+    if not found:
         return
-    members = [member for row in rows for member in (row, *row["dropped"])]
-    faces = _faces(((member["piece"], member["row"]) for member in members), pieces, context)
+    places = (member.place for cluster in found for member in (cluster, *cluster.dropped))
+    faces = _faces(places, pieces, context)
     with (context.folder / CLUSTERS_FILE).open("w", encoding="utf-8") as file:
-        for row in rows:
+        for cluster in found:
             dropped = [
-                {**faces[d["piece"], d["row"]], "reason": d["reason"], "similarity": d["similarity"]}
-                for d in row["dropped"]
+                {**faces[each.place], "reason": each.reason, "similarity": each.similarity}
+                for each in cluster.dropped
             ]
-            kept = {"kept": faces[row["piece"], row["row"]], "size": row["size"], "dropped": dropped}
-            file.write(json.dumps(kept, ensure_ascii=False) + "\n")
+            row = {"kept": faces[cluster.place], "size": cluster.size, "dropped": dropped}
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def _faces(
     places: Iterable[tuple[int, int]], pieces: Sequence[Piece], context: Context
-) -> dict[tuple[int, int], dict[str, Any]]:
+) -> dict[tuple[int, int], dict[str, str]]:
     """Id, title and beginning of some documents, by piece and row."""
     wanted: dict[int, set[int]] = defaultdict(set)
     for piece, row in places:
         wanted[piece].add(row)
-    faces = {}
+    faces: dict[tuple[int, int], dict[str, str]] = {}
     for piece, rows in wanted.items():
         path = candidate_path(context.scratch / "extract", pieces[piece].number)
         with reading_candidates(path) as file:

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from data_prep.cleaning.candidates import CANDIDATE_SCHEMA, candidate_path, write_candidate
 from data_prep.cleaning.document_processor import DocumentProcessor
-from data_prep.cleaning.tally import Tally
+from data_prep.cleaning.tally import Tally, WrittenTally
 from data_prep.cleaning.template_cache import load_books
 from data_prep.dedup.keys import KeyWriter, piece_folder
 from data_prep.mediawiki.template_book import TemplateBook
@@ -33,7 +32,7 @@ class Extractor:
     templates: Path
     """What was learned of the templates of dumps."""
 
-    def __call__(self, piece: Piece) -> dict[str, Any]:
+    def __call__(self, piece: Piece) -> WrittenTally:
         """Write the piece's candidates and keys; gives the tally of it.
 
         Raises:
@@ -47,7 +46,7 @@ class Extractor:
             for number in dict.fromkeys(span.file for span in piece.spans):
                 source.check_unchanged(source.files[number], folder)
 
-    def _extract(self, piece: Piece) -> dict[str, Any]:
+    def _extract(self, piece: Piece) -> WrittenTally:
         source, _ = self.parts[piece.part]
         brought = {file.split for file in source.files if file.split}
         processor = DocumentProcessor(

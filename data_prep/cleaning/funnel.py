@@ -3,13 +3,30 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
-from typing import Any
+from typing import Any, TypedDict
 
 from data_prep.text.text_features import TextCounts
 from pipeline.formats.documents import SPLITS
 
 COUNTS = tuple(field.name for field in fields(TextCounts))
 _EXAMPLES = 5
+
+
+Counts = Mapping[str, int]
+
+
+class FunnelCounts(TypedDict):
+    """A `Funnel` as JSON."""
+
+    read: Counts
+    dropped: Mapping[str, Counts]
+    """By reason."""
+    kept_raw_bytes: int
+    ends: int
+    splits: Mapping[str, Counts]
+    invalid: Counts
+    tags: Mapping[str, Counts]
+    examples: list[list[str]]
 
 
 class Funnel:
@@ -73,7 +90,7 @@ class Funnel:
         for reason, counts in other._dropped.items():
             self._dropped[reason].update(counts)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> FunnelCounts:
         return {
             "read": self._read,
             "dropped": self._dropped,
@@ -86,14 +103,18 @@ class Funnel:
         }
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Funnel":
+    def from_json(cls, values: FunnelCounts) -> "Funnel":
         funnel = cls()
         funnel._read.update(values["read"])
         funnel._invalid.update(values["invalid"])
         funnel._kept_raw_bytes = values["kept_raw_bytes"]
         funnel._ends = values["ends"]
-        for ours, name in ((funnel._dropped, "dropped"), (funnel._splits, "splits"), (funnel._tags, "tags")):
-            for key, counts in values[name].items():
+        for ours, theirs in (
+            (funnel._dropped, values["dropped"]),
+            (funnel._splits, values["splits"]),
+            (funnel._tags, values["tags"]),
+        ):
+            for key, counts in theirs.items():
                 ours[key].update(counts)
         funnel.examples = values["examples"]
         return funnel

@@ -6,15 +6,27 @@ from dataclasses import asdict
 from typing import Any
 
 from data_prep.cleaning.document_processor import Outcome
-from data_prep.cleaning.funnel import Funnel
-from data_prep.contamination.report import ContaminationReport
+from data_prep.cleaning.funnel import Funnel, FunnelCounts
+from data_prep.contamination.report import ContaminationReport, Report
 from data_prep.mediawiki.dump import Damage
+from data_prep.parallel.map_pieces import PieceTally
 from data_prep.reading.pieces import Parts
 from pipeline.config.clean import CleanConfig
 from pipeline.formats.source import Source
 
 MOST_TEXTS = 100
 """Evaluation texts listed: those that stand in the most documents."""
+
+
+class WrittenTally(PieceTally):
+    """A `Tally` as JSON."""
+
+    funnel: FunnelCounts
+    trainable: int
+    pii: Mapping[str, int]
+    damage: list[dict[str, Any]]
+    contamination: Report
+    paragraphs: Mapping[str, int]
 
 
 class Tally:
@@ -49,7 +61,7 @@ class Tally:
     def note_damage(self, file: str, damage: Damage) -> None:
         self.damage.append({"file": file, **asdict(damage)})
 
-    def add(self, values: Mapping[str, Any]) -> None:
+    def add(self, values: WrittenTally) -> None:
         """Take in the tally of another piece, or of another phase, as `to_json` gave it."""
         self.funnel.add(Funnel.from_json(values["funnel"]))
         self.trainable += values["trainable"]
@@ -58,9 +70,16 @@ class Tally:
         self.paragraphs.update(values["paragraphs"])
         self.damage += values["damage"]
 
-    def to_json(self) -> dict[str, Any]:
-        reports = {"funnel": self.funnel.to_json(), "contamination": self.contamination.to_json()}
-        return {**vars(self), **reports}
+    def to_json(self) -> WrittenTally:
+        return {
+            "funnel": self.funnel.to_json(),
+            "trainable": self.trainable,
+            "documents": self.documents,
+            "pii": self.pii,
+            "damage": self.damage,
+            "contamination": self.contamination.to_json(),
+            "paragraphs": self.paragraphs,
+        }
 
     def stats(self, parts: Parts, clean: CleanConfig, contamination: str) -> dict[str, Any]:
         """What `stats.json` says of the corpus.

@@ -8,10 +8,12 @@ import hashlib
 import json
 import logging
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from data_prep.mediawiki.template_book import TemplateBook
+from data_prep.mediawiki.template_rules import Rule
 from data_prep.reading.pieces import Parts
 from pipeline.store import durable
 
@@ -19,6 +21,17 @@ VERSION = 1
 """Raised by hand when the code learns something else of the same dump."""
 CACHE = ".templates"
 """Folder in the store."""
+
+
+class LearnedTemplates(TypedDict):
+    """What is known of the templates of a wiki: see `TemplateBook`."""
+
+    rules: Mapping[str, Rule]
+    disambiguations: list[str]
+
+
+Learned = dict[str, LearnedTemplates]
+"""By wiki (`Site.key`)."""
 
 
 def cache_path(store: Path, parts: Parts) -> Path:
@@ -29,7 +42,7 @@ def cache_path(store: Path, parts: Parts) -> Path:
     return store / CACHE / f"{hashlib.sha256(json.dumps([VERSION, hashes]).encode()).hexdigest()[:32]}.json"
 
 
-def write_learned(path: Path, learned: dict[str, Any]) -> None:
+def write_learned(path: Path, learned: Learned) -> None:
     """Write the rules of each wiki behind their hash; whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(learned, ensure_ascii=False)
@@ -38,7 +51,7 @@ def write_learned(path: Path, learned: dict[str, Any]) -> None:
     durable.replace(scratch, path)
 
 
-def read_learned(path: Path, log: logging.Logger) -> dict[str, Any] | None:
+def read_learned(path: Path, log: logging.Logger) -> Learned | None:
     """What `write_learned` wrote; None where there is nothing, or something else."""
     try:
         digest, _, text = path.read_text(encoding="utf-8").partition("\n")
@@ -61,5 +74,7 @@ def load_books(path: Path) -> dict[str, TemplateBook]:
     return as_books(learned)
 
 
-def as_books(learned: dict[str, Any]) -> dict[str, TemplateBook]:
-    return {key: TemplateBook(**of_wiki) for key, of_wiki in learned.items()}
+def as_books(learned: Learned) -> dict[str, TemplateBook]:
+    return {
+        key: TemplateBook(of_wiki["rules"], of_wiki["disambiguations"]) for key, of_wiki in learned.items()
+    }

@@ -9,13 +9,14 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from data_prep.cleaning.template_cache import Learned
 from data_prep.mediawiki.dump import Damage, iter_pages, read_site
 from data_prep.mediawiki.learn_templates import TemplateLearner
 from data_prep.mediawiki.namespaces import link_prefixes
 from data_prep.mediawiki.template_facts import TemplateFact, read_fact
 from data_prep.mediawiki.template_rules import RuleReader
+from data_prep.parallel.map_pieces import PieceTally
 from data_prep.reading.pieces import Parts, Piece
 from pipeline.store import durable
 
@@ -35,7 +36,7 @@ class TemplateSurveyor:
     parts: Parts
     folder: Path
 
-    def __call__(self, piece: Piece) -> dict[str, Any]:
+    def __call__(self, piece: Piece) -> PieceTally:
         source, folder = self.parts[piece.part]
         path = facts_path(self.folder, piece.number)
         scratch = path.with_suffix(f".{os.getpid()}.tmp")
@@ -78,7 +79,7 @@ def dump_pieces(parts: Parts, pieces: Sequence[Piece]) -> list[Piece]:
     return [piece for piece in pieces if parts[piece.part][0].format == "mediawiki"]
 
 
-def learn_rules(folder: Path, pieces: Sequence[Piece]) -> dict[str, Any]:
+def learn_rules(folder: Path, pieces: Sequence[Piece]) -> Learned:
     """The rules of each wiki, as JSON, from what was written down of the pieces."""
     learners: dict[str, TemplateLearner] = {}
     for piece in pieces:

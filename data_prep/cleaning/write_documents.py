@@ -4,12 +4,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from data_prep.cleaning.candidates import Candidate, candidate_path, read_candidates
 from data_prep.cleaning.decide import DECISIONS, LIMITS, MORE_HELD_OUT
 from data_prep.cleaning.hold_out import HeldOut, cut_ends
-from data_prep.cleaning.tally import Tally
+from data_prep.cleaning.tally import Tally, WrittenTally
 from data_prep.dedup.decisions import Decisions
 from data_prep.dedup.paragraphs import remove_paragraphs
 from data_prep.reading.pieces import Piece
@@ -30,7 +29,7 @@ class PieceWriter:
     folder: Path
     """Where documents go, a Parquet file per split."""
 
-    def __call__(self, piece: Piece) -> dict[str, Any]:
+    def __call__(self, piece: Piece) -> WrittenTally:
         """Write the piece's documents; gives the tally of it."""
         tally, decisions = Tally(), Decisions(self.scratch / DECISIONS).piece(piece.number)
         held_out = HeldOut.load(self.scratch / MORE_HELD_OUT)

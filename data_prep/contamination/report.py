@@ -1,8 +1,7 @@
 """Which evaluation texts stand in the corpus, and where, for a person to look at."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 from data_prep.contamination.index import Overlap
 
@@ -17,6 +16,23 @@ class Example:
     ngrams: int
     share: float
     excerpt: str
+
+
+class FoundText(TypedDict):
+    """An evaluation text that stands in the corpus, as JSON."""
+
+    text: str
+    """Its name."""
+    documents: int
+    examples: list[dict[str, Any]]
+    """`Example`s, those that hold most of it."""
+
+
+class Report(TypedDict):
+    """A `ContaminationReport` as JSON."""
+
+    documents: int
+    texts: list[FoundText]
 
 
 class ContaminationReport:
@@ -35,7 +51,7 @@ class ContaminationReport:
             self._counts[match.name] = self._counts.get(match.name, 0) + 1
             self._keep(match.name, [Example(document, match.ngrams, match.share, match.excerpt)])
 
-    def merge(self, values: Mapping[str, Any]) -> None:
+    def merge(self, values: Report) -> None:
         """Take in the report of other documents, as `to_json` gave it."""
         self.documents += values["documents"]
         for row in values["texts"]:
@@ -43,16 +59,15 @@ class ContaminationReport:
             self._counts[name] = self._counts.get(name, 0) + row["documents"]
             self._keep(name, [Example(**example) for example in row["examples"]])
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Report:
         return {"documents": self.documents, "texts": self.rows()}
 
     def _keep(self, name: str, more: list[Example]) -> None:
         examples = [*self._examples.get(name, ()), *more]
         self._examples[name] = sorted(examples, key=lambda example: -example.share)[:MOST_EXAMPLES]
 
-    def rows(self) -> list[dict[str, Any]]:
-        """Per evaluation text found: `text`, `documents` and `examples`, those that hold most of it; ready for
-        JSON. What the most documents hold comes first."""
+    def rows(self) -> list[FoundText]:
+        """The evaluation texts that were found; what the most documents hold comes first."""
         names = sorted(self._counts, key=lambda name: (-self._counts[name], name))
         return [
             {

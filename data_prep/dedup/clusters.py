@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,11 +16,28 @@ _RANGE_BITS = 22
 """Matches are counted by ranges of 2^22 kept documents."""
 
 
-def clusters(decisions: Decisions, limit: int = 1000, members: int = 20) -> Iterator[dict[str, Any]]:
-    """The largest clusters first, then by the place of the kept document; rows for JSON.
+class Dropped(NamedTuple):
+    """A document that was dropped because of another."""
 
-    Each has `piece` and `row` of the kept document, `size` (how many were dropped because of it) and `dropped`, the
-    first of them: `piece`, `row`, `reason` and `similarity` (None where it is not known).
+    place: tuple[int, int]
+    """Its piece, and its row there."""
+    reason: str | None
+    similarity: float | None
+    """None where it is not known."""
+
+
+class Cluster(NamedTuple):
+    """A kept document."""
+
+    place: tuple[int, int]
+    size: int
+    """How many were dropped because of it."""
+    dropped: list[Dropped]
+    """The first of them."""
+
+
+def clusters(decisions: Decisions, limit: int = 1000, members: int = 20) -> Iterator[Cluster]:
+    """The largest clusters first, then by the place of the kept document.
 
     Args:
         limit: clusters, at most.
@@ -34,9 +51,9 @@ def clusters(decisions: Decisions, limit: int = 1000, members: int = 20) -> Iter
             if len(dropped) < members:
                 dropped.append(document)
     for document, size in zip(kept.tolist(), sizes.tolist(), strict=True):
-        piece, row = decisions.place(document)
-        rows = [_row(decisions, dropped) for dropped in wanted[document]]
-        yield {"piece": piece, "row": row, "size": size, "dropped": rows}
+        yield Cluster(
+            decisions.place(document), size, [_dropped_one(decisions, each) for each in wanted[document]]
+        )
 
 
 def _largest(decisions: Decisions, limit: int) -> tuple[np.ndarray, np.ndarray]:
@@ -60,12 +77,7 @@ def _dropped(decisions: Decisions) -> Iterator[np.ndarray]:
         yield np.flatnonzero(decisions.code[start : start + _CHUNK] != KEEP) + start
 
 
-def _row(decisions: Decisions, document: int) -> dict[str, Any]:
-    piece, row = decisions.place(document)
+def _dropped_one(decisions: Decisions, document: int) -> Dropped:
     similarity = float(decisions.similarity[document])
-    return {
-        "piece": piece,
-        "row": row,
-        "reason": REASONS[decisions.code[document]],
-        "similarity": None if np.isnan(similarity) else round(similarity, 4),
-    }
+    known = None if np.isnan(similarity) else round(similarity, 4)
+    return Dropped(decisions.place(document), REASONS[decisions.code[document]], known)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, TypeVar
 
 from data_prep.parallel.pool import ordered_map
 from pipeline.context import Context, P, WorkItem
@@ -12,21 +12,30 @@ from pipeline.progress import progress
 from pipeline.store.markers import read_marker, write_marker
 
 
+class PieceTally(TypedDict):
+    """What is told of a piece that is done; a phase may tell more."""
+
+    documents: int
+    """That were looked at."""
+
+
+T = TypeVar("T", bound=PieceTally)
+
+
 def map_pieces(
-    function: Callable[[P], dict[str, Any]],
+    function: Callable[[P], T],
     pieces: Sequence[P],
     context: Context,
     phase: str,
     workers: int | None,
     setting: str,
     made: Callable[[P], Iterable[Path]],
-    until: Callable[[dict[str, Any]], bool] = lambda tally: False,
+    until: Callable[[T], bool] = lambda tally: False,
 ) -> None:
     """Apply the function to the pieces of this process's share that are not done yet, in several processes.
 
     Args:
-        function: picklable; writes what it makes of the piece, and returns the tally that marks it as done, with
-            the number of `documents` that were looked at.
+        function: picklable; writes what it makes of the piece, and returns the tally that marks it as done.
         workers: processes; None takes every core that this process may use.
         setting: what sets the number of workers, for the advice in errors.
         made: gives the files that the function may write of a piece; the piece is done as long as they are there.
@@ -47,7 +56,7 @@ def map_pieces(
                 return
 
 
-def read_tallies(context: Context, phase: str, pieces: Sequence[WorkItem]) -> Iterator[dict[str, Any]]:
+def read_tallies(context: Context, phase: str, pieces: Sequence[WorkItem]) -> Iterator[Any]:
     """The tallies of a finished phase, in the pieces' order.
 
     Raises:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from data_prep.dedup import Decisions, Keys, KeyWriter, clusters, decide, partitions
+from data_prep.dedup.clusters import Cluster, Dropped
 from data_prep.dedup.verdicts import REASONS
 from pipeline.config.clean import DeduplicateConfig, NearDuplicatesConfig
 
@@ -242,23 +243,10 @@ def test_clusters_name_the_largest_first(run: Decide) -> None:
         ("e", words(0, 100), False),
         ("f", words(300, 400), False),
     ]
-    rows = list(clusters(run(documents), members=2))
-    assert rows == [
-        {
-            "piece": 0,
-            "row": 1,
-            "size": 3,
-            "dropped": [
-                {"piece": 1, "row": 0, "reason": "duplicate", "similarity": 1.0},
-                {"piece": 1, "row": 1, "reason": "near_duplicate", "similarity": 0.9583},
-            ],
-        },
-        {
-            "piece": 0,
-            "row": 0,
-            "size": 1,
-            "dropped": [{"piece": 2, "row": 0, "reason": "duplicate", "similarity": 1.0}],
-        },
+    near = [Dropped((1, 0), "duplicate", 1.0), Dropped((1, 1), "near_duplicate", 0.9583)]
+    assert list(clusters(run(documents), members=2)) == [
+        Cluster((0, 1), 3, near),
+        Cluster((0, 0), 1, [Dropped((2, 0), "duplicate", 1.0)]),
     ]
     assert len(list(clusters(run(documents), limit=1))) == 1
 
