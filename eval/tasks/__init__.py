@@ -8,7 +8,7 @@ scored by `written_text`.
 import importlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TypedDict
+from typing import TYPE_CHECKING, NotRequired, Protocol, TypedDict
 
 from eval.results import Bootstrap, Result
 from pipeline.config.evaluation import EvaluateConfig
@@ -30,6 +30,8 @@ class Prediction(TypedDict):
     prompt: str
     prediction: str
     references: list[str]
+    turns: NotRequired[list[dict[str, str]]]
+    """Of the prompt, where it is a conversation."""
 
 
 @dataclass(frozen=True)

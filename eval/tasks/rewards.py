@@ -8,7 +8,7 @@ import torch
 
 from eval.results import Figure, Result, shown
 from eval.tasks import Prediction, TunedModel
-from eval.tasks.written_text import shown_turns, write_answers
+from eval.tasks.written_text import predicted, write_answers
 from pipeline.progress import progress
 from train.finetuning.facts import TestRow
 from train.finetuning.preferences.model import PreferenceModel
@@ -59,12 +59,4 @@ def answered_prompts(tuned: TunedModel, rows: list[TestRow]) -> list[Prediction]
     """What the model itself answers to the rows' prompts."""
     form = cast(PreferenceTask, tuned.task).prompt_format(tuned.tokenizer)
     answers = write_answers(tuned, form.prompt_ids(row["turns"] for row in rows))
-    return [
-        {
-            "prompt": row["prompt"],
-            "prediction": answer,
-            "references": row["references"],
-            **shown_turns(row),
-        }
-        for row, answer in zip(rows, answers, strict=True)
-    ]
+    return [predicted(row, answer, row["references"]) for row, answer in zip(rows, answers, strict=True)]

@@ -12,6 +12,7 @@ from pipeline.progress import progress
 from train.finetuning.chat import Beginning, Source
 from train.finetuning.conversation import said
 from train.finetuning.examples import cut_middle
+from train.finetuning.facts import TestRow
 from train.finetuning.written_text import WrittenText
 from train.generation.generate import generate
 from train.generation.stops import Stops
@@ -59,11 +60,12 @@ def prompt_of(row: Mapping[str, Any]) -> Source:
     return Beginning(row["source"]) if row.get("continues") else row["source"]
 
 
-def shown_turns(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A test row's turns as people read them, where it is a conversation."""
-    if "turns" not in row:
-        return {}
-    return {"turns": [{"role": turn["role"], "content": said(turn)} for turn in row["turns"]]}
+def predicted(row: TestRow, answer: str, references: list[str]) -> Prediction:
+    """What is told of an answer to a test row, a conversation's turns as people read them."""
+    told: Prediction = {"prompt": row["prompt"], "prediction": answer, "references": references}
+    if "turns" in row:
+        told["turns"] = [{"role": turn["role"], "content": said(turn)} for turn in row["turns"]]
+    return told
 
 
 def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
@@ -72,8 +74,8 @@ def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
     form = cast(WrittenText, tuned.task).prompt_format(tuned.tokenizer, facts.get("template"))
     predictions = write_answers(tuned, form.prompt_ids(map(prompt_of, examples)))
     references = [[text.strip() for text in row["references"]] for row in examples]
-    rows: list[Prediction] = [
-        {"prompt": example["prompt"], "prediction": prediction, "references": row, **shown_turns(example)}
+    rows = [
+        predicted(example, prediction, row)
         for example, prediction, row in zip(examples, predictions, references, strict=True)
     ]
     texts = GeneratedTexts(predictions, references, tuned.bootstrap, describe_decoding(decode, tuned.seed))
