@@ -27,6 +27,7 @@ from data_prep.mediawiki.text import WikitextCleaner
 from data_prep.text.normalize import normalize
 from pipeline.config.clean import CleanConfig, MarkupConfig
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.formats.documents import Meta
 from pipeline.formats.source import Source
 from pipeline.store.artifacts import MANIFEST
 from pipeline.templates import html_templates
@@ -64,7 +65,7 @@ class Section:
 
 def align(
     wikitext: str, cleaner: WikitextCleaner, headings: bool = True, title: str = ""
-) -> tuple[list[Section], dict[str, Any]]:
+) -> tuple[list[Section], Meta]:
     """The sections of a page, and what goes into the document's meta.
 
     Args:

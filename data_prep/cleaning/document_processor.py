@@ -5,7 +5,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from data_prep.cleaning.candidates import Candidate
 from data_prep.cleaning.chinese import ChineseConverter
@@ -24,7 +23,7 @@ from data_prep.text.language import detect_language
 from data_prep.text.normalize import normalize
 from data_prep.text.text_features import Features
 from pipeline.config.clean import CleanConfig
-from pipeline.formats.documents import Document
+from pipeline.formats.documents import Document, Meta
 from pipeline.formats.source import Format
 
 REPLACEMENT = "\ufffd"
@@ -131,10 +130,10 @@ class DocumentProcessor:
         """Any change to WikiText would change the words that published perplexities count."""
         return self.format == "wikitext" and not self.config.detokenize
 
-    def _clean(self, record: Record) -> tuple[str | None, str, dict[str, Any]]:
+    def _clean(self, record: Record) -> tuple[str | None, str, Meta]:
         """Why the record is no document, or its text and what its markup says of it."""
         text = record.text
-        facts: dict[str, Any] = {}
+        facts: Meta = {}
         if record.page is not None and record.site is not None:
             page = record.page
             if page.namespace not in self.config.namespaces:

@@ -2,8 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
+from typing import Any, TypedDict
 
 from data_prep.cleaning.document_processor import Outcome
 from data_prep.cleaning.funnel import Funnel, FunnelCounts
@@ -18,13 +17,22 @@ MOST_TEXTS = 100
 """Evaluation texts listed: those that stand in the most documents."""
 
 
+class LostPart(TypedDict):
+    """A `Damage` of a file, as JSON."""
+
+    file: str
+    offset: int
+    bytes: int
+    reason: str
+
+
 class WrittenTally(PieceTally):
     """A `Tally` as JSON."""
 
     funnel: FunnelCounts
     trainable: int
     pii: Mapping[str, int]
-    damage: list[dict[str, Any]]
+    damage: list[LostPart]
     contamination: Report
     paragraphs: Mapping[str, int]
 
@@ -40,7 +48,7 @@ class Tally:
         """That were looked at."""
         self.pii: Counter[str] = Counter()
         """Items of each kind, and `documents` that hold one."""
-        self.damage: list[dict[str, Any]] = []
+        self.damage: list[LostPart] = []
         self.contamination = ContaminationReport()
         self.paragraphs: Counter[str] = Counter()
         """Repeated ones that were taken out: `paragraphs`, `bytes`, and `documents` that held one."""
@@ -59,7 +67,9 @@ class Tally:
             self.contamination.add(name, outcome.overlap)
 
     def note_damage(self, file: str, damage: Damage) -> None:
-        self.damage.append({"file": file, **asdict(damage)})
+        self.damage.append(
+            {"file": file, "offset": damage.offset, "bytes": damage.bytes, "reason": damage.reason}
+        )
 
     def add(self, values: WrittenTally) -> None:
         """Take in the tally of another piece, or of another phase, as `to_json` gave it."""

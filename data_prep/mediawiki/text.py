@@ -6,7 +6,7 @@ text around it is kept and the markup dropped.
 """
 
 import re
-from typing import Any, Literal
+from typing import Literal
 
 from data_prep.mediawiki import disambiguation
 from data_prep.mediawiki.blocks import layout
@@ -30,6 +30,7 @@ from data_prep.mediawiki.template_book import TemplateBook
 from data_prep.mediawiki.templates import expand_templates
 from data_prep.mediawiki.tidy import strip_remains, tidy_spaces, unescape
 from pipeline.config.clean import MarkupConfig
+from pipeline.formats.documents import Meta
 from pipeline.text.letters import MARKS
 
 Chinese = Literal["as_is", "simplified", "traditional"]
@@ -62,7 +63,7 @@ class WikitextCleaner:
         self._templates = templates or TemplateBook()
         self._prefixes = link_prefixes(site)
 
-    def clean(self, wikitext: str, title: str = "") -> tuple[str, dict[str, Any]]:
+    def clean(self, wikitext: str, title: str = "") -> tuple[str, Meta]:
         """The article's text, and what else of it was asked for.
 
         The text is paragraphs, headings and list items, with blank lines between blocks; without templates
@@ -79,7 +80,7 @@ class WikitextCleaner:
         text, literals = strip_tags(wikitext, self._markup)
         text = mark_parentheses(text)
         shows = self._renderer(title)
-        meta: dict[str, Any] = {}
+        meta: Meta = {}
         if self._markup.infobox:
             boxes = infoboxes(text, lambda value: self._plain(self._resolve(value), literals, _PROSE), shows)
             meta |= {"infobox": boxes} if boxes else {}

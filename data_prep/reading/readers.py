@@ -19,8 +19,10 @@ from data_prep.mediawiki.site import Site
 from data_prep.reading.pieces import Piece, Span
 from pipeline.errors import UserError
 from pipeline.formats import wikitext
+from pipeline.formats.documents import Meta
 from pipeline.formats.gzipped import is_gzip, open_content
 from pipeline.formats.parquet_files import reading
+from pipeline.formats.rows import Fields
 from pipeline.formats.source import Source
 from pipeline.formats.text_lists import text_encoding
 
@@ -37,7 +39,7 @@ class Record:
     text: str
     source: str
     title: str = ""
-    meta: dict[str, Any] = field(default_factory=dict)
+    meta: Meta = field(default_factory=dict)
     page: Page | None = None
     """Of a MediaWiki dump, with `site`."""
     site: Site | None = None
@@ -217,7 +219,7 @@ def _parquet(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str,
 
 def _parquet_rows(
     path: Path, span: Span, columns: list[str], optional: Sequence[str] = ()
-) -> Iterator[tuple[dict[str, Any], int]]:
+) -> Iterator[tuple[Fields, int]]:
     """The rows of the span's row groups, and their numbers in the file."""
     with reading(path), pq.ParquetFile(path) as file:
         names = file.schema_arrow.names
@@ -243,7 +245,7 @@ def _values(column: pa.Array) -> list[Any]:
         return [None if cell is None else cell.decode("utf-8", "replace") for cell in cells]
 
 
-def _fields(row: dict[str, Any], text_field: str, kind: str) -> tuple[str, str]:
+def _fields(row: Fields, text_field: str, kind: str) -> tuple[str, str]:
     """Title (empty where there is none) and text. A null is no text."""
     if text_field not in row:
         raise UserError(

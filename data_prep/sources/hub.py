@@ -2,13 +2,14 @@
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.config.corpora.hub import HubCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter, document_files
 from pipeline.formats.hub import is_local, load_split
+from pipeline.formats.rows import Fields
 from pipeline.formats.source import Source, SourceFile, describe_file
 from pipeline.progress import progress
 
@@ -86,7 +87,7 @@ def _write(
                 )
 
 
-def _text(row: dict[str, Any], corpus: HubCorpus) -> str | None:
+def _text(row: Fields, corpus: HubCorpus) -> str | None:
     if corpus.text_field not in row:
         raise UserError(
             f"{corpus.path} has no column {corpus.text_field!r}; corpus.text_field may be {', '.join(row)}"

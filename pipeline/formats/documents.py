@@ -22,6 +22,10 @@ REMEDY = "delete its artifact's folder and start again"
 """Of a file of documents that is damaged."""
 
 
+Meta = dict[str, Any]
+"""What else is known of a document, by name, as JSON: its language and kind, facts of its markup."""
+
+
 @dataclass(frozen=True)
 class Document:
     """A text and where it comes from. `id` is unique in the corpus and stable between versions of it."""
@@ -30,7 +34,7 @@ class Document:
     text: str
     title: str = ""
     source: str = ""
-    meta: dict[str, Any] = field(default_factory=dict)
+    meta: Meta = field(default_factory=dict)
 
 
 class DocumentFile:

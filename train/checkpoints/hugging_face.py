@@ -11,7 +11,7 @@ from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.errors import UserError
 from pipeline.formats.foreign_code import own_classes, refusing_foreign_code
 from train.checkpoints.final_model import load_weights
-from train.models import TrainableModel, build_model
+from train.models import ConfigFields, TrainableModel, build_model
 from train.models.decoder.hf_config import ARCHITECTURES, from_hf_config
 
 DEFAULT_CONTEXT = 1024
@@ -78,7 +78,7 @@ def read_folder(folder: Path, place: str) -> FolderModel:
     return FolderModel(folder, _section(fields), vocab_size)
 
 
-def _section(fields: dict[str, Any]) -> ModelConfig:
+def _section(fields: ConfigFields) -> ModelConfig:
     if fields["model_type"] in ARCHITECTURES:
         try:
             return from_hf_config(fields)

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from pydantic import TypeAdapter
@@ -21,6 +21,13 @@ from train.exporting.usage import load_with_this_project
 TEMPLATE = "model_card.md.jinja"
 SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 """A licence's identifier, such as CC-BY-SA-4.0."""
+
+
+class TrainingFacts(NamedTuple):
+    """What the card says of a training."""
+
+    title: str
+    facts: dict[str, str]
 
 
 def write_model_card(
@@ -68,7 +75,7 @@ def _license(data: dict[str, Any] | None) -> str | None:
 
 def _front_matter(license: str | None, card: Card, loadable: bool) -> str:
     """What the Hugging Face hub reads."""
-    facts: dict[str, Any] = {}
+    facts: dict[str, str | list[str]] = {}
     if loadable:
         facts["library_name"] = "transformers"
     facts["pipeline_tag"] = card.pipeline_tag
@@ -102,7 +109,7 @@ def _model(context: Context, export: StageMetrics) -> dict[str, str]:
     return facts
 
 
-def _training(context: Context, stage: str) -> dict[str, Any]:
+def _training(context: Context, stage: str) -> TrainingFacts:
     manifest: Manifest = _read(context, stage, MANIFEST)
     config = manifest["config"] if stage == "pretrain" else manifest["config"]["finetune"]
     facts: dict[str, str] = {}
@@ -127,7 +134,7 @@ def _training(context: Context, stage: str) -> dict[str, Any]:
     )
     facts["code"] = f"commit {manifest['git_commit']}" if manifest["git_commit"] else "no git checkout"
     facts["fingerprint"] = f"`{manifest['fingerprint']}`"
-    return {"title": {"pretrain": "Pretraining", "finetune": "Fine-tuning"}[stage], "facts": facts}
+    return TrainingFacts({"pretrain": "Pretraining", "finetune": "Fine-tuning"}[stage], facts)
 
 
 def _show(value: Any) -> str:

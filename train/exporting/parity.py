@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import numpy as np
 import torch
@@ -60,6 +60,19 @@ class Parity:
     tokens: int
     """Tokens read for it."""
     loaded_class: str
+
+
+Reply = TypedDict(
+    "Reply",
+    {
+        "class": str,
+        "loading_problems": dict[str, list[str]],
+        "token_ids": list[list[int]],
+        "chat_ids": list[int] | None,
+        "continuation": list[int],
+    },
+)
+"""What `reload_export.py` answers."""
 
 
 def make_probe(trained: TrainedModel, texts: list[str]) -> Probe:
@@ -120,7 +133,7 @@ def check_parity(folder: Path, trained: TrainedModel, probe: Probe, tolerance: f
     return Parity(difference, sum(map(len, probe.rows)), reply["class"])
 
 
-def reload(folder: Path, probe: Probe) -> tuple[dict[str, Any], Tensor]:
+def reload(folder: Path, probe: Probe) -> tuple[Reply, Tensor]:
     """What a process without this project reads from the folder, and its logits.
 
     Raises:
@@ -141,7 +154,7 @@ def reload(folder: Path, probe: Probe) -> tuple[dict[str, Any], Tensor]:
         )
         if done.returncode != 0:
             raise UserError(_why_not(folder, done))
-        reply = json.loads((Path(work) / "reply.json").read_text(encoding="utf-8"))
+        reply: Reply = json.loads((Path(work) / "reply.json").read_text(encoding="utf-8"))
         return reply, torch.from_numpy(np.load(Path(work) / "logits.npy"))
 
 
@@ -162,7 +175,7 @@ def _why_not(folder: Path, done: subprocess.CompletedProcess[str]) -> str:
     return f"transformers cannot load the exported folder {folder}: {said}"
 
 
-def _check_tokens(tokenizer: "PreTrainedTokenizerBase", probe: Probe, reply: dict[str, Any]) -> None:
+def _check_tokens(tokenizer: "PreTrainedTokenizerBase", probe: Probe, reply: Reply) -> None:
     expected = tokenizer(probe.texts, add_special_tokens=False, verbose=False).input_ids
     for text, ours, theirs in zip(probe.texts, expected, reply["token_ids"], strict=True):
         if ours != theirs:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pipeline.errors import UserError
 from pipeline.formats.control_tokens import ControlTokens
 from train.finetuning.chat_templates import named_template, render_turns
+from train.finetuning.conversation import Turn
 from train.generation.stops import Stops
 
 if TYPE_CHECKING:
@@ -148,7 +149,7 @@ class ChatFormat(PromptFormat):
         """What a text begins with where it stands alone, and the text with the token that ends it: for `encode`."""
         return self._start(), self._control.quote(text) + self.tokenizer.eos_token
 
-    def _quoted_turns(self, turns: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def _quoted_turns(self, turns: Sequence[Mapping[str, Any]]) -> list[Turn]:
         return _as_turns(self._quoted(turns))
 
     def _prompt(self, source: Source) -> str:
@@ -162,7 +163,7 @@ class ChatFormat(PromptFormat):
         turns = _as_turns(source)
         return self._answer(turns, self._prompt(source), {"role": "assistant", "content": target})[1]
 
-    def _answer(self, turns: list[dict[str, Any]], prompt: str, turn: dict[str, Any]) -> tuple[str, str]:
+    def _answer(self, turns: list[Turn], prompt: str, turn: Turn) -> tuple[str, str]:
         """The answer to the prompt that the turns make, as the template writes it; and with eos, where that writes no
         end."""
         whole = self._render([*turns, turn])
@@ -177,11 +178,11 @@ class ChatFormat(PromptFormat):
         ended = response != turn["content"].rstrip()
         return response, response if ended else response + self.tokenizer.eos_token
 
-    def _render(self, turns: list[dict[str, Any]], add_generation_prompt: bool = False) -> str:
+    def _render(self, turns: list[Turn], add_generation_prompt: bool = False) -> str:
         return render_turns(self.tokenizer, turns, add_generation_prompt)
 
 
-def _as_turns(source: Source) -> list[dict[str, Any]]:
+def _as_turns(source: Source) -> list[Turn]:
     return [{"role": "user", "content": source}] if isinstance(source, str) else list(map(dict, source))
 
 

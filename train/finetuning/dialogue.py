@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from train.finetuning.conversation import Turn, check_prompt, plain_text, said
 from train.finetuning.data import Example
+from train.finetuning.facts import TestRow
 
 if TYPE_CHECKING:
     from train.finetuning.chat import ChatFormat
@@ -90,7 +91,7 @@ def make_text(where: str, text: str) -> PlainText:
     return PlainText(text[:place], (rest,) if rest.strip() else (), where)
 
 
-def with_row(example: Example) -> dict[str, Any]:
+def with_row(example: Example) -> TestRow:
     """What test.jsonl keeps of an example beside its text: how the prompt is to be written."""
     if isinstance(example, Dialogue):
         return {"turns": list(example.turns)}

@@ -2,11 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 from pipeline.config.tasks.instruct import InstructDataConfig
 from pipeline.errors import UserError
-from pipeline.formats.rows import RowSource, read_rows
+from pipeline.formats.rows import Fields, RowSource, read_rows
 from train.finetuning.conversation import is_conversation, read_turns, split_speakers
 from train.finetuning.data import Example, count_unread, texts_in
 from train.finetuning.dialogue import make_dialogue, make_text
@@ -38,9 +37,7 @@ def read_dialogues(path: RowSource, config: InstructDataConfig, unread: Counter[
     return (dialogue_in_row(where, row, config, unread) for where, row in read_rows(path, numbered))
 
 
-def dialogue_in_row(
-    where: str, row: dict[str, Any], config: InstructDataConfig, unread: Counter[str]
-) -> Example:
+def dialogue_in_row(where: str, row: Fields, config: InstructDataConfig, unread: Counter[str]) -> Example:
     """Raises: UserError: where the row holds none."""
     prompt_field, response_field = _fields(where, row, config)
     targets: list[str] = []
@@ -68,7 +65,7 @@ def dialogue_in_row(
     return make_dialogue(where, turns, targets)
 
 
-def _fields(where: str, row: dict[str, Any], config: InstructDataConfig) -> tuple[str, str | None]:
+def _fields(where: str, row: Fields, config: InstructDataConfig) -> tuple[str, str | None]:
     """Of the prompt and the response; None where the first holds the whole conversation, or a text."""
     if config.prompt_field is not None:
         if config.prompt_field not in row:

@@ -1,6 +1,6 @@
 """Training of a model that chats, on conversations and texts."""
 
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 
 from pipeline.config.tasks.instruct import InstructConfig
 from train.finetuning.base_model import BaseModel
@@ -8,6 +8,7 @@ from train.finetuning.chat import ChatFormat
 from train.finetuning.data import Example, Splits
 from train.finetuning.dialogue import Dialogue, PlainText, with_row
 from train.finetuning.dialogue_ids import DialogueExamples, encode_dialogues
+from train.finetuning.facts import TestRow
 from train.finetuning.text_training import TextTraining
 
 
@@ -27,7 +28,7 @@ class DialogueTraining(TextTraining[DialogueExamples]):
         dialogues = cast(list[Dialogue | PlainText], examples)  # as the task reads them
         return encode_dialogues(dialogues, self._chat, self.length, self._every)
 
-    def test_rows(self) -> list[dict[str, Any]]:
+    def test_rows(self) -> list[TestRow]:
         """With how the prompt is to be written."""
         return [row | with_row(e) for row, e in zip(super().test_rows(), self.splits.test, strict=True)]
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pipeline.errors import UserError
+from pipeline.formats.rows import Fields
 from train.finetuning.conversation import Turn, is_conversation, read_turns, split_speakers
 from train.finetuning.data import texts_in
 
@@ -13,7 +14,7 @@ SYSTEM, HISTORY = "system", "history"
 """Columns with the system's turn, and with pairs of what was said before: LLaMA-Factory's alpaca has them."""
 
 
-def read_prompt(where: str, row: dict[str, Any], field: str) -> tuple[set[str], list[Turn]]:
+def read_prompt(where: str, row: Fields, field: str) -> tuple[set[str], list[Turn]]:
     """The columns that the prompt is read from, and its turns.
 
     Raises:
@@ -30,7 +31,7 @@ def read_prompt(where: str, row: dict[str, Any], field: str) -> tuple[set[str], 
     return {field, *added, HISTORY}, [*_read_history(where, row[HISTORY]), *turns]
 
 
-def with_system(where: str, row: dict[str, Any], turns: Sequence[Turn]) -> tuple[set[str], list[Turn]]:
+def with_system(where: str, row: Fields, turns: Sequence[Turn]) -> tuple[set[str], list[Turn]]:
     """The column with the system's turn, where it is used, and the turns behind it. A conversation that has its own
     keeps that.
 
