@@ -63,6 +63,8 @@ def gather(config: ReportStage, context: Context) -> dict[str, object]:
             {
                 "title": title,
                 "plots": training_plots(title, training),
+                "starts_from": data.read_initial(training.record.folder),
+                "before_after": training.before_after(),
                 "progressions": data.read_progressions(training.record.folder, most),
             }
             for title, training in (("Pretraining", pretrain), ("Fine-tuning", finetune))

@@ -37,8 +37,11 @@ class FitResult:
     tokens: int
     train_loss: float | None
     """Mean per token over the last logging window, nats. The figures are rank 0's; others have None."""
+    initial_validation_loss: float | None
+    """Before the first step, where the plan asks for it."""
     validation_loss: float | None
     best_validation_loss: float | None
+    """After any step."""
     validation_figures: dict[str, float]
     """What the model told beside its loss in the last validation, such as an accuracy."""
     tokens_per_second: float | None
@@ -82,6 +85,8 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
             has diverged, or a plugin's callback is of no use.
         Restart: where a signal asked for a stop, or the loss guard for a rollback; a checkpoint is written.
     """
+    if plan.steps == 0:
+        return _untrained(plan, context)
     _quiet()
     run, model, trainer = TrainingRun(plan, context), plan.model, plan.trainer
     if trainer.activation_checkpointing:
@@ -122,17 +127,27 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
     return _result(plan, context, final)
 
 
+def _untrained(plan: TrainingPlan, context: Context) -> FitResult:
+    """The weights as they are, where `trainer.steps` is 0."""
+    if context.rank == 0:
+        context.log.info("nothing is trained (trainer.steps=0): the weights stay as they are")
+    state = plan.model.state_dict() if context.rank == 0 else None
+    return FitResult(state, 0, 0, None, None, None, None, {}, None)
+
+
 def _result(plan: TrainingPlan, context: Context, final: "FinalState") -> FitResult:
     history = read_metrics(context.folder) if context.rank == 0 else []
     losses, rates, validations = (
-        [row[name] for row in history if name in row]
+        [row[name] for row in history if name in row and row["step"] > 0]
         for name in ("train/loss", "train/tokens_per_second", "validation/loss")
     )
+    before = next((row.get("validation/loss") for row in history if row["step"] == 0), None)
     return FitResult(
         state=final.read(list_checkpoints(context.folder)[-1]) if context.rank == 0 else None,
         steps=plan.steps,
         tokens=plan.steps * plan.tokens_per_step,
         train_loss=losses[-1] if losses else None,
+        initial_validation_loss=before,
         validation_loss=validations[-1] if validations else None,
         best_validation_loss=min((loss for loss in validations if math.isfinite(loss)), default=None),
         validation_figures=_last_figures(history),

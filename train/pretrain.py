@@ -24,7 +24,7 @@ from train.generation.samples import SAMPLED
 from train.generation.stops import decoder
 from train.loop import FitResult, fit, set_up_process
 from train.memory.check import Plan, check, known_limit
-from train.models import build_model, count_parameters, family
+from train.models import TrainableModel, build_model, count_parameters, family
 from train.objectives import Objective, build_objective
 from train.training_plan import TrainingPlan
 from train.trunk import Course, start_from_trunk, take_checkpoint
@@ -32,29 +32,15 @@ from train.trunk import Course, start_from_trunk, take_checkpoint
 
 def run(config: PretrainStage, context: Context) -> StageMetrics:
     """Train, keep checkpoints, and write the final weights to `<folder>/model`."""
-    shards, trainer = context.inputs["shards"], config.trainer
-    index = ShardIndex.load(shards)
-    if index.tokenizer != tokenizer_hash(context.inputs["tokenizer"]):
-        raise UserError(
-            f"the shards in {shards} were made with another tokenizer than {context.inputs['tokenizer']}; "
-            "run the shards stage again with this tokenizer"
-        )
+    trainer, index = config.trainer, _shards(context)
     initial = initial_weights(config.pretrain)
     vocab_size = _vocab_size(index, initial)
     length = trainer.sequence_length or config.model.context
     tokenizer = load_tokenizer(context.inputs["tokenizer"])
     objective = build_objective(config.objective, tokenizer, config.seed)
     data = Data.of(objective, config, index, context, length)
-
     on_gpu = set_up_process(trainer, config.seed)
-    masked = config.data.packing != "concatenate"
-    memory = Plan(config.model, vocab_size, config.optim, trainer, config.strategy, on_gpu, masked)
-    check(memory, known_limit(trainer, on_gpu))
-    model = build_model(config.model, vocab_size)
-    if initial is not None:
-        initial.fill(model)
-    if masked:
-        family(config.model).check_segments(model)
+    model = _model(config, vocab_size, initial, on_gpu)
 
     def course(of: PretrainStage) -> Course:
         """What a run with these settings, on this data, does at each step."""
@@ -77,29 +63,57 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         seed=config.seed,
         on_gpu=on_gpu,
         decode=decoder(tokenizer),
+        validates_first=initial is not None,
         order=mine.order,
         loss=objective.loss,
         sampler=objective.sampler(trainer.sample_prompts, SAMPLED, config.seed),
     )
     if context.rank == 0:
         _report(plan, config, data, vocab_size, context)
-        for line in data.describe(mine.order, plan.steps, trainer.global_batch):
-            context.log.info(line)
-        start_from_trunk(context, mine, course)
         if initial is not None:
-            _start_from(initial, config, plan.steps, context)
+            write_initial(context.folder, initial.name, initial.vocab_size)
+            context.log.info(f"the weights are those of {initial.name}")
+        if plan.steps:
+            start_from_trunk(context, mine, course)
+            if initial is not None and config.pretrain.with_state:
+                _take_state(initial, plan.steps, context)
     result = fit(plan, context)
     if result.state is not None:
-        save_model(
-            context.folder,
-            result.state,
-            config.model,
-            vocab_size,
-            objective=config.objective.model_dump(mode="json"),
-            tokenizer=index.tokenizer,
-            eos_id=index.eos_id,
+        facts = {"objective": config.objective.model_dump(mode="json"), "tokenizer": index.tokenizer}
+        save_model(context.folder, result.state, config.model, vocab_size, **facts, eos_id=index.eos_id)
+    return _metrics(plan, config, initial, result)
+
+
+def _shards(context: Context) -> ShardIndex:
+    """Raises: UserError: where the shards were made with another tokenizer."""
+    shards = context.inputs["shards"]
+    index = ShardIndex.load(shards)
+    if index.tokenizer != tokenizer_hash(context.inputs["tokenizer"]):
+        raise UserError(
+            f"the shards in {shards} were made with another tokenizer than {context.inputs['tokenizer']}; "
+            "run the shards stage again with this tokenizer"
         )
-    return _metrics(plan, config, result)
+    return index
+
+
+def _model(
+    config: PretrainStage, vocab_size: int, initial: InitialWeights | None, on_gpu: bool
+) -> TrainableModel:
+    """With the weights that training starts from.
+
+    Raises:
+        UserError: where it cannot be trained here; where the weights are damaged.
+    """
+    trainer, masked = config.trainer, config.data.packing != "concatenate"
+    if trainer.steps != 0:
+        memory = Plan(config.model, vocab_size, config.optim, trainer, config.strategy, on_gpu, masked)
+        check(memory, known_limit(trainer, on_gpu))
+    model = build_model(config.model, vocab_size)
+    if initial is not None:
+        initial.fill(model)
+    if masked:
+        family(config.model).check_segments(model)
+    return model
 
 
 def _vocab_size(index: ShardIndex, initial: InitialWeights | None) -> int:
@@ -114,16 +128,14 @@ def _vocab_size(index: ShardIndex, initial: InitialWeights | None) -> int:
     return initial.vocab_size
 
 
-def _start_from(initial: InitialWeights, config: PretrainStage, steps: int, context: Context) -> None:
-    """Say whose weights these are, and take the rest of the training state where it is asked for.
+def _take_state(initial: InitialWeights, steps: int, context: Context) -> None:
+    """Make the checkpoint that the weights are from this run's own, unless it has some already.
 
     Raises:
         UserError: where the run that is gone on from did as many steps already.
     """
-    write_initial(context.folder, initial.name, initial.vocab_size)
-    context.log.info(f"the weights are those of {initial.name}")
     checkpoint = initial.checkpoint
-    if not config.pretrain.with_state or checkpoint is None or list_checkpoints(context.folder):
+    if checkpoint is None or list_checkpoints(context.folder):
         return
     if checkpoint.step >= steps:
         raise UserError(
@@ -187,9 +199,14 @@ def _report(plan: TrainingPlan, config: PretrainStage, data: Data, vocab_size: i
         context.log.info(objective.lacks("perplexity"))
     if plan.sampler is None:
         context.log.info(objective.lacks("sample texts"))
+    if plan.steps and plan.order is not None:
+        for line in data.describe(plan.order, plan.steps, trainer.global_batch):
+            context.log.info(line)
 
 
-def _metrics(plan: TrainingPlan, config: PretrainStage, result: FitResult) -> StageMetrics:
+def _metrics(
+    plan: TrainingPlan, config: PretrainStage, initial: InitialWeights | None, result: FitResult
+) -> StageMetrics:
     metrics: dict[str, float | str | None] = {
         "parameters": count_parameters(plan.model),
         "steps": result.steps,
@@ -199,6 +216,12 @@ def _metrics(plan: TrainingPlan, config: PretrainStage, result: FitResult) -> St
     }
     if plan.flops_per_token is not None:
         metrics["flops"] = plan.flops_per_token * result.tokens
+    if plan.steps == 0:
+        metrics["headline"] = (
+            f"the weights of {initial.name if initial else config.pretrain.init}, not trained"
+        )
+    if result.initial_validation_loss is not None:
+        metrics["initial_validation_loss"] = result.initial_validation_loss
     if (loss := result.validation_loss) is None:
         return metrics
     metrics |= {"validation_loss": loss, "best_validation_loss": result.best_validation_loss}

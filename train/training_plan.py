@@ -50,6 +50,8 @@ class TrainingPlan:
     """None writes no sample texts."""
     preparation: Preparation | None = None
     """What the examples need of the model as it is before its first step."""
+    validates_first: bool = False
+    """Whether the loss on held-out examples is measured before the first step, too."""
     order: Order | None = None
     """Of the training examples; None takes all of them in each epoch, in an order that follows from the seed."""
 

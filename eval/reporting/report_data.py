@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from eval.results import Result
 from pipeline.formats.documents import read_texts
 from pipeline.formats.source import PARTS_FOLDER, SOURCE_FILE, Source, load_parts
+from pipeline.formats.training_artifact import INITIAL_FILE
 from pipeline.stages import STAGES, describe
 from pipeline.store.artifacts import MANIFEST, read_json
 from pipeline.store.manifest import Manifest, StageMetrics, figure
@@ -95,6 +96,21 @@ class Training:
         values = values[1:] or values
         return sum(values) / len(values) if values else None
 
+    def before_after(self) -> list[tuple[str, float, float]]:
+        """Part of the corpus, its validation loss before the first step, and after the last; none where training did
+        not start from weights that were measured."""
+        validated = [row for row in self.rows if "validation/loss" in row]
+        if len(validated) < 2 or validated[0]["step"] != 0:
+            return []
+        first, last = validated[0], validated[-1]
+        keys = [
+            key for key in first if key.startswith("validation/") and key.endswith("_loss") and key in last
+        ]
+        names = {key: key.removeprefix("validation/").removesuffix("_loss") for key in keys}
+        return [
+            (name, first[key], last[key]) for key, name in {**names, "validation/loss": "all of it"}.items()
+        ]
+
     def largest(self, key: str) -> float | None:
         return max(self.series(key)[1], default=None)
 
@@ -162,6 +178,11 @@ def read_training(record: StageRecord | None) -> Training | None:
         return None
     steps, tokens = figure(record.metrics, "steps"), figure(record.metrics, "tokens")
     return Training(record, rows, tokens / steps if steps and tokens else None)
+
+
+def read_initial(folder: Path) -> str:
+    """Whose weights a training started from; empty where they were random."""
+    return (_read_json(folder, INITIAL_FILE, dict, ("name",)) or {"name": ""})["name"]
 
 
 def read_progressions(folder: Path | None, most: int) -> list[Progression]:

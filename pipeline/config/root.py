@@ -136,6 +136,7 @@ class RootConfig(Section):
                 f"finetune.init={self.finetune.init} leaves nothing to pretrain; leave it out to fine-tune what "
                 "pretrain.init is continued to, or leave pretrain.init out"
             )
+        found += self._untrained()
         if not self.finetune.replaces_pretraining:
             found += self.objective.misfits(self.model, self.data)
         trainers = {"trainer": self.trainer}
@@ -161,6 +162,16 @@ class RootConfig(Section):
                 f"evaluate.perplexity.stride={scored.stride} must be at most its context of {window}"
             )
         return found
+
+    def _untrained(self) -> Iterator[str]:
+        """Trainings of no steps that start from nothing."""
+        remedy = "give it steps, or name the weights that are to be evaluated as they are"
+        named = self.pretrain.init is not None or self.model.pretrained_path is not None
+        if self.trainer.steps == 0 and not named and not self.finetune.replaces_pretraining:
+            yield f"trainer.steps=0 leaves the model random: {remedy} (pretrain.init=…)"
+        finetune = self.finetune
+        if finetune.enabled and finetune.trainer.steps == 0 and not (named or finetune.init):
+            yield f"finetune.trainer.steps=0 tunes nothing: {remedy} (finetune.init=…)"
 
 
 def add_section(name: str, section: type[Section]) -> None:

@@ -40,8 +40,9 @@ class LossGuardConfig(Section):
 class TrainerConfig(Section):
     """The training loop."""
 
-    steps: Annotated[PositiveInt | None, HORIZON] = None
-    """Optimizer steps; give this, `tokens`, `epochs` or `tokens_per_parameter`."""
+    steps: Annotated[NonNegativeInt | None, HORIZON] = None
+    """Optimizer steps; give this, `tokens`, `epochs` or `tokens_per_parameter`. 0 trains nothing: the weights that are
+    named (`pretrain.init`, `finetune.init`) are evaluated and exported as they are."""
     tokens: Annotated[PositiveInt | None, HORIZON] = None
     """Training tokens; steps follow from the global batch and the sequence length."""
     epochs: Annotated[PositiveFloat | None, HORIZON] = None

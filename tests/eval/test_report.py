@@ -16,6 +16,7 @@ from pipeline.config.run import RunConfig
 from pipeline.config.stages import CleanStage, DownloadStage, ReportStage, TokenizerStage
 from pipeline.context import Context
 from pipeline.errors import UserError
+from pipeline.formats.training_artifact import write_initial
 from pipeline.launch.stage_code import run_stage
 from pipeline.stages import STAGES
 from pipeline.store.artifacts import finish
@@ -390,3 +391,16 @@ def test_what_is_damaged_is_told_and_not_left_out(tmp_path, stage, name, content
     (tmp_path / stage / name).write_text(content)
     with pytest.raises(UserError, match=f"{name} is damaged: .*delete the folder"):
         report(tmp_path / "report", **{stage: tmp_path / stage})
+
+
+def test_what_training_changed_in_the_weights_that_it_started_from(tmp_path):
+    folder = partial(tmp_path, "pretrain")
+    write_initial(folder, "gpt-small", 300)
+    for step, old, new in ((0, 2.0, 4.0), (10, 2.5, 3.0)):
+        parts = {"validation/old_loss": old, "validation/new_loss": new}
+        Tracker(folder).log({"validation/loss": (old + new) / 2, **parts}, step)
+    page, _ = report(
+        tmp_path / "report", pretrain=artifact(tmp_path, "pretrain", {"steps": 10, "tokens": 100})
+    )
+    assert "It starts from the weights of gpt-small" in page.text
+    assert "old 2.00 2.50 +0.500 new 4.00 3.00 -1.000 all of it 3.00 2.75 -0.250" in page.text

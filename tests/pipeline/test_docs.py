@@ -65,6 +65,8 @@ def test_commands_compose(command: str) -> None:
     store_defaults()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose("config", overrides=hydra_overrides(overrides, options))
+    if composed.pretrain.init is not None:
+        composed.pretrain.init = "owner/name"  # of a run that is there the model is read
     parse_config(OmegaConf.to_container(composed, resolve=True))
 
 

@@ -87,6 +87,7 @@ def train(
     guard: dict[str, object] | None = None,
     sampler: Sampler | None = None,
     optim: OptimizerConfig | None = None,
+    validates_first: bool = False,
     **trainer: object,
 ) -> FitResult:
     """Fit once, in this process, as rank `$RANK` of so many.
@@ -128,6 +129,7 @@ def train(
         on_gpu=set_up_process(settings, SEED),
         decode=lambda ids: " ".join(map(str, ids)),
         sampler=sampler,
+        validates_first=validates_first,
     )
     return fit(plan, context)
 

@@ -6,13 +6,15 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+import torch
 from pydantic import ValidationError
 
 from pipeline.config.plugins import load_plugins
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import Restart, UserError
 from pipeline.formats.checkpoints import list_checkpoints
-from tests.train.guard_worker import train
+from pipeline.tracking.tracker import read_metrics
+from tests.train.guard_worker import Poisoned, train
 
 
 @pytest.fixture
@@ -100,3 +102,21 @@ def test_those_of_the_project_cannot_be_named(bring: Callable) -> None:
     bring("")
     with pytest.raises(ValidationError, match=r"known: mine \["):
         TrainerConfig(steps=1, callbacks=["log"])
+
+
+def test_a_validation_before_the_first_step_changes_nothing_else(tmp_path: Path) -> None:
+    quiet = {"bad_steps": (), "validation_steps": (), "steps": 4, "validate_every": 2}
+    plain = train(tmp_path / "plain", "skip", **quiet)
+    first = train(tmp_path / "first", "skip", validates_first=True, **quiet)
+    assert plain.initial_validation_loss is None
+    assert first.initial_validation_loss > first.best_validation_loss == plain.best_validation_loss
+    assert all(torch.equal(plain.state[name], weights) for name, weights in first.state.items())
+    losses = [row["step"] for row in read_metrics(tmp_path / "first") if "validation/loss" in row]
+    assert losses == [0, 2, 4]
+
+
+def test_no_steps_leave_the_weights_as_they_are(tmp_path: Path) -> None:
+    result = train(tmp_path / "run", "skip", bad_steps=(), steps=0)
+    assert (result.steps, result.tokens, result.train_loss) == (0, 0, None)
+    assert all(torch.equal(result.state[name], weights) for name, weights in Poisoned().state_dict().items())
+    assert not list_checkpoints(tmp_path / "run")

@@ -23,6 +23,7 @@ from tests.pipeline.test_config import composed
 from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import save_model
 from train.checkpoints.initial import initial_weights
+from train.memory.forecast import forecast
 from train.models import build_model
 from train.models.decoder.hf_config import to_hf_config
 
@@ -234,3 +235,21 @@ def test_a_name_on_the_hub_is_taken_as_the_model(tmp_path: Path) -> None:
         128,
     )
     assert json.loads(root.model.model_dump_json())["family"] == "hf"
+
+
+def test_no_steps_are_for_weights_that_exist(tmp_path: Path, folder: Path) -> None:
+    root = configured(tmp_path, folder, "trainer.steps=0")
+    assert forecast(root, 261, None).facts["steps"] == "0"
+    with pytest.raises(UserError, match=r"trainer\.steps=0 leaves the model random.*pretrain\.init=…"):
+        configured(tmp_path, "null", "trainer.steps=0")
+    tuned = ("finetune.task=instruct", "finetune.data.train=rows.jsonl", "finetune.trainer.steps=0")
+    tuned += ("finetune.trainer.epochs=null",)
+    with pytest.raises(UserError, match=r"finetune\.trainer\.steps=0 tunes nothing.*finetune\.init=…"):
+        configured(tmp_path, "null", *tuned)
+    assert configured(tmp_path, folder, *tuned).finetune.trainer.steps == 0
+
+
+def test_the_forecast_counts_the_rows_of_the_weights(tmp_path: Path, folder: Path) -> None:
+    facts = forecast(configured(tmp_path, folder), 261, None).facts
+    assert facts["starts from"] == "tiny"
+    assert "264 token ids" in facts["model"]

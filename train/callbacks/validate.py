@@ -13,16 +13,26 @@ from train.training_run import TrainingRun
 
 
 class Validate(AfterStep):
-    """Every `trainer.validate_every` steps, and after the last one: of all examples, and of each part of the corpus."""
+    """Every `trainer.validate_every` steps, and after the last one: of all examples, and of each part of the corpus.
+    Before the first step too, where the plan wants to know what training changes."""
 
     def __init__(self, run: TrainingRun):
         super().__init__(run)
         self._loaders = _loaders(run)
 
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        assert isinstance(pl_module, LanguageModule)
+        if self._loaders and self.run.plan.validates_first and self.progress.step == 0:
+            with self.progress.throughput.paused():
+                self._validate(trainer, pl_module)
+
     def after_step(self, trainer: pl.Trainer, module: LanguageModule) -> None:
         due = self.progress.is_last or self.progress.is_due(self.run.plan.trainer.validate_every)
         if not self._loaders or not due:
             return
+        self._validate(trainer, module)
+
+    def _validate(self, trainer: pl.Trainer, module: LanguageModule) -> None:
         step = self.progress.step
         self.context.activity.note(f"the validation after step {step:,}")
         mean, parts, figures = self._measure(trainer, module)

@@ -11,6 +11,7 @@ from pipeline.config.evaluation import ExportConfig
 from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.context import Context
+from pipeline.formats.training_artifact import INITIAL_FILE
 from pipeline.store.artifacts import MANIFEST, read_json
 from pipeline.store.manifest import Manifest, StageMetrics, words
 from pipeline.templates import markdown_templates
@@ -104,7 +105,10 @@ def _model(context: Context, export: StageMetrics) -> dict[str, str]:
     facts |= {"weights": f"{export['dtype']}, {export['megabytes']:,.1f} MB with the tokenizer"}
     facts |= {"taken from": words(export, "weights")}
     if pretrained := _read(context, "pretrain", MANIFEST):
-        sizes = {key: value for key, value in pretrained["config"]["model"].items() if value is not None}
+        model = pretrained["config"]["model"]
+        sizes = {
+            key: value for key, value in model.items() if value is not None and not isinstance(value, dict)
+        }
         facts["settings"] = ", ".join(f"{key} {value}" for key, value in sizes.items())
     return facts
 
@@ -118,6 +122,8 @@ def _training(context: Context, stage: str) -> TrainingFacts:
         facts["base"] = Path(config["init"]).name if config["init"] else "the pretrained model above"
         facts["data"] = ", ".join(Path(name).name for name in config["data"]["train"])
     else:
+        if (initial := context.inputs[stage] / INITIAL_FILE).is_file():
+            facts["starts from"] = read_json(initial, context.inputs[stage], ("name",))["name"]
         facts["objective"] = TypeAdapter(ObjectiveConfig).validate_python(config["objective"]).summary()
     optim, schedule, trainer = config["optim"], config["schedule"], config["trainer"]
     facts["optimizer"] = TypeAdapter(OptimizerConfig).validate_python(optim).summary()

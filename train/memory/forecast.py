@@ -96,6 +96,8 @@ def _work(
 
 
 def _refusal(plan: Plan, limit: Limit | None) -> str | None:
+    if plan.trainer.steps == 0:
+        return None  # nothing is trained
     try:
         check(plan, limit)
     except UserError as error:
