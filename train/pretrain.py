@@ -48,12 +48,12 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         order = data.mixture.order(steps, of.trainer.global_batch, of.seed)
         return Course(of.schedule, steps, order, of.trainer.global_batch)
 
-    mine = course(config)
+    mine = course(config) if trainer.steps != 0 else None
     plan = TrainingPlan(
         model=model,
         train=Concatenation(list(data.parts.values())),
         validation=data.validation,
-        steps=mine.steps,
+        steps=mine.steps if mine else 0,
         tokens_per_example=length,
         flops_per_token=family(config.model).flops_per_token(config.model, vocab_size, length),
         optim=config.optim,
@@ -64,7 +64,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         on_gpu=on_gpu,
         decode=decoder(tokenizer),
         validates_first=initial is not None,
-        order=mine.order,
+        order=mine.order if mine else None,
         loss=objective.loss,
         sampler=objective.sampler(trainer.sample_prompts, SAMPLED, config.seed),
     )
@@ -73,7 +73,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         if initial is not None:
             write_initial(context.folder, initial.name, initial.vocab_size)
             context.log.info(f"the weights are those of {initial.name}")
-        if plan.steps:
+        if mine is not None:
             start_from_trunk(context, mine, course)
             if initial is not None and config.pretrain.with_state:
                 _take_state(initial, plan.steps, context)

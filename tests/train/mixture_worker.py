@@ -12,6 +12,7 @@ from pipeline.config.data import DataConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.objectives.causal import CausalConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
+from pipeline.config.pretraining import PretrainConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.schedules.cosine import CosineSchedule
 from pipeline.config.stages import PretrainStage
@@ -55,6 +56,7 @@ def pretrain(
     data: DataConfig = DATA,
     strategy: str = "single",
     dropout: float = 0.1,
+    init: Path | None = None,
     **trainer: Any,
 ) -> dict[str, Any]:
     """The stage, in this process, as rank `$RANK` of `$WORLD_SIZE`."""
@@ -83,6 +85,7 @@ def pretrain(
     }
     config = PretrainStage(
         seed=7,
+        pretrain=PretrainConfig(init=None if init is None else str(init)),
         data=data,
         model=DecoderConfig(layers=1, hidden=16, heads=2, mlp=32, context=LENGTH, dropout=dropout),
         objective=CausalConfig(),

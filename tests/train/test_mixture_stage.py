@@ -72,6 +72,27 @@ def test_the_loss_of_each_part_is_kept(whole: Path) -> None:
     assert min(parts) < last["validation/loss"] < max(parts)
 
 
+def test_from_other_weights_each_part_is_measured_before_the_first_step(
+    inputs: Path, whole: Path, tmp_path: Path
+) -> None:
+    metrics = pretrain(inputs, tmp_path / "more", init=whole, steps=2)
+    last, first = read_metrics(whole)[-1], read_metrics(tmp_path / "more")[0]
+    names = ("validation/loss", "validation/long_loss", "validation/short_loss")
+    assert first["step"] == 0
+    assert [first[name] for name in names] == [last[name] for name in names]
+    assert metrics["initial_validation_loss"] == last["validation/loss"] != metrics["validation_loss"]
+    assert json.loads((tmp_path / "more" / "initial.json").read_text())["name"] == whole.name
+
+
+def test_with_no_steps_the_model_is_made_of_the_weights_as_they_are(
+    inputs: Path, whole: Path, tmp_path: Path
+) -> None:
+    metrics = pretrain(inputs, tmp_path / "same", init=whole, steps=0)
+    weights = [load_file(folder / "model/model.safetensors") for folder in (whole, tmp_path / "same")]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+    assert metrics["headline"] == f"the weights of {whole.name}, not trained"
+
+
 def test_killed_and_resumed_it_ends_bitwise_the_same(inputs: Path, whole: Path, tmp_path: Path) -> None:
     words = ("tests.train.mixture_worker", str(inputs), str(tmp_path), "single", "0.1")
     for least in (5, 25):  # in either phase

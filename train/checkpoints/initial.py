@@ -76,7 +76,7 @@ def initial_weights(settings: PretrainConfig) -> InitialWeights | None:
 
         return InitialWeights(folder.name, vocab_size, (folder / MODEL_FOLDER / WEIGHTS,), fill)
     found = read_folder(folder, f"pretrain.init={folder}")
-    name = folder.parent.name if folder.name == MODEL_FOLDER else folder.name  # of an export
+    name = folder.resolve().parent.name if folder.name == MODEL_FOLDER else folder.name  # of an export
     files = tuple(path for path in weight_files(folder) if path.suffix == ".safetensors")
     return InitialWeights(name, found.vocab_size, files, found.fill)
 
