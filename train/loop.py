@@ -10,15 +10,15 @@ from dataclasses import dataclass
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.environments import LightningEnvironment, TorchElasticEnvironment
-from torch import Tensor, nn
+from torch import Tensor
 
 from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
-from pipeline.formats.checkpoints import Checkpoint, list_checkpoints
+from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.tracking.tracker import read_metrics
 from train.callbacks import build_callbacks
-from train.checkpoints.files import Reader
+from train.checkpoints.final_state import FinalState
 from train.data.batches import train_loader
 from train.guards.loss_guard import LossGuard
 from train.memory.hardware import share_cpu_threads
@@ -135,7 +135,7 @@ def _untrained(plan: TrainingPlan, context: Context) -> FitResult:
     return FitResult(state, 0, 0, None, None, None, None, {}, None)
 
 
-def _result(plan: TrainingPlan, context: Context, final: "FinalState") -> FitResult:
+def _result(plan: TrainingPlan, context: Context, final: FinalState) -> FitResult:
     history = read_metrics(context.folder) if context.rank == 0 else []
     losses, rates, validations = (
         [row[name] for row in history if name in row and row["step"] > 0]
@@ -163,26 +163,6 @@ def _last_figures(history: list[dict[str, float]]) -> dict[str, float]:
         for name, value in last.items()
         if name.startswith("validation/") and not name.endswith("loss")
     }
-
-
-class FinalState:
-    """The model's state dict after training, put together from the last checkpoint, whatever the strategy."""
-
-    def __init__(self, model: nn.Module, keeps_frozen: bool):
-        """Remember, before the strategy takes the model apart, what is trained, and copy what is not."""
-        trained = {p: name for name, p in model.named_parameters() if p.requires_grad}
-        self._shapes = {name: p.shape for p, name in trained.items()}
-        self._first_names: dict[str, str] = {}
-        self._frozen: dict[str, Tensor] = {}
-        for name, tensor in model.state_dict(keep_vars=True).items():
-            if tensor in trained:
-                self._first_names[name] = trained[tensor]  # tied weights have several names
-            elif keeps_frozen:
-                self._frozen[name] = tensor.detach().clone()
-
-    def read(self, checkpoint: Checkpoint) -> dict[str, Tensor]:
-        weights = Reader(checkpoint).weights(self._shapes)
-        return {name: weights[first] for name, first in self._first_names.items()} | self._frozen
 
 
 def _quiet() -> None:

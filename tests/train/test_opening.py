@@ -1,6 +1,8 @@
 """Every model is opened by one function: by a run's name, a folder, a checkpoint; and what is none is told."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from pipeline.errors import UserError
 from pipeline.formats.location import find_model
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import SPEC_FILE, write_json
+from tests.command_line import ROOT
 from tests.written_checkpoints import write_checkpoint
 from train.finetuning.base_model import base_in_folder
 from train.finetuning.chat import set_chat_template
@@ -120,3 +123,11 @@ def test_a_checkpoint_of_adapters_that_were_trained_within_a_loss(folder: Path, 
         expected = merge_adapters(adapted).eval().backbone(ids)
         assert torch.allclose(found(ids), expected, atol=1e-5)
         assert not torch.allclose(found(ids), base_in_folder(folder).load().eval()(ids), atol=1e-2)
+
+
+def test_who_only_reads_models_does_not_wait_for_those_who_train_them() -> None:
+    """Lightning and peft take seconds to import."""
+    modules = "inference.sample", "eval.evaluate", "train.export", "train.finetuning.text_training"
+    code = f"import sys, {', '.join(modules)}; print({{'pytorch_lightning', 'peft'}} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

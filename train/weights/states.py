@@ -17,10 +17,10 @@ from pipeline.formats.checkpoints import Checkpoint, list_checkpoints
 from pipeline.store.artifacts import MANIFEST, read_json
 from train.checkpoints.files import Reader
 from train.checkpoints.final_model import load_model, load_weights, read_weights
+from train.checkpoints.final_state import FinalState
 from train.finetuning.artifact import TASK_FILE, read_task
 from train.finetuning.base_model import find_base_model
 from train.finetuning.wrapped import BODY, WrappedModel
-from train.loop import FinalState
 from train.models import TrainableModel
 
 
