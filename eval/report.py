@@ -11,6 +11,7 @@ from markupsafe import Markup
 from eval.checkpoints.plots import checkpoint_plots, checkpoint_rows
 from eval.checkpoints.points import read_points
 from eval.reporting import report_data as data
+from eval.reporting.bars import BASELINES, comparison_bars, describe_bars
 from eval.reporting.report_plots import Plot, Series, compact, line_plot
 from eval.results import Result, read_results
 from pipeline.config.stages import ReportStage
@@ -70,8 +71,8 @@ def gather(config: ReportStage, context: Context) -> dict[str, object]:
             for title, training in (("Pretraining", pretrain), ("Fine-tuning", finetune))
             if training
         ],
-        "charts": data.comparison_bars(results),
-        "charts_show": data.describe_bars(results),
+        "charts": comparison_bars(results),
+        "charts_show": describe_bars(results),
         "lacks": words(by_name["evaluate"].metrics, "lacks") if "evaluate" in by_name else "",
         "results": results,
         "checkpoint_plots": checkpoint_plots(points),
@@ -94,7 +95,7 @@ def headline_figures(stages: Mapping[str, data.StageRecord], results: list[Resul
     by_key = {(result.model, result.name): result for result in results if not result.file}
     for name in _text_figures(by_key.values()):
         if model := by_key.get(("pretrain", name)) or by_key.get(("finetune", name)):
-            baselines = [(m, by_key[m, name].value) for m in data.BASELINES if (m, name) in by_key]
+            baselines = [(m, by_key[m, name].value) for m in BASELINES if (m, name) in by_key]
             label = model.title[:1].lower() + model.title[1:]
             note = " · ".join(f"{m} {number(value)}" for m, value in baselines)
             tiles.append(Tile(number(model.value), label, note))

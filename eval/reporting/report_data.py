@@ -3,11 +3,9 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from eval.results import Result
 from pipeline.formats.documents import read_texts
 from pipeline.formats.source import PARTS_FOLDER, SOURCE_FILE, Source, load_parts
 from pipeline.formats.training_artifact import INITIAL_FILE
@@ -16,7 +14,6 @@ from pipeline.store.artifacts import MANIFEST, read_json
 from pipeline.store.manifest import Manifest, StageMetrics, figure
 from pipeline.tracking.tracker import TABLES_FOLDER, read_jsonl, read_metrics
 
-BASELINES = ("unigram", "bigram")
 EXAMPLE_SPLITS = ("validation", "test", "train")
 TOKEN_TEXT_CHARS = 420
 """Length of the text whose tokens are shown."""
@@ -123,23 +120,6 @@ class Progression:
     continuations: list[tuple[int, str]]
 
 
-class Bar(NamedTuple):
-    """A result as a bar; lengths in percent of the longest one."""
-
-    result: Result
-    width: float
-    interval: tuple[float, float] | None
-    """Where its whisker begins and ends, if it has one."""
-
-
-@dataclass(frozen=True)
-class Bars:
-    """One figure of several models, as bars."""
-
-    title: str
-    rows: list[Bar]
-
-
 def read_stages(inputs: Mapping[str, Path]) -> list[StageRecord]:
     """The input artifacts that have a readable manifest, in the order of the pipeline."""
     records = []
@@ -193,44 +173,6 @@ def read_progressions(folder: Path | None, most: int) -> list[Progression]:
             "continuation"
         ]  # resumed: the later counts
     return [Progression(prompt, _spread(sorted(texts.items()), most)) for prompt, texts in by_prompt.items()]
-
-
-def comparison_bars(results: Iterable[Result]) -> list[Bars]:
-    """Figures of held-out text: the models beside the n-gram baselines, the worst first, on the corpus and then on
-    each file."""
-    charts: list[Bars] = []
-    results = [result for result in results if result.of_text]
-    files = dict.fromkeys(result.file for result in results)
-    names = dict.fromkeys(result.name for result in results)
-    for file, name in product(files, names):
-        same = [result for result in results if (result.file, result.name) == (file, name)]
-        if not same:
-            continue
-        ordered = sorted(same, key=lambda result: result.value, reverse=same[0].better == "lower")
-        title = f"{ordered[0].title}, {file}" if file else ordered[0].title
-        longest = max(max(result.value, result.high or 0) for result in ordered)
-        charts.append(Bars(title, [_bar(result, longest) for result in ordered]))
-    return charts
-
-
-def _bar(result: Result, longest: float) -> Bar:
-    def percent(value: float) -> float:
-        return 100 * value / longest
-
-    low, high = result.low, result.high
-    interval = None if low is None or high is None else (percent(low), percent(high))
-    return Bar(result, percent(result.value), interval)
-
-
-def describe_bars(results: Iterable[Result]) -> str:
-    """What `comparison_bars` compares, in words."""
-    rows = [result for result in results if result.of_text]
-    beside = any(result.model in BASELINES for result in rows)
-    what = (
-        "beside n-gram counts of the same training text" if beside else "on text that it was not trained on"
-    )
-    better = " and ".join(dict.fromkeys(result.better for result in rows))
-    return f"The model {what}; {better} is better. The whiskers are confidence intervals."
 
 
 def read_rows(path: Path | None, most: int) -> list[dict[str, Any]]:

@@ -1,0 +1,65 @@
+"""Figures of several models beside each other, as bars."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import product
+from typing import NamedTuple
+
+from eval.results import Result
+
+BASELINES = ("unigram", "bigram")
+
+
+class Bar(NamedTuple):
+    """A result as a bar; lengths in percent of the longest one."""
+
+    result: Result
+    width: float
+    interval: tuple[float, float] | None
+    """Where its whisker begins and ends, if it has one."""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """One figure of several models, as bars."""
+
+    title: str
+    rows: list[Bar]
+
+
+def comparison_bars(results: Iterable[Result]) -> list[Bars]:
+    """Figures of held-out text: the models beside the n-gram baselines, the worst first, on the corpus and then on
+    each file."""
+    charts: list[Bars] = []
+    results = [result for result in results if result.of_text]
+    files = dict.fromkeys(result.file for result in results)
+    names = dict.fromkeys(result.name for result in results)
+    for file, name in product(files, names):
+        same = [result for result in results if (result.file, result.name) == (file, name)]
+        if not same:
+            continue
+        ordered = sorted(same, key=lambda result: result.value, reverse=same[0].better == "lower")
+        title = f"{ordered[0].title}, {file}" if file else ordered[0].title
+        longest = max(max(result.value, result.high or 0) for result in ordered)
+        charts.append(Bars(title, [_bar(result, longest) for result in ordered]))
+    return charts
+
+
+def _bar(result: Result, longest: float) -> Bar:
+    def percent(value: float) -> float:
+        return 100 * value / longest
+
+    low, high = result.low, result.high
+    interval = None if low is None or high is None else (percent(low), percent(high))
+    return Bar(result, percent(result.value), interval)
+
+
+def describe_bars(results: Iterable[Result]) -> str:
+    """What `comparison_bars` compares, in words."""
+    rows = [result for result in results if result.of_text]
+    beside = any(result.model in BASELINES for result in rows)
+    what = (
+        "beside n-gram counts of the same training text" if beside else "on text that it was not trained on"
+    )
+    better = " and ".join(dict.fromkeys(result.better for result in rows))
+    return f"The model {what}; {better} is better. The whiskers are confidence intervals."
