@@ -18,6 +18,7 @@ from tests.pipeline.test_launching import configured, stage_specs
 pytestmark = pytest.mark.e2e
 WORDS = [
     "plugins=[my_lab]",
+    "tokenizer=words",
     "optim=sgd",
     "optim.lr=0.1",
     "schedule=polynomial",
