@@ -92,8 +92,8 @@ sweep: venv  ## Runs over several values of some keys: SWEEP=lr_wd (see conf/swe
 config: venv  ## Print the composed configuration and run nothing
 	@$(RUN) $(ARGS) --cfg job
 
-test: venv  ## Run the tests of one process, three files at a time, since some only wait
-	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -m "not distributed and not cluster" -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: venv  ## Run the tests of one process, two files at a time
+	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -m "not distributed and not cluster" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-distributed: venv  ## Run those of several processes, and on a SLURM cluster of their own
 	@$(VENV)/bin/python -m pytest -m "distributed or cluster" $(ARGS)

@@ -215,16 +215,16 @@ def five_grams(text: str) -> list[tuple[str, ...]]:
 
 
 def test_agrees_with_mwparserfromhell(shared_data):
-    """By the share of 5-grams of one text that are in the other, over every third article of the enwiki part."""
+    """By the share of 5-grams of one text that are in the other, over every sixth article of the enwiki part."""
     ours_total = ours_found = theirs_total = theirs_found = 0
     pages = articles(shared_data("wikidump") / ENWIKI, MarkupConfig(headings=False))
-    for page, text in islice(pages, 0, None, 3):
+    for page, text in islice(pages, 0, None, 6):
         ours, theirs = five_grams(text), five_grams(reference(page.text))
         in_ours, in_theirs = set(ours), set(theirs)
         ours_found += sum(gram in in_theirs for gram in ours)
         theirs_found += sum(gram in in_ours for gram in theirs)
         ours_total += len(ours)
         theirs_total += len(theirs)
-    assert ours_total > 120_000
+    assert ours_total > 60_000
     assert ours_found / ours_total > 0.97
     assert theirs_found / theirs_total > 0.97

@@ -25,9 +25,10 @@ SIZES = ["stage=tokenizer", "sweep.objective=tokenizer.bytes_per_token", "sweep.
 
 
 @pytest.fixture(scope="module")
-def grid(tmp_path_factory: pytest.TempPathFactory, pipeline: Callable) -> tuple[Path, str]:
+def grid(tmp_path_factory: pytest.TempPathFactory, shards: Path, pipeline: Callable) -> tuple[Path, str]:
     """A grid of 2 × 2, two jobs at a time, and what it printed."""
     folder = tmp_path_factory.mktemp("grid")
+    copy_data_stages(shards, folder)
     result = pipeline(folder, *GRID, "sweep.parallel=2", "--multirun")
     assert result.returncode == 0, result.stdout + result.stderr
     return folder, result.stdout

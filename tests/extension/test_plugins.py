@@ -18,7 +18,6 @@ from tests.pipeline.test_launching import configured, stage_specs
 pytestmark = pytest.mark.e2e
 WORDS = [
     "plugins=[my_lab]",
-    "tokenizer=words",
     "optim=sgd",
     "optim.lr=0.1",
     "schedule=polynomial",
@@ -54,7 +53,7 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     lab: Path, tmp_path: Path, pipeline: Callable[..., subprocess.CompletedProcess]
 ) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    words = [*WORDS, *CORPUS, BANNED]
+    words = [*WORDS, *CORPUS, BANNED, "tokenizer=words"]
     started = pipeline(whole, *words, *POLITE, "stage=longest", base=WITHOUT_CORPUS)
     assert started.returncode == 0, started.stdout + started.stderr
     done = pipeline(whole, *words, "stage=report", base=WITHOUT_CORPUS)

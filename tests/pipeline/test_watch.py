@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.launch.ranks import describe_faults
 from tests.command_line import ROOT
-from tests.pipeline.starts import Stage, check_whole, end, wait_for
+from tests.pipeline.starts import BALLAST, Stage, check_whole, end, wait_for
 
 RANK = """
 import sys, time
@@ -95,6 +95,7 @@ def test_a_stage_whose_only_worker_stands_still_fails_by_its_name_and_can_go_on(
     tmp_path: Path, stack: ExitStack
 ) -> None:
     stage = Stage(tmp_path, stack)
+    os.truncate(tmp_path / "corpus.txt", BALLAST)  # its sha256 takes long enough to stop the worker at it
     first = stage.start("launcher.rank_timeout=20")
     worker = stage.worker_of(first)
     wait_for(lambda: list(tmp_path.glob("artifacts/download/*.partial/ranks/rank-0.beat")))
