@@ -3,7 +3,7 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -57,14 +57,15 @@ def plan_shards(documents: Path, shard_mb: int | None) -> list[Shard]:
         UserError: where there is no training text, or a file is damaged.
     """
     shards: list[Shard] = []
-    sizes = {path: text_bytes_in(path) for split in SPLITS for path in document_files(documents, split)}
-    shard_bytes = (
-        max(LEAST_BYTES, sum(sizes.values()) // MOST_SHARDS) if shard_mb is None else shard_mb * 10**6
-    )
-    for split in SPLITS:
+    sizes = {
+        split: {path: text_bytes_in(path) for path in document_files(documents, split)} for split in SPLITS
+    }
+    total = sum(size for of_split in sizes.values() for size in of_split.values())
+    shard_bytes = max(LEAST_BYTES, total // MOST_SHARDS) if shard_mb is None else shard_mb * 10**6
+    for split, of_split in sizes.items():
         names: Counter[str] = Counter()
-        for part, files in groupby(document_files(documents, split), key=document_part):
-            for group, size in _groups({path: sizes[path] for path in files}, shard_bytes):
+        for part, files in groupby(of_split.items(), key=lambda file: document_part(file[0])):
+            for group, size in _groups(files, shard_bytes):
                 prefix = f"{split}-{part}" if part else split
                 name = f"{prefix}-{names[prefix]:05d}"
                 names[prefix] += 1
@@ -76,10 +77,10 @@ def plan_shards(documents: Path, shard_mb: int | None) -> list[Shard]:
     return shards
 
 
-def _groups(sizes: dict[Path, int], shard_bytes: int) -> Iterator[tuple[list[Path], int]]:
+def _groups(files: Iterable[tuple[Path, int]], shard_bytes: int) -> Iterator[tuple[list[Path], int]]:
     group: list[Path] = []
     size = 0
-    for path, text in sizes.items():
+    for path, text in files:
         group.append(path)
         size += text
         if size >= shard_bytes:

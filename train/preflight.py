@@ -109,16 +109,13 @@ def model(root: RootConfig, known: Known) -> str:
     Raises:
         UserError: where it cannot keep documents apart or recompute its blocks, or is of no use to the optimizer.
     """
-    import torch
-
-    from train.models import build_model, family
+    from train.models import family
+    from train.models.sizes import build_on_meta
     from train.optim import build_optimizer
 
-    of, vocab_size = family(root.model), root.tokenizer.expected_size() or 1
-    with torch.device("meta"):
-        made = build_model(of.without_weights(root.model, vocab_size), vocab_size)
+    made = build_on_meta(root.model, root.tokenizer.expected_size() or 1)
     if root.data.packing != "concatenate":
-        of.check_segments(made)
+        family(root.model).check_segments(made)
     if root.trainer.activation_checkpointing:
         made.gradient_checkpointing = True
     build_optimizer(made, root.optim)

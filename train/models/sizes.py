@@ -28,6 +28,12 @@ class ModelSizes:
     """Of what linear layers multiply with."""
 
 
+def build_on_meta(config: ModelConfig, vocab_size: int) -> TrainableModel:
+    """The model without memory for its weights: on torch's meta device."""
+    with torch.device("meta"):
+        return build_model(family(config).without_weights(config, vocab_size), vocab_size)
+
+
 def model_sizes(config: ModelConfig, vocab_size: int) -> ModelSizes:
     """Of the model that a section describes."""
     return _model_sizes(config.model_dump_json(), vocab_size)
@@ -38,10 +44,8 @@ def model_sizes(config: ModelConfig, vocab_size: int) -> ModelSizes:
 
 @cache
 def meta_model(model_json: str, vocab_size: int) -> TrainableModel:
-    """The model without memory for its weights: on torch's meta device."""
-    config = TypeAdapter(ModelConfig).validate_json(model_json)
-    with torch.device("meta"):
-        return build_model(family(config).without_weights(config, vocab_size), vocab_size)
+    """The model of `build_on_meta`, shared: who asks it something leaves it as it is."""
+    return build_on_meta(TypeAdapter(ModelConfig).validate_json(model_json), vocab_size)
 
 
 @cache
