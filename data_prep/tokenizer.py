@@ -1,6 +1,7 @@
 """The tokenizer stage: train a tokenizer on the corpus, or bring one, and prove that it fits the text."""
 
 from data_prep.tokenizing import build_tokenizer
+from data_prep.tokenizing.extension_figures import compare_with_base
 from pipeline.config.stages import TokenizerStage
 from pipeline.context import Context
 from pipeline.errors import UserError
@@ -35,6 +36,8 @@ def run(config: TokenizerStage, context: Context) -> dict[str, float]:
     if not texts:
         raise UserError(f"{documents} holds no text to check the tokenizer on; give the corpus more text")
     metrics = _measure(encoder, texts, split, tokenizer.unk_token)
+    if config.tokenizer.adds:
+        metrics |= compare_with_base(encoder, split, CHECK_MB, context)
     _show(encoder, texts, context)
     context.log.info(
         "%s tokens; on %s text %.2f bytes a token, %.2f tokens a word, %.3f%% unknown",

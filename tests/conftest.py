@@ -46,7 +46,7 @@ def shared_data() -> Callable[[str], Path]:
     return locate
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_context() -> Callable[..., Context]:
     """A stage's context in a folder, its inputs by name, tracked in the folder only."""
 

@@ -95,7 +95,14 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
         model.compile()
     final = FinalState(model, keeps_frozen=context.rank == 0)
     module = LanguageModule(
-        model, plan.optim, plan.schedule, plan.steps, LossGuard(trainer.guard), plan.seed, plan.loss
+        model,
+        plan.optim,
+        plan.schedule,
+        plan.steps,
+        LossGuard(trainer.guard),
+        plan.seed,
+        plan.loss,
+        plan.only_rows,
     )
     lightning = pl.Trainer(
         accelerator="gpu" if plan.on_gpu else "cpu",

@@ -1,6 +1,7 @@
 """The LightningModule: one model, one loss, whatever the task and the strategy."""
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import cast
 
 import numpy as np
@@ -18,8 +19,9 @@ from train.data.losses import Loss, model_loss
 from train.guards.loss_guard import LossGuard
 from train.models import FigureSum, LossSum, TrainableModel
 from train.optim import NeedsWhole, build_optimizer, optimizer_module
+from train.optim.only_rows import OnlyRows, stepping_only
 from train.optim.scheduler import build_scheduler
-from train.strategies.shares import Group
+from train.strategies.shares import Group, Share
 from train.strategies.strategy import TrainingStrategy
 
 
@@ -35,12 +37,15 @@ class LanguageModule(pl.LightningModule):
         guard: LossGuard,
         seed: int,
         loss: Loss = model_loss,
+        only_rows: OnlyRows | None = None,
     ):
         super().__init__()
         self.model = model
         self._loss = loss
         self.guard = guard
         self._optim, self._schedule, self._steps, self._seed = optim, schedule, steps, seed
+        self._only_rows = only_rows
+        self._shares: list[Share] = []
         self.seen = RunningLoss()
         """Loss since the last time somebody took it."""
         self.auxiliary = RunningLoss()
@@ -68,6 +73,9 @@ class LanguageModule(pl.LightningModule):
             self._begun = step
             # Now, since by the end of the step the schedule has moved on to the next one's.
             self.learning_rates = _learning_rates(self.trainer.optimizers[0].param_groups)
+            if self._only_rows is not None and not self._shares and step < self._only_rows.steps:
+                # Now, since DeepSpeed hides what the optimizer holds while it steps.
+                self._shares = self.strategy.shares(self.model)
             sequence = np.random.SeedSequence([self._seed, step, self.trainer.global_rank])
             torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1)))
 
@@ -107,9 +115,15 @@ class LanguageModule(pl.LightningModule):
     def _vetoes(self) -> bool:
         return self.guard.config.action in ("skip", "rollback") and self.verdict() is not None
 
+    def _around_step(self) -> AbstractContextManager[None]:
+        rows = self._only_rows
+        if rows is None or self._begun >= rows.steps:
+            return nullcontext()
+        return stepping_only(self.strategy.own_optimizer, self._shares, rows.elements(self.model))
+
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = build_optimizer(self.model, self._optim)
-        optimizer.veto = self._vetoes
+        optimizer.veto, optimizer.around = self._vetoes, self._around_step
         if isinstance(optimizer, NeedsWhole):
             optimizer.map_whole = self.strategy.map_whole
         scheduler = build_scheduler(optimizer, self._schedule, self._steps)

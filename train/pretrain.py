@@ -11,6 +11,7 @@ from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.formats.shards import ShardIndex, TokenStream
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from pipeline.formats.training_artifact import write_initial
+from pipeline.formats.vocabulary_extension import VocabularyExtension
 from pipeline.store.manifest import StageMetrics
 from train.checkpoints.final_model import save_model
 from train.checkpoints.initial import InitialWeights, initial_weights
@@ -25,7 +26,9 @@ from train.generation.stops import decoder
 from train.loop import FitResult, fit, set_up_process
 from train.memory.check import Plan, check, known_limit
 from train.models import TrainableModel, build_model, count_parameters, family
+from train.models.new_rows import fill_with_new_rows, vocabulary_axes
 from train.objectives import Objective, build_objective
+from train.optim.only_rows import OnlyRows
 from train.training_plan import TrainingPlan
 from train.trunk import Course, start_from_trunk, take_checkpoint
 
@@ -34,13 +37,14 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
     """Train, keep checkpoints, and write the final weights to `<folder>/model`."""
     trainer, index = config.trainer, _shards(context)
     initial = initial_weights(config.pretrain)
-    vocab_size = _vocab_size(index, initial)
+    extension = VocabularyExtension.load(context.inputs["tokenizer"])
+    vocab_size = _vocab_size(index, initial, extension)
     length = trainer.sequence_length or config.model.context
     tokenizer = load_tokenizer(context.inputs["tokenizer"])
     objective = build_objective(config.objective, tokenizer, config.seed)
     data = Data.of(objective, config, index, context, length)
     on_gpu = set_up_process(trainer, config.seed)
-    model = _model(config, vocab_size, initial, on_gpu)
+    model = _model(config, vocab_size, initial, extension, on_gpu)
 
     def course(of: PretrainStage) -> Course:
         """What a run with these settings, on this data, does at each step."""
@@ -65,13 +69,14 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         decode=decoder(tokenizer),
         validates_first=initial is not None,
         order=mine.order if mine else None,
+        only_rows=_only_rows(config, vocab_size, extension),
         loss=objective.loss,
         sampler=objective.sampler(trainer.sample_prompts, SAMPLED, config.seed),
     )
     if context.rank == 0:
         _report(plan, config, data, vocab_size, context)
         if initial is not None:
-            write_initial(context.folder, initial.name, initial.vocab_size)
+            write_initial(context.folder, initial.name, vocab_size)
             context.log.info(f"the weights are those of {initial.name}")
         if mine is not None:
             start_from_trunk(context, mine, course)
@@ -97,7 +102,11 @@ def _shards(context: Context) -> ShardIndex:
 
 
 def _model(
-    config: PretrainStage, vocab_size: int, initial: InitialWeights | None, on_gpu: bool
+    config: PretrainStage,
+    vocab_size: int,
+    initial: InitialWeights | None,
+    extension: VocabularyExtension | None,
+    on_gpu: bool,
 ) -> TrainableModel:
     """With the weights that training starts from.
 
@@ -109,23 +118,43 @@ def _model(
         memory = Plan(config.model, vocab_size, config.optim, trainer, config.strategy, on_gpu, masked)
         check(memory, known_limit(trainer, on_gpu))
     model = build_model(config.model, vocab_size)
-    if initial is not None:
+    if initial is not None and extension is not None:
+        base = build_model(config.model, initial.vocab_size)
+        initial.fill(base)
+        axes = vocabulary_axes(config.model, vocab_size)
+        fill_with_new_rows(model, base.state_dict(), axes, extension)
+    elif initial is not None:
         initial.fill(model)
     if masked:
         family(config.model).check_segments(model)
     return model
 
 
-def _vocab_size(index: ShardIndex, initial: InitialWeights | None) -> int:
+def _vocab_size(
+    index: ShardIndex, initial: InitialWeights | None, extension: VocabularyExtension | None
+) -> int:
     """Rows of the model's embeddings: those of the weights, which may have some to spare, or one for each token id."""
     if initial is None:
         return index.vocab_size
+    if extension is not None and extension.base_size <= initial.vocab_size:
+        return max(initial.vocab_size, index.vocab_size)
     if initial.vocab_size < index.vocab_size:
         raise UserError(
             f"the tokenizer has {index.vocab_size:,} ids, and the weights of {initial.name} know "
             f"{initial.vocab_size:,}: take their own tokenizer (leave tokenizer settings out)"
         )
     return initial.vocab_size
+
+
+def _only_rows(
+    config: PretrainStage, vocab_size: int, extension: VocabularyExtension | None
+) -> OnlyRows | None:
+    """What `pretrain.new_rows_steps` asks for."""
+    steps = config.pretrain.new_rows_steps
+    if extension is None or not steps:
+        return None
+    axes = vocabulary_axes(config.model, vocab_size)
+    return OnlyRows(frozenset(name for name, axis in axes.items() if axis == 0), extension.base_size, steps)
 
 
 def _take_state(initial: InitialWeights, steps: int, context: Context) -> None:

@@ -17,6 +17,7 @@ from train.generation.samples import Sampler
 from train.generation.stops import Decode
 from train.models import TrainableModel
 from train.module import LanguageModule
+from train.optim.only_rows import OnlyRows
 from train.preemption import StopRequest
 
 Preparation = Callable[[Context, StopRequest, pl.Trainer, LanguageModule], None]
@@ -52,6 +53,8 @@ class TrainingPlan:
     """What the examples need of the model as it is before its first step."""
     validates_first: bool = False
     """Whether the loss on held-out examples is measured before the first step, too."""
+    only_rows: OnlyRows | None = None
+    """What the first steps train, where it is not all of the model."""
     order: Order | None = None
     """Of the training examples; None takes all of them in each epoch, in an order that follows from the seed."""
 

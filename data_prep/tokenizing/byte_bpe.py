@@ -32,7 +32,7 @@ def learn(config: ByteBPE, pieces: Iterator[str], show_progress: bool) -> Tokeni
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=show_progress,
     )
-    tokenizer.train_from_iterator(_with_long_words_cut(pieces), trainer)
+    tokenizer.train_from_iterator(with_long_words_cut(pieces), trainer)
     return check_size(config, tokenizer)
 
 
@@ -54,7 +54,7 @@ def byte_level_bpe(
     return tokenizer
 
 
-def _with_long_words_cut(pieces: Iterable[str]) -> Iterator[str]:
+def with_long_words_cut(pieces: Iterable[str]) -> Iterator[str]:
     for piece in pieces:
         start = 0
         for found in _LONG_WORD.finditer(piece):

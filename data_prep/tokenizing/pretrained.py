@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data_prep.tokenizing.byte_bpe import byte_level_bpe
+from pipeline.config.tokenizers import TokenizerConfig
 from pipeline.config.tokenizers.pretrained import PretrainedTokenizer
 from pipeline.context import Context
 from pipeline.errors import UserError
@@ -19,7 +20,7 @@ def build(config: PretrainedTokenizer, context: Context) -> "PreTrainedTokenizer
     return read_tokenizer(folder, config)
 
 
-def read_tokenizer(folder: Path, config: PretrainedTokenizer) -> "PreTrainedTokenizerFast":
+def read_tokenizer(folder: Path, config: TokenizerConfig) -> "PreTrainedTokenizerFast":
     """The folder's tokenizer, its ids unchanged.
 
     Its own eos token stays; without one, it is `config.eos_token`. Without a pad token, eos serves as one.

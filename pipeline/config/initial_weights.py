@@ -140,11 +140,16 @@ def _tokenizer(
     """
     named = values.get("tokenizer")
     section: Mapping[str, Any] = named if isinstance(named, Mapping) else {}
-    if {"tokenizer", "tokenizer.kind"} & set(typed) or section.get("kind") == "pretrained":
+    extended = section.get("kind") == "extended"
+    if extended and section.get("path") is not None:
+        return section
+    if not extended and ({"tokenizer", "tokenizer.kind"} & set(typed) or section.get("kind") == "pretrained"):
         return section
     if read_vocabulary(folder) is None:
         raise UserError(
             f"pretrain.init={init}: there is no tokenizer beside the weights, and another one's ids would be random "
             "words to them; name theirs (tokenizer=pretrained tokenizer.path=…)"
         )
+    if extended:
+        return {**section, "path": str(folder)}
     return {"kind": "pretrained", "path": str(folder), **_given(values, typed, "tokenizer", section)}

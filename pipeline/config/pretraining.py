@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import PositiveInt
+from pydantic import NonNegativeInt, PositiveInt
 
 from pipeline.config.base import Content, Section
 from pipeline.formats.checkpoints import FOLDER
@@ -34,11 +34,19 @@ class PretrainConfig(Section):
     """Go on with the optimizer's state, the step and the position in the data as well: `trainer.steps` then counts from
     the first step of the run that is gone on from. Needs a run of this project, and its optimizer."""
 
+    new_rows_steps: NonNegativeInt = 0
+    """With `tokenizer=extended`: for so many first steps only the embeddings (and output rows) of the new tokens are
+    trained, all else stays as it is."""
+
     def problems(self) -> list[str]:
         if self.init is None:
             return [
                 f"{name}={value} is for weights that exist: name them with pretrain.init=…"
-                for name, value in (("step", self.step), ("with_state", self.with_state or None))
+                for name, value in (
+                    ("step", self.step),
+                    ("with_state", self.with_state or None),
+                    ("new_rows_steps", self.new_rows_steps or None),
+                )
                 if value is not None
             ]
         return []

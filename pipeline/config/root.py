@@ -131,6 +131,8 @@ class RootConfig(Section):
         if unknown := sorted(self.data.parts - set(parts)):
             what = f"its parts are {', '.join(parts)}" if parts else "only corpus=mixture has parts"
             found.append(f"data names {', '.join(unknown)}, no part of this corpus; {what}")
+        if not self.finetune.replaces_pretraining:
+            found += self.tokenizer.misfits(self.pretrain, parts)
         if self.pretrain.init is not None and self.finetune.replaces_pretraining:
             found.append(
                 f"finetune.init={self.finetune.init} leaves nothing to pretrain; leave it out to fine-tune what "

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -167,6 +167,11 @@ def text_bytes(folder: Path, split: str) -> int:
     return sum(map(text_bytes_in, document_files(folder, split)))
 
 
+def document_parts(folder: Path, split: str) -> list[str]:
+    """Names of the parts of a mixture that the split has documents of; one named "" where there is only one corpus."""
+    return list(dict.fromkeys(map(document_part, document_files(folder, split))))
+
+
 def text_bytes_in(path: Path) -> int:
     """Size of a file's texts, likewise."""
     with reading(path, REMEDY), pq.ParquetFile(path, page_checksum_verification=True) as file:
@@ -175,16 +180,20 @@ def text_bytes_in(path: Path) -> int:
         return sum(group.column(column).total_uncompressed_size for group in groups)
 
 
-def sample_texts(folder: Path, split: str, megabytes: float) -> Iterator[str]:
+def sample_texts(folder: Path, split: str, megabytes: float, parts: Collection[str] = ()) -> Iterator[str]:
     """Texts spread evenly over the split, at most `megabytes` (10^6 bytes) in all; the last may be cut to
     fit.
 
     Which ones depends on the documents alone.
+
+    Args:
+        parts: of a mixture; none takes all.
     """
     limit = megabytes * 1_000_000
-    rate = min(1.0, limit / max(text_bytes(folder, split), 1))
+    files = [path for path in document_files(folder, split) if not parts or document_part(path) in parts]
+    rate = min(1.0, limit / max(sum(map(text_bytes_in, files)), 1))
     seen = taken = 0
-    for path in document_files(folder, split):
+    for path in files:
         with reading(path, REMEDY), pq.ParquetFile(path, page_checksum_verification=True) as file:
             for batch in file.iter_batches(256, columns=["text"]):
                 texts = batch.column(0)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from pipeline.errors import UserError
 from pipeline.formats.control_tokens import ControlTokens
 from pipeline.formats.foreign_code import AUTO_MAP
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
+from pipeline.formats.vocabulary import decodes_bytes
 from pipeline.store.artifacts import read_json, write_json
 from pipeline.store.file_hashes import hash_file
 from pipeline.text.text_splitting import safe_cut, split_text
@@ -101,7 +102,7 @@ class TextEncoder:
             described = json.loads(self._tokenizer.to_str())
             self._encode = ControlTokens(described).encode_texts
             self._cut = safe_cut(described)
-            self.is_byte_level: bool = _decodes_bytes(described["decoder"])
+            self.is_byte_level: bool = decodes_bytes(described["decoder"])
             """Whether every text can be restored exactly."""
             self.vocab_size: int = max(self._tokenizer.get_vocab().values()) + 1
             eos = settings.get("eos_token")
@@ -148,12 +149,6 @@ class TextEncoder:
     def vocabulary(self) -> dict[int, str]:
         """Each id's text, as it decodes alone (a part of a character decodes as U+FFFD)."""
         return {id: self.decode([id]) for id in self._tokenizer.get_vocab().values()}
-
-
-def _decodes_bytes(decoder: dict[str, Any] | None) -> bool:
-    if decoder is None:
-        return False
-    return any(part["type"] == "ByteLevel" for part in decoder.get("decoders", [decoder]))
 
 
 def _tokenizer_file(folder: Path) -> Path:

@@ -24,6 +24,9 @@ class Vocabulary:
     merges: tuple[str, ...] | None
     """In order, each as two tokens with a space between; None where the model is no BPE."""
 
+    byte_level: bool = False
+    """Whether its tokens are made of bytes, so that every text is restored."""
+
     @property
     def size(self) -> int:
         return max(self.ids.values(), default=-1) + 1
@@ -58,7 +61,7 @@ def read_vocabulary(folder: Path) -> Vocabulary | None:
             return _of_tokenizer_json(folder)
         if (pair := read_pair(folder)) is not None:
             ids, merges = pair
-            return _with_added(folder, ids, read_object(folder / "added_tokens.json"), tuple(merges))
+            return _with_added(folder, ids, read_object(folder / "added_tokens.json"), tuple(merges), True)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"the tokenizer in {folder} is damaged ({error!r}); fetch its files again") from None
     return None
@@ -74,7 +77,14 @@ def _of_tokenizer_json(folder: Path) -> Vocabulary:
     merges = model.get("merges")
     if merges is not None:
         merges = tuple(pair if isinstance(pair, str) else " ".join(pair) for pair in merges)
-    return _with_added(folder, ids, added, merges)
+    return _with_added(folder, ids, added, merges, decodes_bytes(values.get("decoder")))
+
+
+def decodes_bytes(decoder: Mapping[str, Any] | None) -> bool:
+    """Whether the decoder of a tokenizer.json makes texts of bytes."""
+    if decoder is None:
+        return False
+    return any(part["type"] == "ByteLevel" for part in decoder.get("decoders", [decoder]))
 
 
 def read_pair(folder: Path) -> tuple[dict[str, int], list[str]] | None:
@@ -88,11 +98,15 @@ def read_pair(folder: Path) -> tuple[dict[str, int], list[str]] | None:
 
 
 def _with_added(
-    folder: Path, ids: dict[str, int], added: dict[str, Any], merges: tuple[str, ...] | None
+    folder: Path,
+    ids: dict[str, int],
+    added: dict[str, Any],
+    merges: tuple[str, ...] | None,
+    byte_level: bool,
 ) -> Vocabulary:
     """With the tokens that transformers adds when it loads the folder."""
     settings = read_object(folder / "tokenizer_config.json").get("added_tokens_decoder") or {}
     taken = set(ids.values())
     late = {token["content"]: int(id) for id, token in settings.items() if int(id) not in taken}
     added = {**late, **added}
-    return Vocabulary({**ids, **added}, frozenset(added), merges)
+    return Vocabulary({**ids, **added}, frozenset(added), merges, byte_level)

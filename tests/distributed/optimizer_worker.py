@@ -13,11 +13,12 @@ from torch.distributed.tensor import Shard, distribute_tensor
 
 from pipeline.config.optimizers import OptimizerConfig
 from tests.train.guard_worker import train
+from train.optim.only_rows import OnlyRows
 from train.strategies.whole_rows import map_whole_rows
 
 STRATEGIES = ("ddp", "fsdp", "zero1", "zero2", "zero3")
 OPTIMIZERS = ("adamw", "muon")
-STEPS = 4
+STEPS, FIRST_ROW = 4, 5
 SHAPES = ((5, 3), (2, 7), (9, 4), (5, 3), (1, 6), (3, 2, 2), (16, 16))
 """Of tensors whose rows do not divide among four ranks."""
 
@@ -26,6 +27,24 @@ def train_with(optimizer: str, folder: Path, strategy: str, ranks: int) -> dict[
     """The weights after a few steps; None on all ranks but the first."""
     optim = OptimizerConfig.choose(optimizer, lr=1e-2)
     result = train(folder, "off", strategy, ranks, bad_steps=(), optim=optim, steps=STEPS, checkpoint_every=0)
+    return result.state
+
+
+def train_rows(folder: Path, strategy: str, ranks: int) -> dict[str, torch.Tensor] | None:
+    """The same by Muon, which trains the token rows from `FIRST_ROW` on alone."""
+    optim = OptimizerConfig.choose("muon", lr=1e-2)
+    rows = OnlyRows(frozenset({"decoder.model.embed_tokens.weight"}), FIRST_ROW, STEPS)
+    result = train(
+        folder,
+        "off",
+        strategy,
+        ranks,
+        bad_steps=(),
+        optim=optim,
+        only_rows=rows,
+        steps=STEPS,
+        checkpoint_every=0,
+    )
     return result.state
 
 
@@ -41,12 +60,19 @@ def check_whole_rows() -> None:
             torch.testing.assert_close(result.full_tensor(), whole * whole.sum())
 
 
+def save(state: dict[str, torch.Tensor] | None, path: Path) -> None:
+    if state:
+        save_file({key: tensor.clone() for key, tensor in state.items()}, path)
+
+
 def main(folder: Path) -> None:
     ranks = int(os.environ["WORLD_SIZE"])
     for strategy, optimizer in product(STRATEGIES, OPTIMIZERS):
         name = f"{strategy}-{optimizer}"
-        if state := train_with(optimizer, folder / name, strategy, ranks):
-            save_file({key: tensor.clone() for key, tensor in state.items()}, folder / f"{name}.safetensors")
+        save(train_with(optimizer, folder / name, strategy, ranks), folder / f"{name}.safetensors")
+    for strategy in STRATEGIES:
+        name = f"{strategy}-rows"
+        save(train_rows(folder / name, strategy, ranks), folder / f"{name}.safetensors")
     check_whole_rows()
 
 

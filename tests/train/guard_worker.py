@@ -27,6 +27,7 @@ from train.data.order import SampleOrder
 from train.generation.samples import Sampler
 from train.loop import FitResult, fit, set_up_process
 from train.models import IGNORE_INDEX, LossSum, TrainableModel, build_model
+from train.optim.only_rows import OnlyRows
 from train.training_plan import TrainingPlan
 
 POISON, VOCAB, LENGTH, BATCH, STEPS, SEED = 49, 50, 12, 4, 16, 7
@@ -88,6 +89,7 @@ def train(
     sampler: Sampler | None = None,
     optim: OptimizerConfig | None = None,
     validates_first: bool = False,
+    only_rows: OnlyRows | None = None,
     **trainer: object,
 ) -> FitResult:
     """Fit once, in this process, as rank `$RANK` of so many.
@@ -130,6 +132,7 @@ def train(
         decode=lambda ids: " ".join(map(str, ids)),
         sampler=sampler,
         validates_first=validates_first,
+        only_rows=only_rows,
     )
     return fit(plan, context)
 

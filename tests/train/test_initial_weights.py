@@ -182,6 +182,32 @@ def test_what_is_nothing_to_start_from_is_told(tmp_path: Path, run: Path, folder
         configured(tmp_path, folder)
 
 
+def test_an_extended_tokenizer_is_that_of_the_weights_with_more_rows(tmp_path: Path, run: Path) -> None:
+    words = ["tokenizer.kind=extended", "tokenizer.add=30", "pretrain.new_rows_steps=2"]
+    root = configured(tmp_path, "base", *words)
+    assert root.tokenizer.pretrained_path == str(run / "tokenizer")
+    assert root.tokenizer.expected_size() == 291
+    checks(root)
+    assert "291 token ids" in forecast(root, 291, None).facts["model"]
+
+
+@pytest.mark.parametrize(
+    ("init", "words", "told"),
+    [
+        ("null", ["tokenizer.kind=extended"], r"adds tokens to those of weights.*pretrain\.init=…"),
+        ("base", ["tokenizer.kind=extended", "tokenizer.add=0"], r"tokenizer\.add=0"),
+        ("base", ["tokenizer.kind=extended", "tokenizer.parts=[zh]"], r"names zh, no part of this corpus"),
+        ("base", ["tokenizer.kind=extended", "pretrain.with_state=true"], r"has no rows for the tokens"),
+        ("base", ["pretrain.new_rows_steps=2"], r"new_rows_steps=2 .* adds none; set tokenizer=extended"),
+    ],
+)
+def test_what_contradicts_an_extension_is_told(
+    tmp_path: Path, run: Path, init: str, words: list[str], told: str
+) -> None:
+    with pytest.raises(UserError, match=told):
+        configured(tmp_path, init, *words)
+
+
 def test_dropout_is_no_matter_of_the_weights(tmp_path: Path, run: Path) -> None:
     assert configured(tmp_path, "base", "model.dropout=0.1").model.dropout == 0.1
 

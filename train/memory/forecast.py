@@ -36,7 +36,7 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
         UserError: where the mixture names a part that the shards do not have; where `pretrain.init` cannot be read.
     """
     if (initial := initial_weights(root.pretrain)) is not None:
-        vocab_size = initial.vocab_size
+        vocab_size = max(initial.vocab_size, vocab_size)
     trainer = root.trainer
     on_gpu = runs_on_gpu(trainer)
     masked = root.data.packing != "concatenate"

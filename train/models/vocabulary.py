@@ -77,8 +77,10 @@ def tokenizer_of_the_weights(root: RootConfig, known: Known) -> str:
         tokenizer = read_vocabulary(known.locate(existing))
         if tokenizer is None:
             return _built(root, known, weights)
-        _check_size(tokenizer.size, len(tokenizer.lacking(settings.special_tokens)), weights, what)
-        return _check_ids(tokenizer, weights, what)
+        added = 0 if settings.adds else len(tokenizer.lacking(settings.special_tokens))
+        _check_size(tokenizer.size, added, weights, what)
+        told = _check_ids(tokenizer, weights, what)
+        return f"{told}, and gets {settings.adds:,} more tokens" if settings.adds else told
     size = settings.expected_size() if existing is None else None
     if size is not None:
         _check_size(size, 0, weights, f"a tokenizer of tokenizer.vocab_size={size}")

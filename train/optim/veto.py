@@ -1,6 +1,7 @@
-"""Lets a step of any optimizer be called off when its gradients are known."""
+"""Lets a step of any optimizer be called off, or changed, when its gradients are known."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -16,6 +17,8 @@ class Vetoed(Optimizer):
     """
 
     veto: Callable[[], bool] | None = None
+    around: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Entered for the step proper: it may still change gradients."""
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         loss = None
@@ -23,12 +26,13 @@ class Vetoed(Optimizer):
             with torch.enable_grad():
                 loss = closure()
         if self.veto is None or not self.veto():
-            super().step()
+            with self.around():
+                super().step()
         return loss
 
 
 def allow_veto(optimizer: Optimizer) -> Vetoed:
-    """The optimizer itself, now with an attribute `veto`: a function that says whether to leave the weights alone."""
+    """The optimizer itself, now with `veto`, a function that says whether to leave the weights alone, and `around`."""
     # The class is changed, and not the method `step`: torch and DeepSpeed wrap `step` in ways of their own.
     optimizer.__class__ = _vetoed(type(optimizer))
     assert isinstance(optimizer, Vetoed)

@@ -1,11 +1,13 @@
 """What all tokenizers have in common, and what those have that are trained on the corpus."""
 
+from collections.abc import Collection
 from importlib.metadata import version
 from typing import ClassVar
 
 from pydantic import PositiveFloat, PositiveInt
 
 from pipeline.config.choices import Choice
+from pipeline.config.pretraining import PretrainConfig
 
 
 class TokenizerConfig(Choice):
@@ -27,9 +29,32 @@ class TokenizerConfig(Choice):
         """How many tokens it is going to have; None where only the stage will know."""
         return None
 
+    @property
+    def adds(self) -> int:
+        """How many tokens are learned behind those that the weights of `pretrain.init` know."""
+        return 0
+
+    def misfits(self, pretrain: PretrainConfig, parts: Collection[str]) -> list[str]:
+        """Contradictions with what pretraining starts from.
+
+        Args:
+            parts: of the corpus, by name; none where it has none.
+        """
+        if pretrain.new_rows_steps and not self.adds:
+            return [
+                f"pretrain.new_rows_steps={pretrain.new_rows_steps} trains the rows of new tokens alone, and "
+                f"tokenizer.kind={self.choice} adds none; set tokenizer=extended, or leave it out"
+            ]
+        return []
+
     def problems(self) -> list[str]:
         empty = [name for name, value in self if value == "" or (isinstance(value, list) and "" in value)]
         return [f"{name} must not be empty or hold an empty text: give it some characters" for name in empty]
+
+
+def tokenizers_version() -> dict[str, str]:
+    """The library that trains tokenizers: another version may decide otherwise between equally frequent tokens."""
+    return {"tokenizers": version("tokenizers")}
 
 
 class TrainedTokenizer(TokenizerConfig):
@@ -59,8 +84,7 @@ class TrainedTokenizer(TokenizerConfig):
         return self.vocab_size
 
     def environment(self) -> dict[str, str]:
-        """The library that trains it: another version may decide otherwise between equally frequent tokens."""
-        return {"tokenizers": version("tokenizers")}
+        return tokenizers_version()
 
     def problems(self) -> list[str]:
         found, (count, what) = super().problems(), self.alphabet
