@@ -39,6 +39,19 @@ def device(root: RootConfig, known: Known) -> str:
     return torch.cuda.get_device_name()
 
 
+def metrics(root: RootConfig, known: Known) -> str:
+    """Look whether the metrics have what they need, where a fine-tuned model will write texts.
+
+    Raises:
+        UserError: where they have not.
+    """
+    if not root.finetune.enabled or task_of(root.finetune).evaluation != "eval.tasks.written_text":
+        return ""
+    from eval.metrics import check_metrics
+
+    return check_metrics(root.evaluate)
+
+
 def held_out_text(root: RootConfig, known: Known) -> str:
     """Look whether the splits that evaluation reads will have text, and enough for one window.
 

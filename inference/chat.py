@@ -6,8 +6,9 @@ from contextlib import suppress
 from pathlib import Path
 
 from inference.conversation import Conversation
-from inference.settings import ChatSettings, read_settings, usage, with_temperature
+from inference.settings import ChatSettings, with_temperature
 from inference.writing import Text, write
+from pipeline.config.command_words import read_settings, usage
 from pipeline.errors import UserError, exit_on_user_error
 from train.opening.opened_model import OpenedModel
 

@@ -18,8 +18,9 @@ import numpy as np
 
 from eval.language_model.perplexity import stream_losses
 from inference.conversation import Turn
-from inference.settings import WritingSettings, read_values
+from inference.settings import WritingSettings
 from inference.writing import Text, write
+from pipeline.config.command_words import read_values
 from pipeline.errors import UserError
 from pipeline.formats.shards import TokenStream
 from pipeline.store.artifacts import MANIFEST, read_json

@@ -3,8 +3,9 @@
 import sys
 from collections.abc import Sequence
 
-from inference.settings import SampleSettings, read_settings, usage
+from inference.settings import SampleSettings
 from inference.writing import Text, write
+from pipeline.config.command_words import read_settings, usage
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.text.surrogates import take_out_surrogates
 from train.opening.opened_model import OpenedModel

@@ -13,7 +13,8 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from inference.settings import ModelSettings, read_settings, usage
+from inference.settings import ModelSettings
+from pipeline.config.command_words import read_settings, usage
 from pipeline.errors import UserError, exit_on_user_error
 
 KEY = "LM_SERVE_KEY"

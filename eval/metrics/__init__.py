@@ -21,6 +21,21 @@ class MetricModule(Protocol):
     def score(texts: GeneratedTexts, config: EvaluateConfig) -> Iterable[Result]: ...
 
 
+def check_metrics(config: EvaluateConfig) -> str:
+    """Let each metric look whether all that it needs is there: a package, a model. Returns their names.
+
+    A module that needs something has `check(config)`.
+
+    Raises:
+        UserError: where something is missing, with what to do.
+    """
+    for name in config.metrics:
+        check = getattr(METRICS.load(name, MetricModule), "check", None)
+        if check is not None:
+            check(config)
+    return ", ".join(config.metrics)
+
+
 def score_texts(texts: GeneratedTexts, config: EvaluateConfig) -> list[Result]:
     """The results of the metrics that `config.metrics` names, in that order."""
     results: list[Result] = []

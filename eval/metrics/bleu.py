@@ -7,13 +7,37 @@ from eval.scoring.generated_texts import GeneratedTexts
 from eval.scoring.sacrebleu_scores import sacrebleu_result
 from eval.scoring.tokenization import bleu_tokenizer
 from pipeline.config.evaluation import EvaluateConfig
+from pipeline.errors import UserError
+
+_EXTRAS = {"ja-mecab": "japanese", "ko-mecab": "korean"}
+"""Of this project, by which the tokenizers' packages are installed."""
+_MODEL = (
+    ", and let sacrebleu fetch its vocabulary once where there is a network, or copy ~/.sacrebleu/models here"
+)
 
 FIGURES = {"bleu": Figure("BLEU", "BLEU {:.1f}")}
+
+
+def check(config: EvaluateConfig) -> None:
+    """Raises: UserError: where sacrebleu cannot make the tokenizer that the configuration names."""
+    _bleu(config.bleu_tokenize)
 
 
 def score(texts: GeneratedTexts, config: EvaluateConfig) -> list[Result]:
     tokenize = config.bleu_tokenize
     if tokenize == "auto":
         tokenize = bleu_tokenizer(texts.references)
-    # force: a model trained on tokenized text writes " .", which is no mistake to warn of.
-    return [sacrebleu_result("bleu", BLEU(tokenize=tokenize, force=True), texts)]
+    return [sacrebleu_result("bleu", _bleu(tokenize), texts)]
+
+
+def _bleu(tokenize: str) -> BLEU:
+    try:
+        # force: a model trained on tokenized text writes " .", which is no mistake to warn of.
+        return BLEU(tokenize="13a" if tokenize == "auto" else tokenize, force=True)
+    except (ImportError, RuntimeError, OSError, SystemExit) as error:
+        reason = " ".join(str(error).split())
+        extra = _EXTRAS.get(tokenize, "spm")
+        raise UserError(
+            f"evaluate.bleu_tokenize={tokenize} is not to be had on this machine: pip install "
+            f"'lm-workflow[{extra}]'{_MODEL if extra == 'spm' else ''} ({reason})"
+        ) from None

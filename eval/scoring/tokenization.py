@@ -58,6 +58,29 @@ def for_squad(text: str) -> str:
     return _UNSPACED_WORD.sub(r" \g<0> ", _PUNCTUATION.sub("", _canonical(text)))
 
 
+def space_letters(text: str) -> str:
+    """The text with spaces around the letters of scripts without spaces. ASCII text stays as it is."""
+    return text if text.isascii() else _UNSPACED_WORD.sub(r" \g<0> ", text)
+
+
+def split_letters(text: str) -> list[str]:
+    """The words and punctuation marks of a text, as nltk's tokenizer of the Penn Treebank's kind finds them, and each
+    letter of a script without spaces by itself."""
+    from nltk.tokenize import NLTKWordTokenizer
+
+    return NLTKWordTokenizer().tokenize(space_letters(text))
+
+
+def plain_words(text: str) -> list[str]:
+    """The words of a text in lower case, without punctuation, each letter of a script without spaces by itself."""
+    return find_words(_canonical(text).lower())
+
+
+def are_unspaced(references: Sequence[Sequence[str]]) -> bool:
+    """Whether most letters of the texts are of scripts without spaces."""
+    return is_unspaced("\n".join(reference for row in references for reference in row))
+
+
 def bleu_tokenizer(references: Sequence[Sequence[str]]) -> Literal["13a", "zh", "char"]:
     """sacrebleu's tokenizer for texts like these: `13a`, which splits at white space, cannot tell the words of a script
     without spaces."""

@@ -30,6 +30,8 @@ class Prediction(TypedDict):
     prompt: str
     prediction: str
     references: list[str]
+    cut_off: NotRequired[bool]
+    """Of a text that a model wrote: whether it had not come to its end at the longest length."""
     turns: NotRequired[list[dict[str, str]]]
     """Of the prompt, where it is a conversation."""
 

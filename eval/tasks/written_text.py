@@ -1,10 +1,10 @@
 """Texts that the fine-tuned model writes for the test prompts, scored by `evaluate.metrics`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from eval.metrics import score_texts
-from eval.results import Result
+from eval.results import Figure, Result, shown
 from eval.scoring.generated_texts import GeneratedTexts
 from eval.tasks import Prediction, TunedModel
 from pipeline.config.evaluation import DecodeConfig
@@ -14,9 +14,14 @@ from train.finetuning.conversation import said
 from train.finetuning.examples import cut_middle
 from train.finetuning.facts import TestRow
 from train.finetuning.written_text import WrittenText
-from train.generation.generate import generate
+from train.generation.generate import Generated, generate_all
 from train.generation.stops import Stops
 from train.models import as_language_model
+
+FAILURES = {
+    "empty_predictions": Figure("Empty predictions", None, "lower"),
+    "cut_off_predictions": Figure("Predictions cut off at the longest length", None, "lower"),
+}
 
 
 def describe_decoding(decode: DecodeConfig, seed: int) -> str:
@@ -35,11 +40,11 @@ def describe_decoding(decode: DecodeConfig, seed: int) -> str:
     return f"decoding:{decode.method},max_new_tokens={decode.max_new_tokens}{settings}"
 
 
-def write_answers(tuned: TunedModel, prompts: list[list[int]]) -> list[str]:
+def write_answers(tuned: TunedModel, prompts: list[list[int]]) -> list[Generated]:
     """What the model answers to each prompt, white space at the ends aside."""
     facts = tuned.facts
     with progress("generating", len(prompts), "examples", enabled=tuned.context.run.progress) as bar:
-        generated = generate(
+        generated = generate_all(
             as_language_model(tuned.model),
             tuned.tokenizer,
             prompts,
@@ -49,7 +54,7 @@ def write_answers(tuned: TunedModel, prompts: list[list[int]]) -> list[str]:
             cut=cut_middle,  # as in training
             advance=bar.advance,
         )
-    return [text.strip() for text in generated]
+    return [Generated(text.strip(), cut_off) for text, cut_off in generated]
 
 
 def prompt_of(row: Mapping[str, Any]) -> Source:
@@ -60,9 +65,14 @@ def prompt_of(row: Mapping[str, Any]) -> Source:
     return Beginning(row["source"]) if row.get("continues") else row["source"]
 
 
-def predicted(row: TestRow, answer: str, references: list[str]) -> Prediction:
+def predicted(row: TestRow, answer: Generated, references: list[str]) -> Prediction:
     """What is told of an answer to a test row, a conversation's turns as people read them."""
-    told: Prediction = {"prompt": row["prompt"], "prediction": answer, "references": references}
+    told: Prediction = {
+        "prompt": row["prompt"],
+        "prediction": answer.text,
+        "references": references,
+        "cut_off": answer.cut_off,
+    }
     if "turns" in row:
         told["turns"] = [{"role": turn["role"], "content": said(turn)} for turn in row["turns"]]
     return told
@@ -72,11 +82,25 @@ def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
     """Generate a text for each test prompt and score them, white space at the ends aside."""
     examples, facts, decode = tuned.test_rows(), tuned.facts, tuned.config.decode
     form = cast(WrittenText, tuned.task).prompt_format(tuned.tokenizer, facts.get("template"))
-    predictions = write_answers(tuned, form.prompt_ids(map(prompt_of, examples)))
+    answers = write_answers(tuned, form.prompt_ids(map(prompt_of, examples)))
     references = [[text.strip() for text in row["references"]] for row in examples]
     rows = [
-        predicted(example, prediction, row)
-        for example, prediction, row in zip(examples, predictions, references, strict=True)
+        predicted(example, answer, row)
+        for example, answer, row in zip(examples, answers, references, strict=True)
     ]
-    texts = GeneratedTexts(predictions, references, tuned.bootstrap, describe_decoding(decode, tuned.seed))
-    return score_texts(texts, tuned.config), rows
+    decoding = describe_decoding(decode, tuned.seed)
+    texts = GeneratedTexts([row["prediction"] for row in rows], references, tuned.bootstrap, decoding)
+    return [*score_texts(texts, tuned.config), *count_failures(texts, answers)], rows
+
+
+def count_failures(texts: GeneratedTexts, answers: Sequence[Generated]) -> list[Result]:
+    """How many predictions hold no text, and how many were cut off at the longest length."""
+    counts = {
+        "empty_predictions": sum(not answer.text for answer in answers),
+        "cut_off_predictions": sum(answer.cut_off for answer in answers),
+    }
+    found = (
+        Result(texts.model, name, count, None, None, len(answers), texts.decoding)
+        for name, count in counts.items()
+    )
+    return shown(found, FAILURES)

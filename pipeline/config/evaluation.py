@@ -5,9 +5,10 @@ from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
-from pipeline.config.base import CONTENT, NEUTRAL, NeutralBool, Section
+from pipeline.config.base import CONTENT, NEUTRAL, Content, NeutralBool, Section
 from pipeline.config.modules import ModuleIn
 from pipeline.formats.endings import ROW_ENDINGS, TEXT_ENDINGS
+from pipeline.formats.model_folder import model_and_tokenizer_files
 
 METRICS = ModuleIn("eval.metrics")
 
@@ -78,6 +79,16 @@ class PerplexityConfig(Section):
         ]
 
 
+class BertScoreConfig(Section):
+    """The metric `bertscore`."""
+
+    encoder: Annotated[str | None, Content(model_and_tokenizer_files)] = None
+    """Folder of an encoder as transformers saves it, such as one of BERT or RoBERTa; only safetensors are read."""
+    layer: PositiveInt | None = None
+    """Whose layer's vectors are compared; None takes the last. Zhang et al. chose it by people's judgements: 9 for
+    bert-base-uncased and bert-base-multilingual-cased, 8 for bert-base-chinese, 17 for roberta-large."""
+
+
 class EvaluateConfig(Section):
     """The evaluate stage."""
 
@@ -85,11 +96,15 @@ class EvaluateConfig(Section):
     ngram_baselines: bool = True
     """Unigram and interpolated bigram perplexity of the same split beside the model's."""
     metrics: list[Annotated[str, METRICS]] = ["bleu", "chrf", "rouge"]
-    """Scored on texts generated for the fine-tuning task's test examples; exact_match and f1 are SQuAD's.
+    """Scored on texts generated for the fine-tuning task's test examples; see docs/evaluation.md.
     Classification is always scored by accuracy and macro-averaged F1."""
-    bleu_tokenize: Literal["auto", "13a", "zh", "char", "intl"] = "auto"
+    bleu_tokenize: Literal[
+        "auto", "13a", "zh", "char", "intl", "ja-mecab", "ko-mecab", "spm", "flores101", "flores200"
+    ] = "auto"
     """sacrebleu's tokenizer for BLEU: `auto` takes `13a`, its default, and for references in a script without spaces
-    `zh` where it is Chinese, else `char`. The signature names it."""
+    `zh` where it is Chinese, else `char`. The signature names it. `ja-mecab`, `ko-mecab` and the last three need
+    packages of their own."""
+    bertscore: BertScoreConfig = BertScoreConfig()
     decode: DecodeConfig = DecodeConfig()
     max_examples: PositiveInt | None = 200
     """Test examples scored, from the first; None takes all."""
@@ -105,6 +120,11 @@ class EvaluateConfig(Section):
     """Score every checkpoint that pretraining has kept (`trainer.keep_last`, `trainer.keep_every`), and the averages of
     the last two, three, …, on the validation split: a curve in the report."""
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], NEUTRAL] = "auto"
+
+    def problems(self) -> list[str]:
+        if "bertscore" in self.metrics and self.bertscore.encoder is None:
+            return ["metrics=bertscore needs an encoder; name its folder: evaluate.bertscore.encoder=…"]
+        return []
 
     def environment(self) -> dict[str, str]:
         """The code of metrics that plugins bring."""

@@ -244,6 +244,8 @@ def test_a_fine_tuned_generator(inputs, finetune, tmp_path, make_context):
     rows = read_jsonl(tmp_path / "out/predictions.jsonl")
     assert [row["prompt"] for row in rows] == [f"<|user|>say {n}<|end|><|assistant|>" for n in range(4)]
     assert rows[2]["references"] == ["one", "2 two"]
+    assert metrics["cut_off_predictions"] == sum(row.pop("cut_off") for row in rows)
+    assert metrics["empty_predictions"] == sum(not row["prediction"] for row in rows)
     assert read_jsonl(tmp_path / "out/tables/predictions.jsonl") == rows
     results = json.loads((tmp_path / "out/results.json").read_text())
     [bleu] = [result for result in results if result["name"] == "bleu"]

@@ -11,7 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFa
 from pipeline.config.evaluation import DecodeConfig
 from pipeline.config.models.lstm import LSTMConfig
 from pipeline.errors import UserError
-from train.generation.generate import encode_prompts, generate, generate_ids
+from train.generation.generate import encode_prompts, generate, generate_all, generate_ids
 from train.generation.sampling import sample
 from train.generation.stops import Stops
 from train.models import build_model
@@ -212,6 +212,20 @@ def test_a_text_ends_a_continuation(tiny_model, tokenizer, method):
     found = generate(model, tokenizer, prompts, config, 0, stops=Stops([], [stop]))
     assert found == [text.partition(stop)[0] for text in whole]
     assert len(found[1]) <= 6
+
+
+@pytest.mark.parametrize("method", ["greedy", "beam"])
+def test_what_is_cut_off_is_told(tiny_model, tokenizer, method):
+    model = tiny_model(seed=3)
+    prompts = encode_prompts(tokenizer, ["hello", "ab"])
+    config = DecodeConfig(method=method, beams=2, max_new_tokens=12)
+    whole = generate_all(model, tokenizer, prompts, config, 0, stops=Stops([]))
+    assert [found.cut_off for found in whole] == [True, True]
+    found = generate_all(model, tokenizer, prompts, config, 0, stops=Stops([], [whole[0].text[2:4]]))
+    assert not found[0].cut_off
+    ids = generate_ids(model, prompts[:1], config, 0, Stops([]))[0]
+    if method == "greedy":
+        assert not generate_all(model, tokenizer, prompts[:1], config, 0, stops=Stops([ids[-1]]))[0].cut_off
 
 
 def test_generation_ends_with_the_last_text(tiny_model, tokenizer):

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -32,6 +32,14 @@ def keep_end(ids: Sequence[int], limit: int) -> Sequence[int]:
     return ids[-limit:]
 
 
+class Generated(NamedTuple):
+    """A continuation."""
+
+    text: str
+    cut_off: bool
+    """Whether it had not come to its end at the longest length."""
+
+
 def generate(
     model: LanguageModel,
     tokenizer: "PreTrainedTokenizerFast",
@@ -43,6 +51,22 @@ def generate(
     cut: Cut = keep_end,
     advance: Callable[[int], None] = lambda prompts: None,
 ) -> list[str]:
+    """The texts of `generate_all`, which says what the arguments are."""
+    found = generate_all(model, tokenizer, prompts, config, seed, stops=stops, cut=cut, advance=advance)
+    return [each.text for each in found]
+
+
+def generate_all(
+    model: LanguageModel,
+    tokenizer: "PreTrainedTokenizerFast",
+    prompts: Sequence[Sequence[int]],
+    config: DecodeConfig,
+    seed: int,
+    *,
+    stops: Stops | None = None,
+    cut: Cut = keep_end,
+    advance: Callable[[int], None] = lambda prompts: None,
+) -> list[Generated]:
     """The continuations of the prompts, without them and without special tokens.
 
     What is sampled depends on the seed and on a prompt's place in the list, not on the batch size.
@@ -61,7 +85,16 @@ def generate(
     found = generate_ids(
         model, ids, config, seed, stops, decode=partial(decode_text, tokenizer), cut=cut, advance=advance
     )
-    return [stops.cut_text(_continuation(tokenizer, *pair)) for pair in zip(ids, found, strict=True)]
+    longest = _most_new_tokens(model.context, config)
+    return [
+        _generated(_continuation(tokenizer, prompt, new), len(new) == longest, stops)
+        for prompt, new in zip(ids, found, strict=True)
+    ]
+
+
+def _generated(text: str, is_longest: bool, stops: Stops) -> Generated:
+    cut = stops.cut_text(text)
+    return Generated(cut, is_longest and cut == text)
 
 
 def encode_prompts(tokenizer: "PreTrainedTokenizerFast", prompts: Sequence[str]) -> list[list[int]]:
@@ -132,9 +165,13 @@ def generate_ids(
     return found
 
 
+def _most_new_tokens(context: int, config: DecodeConfig) -> int:
+    return min(config.max_new_tokens, context - context // 2)
+
+
 def _new_tokens(context: int, prompts: Sequence[Sequence[int]], config: DecodeConfig) -> int:
     """How many tokens may be generated. Tells what the model's context has no room for."""
-    new_tokens = min(config.max_new_tokens, context - context // 2)
+    new_tokens = _most_new_tokens(context, config)
     if new_tokens < config.max_new_tokens:
         logger.warning(
             "max_new_tokens=%d is more than half of the model's context of %d; generating up to %d tokens",

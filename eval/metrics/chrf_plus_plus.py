@@ -1,0 +1,14 @@
+"""Corpus chrF2++ (Popović, 2017): chrF2 with words and pairs of words; of several references the best counts."""
+
+from sacrebleu.metrics import CHRF
+
+from eval.results import Figure, Result
+from eval.scoring.generated_texts import GeneratedTexts
+from eval.scoring.sacrebleu_scores import sacrebleu_result
+from pipeline.config.evaluation import EvaluateConfig
+
+FIGURES = {"chrf_plus_plus": Figure("chrF2++")}
+
+
+def score(texts: GeneratedTexts, config: EvaluateConfig) -> list[Result]:
+    return [sacrebleu_result("chrf_plus_plus", CHRF(word_order=2), texts)]

@@ -1,0 +1,78 @@
+"""Settings of commands that compose no configuration: `key=value` words on the command line, as everywhere."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from pipeline.config.base import Section
+from pipeline.errors import UserError
+
+S = TypeVar("S", bound=Section)
+
+
+def read_settings(kind: type[S], words: Sequence[str]) -> S:
+    """The settings in `key=value` words; of a key that is said twice the last counts.
+
+    Raises:
+        UserError: where a word is no setting, or a key or value is wrong.
+    """
+    values: dict[str, Any] = {}
+    for word in words:
+        key, equals, text = word.partition("=")
+        if not equals:
+            raise UserError(f"{word!r} is no setting: write key=value, such as temperature=0.5")
+        values[key] = _value(text)
+    return read_values(kind, values)
+
+
+def read_values(kind: type[S], values: Mapping[str, Any]) -> S:
+    """The settings with these values.
+
+    Raises:
+        UserError: naming all keys and values that are wrong, with what would be right.
+    """
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        raise UserError("; ".join(_problem(kind, details) for details in error.errors())) from None
+
+
+def _problem(kind: type[Section], details: ErrorDetails) -> str:
+    key = ".".join(map(str, details["loc"]))
+    if details["type"] != "extra_forbidden":
+        return f"{key}={details['input']}: {details['msg']}"
+    near = difflib.get_close_matches(key, kind.model_fields, n=1)
+    return f"{key} is no key" + (f"; did you mean {near[0]}?" if near else "; --help lists them")
+
+
+def _value(text: str) -> Any:
+    """As Hydra reads it, for what these sections hold: `null`, lists, and else text that pydantic turns into more."""
+    if text in ("null", "None", ""):
+        return None
+    try:
+        return yaml.safe_load(text) if text.startswith("[") else text
+    except yaml.YAMLError:
+        return text
+
+
+def _shown(field: FieldInfo) -> Any:
+    default = field.get_default(call_default_factory=True)
+    return "" if default is None else default
+
+
+def usage(kind: type[Section]) -> str:
+    """What `--help` prints."""
+    rows = [
+        (
+            f"{name}={_shown(field)}",
+            " ".join((field.description or "").split()),
+        )
+        for name, field in kind.model_fields.items()
+    ]
+    width = max(len(setting) for setting, _ in rows)
+    return "\n".join([str(kind.__doc__), "", *(f"  {setting:<{width}}  {text}" for setting, text in rows)])
