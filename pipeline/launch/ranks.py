@@ -91,13 +91,17 @@ class RankFile:
             with contextlib.suppress(OSError):
                 record.overwrite(self._folder)
 
-    def wait_for_all(self, world_size: int) -> None:
+    def wait_for_others(self, world_size: int) -> None:
         """Called by rank 0 at the end: others may still be writing their last."""
         deadline = time.monotonic() + LAST_WORDS_SECONDS
-        while sum(r.state == "done" for r in read_records(self._folder)) < world_size:
+        while sum(r.state == "done" for r in read_records(self._folder)) < world_size - 1:
             if time.monotonic() > deadline:
                 break
             time.sleep(0.1)
+
+    def close(self) -> None:
+        """Note that all is done. Nothing is written below `ranks/` from here on, so that it can be deleted."""
+        self.set("done")
         faulthandler.disable()
         self._fault.close()  # network file systems keep what is open when its folder is deleted
 

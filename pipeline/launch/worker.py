@@ -122,13 +122,14 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
             log.debug("%s", traceback.format_exc())
             log.error("%s", message)
         raise
-    record.set("done")
     if rank > 0:
+        record.set("done")
         return
     stage_log.close_file()
     facts = _facts(spec, metrics, world_size, time.time() - started, tracker)
-    record.wait_for_all(world_size)
-    tracker.finish(metrics, finish(folder, facts))
+    record.wait_for_others(world_size)
+    context.activity.note("hashing outputs")  # for minutes, where they are large: signs of life go on
+    tracker.finish(metrics, finish(folder, facts, hashed=record.close))
 
 
 def _facts(

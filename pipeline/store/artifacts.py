@@ -110,10 +110,13 @@ class Store:
         return self.root / stage / f".{fingerprint}.lock"
 
 
-def finish(partial: Path, facts: StageFacts) -> Path:
+def finish(partial: Path, facts: StageFacts, hashed: Callable[[], None] = lambda: None) -> Path:
     """Write the manifest, the stage's facts with every output's size and sha256, then rename the folder into place.
 
     Called while the folder is occupied. What a killed launch needs to go on is deleted when all else is done.
+
+    Args:
+        hashed: called when the manifest is written, before what its launch keeps in the folder is deleted.
     """
     for left in partial.rglob("*.tmp"):  # by a process that was killed while it wrote
         left.unlink()
@@ -129,10 +132,11 @@ def finish(partial: Path, facts: StageFacts) -> Path:
         and path.relative_to(partial).parts[0] not in NO_OUTPUT
     }
     write_json(partial / MANIFEST, {**facts, "outputs": outputs})
+    hashed()
     for name in (
         *outputs,
         MANIFEST,
-    ):  # before what could make them again is deleted, which itself need not be on disk
+    ):  # before what could make them again is deleted, which need not be on disk
         durable.to_disk(partial / name)
     _discard(partial)
     final = partial.with_name(partial.name.removesuffix(PARTIAL))

@@ -50,7 +50,7 @@ def test_a_worker_is_on_record_from_its_start_to_its_end(tmp_path: Path) -> None
     assert failed.users
     assert failed.time >= running.time
     assert not is_running(tmp_path, 2)
-    record.wait_for_all(0)
+    record.close()
 
 
 def test_a_last_word_finds_place_where_no_new_file_does(tmp_path: Path) -> None:
@@ -86,8 +86,7 @@ def test_rank_0_waits_for_the_last_word_of_the_others(tmp_path: Path) -> None:
     record = RankFile(tmp_path, 0)
     other = RankRecord(1, "node1", 11)
     other.write(tmp_path)
-    record.set("done")
-    waiter = threading.Thread(target=record.wait_for_all, args=(2,), daemon=True)
+    waiter = threading.Thread(target=record.wait_for_others, args=(2,), daemon=True)
     waiter.start()
     waiter.join(0.3)
     assert waiter.is_alive()
@@ -168,9 +167,8 @@ def test_a_crash_of_the_interpreter_shows_where_it_was(tmp_path: Path) -> None:
 def test_records_of_a_finished_launch_are_no_output(tmp_path: Path) -> None:
     partial = Store(tmp_path).partial("clean", "demo", "f" * 16)
     record = RankFile(partial, 0)
-    record.set("done")
-    record.wait_for_all(1)
-    final = finish(partial, {})
+    record.wait_for_others(1)
+    final = finish(partial, {}, hashed=record.close)
     assert [path.name for path in final.iterdir()] == ["manifest.json"]
     assert json.loads((final / "manifest.json").read_text())["outputs"] == {}
     record.set("failed")
