@@ -125,7 +125,7 @@ def test_a_stage_whose_worker_stands_still_while_it_hashes_fails_by_its_name_and
     stopper = Thread(target=stop)
     stopper.start()
     said: list[str] = []
-    with pytest.raises(UserError, match="^stage download: failed"):
+    with pytest.raises(UserError, match=r"^stage download: failed"):
         build_with(
             lambda folder, launch: [sys.executable, "-c", WORKER, str(folder), launch], spec, said.append
         )
