@@ -45,6 +45,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
     data = Data.of(objective, config, index, context, length)
     on_gpu = set_up_process(trainer, config.seed)
     model = _model(config, vocab_size, initial, extension, on_gpu)
+    kept = family(config.model).without_weights(config.model, model.vocab_size)
 
     def course(of: PretrainStage) -> Course:
         """What a run with these settings, on this data, does at each step."""
@@ -85,7 +86,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
     result = fit(plan, context)
     if result.state is not None:
         facts = {"objective": config.objective.model_dump(mode="json"), "tokenizer": index.tokenizer}
-        save_model(context.folder, result.state, config.model, vocab_size, **facts, eos_id=index.eos_id)
+        save_model(context.folder, result.state, kept, model.vocab_size, **facts, eos_id=index.eos_id)
     return _metrics(plan, config, initial, result)
 
 

@@ -63,17 +63,23 @@ class ArtifactFolder:
         Raises:
             UserError: where there is none, or it is damaged.
         """
-        if checkpoint is None:
-            path = self.folder / MODEL_FOLDER / DESCRIPTION
-            found = read_json(path, self.folder, ("model", "vocab_size"))
-            return found["model"], found["vocab_size"]
-        model = self.spec.config.get("model")
-        if self.spec.stage != "pretrain" or not isinstance(model, dict):
-            raise UserError(
-                f"{checkpoint.folder} is a checkpoint of the stage {self.spec.stage}; only those of pretrain "
-                "are gone on from. Leave the step out, to take the finished model"
-            )
-        return model, self.vocab_size
+        if checkpoint is not None:
+            model = self.spec.config.get("model")
+            if self.spec.stage != "pretrain" or not isinstance(model, dict):
+                raise UserError(
+                    f"{checkpoint.folder} is a checkpoint of the stage {self.spec.stage}; only those of pretrain "
+                    "are gone on from. Leave the step out, to take the finished model"
+                )
+            if not self.has_model:
+                return model, self.vocab_size
+        path = self.folder / MODEL_FOLDER / DESCRIPTION
+        found = read_json(path, self.folder, ("model", "vocab_size"))
+        return found["model"], found["vocab_size"]
+
+    @property
+    def has_model(self) -> bool:
+        """Whether its training has ended with a model."""
+        return (self.folder / MODEL_FOLDER / DESCRIPTION).is_file()
 
     @property
     def vocab_size(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.data import DataConfig
+from pipeline.config.models import ModelConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.objectives.causal import CausalConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
@@ -57,6 +58,7 @@ def pretrain(
     strategy: str = "single",
     dropout: float = 0.1,
     init: Path | None = None,
+    model: ModelConfig | None = None,
     **trainer: Any,
 ) -> dict[str, Any]:
     """The stage, in this process, as rank `$RANK` of `$WORLD_SIZE`."""
@@ -87,7 +89,7 @@ def pretrain(
         seed=7,
         pretrain=PretrainConfig(init=None if init is None else str(init)),
         data=data,
-        model=DecoderConfig(layers=1, hidden=16, heads=2, mlp=32, context=LENGTH, dropout=dropout),
+        model=model or DecoderConfig(layers=1, hidden=16, heads=2, mlp=32, context=LENGTH, dropout=dropout),
         objective=CausalConfig(),
         optim=AdamWConfig(lr=1e-2),
         schedule=CosineSchedule(),

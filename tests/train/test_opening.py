@@ -10,13 +10,18 @@ import torch
 import yaml
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from pipeline.config.data import DataConfig
+from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.tasks.base import LoRAConfig
 from pipeline.errors import UserError
+from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.formats.location import find_model
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import SPEC_FILE, write_json
 from tests.command_line import ROOT
+from tests.train.mixture_worker import make_inputs, pretrain
 from tests.written_checkpoints import write_checkpoint
+from train.checkpoints.final_model import load_model
 from train.finetuning.base_model import base_in_folder
 from train.finetuning.chat import set_chat_template
 from train.finetuning.lora import add_adapters, merge_adapters
@@ -49,6 +54,23 @@ def test_a_hugging_face_folder(folder: Path, tiny_model, chat_tokenizer) -> None
     with torch.inference_mode():
         assert torch.equal(opened.model(ids), tiny_model(len(chat_tokenizer))(ids))
     assert find_model(str(folder)).name == str(folder)
+
+
+def test_what_is_trained_on_from_model_path_needs_that_folder_no_more(tmp_path: Path) -> None:
+    inputs, folder, run = (tmp_path / name for name in ("inputs", "tiny", "run"))
+    inputs.mkdir()
+    make_inputs(inputs)
+    sizes = {"vocab_size": 350, "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 16}
+    AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt2", **sizes)).save_pretrained(folder)
+    named = HuggingFaceConfig(path=str(folder), context=16)
+    pretrain(inputs, run, DataConfig(), model=named, steps=2, validate_every=2)
+    write_json(run / SPEC_FILE, {"stage": "pretrain", "input_fingerprints": {}, "config": {}})  # JSON is YAML
+    folder.rename(tmp_path / "moved")
+    final = load_model(run)
+    assert final.vocab_size == 350, "more than the tokenizer has"
+    assert str(folder) not in (run / "model/model.json").read_text()
+    last = TrainingArtifact(run).load(list_checkpoints(run)[-1])
+    assert all(torch.equal(last.state_dict()[name], tensor) for name, tensor in final.state_dict().items())
 
 
 def test_without_a_chat_template_it_only_continues_texts(folder: Path) -> None:

@@ -13,11 +13,10 @@ from pipeline.formats.foreign_code import own_classes, refusing_foreign_code
 from train.checkpoints.final_model import load_weights
 from train.models import ConfigFields, TrainableModel, build_model
 from train.models.decoder.hf_config import ARCHITECTURES, from_hf_config
+from train.models.family import OF_THE_FOLDER
 
 DEFAULT_CONTEXT = 1024
 """For architectures whose config names no longest sequence."""
-_OF_THE_FOLDER = ("_name_or_path", "transformers_version")
-"""What a config says of where it lay and who wrote it; neither is the model's."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +70,7 @@ def read_folder(folder: Path, place: str) -> FolderModel:
         own_classes(hf_config, place)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{place}: its config.json cannot be read ({error})") from None
-    fields = {name: value for name, value in hf_config.to_dict().items() if name not in _OF_THE_FOLDER}
+    fields = {name: value for name, value in hf_config.to_dict().items() if name not in OF_THE_FOLDER}
     vocab_size = getattr(hf_config.get_text_config(), "vocab_size", None)
     if not isinstance(vocab_size, int):
         raise UserError(f"{place} is no language model: its config.json names no vocab_size")

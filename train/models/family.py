@@ -13,6 +13,9 @@ from train.models.numerics import Numerics
 ConfigFields = dict[str, Any]
 """What a config.json of transformers says: its fields differ by architecture."""
 
+OF_THE_FOLDER = ("_name_or_path", "transformers_version")
+"""Fields of where it lay and who wrote it, which are not the model's."""
+
 
 class ModelFamily:
     """A family's module has a subclass of this, an object of which is its `FAMILY`.
@@ -36,7 +39,11 @@ class ModelFamily:
         raise NotImplementedError
 
     def without_weights(self, config: Any, vocab_size: int) -> Any:
-        """The section of a model of the same sizes that reads no file of weights."""
+        """The section of the same model that names no file of weights: nothing needs the file any more.
+
+        Args:
+            vocab_size: rows of its embeddings.
+        """
         return config
 
     def flops_per_token(self, config: Any, vocab_size: int, length: int) -> float | None:

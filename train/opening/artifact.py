@@ -19,7 +19,7 @@ from pipeline.formats.training_artifact import ArtifactFolder
 from pipeline.store.artifacts import SPEC_FILE
 from pipeline.store.written_spec import WrittenSpec
 from pipeline.tracking.tracker import Tracker
-from train.checkpoints.final_model import load_model
+from train.checkpoints.final_model import described_model, load_model
 from train.models import TrainableModel, build_model, family
 
 if TYPE_CHECKING:
@@ -74,8 +74,10 @@ class TrainingArtifact(ArtifactFolder):
     def _pretrained(self, checkpoint: Checkpoint) -> TrainableModel:
         from train.weights.states import set_weights  # with all that training needs: slow
 
-        config = self._settings(PretrainStage).model
-        vocab_size = self.vocab_size
+        if self.has_model:  # its section names no file, while that of the settings may
+            config, vocab_size = described_model(self.folder)
+        else:
+            config, vocab_size = self._settings(PretrainStage).model, self.vocab_size
         model = build_model(family(config).without_weights(config, vocab_size), vocab_size)
         set_weights(model, checkpoint, None)
         return model

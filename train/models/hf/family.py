@@ -9,7 +9,7 @@ from transformers import AutoModelForCausalLM
 
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from train.models.experts import is_expert_stack, share_per_token
-from train.models.family import ConfigFields, ModelFamily
+from train.models.family import OF_THE_FOLDER, ConfigFields, ModelFamily
 from train.models.flops import training_flops
 from train.models.hf.model import HuggingFaceModel, read_config
 from train.models.numerics import FP32, Numerics
@@ -25,7 +25,10 @@ class HuggingFaceFamily(ModelFamily):
     def without_weights(self, config: HuggingFaceConfig, vocab_size: int) -> HuggingFaceConfig:
         if config.path is None:
             return config
-        return config.model_copy(update={"path": None, "config": read_config(config, vocab_size).to_dict()})
+        fields = read_config(config, vocab_size).to_dict()
+        for name in OF_THE_FOLDER:
+            fields.pop(name, None)
+        return config.model_copy(update={"path": None, "config": fields})
 
     def flops_per_token(self, config: HuggingFaceConfig, vocab_size: int, length: int) -> float:
         matrices, attention = _sizes(config, vocab_size)
