@@ -61,11 +61,11 @@ class Log(AfterStep):
         eta = time.strftime("%H:%M:%S", time.gmtime(self.progress.throughput.seconds_left(steps - step)))
         lrs = "  ".join(f"{name} {value:.2e}" for name, value in module.learning_rates.items())
         told = "".join(f"{name} {value:.3f}  " for name, value in figures.items())
+        mfu = f"mfu {metrics['train/mfu']:.0%}  " if "train/mfu" in metrics else ""
         self.context.log.info(
             f"step {step:>6,}/{steps:,}  loss {metrics['train/loss']:.4f}  {told}{lrs}  "
             f"norm {metrics.get('train/grad_norm', math.nan):.2f}  "
-            f"{metrics['train/tokens_per_second']:,.0f} tokens/s  "
-            f"mfu {metrics.get('train/mfu', math.nan):.0%}  ETA {eta}"
+            f"{metrics['train/tokens_per_second']:,.0f} tokens/s  {mfu}ETA {eta}"
         )
 
 
