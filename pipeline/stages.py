@@ -93,7 +93,7 @@ _TABLE = (
     Stage("pretrain", 3, configs.PretrainStage, "train.pretrain:run", ("shards", "tokenizer"), "{headline}",
           trainer=lambda root: root.trainer, enabled=_pretrains,
           forecast="train.memory.forecast:forecast",
-          checks=("train.preflight:weights", "train.models.vocabulary:tokenizer_of_the_weights",
+          checks=("train.preflight:weights", "train.weights.vocabulary:tokenizer_of_the_weights",
                   "train.preflight:model", "train.preflight:objective", "train.preflight:sequences")),
     Stage("finetune", 6, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
           "validation loss {validation_loss:.3f}", trainer=lambda root: root.finetune.trainer, enabled=_finetunes,

@@ -96,10 +96,12 @@ def objective(root: RootConfig, known: Known) -> str:
     Raises:
         UserError: where it has not.
     """
-    from pipeline.formats.tokenizers import load_tokenizer
-    from train.objectives import build_objective
+    if not root.objective.fits_any_tokenizer:
+        folder = known.folder("tokenizer")
+        from pipeline.formats.tokenizers import load_tokenizer
+        from train.objectives import build_objective
 
-    build_objective(root.objective, load_tokenizer(known.folder("tokenizer")), root.seed)
+        build_objective(root.objective, load_tokenizer(folder), root.seed)
     return root.objective.summary()
 
 
@@ -109,6 +111,8 @@ def model(root: RootConfig, known: Known) -> str:
     Raises:
         UserError: where it cannot keep documents apart or recompute its blocks, or is of no use to the optimizer.
     """
+    if root.model.does_all and root.optim.fits_layers:
+        return ""
     from train.models import family
     from train.models.sizes import build_on_meta
     from train.optim import build_optimizer
@@ -152,16 +156,16 @@ def lengths(root: RootConfig, known: Known) -> str:
     Raises:
         UserError: where nothing is left of them within the model's context.
     """
+    settings, model = root.finetune, root.model
+    folder = known.locate(settings.init) if settings.init is not None else known.folder("tokenizer")
+    from pipeline.formats.tokenizers import load_tokenizer
     from train.finetuning.base_model import BaseModel, base_in_folder
     from train.models import build_model
 
-    settings, model = root.finetune, root.model
     if settings.init is not None:
-        base = base_in_folder(known.locate(settings.init))
+        base = base_in_folder(folder)
     else:
-        from pipeline.formats.tokenizers import load_tokenizer
-
-        tokenizer = load_tokenizer(known.folder("tokenizer"))
+        tokenizer = load_tokenizer(folder)
         base = BaseModel(
             "the model", model, len(tokenizer), tokenizer, lambda: build_model(model, len(tokenizer))
         )

@@ -9,7 +9,7 @@ from eval.checkpoints.points import Point, write_points
 from eval.results import Bootstrap
 from pipeline.config.stages import EvaluateStage
 from pipeline.context import Context
-from train.weights.choice import Choice, choose, several
+from train.weights.choice import Choice, choose
 from train.weights.exported import exported_stage, write_choice
 
 
@@ -25,8 +25,6 @@ def find_weights(
     """
     wanted = config.exported_weights
     undecided = wanted.weights == "average" and wanted.average_last is None
-    if undecided:
-        several(context.inputs["pretrain"])
     points: list[Point] = []
     if undecided or config.evaluate.checkpoints:
         curve = Curve(context.inputs["pretrain"], config.evaluate, context, bootstrap, device)

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,7 @@ from pipeline.plan import fingerprints, plan_stages
 from pipeline.preflight import Preflight
 from pipeline.stage_spec import PlanSpec, StageSpec
 from pipeline.store.artifacts import Store
-from tests.command_line import OWN
+from tests.command_line import OWN, ROOT
 from tests.pipeline.test_config import composed
 
 TEXT = "The harbour was quiet when the first boats came in, and nobody had slept much. "
@@ -112,6 +114,31 @@ def test_what_a_model_cannot_do_is_told_before_the_corpus_is_read(tmp_path: Path
     values["run"]["artifacts"] = str(tmp_path / "artifacts")
     with pytest.raises(UserError, match=f"stage pretrain would fail: .*{message}"):
         preflight(parse_config(values)).refuse_what_will_fail()
+
+
+CHECKS = """
+import sys
+from pathlib import Path
+from tests.pipeline.test_preflight import configured, preflight
+findings = preflight(configured(Path(sys.argv[1]), *sys.argv[2:])).findings()
+assert {found.state for found in findings} == {"fine", "later"}, findings
+print(*sorted({"torch", "transformers"} & sys.modules.keys()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "loaded"),
+    [(["data.packing=mask"], ""), (["finetune.task=instruct", "finetune.method=lora"], "torch transformers")],
+)
+def test_torch_is_loaded_only_where_a_check_cannot_do_without(
+    tmp_path: Path, examples, words, loaded
+) -> None:
+    """It takes three seconds, at each start of the planner."""
+    rows = [{"prompt": f"p{n}", "response": f"r{n}"} for n in range(40)]
+    words = ["stage=evaluate", f"finetune.data.train={examples('a.jsonl', *rows)}", *words]
+    command = [sys.executable, "-c", CHECKS, str(tmp_path), *words]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == loaded
 
 
 def test_splits_that_the_configuration_leaves_empty(tmp_path: Path) -> None:

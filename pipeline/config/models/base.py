@@ -24,6 +24,10 @@ class ModelConfig(Choice):
     gives_hidden_states: ClassVar[bool] = False
     """Whether a fine-tuning task can put a head of its own on it: the model has `hidden(input_ids)`."""
 
+    does_all: ClassVar[bool] = False
+    """Whether any model of this family can be built, has layers of matrices, keeps documents apart that share a
+    sequence, and recomputes its blocks: so that nobody needs to build one to see."""
+
     readings: ClassVar[tuple[Reading, ...]] = ("left_to_right",)
     """How models of this family can read; where there are several ways, `reading` says which one is set."""
 

@@ -19,6 +19,9 @@ class ObjectiveConfig(Choice):
     packings: ClassVar[tuple[Packing, ...]] = ("concatenate",)
     """Values of `data.packing` that the objective knows."""
 
+    fits_any_tokenizer: ClassVar[bool] = False
+    """Whether it needs no token of its own, such as one for what is masked."""
+
     gives_perplexity: ClassVar[bool] = False
     """Whether the loss is the text's own: the mean cross-entropy of all its tokens, each predicted from those before
     it. Only then is its exponential a perplexity that can be compared with another model's."""

@@ -11,6 +11,7 @@ class CausalConfig(ObjectiveConfig):
 
     implementation: ClassVar[str] = "train.objectives.causal"
     packings: ClassVar[tuple[Packing, ...]] = ("concatenate", "mask", "best_fit")
+    fits_any_tokenizer: ClassVar[bool] = True
     gives_perplexity: ClassVar[bool] = True
 
     name: Literal["causal"] = "causal"

@@ -12,6 +12,7 @@ class AdamWConfig(OptimizerConfig):
     """AdamW (Loshchilov and Hutter, 2019)."""
 
     implementation: ClassVar[str] = "train.optim.adamw"
+    fits_layers: ClassVar[bool] = True
 
     name: Literal["adamw"] = "adamw"
     betas: tuple[Fraction, Fraction] = (0.9, 0.95)

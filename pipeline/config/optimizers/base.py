@@ -12,6 +12,9 @@ class OptimizerConfig(Choice):
 
     tag: ClassVar[str] = "name"
 
+    fits_layers: ClassVar[bool] = False
+    """Whether layers of matrices are all that it needs of a model."""
+
     lr: PositiveFloat = 1e-3
     """Peak learning rate."""
     weight_decay: NonNegativeFloat = 0.1

@@ -12,6 +12,7 @@ class MuonConfig(OptimizerConfig):
     """Muon (Jordan et al., 2024) for the hidden matrices, AdamW for the rest."""
 
     implementation: ClassVar[str] = "train.optim.muon"
+    fits_layers: ClassVar[bool] = True
 
     name: Literal["muon"] = "muon"
     muon_lr: PositiveFloat | None = None
