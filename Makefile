@@ -24,7 +24,7 @@ export PROMPT
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
-        sample chat serve dryrun checkpoints sweep config test test-distributed lint bench bench-data wandb-sync
+        sample chat serve dryrun checkpoints compare sweep config test test-distributed lint bench bench-data wandb-sync
 
 help:  ## This list
 	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
@@ -85,6 +85,9 @@ chat: venv  ## Talk to a model in the terminal: [MODEL=…]
 
 checkpoints: venv  ## List the training checkpoints: step, tokens, loss, size, whole or damaged
 	@$(VENV)/bin/python -m pipeline.formats.checkpoints $(ARGS)
+
+compare: venv  ## Two runs beside each other, with significance: RUNS="first second"
+	@$(VENV)/bin/python -m eval.compare $(RUNS) $(ARGS)
 
 sweep: venv  ## Runs over several values of some keys: SWEEP=lr_wd (see conf/sweep)
 	@$(RUN) $(if $(SWEEP),sweep=$(SWEEP)) $(ARGS) --multirun

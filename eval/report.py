@@ -1,26 +1,22 @@
 """The report stage: one self-contained HTML file with the picture of a run."""
 
-import math
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import yaml
-from markupsafe import Markup
 
 from eval.checkpoints.plots import checkpoint_plots, checkpoint_rows
 from eval.checkpoints.points import read_points
 from eval.reporting import report_data as data
 from eval.reporting.bars import BASELINES, comparison_bars, describe_bars
+from eval.reporting.pages import duration, hardware, number, render
 from eval.reporting.report_plots import Plot, Series, compact, line_plot
 from eval.results import Result, read_results
 from pipeline.config.stages import ReportStage
 from pipeline.context import Context
 from pipeline.store.manifest import StageMetrics, figure, words
-from pipeline.templates import html_templates
 
 REPORT_FILE = "report.html"
-TEMPLATES = Path(__file__).parent / "templates"
 
 
 class Tile(NamedTuple):
@@ -33,7 +29,7 @@ class Tile(NamedTuple):
 
 def run(config: ReportStage, context: Context) -> StageMetrics:
     """Write report.html from whatever input artifacts there are. Returns `megabytes` and `figures`."""
-    page = render(gather(config, context))
+    page = render("report.html.j2", gather(config, context))
     path = context.folder / REPORT_FILE
     path.write_text(page, encoding="utf-8")
     return {"megabytes": path.stat().st_size / 1e6, "figures": page.count("<figure")}
@@ -170,66 +166,3 @@ def training_plots(title: str, training: data.Training) -> list[Plot]:
 def _utilization(training: data.Training) -> str:
     mfu = training.mean("train/mfu")
     return "tokens per second" + (f", MFU {mfu:.0%} on average" if mfu else "")
-
-
-def render(values: Mapping[str, Any]) -> str:
-    """The page."""
-    environment = html_templates(TEMPLATES)
-    environment.filters |= {
-        "number": number,
-        "compact": compact,
-        "duration": duration,
-        "size": size,
-        "hardware": hardware,
-        "day": day,
-    }
-    style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
-    return environment.get_template("report.html.j2").render(**values, style=style)
-
-
-def number(value: Any) -> str:
-    """A figure with the digits that matter; text as it is."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    if not math.isfinite(value):
-        return "–"
-    if isinstance(value, float) and abs(value) >= 1e6:
-        return f"{value / 1e6:,.1f}M"
-    if isinstance(value, int) or abs(value) >= 1000:
-        return f"{value:,.0f}"
-    if value and abs(value) < 0.001:
-        return f"{value:.1e}"
-    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
-
-
-def day(time: str | None) -> str:
-    """A manifest's time as people read it, without its zone."""
-    return (time or "").replace("T", " ").removesuffix("Z")
-
-
-def duration(seconds: float) -> str:
-    if seconds < 59.5:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
-def size(count: float) -> str:
-    """Bytes in decimal units."""
-    for limit, unit in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
-        if count >= limit:
-            return f"{count / limit:,.1f} {unit}"
-    return f"{count:.0f} B"
-
-
-def hardware(manifest: Mapping[str, Any]) -> str:
-    """What a stage ran on, in a few words."""
-    facts = manifest.get("hardware") or {}
-    ranks = manifest.get("ranks") or 1
-    processes = f", {ranks} processes" if ranks > 1 else ""
-    if facts.get("gpus"):
-        return f"{len(facts['gpus'])} × {facts['gpus'][0]} per node{processes}"
-    cores = f", {facts['cores']} cores" if facts.get("cores") else ""
-    return f"{facts.get('cpu') or 'CPU'}{cores}{processes}"

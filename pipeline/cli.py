@@ -17,6 +17,7 @@ _PROGRAMS = {
     "sample": ("inference.sample", 'what a model makes of a prompt: lmw sample "Once upon a time"'),
     "serve": ("inference.serve", "serve a model over HTTP, as OpenAI does, with a page to chat in"),
     "chat": ("inference.chat", "talk to a model in the terminal"),
+    "compare": ("eval.compare", "two runs beside each other, with significance: lmw compare first second"),
     "show": ("data_prep.show", "a page of a dump beside its text"),
 }
 

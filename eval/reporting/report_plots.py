@@ -64,6 +64,7 @@ def line_plot(
     tokens_per_step: float | None = None,
     spikes: bool = False,
     from_zero: bool = False,
+    unit: str = "step",
     width: float = 3.5,
     height: float = 2.05,
 ) -> Markup | None:
@@ -73,6 +74,7 @@ def line_plot(
 
     Args:
         spikes: the values may jump by orders of magnitude; where they do, the scale is logarithmic.
+        unit: of the axis along the training.
         width, height: in inches; the page scales the plot to its own width.
 
     Returns:
@@ -99,7 +101,7 @@ def line_plot(
             axes.set_yscale("log")
         elif from_zero:
             axes.set_ylim(bottom=0)
-        _label_axes(axes, tokens_per_step)
+        _label_axes(axes, unit, tokens_per_step)
         return svg_element(figure, title, _VARIABLES)
 
 
@@ -112,7 +114,7 @@ def compact(value: float, _: object = None) -> str:
     return f"{value:,.0f}" if value == int(value) else f"{value:.3g}"
 
 
-def _label_axes(axes: Axes, tokens_per_step: float | None) -> None:
+def _label_axes(axes: Axes, unit: str, tokens_per_step: float | None) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(compact))
     axes.yaxis.set_major_formatter(FuncFormatter(compact))
@@ -121,7 +123,7 @@ def _label_axes(axes: Axes, tokens_per_step: float | None) -> None:
     else:
         axes.yaxis.set_major_locator(MaxNLocator(5))
     axes.margins(x=0.02)
-    axes.set_xlabel("step")
+    axes.set_xlabel(unit)
     if tokens_per_step:
 
         def to_tokens(steps: ArrayLike) -> np.ndarray:

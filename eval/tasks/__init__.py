@@ -2,10 +2,12 @@
 
 A module has `evaluate(tuned) -> (results, predictions)`, a prediction being a row of predictions.jsonl with `prompt`,
 `prediction` and `references`, and of a conversation `turns`. Tasks may share a module: all that write text are
-scored by `written_text`.
+scored by `written_text`. Where predictions can be scored without the model, it has
+`rescore(predictions, config, bootstrap)` as well, so that two runs can be compared.
 """
 
 import importlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NotRequired, Protocol, TypedDict
@@ -76,3 +78,15 @@ class EvaluationModule(Protocol):
 def evaluate_task(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
     """The figures of the model's task, and its predictions."""
     return as_protocol(importlib.import_module(tuned.task.evaluation), EvaluationModule).evaluate(tuned)
+
+
+def rescore(
+    module: str, rows: Sequence[Prediction], config: EvaluateConfig, bootstrap: Bootstrap
+) -> list[Result]:
+    """The figures of predictions as they stand in predictions.jsonl; none where they need the model.
+
+    Args:
+        module: that scores the task, as the task names it.
+    """
+    found = getattr(importlib.import_module(module), "rescore", None)
+    return found(rows, config, bootstrap) if found else []

@@ -1,10 +1,13 @@
 """Labels that the fine-tuned classifier gives the test texts: accuracy and macro-averaged F1."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from eval.results import Result
+from eval.results import Bootstrap, Result
 from eval.scoring.classification import classification_results, classify
 from eval.tasks import Prediction, TunedModel
+from pipeline.config.evaluation import EvaluateConfig
 from pipeline.errors import UserError
 from pipeline.progress import progress
 
@@ -38,3 +41,11 @@ def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
         for text, index, row in zip(texts, predicted, examples, strict=True)
     ]
     return classification_results("finetune", predicted, expected, labels, tuned.bootstrap), rows
+
+
+def rescore(rows: Sequence[Prediction], config: EvaluateConfig, bootstrap: Bootstrap) -> list[Result]:
+    """The figures of labels that were given before, such as those of another run."""
+    names = sorted({label for row in rows for label in (row["prediction"], *row["references"])})
+    predicted = np.array([names.index(row["prediction"]) for row in rows])
+    expected = np.array([names.index(row["references"][0]) for row in rows])
+    return classification_results("finetune", predicted, expected, names, bootstrap)

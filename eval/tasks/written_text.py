@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from eval.metrics import score_texts
-from eval.results import Figure, Result, shown
+from eval.results import Bootstrap, Figure, Result, shown
 from eval.scoring.generated_texts import GeneratedTexts
 from eval.tasks import Prediction, TunedModel
-from pipeline.config.evaluation import DecodeConfig
+from pipeline.config.evaluation import DecodeConfig, EvaluateConfig
 from pipeline.progress import progress
 from train.finetuning.chat import Beginning, Source
 from train.finetuning.conversation import said
@@ -91,6 +91,14 @@ def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
     decoding = describe_decoding(decode, tuned.seed)
     texts = GeneratedTexts([row["prediction"] for row in rows], references, tuned.bootstrap, decoding)
     return [*score_texts(texts, tuned.config), *count_failures(texts, answers)], rows
+
+
+def rescore(rows: Sequence[Prediction], config: EvaluateConfig, bootstrap: Bootstrap) -> list[Result]:
+    """The figures of texts that were written before, such as those of another run."""
+    texts = [row["prediction"] for row in rows]
+    return score_texts(
+        GeneratedTexts(texts, [row["references"] for row in rows], bootstrap, "rescored"), config
+    )
 
 
 def count_failures(texts: GeneratedTexts, answers: Sequence[Generated]) -> list[Result]:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from eval.checkpoints.points import Point, write_points
-from eval.report import duration, number, run, size
+from eval.report import run
+from eval.reporting.pages import duration, number, size
 from eval.reporting.report_plots import compact
 from eval.results import PERPLEXITIES, Figure, Result, shown, write_results
 from pipeline.config.run import RunConfig

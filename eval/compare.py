@@ -1,0 +1,104 @@
+"""Two runs beside each other: `python -m eval.compare RUN RUN [key=value …]`."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, NonNegativeInt, PositiveInt
+from rich.console import Console
+from rich.table import Table
+
+from eval.comparison.evaluated_run import EvaluatedRun, find_run
+from eval.comparison.figures import Draws, Row, compare_figures
+from eval.comparison.page import comparison_page
+from eval.reporting.pages import number
+from eval.results import Result
+from pipeline.config.base import Section
+from pipeline.config.command_words import read_settings, usage
+from pipeline.errors import UserError, exit_on_user_error
+
+
+class CompareSettings(Section):
+    """`compare RUN RUN [key=value …]`: their metrics with significance, losses and texts, here and as a page."""
+
+    runs: str = "runs"
+    """The folder of runs."""
+    page: str | None = None
+    """The page's file; by default comparisons/FIRST-and-SECOND.html."""
+    resamples: PositiveInt = 1000
+    """Behind each test."""
+    confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
+    """Of the intervals of differences."""
+    seed: NonNegativeInt = 1
+    samples: PositiveInt = 8
+    """Texts shown of each kind."""
+
+
+def main(words: Sequence[str]) -> None:
+    """Print the table and write the page."""
+    if words and words[0] in ("-h", "--help"):
+        print(usage(CompareSettings))
+        return
+    with exit_on_user_error():
+        names = [word for word in words if "=" not in word]
+        settings = read_settings(CompareSettings, [word for word in words if "=" in word])
+        if len(names) != 2:
+            raise UserError(
+                f"two runs are compared, and {len(names)} are given"
+                f'{": " + ", ".join(names) if names else ""}; name two: make compare RUNS="first second"'
+            )
+        first, second = (find_run(name, Path(settings.runs)) for name in names)
+        page = compare(first, second, settings, Console())
+        print(f"page: {page}")
+
+
+def compare(first: EvaluatedRun, second: EvaluatedRun, settings: CompareSettings, console: Console) -> Path:
+    """Print the table to the console. Returns the page's file."""
+    draws = Draws(settings.resamples, settings.confidence, settings.seed)
+    rows, common = compare_figures(first, second, draws)
+    if not rows:
+        raise UserError(f"{first.name} and {second.name} have no figures: neither was measured")
+    console.print(_table(first, second, rows))
+    if common.words:
+        console.print(common.words, style="yellow")
+    page = Path(settings.page or f"comparisons/{first.name}-and-{second.name}.html")
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(comparison_page(first, second, rows, common, draws, settings.samples), encoding="utf-8")
+    return page
+
+
+def _table(first: EvaluatedRun, second: EvaluatedRun, rows: Sequence[Row]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("metric")
+    table.add_column("model")
+    for column in (first.name, second.name, "difference", "p bootst.", "p random."):
+        table.add_column(column, justify="right")
+    table.add_column("")
+    for row in rows:
+        known, found = row.known, row.significance
+        place = f", {known.file}" if known.file else ""
+        tested = (
+            (f"{found.difference:+.2f}", f"{found.bootstrap_p:.3f}", f"{found.randomization_p:.3f}")
+            if found
+            else (_difference(row), "", "")
+        )
+        note = row.note if row.comparable else f"[yellow]not comparable: {row.note}[/yellow]"
+        cells = (_cell(row.first, row.better == "first"), _cell(row.second, row.better == "second"))
+        table.add_row(f"{known.title}{place}", known.model, *cells, *tested, note)
+    return table
+
+
+def _cell(result: Result | None, better: bool) -> str:
+    text = number(result.value) if result else "–"
+    return f"[bold green]{text}[/bold green]" if better else text
+
+
+def _difference(row: Row) -> str:
+    if not row.comparable or row.first is None or row.second is None:
+        return ""
+    return f"{row.second.value - row.first.value:+.3f}"
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""Two runs beside each other: their figures with significance, their losses, and what they write."""

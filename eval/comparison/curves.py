@@ -1,0 +1,62 @@
+"""The losses of two trainings in one plot."""
+
+from eval.comparison.evaluated_run import EvaluatedRun
+from eval.reporting import report_data as data
+from eval.reporting.report_plots import Plot, Series, line_plot
+from pipeline.store.artifacts import MANIFEST, read_json
+
+STAGES = {"pretrain": "Pretraining", "finetune": "Fine-tuning"}
+CURVES = {"Training loss": "train/loss", "Validation loss": "validation/loss", "Learning rate": "train/lr"}
+
+
+def loss_curves(first: EvaluatedRun, second: EvaluatedRun) -> list[tuple[str, str, list[Plot]]]:
+    """Of each stage of training that both runs have its title, a word on what to mind, and plots.
+
+    Where a step is another number of tokens in each run, tokens are what is counted.
+    """
+    found: list[tuple[str, str, list[Plot]]] = []
+    for stage, title in STAGES.items():
+        trainings = [_training(run, stage) for run in (first, second)]
+        ours, theirs = trainings
+        if ours is None or theirs is None:
+            continue
+        per_step = ours.tokens_per_step, theirs.tokens_per_step
+        in_tokens = None not in per_step and per_step[0] != per_step[1]
+        plots = [
+            _plot(f"{title}: {name}", name, [(first.name, ours), (second.name, theirs)], key, in_tokens)
+            for name, key in CURVES.items()
+        ]
+        same = first.fingerprint("tokenizer") == second.fingerprint("tokenizer")
+        mind = "" if same else "The tokenizers differ, and so do tokens: the losses are in other units."
+        if ours.record.folder == theirs.record.folder:
+            mind = "Both runs have this training in common."
+        found.append((title, mind, [plot for plot in plots if plot.svg is not None]))
+    return found
+
+
+def _training(run: EvaluatedRun, stage: str) -> data.Training | None:
+    folder = run.stage(stage)
+    if folder is None:
+        return None
+    return data.read_training(data.StageRecord(stage, folder, read_json(folder / MANIFEST, folder)))
+
+
+def _plot(
+    title: str, name: str, trainings: list[tuple[str, data.Training]], key: str, in_tokens: bool
+) -> Plot:
+    lines: list[Series] = []
+    for number, (run, training) in enumerate(trainings, 1):
+        steps, values = training.series(key)
+        if in_tokens:
+            steps = [round(step * (training.tokens_per_step or 1)) for step in steps]
+        lines.append(Series(run, steps, values, marked=key.startswith("validation/"), number=number))
+    size = (6.6, 4.1) if key == "train/loss" else (3.5, 2.05)
+    svg = line_plot(
+        title,
+        lines,
+        unit="tokens" if in_tokens else "step",
+        from_zero=key == "train/lr",
+        width=size[0],
+        height=size[1],
+    )
+    return Plot(name, "", lines, svg)

@@ -1,0 +1,106 @@
+"""A run whose models have been evaluated, as it lies on disk."""
+
+import difflib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from eval.results import RESULTS, Result, read_results
+from pipeline.config.evaluation import EvaluateConfig
+from pipeline.config.plugins import load_plugins
+from pipeline.errors import UserError
+from pipeline.formats.location import RUN_FILE
+from pipeline.formats.training_artifact import ArtifactFolder
+from pipeline.store.written_spec import WrittenSpec
+from pipeline.tracking.tracker import read_jsonl
+
+SHOWN = 12
+"""Runs that a message lists at most."""
+
+
+@dataclass(frozen=True)
+class EvaluatedRun:
+    """A run, and its artifact of evaluate."""
+
+    name: str
+    folder: Path
+    evaluate: Path
+
+    @cached_property
+    def results(self) -> list[Result]:
+        return read_results(self.evaluate)
+
+    @cached_property
+    def predictions(self) -> list[dict[str, Any]]:
+        """What the fine-tuned model answered to the test examples."""
+        return read_jsonl(self.evaluate / "predictions.jsonl")
+
+    @cached_property
+    def samples(self) -> list[dict[str, Any]]:
+        """Prompts that the model continued."""
+        return read_jsonl(self.evaluate / "samples.jsonl")
+
+    @cached_property
+    def spec(self) -> WrittenSpec:
+        """What evaluate was asked for; the plugins that it names are loaded."""
+        found = ArtifactFolder(self.evaluate).spec
+        load_plugins(found.plugins)
+        return found
+
+    @cached_property
+    def config(self) -> EvaluateConfig:
+        try:
+            return EvaluateConfig.model_validate(self.spec.config.get("evaluate", {}))
+        except ValidationError as error:
+            raise UserError(
+                f"{self.evaluate} is of another version of this project, which knew other settings "
+                f"({error.error_count()} of them); evaluate {self.name} again"
+            ) from None
+
+    def stage(self, name: str) -> Path | None:
+        """The run's artifact of another stage, where it has one."""
+        folder = self.folder / name
+        return folder.resolve() if folder.is_dir() else None
+
+    def fingerprint(self, stage: str) -> str | None:
+        """That of an input of evaluate."""
+        return self.spec.input_fingerprints.get(stage)
+
+
+def find_run(name: str, runs: Path) -> EvaluatedRun:
+    """The run of that name below `runs`, or whose folder it is.
+
+    Raises:
+        UserError: where there is none, or it is not evaluated yet.
+    """
+    given = Path(name).expanduser()
+    folder = next((place for place in (runs / name, given) if (place / RUN_FILE).is_file()), None)
+    if folder is None:
+        raise UserError(f"there is no run {name!r} in {runs.resolve()}; {_advice(name, runs)}")
+    evaluate = folder / "evaluate"
+    if not (evaluate / RESULTS).is_file():
+        raise UserError(f"the run {name} is not evaluated yet; do it first: {_evaluating(folder)}")
+    return EvaluatedRun(folder.name, folder, evaluate.resolve())
+
+
+def _evaluating(folder: Path) -> str:
+    """The command that made the run, up to evaluate."""
+    try:
+        command = str(yaml.safe_load((folder / RUN_FILE).read_text(encoding="utf-8"))["run"]["command"])
+    except (yaml.YAMLError, KeyError, TypeError):
+        command = "python -m pipeline"
+    words = [word for word in command.split(" ") if not word.startswith(("stage=", "run.name=", "dryrun="))]
+    return " ".join([*words, f"run.name={folder.name}", "stage=evaluate"])
+
+
+def _advice(name: str, runs: Path) -> str:
+    known = sorted(file.parent.name for file in runs.glob(f"*/{RUN_FILE}"))
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if near:
+        return f"did you mean {near[0]}?"
+    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+    return f"runs there: {', '.join(known[:SHOWN]) or 'none'}{more}"

@@ -1,0 +1,150 @@
+"""The figures of two runs beside each other, and whether they differ by more than chance."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Literal, cast
+
+from eval.comparison.common_examples import CommonExamples, common_examples
+from eval.comparison.evaluated_run import EvaluatedRun
+from eval.comparison.significance import PairedResult, Recorder, Significance, compare_systems
+from eval.results import Result
+from eval.tasks import Prediction, rescore
+from train.finetuning.artifact import read_task
+
+BASELINES = ("unigram", "bigram")
+ACROSS_TOKENIZERS = ("word_perplexity", "bits_per_byte")
+"""Figures of text that do not depend on how it is cut into tokens."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How sure differences are to be."""
+
+    resamples: int
+    confidence: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of both runs."""
+
+    first: Result | None
+    second: Result | None
+    significance: Significance | None = None
+    note: str = ""
+    """Why the two cannot be compared, or how they were."""
+    comparable: bool = True
+
+    @property
+    def known(self) -> Result:
+        """Either of them, for what both are called."""
+        return cast(Result, self.first or self.second)
+
+    @property
+    def is_sure(self) -> bool | None:
+        """Whether the difference is more than chance: by both tests, or, where there are none, as the intervals do not
+        overlap. None where nothing says so."""
+        if not self.comparable or self.first is None or self.second is None:
+            return None
+        if self.significance:
+            return max(self.significance.bootstrap_p, self.significance.randomization_p) < 0.05
+        if None in (self.first.low, self.first.high, self.second.low, self.second.high):
+            return None
+        low, high = max((self.first, self.second), key=_low), min((self.first, self.second), key=_low)
+        return _low(low) > cast(float, high.high)
+
+    @property
+    def better(self) -> Literal["first", "second"] | None:
+        """Which run is the better one, where that is sure."""
+        if not self.is_sure or self.first is None or self.second is None:
+            return None
+        higher = self.second.value > self.first.value
+        return "second" if higher == (self.known.better == "higher") else "first"
+
+
+def _low(result: Result) -> float:
+    return cast(float, result.low)
+
+
+def compare_figures(
+    first: EvaluatedRun, second: EvaluatedRun, draws: Draws
+) -> tuple[list[Row], CommonExamples]:
+    """The rows of the table, those of text first; and the test examples that both runs answered."""
+    common = common_examples(first.predictions, second.predictions)
+    scored = {row.known.name: row for row in _scored_again(first, second, common, draws)}
+    rows: list[Row] = []
+    for a, b in _paired(first.results, second.results):
+        known = cast(Result, a or b)
+        if known.of_text:
+            note = _other_text(first, second, a, b) if a and b else ""
+            rows.append(Row(a, b, note=note, comparable=not note))
+        elif known.model == "finetune" and known.name in scored:
+            rows.append(scored.pop(known.name))
+        else:
+            same = len(common.first) == len(first.predictions) == len(second.predictions)
+            note = "" if same or not (a and b) else "other test examples"
+            rows.append(Row(a, b, note=note, comparable=not note))
+    return [*rows, *scored.values()], common
+
+
+def _paired(
+    first: Iterable[Result], second: Iterable[Result]
+) -> Iterator[tuple[Result | None, Result | None]]:
+    """Results of the same model, name and file, in the order of the first."""
+
+    def by_key(results: Iterable[Result]) -> dict[tuple[str, str, str | None], Result]:
+        return {(each.model, each.name, each.file): each for each in results if each.model not in BASELINES}
+
+    ours, theirs = by_key(first), by_key(second)
+    for key in dict.fromkeys([*ours, *theirs]):
+        yield ours.get(key), theirs.get(key)
+
+
+def _scored_again(
+    first: EvaluatedRun, second: EvaluatedRun, common: CommonExamples, draws: Draws
+) -> Iterator[Row]:
+    """The metrics of both runs on the examples that both answered, by the first one's settings."""
+    modules = {_scores_task(first), _scores_task(second)}
+    module = modules.pop()
+    if not common.first or module is None or modules:
+        return
+    metrics = [name for name in first.config.metrics if name in second.config.metrics]
+    config = first.config.model_copy(update={"metrics": metrics})
+    recorder = Recorder(draws.resamples, draws.confidence, draws.seed)
+    predictions = cast(list[Prediction], [*common.first, *common.second])
+    for result in rescore(module, predictions, config, recorder):
+        statistic, other = recorder.statistics[result.name], cast(PairedResult, result).other
+        sure = None
+        if statistic is not None:
+            sure = compare_systems(
+                statistic, len(common.first), draws.resamples, draws.confidence, draws.seed
+            )
+        note = "" if statistic is not None else "no test: a figure of all texts together"
+        yield Row(result, replace(result, value=other), sure, note)
+
+
+def _scores_task(run: EvaluatedRun) -> str | None:
+    """The module that scores the run's task."""
+    artifact = run.stage("finetune")
+    _ = run.spec  # plugins may bring the task
+    return read_task(artifact)[0].evaluation if artifact else None
+
+
+def _other_text(first: EvaluatedRun, second: EvaluatedRun, a: Result, b: Result) -> str:
+    """Why two figures of text cannot be compared; empty where they can."""
+    ours, theirs = _facts(a), _facts(b)
+    same_corpus = a.file is not None or first.fingerprint("clean") == second.fingerprint("clean")
+    if ours["source"] != theirs["source"] or not same_corpus:
+        return "other text"
+    if ours.get("words") != theirs.get("words"):
+        return "words are counted in two ways"
+    if a.name not in ACROSS_TOKENIZERS and ours.get("tokenizer") != theirs.get("tokenizer"):
+        return "other tokenizer"
+    return ""
+
+
+def _facts(result: Result) -> dict[str, str]:
+    """The parts of a signature by name; the first one is the text's."""
+    source, *parts = result.signature.split("|")
+    return {"source": source, **{name: value for name, _, value in (part.partition(":") for part in parts)}}

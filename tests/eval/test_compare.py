@@ -1,0 +1,206 @@
+"""Two runs beside each other."""
+
+import json
+import math
+from dataclasses import asdict
+
+import numpy as np
+import pytest
+import sacrebleu
+import yaml
+from rich.console import Console
+from sacrebleu.significance import PairedTest
+
+from eval.compare import CompareSettings, compare, main
+from eval.comparison.common_examples import common_examples
+from eval.comparison.evaluated_run import find_run
+from eval.comparison.figures import Draws, compare_figures
+from eval.comparison.significance import Recorder, compare_systems
+from eval.metrics import score_texts
+from eval.results import PERPLEXITIES, Result, shown
+from eval.scoring.generated_texts import GeneratedTexts
+from pipeline.config.evaluation import EvaluateConfig
+from pipeline.errors import UserError
+from pipeline.tracking.tracker import Tracker
+
+WORDS = [
+    "the",
+    "cat",
+    "sat",
+    "on",
+    "a",
+    "mat",
+    "while",
+    "it",
+    "rained",
+    "in",
+    "north",
+    "and",
+    "we",
+    "went",
+    "home",
+]
+DRAWS = Draws(300, 0.95, 1)
+
+
+def sentences(seed, count=40):
+    draw = np.random.default_rng(seed)
+    return [" ".join(draw.choice(WORDS, 9)) for _ in range(count)]
+
+
+def noisy(texts, share, seed):
+    """With a share of the words replaced."""
+    draw = np.random.default_rng(seed)
+    return [
+        " ".join(word if draw.random() > share else draw.choice(WORDS) for word in text.split())
+        for text in texts
+    ]
+
+
+REFERENCES = sentences(1)
+GOOD, POOR = noisy(REFERENCES, 0.3, 2), noisy(REFERENCES, 0.45, 3)
+
+
+@pytest.mark.parametrize("kind", ["bs", "ar"])
+def test_both_tests_are_sacrebleus(kind, monkeypatch):
+    monkeypatch.setenv("SACREBLEU_SEED", "7")
+    metrics = {
+        "bleu": sacrebleu.metrics.BLEU(force=True),
+        "chrf": sacrebleu.metrics.CHRF(),
+        "ter": sacrebleu.metrics.TER(),
+    }
+    systems = [("good", GOOD), ("poor", POOR)]
+    _, table = PairedTest(systems, metrics, [REFERENCES], test_type=kind, n_samples=100, n_jobs=1)()
+    theirs = {name.lower().rstrip("2"): results[1] for name, results in table.items() if name != "System"}
+
+    recorder = Recorder(100, 0.95, 7)
+    texts = GeneratedTexts([*GOOD, *POOR], [[row] for row in REFERENCES * 2], recorder, "greedy")
+    for result in score_texts(texts, EvaluateConfig(metrics=[*metrics])):
+        found = compare_systems(recorder.statistics[result.name], len(GOOD), 100, 0.95, 7)
+        expected = theirs[result.name]
+        assert result.other == pytest.approx(expected.score)
+        assert found.difference == pytest.approx(result.other - result.value)
+        ours = found.bootstrap_p if kind == "bs" else found.randomization_p
+        # Theirs are sums in single precision.
+        assert ours == pytest.approx(expected.p_value, abs=1.01 / 101)
+        assert found.low < found.difference < found.high
+
+
+def test_what_is_equal_is_never_sure():
+    same = compare_systems(lambda rows: float((rows % 5 > 2).mean()), 5, 100, 0.95, 1)
+    assert (same.difference, same.bootstrap_p, same.randomization_p) == (0, 1, 1)
+    assert compare_systems(lambda rows: 1.0, 1, 100, 0.95, 1) is None
+
+
+def test_examples_are_matched_by_what_they_are():
+    rows = [{"prompt": f"p{n}", "references": [f"r{n}"], "prediction": str(n)} for n in range(4)]
+    assert common_examples(rows, rows).words == ""
+    some = common_examples(rows[:3], rows[1:])
+    assert [row["prompt"] for row in some.first] == ["p1", "p2"]
+    assert some.words.startswith("2 of 3 and 3 test examples are in both")
+    other = [{**row, "prompt": f"<{row['prompt']}>"} for row in rows]
+    assert "matched by order" in common_examples(rows, other).words
+    none = common_examples(rows, [{**row, "references": ["x"]} for row in rows])
+    assert none.first == []
+    assert "cannot be compared" in none.words
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """A maker of evaluated runs, as the stages leave them."""
+
+    def make(name, predictions=GOOD, references=REFERENCES, corpus="c", tokenizer="t", loss=3.0, **task):
+        folder, store = tmp_path / "runs" / name, tmp_path / "artifacts"
+        made = {stage: store / stage / f"{name}-0" for stage in ("evaluate", "pretrain", "finetune")}
+        folder.mkdir(parents=True)
+        command = "python -m pipeline experiment=demo stage=pretrain"
+        (folder / "config.yaml").write_text(yaml.safe_dump({"run": {"command": command}}))
+        for stage, artifact in made.items():
+            artifact.mkdir(parents=True)
+            (folder / stage).symlink_to(artifact)
+            (artifact / "manifest.json").write_text(json.dumps({"metrics": {"steps": 50, "tokens": 6400}}))
+        tracker = Tracker(made["pretrain"])
+        for step in range(1, 51):
+            tracker.log({"train/loss": loss + math.exp(-step / 9), "train/lr": 0.1 / step}, step)
+        spec = {
+            "stage": "evaluate",
+            "config": {"evaluate": {"metrics": ["bleu", "exact_match", "distinct"], **task}},
+            "input_fingerprints": {"clean": corpus, "tokenizer": tokenizer},
+        }
+        (made["evaluate"] / "stage.yaml").write_text(yaml.safe_dump(spec))
+        (made["finetune"] / "task.json").write_text(json.dumps({"task": "instruct"}))
+        rows = [
+            {"prompt": f"write {n} <script>", "prediction": text, "references": [reference]}
+            for n, (text, reference) in enumerate(zip(predictions, references, strict=True))
+        ]
+        sample = {"prompt": "The", "continuation": f" cat of {name}"}
+        for file, lines in {"predictions": rows, "samples": [sample]}.items():
+            text = "".join(json.dumps(line) + "\n" for line in lines)
+            (made["evaluate"] / f"{file}.jsonl").write_text(text)
+        signature = f"split:test|tokens:9|words:w|tokenizer:{tokenizer}"
+        results = [
+            Result("pretrain", each, loss, loss - 0.1, loss + 0.1, 9, signature) for each in PERPLEXITIES
+        ]
+        results = shown(results, PERPLEXITIES)
+        (made["evaluate"] / "results.json").write_text(json.dumps([asdict(row) for row in results]))
+        return find_run(name, tmp_path / "runs")
+
+    return make
+
+
+def rows_of(first, second):
+    rows, common = compare_figures(first, second, DRAWS)
+    return {row.known.name: row for row in rows}, common
+
+
+def test_figures_side_by_side(runs):
+    rows, common = rows_of(runs("good"), runs("poor", POOR, loss=4.0))
+    assert rows["perplexity"].better == "first"  # the intervals do not overlap, and less is better
+    assert rows["bleu"].better == "first"
+    assert rows["bleu"].significance.difference < 0
+    assert max(rows["bleu"].significance.randomization_p, rows["bleu"].significance.bootstrap_p) < 0.05
+    assert rows["distinct1"].is_sure is None
+    assert len(common.first) == len(GOOD)
+    same, _ = rows_of(runs("again"), runs("once_more"))
+    assert same["bleu"].better is same["perplexity"].better is None
+    assert same["bleu"].significance.randomization_p == 1
+
+
+def test_what_cannot_be_compared_is_told(runs):
+    rows, common = rows_of(runs("one"), runs("two", references=sentences(9), corpus="d", tokenizer="u"))
+    assert rows["perplexity"].note == "other text"
+    assert "bleu" not in rows
+    assert "no example in common" in common.words
+    tokens, _ = rows_of(runs("three"), runs("four", tokenizer="u", loss=9.0))
+    assert tokens["perplexity"].note == "other tokenizer"
+    assert tokens["perplexity"].better is None
+    assert tokens["bits_per_byte"].better == "first"
+
+
+def test_the_page_and_the_table(runs, tmp_path):
+    first, second = runs("good"), runs("poor", POOR, tokenizer="u", loss=4.0)
+    console = Console(record=True, width=120)
+    file = tmp_path / "deep" / "page.html"
+    assert compare(first, second, CompareSettings(page=str(file), resamples=200), console) == file
+    table = console.export_text()
+    assert "BLEU" in table
+    assert "not comparable: other tokenizer" in table
+    page = file.read_text()
+    assert page.count("<figure") == 2  # losses and learning rates; nobody validated
+    assert "losses are in other units" in page
+    assert "cat of good" in page
+    assert "cat of poor" in page
+    assert "<script>" not in page
+    assert "write 0 &lt;script&gt;" in page
+
+
+def test_bad_runs_are_told(runs, tmp_path, capsys):
+    good = runs("good")
+    (good.evaluate / "results.json").unlink()
+    with pytest.raises(UserError, match=r"no run 'godd' in .*; did you mean good\?"):
+        find_run("godd", tmp_path / "runs")
+    with pytest.raises(UserError, match=r"not evaluated yet.* experiment=demo run\.name=good stage=evaluate"):
+        find_run("good", tmp_path / "runs")
+    with pytest.raises(SystemExit):
+        main(["good"])
+    assert "two runs are compared, and 1 are given: good" in capsys.readouterr().err
