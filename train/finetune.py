@@ -4,6 +4,7 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 from torch import Tensor
 
 from pipeline.config.stages import FinetuneStage
@@ -13,12 +14,14 @@ from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
 from pipeline.store.manifest import StageMetrics
+from train.data.length_order import LengthOrder
+from train.data.order import Order, SampleOrder
 from train.data.steps import count_steps
 from train.finetuning.artifact import TASK_FILE, TEST_FILE
 from train.finetuning.base_model import find_base_model
 from train.finetuning.data import load_splits
 from train.finetuning.task import task_of
-from train.finetuning.training import TaskTraining
+from train.finetuning.training import TaskTraining, packed
 from train.generation.stops import decoder
 from train.loop import fit, set_up_process
 from train.models import TrainableModel, count_parameters, family
@@ -98,21 +101,32 @@ def _training_plan(
         parameters: of the model without adapters.
         preparation: see `TaskTraining.preparation`.
     """
-    settings = config.finetune
+    settings, trainer = config.finetune, config.finetune.trainer
     rows = [len(ids) for ids in task.train.input_ids]
+    by_example = np.array(rows).reshape(len(task.train), -1)  # an example may be several rows
     length = sum(rows) / len(task.train)
+    steps = count_steps(trainer, len(task.train), length, parameters)
+    order: Order = SampleOrder(len(task.train), config.seed)
+    if settings.batching == "by_length":
+        order = LengthOrder(order, by_example.max(1), trainer.global_batch, steps, config.seed)
+    train, validation = task.train, task.validation
+    if settings.batching == "packed":
+        family(task.base.config).check_segments(model)
+        train, validation = packed(train), packed(validation)
     return TrainingPlan(
         model=model,
-        train=task.train,
-        validation={"": task.validation},
-        steps=count_steps(settings.trainer, len(task.train), length, parameters),
+        train=train,
+        validation={"": validation},
+        steps=steps,
         tokens_per_example=length,
+        example_tokens=by_example.sum(1),
+        order=order,
         flops_per_token=family(task.base.config).flops_per_token(
             task.base.config, task.base.vocab_size, math.ceil(sum(rows) / len(rows))
         ),
         optim=settings.optim,
         schedule=settings.schedule,
-        trainer=settings.trainer,
+        trainer=trainer,
         strategy=config.strategy,
         seed=config.seed,
         on_gpu=on_gpu,

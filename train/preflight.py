@@ -184,7 +184,8 @@ def base_model(root: RootConfig, known: Known) -> str:
     """Compare the task's settings with the model that it starts from.
 
     Raises:
-        UserError: where `finetune.init` is no model with its tokenizer, or the model is of no use for the task.
+        UserError: where `finetune.init` is no model with its tokenizer, or the model is of no use for the task, or
+            cannot keep apart what shares a row.
     """
     settings, model, name, vocab_size = root.finetune, root.model, "the model", root.tokenizer.expected_size()
     if settings.init is not None:
@@ -194,12 +195,17 @@ def base_model(root: RootConfig, known: Known) -> str:
         model, name, vocab_size = base.config, base.name, base.vocab_size
     task_of(settings).check_base(model, name)
     length = longest(settings, model, name)
-    if settings.method == "lora":
+    if settings.method == "lora" or settings.batching == "packed":
         from train.finetuning.lora import target_layers
+        from train.models import family
         from train.models.sizes import meta_model
 
         # The layers are called the same whatever the size of the vocabulary.
-        target_layers(meta_model(model.model_dump_json(), vocab_size or 1), settings.lora)
+        made = meta_model(model.model_dump_json(), vocab_size or 1)
+        if settings.method == "lora":
+            target_layers(made, settings.lora)
+        if settings.batching == "packed":
+            family(model).check_segments(made)
     return f"{name} reads examples of up to {length:,} tokens"
 
 

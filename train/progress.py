@@ -47,7 +47,7 @@ class Throughput:
     """Tokens per second of training alone: the time of validation, samples and checkpoints is left out."""
 
     def start(self) -> None:
-        self._tokens = 0
+        self._tokens = self._places = 0
         self._seconds = self._waited = self._total_seconds = 0.0
         self._total_steps = 0
         self._mark = self._batch_ended = time.perf_counter()
@@ -55,8 +55,10 @@ class Throughput:
     def batch_starts(self) -> None:
         self._waited += time.perf_counter() - self._batch_ended
 
-    def batch_ends(self, tokens: int) -> None:
+    def batch_ends(self, tokens: int, places: int) -> None:
+        """Args: places: what the batch has room for, padding included."""
         self._tokens += tokens
+        self._places += places
         self._batch_ended = time.perf_counter()
 
     def step_ends(self) -> None:
@@ -75,12 +77,13 @@ class Throughput:
         self._total_seconds += now - self._mark
         self._mark = now
 
-    def take(self) -> tuple[float, float]:
-        """(tokens per second, share of the time spent waiting for data) since the last call."""
+    def take(self) -> tuple[float, float, float]:
+        """(tokens per second, share of the time spent waiting for data, share of padding) since the last call."""
         self._settle()
         rate, waiting = self._tokens / self._seconds, self._waited / self._seconds
-        self._tokens, self._seconds, self._waited = 0, 0.0, 0.0
-        return rate, waiting
+        padding = 1 - self._tokens / max(self._places, 1)
+        self._tokens, self._places, self._seconds, self._waited = 0, 0, 0.0, 0.0
+        return rate, waiting, padding
 
     def seconds_left(self, steps: int) -> float:
         """How long so many steps take, as those since the start did."""

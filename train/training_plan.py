@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import pytorch_lightning as pl
 
 from pipeline.config.optimizers import OptimizerConfig
@@ -55,6 +56,8 @@ class TrainingPlan:
     """Whether the loss on held-out examples is measured before the first step, too."""
     only_rows: OnlyRows | None = None
     """What the first steps train, where it is not all of the model."""
+    example_tokens: np.ndarray | None = None
+    """Tokens of each training example, int64 [examples]; None where batches have no padding to tell of."""
     order: Order | None = None
     """Of the training examples; None takes all of them in each epoch, in an order that follows from the seed."""
 

@@ -14,7 +14,7 @@ from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.stages import FinetuneStage
 from pipeline.errors import UserError
 from pipeline.formats.tokenizers import load_tokenizer, save_tokenizer
-from pipeline.tracking.tracker import read_jsonl
+from pipeline.tracking.tracker import read_jsonl, read_metrics
 from train.checkpoints.final_model import load_model, save_model
 from train.finetune import run
 from train.finetuning.base_model import find_base_model
@@ -115,6 +115,23 @@ def test_lora_leaves_what_it_does_not_touch(pretrained, capitals, tmp_path, make
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert set(before) == set(after)
     assert changed == {f"model.layers.{layer}.self_attn.q_proj.weight" for layer in range(2)}
+
+
+def test_batches_that_share_rows_train_the_same_with_less_padding(pretrained, tmp_path, make_context):
+    path = tmp_path / "talks.jsonl"
+    rows = [{"prompt": f"Say {n}.", "response": f"{n} " * (1 + n % 7)} for n in range(40)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    logs = {}
+    for batching in ("padded", "packed", "by_length"):
+        context = make_context(tmp_path / batching, **pretrained)
+        trainer = {"steps": 3, "global_batch": 8, "log_every": 1}
+        run(stage(task="instruct", batching=batching, data={"train": str(path)}, trainer=trainer), context)
+        logs[batching] = [row for row in read_metrics(context.folder) if "train/padding" in row]
+    padded, packed, by_length = logs.values()
+    for name in ("train/loss", "train/grad_norm"):
+        assert [row[name] for row in packed] == pytest.approx([row[name] for row in padded], rel=1e-4)
+    for steps in (packed, by_length):
+        assert sum(row["train/padding"] for row in steps) < 0.8 * sum(row["train/padding"] for row in padded)
 
 
 def test_text_to_text_with_references(pretrained, tmp_path, make_context):

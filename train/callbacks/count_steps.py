@@ -11,6 +11,7 @@ class CountSteps(pl.Callback):
 
     def __init__(self, run: TrainingRun):
         self._progress, self._activity = run.progress, run.context.activity
+        self._example_tokens = run.plan.example_tokens
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._progress.start(trainer.global_step)
@@ -29,5 +30,8 @@ class CountSteps(pl.Callback):
         batch: Batch,
         batch_idx: int,
     ) -> None:
-        self._progress.throughput.batch_ends(batch["input_ids"].numel() * trainer.world_size)
+        places = tokens = batch["input_ids"].numel()
+        if self._example_tokens is not None:
+            tokens = int(self._example_tokens[batch["windows"].cpu().numpy()].sum())
+        self._progress.throughput.batch_ends(tokens * trainer.world_size, places * trainer.world_size)
         self._progress.advance(trainer.global_step)

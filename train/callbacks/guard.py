@@ -26,9 +26,9 @@ class Guard(AfterStep):
         position = self.run.skipped.data_step(step - 1)
         windows, ids = samples.window_ids(position), samples.input_ids(position)
         rows = [
-            [reason, int(window), plan.decode(row)[:500]]
             # An example may be several rows, such as a pair of answers.
-            for window, row in zip(windows, ids.flatten(1).tolist(), strict=True)
+            [reason, int(window), plan.decode(example.flatten().tolist())[:500]]
+            for window, example in zip(windows, ids, strict=True)
         ]
         self.context.tracker.table("out_of_line", ["reason", "window", "text"], rows, step)
         self.context.tracker.log({"guard/out_of_line": 1.0}, step)

@@ -35,7 +35,7 @@ class Log(AfterStep):
     def _metrics(self, trainer: pl.Trainer, module: LanguageModule) -> dict[str, float]:
         plan, step = self.run.plan, self.progress.step
         loss = self.progress.train_loss = module.seen.take(trainer.strategy)
-        rate, waiting = self.progress.throughput.take()
+        rate, waiting, padding = self.progress.throughput.take()
         position = self.run.skipped.data_step(step - 1) + 1
         metrics = {
             "train/loss": loss,
@@ -46,6 +46,8 @@ class Log(AfterStep):
             "data/position": position * plan.trainer.global_batch,
             **_memory(trainer),
         }
+        if plan.example_tokens is not None:
+            metrics["train/padding"] = padding
         if module.auxiliary.holds_any:
             metrics["train/balance_loss"] = module.auxiliary.take(trainer.strategy)
         if (norm := module.strategy.grad_norm()) is not None:
@@ -61,11 +63,12 @@ class Log(AfterStep):
         eta = time.strftime("%H:%M:%S", time.gmtime(self.progress.throughput.seconds_left(steps - step)))
         lrs = "  ".join(f"{name} {value:.2e}" for name, value in module.learning_rates.items())
         told = "".join(f"{name} {value:.3f}  " for name, value in figures.items())
+        padding = f"padding {metrics['train/padding']:.0%}  " if "train/padding" in metrics else ""
         mfu = f"mfu {metrics['train/mfu']:.0%}  " if "train/mfu" in metrics else ""
         self.context.log.info(
             f"step {step:>6,}/{steps:,}  loss {metrics['train/loss']:.4f}  {told}{lrs}  "
             f"norm {metrics.get('train/grad_norm', math.nan):.2f}  "
-            f"{metrics['train/tokens_per_second']:,.0f} tokens/s  {mfu}ETA {eta}"
+            f"{metrics['train/tokens_per_second']:,.0f} tokens/s  {padding}{mfu}ETA {eta}"
         )
 
 

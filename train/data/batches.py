@@ -172,9 +172,10 @@ class TrainSamples(Dataset[Batch]):
         """Indices of the examples that a step sees, over all ranks; `step` is its position in the data."""
         return self._order.items(self._samples_of(step))
 
-    def input_ids(self, step: int) -> Tensor:
-        """What a step reads, over all ranks, in the order of `window_ids`."""
-        return self.examples.collate(self.window_ids(step), self._samples_of(step))["input_ids"]
+    def input_ids(self, step: int) -> list[Tensor]:
+        """What a step reads, over all ranks: of each of `window_ids` by itself, whatever rows it shares."""
+        pairs = zip(self.window_ids(step)[:, None], self._samples_of(step)[:, None], strict=True)
+        return [self.examples.collate(*pair)["input_ids"] for pair in pairs]
 
     def _samples_of(self, step: int) -> np.ndarray:
         return np.arange(step * self._batch, (step + 1) * self._batch)

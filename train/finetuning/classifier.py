@@ -34,13 +34,22 @@ class Classifier(ModelWithHead):
         self.labels = labels
         self.score = Linear(backbone.config.hidden, len(labels), backbone.config.init_std)
 
-    def forward(self, input_ids: Tensor, lengths: Tensor, labels: Tensor | None = None) -> Tensor | LossSum:
-        """Logits [B, labels] of right-padded input_ids [B, T] with lengths [B].
+    def forward(
+        self,
+        input_ids: Tensor,
+        lengths: Tensor,
+        labels: Tensor | None = None,
+        rows: Tensor | None = None,
+        segments: Tensor | None = None,
+    ) -> Tensor | LossSum:
+        """Logits [B, labels] of right-padded input_ids [B, T] with lengths [B]; or, where texts share rows
+        (`segments`), of those that end in `rows` [B] after `lengths` places.
 
         With labels (int64 [B]) their summed cross-entropy.
         """
-        hidden = self.backbone.hidden(input_ids)
-        rows = torch.arange(len(hidden), device=hidden.device)
+        hidden = self.backbone.hidden(input_ids, segments=segments)
+        if rows is None:
+            rows = torch.arange(len(hidden), device=hidden.device)
         logits = self.score(hidden[rows, lengths - 1])
         if labels is None:
             return logits

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pipeline.formats.control_tokens import ControlTokens
 from train.data.batches import PADDING, Batch
+from train.data.shared_rows import PackedExamples, SharedRows, row_width
 from train.finetuning.chat import PromptFormat
 from train.finetuning.data import Example
 from train.finetuning.labels import label_ids
@@ -18,9 +19,6 @@ from train.models import IGNORE_INDEX
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-PAD_MULTIPLE = 8
-"""Lengths of batches are rounded up to this, so that kernels see few shapes, and aligned ones."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +53,14 @@ class ResponseExamples:
             "labels": pad_rows(self.labels, indices, IGNORE_INDEX, self.context),
         }
 
+    def packed(self) -> PackedExamples:
+        """The same in batches of which several share a row."""
+
+        def labels(indices: np.ndarray, rows: SharedRows) -> Batch:
+            return {"labels": rows.lay([self.labels[index] for index in indices], IGNORE_INDEX)}
+
+        return PackedExamples(self, self.input_ids, self.pad_id, self.context, labels)
+
 
 @dataclass(frozen=True)
 class LabelExamples:
@@ -83,11 +89,21 @@ class LabelExamples:
             "labels": torch.from_numpy(labels),
         }
 
+    def packed(self) -> PackedExamples:
+        """The same in batches of which several share a row: then `rows` (int64 [B]) says which, and `lengths` where in
+        it each text ends."""
+
+        def others(indices: np.ndarray, rows: SharedRows) -> Batch:
+            values = {"rows": rows.rows, "lengths": rows.ends, "labels": self.label_ids[indices]}
+            return {name: torch.from_numpy(array) for name, array in values.items()}
+
+        return PackedExamples(self, self.input_ids, self.pad_id, self.context, others)
+
 
 def pad_rows(rows: list[np.ndarray], indices: np.ndarray, value: int, context: int) -> Tensor:
     """The chosen rows, padded at the right to one length, int64 [B, T]."""
     longest = max((len(rows[i]) for i in indices if i != PADDING), default=1)
-    width = min(-(-longest // PAD_MULTIPLE) * PAD_MULTIPLE, context)
+    width = row_width(longest, context)
     padded = np.full((len(indices), width), value, dtype=np.int64)
     for number, index in enumerate(indices):
         if index != PADDING:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -28,7 +28,22 @@ class TokenizedExamples(Examples, Protocol):
     def input_ids(self) -> list[np.ndarray]: ...
 
 
+@runtime_checkable
+class Packable(Protocol):
+    """Examples that can share rows."""
+
+    def packed(self) -> Examples:
+        """The same in batches of which several share a row, none seeing another."""
+
+
 E = TypeVar("E", bound=TokenizedExamples)
+
+
+def packed(examples: Examples) -> Examples:
+    """Raises: TypeError: where a task's section has `packed` among its `batchings`, and its examples cannot do it."""
+    if not isinstance(examples, Packable):
+        raise TypeError(f"{type(examples).__name__} has no method `packed`")
+    return examples.packed()
 
 
 class TaskTraining(ABC, Generic[E]):

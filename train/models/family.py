@@ -68,7 +68,7 @@ class ModelFamily:
         """Raises: UserError: where the model cannot keep documents apart that share a sequence; by default none can."""
         raise UserError(
             "data.packing: this model's family does not say that it keeps documents apart that share a sequence; use "
-            "data.packing=concatenate"
+            "data.packing=concatenate, and of fine-tuning finetune.batching=by_length"
         )
 
     def export(

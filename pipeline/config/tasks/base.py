@@ -97,10 +97,15 @@ class FinetuneDataConfig(Section):
         return found
 
 
+Batching = Literal["padded", "by_length", "packed"]
+
+
 class FinetuneConfig(Choice):
     """Fine-tuning of the pretrained model or of any Hugging Face folder."""
 
     tag: ClassVar[str] = "task"
+    batchings: ClassVar[tuple[Batching, ...]] = ("padded", "by_length")
+    """Values of `batching` that the task knows."""
     enabled: ClassVar[bool] = True
     """Whether there is anything to do."""
 
@@ -111,14 +116,26 @@ class FinetuneConfig(Choice):
     data: FinetuneDataConfig = FinetuneDataConfig()
     max_length: PositiveInt | None = None
     """Longest example in tokens; None means the model's context. A longer prompt loses its middle."""
+    batching: Batching = "padded"
+    """How examples of different length share a batch. `padded`: each has a row, filled up to the longest. `packed`:
+    several share a row, and none sees another; the same steps and losses with less computation. `by_length`: rows as
+    `padded`, but a step takes examples of about one length, for models and tasks that cannot pack."""
     optim: OptimizerConfig = AdamWConfig(lr=2e-4, weight_decay=0.01)
     schedule: ScheduleConfig = LinearSchedule(warmup=0.05, min_ratio=0.0)
     trainer: TrainerConfig = TrainerConfig(epochs=3, global_batch=16)
 
     def problems(self) -> list[str]:
+        found = []
         if self.data.train is None:
-            return ["finetune.data.train is missing: name a jsonl or json file, or set finetune.task=none"]
-        return []
+            found.append(
+                "finetune.data.train is missing: name a jsonl or json file, or set finetune.task=none"
+            )
+        if self.batching not in self.batchings:
+            found.append(
+                f"finetune.batching={self.batching} is nothing that finetune.task={self.choice} knows; set it to "
+                f"{' or '.join(self.batchings)}"
+            )
+        return found
 
     @property
     def replaces_pretraining(self) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pipeline.config.tasks.base import ChatConfig, FieldName, FinetuneDataConfig
+from pipeline.config.tasks.base import Batching, ChatConfig, FieldName, FinetuneDataConfig
 
 
 class InstructDataConfig(FinetuneDataConfig):
@@ -27,6 +27,7 @@ class InstructConfig(ChatConfig):
     """Instruction tuning: answers in a chat, from conversations or from prompts with responses."""
 
     implementation: ClassVar[str] = "train.finetuning.tasks.instruct"
+    batchings: ClassVar[tuple[Batching, ...]] = ("padded", "by_length", "packed")
 
     task: Literal["instruct"] = "instruct"
     """Answers in a chat. The loss is on what the assistant says only, and on plain texts."""

@@ -2,13 +2,14 @@
 
 from typing import ClassVar, Literal
 
-from pipeline.config.tasks.base import FinetuneConfig
+from pipeline.config.tasks.base import Batching, FinetuneConfig
 
 
 class Seq2SeqConfig(FinetuneConfig):
     """Text to text, such as summaries or translations: the target continues prompt_template."""
 
     implementation: ClassVar[str] = "train.finetuning.tasks.seq2seq"
+    batchings: ClassVar[tuple[Batching, ...]] = ("padded", "by_length", "packed")
 
     task: Literal["seq2seq"] = "seq2seq"
     """Text to text with the decoder. The loss is on the target only."""

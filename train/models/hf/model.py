@@ -160,7 +160,7 @@ class HuggingFaceModel(LanguageModel):
         if "position_ids" not in self._accepts or (has_weights and not keeps_apart(self)):
             raise UserError(
                 f"{type(self.model).__name__} of transformers cannot keep documents apart that share a sequence; "
-                "set data.packing=concatenate, or train a decoder"
+                "set data.packing=concatenate (of fine-tuning finetune.batching=by_length), or train a decoder"
             )
 
     @property
