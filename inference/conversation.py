@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 from train.finetuning.chat import ChatFormat
+from train.finetuning.fitting import without_first_turns
 
 Turn = dict[str, str]
 """A `role` (system, user, assistant) and its `content`."""
@@ -50,12 +51,12 @@ class Conversation:
         """
         asked = [*self.turns, _turn("user", text)]
         before = self.messages[: len(self.messages) - len(self.turns)]
-        ids: list[int] = []
-        for left_out in range(0, len(asked), 2):  # a question goes with its answer
-            ids = self._form.conversation_ids([*before, *asked[left_out:]])
-            if len(ids) <= room:
-                self.turns = asked
-                return ids, left_out
+        whole = [*before, *asked]
+        kept = without_first_turns(whole, lambda turns: len(self._form.conversation_ids(turns)) <= room)
+        ids = self._form.conversation_ids(kept)
+        if len(ids) <= room:
+            self.turns = asked
+            return ids, len(whole) - len(kept)
         raise UserError(
             f"this turn has {len(ids):,} tokens, and there is room for {room:,}; say it in fewer words"
         )

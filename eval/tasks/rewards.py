@@ -58,5 +58,5 @@ def reward_results(
 def answered_prompts(tuned: TunedModel, rows: list[TestRow]) -> list[Prediction]:
     """What the model itself answers to the rows' prompts."""
     form = cast(PreferenceTask, tuned.task).prompt_format(tuned.tokenizer)
-    answers = write_answers(tuned, form.prompt_ids(row["turns"] for row in rows))
+    answers = write_answers(tuned, form, [row["turns"] for row in rows])
     return [predicted(row, answer, row["references"]) for row, answer in zip(rows, answers, strict=True)]

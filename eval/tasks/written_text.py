@@ -9,12 +9,12 @@ from eval.scoring.generated_texts import GeneratedTexts
 from eval.tasks import Prediction, TunedModel
 from pipeline.config.evaluation import DecodeConfig, EvaluateConfig
 from pipeline.progress import progress
-from train.finetuning.chat import Beginning, Source
+from train.finetuning.chat import Beginning, PromptFormat, Source
 from train.finetuning.conversation import said
-from train.finetuning.examples import cut_middle
 from train.finetuning.facts import TestRow
+from train.finetuning.fitting import fit_prompt
 from train.finetuning.written_text import WrittenText
-from train.generation.generate import Generated, generate_all
+from train.generation.generate import Generated, generate_all, prompt_room
 from train.generation.stops import Stops
 from train.models import as_language_model
 
@@ -40,9 +40,19 @@ def describe_decoding(decode: DecodeConfig, seed: int) -> str:
     return f"decoding:{decode.method},max_new_tokens={decode.max_new_tokens}{settings}"
 
 
-def write_answers(tuned: TunedModel, prompts: list[list[int]]) -> list[Generated]:
-    """What the model answers to each prompt, white space at the ends aside."""
+def write_answers(tuned: TunedModel, form: PromptFormat, sources: Sequence[Source]) -> list[Generated]:
+    """What the model answers to each prompt, white space at the ends aside. One that is too long is cut as in
+    training."""
     facts = tuned.facts
+    room = prompt_room(as_language_model(tuned.model).context, tuned.config.decode)
+    whole = form.prompt_ids(sources)
+    prompts = [fit_prompt(form, *pair, room) for pair in zip(sources, whole, strict=True)]
+    if long := sum(len(ids) > room for ids in whole):
+        tuned.context.log.warning(
+            f"{long:,} of {len(whole):,} test prompts are longer than the {room:,} tokens that the model's context "
+            "leaves beside the answer: they lose their first turns (the system's stays), or, being one turn, their "
+            "middle"
+        )
     with progress("generating", len(prompts), "examples", enabled=tuned.context.run.progress) as bar:
         generated = generate_all(
             as_language_model(tuned.model),
@@ -51,7 +61,6 @@ def write_answers(tuned: TunedModel, prompts: list[list[int]]) -> list[Generated
             tuned.config.decode,
             tuned.seed,
             stops=Stops(facts["stop_token_ids"], facts["stop_strings"]),
-            cut=cut_middle,  # as in training
             advance=bar.advance,
         )
     return [Generated(text.strip(), cut_off) for text, cut_off in generated]
@@ -82,7 +91,7 @@ def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
     """Generate a text for each test prompt and score them, white space at the ends aside."""
     examples, facts, decode = tuned.test_rows(), tuned.facts, tuned.config.decode
     form = cast(WrittenText, tuned.task).prompt_format(tuned.tokenizer, facts.get("template"))
-    answers = write_answers(tuned, form.prompt_ids(map(prompt_of, examples)))
+    answers = write_answers(tuned, form, list(map(prompt_of, examples)))
     references = [[text.strip() for text in row["references"]] for row in examples]
     rows = [
         predicted(example, answer, row)

@@ -23,7 +23,6 @@ from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import load_model, save_model
 from train.finetuning.chat_templates import named_template
 from train.finetuning.classifier import Classifier, save_classifier
-from train.finetuning.examples import cut_middle
 from train.generation.generate import generate
 from train.generation.stops import Stops
 from train.models import build_model
@@ -289,7 +288,7 @@ def test_conversations_and_texts_are_asked_as_they_were_learnt(inputs, finetune,
         tokenizer("say", add_special_tokens=False).input_ids,
     ]
     decode, stops = DecodeConfig(max_new_tokens=10), Stops([0, 4])
-    texts = generate(model, tokenizer, prompts, decode, 1, stops=stops, cut=cut_middle)
+    texts = generate(model, tokenizer, prompts, decode, 1, stops=stops)
     expected = [text.strip() for text in texts]
     assert [row["prediction"] for row in rows] == expected
 

@@ -15,6 +15,8 @@ from train.finetuning.chat import ChatFormat, set_chat_template
 from train.finetuning.dialogue import Dialogue, PlainText
 from train.finetuning.dialogue_ids import encode_dialogues
 from train.finetuning.dialogue_rows import read_dialogues
+from train.finetuning.fitting import fit_prompt
+from train.finetuning.preferences.examples import encode_answers
 from train.models import IGNORE_INDEX
 
 
@@ -210,6 +212,31 @@ def test_a_long_conversation_loses_its_first_turns(chat_tokenizer, tmp_path: Pat
     assert last.input_ids[0].tolist() == encoded.input_ids[0].tolist()
     shortest = encode_dialogues([found], _chat(chat_tokenizer), 8, True)
     assert (shortest.cut_turns, shortest.cut_prompts, len(shortest.input_ids[0])) == (1, 1, 8)
+
+
+@pytest.mark.parametrize("limit", [20, 50, 90, 400])
+def test_a_long_prompt_is_shortened_by_one_rule_everywhere(
+    limit: int, chat_tokenizer, tmp_path: Path
+) -> None:
+    long = [turn(t["role"], f"{t['content']} {n}") for n in range(4) for t in TALK]
+    [found] = read(tmp_path, {"messages": [SYSTEM, *long]})
+    form, answer = _chat(chat_tokenizer), "Well. 3"
+    [whole], [said] = form.prompt_ids([found.turns]), form.response_ids([(found.turns, answer)])
+    # What evaluation gives the model, beside as many tokens as the answer takes.
+    prompt = fit_prompt(form, found.turns, whole, limit)
+    [last] = form.prompt_ids([[SYSTEM, long[-2]]])
+    if len(last) <= limit:
+        assert len(prompt) <= limit
+        assert chat_tokenizer.decode(prompt).startswith("Be kind.<|end|><|user|>")
+        assert chat_tokenizer.decode(prompt).endswith("<|user|>How are you? 3<|end|><|assistant|>")
+        assert len(whole) <= limit or len(prompt) < len(whole)
+    else:
+        assert len(prompt) == limit
+    length = limit + len(said) - 1
+    [learnt_last] = encode_dialogues([found], form, length, every=False).input_ids
+    assert learnt_last.tolist() == [*prompt, *said][:-1]
+    preferred = encode_answers([found.turns], [(answer, "Ill.")], form, length)
+    assert preferred.input_ids[0].tolist() == [*prompt, *said][:-1]
 
 
 def test_a_template_that_refuses_a_turn_is_told_with_the_line(plain_tokenizer, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from pipeline.errors import UserError
 from train.data.batches import PADDING
 from train.finetuning.chat import ChatFormat, TextFormat, set_chat_template
 from train.finetuning.data import Example, load_splits
-from train.finetuning.examples import cut_middle, encode_labels, encode_responses
+from train.finetuning.examples import encode_labels, encode_responses
+from train.finetuning.fitting import cut_middle
 from train.finetuning.labels import label_names
 from train.finetuning.task import task_of
 from train.models import IGNORE_INDEX

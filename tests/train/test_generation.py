@@ -173,12 +173,12 @@ def test_a_recurrent_model_generates_the_same_alone_and_in_a_batch(method):
         assert ids[len(PROMPTS[0]) :] == expected[len(PROMPTS[0]) - 1 : -1]
 
 
-def test_a_prompt_can_be_cut_elsewhere(tiny_model):
+def test_of_a_prompt_that_is_too_long_the_end_is_read(tiny_model):
     model = tiny_model(VOCAB, context=32)
     prompt = list(range(5, 35))
     config = DecodeConfig(max_new_tokens=10)
-    found = generate_ids(model, [prompt], config, 0, Stops(STOPS), cut=lambda ids, limit: ids[:limit])
-    assert found == generate_ids(model, [prompt[:22]], config, 0, Stops(STOPS))
+    found = generate_ids(model, [prompt], config, 0, Stops(STOPS))
+    assert found == generate_ids(model, [prompt[-22:]], config, 0, Stops(STOPS))
 
 
 def test_a_continuation_keeps_the_space_before_its_first_word(tiny_model):

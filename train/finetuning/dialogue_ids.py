@@ -9,7 +9,8 @@ import numpy as np
 from pipeline.errors import UserError
 from train.finetuning.chat import ChatFormat
 from train.finetuning.dialogue import Dialogue, PlainText
-from train.finetuning.examples import ResponseExamples, cut_middle, pad_id
+from train.finetuning.examples import ResponseExamples, pad_id
+from train.finetuning.fitting import Turns, cut_middle, without_first_turns
 from train.models import IGNORE_INDEX
 
 Exchange = tuple[list[int], list[int]]
@@ -88,17 +89,10 @@ def _shortened(
     """The exchanges without the first turns, as few of them as it takes: the same list where there is one question
     only."""
     turns = [*example.turns, example.answer]
-    system = [turn for turn in turns if turn["role"] == "system"]
-    spoken = [turn for turn in turns if turn["role"] != "system"]
-    starts = [place for place, turn in enumerate(spoken) if turn["role"] == "user"][1:]
-    found = exchanges
-    for start in starts:
-        answered = sum(turn["role"] == "assistant" for turn in spoken[:start])
-        if every and start != starts[-1] and _length(exchanges[answered:]) > max_length + 1:
-            continue  # too long even without what the system says
-        texts = form.exchanges([*system, *spoken[start:]], every)
-        ids = form.encode([text for exchange in texts for text in exchange])
-        found = list(zip(ids[::2], ids[1::2], strict=True))
-        if _length(found) <= max_length + 1:
-            break
-    return found
+
+    def encoded(turns: Turns) -> list[Exchange]:
+        ids = form.encode([text for exchange in form.exchanges(turns, every) for text in exchange])
+        return list(zip(ids[::2], ids[1::2], strict=True))
+
+    kept = without_first_turns(turns, lambda turns: _length(encoded(turns)) <= max_length + 1)
+    return exchanges if len(kept) == len(turns) else encoded(kept)

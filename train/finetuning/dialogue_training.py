@@ -16,8 +16,9 @@ class DialogueTraining(TextTraining[DialogueExamples]):
     """The loss is on what the assistant says, and on texts."""
 
     advice: ClassVar[dict[str, str]] = {
-        "cut_turns": "{}: the conversation is too long for the model's context and lost its first turns",
         **TextTraining.advice,
+        "cut_turns": "{}: the conversation is too long for the model's context and lost its first turns",
+        "cut_prompts": "{}: the last question alone is too long for the model's context and lost its middle",
     }
 
     def __init__(self, settings: InstructConfig, base: BaseModel, splits: Splits, form: ChatFormat):

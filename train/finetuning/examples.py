@@ -1,6 +1,5 @@
 """Fine-tuning examples as token ids, with labels where the loss counts."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from train.data.batches import PADDING, Batch
 from train.data.shared_rows import PackedExamples, SharedRows, row_width
 from train.finetuning.chat import PromptFormat
 from train.finetuning.data import Example
+from train.finetuning.fitting import cut_middle
 from train.finetuning.labels import label_ids
 from train.models import IGNORE_INDEX
 
@@ -109,14 +109,6 @@ def pad_rows(rows: list[np.ndarray], indices: np.ndarray, value: int, context: i
         if index != PADDING:
             padded[number, : len(rows[index])] = rows[index]
     return torch.from_numpy(padded)
-
-
-def cut_middle(ids: Sequence[int], limit: int) -> list[int]:
-    """The first and last ids, `limit` in all: a prompt's beginning and end say what is asked."""
-    if len(ids) <= limit:
-        return list(ids)
-    head = limit // 2
-    return [*ids[:head], *ids[len(ids) - (limit - head) :]]
 
 
 def encode_responses(examples: list[Example], form: PromptFormat, max_length: int) -> ResponseExamples:

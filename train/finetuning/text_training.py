@@ -25,7 +25,7 @@ class AnsweredExamples(TokenizedExamples, Protocol):
 
     @property
     def cut_prompts(self) -> int:
-        """Examples whose prompt lost its middle."""
+        """Examples whose prompt lost its first turns, or its middle."""
 
     @property
     def cut_responses(self) -> int:
@@ -39,7 +39,8 @@ class TextTraining(TaskTraining[E]):
     """What all of them share; they differ in their examples."""
 
     advice: ClassVar[dict[str, str]] = {
-        "cut_prompts": "{}: the prompt is too long for the model's context and lost its middle",
+        "cut_prompts": "{}: the prompt is too long for the model's context and lost its first turns, or, being one "
+        "turn, its middle",
         "cut_responses": "{}: the response alone is longer than the context and lost its end",
         "cut_answers": "{}: the response holds the text that ends an answer, and would be cut there; make that text "
         "a special token of the tokenizer",

@@ -21,15 +21,12 @@ if TYPE_CHECKING:
 
 END_OF_TURN = "<|end|>"
 
-Cut = Callable[[Sequence[int], int], Sequence[int]]
-"""Given ids and a limit, at most so many of them."""
-
 logger = logging.getLogger(__name__)
 
 
-def keep_end(ids: Sequence[int], limit: int) -> Sequence[int]:
-    """The last `limit` ids."""
-    return ids[-limit:]
+def prompt_room(context: int, config: DecodeConfig) -> int:
+    """How many tokens of a prompt are read: at least half of the context."""
+    return context - _most_new_tokens(context, config)
 
 
 class Generated(NamedTuple):
@@ -48,11 +45,10 @@ def generate(
     seed: int,
     *,
     stops: Stops | None = None,
-    cut: Cut = keep_end,
     advance: Callable[[int], None] = lambda prompts: None,
 ) -> list[str]:
     """The texts of `generate_all`, which says what the arguments are."""
-    found = generate_all(model, tokenizer, prompts, config, seed, stops=stops, cut=cut, advance=advance)
+    found = generate_all(model, tokenizer, prompts, config, seed, stops=stops, advance=advance)
     return [each.text for each in found]
 
 
@@ -64,7 +60,6 @@ def generate_all(
     seed: int,
     *,
     stops: Stops | None = None,
-    cut: Cut = keep_end,
     advance: Callable[[int], None] = lambda prompts: None,
 ) -> list[Generated]:
     """The continuations of the prompts, without them and without special tokens.
@@ -75,7 +70,6 @@ def generate_all(
         prompts: token ids, as of `encode_prompts` or of a `PromptFormat`; an empty one is read as eos.
         stops: what ends a continuation before `max_new_tokens`; None takes eos and, where the vocabulary has it,
             `<|end|>`.
-        cut: shortens a prompt's ids that leave no room for `max_new_tokens` in the model's context.
         advance: called with the number of prompts done since the last call.
     """
     if not prompts:
@@ -83,7 +77,7 @@ def generate_all(
     ids = [list(prompt) or [tokenizer.eos_token_id] for prompt in prompts]
     stops = stops or _default_stops(tokenizer)
     found = generate_ids(
-        model, ids, config, seed, stops, decode=partial(decode_text, tokenizer), cut=cut, advance=advance
+        model, ids, config, seed, stops, decode=partial(decode_text, tokenizer), advance=advance
     )
     longest = _most_new_tokens(model.context, config)
     return [
@@ -127,12 +121,12 @@ def generate_ids(
     stops: Stops,
     *,
     decode: Decode | None = None,
-    cut: Cut = keep_end,
     advance: Callable[[int], None] = lambda prompts: None,
 ) -> list[list[int]]:
     """Token ids that continue each prompt (not empty), a stop token and what follows it left out; see `generate`.
 
-    At least half of the context is the prompt's: a larger `max_new_tokens` is cut down to the other half.
+    At least half of the context is the prompt's: a larger `max_new_tokens` is cut down to the other half. Of a longer
+    prompt the end is read.
 
     Args:
         decode: from ids to text, where `stops` has texts; these, and what follows them, are still in the ids.
@@ -144,7 +138,7 @@ def generate_ids(
     found: list[list[int]] = [[] for _ in prompts]
     for first in range(0, len(order), config.batch_size):
         chosen = order[first : first + config.batch_size]
-        batch = [cut(prompts[index], room) for index in chosen]
+        batch = [prompts[index][-room:] for index in chosen]
         if config.method == "beam":
             rows = _search(model, batch, config, new_tokens, stops, decode)
         else:
@@ -179,7 +173,6 @@ def _new_tokens(context: int, prompts: Sequence[Sequence[int]], config: DecodeCo
             context,
             new_tokens,
         )
-    room = context - new_tokens
     if long := sum(len(prompt) > room for prompt in prompts):
         logger.warning(
             "%d of %d prompts are longer than the %d tokens that the model's context of %d leaves beside "

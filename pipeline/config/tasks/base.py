@@ -115,7 +115,8 @@ class FinetuneConfig(Choice):
     lora: LoRAConfig = LoRAConfig()
     data: FinetuneDataConfig = FinetuneDataConfig()
     max_length: PositiveInt | None = None
-    """Longest example in tokens; None means the model's context. A longer prompt loses its middle."""
+    """Longest example in tokens; None means the model's context. A longer prompt
+    loses its first turns, those of the system aside, or, being one turn, its middle."""
     batching: Batching = "padded"
     """How examples of different length share a batch. `padded`: each has a row, filled up to the longest. `packed`:
     several share a row, and none sees another; the same steps and losses with less computation. `by_length`: rows as

@@ -57,7 +57,7 @@ def test_what_does_not_fit_the_context_is_told(tmp_path: Path, folder: Path) -> 
     [found] = [found for found in preflight(root).findings() if found.check == "lengths"]
     assert found.state == "fine"
     assert "of 3" in found.words
-    assert "the prompt is too long for the model's context and lost its middle" in found.words
+    assert "the prompt is too long for the model's context and lost its first turns" in found.words
 
     # Nothing is pretrained, and nothing asks for the corpus.
     store = Store(Path(root.run.artifacts))

@@ -8,7 +8,8 @@ import torch
 
 from train.data.batches import PADDING, Batch
 from train.finetuning.chat import PromptFormat, Source
-from train.finetuning.examples import cut_middle, pad_id, pad_rows
+from train.finetuning.examples import pad_id, pad_rows
+from train.finetuning.fitting import fit_prompt
 from train.models import IGNORE_INDEX
 
 
@@ -26,7 +27,7 @@ class AnswerExamples:
     kept: list[int]
     """Which of the encoded examples these are; of some nothing is left when they are cut to the context."""
     cut_prompts: int
-    """Examples whose prompt lost its middle."""
+    """Examples whose prompt lost its first turns, or its middle."""
     cut_responses: int
     """Examples with an answer that alone was longer than the context, and lost its end."""
     answers: int = 2
@@ -68,7 +69,7 @@ def encode_answers(
     """Prompts, each with its answers, the loss on the answers and the token that ends them.
 
     At most `max_length` tokens are read per row. The prompt gives way to the longest answer, down to one token, so that
-    all answers follow the same one.
+    all answers follow the same one: see `fit_prompt`.
 
     Args:
         compared: the answers of an example are held against each other. Where they are the same once they are cut,
@@ -87,7 +88,7 @@ def encode_answers(
         rows = [ids[:max_length] for ids in whole]
         if compared and len(set(map(tuple, rows))) < count:
             continue
-        shown = cut_middle(prompt, max_length + 1 - max(map(len, rows)))
+        shown = fit_prompt(form, prompts[number], prompt, max_length + 1 - max(map(len, rows)))
         kept.append(number)
         cut_responses += any(len(ids) > max_length for ids in whole)
         cut_prompts += len(shown) < len(prompt)
