@@ -1,6 +1,7 @@
 """Prompts and responses as text."""
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from inspect import signature
 from typing import cast
@@ -237,6 +238,9 @@ def test_a_template_that_means_no_good_is_told(template, words, tmp_path, monkey
     assert (signal.getitimer(signal.ITIMER_REAL)[0] > 0) == (before > 0), (
         "an alarm of others rings all the same"
     )
+    # In the threads of a server, too.
+    with ThreadPoolExecutor() as pool, pytest.raises(UserError, match=words):
+        pool.submit(find_template, str(tmp_path / "own.jinja")).result()
 
 
 def test_an_end_that_is_no_token_is_a_text_to_stop_at(plain_tokenizer):
