@@ -165,7 +165,7 @@ def _most_new_tokens(context: int, config: DecodeConfig) -> int:
 
 def _new_tokens(context: int, prompts: Sequence[Sequence[int]], config: DecodeConfig) -> int:
     """How many tokens may be generated. Tells what the model's context has no room for."""
-    new_tokens = _most_new_tokens(context, config)
+    new_tokens, room = _most_new_tokens(context, config), prompt_room(context, config)
     if new_tokens < config.max_new_tokens:
         logger.warning(
             "max_new_tokens=%d is more than half of the model's context of %d; generating up to %d tokens",
