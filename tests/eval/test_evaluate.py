@@ -23,6 +23,7 @@ from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import load_model, save_model
 from train.finetuning.chat_templates import named_template
 from train.finetuning.classifier import Classifier, save_classifier
+from train.finetuning.fitting import cut_middle
 from train.generation.generate import generate
 from train.generation.stops import Stops
 from train.models import build_model
@@ -288,7 +289,9 @@ def test_conversations_and_texts_are_asked_as_they_were_learnt(inputs, finetune,
         tokenizer("say", add_special_tokens=False).input_ids,
     ]
     decode, stops = DecodeConfig(max_new_tokens=10), Stops([0, 4])
-    texts = generate(model, tokenizer, prompts, decode, 1, stops=stops)
+    # What is too long is cut as in training.
+    fitted = [cut_middle(ids, model.context - 10) for ids in prompts]
+    texts = generate(model, tokenizer, fitted, decode, 1, stops=stops)
     expected = [text.strip() for text in texts]
     assert [row["prediction"] for row in rows] == expected
 
