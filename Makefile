@@ -24,7 +24,7 @@ export PROMPT
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
-        sample chat serve dryrun checkpoints compare sweep config test test-distributed lint bench bench-data wandb-sync
+        sample chat serve dryrun checkpoints compare rate sweep config test test-distributed lint bench bench-data wandb-sync
 
 help:  ## This list
 	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
@@ -88,6 +88,9 @@ checkpoints: venv  ## List the training checkpoints: step, tokens, loss, size, w
 
 compare: venv  ## Two runs beside each other, with significance: RUNS="first second"
 	@$(VENV)/bin/python -m eval.compare $(RUNS) $(ARGS)
+
+rate: venv  ## A page on which people judge the texts of one or two runs: RUNS="first second"
+	@$(VENV)/bin/python -m eval.rate $(RUNS) $(ARGS)
 
 sweep: venv  ## Runs over several values of some keys: SWEEP=lr_wd (see conf/sweep)
 	@$(RUN) $(if $(SWEEP),sweep=$(SWEEP)) $(ARGS) --multirun

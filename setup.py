@@ -14,5 +14,5 @@ setup(
         *(f"lm_workflow.{name}" for name in find_namespace_packages(include=[f"{n}*" for n in OWN_FOLDER])),
     ],
     package_dir={f"lm_workflow.{name}": name for name in OWN_FOLDER},
-    package_data={"": ["*.yaml", "*.jinja", "*.j2", "*.css", "*.html"]},
+    package_data={"": ["*.yaml", "*.jinja", "*.j2", "*.css", "*.html", "*.js"]},
 )

@@ -11,6 +11,9 @@ import torch
 from eval.checkpoints.exported import find_weights
 from eval.language_model.measure import Text, check_tokenizer, model_results
 from eval.objectives import PretrainedModel, evaluate_objective
+from eval.ratings.answers import read_answers
+from eval.ratings.results import rating_results
+from eval.ratings.written import written_texts
 from eval.results import Bootstrap, Result, write_results
 from eval.tasks import Prediction, TunedModel, evaluate_task
 from pipeline.config.evaluation import EvaluateConfig
@@ -134,8 +137,13 @@ class Evaluation:
         self._add(found, label)
 
     def finish(self) -> StageMetrics:
-        """Write it down. Returns the stage's metrics."""
+        """Write it down. Returns the stage's metrics.
+
+        Raises:
+            UserError: where people have judged other texts than the model's.
+        """
         context, sampled = self._context, self._sampled or []
+        self._add_ratings(sampled)
         write_results(context.folder, self._results)
         _write_jsonl(context.folder / SAMPLES, sampled)
         _write_jsonl(context.folder / PREDICTIONS, self._predictions)
@@ -154,6 +162,13 @@ class Evaluation:
         if self._lacking:
             told["lacks"] = "; ".join(self._lacking)
         return {**figures, **told, "headline": _headline(self._results)}
+
+    def _add_ratings(self, sampled: list[dict[str, str]]) -> None:
+        if self._config.ratings:
+            answers = read_answers(self._context.locate_files(self._config.ratings))
+            written = written_texts(self._predictions, sampled)
+            model = "finetune" if self._predictions else "pretrain"
+            self._add(rating_results(model, answers, written, self.bootstrap), None)
 
     def _add(self, found: Iterable[Result], label: str | None) -> None:
         for result in found if label is None else (replace(each, model=label) for each in found):

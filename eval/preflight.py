@@ -52,6 +52,20 @@ def metrics(root: RootConfig, known: Known) -> str:
     return check_metrics(root.evaluate)
 
 
+def ratings(root: RootConfig, known: Known) -> str:
+    """Read the files of `evaluate.ratings`.
+
+    Raises:
+        UserError: where one is absent, or no rater's answers.
+    """
+    if not root.evaluate.ratings:
+        return ""
+    from eval.ratings.answers import read_answers
+
+    answers = read_answers(known.locate_files(root.evaluate.ratings))
+    return f"{len(answers)} raters"
+
+
 def held_out_text(root: RootConfig, known: Known) -> str:
     """Look whether the splits that evaluation reads will have text, and enough for one window.
 

@@ -119,6 +119,9 @@ class EvaluateConfig(Section):
     checkpoints: bool = False
     """Score every checkpoint that pretraining has kept (`trainer.keep_last`, `trainer.keep_every`), and the averages of
     the last two, three, …, on the validation split: a curve in the report."""
+    ratings: Annotated[list[str], CONTENT] = []
+    """Files of answers that people have saved on a sheet of `make rate`: how often they prefer the model, or how they
+    rate it, and how far they agree."""
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], NEUTRAL] = "auto"
 
     def problems(self) -> list[str]:

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from eval.comparison.evaluated_run import EvaluatedRun
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.tokenizers import TextEncoder
+from tests.eval.evaluated_runs import run_maker
 
 
 @pytest.fixture
@@ -22,3 +24,9 @@ def save_tokenizer(tokenizer) -> Callable[[Path], Path]:
 def encoder(save_tokenizer, tmp_path) -> TextEncoder:
     """The same tokenizer, as corpus text is encoded."""
     return TextEncoder(save_tokenizer(tmp_path / "tokenizer"))
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Callable[..., EvaluatedRun]:
+    """A maker of evaluated runs: see `run_maker`."""
+    return run_maker(tmp_path)

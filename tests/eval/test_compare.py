@@ -1,13 +1,7 @@
 """Two runs beside each other."""
 
-import json
-import math
-from dataclasses import asdict
-
-import numpy as np
 import pytest
 import sacrebleu
-import yaml
 from rich.console import Console
 from sacrebleu.significance import PairedTest
 
@@ -17,48 +11,12 @@ from eval.comparison.evaluated_run import find_run
 from eval.comparison.figures import Draws, compare_figures
 from eval.comparison.significance import Recorder, compare_systems
 from eval.metrics import score_texts
-from eval.results import PERPLEXITIES, Result, shown
 from eval.scoring.generated_texts import GeneratedTexts
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.errors import UserError
-from pipeline.tracking.tracker import Tracker
+from tests.eval.evaluated_runs import GOOD, POOR, REFERENCES, sentences
 
-WORDS = [
-    "the",
-    "cat",
-    "sat",
-    "on",
-    "a",
-    "mat",
-    "while",
-    "it",
-    "rained",
-    "in",
-    "north",
-    "and",
-    "we",
-    "went",
-    "home",
-]
 DRAWS = Draws(300, 0.95, 1)
-
-
-def sentences(seed, count=40):
-    draw = np.random.default_rng(seed)
-    return [" ".join(draw.choice(WORDS, 9)) for _ in range(count)]
-
-
-def noisy(texts, share, seed):
-    """With a share of the words replaced."""
-    draw = np.random.default_rng(seed)
-    return [
-        " ".join(word if draw.random() > share else draw.choice(WORDS) for word in text.split())
-        for text in texts
-    ]
-
-
-REFERENCES = sentences(1)
-GOOD, POOR = noisy(REFERENCES, 0.3, 2), noisy(REFERENCES, 0.45, 3)
 
 
 @pytest.mark.parametrize("kind", ["bs", "ar"])
@@ -103,49 +61,6 @@ def test_examples_are_matched_by_what_they_are():
     none = common_examples(rows, [{**row, "references": ["x"]} for row in rows])
     assert none.first == []
     assert "cannot be compared" in none.words
-
-
-@pytest.fixture
-def runs(tmp_path):
-    """A maker of evaluated runs, as the stages leave them."""
-
-    def make(name, predictions=GOOD, references=REFERENCES, corpus="c", tokenizer="t", loss=3.0, **task):
-        folder, store = tmp_path / "runs" / name, tmp_path / "artifacts"
-        made = {stage: store / stage / f"{name}-0" for stage in ("evaluate", "pretrain", "finetune")}
-        folder.mkdir(parents=True)
-        command = "python -m pipeline experiment=demo stage=pretrain"
-        (folder / "config.yaml").write_text(yaml.safe_dump({"run": {"command": command}}))
-        for stage, artifact in made.items():
-            artifact.mkdir(parents=True)
-            (folder / stage).symlink_to(artifact)
-            (artifact / "manifest.json").write_text(json.dumps({"metrics": {"steps": 50, "tokens": 6400}}))
-        tracker = Tracker(made["pretrain"])
-        for step in range(1, 51):
-            tracker.log({"train/loss": loss + math.exp(-step / 9), "train/lr": 0.1 / step}, step)
-        spec = {
-            "stage": "evaluate",
-            "config": {"evaluate": {"metrics": ["bleu", "exact_match", "distinct"], **task}},
-            "input_fingerprints": {"clean": corpus, "tokenizer": tokenizer},
-        }
-        (made["evaluate"] / "stage.yaml").write_text(yaml.safe_dump(spec))
-        (made["finetune"] / "task.json").write_text(json.dumps({"task": "instruct"}))
-        rows = [
-            {"prompt": f"write {n} <script>", "prediction": text, "references": [reference]}
-            for n, (text, reference) in enumerate(zip(predictions, references, strict=True))
-        ]
-        sample = {"prompt": "The", "continuation": f" cat of {name}"}
-        for file, lines in {"predictions": rows, "samples": [sample]}.items():
-            text = "".join(json.dumps(line) + "\n" for line in lines)
-            (made["evaluate"] / f"{file}.jsonl").write_text(text)
-        signature = f"split:test|tokens:9|words:w|tokenizer:{tokenizer}"
-        results = [
-            Result("pretrain", each, loss, loss - 0.1, loss + 0.1, 9, signature) for each in PERPLEXITIES
-        ]
-        results = shown(results, PERPLEXITIES)
-        (made["evaluate"] / "results.json").write_text(json.dumps([asdict(row) for row in results]))
-        return find_run(name, tmp_path / "runs")
-
-    return make
 
 
 def rows_of(first, second):

@@ -10,6 +10,7 @@ import torch
 
 from eval.checkpoints.points import read_points
 from eval.evaluate import run
+from eval.ratings.written import written_texts
 from pipeline.config.evaluation import DecodeConfig, EvaluateConfig, PerplexityConfig, WeightsConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.stages import EvaluateStage
@@ -170,6 +171,20 @@ def test_the_fine_tuned_model_of_another_step(inputs, finetune, tiny_model, tmp_
     assert {"chrf", "finetuned_perplexity", "step_5_chrf", "step_5_perplexity"} <= metrics.keys()
     assert metrics["step_5_perplexity"] != metrics["finetuned_perplexity"]
     assert len(read_jsonl(tmp_path / "out/predictions.jsonl")) == 5
+
+
+def test_judgements_of_people_are_read_back(inputs, finetune, tmp_path, make_context):
+    chosen = {"metrics": ["chrf"], "max_examples": 3}
+    only = {"clean": inputs["clean"], "finetune": finetune}
+    run(settings(**chosen), make_context(tmp_path / "before", **only))
+    written = written_texts(read_jsonl(tmp_path / "before/predictions.jsonl"), [])
+    file = tmp_path / "ann.json"
+    answers = [{"texts": [text.digest], "score": 2 + place} for place, text in enumerate(written)]
+    facts = {"format": "lm-workflow ratings 1", "sheet": "s", "kind": "likert", "scale": 5, "rater": "ann"}
+    file.write_text(json.dumps({**facts, "answers": answers}))
+    metrics = run(settings(**chosen, ratings=[str(file)]), make_context(tmp_path / "after", **only))
+    assert metrics["human_rating"] == 3
+    assert "rated 3.00 by people" in metrics["headline"]
 
 
 def test_texts_from_elsewhere(inputs, tmp_path, make_context):

@@ -1,0 +1,94 @@
+"""Runs as the stages leave them once they are evaluated, with the texts of two systems, of which one is the better."""
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from eval.comparison.evaluated_run import EvaluatedRun, find_run
+from eval.results import PERPLEXITIES, Result, shown
+from pipeline.tracking.tracker import Tracker
+
+WORDS = [
+    *[
+        "the",
+        "cat",
+        "sat",
+        "on",
+        "a",
+        "mat",
+        "while",
+        "it",
+        "rained",
+        "in",
+        "north",
+        "and",
+        "we",
+        "went",
+        "home",
+    ]
+]
+
+
+def sentences(seed, count=40):
+    draw = np.random.default_rng(seed)
+    return [" ".join(draw.choice(WORDS, 9)) for _ in range(count)]
+
+
+def noisy(texts, share, seed):
+    """With a share of the words replaced."""
+    draw = np.random.default_rng(seed)
+    return [
+        " ".join(word if draw.random() > share else draw.choice(WORDS) for word in text.split())
+        for text in texts
+    ]
+
+
+REFERENCES = sentences(1)
+GOOD, POOR = noisy(REFERENCES, 0.3, 2), noisy(REFERENCES, 0.45, 3)
+
+
+def run_maker(folder: Path) -> Callable[..., EvaluatedRun]:
+    """A maker of runs below a folder, by name."""
+
+    def make(name, predictions=GOOD, references=REFERENCES, corpus="c", tokenizer="t", loss=3.0, **task):
+        run, store = folder / "runs" / name, folder / "artifacts"
+        made = {stage: store / stage / f"{name}-0" for stage in ("evaluate", "pretrain", "finetune")}
+        run.mkdir(parents=True)
+        command = "python -m pipeline experiment=demo stage=pretrain"
+        (run / "config.yaml").write_text(yaml.safe_dump({"run": {"command": command}}))
+        for stage, artifact in made.items():
+            artifact.mkdir(parents=True)
+            (run / stage).symlink_to(artifact)
+            (artifact / "manifest.json").write_text(json.dumps({"metrics": {"steps": 50, "tokens": 6400}}))
+        tracker = Tracker(made["pretrain"])
+        for step in range(1, 51):
+            tracker.log({"train/loss": loss + math.exp(-step / 9), "train/lr": 0.1 / step}, step)
+        spec = {
+            "stage": "evaluate",
+            "config": {"evaluate": {"metrics": ["bleu", "exact_match", "distinct"], **task}},
+            "input_fingerprints": {"clean": corpus, "tokenizer": tokenizer},
+        }
+        (made["evaluate"] / "stage.yaml").write_text(yaml.safe_dump(spec))
+        (made["finetune"] / "task.json").write_text(json.dumps({"task": "instruct"}))
+        rows = [
+            {"prompt": f"write {n} <script>", "prediction": text, "references": [reference]}
+            for n, (text, reference) in enumerate(zip(predictions, references, strict=True))
+        ]
+        sample = {"prompt": "The", "continuation": f" cat of {name}"}
+        for file, lines in {"predictions": rows, "samples": [sample]}.items():
+            text = "".join(json.dumps(line) + "\n" for line in lines)
+            (made["evaluate"] / f"{file}.jsonl").write_text(text)
+        signature = f"split:test|tokens:9|words:w|tokenizer:{tokenizer}"
+        results = [
+            Result("pretrain", each, loss, loss - 0.1, loss + 0.1, 9, signature) for each in PERPLEXITIES
+        ]
+        results = shown(results, PERPLEXITIES)
+        (made["evaluate"] / "results.json").write_text(json.dumps([asdict(row) for row in results]))
+        return find_run(name, folder / "runs")
+
+    return make
