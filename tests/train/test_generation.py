@@ -47,9 +47,10 @@ def test_greedy_equals_transformers(tiny_model, layout, batch_size):
     for seed in range(3):
         model = tiny_model(VOCAB, seed, layout=layout)
         config = DecodeConfig(method="greedy", max_new_tokens=20, batch_size=batch_size)
-        assert generate_ids(model, PROMPTS, config, 0, Stops(STOPS)) == reference(
-            model, PROMPTS, max_new_tokens=20
-        )
+        expected = reference(model, PROMPTS, max_new_tokens=20)
+        assert generate_ids(model, PROMPTS, config, 0, Stops(STOPS)) == expected
+        model.lay_out_for_generation()
+        assert generate_ids(model, PROMPTS, config, 0, Stops(STOPS)) == expected
 
 
 @pytest.mark.parametrize("batch_size", [1, 8])

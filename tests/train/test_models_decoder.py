@@ -123,6 +123,23 @@ def test_cached_decoding_equals_the_full_pass(model):
             torch.testing.assert_close(step, full[:, t], rtol=1e-4, atol=1e-5)
 
 
+def test_laid_out_for_generation_it_is_the_same_model(model):
+    """Its parameters keep their names and values, and what is written into them is what it computes with."""
+    model.eval()
+    inputs, _ = batch()
+    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    with torch.no_grad():
+        expected = model(inputs)
+        model.lay_out_for_generation()
+        torch.testing.assert_close(model(inputs), expected, rtol=1e-4, atol=1e-5)
+        assert_close(dict(model.state_dict()), before)
+        state = model.new_state(3, 24)
+        torch.testing.assert_close(model.next_logits(inputs, state), expected[:, -1], rtol=1e-4, atol=1e-5)
+        for weight in model.blocks[0].parameters():
+            weight.zero_()
+        assert not torch.allclose(model(inputs), expected, rtol=1e-2)
+
+
 def test_left_padding_changes_nothing(model):
     model.eval()
     inputs, _ = batch()

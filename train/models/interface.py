@@ -118,6 +118,12 @@ class LanguageModel(TrainableModel, ABC):
     def next_logits(self, input_ids: Tensor, state: Any) -> Tensor:
         """Logits [B, V] after the last of `input_ids` [B, T], which continue `state`."""
 
+    def lay_out_for_generation(self) -> None:
+        """Move the weights in memory to where a model that only writes from now on reads them fastest.
+
+        Call it once the model is on its device; it is not to be trained, saved or moved after that.
+        """
+
     @abstractmethod
     def new_state(
         self, batch_size: int, length: int, *, padding: Tensor | None = None, dtype: torch.dtype | None = None

@@ -77,6 +77,7 @@ def open_model(
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     opened.model.to(device).eval()
+    opened.model.lay_out_for_generation()
     return opened
 
 

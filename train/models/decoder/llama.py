@@ -5,12 +5,31 @@ Llama: Touvron et al. (2023): RMSNorm (Zhang and Sennrich, 2019), RoPE (Su et al
 of each head's queries and keys.
 """
 
+from collections.abc import Sequence
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.config.models.decoder import DecoderConfig
 from train.models.decoder.attention import KVCache, attend
-from train.models.layers import Embedding, Linear, RMSNorm, Rotary, rotate
+from train.models.layers import (
+    Embedding,
+    Linear,
+    RMSNorm,
+    Rotary,
+    lay_out_for_generation,
+    project,
+    rotate,
+)
+
+
+def join(maps: Sequence[Linear]) -> Tensor:
+    """One weight [sum of out, in] of linear maps with the same input; theirs become views of it."""
+    outputs = [one.out_features for one in maps]
+    storage = maps[0].weight.new_empty(maps[0].in_features, sum(outputs), requires_grad=False)
+    for one, part in zip(maps, storage.split(outputs, 1), strict=True):
+        lay_out_for_generation(one.weight, part)
+    return storage.t()
 
 
 class Attention(nn.Module):
@@ -26,17 +45,28 @@ class Attention(nn.Module):
         qk_norm = config.layout == "qwen3"
         self.q_norm = RMSNorm(self.head_size, config.norm_eps) if qk_norm else nn.Identity()
         self.k_norm = RMSNorm(self.head_size, config.norm_eps) if qk_norm else nn.Identity()
+        self.joined: Tensor | None = None
+        """The weights of queries, keys and values as one [out, in], in the same memory, once `join` was called."""
+
+    def join(self) -> None:
+        """For a model that only writes from now on: one product in place of three."""
+        self.joined = join([self.q_proj, self.k_proj, self.v_proj])
 
     def forward(
         self, x: Tensor, mask: Tensor | None, cache: KVCache | None, cos: Tensor, sin: Tensor
     ) -> Tensor:
-        query = self.q_norm(self.q_proj(x).unflatten(-1, (self.heads, self.head_size)))
-        key = self.k_norm(self.k_proj(x).unflatten(-1, (self.kv_heads, self.head_size)))
-        value = self.v_proj(x).unflatten(-1, (self.kv_heads, self.head_size))
-        query, key = rotate(query, cos, sin), rotate(key, cos, sin)
+        if self.joined is None:
+            query = self.q_proj(x).unflatten(-1, (self.heads, self.head_size))
+            key = self.k_proj(x).unflatten(-1, (self.kv_heads, self.head_size))
+            value = self.v_proj(x).unflatten(-1, (self.kv_heads, self.head_size))
+        else:
+            heads = project(x, self.joined).unflatten(-1, (-1, self.head_size))
+            query, key, value = heads.split((self.heads, self.kv_heads, self.kv_heads), -2)
+        query, key = rotate(self.q_norm(query), cos, sin), rotate(self.k_norm(key), cos, sin)
         if cache is not None:
             key, value = cache.update(self.layer, key, value)
-        return self.o_proj(attend(query, key, value, mask))
+        mixed = attend(query, key, value, mask)
+        return self.o_proj(mixed) if self.joined is None else project(mixed, self.o_proj.weight)
 
 
 class MLP(nn.Module):
@@ -45,8 +75,16 @@ class MLP(nn.Module):
         self.gate_proj = Linear(config.hidden, config.mlp_width, config.init_std)
         self.up_proj = Linear(config.hidden, config.mlp_width, config.init_std)
         self.down_proj = Linear(config.mlp_width, config.hidden, config.residual_std)
+        self.joined: Tensor | None = None
+
+    def join(self) -> None:
+        """As in `Attention`, of gate and up."""
+        self.joined = join([self.gate_proj, self.up_proj])
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.joined is not None:
+            gate, up = project(x, self.joined).chunk(2, -1)
+            return project(F.silu(gate).mul_(up), self.down_proj.weight)
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
 
 
@@ -89,6 +127,13 @@ class LlamaBody(nn.Module):
         """The residual stream's start, and what every block is given besides."""
         where = slice(input_ids.size(1)) if positions is None else positions
         return self.dropout(self.embed_tokens(input_ids)), self.rotary(where)
+
+    def join(self) -> None:
+        """Let every block read what has the same input by one matrix."""
+        for block in self.layers:
+            assert isinstance(block, Block)
+            block.self_attn.join()
+            block.mlp.join()
 
     def normalize(self, x: Tensor) -> Tensor:
         return self.norm(x)

@@ -16,6 +16,7 @@ from train.models.decoder.attention import KVCache, document_mask
 from train.models.decoder.gpt2 import GPT2Body
 from train.models.decoder.llama import LlamaBody
 from train.models.interface import IGNORE_INDEX, LanguageModel, LossSum
+from train.models.layers import lay_out_for_generation, project
 from train.models.lm_head import LMHead
 
 
@@ -23,6 +24,7 @@ class Decoder(LanguageModel):
     """A causal language model; see `LanguageModel` for the methods' contract."""
 
     gradient_checkpointing: bool = False
+    _is_laid_out = False
 
     def __init__(self, config: DecoderConfig, vocab_size: int):
         super().__init__()
@@ -90,7 +92,19 @@ class Decoder(LanguageModel):
         return self.body.normalize(x)
 
     def next_logits(self, input_ids: Tensor, state: KVCache) -> Tensor:
-        return self.lm_head(self.hidden(input_ids, state)[:, -1])
+        last = self.hidden(input_ids, state)[:, -1]
+        return project(last, self.lm_head.weight) if self._is_laid_out else self.lm_head(last)
+
+    @torch.no_grad()
+    def lay_out_for_generation(self) -> None:
+        if self._is_laid_out:
+            return
+        head = self.lm_head.weight
+        # The embedding, where it is the same matrix, is read by rows and stays as it is.
+        self.lm_head.weight = nn.Parameter(head.detach(), requires_grad=False)
+        lay_out_for_generation(self.lm_head.weight, head.new_empty(head.size(1), head.size(0)))
+        self.body.join()
+        self._is_laid_out = True
 
     def new_state(
         self, batch_size: int, length: int, *, padding: Tensor | None = None, dtype: torch.dtype | None = None
