@@ -2,13 +2,16 @@
 
 import sys
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from inference.settings import SampleSettings
-from inference.writing import Text, write
 from pipeline.config.command_words import read_settings, usage
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.text.surrogates import take_out_surrogates
-from train.opening.opened_model import OpenedModel
+
+if TYPE_CHECKING:
+    from inference.writing import Text
+    from train.opening.opened_model import OpenedModel
 
 
 def main(words: Sequence[str]) -> None:
@@ -28,6 +31,8 @@ def main(words: Sequence[str]) -> None:
             f"{opened.name}: {'continues' if settings.raw or opened.form is None else 'answers'}",
             file=sys.stderr,
         )
+        from inference.writing import Text  # loads torch: what is wrong with the settings has been told
+
         ids, shown = prompt_ids(opened, prompt, settings.raw)
         texts = [
             Text(opened, ids, settings.sampling, settings.stop, settings.seed, index)
@@ -36,7 +41,7 @@ def main(words: Sequence[str]) -> None:
         _print(opened, texts, shown)
 
 
-def prompt_ids(opened: OpenedModel, prompt: str, raw: bool) -> tuple[list[int], str]:
+def prompt_ids(opened: "OpenedModel", prompt: str, raw: bool) -> tuple[list[int], str]:
     """The prompt as the model was trained to read it; and what to print before its continuation.
 
     Args:
@@ -47,8 +52,10 @@ def prompt_ids(opened: OpenedModel, prompt: str, raw: bool) -> tuple[list[int], 
     return opened.form.prompt_ids([prompt])[0], ""
 
 
-def _print(opened: OpenedModel, texts: Sequence[Text], before: str) -> None:
+def _print(opened: "OpenedModel", texts: "Sequence[Text]", before: str) -> None:
     """One text as it comes; several when all are done, each behind its number."""
+    from inference.writing import write
+
     if len(texts) == 1:
         print(before, end="", flush=True)
         for _, piece in write(opened, texts):

@@ -1,7 +1,7 @@
 """What is said on the command lines of `sample`, `chat` and `serve`: `key=value` words, as everywhere."""
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
 
 from pydantic import (
     Field,
@@ -14,7 +14,10 @@ from pydantic import (
 from pipeline.config.base import Section
 from pipeline.config.evaluation import SamplingConfig
 from pipeline.errors import UserError
-from train.opening.opened_model import OpenedModel, open_model
+from pipeline.formats.location import find_model
+
+if TYPE_CHECKING:
+    from train.opening.opened_model import OpenedModel
 
 C = TypeVar("C", bound=SamplingConfig)
 
@@ -31,8 +34,12 @@ class ModelSettings(Section):
     """The folder of runs."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
 
-    def open(self) -> OpenedModel:
+    def open(self) -> "OpenedModel":
+        # First: what is wrong with it is told before torch is loaded, which takes seconds.
+        find_model(self.model, self.step, Path(self.runs))
         from transformers.utils.logging import disable_progress_bar
+
+        from train.opening.opened_model import open_model
 
         disable_progress_bar()  # of the loading of weights
         devices = {"auto": "auto", "cpu": "cpu", "gpu": "cuda"}

@@ -1,0 +1,131 @@
+"""Turns and commands from the terminal, and a model's answers to it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from inference.conversation import Conversation
+from inference.settings import ChatSettings, with_temperature
+from inference.writing import Text, write
+from pipeline.errors import UserError
+from train.opening.opened_model import OpenedModel
+
+
+class Chat:
+    """Reads turns and commands, and prints answers as they come."""
+
+    def __init__(self, opened: OpenedModel, settings: ChatSettings):
+        self._opened, self._settings = opened, settings
+        self._conversation = Conversation(opened.chat, settings.system)
+        self._answers = 0
+        self._interrupted = False
+        """Whether Ctrl-C was the last that came: another one ends the program."""
+        self._commands: dict[str, Callable[[str], None]] = {
+            "/system": self._system,
+            "/temperature": self._temperature,
+            "/save": self._save,
+            "/reset": self._reset,
+            "/help": self._help,
+        }
+
+    def run(self) -> None:
+        """Until Ctrl-D, or Ctrl-C twice."""
+        print(f"{self._opened.name} is ready. /help lists the commands, Ctrl-D ends.")
+        while (line := self._read()) is not None:
+            try:
+                self._take(line.strip())
+            except UserError as error:
+                print(f"error: {error}")
+
+    def _read(self) -> str | None:
+        """The next line; None at the end."""
+        while True:
+            try:
+                line = input("> ")
+            except EOFError:
+                print()
+                return None
+            except UnicodeDecodeError:
+                print("error: this is not UTF-8; write it in UTF-8")
+                continue
+            except KeyboardInterrupt:
+                if self._interrupted:
+                    print()
+                    return None
+                self._interrupted = True
+                print("\nCtrl-C once more, or Ctrl-D, ends the conversation.")
+                continue
+            self._interrupted = False
+            return line
+
+    def _take(self, line: str) -> None:
+        name, _, rest = line.partition(" ")
+        if not line:
+            return
+        if not line.startswith("/"):
+            self._answer(line)
+        elif name in self._commands:
+            self._commands[name](rest.strip())
+        else:
+            raise UserError(f"there is no command {name}; /help lists them")
+
+    def _answer(self, text: str) -> None:
+        """Print the model's answer as it comes. Ctrl-C ends it; what there is of it stays in the conversation."""
+        context = self._opened.model.context
+        room = context - min(self._settings.max_new_tokens, context // 2)
+        ids, left_out = self._conversation.ask(text, room)
+        if left_out:
+            print(f"(the first {left_out} turns are left out: the model reads {context:,} tokens at once)")
+        written = Text(
+            self._opened,
+            ids,
+            self._settings.sampling,
+            self._settings.stop,
+            self._settings.seed,
+            self._answers,
+        )
+        self._answers += 1
+        said = ""
+        try:
+            for _, piece in write(self._opened, [written]):
+                said += piece
+                print(piece, end="", flush=True)
+        except KeyboardInterrupt:
+            self._interrupted = True
+        print()
+        if written.tokens.ended == "length":
+            print(f"(cut after {len(written.tokens.ids):,} tokens: max_new_tokens, or the model's context)")
+        if said:
+            self._conversation.answer(said)
+        else:
+            self._conversation.take_back()
+            print("(no answer; your turn is taken back)")
+
+    def _system(self, text: str) -> None:
+        """TEXT: set the system prompt; without TEXT there is none."""
+        self._conversation.set_system(text)
+        print("(the system prompt is set)" if text else "(there is no system prompt)")
+
+    def _temperature(self, text: str) -> None:
+        """NUMBER: how freely answers are drawn; 0 takes the likeliest token always."""
+        self._settings = with_temperature(self._settings, text)
+        print(f"(the temperature is {text})")
+
+    def _save(self, text: str) -> None:
+        """FILE: add the conversation to FILE, as a line of JSON that finetune.data.train reads."""
+        if not text:
+            raise UserError("say where to: /save FILE.jsonl")
+        path = Path(text).expanduser()
+        self._conversation.save(path)
+        print(f"(saved to {path.resolve()})")
+
+    def _reset(self, text: str) -> None:
+        """begin a new conversation, with the same system prompt."""
+        self._conversation.reset()
+        print("(a new conversation)")
+
+    def _help(self, text: str) -> None:
+        """this list."""
+        for name, command in self._commands.items():
+            argument, colon, what = (command.__doc__ or "").rpartition(": ")
+            print(f"  {name + ' ' + argument if colon else name:<20} {what}")
+        print("  Ctrl-C               end an answer; twice: the conversation")
