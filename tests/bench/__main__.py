@@ -1,4 +1,4 @@
-"""`make bench`: speed of training as ratios, each against a reference measured in the same run, in turns.
+"""`make bench`: speed of training and use as ratios, each against a reference measured in the same run, in turns.
 
 Absolute figures move with the machine and with what else it does; the ratios much less. Prints a Markdown table.
 """
@@ -6,13 +6,16 @@ Absolute figures move with the machine and with what else it does; the ratios mu
 from tests.bench.batching import bench_batching
 from tests.bench.generation import bench_generation
 from tests.bench.preferences import bench_preferences
+from tests.bench.serving import bench_serving
 from tests.bench.table import parser, print_table
 from tests.bench.training import bench_decoder, bench_trainer
 
 
 def main() -> None:
-    arguments = parser("make bench", __doc__, ("trainer", "decoder", "batching", "preferences", "generation"))
+    parts = ("trainer", "decoder", "batching", "preferences", "generation", "serving")
+    arguments = parser("make bench", __doc__, parts)
     arguments.add_argument("--rounds", type=int, default=15)
+    arguments.add_argument("--seconds", type=float, default=120, help="that clients ask a server [120]")
     args = arguments.parse_args()
     benches = {
         "trainer": lambda: bench_trainer(args.rounds),
@@ -20,6 +23,7 @@ def main() -> None:
         "batching": lambda: bench_batching(args.rounds),
         "preferences": lambda: bench_preferences(args.rounds),
         "generation": lambda: bench_generation(args.rounds),
+        "serving": lambda: bench_serving(args.seconds),
     }
     print_table(benches, args.only, ("torch", "pytorch-lightning", "transformers"))
 
