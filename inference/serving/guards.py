@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from pipeline.text.surrogates import take_out_surrogates
 
@@ -50,6 +50,8 @@ async def read_json(request: Request) -> dict[str, Any]:
                     raise Refused(f"the request is larger than {MOST_BYTES:,} bytes", 413)
     except TimeoutError:
         raise Refused(f"the request did not come whole within {SECONDS:g} seconds", 408) from None
+    except ClientDisconnect:
+        raise Refused("the client went away before its request was whole", 499) from None  # nobody reads it
     try:
         value, halves = take_out_surrogates(json.loads(body.decode("utf-8")))
     except (ValueError, RecursionError) as error:

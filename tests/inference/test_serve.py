@@ -1,5 +1,6 @@
 """A really started server: answered with OpenAI's own client, by many at once, and asked for what is no request."""
 
+import asyncio
 import json
 import re
 import socket
@@ -122,6 +123,40 @@ def test_other_refusals(address: str) -> None:
     with socket.create_connection(tuple(address.removeprefix("http://").split(":"))) as raw:
         raw.sendall(b"\x00\xff nonsense\r\n\r\n")
         assert raw.recv(100).startswith(b"HTTP/1.1 400")
+
+
+def test_slow_clients_keep_nobody_waiting(address: str) -> None:
+    """Neither half a head nor half a body."""
+    place = tuple(address.removeprefix("http://").split(":"))
+    heads = (b"POST /v1/comp", b"POST /v1/completions HTTP/1.1\r\nHost: localhost\r\n")
+    body = b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+    slow = [socket.create_connection(place) for _ in range(20)]
+    try:
+        for number, connection in enumerate(slow):
+            connection.sendall(heads[0] if number % 2 else heads[1] + body)
+        good = requests.post(f"{address}/v1/completions", json={"prompt": "a", "max_tokens": 2}, timeout=10)
+        assert good.status_code == 200
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+def test_a_body_that_does_not_come_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("starlette", reason="the packages to serve with are not installed (make venv)")
+    from starlette.requests import Request
+
+    from inference.serving import guards
+
+    monkeypatch.setattr(guards, "SECONDS", 0.05)
+
+    async def receive() -> dict[str, object]:
+        await asyncio.sleep(60)
+        return {}
+
+    scope = {"type": "http", "headers": [(b"content-type", b"application/json")]}
+    with pytest.raises(guards.Refused, match=r"did not come whole within 0\.05 seconds") as refused:
+        asyncio.run(guards.read_json(Request(scope, receive)))
+    assert refused.value.status == 408
 
 
 def test_who_goes_away_leaves_nothing_behind(address: str) -> None:
