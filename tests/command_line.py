@@ -61,7 +61,8 @@ def run_pipeline(
 
     It and its workers are warm (see `tests/warm`), where the words name no other launcher.
     """
-    return run_warm(environment(), "pipeline", *warm(folder, *words, base=base), timeout=timeout)
+    variables = environment_of_sweeps() if "--multirun" in words else environment()
+    return run_warm(variables, "pipeline", *warm(folder, *words, base=base), timeout=timeout)
 
 
 @pytest.fixture(scope="session")
@@ -72,7 +73,7 @@ def pipeline() -> Pipeline:
 
 @pytest.fixture(scope="session")
 def cold_pipeline() -> Pipeline:
-    """The same as a user starts it: for what launchers do, and for sweeps."""
+    """The same as a user starts it: for what launchers do."""
 
     def run(
         folder: Path, *words: str, base: Sequence[str] = TINY, timeout: float = 600
@@ -94,10 +95,9 @@ def command(folder: Path, *words: str, base: Sequence[str] = TINY) -> list[str]:
 
 
 def warm(folder: Path, *words: str, base: Sequence[str] = TINY) -> list[str]:
-    """The planner's words. A sweep starts its jobs as users do; they know no launcher of the tests."""
+    """The planner's words."""
     told = [*base, *places(folder), *words]
-    cold = any(word.startswith("launcher=") or word == "--multirun" for word in told)
-    return told if cold else [*told, "launcher=warm"]
+    return told if any(word.startswith("launcher=") for word in told) else [*told, "launcher=warm"]
 
 
 def places(folder: Path) -> list[str]:
@@ -106,6 +106,12 @@ def places(folder: Path) -> list[str]:
 
 def environment() -> dict[str, str]:
     return os.environ | {"OMP_NUM_THREADS": "1"}
+
+
+def environment_of_sweeps() -> dict[str, str]:
+    """A sweep starts its jobs' planners as a user does; a plugin brings them the launcher of warm workers."""
+    path = [str(ROOT / "tests/warm/plugins"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    return environment() | {"PYTHONPATH": os.pathsep.join(path), "LM_PLUGINS": "warm_jobs"}
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen:

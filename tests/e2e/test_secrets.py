@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import ROOT, environment, warm
+from tests.command_line import ROOT, environment, environment_of_sweeps, warm
 from tests.warm.process import run_warm
 
 pytestmark = pytest.mark.e2e
@@ -33,7 +33,8 @@ NO_FINETUNING = ["finetune=none", "trainer.steps=2", "trainer.validate_every=2"]
 
 def run(folder: Path, *words: str, further: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     places = {"WANDB_DATA_DIR": str(folder / "wandb-data"), "WANDB_CACHE_DIR": str(folder / "wandb-cache")}
-    variables = environment() | IN_ENVIRONMENT | places | (further or {})
+    of_kind = environment_of_sweeps() if "--multirun" in words else environment()
+    variables = of_kind | IN_ENVIRONMENT | places | (further or {})
     return run_warm(variables, "pipeline", *warm(folder, *words))
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import time
@@ -133,16 +134,16 @@ def test_a_mistake_is_told_before_anything_runs(
 def test_an_interrupt_ends_the_running_job_and_keeps_the_finished_ones(
     grid: tuple[Path, str], tmp_path: Path
 ) -> None:
+    """All processes are as a user starts them. The first job finds its artifact in the store."""
     copy_data_stages(grid[0], tmp_path)
-    words = ["stage=pretrain", "trainer.steps=2,100000", "sweep.name=steps", "--multirun"]
+    shutil.copytree(grid[0] / "artifacts/pretrain", tmp_path / "artifacts/pretrain")
+    of_grid = ["optim.lr=1e-3", "optim.weight_decay=0.0"]
+    words = ["stage=pretrain", *of_grid, "trainer.steps=3,100000", "sweep.name=steps", "--multirun"]
     sweep = subprocess.Popen(
         command(tmp_path, *words), cwd=ROOT, env=environment(), text=True, stdout=subprocess.PIPE
     )
     deadline = time.monotonic() + 120
-    # First the finished one: its own unfinished folder is gone then.
-    while not (
-        artifacts(tmp_path, "pretrain") and list(tmp_path.glob("artifacts/pretrain/*.partial/metrics.jsonl"))
-    ):
+    while not list(tmp_path.glob("artifacts/pretrain/*.partial/metrics.jsonl")):
         assert time.monotonic() < deadline
         assert sweep.poll() is None
         time.sleep(0.1)
@@ -150,7 +151,7 @@ def test_an_interrupt_ends_the_running_job_and_keeps_the_finished_ones(
     printed, _ = sweep.communicate(timeout=120)
     assert sweep.returncode == 130
     states = {row["trainer.steps"]: row["state"] for row in table(tmp_path, "steps")}
-    assert states == {"2.0": "finished", "100000.0": "interrupted"}
+    assert states == {"3.0": "finished", "100000.0": "interrupted"}
     assert "interrupted" in printed
     running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
     assert str(tmp_path) not in running

@@ -7,7 +7,6 @@ import select
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,9 +15,9 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from tests.command_line import ROOT, environment
+from tests.command_line import environment
 from tests.inference.notebooks import run_cells
-from tests.warm.process import run_warm
+from tests.warm.process import WarmProcess, run_warm
 from train.opening.opened_model import OpenedModel, open_model
 
 pytestmark = pytest.mark.e2e
@@ -197,10 +196,7 @@ def test_a_model_that_was_not_tuned_to_chat_says_so(runs: Path) -> None:
 def test_ctrl_c_ends_an_answer_and_twice_the_program(runs: Path) -> None:
     parent, child = pty.openpty()
     words = ["model=demo", f"runs={runs}", "max_new_tokens=32", "stop=[]"]
-    chat = subprocess.Popen(
-        [sys.executable, "-m", "inference.chat", *words],
-        cwd=ROOT, env=environment(), stdin=child, stdout=child, stderr=child, start_new_session=True,
-    )  # fmt: skip
+    chat = WarmProcess(environment(), (child, child, child), "inference.chat", *words)
     os.close(child)
     shown = b""
 
@@ -210,7 +206,7 @@ def test_ctrl_c_ends_an_answer_and_twice_the_program(runs: Path) -> None:
         while text not in shown:
             assert time.monotonic() < deadline, shown
             if interrupt:
-                chat.send_signal(signal.SIGINT)
+                os.kill(chat.pid, signal.SIGINT)
             if select.select([parent], [], [], 5 if interrupt else 90)[0]:
                 shown += os.read(parent, 4096)
                 interrupt = False

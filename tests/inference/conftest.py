@@ -1,9 +1,6 @@
 """A model and servers of it, really started."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +8,8 @@ import pytest
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.formats.tokenizers import save_tokenizer
-from tests.command_line import ROOT
+from tests.command_line import environment
+from tests.warm.process import PipedProcess
 from train.finetuning.chat import set_chat_template
 from train.models.decoder.hf_config import to_hf_config
 
@@ -31,19 +29,16 @@ def folder(tiny_model, tokenizer, tmp_path_factory: pytest.TempPathFactory) -> P
     return folder
 
 
-def start_server(folder: Path, *words: str, key: str | None = None) -> subprocess.Popen[str]:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"} | ({"LM_SERVE_KEY": key} if key else {})
-    return subprocess.Popen(
-        [sys.executable, "-m", "inference.serve", f"model={folder}", *words],
-        cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+def start_server(folder: Path, *words: str, key: str | None = None) -> PipedProcess:
+    variables = environment() | ({"LM_SERVE_KEY": key} if key else {})
+    return PipedProcess(variables, "inference.serve", f"model={folder}", *words)
 
 
 @pytest.fixture(scope="session")
 def serve(folder: Path) -> Iterator[Callable[..., str]]:
     """`serve("max_texts=2", key="…")` starts a server at a free port, and gives its address."""
     pytest.importorskip("uvicorn", reason="the packages to serve with are not installed (make venv)")
-    started: list[subprocess.Popen[str]] = []
+    started: list[PipedProcess] = []
 
     def run(*words: str, key: str | None = None) -> str:
         server = start_server(folder, "port=0", *words, key=key)

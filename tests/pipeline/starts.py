@@ -3,13 +3,13 @@
 import json
 import os
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.command_line import OWN, ROOT, command, environment
+from tests.command_line import OWN, environment, places
+from tests.warm.process import PipedProcess
 
 BALLAST = 200 << 20
 """Bytes of a file without blocks that take a worker a moment to hash."""
@@ -30,16 +30,15 @@ class Stage:
         self.folder, self._stack = folder, stack
         (folder / "corpus.txt").write_text("A text of one line.\n")
 
-    def start(self, *further: str, base: Sequence[str] = OWN) -> subprocess.Popen:
+    def start(self, *further: str, base: Sequence[str] = OWN) -> PipedProcess:
+        """A planner. Its workers are started as a user's planner starts them."""
         words = ["stage=download", f"corpus.paths=[{self.folder / 'corpus.txt'}]", *further]
-        planner = subprocess.Popen(
-            command(self.folder, *words, base=base),
-            cwd=ROOT, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        )  # fmt: skip
-        self._stack.callback(end, planner.pid)
+        words = [*base, *places(self.folder), *words]
+        planner = PipedProcess(environment(), "pipeline", *words, together=True)
+        self._stack.callback(planner.kill)
         return planner
 
-    def worker_of(self, planner: subprocess.Popen) -> int:
+    def worker_of(self, planner: PipedProcess) -> int:
         """The pid of the worker, as soon as there is one."""
 
         def child() -> int | None:
@@ -59,7 +58,7 @@ class Stage:
     def artifacts(self) -> list[Path]:
         return [path for path in self.folder.glob("artifacts/download/*") if path.is_dir()]
 
-    def stop_while_it_hashes(self, planner: subprocess.Popen) -> int:
+    def stop_while_it_hashes(self, planner: PipedProcess) -> int:
         """Hold the worker in the last thing that it does before the artifact is complete."""
         ballast = wait_for(lambda: self.partial) / "ballast"
         ballast.touch()

@@ -5,7 +5,6 @@ The states are those of the table in docs/architecture.md.
 
 import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from tests.command_line import OWN
 from tests.pipeline.starts import Stage, check_whole, is_reading, wait_for
+from tests.warm.process import PipedProcess
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_what_a_worker_finishes_without_its_planner_is_reused_by_the_next(stage:
     check_whole(stage)
 
 
-def second_waits(stage: Stage, planner: subprocess.Popen) -> bool:
+def second_waits(stage: Stage, planner: PipedProcess) -> bool:
     """Whether the planner tries for the workers' lock."""
     return any(
         is_reading(planner.pid, path) for path in stage.folder.glob("artifacts/download/.*.workers.lock")

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from importlib import metadata
@@ -12,9 +10,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.warm.process import PipedProcess
 from train.strategies.zero.extension_builds import FOLDER_VARIABLE, build_folder_name, prepare_builds
 
-ROOT = Path(__file__).resolve().parents[2]
 SOURCE = 'extern "C" int answer() { return 42; }'
 COMPILER = """#!/bin/sh
 case " $* " in *" -c "*)
@@ -27,32 +25,23 @@ exec c++ "$@"
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[], subprocess.Popen]]:
-    """Starts a process that compiles, in a session of its own."""
+def start(tmp_path: Path) -> Iterator[Callable[[], PipedProcess]]:
+    """Starts a process that compiles, in a group of its own."""
     source = tmp_path / "answer.cpp"
     source.write_text(SOURCE)
     compiler = tmp_path / "compiler"
     compiler.write_text(COMPILER)
     compiler.chmod(0o755)
-    environment = os.environ | {
-        FOLDER_VARIABLE: str(tmp_path / "builds"),
-        "PYTHONPATH": str(ROOT),
-        "CXX": str(compiler),
-    }
-    command = [sys.executable, str(Path(__file__).with_name("extension_worker.py")), str(source)]
+    variables = os.environ | {FOLDER_VARIABLE: str(tmp_path / "builds"), "CXX": str(compiler)}
     started = []
 
-    def run() -> subprocess.Popen:
-        process = subprocess.Popen(
-            command, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
-        )
-        started.append(process)
-        return process
+    def run() -> PipedProcess:
+        started.append(PipedProcess(variables, "tests.train.extension_worker", str(source)))
+        return started[-1]
 
     yield run
     for process in started:
         process.kill()
-        process.communicate()
 
 
 def wait_for_compiler(tmp_path: Path) -> None:
@@ -67,7 +56,7 @@ def free_compiler(tmp_path: Path) -> None:
 
 
 def test_who_comes_after_a_killed_builder_and_its_compilers_builds_anew(
-    tmp_path: Path, start: Callable[[], subprocess.Popen]
+    tmp_path: Path, start: Callable[[], PipedProcess]
 ) -> None:
     first = start()
     wait_for_compiler(tmp_path)
@@ -79,7 +68,7 @@ def test_who_comes_after_a_killed_builder_and_its_compilers_builds_anew(
 
 
 def test_who_comes_while_the_compilers_of_a_killed_builder_go_on_waits_for_them(
-    tmp_path: Path, start: Callable[[], subprocess.Popen]
+    tmp_path: Path, start: Callable[[], PipedProcess]
 ) -> None:
     first = start()
     wait_for_compiler(tmp_path)
@@ -91,9 +80,7 @@ def test_who_comes_while_the_compilers_of_a_killed_builder_go_on_waits_for_them(
     assert output.splitlines()[-1] == "the answer is 42"
 
 
-def test_processes_that_start_together_build_once(
-    tmp_path: Path, start: Callable[[], subprocess.Popen]
-) -> None:
+def test_processes_that_start_together_build_once(tmp_path: Path, start: Callable[[], PipedProcess]) -> None:
     free_compiler(tmp_path)
     outputs = [process.communicate(timeout=120)[0] for process in (start(), start())]
     assert sum("compiling answer" in output for output in outputs) == 1

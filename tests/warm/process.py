@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 
@@ -71,6 +72,41 @@ class WarmProcess:
         if self.poll() is None:
             os.kill(self.pid, signal.SIGKILL)
             self.wait()
+
+
+class PipedProcess(WarmProcess):
+    """One whose output is read while it runs."""
+
+    def __init__(
+        self, environment: Mapping[str, str], module: str, *words: str, together: bool = False
+    ) -> None:
+        """Args: together: stderr comes with stdout, in one stream."""
+        pipes = [os.pipe() for _ in range(1 if together else 2)]
+        with open(os.devnull) as nothing:
+            streams = (nothing.fileno(), pipes[0][1], pipes[-1][1])
+            super().__init__(environment, streams, module, *words)
+        for _, end in pipes:
+            os.close(end)
+        self.stdout, self.stderr = (os.fdopen(pipes[index][0], errors="replace") for index in (0, -1))
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def communicate(self, timeout: float) -> tuple[str, str]:
+        """What is left of stdout and stderr, when it has ended.
+
+        Raises:
+            TimeoutError: where it still runs.
+        """
+        with ThreadPoolExecutor(2) as pool:
+            told = [pool.submit(stream.read) for stream in (self.stdout, self.stderr)]
+            try:
+                self.wait(timeout)
+            except TimeoutError:
+                self.kill()
+                raise
+        return told[0].result(), told[1].result()
 
 
 def _end(server: subprocess.Popen[bytes], folder: tempfile.TemporaryDirectory[str]) -> None:
