@@ -1,6 +1,7 @@
 """Starting programs on the server, which the first one starts."""
 
 import atexit
+import io
 import json
 import os
 import select
@@ -87,7 +88,8 @@ class PipedProcess(WarmProcess):
             super().__init__(environment, streams, module, *words)
         for _, end in pipes:
             os.close(end)
-        self.stdout, self.stderr = (os.fdopen(pipes[index][0], errors="replace") for index in (0, -1))
+        self.stdout, *rest = (os.fdopen(start, errors="replace") for start, _ in pipes)
+        self.stderr = rest[0] if rest else io.StringIO()
 
     def send_signal(self, number: int) -> None:
         if self.poll() is None:
