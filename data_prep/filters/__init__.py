@@ -1,4 +1,4 @@
-"""Filters: which documents are worth training on. One small class per rule, each with a named drop reason.
+"""Filters: which documents are worth training on. A row in a table per rule, each with a named drop reason.
 
 `general.py` has rules of our own; a set of rules is a module that the set's section names, and has
 
@@ -20,7 +20,7 @@ from pipeline.config.filters import FilterConfig, filter_sets
 class FilterModule(Protocol):
     """A module of this folder, or of a plugin."""
 
-    RULES: Sequence[type[Rule]]
+    RULES: Sequence[Rule]
 
 
 @runtime_checkable
@@ -31,7 +31,7 @@ class OfLines(Protocol):
     def take_out_lines(text: str, config: Any) -> str: ...
 
 
-def rules() -> list[type[Rule]]:
+def rules() -> list[Rule]:
     """All rules in the order in which they are asked, those of plugins included: what costs most comes last."""
     return [*GENERAL_RULES, *(rule for kind in filter_sets() for rule in kind.load(FilterModule).RULES)]
 
@@ -52,12 +52,15 @@ class DocumentFilter:
         if config.languages is not None:
             check_languages(config.languages)
         self._config = config
-        self._rules = [rule for rule in (rule(config) for rule in rules()) if rule.is_on]
+        self._rules = [(rule, own) for rule in rules() if (own := rule.settings(config)) is not None]
         sets = [section for kind in filter_sets() if (section := getattr(config, kind.name)) is not None]
         modules = [(section.load(FilterModule), section) for section in sets]
         self._line_rules = [
             (module.take_out_lines, section) for module, section in modules if isinstance(module, OfLines)
         ]
+
+    def __reduce__(self) -> tuple[type["DocumentFilter"], tuple[FilterConfig]]:
+        return DocumentFilter, (self._config,)
 
     def take_out_lines(self, text: str) -> str:
         """The text without the lines that sets of rules take out, as C4's does: do so before the text is judged."""
@@ -83,8 +86,8 @@ class DocumentFilter:
             code not in config.languages or score < config.min_language_score
         ):
             return "language"
-        for rule in self._rules:
-            if rule.drops(features):
+        for rule, own in self._rules:
+            if rule.drops(features, own):
                 return rule.reason
         if kind == "stub" and config.stubs == "drop":
             return "stub"

@@ -4,7 +4,6 @@ C4 works on lines: `take_out_lines` changes the text, and the rules for document
 """
 
 from data_prep.filters.rule import Rule
-from data_prep.text.text_features import Features
 from pipeline.config.filters.c4 import C4
 from pipeline.text.sentences import ends_sentence
 from pipeline.text.words import split_words
@@ -44,25 +43,8 @@ def _ends_a_sentence(line: str) -> bool:
     return ends_sentence(line) and not line.endswith("...")
 
 
-class LoremIpsum(Rule):
-    reason, option = "c4_lorem_ipsum", "c4.lorem_ipsum"
-
-    def drops(self, features: Features) -> bool:
-        return "lorem ipsum" in features.text.lower()
-
-
-class CurlyBracket(Rule):
-    reason, option = "c4_curly_bracket", "c4.curly_bracket"
-
-    def drops(self, features: Features) -> bool:
-        return "{" in features.text
-
-
-class FewSentences(Rule):
-    reason, option = "c4_few_sentences", "c4.min_sentences"
-
-    def drops(self, features: Features) -> bool:
-        return not features.has_sentences(self.limit)
-
-
-RULES = (CurlyBracket, LoremIpsum, FewSentences)
+RULES = (
+    Rule("c4_curly_bracket", "c4.curly_bracket", lambda text, own: "{" in text.text),
+    Rule("c4_lorem_ipsum", "c4.lorem_ipsum", lambda text, own: "lorem ipsum" in text.text.lower()),
+    Rule("c4_few_sentences", "c4.min_sentences", lambda text, own: not text.has_sentences(own.min_sentences)),
+)

@@ -4,82 +4,44 @@ Made for English. In scripts without spaces each character counts as a word, so 
 """
 
 from data_prep.filters.rule import Rule
-from data_prep.text.text_features import Features
-
-
-class FewWords(Rule):
-    reason, option = "gopher_few_words", "gopher_quality.min_words"
-
-    def drops(self, features: Features) -> bool:
-        return features.words < self.limit
-
-
-class ManyWords(Rule):
-    reason, option = "gopher_many_words", "gopher_quality.max_words"
-
-    def drops(self, features: Features) -> bool:
-        return features.words > self.limit
-
-
-class ShortWords(Rule):
-    reason, option = "gopher_short_words", "gopher_quality.min_mean_word_length"
-
-    def drops(self, features: Features) -> bool:
-        return not features.is_unspaced and features.mean_word_length < self.limit
-
-
-class LongWords(Rule):
-    reason, option = "gopher_long_words", "gopher_quality.max_mean_word_length"
-
-    def drops(self, features: Features) -> bool:
-        return features.mean_word_length > self.limit
-
-
-class Symbols(Rule):
-    reason, option = "gopher_symbols", "gopher_quality.max_symbols_per_word"
-
-    def drops(self, features: Features) -> bool:
-        return max(features.hashes, features.ellipses) > self.limit * features.words
-
-
-class BulletLines(Rule):
-    reason, option = "gopher_bullets", "gopher_quality.max_bullet_lines"
-
-    def drops(self, features: Features) -> bool:
-        return features.lines.bullet > self.limit
-
-
-class EllipsisLines(Rule):
-    reason, option = "gopher_ellipses", "gopher_quality.max_ellipsis_lines"
-
-    def drops(self, features: Features) -> bool:
-        return features.lines.ellipsis > self.limit
-
-
-class AlphaWords(Rule):
-    reason, option = "gopher_few_letters", "gopher_quality.min_alpha_words"
-
-    def drops(self, features: Features) -> bool:
-        return features.alpha_words < self.limit
-
-
-class StopWords(Rule):
-    """English only."""
-
-    reason, option = "gopher_stop_words", "gopher_quality.min_stop_words"
-
-    def drops(self, features: Features) -> bool:
-        return not features.has_english_stop_words(self.limit)
-
 
 RULES = (
-    FewWords,
-    ManyWords,
-    ShortWords,
-    LongWords,
-    Symbols,
-    AlphaWords,
-    StopWords,
-    BulletLines,
-    EllipsisLines,
+    Rule("gopher_few_words", "gopher_quality.min_words", lambda text, own: text.words < own.min_words),
+    Rule("gopher_many_words", "gopher_quality.max_words", lambda text, own: text.words > own.max_words),
+    Rule(
+        "gopher_short_words",
+        "gopher_quality.min_mean_word_length",
+        lambda text, own: not text.is_unspaced and text.mean_word_length < own.min_mean_word_length,
+    ),
+    Rule(
+        "gopher_long_words",
+        "gopher_quality.max_mean_word_length",
+        lambda text, own: text.mean_word_length > own.max_mean_word_length,
+    ),
+    Rule(
+        "gopher_symbols",
+        "gopher_quality.max_symbols_per_word",
+        lambda text, own: max(text.hashes, text.ellipses) > own.max_symbols_per_word * text.words,
+    ),
+    Rule(
+        "gopher_few_letters",
+        "gopher_quality.min_alpha_words",
+        lambda text, own: text.alpha_words < own.min_alpha_words,
+    ),
+    # English only.
+    Rule(
+        "gopher_stop_words",
+        "gopher_quality.min_stop_words",
+        lambda text, own: not text.has_english_stop_words(own.min_stop_words),
+    ),
+    Rule(
+        "gopher_bullets",
+        "gopher_quality.max_bullet_lines",
+        lambda text, own: text.lines.bullet > own.max_bullet_lines,
+    ),
+    Rule(
+        "gopher_ellipses",
+        "gopher_quality.max_ellipsis_lines",
+        lambda text, own: text.lines.ellipsis > own.max_ellipsis_lines,
+    ),
 )

@@ -1,34 +1,26 @@
 """What a rule is: a drop reason, the setting that it obeys, and one question about a text."""
 
-from abc import ABC, abstractmethod
-from typing import Any, ClassVar
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from data_prep.text.text_features import Features
 from pipeline.config.filters import FilterConfig
 
 
-class Rule(ABC):
-    """Drops documents for `reason`. Null or false turns it off.
+@dataclass(frozen=True)
+class Rule:
+    """Drops documents for `reason`. Null or false turns it off."""
 
-    Attributes:
-        option: its key in `clean.filters`: `min_chars`, `gopher_quality.min_words`.
-        section: the settings beside its own; None where the whole set of rules is off.
-        limit: its own setting, of whatever type the section gives it.
-    """
+    reason: str
+    option: str
+    """Its key in `clean.filters`: `min_chars`, `gopher_quality.min_words`."""
+    drops: Callable[[Features, Any], bool]
+    """Whether a text breaks it, by the settings among which its own stands."""
 
-    reason: ClassVar[str]
-    option: ClassVar[str]
-
-    def __init__(self, config: FilterConfig):
+    def settings(self, config: FilterConfig) -> Any:
+        """The settings among which its own stands: all, or those of its set; None where the rule is off."""
         group, _, name = self.option.rpartition(".")
-        # What an option names is known only when it runs.
-        self.section: Any = getattr(config, group) if group else config
-        self.limit: Any = None if self.section is None else getattr(self.section, name)
-
-    @property
-    def is_on(self) -> bool:
-        return self.limit is not None and self.limit is not False
-
-    @abstractmethod
-    def drops(self, features: Features) -> bool:
-        """Whether the text breaks the rule."""
+        section = getattr(config, group) if group else config
+        limit = None if section is None else getattr(section, name)
+        return None if limit is None or limit is False else section

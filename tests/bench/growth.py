@@ -137,8 +137,8 @@ def _filter(text: str) -> None:
     DocumentFilter(config).take_out_lines(text)
     features = Features(text)
     for rule in rules():
-        if rule(config).is_on:
-            rule(config).drops(features)
+        if (own := rule.settings(config)) is not None:
+            rule.drops(features, own)
     document_kind(text, "", config)
 
 

@@ -1,14 +1,5 @@
 """The rules themselves."""
 
 from data_prep.filters.rule import Rule
-from data_prep.text.text_features import Features
 
-
-class HasTheWord(Rule):
-    reason, option = "banned_word", "banned.word"
-
-    def drops(self, features: Features) -> bool:
-        return self.limit in features.text
-
-
-RULES = (HasTheWord,)
+RULES = (Rule("banned_word", "banned.word", lambda text, own: own.word in text.text),)
