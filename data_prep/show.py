@@ -12,10 +12,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from data_prep.cleaning.chinese import ChineseConverter
 from data_prep.cleaning.template_cache import as_books, cache_path, read_learned
@@ -25,7 +21,8 @@ from data_prep.mediawiki.site import Site
 from data_prep.mediawiki.template_book import TemplateBook
 from data_prep.mediawiki.text import WikitextCleaner
 from data_prep.text.normalize import normalize
-from pipeline.config.clean import CleanConfig, MarkupConfig
+from pipeline.config.clean import CleanConfig
+from pipeline.config.command_words import read_settings
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.formats.documents import Meta
 from pipeline.formats.source import Source
@@ -191,40 +188,6 @@ def newest_dumps(downloads: Path = _DOWNLOADS) -> tuple[list[Path], dict[str, Te
     raise UserError(f"no download of a MediaWiki dump in {downloads}: name a file with --dump PATH")
 
 
-def read_settings(words: Sequence[str]) -> tuple[CleanConfig, dict[str, str]]:
-    """The clean section with these `key=value`, and those as a dictionary.
-
-    Raises:
-        UserError: where a key or value is none of the section's.
-    """
-    settings: dict[str, str] = {}
-    values: dict[str, Any] = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals:
-            raise UserError(f"{word!r} is no setting: write key=value, such as markup.tables=text")
-        key = key.removeprefix("clean.")
-        settings[key] = value
-        group, dot, name = key.partition(".")
-        if dot:
-            values.setdefault(group, {})[name] = value
-        else:
-            values[key] = value
-    try:
-        return CleanConfig.model_validate(values), settings
-    except ValidationError as error:
-        raise UserError("; ".join(_problem(details) for details in error.errors())) from None
-
-
-def _problem(details: ErrorDetails) -> str:
-    key = ".".join(map(str, details["loc"]))
-    if details["type"] != "extra_forbidden":
-        return f"{key}={details['input']}: {details['msg']}"
-    keys = [f"markup.{name}" for name in MarkupConfig.model_fields] + list(CleanConfig.model_fields)
-    near = difflib.get_close_matches(key, keys, n=1)
-    return f"{key} is no key of the clean section" + (f"; did you mean {near[0]}?" if near else "")
-
-
 def _in_bytes(count: int) -> str:
     return f"{count:,} B" if count < 1000 else f"{count / 1000:,.1f} kB"
 
@@ -243,7 +206,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="the HTML file; default: named after the title")
     args = parser.parse_intermixed_args()
     with exit_on_user_error():
-        config, settings = read_settings(args.settings)
+        words = [word.removeprefix("clean.") for word in args.settings]
+        config, settings = read_settings(CleanConfig, words), dict(word.split("=", 1) for word in words)
         if args.dump and not args.dump.is_file():
             raise UserError(f"there is no file {args.dump}")
         if args.out and not args.out.parent.is_dir():

@@ -1,6 +1,7 @@
 """Settings of commands that compose no configuration: `key=value` words on the command line, as everywhere."""
 
 import difflib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -10,24 +11,28 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from pipeline.config.base import Section
+from pipeline.config.choices import section_classes
 from pipeline.errors import UserError
 
 S = TypeVar("S", bound=Section)
 
 
 def read_settings(kind: type[S], words: Sequence[str]) -> S:
-    """The settings in `key=value` words; of a key that is said twice the last counts.
+    """The settings in `key=value` words, of an inner section `section.key=value`; of a key that is said twice the last
+    counts.
 
     Raises:
         UserError: where a word is no setting, or a key or value is wrong.
     """
     values: dict[str, Any] = {}
+    inner: dict[str, dict[str, Any]] = defaultdict(dict)
     for word in words:
         key, equals, text = word.partition("=")
         if not equals:
-            raise UserError(f"{word!r} is no setting: write key=value, such as temperature=0.5")
-        values[key] = _value(text)
-    return read_values(kind, values)
+            raise UserError(f"{word!r} is no setting: write key=value, such as {_keys(kind)[0]}=…")
+        section, dot, name = key.rpartition(".")
+        (inner[section] if dot else values)[name] = _value(text)
+    return read_values(kind, values | inner)
 
 
 def read_values(kind: type[S], values: Mapping[str, Any]) -> S:
@@ -46,8 +51,16 @@ def _problem(kind: type[Section], details: ErrorDetails) -> str:
     key = ".".join(map(str, details["loc"]))
     if details["type"] != "extra_forbidden":
         return f"{key}={details['input']}: {details['msg']}"
-    near = difflib.get_close_matches(key, kind.model_fields, n=1)
+    near = difflib.get_close_matches(key, _keys(kind), n=1)
     return f"{key} is no key" + (f"; did you mean {near[0]}?" if near else "; --help lists them")
+
+
+def _keys(kind: type[Section]) -> list[str]:
+    """Of a section, and of those in it."""
+    inner = (
+        (name, s) for name, field in kind.model_fields.items() for s in section_classes(field.annotation)
+    )
+    return [*kind.model_fields, *(f"{name}.{key}" for name, section in inner for key in section.model_fields)]
 
 
 def _value(text: str) -> Any:

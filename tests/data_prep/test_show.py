@@ -11,7 +11,9 @@ from data_prep.cleaning.template_cache import cache_path, write_learned
 from data_prep.mediawiki.dump import read_site
 from data_prep.mediawiki.site import Site
 from data_prep.mediawiki.text import WikitextCleaner
-from data_prep.show import align, newest_dumps, read_settings
+from data_prep.show import align, newest_dumps
+from pipeline.config.clean import CleanConfig
+from pipeline.config.command_words import read_settings
 from pipeline.errors import UserError
 from pipeline.formats.source import Source, describe_file
 
@@ -45,7 +47,7 @@ def show(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_page_is_written_and_its_place_is_told(tmp_path, dump):
-    done = show(tmp_path, "Tomcat", "--dump", str(dump), "markup.infobox=true")
+    done = show(tmp_path, "Tomcat", "--dump", str(dump), "clean.markup.infobox=true")
     assert done.returncode == 0, done.stderr
     assert "Tomcat leads to Black cat" in done.stdout
     path = tmp_path / "Black_cat.html"
@@ -110,13 +112,13 @@ def test_aligned_text_is_the_cleaners(shared_data):
 
 
 def test_settings():
-    config, words = read_settings(["clean.markup.tables=text", "markup.captions=true", "chinese=simplified"])
+    words = ["markup.tables=text", "markup.captions=true", "chinese=simplified"]
+    config = read_settings(CleanConfig, words)
     assert (config.markup.tables, config.markup.captions, config.chinese) == ("text", True, "simplified")
-    assert list(words) == ["markup.tables", "markup.captions", "chinese"]
     with pytest.raises(UserError, match=r"did you mean markup\.tables"):
-        read_settings(["markup.table=text"])
+        read_settings(CleanConfig, ["markup.table=text"])
     with pytest.raises(UserError, match=r"markup\.tables=html.*'drop' or 'text'"):
-        read_settings(["markup.tables=html"])
+        read_settings(CleanConfig, ["markup.tables=html"])
 
 
 def test_the_newest_download_is_taken_with_what_was_learned_of_its_templates(tmp_path, dump):
