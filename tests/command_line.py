@@ -96,8 +96,8 @@ def command(folder: Path, *words: str, base: Sequence[str] = TINY) -> list[str]:
 
 def warm(folder: Path, *words: str, base: Sequence[str] = TINY) -> list[str]:
     """The planner's words."""
-    told = [*base, *places(folder), *words]
-    return told if any(word.startswith("launcher=") for word in told) else [*told, "launcher=warm"]
+    chosen = any(word.startswith("launcher=") for word in (*base, *words))
+    return [*base, *places(folder), *([] if chosen else ["launcher=warm"]), *words]
 
 
 def places(folder: Path) -> list[str]:

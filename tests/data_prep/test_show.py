@@ -1,8 +1,10 @@
 """The page that shows a page's wikitext beside its text."""
 
+import io
 import re
 import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from data_prep.cleaning.template_cache import cache_path, write_learned
 from data_prep.mediawiki.dump import read_site
 from data_prep.mediawiki.site import Site
 from data_prep.mediawiki.text import WikitextCleaner
-from data_prep.show import align, newest_dumps
+from data_prep.show import align, main, newest_dumps
 from pipeline.config.clean import CleanConfig
 from pipeline.config.command_words import read_settings
 from pipeline.errors import UserError
@@ -36,14 +38,16 @@ def dump(tmp_path) -> Path:
 
 
 def show(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    root = Path(__file__).parents[2]
-    return subprocess.run(
-        [sys.executable, "-m", "data_prep.show", *words],
-        cwd=folder,
-        env={"PYTHONPATH": str(root), "PATH": ""},
-        capture_output=True,
-        text=True,
-    )
+    """The command in a folder, in this process."""
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["show", *words])
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+    return subprocess.CompletedProcess(words, code, out.getvalue(), err.getvalue())
 
 
 def test_a_page_is_written_and_its_place_is_told(tmp_path, dump):
