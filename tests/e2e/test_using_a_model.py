@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from tests.command_line import environment
+from tests.command_line import ROOT, environment
 from tests.inference.notebooks import run_cells
 from tests.warm.process import WarmProcess, run_warm
 from train.opening.opened_model import OpenedModel, open_model
