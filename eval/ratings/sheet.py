@@ -30,7 +30,7 @@ def pair_items(pairs: Sequence[tuple[Written, Written]], most: int, seed: int) -
     different = [pair for pair in pairs if pair[0].text != pair[1].text]
     chosen = draw.permutation(len(different))[:most]
     return [
-        Item(different[row][0].prompt, list(different[row][:: 1 if draw.random() < 0.5 else -1]))
+        Item(different[row][0].shown, list(different[row][:: 1 if draw.random() < 0.5 else -1]))
         for row in chosen
     ]
 
@@ -45,7 +45,7 @@ def single_items(texts: Sequence[Sequence[Written]], most: int, seed: int) -> li
     draw = np.random.default_rng(seed)
     prompts = draw.permutation(len(texts[0]))[:most]
     found = {text.digest: text for row in prompts for text in (run[row] for run in texts)}
-    items = [Item(text.prompt, [text]) for text in found.values()]
+    items = [Item(text.shown, [text]) for text in found.values()]
     return [items[row] for row in draw.permutation(len(items))]
 
 

@@ -11,6 +11,13 @@ class Written(NamedTuple):
 
     prompt: str
     text: str
+    turns: str = ""
+    """The prompt as people read it, where it is a conversation."""
+
+    @property
+    def shown(self) -> str:
+        """The prompt, for people."""
+        return self.turns or self.prompt
 
     @property
     def digest(self) -> str:
@@ -28,5 +35,9 @@ def written_texts(
         predictions, samples: rows of predictions.jsonl and samples.jsonl.
     """
     if predictions:
-        return [Written(row["prompt"], row["prediction"]) for row in predictions]
+        return [Written(row["prompt"], row["prediction"], _turns(row)) for row in predictions]
     return [Written(row["prompt"], row["continuation"]) for row in samples]
+
+
+def _turns(row: Mapping[str, Any]) -> str:
+    return "\n\n".join(f"{turn['role']}: {turn['content']}" for turn in row.get("turns", []))

@@ -61,6 +61,8 @@ def test_items_are_blind_and_drawn_at_random():
     assert sorted(item.prompt for item in items) == [f"prompt {n}" for n in range(6)]
     assert {item.texts[0].text[0] for item in items} == {"a", "b"}
     assert pair_items(pairs, 3, 1) == pair_items(pairs, 3, 1) != pair_items(pairs, 3, 2)
+    row = {"prompt": "<|user|>Hi", "prediction": "Ho", "turns": [{"role": "user", "content": "Hi"}]}
+    assert written_texts([row], [])[0].shown == "user: Hi"
     singles = single_items([texts("a"), texts("b")], 4, 1)
     assert len(singles) == 8
     page = sheet_page(items, "pairs", 5, "en", "Which is <shorter>?")
