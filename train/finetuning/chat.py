@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pipeline.errors import UserError
 from pipeline.formats.control_tokens import ControlTokens
 from train.finetuning.chat_templates import named_template, render_turns
-from train.finetuning.conversation import Turn
+from train.finetuning.conversation import Turn, said
 from train.generation.stops import Stops
 
 if TYPE_CHECKING:
@@ -50,6 +50,10 @@ class PromptFormat(ABC):
     def response(self, source: Source, target: str) -> str:
         """All that the model shall write, the token that ends it included."""
         return self._control.unquote(self._response(self._quoted(source), self._control.quote(target)))
+
+    def shown(self, source: Source) -> str:
+        """The prompt as people read it, ready to be continued."""
+        return self.prompt(source)
 
     def prompt_ids(self, sources: Iterable[Source]) -> list[list[int]]:
         return self._control.encode([self._prompt(self._quoted(source)) for source in sources])
@@ -107,6 +111,13 @@ class ChatFormat(PromptFormat):
     @property
     def template(self) -> str:
         return cast(str, self.tokenizer.chat_template)  # `set_chat_template` has seen to it
+
+    def shown(self, source: Source) -> str:
+        """Each turn by its speaker's name, in place of the template's marks."""
+        if isinstance(source, Beginning):
+            return source
+        turns = [f"{turn['role']}: {said(turn)}" for turn in _as_turns(source)]
+        return "\n\n".join([*turns, "assistant: "])
 
     def conversation_ids(self, turns: Sequence[Mapping[str, Any]]) -> list[int]:
         """Token ids of several turns, up to where the assistant answers.

@@ -84,7 +84,7 @@ class TextTraining(TaskTraining[E]):
 
     def sampler(self, seed: int) -> Sampler:
         sources = [e.prompt for e in self.splits.validation[:SAMPLES]]
-        prompts = list(zip(map(self.form.prompt, sources), self.form.prompt_ids(sources), strict=True))
+        prompts = list(zip(map(self.form.shown, sources), self.form.prompt_ids(sources), strict=True))
         return lambda model: sample_texts(
             self.language_model(model), self.base.tokenizer, prompts, seed, self.stops
         )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from pipeline.config.evaluation import DecodeConfig
-from train.generation.generate import generate
+from train.generation.generate import generate_all
 from train.generation.stops import Stops
 from train.models import as_language_model
 
@@ -27,13 +27,17 @@ def sample_texts(
     stops: Stops | None = None,
     decode: DecodeConfig = SAMPLED,
 ) -> list[tuple[str, str]]:
-    """(prompt, continuation) pairs; the same seed each time, so that what changes is the model.
+    """(prompt, continuation) pairs; the same seed each time, so that what changes is the model. Three dots end a text
+    that was not at its end.
 
     Args:
         model: one that reads from left to right.
         prompts: each as text and as token ids.
     """
-    found = generate(
+    found = generate_all(
         as_language_model(model), tokenizer, [ids for _, ids in prompts], decode, seed, stops=stops
     )
-    return [(text, continuation) for (text, _), continuation in zip(prompts, found, strict=True)]
+    return [
+        (text, continuation + "…" * cut_off)
+        for (text, _), (continuation, cut_off) in zip(prompts, found, strict=True)
+    ]
