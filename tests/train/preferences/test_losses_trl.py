@@ -1,6 +1,7 @@
 """Every preference loss, and its gradient, is TRL's on the same batch."""
 
 import copy
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import torch
 from torch import Tensor
 
 from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.tasks.base import LoRAConfig
+from train.finetuning.lora import add_adapters
 from train.finetuning.preferences.kto_loss import KTOLoss
 from train.finetuning.preferences.model import PreferenceLoss, PreferenceModel
 from train.finetuning.preferences.pair_losses import DPOLoss, IPOLoss, ORPOLoss, SimPOLoss
@@ -106,6 +109,48 @@ def test_losses_with_a_reference(name, loss, models, tokenizer, tmp_path: Path) 
     ours = {"input_ids": input_ids, "labels": labels, "reference": reference_of(reference, input_ids, labels)}
     theirs.eval()
     compare(policy, loss, theirs, lambda: trainer.compute_loss(theirs, batch), ours)
+
+
+def test_adapters_against_the_base_without_them(models, tokenizer, tmp_path: Path) -> None:
+    """The reference is measured before the first step, when adapters add nothing; TRL switches them off."""
+    from peft import LoraConfig
+    from trl import DPOConfig, DPOTrainer
+
+    (policy, theirs), _ = models
+    adapters = LoRAConfig(rank=4, alpha=8, dropout=0.0, targets=["q_proj", "down_proj"])
+    their_adapters = LoraConfig(r=4, lora_alpha=8, lora_dropout=0.0, target_modules=adapters.targets)
+    args = DPOConfig(str(tmp_path), beta=0.3, **COMMON)
+    trainer = DPOTrainer(
+        theirs,
+        None,
+        args,
+        None,
+        rows(),
+        processing_class=copy.deepcopy(tokenizer),
+        peft_config=their_adapters,
+    )
+    batch = next(iter(trainer.get_train_dataloader()))
+    input_ids, labels = (
+        torch.stack(tensor.chunk(2), 1) for tensor in as_ours(batch["input_ids"], batch["completion_mask"])
+    )
+    ours = {"input_ids": input_ids, "labels": labels, "reference": reference_of(policy, input_ids, labels)}
+    add_adapters(policy, adapters)
+    trained = {name: p for name, p in policy.named_parameters() if p.requires_grad}
+    others = dict(trainer.model.base_model.model.named_parameters())
+    torch.manual_seed(3)
+    for name, parameter in trained.items():
+        torch.nn.init.normal_(parameter, std=0.2)
+        others[name].data.copy_(parameter.data)
+    trainer.model.eval()
+    found = PreferenceModel(policy, DPOLoss(beta=0.3))(**ours)
+    mean, expected = found.total / found.tokens, trainer.compute_loss(trainer.model, batch)
+    assert abs(float(mean) - math.log(2)) > 0.01
+    torch.testing.assert_close(mean, expected, atol=2e-5, rtol=2e-5)
+    mean.backward()
+    expected.backward()
+    assert len(trained) == 8
+    for name, parameter in trained.items():
+        torch.testing.assert_close(parameter.grad, others[name].grad, atol=1e-4, rtol=1e-3)
 
 
 def test_kto(models, tokenizer, tmp_path: Path) -> None:
