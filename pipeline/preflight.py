@@ -110,7 +110,9 @@ class Preflight:
                 self._pending.append((stage, check))
                 found.append(Finding(stage, what, "later", f"looked at {reason}"))
             except UserError as error:
-                found.append(Finding(stage, what, "problem", str(error)))
+                # Several checks of a stage may meet the same one.
+                if all((each.stage, each.words) != (stage, str(error)) for each in found):
+                    found.append(Finding(stage, what, "problem", str(error)))
         return found
 
     def refuse_what_will_fail(self) -> None:
@@ -128,4 +130,4 @@ def refuse(findings: list[Finding]) -> None:
         f"stage {found.stage} would fail: {found.words}" for found in findings if found.state == "problem"
     ]
     if problems:
-        raise UserError("\n".join(dict.fromkeys(problems)))  # several checks may meet the same one
+        raise UserError("\n".join(problems))

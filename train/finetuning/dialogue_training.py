@@ -18,7 +18,8 @@ class DialogueTraining(TextTraining[DialogueExamples]):
     advice: ClassVar[dict[str, str]] = {
         **TextTraining.advice,
         "cut_turns": "{}: the conversation is too long for the model's context and lost its first turns",
-        "cut_prompts": "{}: the last question alone is too long for the model's context and lost its middle",
+        "cut_prompts": "{}: the last question, with what the system says, is too long for the model's context and lost "
+        "its middle",
     }
 
     def __init__(self, settings: InstructConfig, base: BaseModel, splits: Splits, form: ChatFormat):

@@ -38,6 +38,18 @@ def test_a_role_that_is_not_known(tmp_path: Path) -> None:
         preflight(root).refuse_what_will_fail()
 
 
+def test_one_mistake_is_told_once(tmp_path: Path, folder: Path) -> None:
+    turns = [
+        {"role": "assistant", "content": "Hi."},
+        *({"role": r, "content": r} for r in ("user", "assistant")),
+    ]
+    good = [{"prompt": row["prompt"], "response": row["chosen"]} for row in GOOD]
+    path = write(tmp_path, [*good, {"messages": turns}])
+    root = configured(tmp_path, *finetuned("instruct", path), f"finetune.init={folder}")
+    [problem] = [found for found in preflight(root).findings() if found.state == "problem"]
+    assert "line 41: the conversation starts with the assistant" in problem.words
+
+
 def test_pairs_that_teach_nothing_are_told(tmp_path: Path) -> None:
     same = {"prompt": "Hi?", "chosen": "a", "rejected": "a"}
     root = configured(tmp_path, *finetuned("dpo", write(tmp_path, [*GOOD, same, same])))
