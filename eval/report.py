@@ -52,6 +52,7 @@ def gather(config: ReportStage, context: Context) -> dict[str, object]:
         "sources": data.read_sources(inputs.get("download")),
         "funnel": data.read_funnel(inputs.get("clean")),
         "tokenizer_tiles": tokenizer_figures(by_name.get("tokenizer")),
+        "extension": data.read_extension(inputs.get("tokenizer")),
         "token_pieces": data.tokenize_example(
             inputs.get("tokenizer"), data.example_text(inputs.get("clean"))
         ),

@@ -3,11 +3,13 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pipeline.config.stages import PretrainStage
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import list_checkpoints
+from pipeline.formats.held_out import read_held_out, together, write_held_out
 from pipeline.formats.shards import ShardIndex, TokenStream
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from pipeline.formats.training_artifact import write_initial
@@ -23,14 +25,17 @@ from train.data.sequences import NO_VALIDATION
 from train.data.steps import count_steps
 from train.generation.samples import SAMPLED
 from train.generation.stops import decoder
+from train.held_out import OtherTokenizer, held_out_texts
 from train.loop import FitResult, fit, set_up_process
 from train.memory.check import Plan, check, known_limit
-from train.models import TrainableModel, build_model, count_parameters, family
-from train.models.new_rows import fill_with_new_rows, vocabulary_axes
+from train.models import TrainableModel, count_parameters, family
 from train.objectives import Objective, build_objective
-from train.optim.only_rows import OnlyRows
+from train.starting_model import Measure, StartingModel
 from train.training_plan import TrainingPlan
 from train.trunk import Course, start_from_trunk, take_checkpoint
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
 def run(config: PretrainStage, context: Context) -> StageMetrics:
@@ -38,13 +43,14 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
     trainer, index = config.trainer, _shards(context)
     initial = initial_weights(config.pretrain)
     extension = VocabularyExtension.load(context.inputs["tokenizer"])
-    vocab_size = _vocab_size(index, initial, extension)
+    start = StartingModel(config, index.vocab_size, initial, extension)
+    vocab_size = start.vocab_size
     length = trainer.sequence_length or config.model.context
     tokenizer = load_tokenizer(context.inputs["tokenizer"])
     objective = build_objective(config.objective, tokenizer, config.seed)
     data = Data.of(objective, config, index, context, length)
     on_gpu = set_up_process(trainer, config.seed)
-    model = _model(config, vocab_size, initial, extension, on_gpu)
+    model = _model(start, on_gpu, _measure_held_out(data, objective, tokenizer, on_gpu, context))
     kept = family(config.model).without_weights(config.model, model.vocab_size)
 
     def course(of: PretrainStage) -> Course:
@@ -70,7 +76,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         decode=decoder(tokenizer),
         validates_first=initial is not None,
         order=mine.order if mine else None,
-        only_rows=_only_rows(config, vocab_size, extension),
+        only_rows=start.only_rows(),
         loss=objective.loss,
         sampler=objective.sampler(trainer.sample_prompts, SAMPLED, config.seed),
     )
@@ -87,7 +93,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
     if result.state is not None:
         facts = {"objective": config.objective.model_dump(mode="json"), "tokenizer": index.tokenizer}
         save_model(context.folder, result.state, kept, model.vocab_size, **facts, eos_id=index.eos_id)
-    return _metrics(plan, config, initial, result)
+    return {**_metrics(plan, config, initial, result), **_bits_per_byte(context, result)}
 
 
 def _shards(context: Context) -> ShardIndex:
@@ -102,60 +108,37 @@ def _shards(context: Context) -> ShardIndex:
     return index
 
 
-def _model(
-    config: PretrainStage,
-    vocab_size: int,
-    initial: InitialWeights | None,
-    extension: VocabularyExtension | None,
-    on_gpu: bool,
-) -> TrainableModel:
-    """With the weights that training starts from.
-
-    Raises:
-        UserError: where it cannot be trained here; where the weights are damaged.
-    """
+def _model(start: StartingModel, on_gpu: bool, measure: Measure) -> TrainableModel:
+    """Raises: UserError: where the model cannot be trained here; where its weights are damaged."""
+    config = start.config
     trainer, masked = config.trainer, config.data.packing != "concatenate"
     if trainer.steps != 0:
-        memory = Plan(config.model, vocab_size, config.optim, trainer, config.strategy, on_gpu, masked)
+        memory = Plan(config.model, start.vocab_size, config.optim, trainer, config.strategy, on_gpu, masked)
         check(memory, known_limit(trainer, on_gpu))
-    model = build_model(config.model, vocab_size)
-    if initial is not None and extension is not None:
-        base = build_model(config.model, initial.vocab_size)
-        initial.fill(base)
-        axes = vocabulary_axes(config.model, vocab_size)
-        fill_with_new_rows(model, base.state_dict(), axes, extension)
-    elif initial is not None:
-        initial.fill(model)
+    model = start.build(measure)
     if masked:
         family(config.model).check_segments(model)
     return model
 
 
-def _vocab_size(
-    index: ShardIndex, initial: InitialWeights | None, extension: VocabularyExtension | None
-) -> int:
-    """Rows of the model's embeddings: those of the weights, which may have some to spare, or one for each token id."""
-    if initial is None:
-        return index.vocab_size
-    if extension is not None and extension.base_size <= initial.vocab_size:
-        return max(initial.vocab_size, index.vocab_size)
-    if initial.vocab_size < index.vocab_size:
-        raise UserError(
-            f"the tokenizer has {index.vocab_size:,} ids, and the weights of {initial.name} know "
-            f"{initial.vocab_size:,}: take their own tokenizer (leave tokenizer settings out)"
-        )
-    return initial.vocab_size
+def _measure_held_out(
+    data: "Data", objective: Objective, tokenizer: "PreTrainedTokenizerFast", on_gpu: bool, context: Context
+) -> Measure:
+    """Says in the artifact how much held-out text there is; of weights without rows for new tokens, also what they made
+    of it in their own tokens."""
 
+    def measure(base: TrainableModel | None) -> None:
+        if context.rank != 0 or not objective.config.gives_perplexity or read_held_out(context.folder):
+            return
+        texts = held_out_texts(data.validation, data.validation_sequences, tokenizer)
+        if base is not None and texts:
+            context.log.info("scoring the held-out text with the weights and the tokenizer as they were")
+            scorer = OtherTokenizer.of(context.inputs["tokenizer"], data.length, on_gpu)
+            streams = {part: TokenStream(context.inputs["shards"], "validation", part) for part in texts}
+            texts = scorer.score(base, objective, streams, texts)
+        write_held_out(context.folder, texts)
 
-def _only_rows(
-    config: PretrainStage, vocab_size: int, extension: VocabularyExtension | None
-) -> OnlyRows | None:
-    """What `pretrain.new_rows_steps` asks for."""
-    steps = config.pretrain.new_rows_steps
-    if extension is None or not steps:
-        return None
-    axes = vocabulary_axes(config.model, vocab_size)
-    return OnlyRows(frozenset(name for name, axis in axes.items() if axis == 0), extension.base_size, steps)
+    return measure
 
 
 def _take_state(initial: InitialWeights, steps: int, context: Context) -> None:
@@ -186,6 +169,7 @@ class Data:
     mixture: Mixture
     length: int
     packed: bool
+    validation_sequences: int | None
 
     @classmethod
     def of(
@@ -204,7 +188,15 @@ class Data:
         for part in streams:
             if part not in validation and context.rank == 0:
                 context.log.warning("%s: %s", part or "the corpus", NO_VALIDATION)
-        return cls(streams, parts, validation, mixture, length, config.data.packing == "best_fit")
+        return cls(
+            streams,
+            parts,
+            validation,
+            mixture,
+            length,
+            config.data.packing == "best_fit",
+            config.trainer.validation_sequences,
+        )
 
     def describe(self, order: Order, steps: int, global_batch: int) -> Iterator[str]:
         yield from self.mixture.describe(order, steps, global_batch)
@@ -260,3 +252,14 @@ def _metrics(
         metrics["validation_perplexity"] = perplexity = math.exp(min(loss, 50.0))
         metrics["headline"] = f"validation perplexity {perplexity:,.1f}"
     return metrics
+
+
+def _bits_per_byte(context: Context, result: FitResult) -> dict[str, float]:
+    """Of the last validation, and with the tokenizer that the weights had before."""
+    text = together(read_held_out(context.folder).values())
+    if text is None:
+        return {}
+    found = {} if text.base_bits_per_byte is None else {"base_bits_per_byte": text.base_bits_per_byte}
+    if result.validation_loss is not None:
+        found["bits_per_byte"] = text.bits_per_byte(result.validation_loss)
+    return found

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.formats.documents import read_texts
+from pipeline.formats.held_out import HeldOutText, read_held_out, together
 from pipeline.formats.source import PARTS_FOLDER, SOURCE_FILE, Source, load_parts
 from pipeline.formats.training_artifact import INITIAL_FILE
+from pipeline.formats.vocabulary_extension import EXTENSION_TABLE
 from pipeline.stages import STAGES, describe
 from pipeline.store.artifacts import MANIFEST, read_json
 from pipeline.store.manifest import Manifest, StageMetrics, figure
@@ -65,6 +67,31 @@ class FunnelRow:
 
 
 @dataclass(frozen=True)
+class BeforeAfter:
+    """A part of the held-out text, or all of it."""
+
+    name: str
+    loss_before: float
+    """Before the first step, nats per token."""
+    loss_after: float
+    """After the last."""
+    text: HeldOutText | None
+    """Where its tokens are made of bytes."""
+
+    @property
+    def bits_before(self) -> float | None:
+        """Bits per byte before the first step; of weights that got new tokens, as they were, with their own."""
+        if self.text is None:
+            return None
+        base = self.text.base_bits_per_byte
+        return self.text.bits_per_byte(self.loss_before) if base is None else base
+
+    @property
+    def bits_after(self) -> float | None:
+        return None if self.text is None else self.text.bits_per_byte(self.loss_after)
+
+
+@dataclass(frozen=True)
 class Training:
     """A training stage over its steps."""
 
@@ -93,9 +120,8 @@ class Training:
         values = values[1:] or values
         return sum(values) / len(values) if values else None
 
-    def before_after(self) -> list[tuple[str, float, float]]:
-        """Part of the corpus, its validation loss before the first step, and after the last; none where training did
-        not start from weights that were measured."""
+    def before_after(self) -> list[BeforeAfter]:
+        """What training has changed; none where it did not start from weights that were measured."""
         validated = [row for row in self.rows if "validation/loss" in row]
         if len(validated) < 2 or validated[0]["step"] != 0:
             return []
@@ -104,8 +130,11 @@ class Training:
             key for key in first if key.startswith("validation/") and key.endswith("_loss") and key in last
         ]
         names = {key: key.removeprefix("validation/").removesuffix("_loss") for key in keys}
+        texts = read_held_out(self.record.folder)
+        whole = {"all of it": text} if (text := together(texts.values())) else {}
         return [
-            (name, first[key], last[key]) for key, name in {**names, "validation/loss": "all of it"}.items()
+            BeforeAfter(name, first[key], last[key], {**texts, **whole}.get(name))
+            for key, name in {**names, "validation/loss": "all of it"}.items()
         ]
 
     def largest(self, key: str) -> float | None:
@@ -173,6 +202,12 @@ def read_progressions(folder: Path | None, most: int) -> list[Progression]:
             "continuation"
         ]  # resumed: the later counts
     return [Progression(prompt, _spread(sorted(texts.items()), most)) for prompt, texts in by_prompt.items()]
+
+
+def read_extension(folder: Path | None) -> list[dict[str, Any]]:
+    """How an extended tokenizer and its base serve held-out text, by part of the corpus; none of other tokenizers."""
+    path = folder and folder / TABLES_FOLDER / f"{EXTENSION_TABLE}.jsonl"
+    return read_jsonl(path) if path and path.is_file() else []
 
 
 def read_rows(path: Path | None, most: int) -> list[dict[str, Any]]:

@@ -2,13 +2,13 @@
 
 import importlib
 import os
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import list_checkpoints
+from pipeline.formats.hub_models import description_folder, is_model_name, pinned
 from pipeline.formats.location import STAGES, Location, find_model
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.training_artifact import ArtifactFolder
@@ -19,7 +19,6 @@ HUGGING_FACE = "train.checkpoints.hugging_face"
 such a folder only."""
 CHANGEABLE = ("dropout",)
 """Settings of a model that its weights leave open."""
-_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 def with_initial_weights(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, Any]:
@@ -39,8 +38,10 @@ def with_initial_weights(values: Mapping[str, Any], typed: Collection[str]) -> M
         return values  # nothing to do, or pydantic says what is wrong
     runs = Path(str(run.get("runs", "runs")))
     if is_hub_name(init, runs):
-        model = {"family": "hf", "path": init, **_given(values, typed, "model", ("context",))}
-        return {**values, "model": model}
+        found = pinned(init, f"pretrain.init={init}")
+        folder = description_folder(found, f"pretrain.init={init}")
+        model = importlib.import_module(HUGGING_FACE).model_section(folder)
+        return _with(values, typed, init, {**settings, "init": found}, model, folder)
     _refuse_own_run(init, runs, runs / str(run.get("name", "")))
     place = _find(init, step, runs, bool(settings.get("with_state")))
     if place.is_artifact:
@@ -50,9 +51,21 @@ def with_initial_weights(values: Mapping[str, Any], typed: Collection[str]) -> M
         model = importlib.import_module(HUGGING_FACE).model_section(place.folder)
         tokenizer = place.folder
     found = place.checkpoint.folder if place.checkpoint else place.folder
+    return _with(values, typed, init, {**settings, "init": str(found), "step": None}, model, tokenizer)
+
+
+def _with(
+    values: Mapping[str, Any],
+    typed: Collection[str],
+    init: str,
+    settings: Mapping[str, Any],
+    model: Mapping[str, Any],
+    tokenizer: Path,
+) -> Mapping[str, Any]:
+    """The configuration with this `pretrain` section, and what the weights say of the others."""
     return {
         **values,
-        "pretrain": {**settings, "init": str(found), "step": None},
+        "pretrain": settings,
         "model": _model(values, typed, model, init),
         "tokenizer": _tokenizer(values, typed, tokenizer, init),
     }
@@ -61,7 +74,7 @@ def with_initial_weights(values: Mapping[str, Any], typed: Collection[str]) -> M
 def is_hub_name(init: str, runs: Path) -> bool:
     """Whether a name is none of a folder or run here, and written as those on the hub are."""
     place = Path(init).expanduser()
-    if place.exists() or not _HUB_NAME.fullmatch(init):
+    if place.exists() or not is_model_name(init):
         return False
     return place.name not in STAGES and not (runs / place.parts[0]).exists()
 

@@ -36,7 +36,10 @@ def run_cli(*words: str) -> subprocess.CompletedProcess:
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_experiment_composes_and_says_what_it_is(name: str) -> None:
-    elsewhere = {"continue_sample": ["++pretrain.init=null"]}  # a run that is not here
+    elsewhere = {  # runs that are not here
+        "continue_sample": ["++pretrain.init=null"],
+        "extend_vocab_zh": ["++pretrain.init=null", "++pretrain.new_rows_steps=0", "tokenizer=bpe"],
+    }
     data = ["++corpus.path=null"] if "wikitext" in name else elsewhere.get(name, [])
     root = parse_config(composed(f"experiment={name}", *data))
     assert root.run.name == name

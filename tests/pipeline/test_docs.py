@@ -6,6 +6,7 @@ import shlex
 import subprocess
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
@@ -21,6 +22,8 @@ from pipeline.config.modules import ModuleIn
 from pipeline.config.overrides import hydra_overrides
 from pipeline.config.root import parse_config
 from pipeline.config.training import CALLBACKS
+from pipeline.formats.tokenizers import save_tokenizer
+from pipeline.store.artifacts import write_json
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("pipeline", "data_prep", "train", "eval", "inference", "tests", "conf", "docs")
@@ -49,8 +52,18 @@ def make_commands() -> list[str]:
     return [line for line in lines if re.search(r"\bmake (all|config|pretrain)\b", line)]
 
 
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Path:
+    """What stands for the weights that a command names."""
+    folder = tmp_path_factory.mktemp("weights")
+    save_tokenizer(tokenizer, folder)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    write_json(folder / "config.json", {"model_type": "llama", "vocab_size": 261, **sizes})
+    return folder
+
+
 @pytest.mark.parametrize("command", make_commands())
-def test_commands_compose(command: str) -> None:
+def test_commands_compose(command: str, weights: Path) -> None:
     """As make would run them."""
     words = shlex.split(command, comments=True)
     make = words[words.index("make") + 1 :]
@@ -66,7 +79,8 @@ def test_commands_compose(command: str) -> None:
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose("config", overrides=hydra_overrides(overrides, options))
     if composed.pretrain.init is not None:
-        composed.pretrain.init = "owner/name"  # of a run that is there the model is read
+        composed.pretrain.init, composed.pretrain.step = str(weights), None  # the runs are not here
+        composed.pretrain.with_state = False
     parse_config(OmegaConf.to_container(composed, resolve=True))
 
 

@@ -1,8 +1,12 @@
 """`pretrain.init`: what may be named, what is taken from it, and what is refused before anything runs."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,7 +23,9 @@ from pipeline.formats.training_artifact import write_initial
 from pipeline.plan import fingerprints, plan_stages
 from pipeline.preflight import Preflight
 from pipeline.store.artifacts import SPEC_FILE, Store, write_json
+from tests.command_line import ROOT
 from tests.pipeline.test_config import composed
+from tests.train.hub_server import COMMIT, serving
 from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import save_model
 from train.checkpoints.initial import initial_weights
@@ -253,14 +259,33 @@ def test_settings_of_weights_need_weights() -> None:
     ]
 
 
-def test_a_name_on_the_hub_is_taken_as_the_model(tmp_path: Path) -> None:
-    root = configured(tmp_path, "owner/name", "model.context=128")
-    assert (root.pretrain.init, root.model.pretrained_path, root.model.context) == (
-        "owner/name",
-        "owner/name",
-        128,
-    )
-    assert json.loads(root.model.model_dump_json())["family"] == "hf"
+def of_hub(tmp_path: Path, endpoint: str, *names: str) -> list[dict[str, Any]]:
+    """What such starts come to; in a process of their own, since the hub's address is read once."""
+    words = [sys.executable, "-m", "tests.train.hub_worker", str(tmp_path), *names]
+    told = {"HF_ENDPOINT": endpoint, "HF_HOME": str(tmp_path / "cache"), "NO_PROXY": "127.0.0.1"}
+    found = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, env=os.environ | told)
+    assert found.returncode == 0, found.stderr
+    return json.loads(found.stdout.splitlines()[-1])
+
+
+def test_a_name_on_the_hub_gives_model_tokenizer_and_weights(
+    tmp_path: Path, folder: Path, tiny_model: Callable
+) -> None:
+    with torch.inference_mode():
+        expected = sum(float(parameter.double().sum()) for parameter in tiny_model(264).parameters())
+    with serving("owner/name", folder) as (endpoint, asked):
+        found, lacking = of_hub(tmp_path, endpoint, "owner/name", "owner/other")
+    fetched = [path.rpartition("/")[2] for path in asked]
+    assert found.pop("weights") == pytest.approx(expected)
+    assert "264 token ids" in found.pop("model")
+    assert found == {
+        "init": f"owner/name@{COMMIT}",
+        "family": "decoder",
+        "context": 64,
+        "tokenizer": ["pretrained", 261],
+    }
+    assert fetched.index("tokenizer.json") < fetched.index("model.safetensors")
+    assert "the Hugging Face hub has no such model" in lacking["error"]
 
 
 def test_no_steps_are_for_weights_that_exist(tmp_path: Path, folder: Path) -> None:

@@ -1,5 +1,6 @@
 """A model with further tokens: what their rows start as, and that they can be trained alone."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from pydantic import TypeAdapter
 
 from pipeline.config.models import ModelConfig
 from pipeline.config.optimizers import OptimizerConfig
+from pipeline.formats.checkpoints import checkpoint_folder
 from pipeline.formats.vocabulary_extension import VocabularyExtension
 from tests.train.guard_worker import Poisoned, train
 from train.models import build_model
@@ -72,3 +74,14 @@ def test_rows_are_trained_alone_for_the_first_steps(tmp_path: Path, optimizer: s
     assert torch.equal(alone[name][:first], begun[name][:first])
     assert not torch.equal(alone[name][first:7], begun[name][first:7])
     assert all(not torch.equal(freed[key], weight) for key, weight in begun.items())
+
+
+def test_a_resumed_run_knows_which_step_it_is_at(tmp_path: Path) -> None:
+    rows = OnlyRows(frozenset({"decoder.model.embed_tokens.weight"}), 5, 3)
+    whole = train(tmp_path / "whole", "off", bad_steps=(), only_rows=rows, steps=4, keep_last=4).state
+    shutil.copytree(tmp_path / "whole", tmp_path / "killed")
+    shutil.rmtree(checkpoint_folder(tmp_path / "killed", 4))
+    resumed = train(tmp_path / "killed", "off", bad_steps=(), only_rows=rows, steps=4, keep_last=4).state
+    assert whole is not None
+    assert resumed is not None
+    assert all(torch.equal(resumed[name], weight) for name, weight in whole.items())

@@ -1,13 +1,11 @@
 """Measures the loss on held-out examples, and what the model tells beside it."""
 
-import math
-
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
 from train.callbacks.after_step import AfterStep
-from train.data.batches import Batch, ValidationSamples, validation_loader
+from train.data.batches import Batch, ValidationSamples, validation_loader, validation_shares
 from train.module import LanguageModule, RunningFigures, RunningLoss
 from train.training_run import TrainingRun
 
@@ -73,10 +71,9 @@ def _loaders(run: TrainingRun) -> dict[str, DataLoader[Batch]]:
     """Of each part its share of `trainer.validation_sequences`."""
     parts, trainer, context = run.plan.validation, run.plan.trainer, run.context
     size = trainer.global_batch // trainer.ranks // trainer.accumulation
-    limit, total = trainer.validation_sequences, sum(map(len, parts.values()))
+    shares = validation_shares(parts, trainer.validation_sequences)
     loaders = {}
     for name, examples in parts.items():
-        share = None if limit is None else math.ceil(limit * len(examples) / total)
-        samples = ValidationSamples(examples, share, size, context.rank, context.world_size)
+        samples = ValidationSamples(examples, shares[name], size, context.rank, context.world_size)
         loaders[name] = validation_loader(samples, pin_memory=run.plan.on_gpu)
     return loaders

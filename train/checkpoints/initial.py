@@ -11,6 +11,7 @@ from torch import nn
 from pipeline.config.pretraining import PretrainConfig
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import FOLDER, Checkpoint, list_checkpoints
+from pipeline.formats.hub_models import description_folder, is_model_name, weights_folder
 from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER, weight_files
 from pipeline.formats.training_artifact import ArtifactFolder
 from pipeline.store.artifacts import PARTIAL
@@ -27,8 +28,8 @@ class InitialWeights:
     """For people to read."""
     vocab_size: int
     """Rows of their embeddings."""
-    files: tuple[Path, ...]
-    """Of safetensors."""
+    files: tuple[Path, ...] | None
+    """Of safetensors; None where they are on the hub, and fetched when they are needed."""
     fill: Callable[[nn.Module], None]
     """Gives them to a model of their section and vocabulary."""
     checkpoint: Checkpoint | None = None
@@ -40,6 +41,8 @@ class InitialWeights:
         Raises:
             UserError: where there are none, or one was cut or is something else.
         """
+        if self.files is None:
+            return
         if not self.files:
             raise UserError(
                 f"pretrain.init: {self.name} holds no weights in safetensors; name another folder"
@@ -55,8 +58,7 @@ class InitialWeights:
 
 
 def initial_weights(settings: PretrainConfig) -> InitialWeights | None:
-    """The weights that a `pretrain` section names; None where training starts from random ones, or where the model's
-    own section reads them, as those of the hub.
+    """The weights that a `pretrain` section names; None where training starts from random ones.
 
     Raises:
         UserError: where they are gone, or damaged.
@@ -64,8 +66,8 @@ def initial_weights(settings: PretrainConfig) -> InitialWeights | None:
     if settings.init is None:
         return None
     folder = Path(settings.init)
-    if not folder.is_dir():
-        return None  # a name on the hub
+    if not folder.is_dir() and is_model_name(settings.init):
+        return _of_hub(settings.init)
     if folder.parent.name == FOLDER:
         return _of_checkpoint(folder)
     if (folder / MODEL_FOLDER / DESCRIPTION).is_file():
@@ -79,6 +81,16 @@ def initial_weights(settings: PretrainConfig) -> InitialWeights | None:
     name = folder.resolve().parent.name if folder.name == MODEL_FOLDER else folder.name  # of an export
     files = tuple(path for path in weight_files(folder) if path.suffix == ".safetensors")
     return InitialWeights(name, found.vocab_size, files, found.fill)
+
+
+def _of_hub(name: str) -> InitialWeights:
+    place = f"pretrain.init={name}"
+    vocab_size = read_folder(description_folder(name, place), place).vocab_size
+
+    def fill(model: nn.Module) -> None:
+        read_folder(weights_folder(name, place), place).fill(model)
+
+    return InitialWeights(name, vocab_size, None, fill)
 
 
 def _of_checkpoint(folder: Path) -> InitialWeights:

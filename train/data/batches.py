@@ -1,6 +1,7 @@
 """Batches for training and validation. What step s sees depends on the seed and s alone."""
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -198,6 +199,15 @@ class ValidationSamples(Dataset[Batch]):
     def __getitem__(self, index: int) -> Batch:
         indices = self._batches[index]
         return self._examples.collate(indices, indices)
+
+
+def validation_shares(parts: Mapping[str, Examples], limit: int | None) -> dict[str, int]:
+    """How many examples of each part are validated on: all, or its share of `trainer.validation_sequences`."""
+    total = sum(map(len, parts.values()))
+    return {
+        name: len(examples) if limit is None else min(len(examples), math.ceil(limit * len(examples) / total))
+        for name, examples in parts.items()
+    }
 
 
 def train_loader(

@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import FOLDER, list_checkpoints
+from pipeline.formats.hub_models import description_folder
 from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER, TOKENIZER_FOLDER, read_object
 from pipeline.formats.training_artifact import ArtifactFolder
 from pipeline.formats.vocabulary import Vocabulary, read_vocabulary
@@ -33,6 +34,9 @@ class Weights:
         if init is not None and (folder := Path(init)).is_dir():
             tokenizer, rows = _theirs(folder)
             return cls(f"pretrain.init={init}", tokenizer, rows, "pretrain.init=null")
+        if init is not None:
+            folder = description_folder(init, f"pretrain.init={init}")
+            return cls(f"pretrain.init={init}", folder, _rows(folder), "pretrain.init=null")
         if path is None or is_remote(path) or not (folder := Path(path).expanduser()).is_dir():
             return None  # a name on the hub; of a folder that is not there the stage's own message tells
         return cls(f"model.path={path}", folder, _rows(folder), "model.config in place of model.path")

@@ -1,0 +1,77 @@
+"""The model that pretraining starts with: random, of weights that exist, or of such with rows for new tokens."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pipeline.config.stages import PretrainStage
+from pipeline.errors import UserError
+from pipeline.formats.vocabulary_extension import VocabularyExtension
+from train.checkpoints.initial import InitialWeights
+from train.models import TrainableModel, build_model
+from train.models.new_rows import fill_with_new_rows, vocabulary_axes
+from train.optim.only_rows import OnlyRows
+
+Measure = Callable[[TrainableModel | None], None]
+"""See `StartingModel.build`."""
+
+
+@dataclass(frozen=True)
+class StartingModel:
+    """What it is made of."""
+
+    config: PretrainStage
+    ids: int
+    """Of the run's tokenizer."""
+    initial: InitialWeights | None
+    extension: VocabularyExtension | None
+    """Of the tokenizer, where it has tokens that the initial weights do not know."""
+
+    @property
+    def vocab_size(self) -> int:
+        """Rows of the embeddings: those of the weights, which may have some to spare, or one for each token id.
+
+        Raises:
+            UserError: where the weights know fewer than the tokenizer has.
+        """
+        if self.initial is None:
+            return self.ids
+        rows = self.initial.vocab_size
+        known = self.extension.base_size if self.extension else self.ids
+        if rows < known:
+            raise UserError(
+                f"the tokenizer has {known:,} ids, and the weights of {self.initial.name} know {rows:,}: take their "
+                "own tokenizer (leave tokenizer settings out)"
+            )
+        return max(rows, self.ids)
+
+    def build(self, measure: Measure) -> TrainableModel:
+        """
+        Args:
+            measure: called where training starts from weights that exist; where these get rows for new tokens, with
+                the model as it was before.
+
+        Raises:
+            UserError: where the weights are damaged.
+        """
+        model = build_model(self.config.model, self.vocab_size)
+        if self.initial is None:
+            return model
+        if self.extension is None:
+            self.initial.fill(model)
+            measure(None)
+            return model
+        base = build_model(self.config.model, self.initial.vocab_size)
+        self.initial.fill(base)
+        axes = vocabulary_axes(self.config.model, self.initial.vocab_size)
+        fill_with_new_rows(model, base.state_dict(), axes, self.extension)
+        measure(base)
+        return model
+
+    def only_rows(self) -> OnlyRows | None:
+        """What `pretrain.new_rows_steps` asks for."""
+        steps = self.config.pretrain.new_rows_steps
+        if self.extension is None or not steps:
+            return None
+        axes = vocabulary_axes(self.config.model, self.vocab_size)
+        rows = frozenset(name for name, axis in axes.items() if axis == 0)
+        return OnlyRows(rows, self.extension.base_size, steps)
