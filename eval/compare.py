@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 from eval.comparison.evaluated_run import EvaluatedRun, find_run
-from eval.comparison.figures import Draws, Row, compare_figures
+from eval.comparison.figures import Row, compare_figures
 from eval.comparison.page import comparison_page
+from eval.comparison.significance import Draws
 from eval.reporting.pages import number
 from eval.results import Result
 from pipeline.config.base import Section

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from eval.checkpoints.exported import find_weights
+from eval.language_model.document_scores import DocumentScores, write_documents
 from eval.language_model.measure import Text, check_tokenizer, model_results
 from eval.objectives import PretrainedModel, evaluate_objective
 from eval.ratings.answers import read_answers
@@ -36,7 +37,7 @@ TABLE_ROWS = 200
 
 
 def run(config: EvaluateStage, context: Context) -> StageMetrics:
-    """Write results.json, predictions.jsonl and samples.jsonl.
+    """Write results.json, predictions.jsonl, samples.jsonl and documents.jsonl.
 
     Returns each result's value under its name: those of the pretrained model and of the task plainly, the
     others with `unigram_`, `bigram_` or, for the fine-tuned model's figures of text, `finetuned_` before it. Weights
@@ -70,6 +71,7 @@ class Evaluation:
         self._sampled: list[dict[str, str]] | None = None
         self._predictions: list[Prediction] = []
         self._lacking: list[str] = []
+        self._documents: list[DocumentScores] = []
 
     def score_chosen(self, choice: Choice) -> None:
         """Score the model that is exported, where its weights are not those of the last step."""
@@ -88,7 +90,8 @@ class Evaluation:
         objective = pretrained_objective(artifact, tokenizer, self._seed)
         model = load_model(artifact, self.device)
         config = self._config.model_copy(update={"ngram_baselines": False}) if label else self._config
-        pretrained = PretrainedModel(model, objective, self._texts, config, self.bootstrap, context)
+        kept = None if label else self._documents
+        pretrained = PretrainedModel(model, objective, self._texts, config, self.bootstrap, context, kept)
         self._add(evaluate_objective(pretrained), label)
         if label:
             return
@@ -116,6 +119,7 @@ class Evaluation:
                         self._config.perplexity,
                         self.bootstrap,
                         self._context,
+                        None if label else self._documents,
                     ),
                     label,
                 )
@@ -145,6 +149,7 @@ class Evaluation:
         context, sampled = self._context, self._sampled or []
         self._add_ratings(sampled)
         write_results(context.folder, self._results)
+        write_documents(context.folder, self._documents)
         _write_jsonl(context.folder / SAMPLES, sampled)
         _write_jsonl(context.folder / PREDICTIONS, self._predictions)
         figures = {_key(result): result.value for result in self._results}

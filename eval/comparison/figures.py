@@ -6,7 +6,8 @@ from typing import Literal, cast
 
 from eval.comparison.common_examples import CommonExamples, common_examples
 from eval.comparison.evaluated_run import EvaluatedRun
-from eval.comparison.significance import PairedResult, Recorder, Significance, compare_systems
+from eval.comparison.significance import Draws, PairedResult, Recorder, Significance, compare_systems
+from eval.comparison.text_figures import text_differences
 from eval.results import Result
 from eval.tasks import Prediction, rescore
 from train.finetuning.artifact import read_task
@@ -14,15 +15,6 @@ from train.finetuning.artifact import read_task
 BASELINES = ("unigram", "bigram")
 ACROSS_TOKENIZERS = ("word_perplexity", "bits_per_byte")
 """Figures of text that do not depend on how it is cut into tokens."""
-
-
-@dataclass(frozen=True)
-class Draws:
-    """How sure differences are to be."""
-
-    resamples: int
-    confidence: float
-    seed: int
 
 
 @dataclass(frozen=True)
@@ -73,12 +65,14 @@ def compare_figures(
     """The rows of the table, those of text first; and the test examples that both runs answered."""
     common = common_examples(first.predictions, second.predictions)
     scored = {row.known.name: row for row in _scored_again(first, second, common, draws)}
+    of_text = text_differences(first, second, draws)
     rows: list[Row] = []
     for a, b in _paired(first.results, second.results):
         known = cast(Result, a or b)
         if known.of_text:
             note = _other_text(first, second, a, b) if a and b else ""
-            rows.append(Row(a, b, note=note, comparable=not note))
+            sure = None if note else of_text.get((known.model, known.name, known.file))
+            rows.append(Row(a, b, sure, note, comparable=not note))
         elif known.model == "finetune" and known.name in scored:
             rows.append(scored.pop(known.name))
         else:
@@ -117,9 +111,7 @@ def _scored_again(
         statistic, other = recorder.statistics[result.name], cast(PairedResult, result).other
         sure = None
         if statistic is not None:
-            sure = compare_systems(
-                statistic, len(common.first), draws.resamples, draws.confidence, draws.seed
-            )
+            sure = compare_systems(statistic, len(common.first), draws)
         note = "" if statistic is not None else "no test: a figure of all texts together"
         yield Row(result, replace(result, value=other), sure, note)
 

@@ -6,7 +6,8 @@ from typing import Any
 from eval.comparison.common_examples import CommonExamples
 from eval.comparison.curves import loss_curves
 from eval.comparison.evaluated_run import EvaluatedRun
-from eval.comparison.figures import Draws, Row
+from eval.comparison.figures import Row
+from eval.comparison.significance import Draws
 from eval.reporting.pages import render
 
 

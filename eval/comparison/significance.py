@@ -20,6 +20,15 @@ TOLERANCE = 1e-9
 
 
 @dataclass(frozen=True)
+class Draws:
+    """How sure differences are to be."""
+
+    resamples: int
+    confidence: float
+    seed: int
+
+
+@dataclass(frozen=True)
 class Recorder(Bootstrap):
     """Instead of drawing resamples it keeps the statistics that it is asked to draw for."""
 
@@ -55,9 +64,7 @@ class Significance:
     """By approximate randomization."""
 
 
-def compare_systems(
-    statistic: Statistic, examples: int, resamples: int, confidence: float, seed: int
-) -> Significance | None:
+def compare_systems(statistic: Statistic, examples: int, draws: Draws) -> Significance | None:
     """Both tests, or None for fewer than two examples.
 
     The p-values are two-sided, (c + 1) / (resamples + 1), c being how many resamples go at least as far as the
@@ -72,12 +79,12 @@ def compare_systems(
         return statistic(second) - statistic(first)
 
     difference = differ(rows, rows + examples)
-    draws = np.random.default_rng(seed).choice(examples, (resamples, examples))
-    drawn = np.array([differ(draw, draw + examples) for draw in draws])
+    picked = np.random.default_rng(draws.seed).choice(examples, (draws.resamples, examples))
+    drawn = np.array([differ(rows, rows + examples) for rows in picked])
     far = np.abs(drawn)
-    exchanged = np.random.default_rng(seed).integers(2, size=(resamples, examples), dtype=bool)
+    exchanged = np.random.default_rng(draws.seed).integers(2, size=(draws.resamples, examples), dtype=bool)
     shuffled = np.array([abs(differ(rows + examples * ~kept, rows + examples * kept)) for kept in exchanged])
-    tail = (1 - confidence) / 2
+    tail = (1 - draws.confidence) / 2
     low, high = np.quantile(drawn, [tail, 1 - tail])
     return Significance(
         difference,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from eval.language_model.document_scores import DocumentScores
 from eval.language_model.ngram import MOST_TRAINING_TOKENS, ArrayStream, Bigram, Counts, check_fitting_text
 from eval.language_model.perplexity import check_window, document_nats, perplexity_results, stream_losses
 from eval.language_model.text import TokenizedText, refuse_same_names, tokenize_file, tokenize_split
@@ -96,8 +97,12 @@ def model_results(
     config: PerplexityConfig,
     bootstrap: Bootstrap,
     context: Context,
+    kept: list[DocumentScores] | None = None,
 ) -> list[Result]:
     """Perplexities and bits per byte of a model.
+
+    Args:
+        kept: gets what each document costs the model.
 
     Raises:
         UserError: where the window does not fit the model or the text, or the model's training has diverged.
@@ -116,6 +121,9 @@ def model_results(
         pieces = stream_losses(model, tokens, text.stream.eos_id, window, stride, config.batch_size)
         nats = document_nats(pieces, text.stream.ends, bar.advance)
     check_finite(nats, what, "finetune.optim.lr" if name == "finetune" else "optim.lr")
+    if kept is not None:
+        stream = text.stream
+        kept.append(DocumentScores(name, text.file, nats, stream.ends, stream.words, stream.bytes))
     signature = f"{text.signature(config)}|context:{window}|stride:{stride}"
     results = perplexity_results(name, nats, text.stream, bootstrap, signature)
     return [replace(result, file=text.file) for result in results]

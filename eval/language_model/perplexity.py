@@ -8,11 +8,12 @@ window's tokens are predicted from more than `context - stride` tokens of left c
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 import numpy as np
 import torch
 
-from eval.language_model.text import TokenizedText, check_length
+from eval.language_model.text import check_length
 from eval.results import PERPLEXITIES, Bootstrap, Result, shown
 from pipeline.errors import UserError
 from train.models import IGNORE_INDEX, LanguageModel, TrainableModel
@@ -88,8 +89,19 @@ def check_window(tokens: int, text: str, context: int, model: TrainableModel) ->
     check_length(tokens, text, context)
 
 
+class Documents(Protocol):
+    """How large documents are; see `TokenizedText`."""
+
+    @property
+    def ends(self) -> np.ndarray: ...
+    @property
+    def words(self) -> np.ndarray: ...
+    @property
+    def bytes(self) -> np.ndarray: ...
+
+
 def perplexity_results(
-    model: str, nats: np.ndarray, text: TokenizedText, bootstrap: Bootstrap, signature: str
+    model: str, nats: np.ndarray, text: Documents, bootstrap: Bootstrap, signature: str
 ) -> list[Result]:
     """Perplexity per token and per word, and bits per byte; intervals by resampling documents.
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from eval.language_model.document_scores import DocumentScores
 from eval.language_model.measure import Text
 from eval.results import Bootstrap, Result
 from pipeline.config.evaluation import EvaluateConfig
@@ -28,6 +29,8 @@ class PretrainedModel:
     config: EvaluateConfig
     bootstrap: Bootstrap
     context: Context
+    kept: list[DocumentScores] | None = None
+    """Gets what each document costs the model, where that has a meaning."""
 
 
 class EvaluationModule(Protocol):

@@ -1,5 +1,7 @@
 """Two runs beside each other."""
 
+import math
+
 import pytest
 import sacrebleu
 from rich.console import Console
@@ -8,8 +10,8 @@ from sacrebleu.significance import PairedTest
 from eval.compare import CompareSettings, compare, main
 from eval.comparison.common_examples import common_examples
 from eval.comparison.evaluated_run import find_run
-from eval.comparison.figures import Draws, compare_figures
-from eval.comparison.significance import Recorder, compare_systems
+from eval.comparison.figures import compare_figures
+from eval.comparison.significance import Draws, Recorder, compare_systems
 from eval.metrics import score_texts
 from eval.scoring.generated_texts import GeneratedTexts
 from pipeline.config.evaluation import EvaluateConfig
@@ -34,7 +36,7 @@ def test_both_tests_are_sacrebleus(kind, monkeypatch):
     recorder = Recorder(100, 0.95, 7)
     texts = GeneratedTexts([*GOOD, *POOR], [[row] for row in REFERENCES * 2], recorder, "greedy")
     for result in score_texts(texts, EvaluateConfig(metrics=[*metrics])):
-        found = compare_systems(recorder.statistics[result.name], len(GOOD), 100, 0.95, 7)
+        found = compare_systems(recorder.statistics[result.name], len(GOOD), Draws(100, 0.95, 7))
         expected = theirs[result.name]
         assert result.other == pytest.approx(expected.score)
         assert found.difference == pytest.approx(result.other - result.value)
@@ -45,9 +47,9 @@ def test_both_tests_are_sacrebleus(kind, monkeypatch):
 
 
 def test_what_is_equal_is_never_sure():
-    same = compare_systems(lambda rows: float((rows % 5 > 2).mean()), 5, 100, 0.95, 1)
+    same = compare_systems(lambda rows: float((rows % 5 > 2).mean()), 5, Draws(100, 0.95, 1))
     assert (same.difference, same.bootstrap_p, same.randomization_p) == (0, 1, 1)
-    assert compare_systems(lambda rows: 1.0, 1, 100, 0.95, 1) is None
+    assert compare_systems(lambda rows: 1.0, 1, Draws(100, 0.95, 1)) is None
 
 
 def test_examples_are_matched_by_what_they_are():
@@ -70,7 +72,9 @@ def rows_of(first, second):
 
 def test_figures_side_by_side(runs):
     rows, common = rows_of(runs("good"), runs("poor", POOR, loss=4.0))
-    assert rows["perplexity"].better == "first"  # the intervals do not overlap, and less is better
+    assert rows["perplexity"].better == "first"  # less is better
+    assert rows["perplexity"].significance.difference == pytest.approx(math.exp(4) - math.exp(3), rel=0.05)
+    assert rows["bits_per_byte"].significance.randomization_p < 0.01
     assert rows["bleu"].better == "first"
     assert rows["bleu"].significance.difference < 0
     assert max(rows["bleu"].significance.randomization_p, rows["bleu"].significance.bootstrap_p) < 0.05
@@ -86,10 +90,16 @@ def test_what_cannot_be_compared_is_told(runs):
     assert rows["perplexity"].note == "other text"
     assert "bleu" not in rows
     assert "no example in common" in common.words
-    tokens, _ = rows_of(runs("three"), runs("four", tokenizer="u", loss=9.0))
+    three, four = runs("three"), runs("four", tokenizer="u", loss=9.0)
+    tokens, _ = rows_of(three, four)
     assert tokens["perplexity"].note == "other tokenizer"
     assert tokens["perplexity"].better is None
     assert tokens["bits_per_byte"].better == "first"
+    for run in (three, four):
+        (run.evaluate / "documents.jsonl").unlink()
+    older, _ = rows_of(three, four)
+    assert older["bits_per_byte"].significance is None
+    assert older["bits_per_byte"].better == "first"  # the intervals do not overlap
 
 
 def test_the_page_and_the_table(runs, tmp_path):

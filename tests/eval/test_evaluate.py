@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 
 from eval.checkpoints.points import read_points
 from eval.evaluate import run
+from eval.language_model.document_scores import read_documents
 from eval.ratings.written import written_texts
 from pipeline.config.evaluation import DecodeConfig, EvaluateConfig, PerplexityConfig, WeightsConfig
 from pipeline.config.models.decoder import DecoderConfig
@@ -108,9 +110,11 @@ def test_a_pretrained_model(inputs, tmp_path, make_context):
     assert metrics["sample"] == "The cat" + rows[0]["continuation"]
     assert metrics["headline"].startswith("perplexity ")
     assert read_jsonl(tmp_path / "out/tables/samples.jsonl") == rows
+    scores = read_documents(tmp_path / "out")["pretrain", None]
+    assert math.exp(scores.nats.sum() / scores.ends[-1]) == pytest.approx(metrics["perplexity"], rel=1e-4)
     # Nothing else stays in the artifact.
     assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        "results.json", "samples.jsonl", "predictions.jsonl", "metrics.jsonl", "tables",
+        "results.json", "samples.jsonl", "predictions.jsonl", "documents.jsonl", "metrics.jsonl", "tables",
     }  # fmt: skip
 
 
