@@ -8,11 +8,11 @@ from eval.comparison.common_examples import CommonExamples, common_examples
 from eval.comparison.evaluated_run import EvaluatedRun
 from eval.comparison.significance import Draws, PairedResult, Recorder, Significance, compare_systems
 from eval.comparison.text_figures import text_differences
+from eval.reporting.bars import BASELINES
 from eval.results import Result
 from eval.tasks import Prediction, rescore
 from train.finetuning.artifact import read_task
 
-BASELINES = ("unigram", "bigram")
 ACROSS_TOKENIZERS = ("word_perplexity", "bits_per_byte")
 """Figures of text that do not depend on how it is cut into tokens."""
 
@@ -41,10 +41,10 @@ class Row:
             return None
         if self.significance:
             return max(self.significance.bootstrap_p, self.significance.randomization_p) < 0.05
-        if None in (self.first.low, self.first.high, self.second.low, self.second.high):
+        lower, higher = sorted((self.first, self.second), key=lambda result: result.value)
+        if lower.high is None or higher.low is None:
             return None
-        low, high = max((self.first, self.second), key=_low), min((self.first, self.second), key=_low)
-        return _low(low) > cast(float, high.high)
+        return higher.low > lower.high
 
     @property
     def better(self) -> Literal["first", "second"] | None:
@@ -53,10 +53,6 @@ class Row:
             return None
         higher = self.second.value > self.first.value
         return "second" if higher == (self.known.better == "higher") else "first"
-
-
-def _low(result: Result) -> float:
-    return cast(float, result.low)
 
 
 def compare_figures(
