@@ -154,12 +154,14 @@ def training_plots(title: str, training: data.Training) -> list[Plot]:
         lines = [series("train", f"train/{name}"), series("validation", f"validation/{name}", 2, marked=True)]
         plots.append(plot(name.replace("_", " ").capitalize(), "", lines))
     speed, waiting = series("", "train/tokens_per_second"), series("", "train/data_wait", scale=100)
+    padding = series("", "train/padding", scale=100)
     plots += [
         plot("Learning rate", "", [series("", "train/lr")], from_zero=True),
         plot("Gradient norm", "before clipping", [series("", "train/grad_norm")], spikes=True),
         plot("Throughput", _utilization(training), [speed], from_zero=True),
         plot("Memory", "GB, peak of rank 0", [series("", "train/memory_gb")], from_zero=True),
         plot("Waiting for data", "percent of the time", [waiting], from_zero=True),
+        plot("Padding", "percent of a batch's places", [padding], from_zero=True),
     ]
     return [plot for plot in plots if plot.svg is not None]
 
