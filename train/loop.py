@@ -21,6 +21,7 @@ from train.callbacks import build_callbacks
 from train.checkpoints.final_state import FinalState
 from train.data.batches import train_loader
 from train.guards.loss_guard import LossGuard
+from train.guards.step_judge import StepJudge
 from train.memory.hardware import share_cpu_threads
 from train.module import LanguageModule
 from train.training_plan import TrainingPlan
@@ -94,15 +95,9 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
     if trainer.compile:
         model.compile()
     final = FinalState(model, keeps_frozen=context.rank == 0)
+    judge = StepJudge(LossGuard(trainer.guard), run.stop)
     module = LanguageModule(
-        model,
-        plan.optim,
-        plan.schedule,
-        plan.steps,
-        LossGuard(trainer.guard),
-        plan.seed,
-        plan.loss,
-        plan.only_rows,
+        model, plan.optim, plan.schedule, plan.steps, judge, plan.seed, plan.loss, plan.only_rows
     )
     lightning = pl.Trainer(
         accelerator="gpu" if plan.on_gpu else "cpu",
@@ -125,6 +120,9 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
         limit_val_batches=0,
         default_root_dir=context.folder,
     )
+    # Before each micro-batch Lightning asks all ranks whether a signal came, and waits for the answer; the judge asks once
+    # a step, and does not wait.
+    lightning.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
     lightning.fit(module, train_loader(run.samples, run.batches, trainer.workers, pin_memory=plan.on_gpu))
     if (step := run.progress.step) < plan.steps:
         raise UserError(

@@ -16,7 +16,7 @@ from pipeline.config.schedules import ScheduleConfig
 from train.checkpoints.training_state import TrainingState
 from train.data.batches import Batch
 from train.data.losses import Loss, model_loss
-from train.guards.loss_guard import LossGuard
+from train.guards.step_judge import StepJudge
 from train.models import FigureSum, LossSum, TrainableModel
 from train.optim import NeedsWhole, build_optimizer, optimizer_module
 from train.optim.only_rows import OnlyRows, stepping_only
@@ -34,7 +34,7 @@ class LanguageModule(pl.LightningModule):
         optim: OptimizerConfig,
         schedule: ScheduleConfig,
         steps: int,
-        guard: LossGuard,
+        judge: StepJudge,
         seed: int,
         loss: Loss = model_loss,
         only_rows: OnlyRows | None = None,
@@ -42,7 +42,7 @@ class LanguageModule(pl.LightningModule):
         super().__init__()
         self.model = model
         self._loss = loss
-        self.guard = guard
+        self.judge, self.guard = judge, judge.guard
         self._optim, self._schedule, self._steps, self._seed = optim, schedule, steps, seed
         self._only_rows = only_rows
         self._shares: list[Share] = []
@@ -52,9 +52,8 @@ class LanguageModule(pl.LightningModule):
         """Of the model's auxiliary loss, likewise."""
         self.figures = RunningFigures()
         """What the model tells beside its loss, likewise."""
-        self._step_loss = RunningLoss()
         self._begun = self._judged = -1
-        self._verdict: str | None = None
+        self._verdict: Tensor | None = None
         self.learning_rates: dict[str, float] = {}
         """Of the step that was begun last: `lr`, and of other kinds of parameters than the first, such as `muon_lr`."""
 
@@ -77,12 +76,12 @@ class LanguageModule(pl.LightningModule):
                 # Now, since DeepSpeed hides what the optimizer holds while it steps.
                 self._shares = self.strategy.shares(self.model)
             sequence = np.random.SeedSequence([self._seed, step, self.trainer.global_rank])
-            torch.manual_seed(int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1)))
+            _seed(int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1)), self.device)
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         loss = self.loss(batch)
         self.seen.add(loss)
-        self._step_loss.add(loss)
+        self.judge.add(loss)
         self.figures.add(loss)
         trained = loss.total
         if loss.auxiliary is not None:
@@ -102,18 +101,13 @@ class LanguageModule(pl.LightningModule):
         """This rank's view of weights and optimizer states, once Lightning has set the strategy up."""
         return TrainingState(self.model, self.strategy, optimizer_module(self._optim))
 
-    def verdict(self) -> str | None:
-        """What the guard says of the step whose gradients were made last. All ranks ask, and hear the same."""
-        if self.guard.config.action == "off":
-            return None
+    def verdict(self) -> Tensor | None:
+        """Whether the weights are to stay as they are in the step whose gradients were made last; see
+        `StepJudge.judge`. The first call for a step is a collective operation."""
         if self._judged != self._begun:
             self._judged = self._begun
-            loss = self._step_loss.take(self.trainer.strategy)
-            self._verdict = self.guard.judge(self._begun + 1, loss, self.strategy.grad_norm())
+            self._verdict = self.judge.judge(self._begun + 1, self.strategy)
         return self._verdict
-
-    def _vetoes(self) -> bool:
-        return self.guard.config.action in ("skip", "rollback") and self.verdict() is not None
 
     def _around_step(self) -> AbstractContextManager[None]:
         rows = self._only_rows
@@ -123,7 +117,7 @@ class LanguageModule(pl.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         optimizer = build_optimizer(self.model, self._optim)
-        optimizer.veto, optimizer.around = self._vetoes, self._around_step
+        optimizer.veto, optimizer.around = self.verdict, self._around_step
         if isinstance(optimizer, NeedsWhole):
             optimizer.map_whole = self.strategy.map_whole
         scheduler = build_scheduler(optimizer, self._schedule, self._steps)
@@ -137,6 +131,13 @@ class LanguageModule(pl.LightningModule):
     ) -> None:
         """Clip as Lightning would; the strategy keeps the norm."""
         self.strategy.clip_gradients(self.model, gradient_clip_val or float("inf"))
+
+
+def _seed(seed: int, device: torch.device) -> None:
+    """As `torch.manual_seed`, which takes 0.7 ms, since it also asks for devices that training does not use."""
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.manual_seed(seed)
 
 
 def _learning_rates(groups: Sequence[Group]) -> dict[str, float]:

@@ -15,6 +15,8 @@ class Progress:
         """The last optimizer step that is done, from 1; 0 before the first."""
         self.step_ended = False
         """Whether the last micro-batch ended a step; with gradient accumulation most do not."""
+        self.stop_asked = False
+        """Whether a signal has asked any rank to stop, as far as all of them know."""
         self.train_loss: float | None = None
         """The last that was logged, in nats per token."""
         self.validation_loss: float | None = None

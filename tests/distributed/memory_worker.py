@@ -20,8 +20,10 @@ from pipeline.config.schedules.cosine import CosineSchedule
 from pipeline.config.strategies import StrategyConfig
 from pipeline.config.training import LossGuardConfig, TrainerConfig
 from train.guards.loss_guard import LossGuard
+from train.guards.step_judge import StepJudge
 from train.models import build_model
 from train.module import LanguageModule
+from train.preemption import StopRequest
 from train.strategies.strategy import build_strategy
 
 VOCAB = 4096
@@ -74,7 +76,7 @@ def main(settings: dict) -> None:
         OptimizerConfig.choose(settings["optim"]),
         CosineSchedule(),
         STEPS,
-        LossGuard(LossGuardConfig(action="off")),
+        StepJudge(LossGuard(LossGuardConfig(action="off")), StopRequest()),
         seed=0,
     )
     ids = torch.randint(VOCAB, (MODEL.context,))

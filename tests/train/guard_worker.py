@@ -1,5 +1,5 @@
-"""Trains on data of which some windows make the gradients NaN: `guard_worker.py FOLDER ACTION STRATEGY BAD_STEPS`, on
-ranks, with the bad steps as in 6,7."""
+"""Trains on data of which some windows make the gradients NaN: `guard_worker.py FOLDER ACTION STRATEGY BAD_STEPS
+WHERE`, on ranks, with the bad steps as in 6,7, and as if on a device that must be waited for where WHERE is apart."""
 
 import logging
 import math
@@ -22,6 +22,7 @@ from pipeline.config.training import LossGuardConfig, TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import Restart, UserError
 from pipeline.tracking.tracker import Tracker
+from train import host
 from train.data.batches import Batch
 from train.data.order import SampleOrder
 from train.generation.samples import Sampler
@@ -138,6 +139,8 @@ def train(
 
 
 if __name__ == "__main__":
+    if sys.argv[5] == "apart":
+        host.HOSTS = frozenset()
     try:
         bad_steps = [int(step) for step in sys.argv[4].split(",")]
         ranks = int(os.environ["WORLD_SIZE"])

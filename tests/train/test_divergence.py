@@ -10,7 +10,7 @@ from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.tracking.tracker import read_jsonl, read_metrics
 from tests.train import guard_worker
 from tests.train.guard_worker import STEPS
-from tests.train.test_loss_guard import calm, on_two_ranks, weights
+from tests.train.test_loss_guard import calm, judge, on_two_ranks, weights
 from train.guards.loss_guard import LossGuard
 
 FROM_STEP_5 = range(4, STEPS)
@@ -94,13 +94,13 @@ def test_the_streak_survives_a_restart() -> None:
     guard = LossGuard(LossGuardConfig(give_up_after=4))
     calm(guard)
     for step in range(64, 67):
-        guard.judge(step, float("inf"), 1.0)
+        judge(guard, step, float("inf"), 1.0)
     again = LossGuard(LossGuardConfig(give_up_after=4))
     again.remember(guard.memory())
     assert not again.gives_up(0)
-    again.judge(67, float("nan"), 1.0)
+    judge(again, 67, float("nan"), 1.0)
     assert again.gives_up(0)
-    again.judge(68, 3.0, 1.0)
+    judge(again, 68, 3.0, 1.0)
     assert not again.gives_up(3)
 
 

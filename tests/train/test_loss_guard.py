@@ -1,27 +1,36 @@
 """Outliers among steps: which they are, and what becomes of them in a real training run."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from torch.overrides import TorchFunctionMode
 
+from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.training import LossGuardConfig
 from pipeline.errors import Restart
 from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.tracking.tracker import read_jsonl, read_metrics
 from tests.train import guard_worker
-from tests.train.guard_worker import BAD_STEPS, POISON, STEPS
+from tests.train.guard_worker import BAD_STEPS, POISON, STEPS, Poisoned
 from tests.warm.ranks import run_ranks
 from train.checkpoints.files import Reader
 from train.guards.loss_guard import LossGuard, SkippedData
+from train.optim import build_optimizer
+
+
+def judge(guard: LossGuard, step: int, loss: float, norm: float) -> str | None:
+    loss_and_norm = torch.tensor([loss, norm], dtype=torch.float64)
+    return guard.note(step, guard.judge(*loss_and_norm).tolist())
 
 
 def calm(guard: LossGuard, steps: int = 64) -> None:
     for step in range(steps):
-        assert guard.judge(step, 3.0 + 0.05 * math.sin(step), 1.0 + 0.3 * math.cos(step)) is None
+        assert judge(guard, step, 3.0 + 0.05 * math.sin(step), 1.0 + 0.3 * math.cos(step)) is None
 
 
 @pytest.mark.parametrize(
@@ -36,28 +45,28 @@ def calm(guard: LossGuard, steps: int = 64) -> None:
 def test_what_is_out_of_line(loss: float, norm: float, words: str) -> None:
     guard = LossGuard(LossGuardConfig())
     calm(guard)
-    assert words in guard.judge(64, loss, norm)
-    assert guard.judge(65, 3.0, 1.0) is None
+    assert words in judge(guard, 64, loss, norm)
+    assert judge(guard, 65, 3.0, 1.0) is None
 
 
 def test_what_is_not() -> None:
     guard = LossGuard(LossGuardConfig())
-    assert guard.judge(0, 11.0, 500.0) is None  # too early to tell
+    assert judge(guard, 0, 11.0, 500.0) is None  # too early to tell
     guard = LossGuard(LossGuardConfig())
     calm(guard)
-    assert guard.judge(64, 2.0, 0.01) is None  # better than ever
-    assert guard.judge(65, 3.3, 4.0) is None
+    assert judge(guard, 64, 2.0, 0.01) is None  # better than ever
+    assert judge(guard, 65, 3.3, 4.0) is None
 
 
 def test_a_rejected_step_does_not_shift_what_is_usual_and_memory_survives() -> None:
     guard = LossGuard(LossGuardConfig())
     calm(guard)
     for step in range(64, 70):
-        assert guard.judge(step, 50.0, 1.0) is not None
+        assert judge(guard, step, 50.0, 1.0) is not None
     again = LossGuard(LossGuardConfig())
     again.remember(guard.memory())
     assert again.rejected == list(range(64, 70))
-    assert again.judge(70, 3.0, 1.0) is None
+    assert judge(again, 70, 3.0, 1.0) is None
     assert again.rejected == []
 
 
@@ -68,8 +77,10 @@ def test_skipped_data_moves_what_comes_after(tmp_path: Path) -> None:
     assert [skipped.data_step(step) for step in (0, 9, 10, 19, 20)] == [0, 9, 13, 22, 25]
 
 
-def on_two_ranks(folder: Path, action: str, strategy: str, bad_steps: Sequence[int] = BAD_STEPS) -> str:
-    words = (str(folder), action, strategy, ",".join(map(str, bad_steps)))
+def on_two_ranks(
+    folder: Path, action: str, strategy: str, bad_steps: Sequence[int] = BAD_STEPS, where: str = "host"
+) -> str:
+    words = (str(folder), action, strategy, ",".join(map(str, bad_steps)), where)
     return run_ranks(2, "tests.train.guard_worker", *words)
 
 
@@ -99,10 +110,102 @@ def test_a_poisoned_step_is_skipped_and_told_of(skipping: Path) -> None:
     assert told == [step + 1 for step in BAD_STEPS]
 
 
+@pytest.fixture
+def apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Train as on a device that the host would have to wait for."""
+    monkeypatch.setattr("train.host.HOSTS", frozenset())
+
+
+@pytest.mark.usefixtures("apart")
+def test_on_a_device_apart_the_weights_are_bitwise_the_same(skipping: Path, tmp_path: Path) -> None:
+    guard_worker.train(tmp_path, "skip", log_every=5, checkpoint_every=7)
+    assert weights(tmp_path).equal(weights(skipping))
+    assert list_checkpoints(tmp_path)[-1].optimizer_steps == STEPS - len(BAD_STEPS)
+    assert list_checkpoints(tmp_path)[-1].guard == list_checkpoints(skipping)[-1].guard
+    told = [read_jsonl(folder / "tables/out_of_line.jsonl") for folder in (tmp_path, skipping)]
+    assert told[0] == told[1]
+
+
+@pytest.mark.parametrize("kind", ["adamw", "muon"])
+def test_a_step_that_is_skipped_on_the_device_changes_nothing(kind: str) -> None:
+    model = Poisoned()
+    optimizer = build_optimizer(model, OptimizerConfig.choose(kind))
+
+    def step(skipped: bool) -> dict[str, torch.Tensor]:
+        optimizer.found_inf = torch.tensor(float(skipped))
+        for parameter in model.parameters():
+            parameter.grad = torch.full_like(parameter, math.nan if skipped else 0.1)
+        optimizer.step()
+        states = {
+            f"{number} {name}": value
+            for number, (_, state) in enumerate(optimizer.state.items())
+            for name, value in state.items()
+        }
+        return {name: value.clone() for name, value in (model.state_dict() | states).items()}
+
+    before = step(skipped=False)
+    assert all(torch.equal(value, before[name]) for name, value in step(skipped=True).items())
+    assert not any(
+        torch.equal(value, before[name]) for name, value in step(skipped=False).items() if "norm" not in name
+    )
+
+
+class Reads(TorchFunctionMode):
+    """Counts what makes the host wait for a value."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: Counter[str] = Counter()
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if function.__name__ in (
+            "item",
+            "tolist",
+            "numpy",
+            "cpu",
+            "__bool__",
+            "__float__",
+            "__int__",
+            "__index__",
+        ):
+            self.names[function.__name__] += 1
+        return function(*args, **(kwargs or {}))
+
+
+@pytest.mark.usefixtures("apart")
+def test_a_step_waits_for_nothing_but_the_finding_of_the_step_before(tmp_path: Path) -> None:
+    counts = []
+    for steps in (8, 16):
+        with Reads() as reads:
+            guard_worker.train(
+                tmp_path / str(steps),
+                "skip",
+                bad_steps=(),
+                steps=steps,
+                log_every=100,
+                checkpoint_every=0,
+                record_data=False,
+            )
+        counts.append(reads.names)
+    assert counts[1] - counts[0] == {"tolist": 8}
+
+
+@pytest.mark.usefixtures("apart")
+@pytest.mark.parametrize("log_every", [1, 100])
+def test_a_rollback_that_comes_a_step_late_undoes_that_step(tmp_path: Path, log_every: int) -> None:
+    settings = {"log_every": log_every, "checkpoint_every": 3}
+    with pytest.raises(Restart, match=f"rollback at step {BAD_STEPS[0]}"):
+        guard_worker.train(tmp_path, "rollback", **settings)
+    assert list_checkpoints(tmp_path)[-1].step == 6
+    guard_worker.train(tmp_path, "rollback", **settings)
+    assert list_checkpoints(tmp_path)[-1].optimizer_steps == STEPS
+
+
 @pytest.mark.distributed
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp", "zero1", "zero2", "zero3"])
-def test_all_ranks_skip_together(skipping: Path, tmp_path: Path, strategy: str) -> None:
-    on_two_ranks(tmp_path, "skip", strategy)
+@pytest.mark.parametrize("where", ["host", "apart"])
+def test_all_ranks_skip_together(skipping: Path, tmp_path: Path, strategy: str, where: str) -> None:
+    on_two_ranks(tmp_path, "skip", strategy, where=where)
     assert list_checkpoints(tmp_path)[-1].optimizer_steps == STEPS - len(BAD_STEPS)
     torch.testing.assert_close(weights(tmp_path), weights(skipping), atol=1e-5, rtol=1e-4)
 

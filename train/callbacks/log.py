@@ -51,7 +51,7 @@ class Log(AfterStep):
         if module.auxiliary.holds_any:
             metrics["train/balance_loss"] = module.auxiliary.take(trainer.strategy)
         if (norm := module.strategy.grad_norm()) is not None:
-            metrics["train/grad_norm"] = norm
+            metrics["train/grad_norm"] = float(norm)
         if self._peak_flops and plan.flops_per_token:
             metrics["train/mfu"] = rate * plan.flops_per_token / (self._peak_flops * trainer.world_size)
         if seconds := self.run.checkpoints.seconds_stopped:

@@ -5,7 +5,6 @@ import pytorch_lightning as pl
 from pipeline.errors import Restart
 from train.callbacks.after_step import AfterStep
 from train.callbacks.checkpoint import SaveCheckpoints
-from train.checkpoints.manager import any_rank
 from train.module import LanguageModule
 from train.training_run import TrainingRun
 
@@ -23,7 +22,7 @@ class Stop(AfterStep):
         self.run.stop.listen()
 
     def after_step(self, trainer: pl.Trainer, module: LanguageModule) -> None:
-        if any_rank(trainer.strategy, self.run.stop.received) and not self.progress.is_last:
+        if self.progress.stop_asked and not self.progress.is_last:
             self._checkpoint.save(module)
             self.run.checkpoints.conclude()
             raise Restart("preempted", self.run.checkpoints.last_step)

@@ -1,9 +1,11 @@
 """Which steps are outliers: a loss or a gradient norm that is not finite, or far outside the recent ones."""
 
 import math
-import statistics
-from collections import deque
+from collections.abc import Sequence
 from pathlib import Path
+
+import torch
+from torch import Tensor
 
 from pipeline.config.training import LossGuardConfig
 from pipeline.errors import UserError
@@ -16,51 +18,59 @@ MAD_SCALE = 1.4826
 # Losses that hardly vary would make every small move an outlier.
 SMALLEST_DEVIATION = 0.005
 
+NOTHING, LOSS_NOT_FINITE, NORM_NOT_FINITE, HIGH_LOSS, HIGH_NORM = range(5)
+"""What may be wrong with a step, in the order in which it is told."""
+
 
 class LossGuard:
     """Judges each step against the accepted ones before it. A pure function of their losses and norms, so that all
-    ranks, and a run that resumes, judge alike."""
+    ranks, and a run that resumes, judge alike.
+
+    A step is judged where its loss is (`judge`), so that the optimizer can obey without a word from the host; the host
+    is told afterwards (`note`).
+    """
 
     def __init__(self, config: LossGuardConfig):
         self.config = config
-        self._losses: deque[float] = deque(maxlen=config.history)
-        self._norms: deque[float] = deque(maxlen=config.history)
+        self._recent = torch.full((2, config.history), math.nan, dtype=torch.float64)
+        """Losses and norms of the accepted steps, the newest last; NaN where there were none."""
         self.rejected: list[int] = []
-        """The outliers in a row, up to the last step."""
+        """The outliers in a row, up to the last step that was noted."""
         self.not_finite = 0
         """How many steps in a row, up to the last one, had a loss or a gradient norm that is not finite."""
 
-    def judge(self, step: int, loss: float, norm: float | None) -> str | None:
-        """What is wrong with the step, or None. Loss in nats per token; norm before clipping."""
-        reason = self._reason(loss, norm)
-        finite = math.isfinite(loss) and (norm is None or math.isfinite(norm))
-        self.not_finite = 0 if finite else self.not_finite + 1
-        if reason is None:
-            self._losses.append(loss)
-            if norm is not None:
-                self._norms.append(norm)
-            self.rejected.clear()
-        else:
-            self.rejected.append(step)
-        return reason
+    @torch.no_grad()
+    def judge(self, loss: Tensor, norm: Tensor) -> Tensor:
+        """What is to be said of a step: float64 [6], of which the first is `NOTHING` or what is wrong with it, and the
+        others are for `note`. No value is read on the host.
 
-    def _reason(self, loss: float, norm: float | None) -> str | None:
-        if not math.isfinite(loss):
-            return f"the loss is {loss}"
-        if norm is not None and not math.isfinite(norm):
-            return f"the gradient norm is {norm}"
-        if len(self._losses) < self.config.history // 4:
+        Args:
+            loss: in nats per token, a scalar.
+            norm: of the gradients before clipping, a scalar.
+        """
+        recent = self._recent = self._recent.to(loss.device)
+        measured = torch.stack([loss.double(), norm.to(loss.device).double()])
+        middle, usual = _medians(recent)
+        spread = MAD_SCALE * _medians((recent[:1] - middle).abs())[0]
+        deviation = torch.maximum(spread, SMALLEST_DEVIATION * middle)
+        limits = torch.stack([middle + self.config.deviations * deviation, self.config.norm_factor * usual])
+        enough = recent[0].isfinite().sum() >= self.config.history // 4
+        wrong = torch.cat([~measured.isfinite(), (measured > limits) & enough])
+        accepted = ~wrong.any()
+        reason = torch.cat([accepted[None], wrong]).int().argmax()  # the first that holds
+        self._recent = torch.where(accepted, torch.cat([recent[:, 1:], measured[:, None]], 1), recent)
+        return torch.cat([reason[None], measured, torch.stack([middle, deviation, usual])])
+
+    def note(self, step: int, judgement: Sequence[float]) -> str | None:
+        """Count a step as what `judge` found it to be. Returns what is wrong with it, or None."""
+        reason = int(judgement[0])
+        finite = reason not in (LOSS_NOT_FINITE, NORM_NOT_FINITE)
+        self.not_finite = 0 if finite else self.not_finite + 1
+        if reason == NOTHING:
+            self.rejected.clear()
             return None
-        middle = statistics.median(self._losses)
-        deviation = MAD_SCALE * statistics.median(abs(value - middle) for value in self._losses)
-        deviation = max(deviation, SMALLEST_DEVIATION * middle)
-        if loss > middle + self.config.deviations * deviation:
-            return f"the loss {loss:.3f} is {(loss - middle) / deviation:.0f} deviations above {middle:.3f}"
-        if norm is not None and self._norms:
-            usual = statistics.median(self._norms)
-            if norm > self.config.norm_factor * usual:
-                return f"the gradient norm {norm:.3g} is {norm / usual:.0f} times the usual {usual:.3g}"
-        return None
+        self.rejected.append(step)
+        return _in_words(reason, *judgement[1:])
 
     @property
     def out_of_patience(self) -> bool:
@@ -72,19 +82,39 @@ class LossGuard:
         return in_a_row > 0 and in_a_row + left_out >= self.config.give_up_after
 
     def memory(self) -> GuardMemory:
-        """What a checkpoint keeps of it."""
+        """What a checkpoint keeps of it, once all steps are noted."""
+        losses, norms = ([value for value in row if math.isfinite(value)] for row in self._recent.tolist())
         return {
-            "losses": [*self._losses],
-            "norms": [*self._norms],
+            "losses": losses,
+            "norms": norms,
             "rejected": [*self.rejected],
             "not_finite": self.not_finite,
         }
 
     def remember(self, memory: GuardMemory) -> None:
-        self._losses.extend(memory.get("losses", ()))
-        self._norms.extend(memory.get("norms", ()))
+        for row, values in zip(
+            self._recent, (memory.get("losses", ()), memory.get("norms", ())), strict=True
+        ):
+            newest = torch.tensor(values[-len(row) :], dtype=row.dtype)
+            row[len(row) - len(newest) :] = newest
         self.rejected = list(memory.get("rejected", ()))
         self.not_finite = memory.get("not_finite", 0)
+
+
+def _medians(rows: Tensor) -> Tensor:
+    """Of each row [rows, values] the median of what is no NaN: of two in the middle their mean. NaN where there is
+    nothing."""
+    return rows.nanquantile(0.5, dim=1)
+
+
+def _in_words(reason: int, loss: float, norm: float, middle: float, deviation: float, usual: float) -> str:
+    if reason == LOSS_NOT_FINITE:
+        return f"the loss is {loss}"
+    if reason == NORM_NOT_FINITE:
+        return f"the gradient norm is {norm}"
+    if reason == HIGH_LOSS:
+        return f"the loss {loss:.3f} is {(loss - middle) / deviation:.0f} deviations above {middle:.3f}"
+    return f"the gradient norm {norm:.3g} is {norm / usual:.0f} times the usual {usual:.3g}"
 
 
 class SkippedData:

@@ -105,6 +105,8 @@ class Muon(Optimizer):
     DeepSpeed's own Muon clips the orthogonalized update instead of the gradient, and would train differently.
     """
 
+    _step_supports_amp_scaling = True  # torch's word for: obeys found_inf
+
     def __init__(self, param_groups: Iterable[Group]):
         groups = list(param_groups)
         for index, group in enumerate(groups):
@@ -114,6 +116,8 @@ class Muon(Optimizer):
                 group["fused"] = True
         super().__init__(groups, defaults={})
         self.map_whole: MapWhole = lambda parameters, tensors, function: function(tensors)
+        self.found_inf: Tensor | None = None
+        """One where this step is to be skipped, else zero, on the device; as torch's fused optimizers have it."""
         # DeepSpeed puts its flat slices in their place, and hides all groups but one during a step.
         self._originals = [list(group["params"]) for group in self.param_groups]
 
@@ -154,21 +158,35 @@ class Muon(Optimizer):
             weight_decay=group["weight_decay"],
             eps=group["eps"],
             maximize=False,
+            found_inf=self.found_inf,
         )
 
     def _muon(self, parameters: list[Tensor], group: Group) -> None:
         for p in parameters:
             if not self.state[p]:
                 self.state[p]["momentum_buffer"] = torch.zeros_like(p)
-        gradients = _gradients(parameters)
         buffers = [self.state[p]["momentum_buffer"] for p in parameters]
+        gradients = self._gradients_or(buffers, parameters)
         torch._foreach_lerp_(buffers, gradients, 1 - group["momentum"])
         # Nesterov: the gradient looks one step of momentum ahead.
         directions = torch._foreach_lerp(gradients, buffers, group["momentum"])
         orthogonalized = partial(_updates, split=group["split"])
         updates = self.map_whole(self._originals[group["index"]], directions, orthogonalized)
-        torch._foreach_mul_(parameters, 1 - group["lr"] * group["weight_decay"])
+        decay = 1 - group["lr"] * group["weight_decay"]
+        if self.found_inf is None:
+            torch._foreach_mul_(parameters, decay)
+        else:
+            torch._foreach_mul_(parameters, 1 + (decay - 1) * (1 - self.found_inf))
+            torch._foreach_mul_(updates, 1 - self.found_inf)
         torch._foreach_add_(parameters, updates, alpha=-group["lr"])
+
+    def _gradients_or(self, buffers: list[Tensor], parameters: list[Tensor]) -> list[Tensor]:
+        """The gradients, or where this step is to be skipped the momentum, which then stays as it is."""
+        gradients = _gradients(parameters)
+        if self.found_inf is None:
+            return gradients
+        skipped = self.found_inf > 0
+        return [torch.where(skipped, b, g) for b, g in zip(buffers, gradients, strict=True)]
 
 
 def _gradients(parameters: Sequence[Tensor]) -> list[Tensor]:

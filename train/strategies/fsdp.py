@@ -68,9 +68,9 @@ class FSDP(TrainingStrategy, ModelParallelStrategy):
         yield
         root.reshard()
 
-    def grad_norm(self) -> float | None:
+    def grad_norm(self) -> Tensor | None:
         # Each rank has the norm of its part.
-        return float(self._norm.full_tensor()) if isinstance(self._norm, DTensor) else super().grad_norm()
+        return self._norm.full_tensor() if isinstance(self._norm, DTensor) else self._norm
 
     def shares(self, model: nn.Module) -> list[Share]:
         if isinstance(model, FSDPModule):

@@ -76,9 +76,10 @@ class TrainingStrategy(Strategy):
         """Scale the gradients of a step so that their global norm is at most the limit."""
         self._norm = clip_grad_norm_(model.parameters(), limit)
 
-    def grad_norm(self) -> float | None:
-        """Global gradient norm of the step whose gradients were made last, before clipping. All ranks ask together."""
-        return None if self._norm is None else float(self._norm)
+    def grad_norm(self) -> Tensor | None:
+        """Global gradient norm of the step whose gradients were made last, before clipping: a scalar on the device. All
+        ranks ask together."""
+        return self._norm
 
     @property
     def own_optimizer(self) -> Optimizer:

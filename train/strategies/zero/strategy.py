@@ -55,10 +55,10 @@ class Zero(TrainingStrategy, DeepSpeedStrategy):
     def clip_gradients(self, model: nn.Module, limit: float) -> None:
         """The engine does, within its step: Lightning tells it the limit."""
 
-    def grad_norm(self) -> float | None:
+    def grad_norm(self) -> Tensor | None:
         # Known within the optimizer's step already; the engine's own is set after it.
         norm = getattr(self.zero_optimizer, "_global_grad_norm", None)
-        return None if norm is None else float(norm)
+        return None if norm is None else torch.as_tensor(norm)
 
     @property
     def own_optimizer(self) -> Optimizer:
