@@ -120,8 +120,8 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
         limit_val_batches=0,
         default_root_dir=context.folder,
     )
-    # Before each micro-batch Lightning asks all ranks whether a signal came, and waits for the answer; the judge asks once
-    # a step, and does not wait.
+    # Before each micro-batch Lightning asks all ranks whether a signal came, and waits for the answer; the judge asks
+    # once a step, and does not wait.
     lightning.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
     lightning.fit(module, train_loader(run.samples, run.batches, trainer.workers, pin_memory=plan.on_gpu))
     if (step := run.progress.step) < plan.steps:

@@ -88,6 +88,9 @@ class TrainerConfig(Section):
     """Processes that load data, per rank; the memory-mapped loader rarely needs one."""
     threads: Annotated[PositiveInt | None, NEUTRAL] = None
     """CPU threads per rank; None shares the machine's cores among its ranks."""
+    gc_every: Annotated[NonNegativeInt, NEUTRAL] = 0
+    """Collect Python's garbage on all ranks together every so many steps, and not in between, where each rank would
+    stop for it by itself and keep the others waiting; 0 leaves it to Python."""
     guard: LossGuardConfig = LossGuardConfig()
     callbacks: list[Annotated[str, CALLBACKS]] = []
     """Callbacks of your own, of which plugins have a module each in their folder `callbacks`. They are called after the

@@ -1,5 +1,6 @@
 """Callbacks of a plugin: where they stand in the order, and what is said where one is of no use."""
 
+import gc
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -121,3 +122,20 @@ def test_no_steps_leave_the_weights_as_they_are(tmp_path: Path) -> None:
     assert (result.steps, result.tokens, result.train_loss) == (0, 0, None)
     assert all(torch.equal(result.state[name], weights) for name, weights in Poisoned().state_dict().items())
     assert not list_checkpoints(tmp_path / "run")
+
+
+def test_garbage_is_collected_at_the_steps_that_are_named_and_not_in_between(tmp_path: Path) -> None:
+    by_hand = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "start" and not gc.isenabled():
+            by_hand.append(info["generation"])
+
+    gc.callbacks.append(note)
+    try:
+        train(tmp_path, "skip", bad_steps=(), gc_every=5)
+    finally:
+        gc.callbacks.remove(note)
+    assert by_hand == [2, 2, 2]  # all generations, after steps 5, 10 and 15
+    assert gc.isenabled()
+    assert gc.get_freeze_count() == 0

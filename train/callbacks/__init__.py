@@ -7,6 +7,7 @@ end the run or fail.
 import pytorch_lightning as pl
 
 from train.callbacks.checkpoint import SaveCheckpoints
+from train.callbacks.collect_garbage import CollectGarbage
 from train.callbacks.count_steps import CountSteps
 from train.callbacks.guard import Guard
 from train.callbacks.log import Log
@@ -44,4 +45,5 @@ def build_callbacks(run: TrainingRun) -> list[pl.Callback]:
         Stop(run, checkpoint),
         RollBack(run),
         Sample(run),
+        *([CollectGarbage(run)] if run.plan.trainer.gc_every else []),
     ]

@@ -10,19 +10,17 @@ from train.module import LanguageModule
 
 class CollectGarbage(AfterStep):
     """Every `trainer.gc_every` steps, and not in between: else each rank stops for it when it likes, and all the others
-    wait for that rank. With 0 Python decides."""
+    wait for that rank."""
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        if self.run.plan.trainer.gc_every:
-            gc.collect()
-            gc.freeze()  # what is there now lives as long as training
-            gc.disable()
+        gc.collect()
+        gc.freeze()  # what is there now lives as long as training
+        gc.disable()
 
     def after_step(self, trainer: pl.Trainer, module: LanguageModule) -> None:
         if self.progress.is_due(self.run.plan.trainer.gc_every):
             gc.collect()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        if self.run.plan.trainer.gc_every:
-            gc.unfreeze()
-            gc.enable()
+        gc.unfreeze()
+        gc.enable()
