@@ -6,6 +6,7 @@ import os
 import statistics
 import warnings
 from dataclasses import dataclass
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -122,7 +123,8 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
     )
     # Before each micro-batch Lightning asks all ranks whether a signal came, and waits for the answer; the judge asks
     # once a step, and does not wait.
-    lightning.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
+    epochs: Any = lightning.fit_loop.epoch_loop
+    epochs._broadcast_sigterm_tensor = lambda: None
     lightning.fit(module, train_loader(run.samples, run.batches, trainer.workers, pin_memory=plan.on_gpu))
     if (step := run.progress.step) < plan.steps:
         raise UserError(
