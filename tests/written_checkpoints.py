@@ -5,7 +5,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 from torch import nn
 
-from pipeline.formats.checkpoints import DIGEST, Checkpoint, checkpoint_folder, complete, rank_file
+from pipeline.formats.checkpoints import Checkpoint, checkpoint_folder, complete, rank_file
 from pipeline.store.file_hashes import hash_file
 
 
@@ -21,5 +21,7 @@ def write_checkpoint(
         cuts = {name: (rank * len(w) // 2, (rank + 1) * len(w) // 2) for name, w in weights.items()}
         pieces = {f"weight/{n}/{start}": weights[n][start:end] for n, (start, end) in cuts.items()}
         save_file({key: piece.contiguous() for key, piece in pieces.items()}, writing / rank_file(rank))
-        (writing / f"{rank_file(rank)}{DIGEST}").write_text(hash_file(writing / rank_file(rank)))
-    complete(Checkpoint(folder, step, 100, validation_loss, None, "ddp", 2, 0.1, step), writing)
+    hashes = {rank_file(rank): hash_file(writing / rank_file(rank)) for rank in range(2)}
+    complete(
+        Checkpoint(folder, step, 100, validation_loss, None, "ddp", 2, 0.1, step, hashes=hashes), writing
+    )

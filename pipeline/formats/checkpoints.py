@@ -1,8 +1,8 @@
 """Training checkpoints on disk: which are there, whether they are whole. Run as a program it lists them.
 
-A checkpoint is a folder `checkpoints/step-<number>` with one safetensors file per rank that wrote it, each with its
-sha256 beside it, and `meta.json`, which is written last: a folder without it, or with one that was changed, does not
-count. It repeats the hashes, so that no file of another checkpoint can stand for one of this.
+A checkpoint is a folder `checkpoints/step-<number>` with one safetensors file per rank that wrote it, and `meta.json`,
+which is written last: a folder without it, or with one that was changed, does not count. It has the sha256 of each
+file, so that no file of another checkpoint can stand for one of this.
 """
 
 import sys
@@ -19,8 +19,6 @@ from pipeline.store.markers import NotDone, read_marker, write_marker
 FOLDER = "checkpoints"
 META = "meta.json"
 WRITING = ".writing"
-DIGEST = ".sha256"
-"""Ending of the file in which a rank says the sha256 of its own."""
 
 
 class GuardMemory(TypedDict, total=False):
@@ -67,11 +65,15 @@ class Checkpoint:
 
     def damage(self) -> str | None:
         """What is wrong with its files, or None. Reads all of them."""
-        for path in self.files:
-            if not path.is_file():
-                return f"{path.name} is missing"
-            if hash_file(path) != self.hashes.get(path.name):
-                return f"{path.name} is not what was written (its sha256 differs)"
+        return next(filter(None, map(self.damage_of, range(self.ranks))), None)
+
+    def damage_of(self, rank: int) -> str | None:
+        """What is wrong with the file that a rank wrote, or None. Reads all of it."""
+        path = self.folder / rank_file(rank)
+        if not path.is_file():
+            return f"{path.name} is missing"
+        if hash_file(path) != self.hashes.get(path.name):
+            return f"{path.name} is not what was written (its sha256 differs)"
         return None
 
 
@@ -107,12 +109,23 @@ def _read_all(artifact: Path) -> Iterator[tuple[Path, Checkpoint | None]]:
 
 
 def complete(checkpoint: Checkpoint, writing: Path) -> None:
-    """Turn a folder whose files are all written into the checkpoint: its meta.json, then one rename."""
-    facts = {name: value for name, value in asdict(checkpoint).items() if name != "folder"}
-    names = [path.name for path in checkpoint.files]
-    facts["hashes"] = {name: (writing / f"{name}{DIGEST}").read_text().strip() for name in names}
-    write_marker(writing / META, facts)
-    durable.publish(writing, checkpoint.folder)
+    """Turn a folder whose files are all on disk into the checkpoint: its meta.json, then one rename."""
+    write_marker(
+        writing / META, {name: value for name, value in asdict(checkpoint).items() if name != "folder"}
+    )
+    durable.rename(writing, checkpoint.folder)
+
+
+def written_hashes(artifact: Path) -> dict[str, str]:
+    """sha256 of the files of an artifact's checkpoints, by their names within it: as their ranks took them while they
+    wrote. What was touched since the checkpoint was complete is left out."""
+    found: dict[str, str] = {}
+    for checkpoint in list_checkpoints(artifact):
+        completed = (checkpoint.folder / META).stat().st_mtime_ns
+        for path in checkpoint.files:
+            if path.is_file() and max(path.stat().st_mtime_ns, path.stat().st_ctime_ns) <= completed:
+                found[str(path.relative_to(artifact))] = checkpoint.hashes[path.name]
+    return found
 
 
 def main(store: Path) -> int:

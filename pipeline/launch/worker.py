@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pipeline.context import Context
 from pipeline.errors import Restart, exit_on_user_error, message_for_user
+from pipeline.formats.checkpoints import written_hashes
 from pipeline.launch.attempts import RESTART_CODE, ask_for_restart, newest_step
 from pipeline.launch.ranks import RankFile, is_running
 from pipeline.launch.stage_code import run_stage
@@ -129,7 +130,7 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
     facts = _facts(spec, metrics, world_size, time.time() - started, tracker)
     record.wait_for_others(world_size)
     context.activity.note("hashing outputs")  # for minutes, where they are large: signs of life go on
-    tracker.finish(metrics, finish(folder, facts, hashed=record.close))
+    tracker.finish(metrics, finish(folder, facts, written_hashes(folder), record.close))
 
 
 def _facts(

@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ SCRATCH = "scratch"
 """Folder of what the phases of a stage tell each other."""
 DISCARDED = "discarded"
 """Where the scratch folder is moved before it is deleted, so that a kill leaves all of it or nothing."""
+THREADS = 8
+"""That read an artifact's files at once, to hash them."""
 NO_OUTPUT = (LAUNCH_FILE, "restart.json", "attempts.json", RANKS, SCRATCH, DISCARDED)
 """What launchers, workers and phases tell each other in a partial folder. No artifact keeps it."""
 
@@ -110,27 +113,24 @@ class Store:
         return self.root / stage / f".{fingerprint}.lock"
 
 
-def finish(partial: Path, facts: StageFacts, hashed: Callable[[], None] = lambda: None) -> Path:
+def finish(
+    partial: Path,
+    facts: StageFacts,
+    known: Mapping[str, str] | None = None,
+    hashed: Callable[[], None] = lambda: None,
+) -> Path:
     """Write the manifest, the stage's facts with every output's size and sha256, then rename the folder into place.
 
     Called while the folder is occupied. What a killed launch needs to go on is deleted when all else is done.
 
     Args:
+        known: sha256 of files that need not be read for it, by their names within the folder.
         hashed: called when the manifest is written, before what its launch keeps in the folder is deleted.
     """
     for left in partial.rglob("*.tmp"):  # by a process that was killed while it wrote
         left.unlink()
     memory = HashMemory(hashes_of(partial))
-    outputs: dict[str, Output] = {
-        str(path.relative_to(partial)): {
-            "bytes": path.stat().st_size,
-            "sha256": memory.sha256(path, str(path.relative_to(partial))),
-        }
-        for path in sorted(partial.rglob("*"))
-        if path.is_file()
-        and path != partial / MANIFEST
-        and path.relative_to(partial).parts[0] not in NO_OUTPUT
-    }
+    outputs = _outputs(partial, memory, known or {})
     write_json(partial / MANIFEST, {**facts, "outputs": outputs})
     hashed()
     for name in (
@@ -143,6 +143,26 @@ def finish(partial: Path, facts: StageFacts, hashed: Callable[[], None] = lambda
     durable.publish(partial, final)
     memory.save()
     return final
+
+
+def _outputs(partial: Path, memory: HashMemory, known: Mapping[str, str]) -> dict[str, Output]:
+    """Size and sha256 of each file that stays, several being read side by side."""
+    paths = {
+        str(path.relative_to(partial)): path
+        for path in sorted(partial.rglob("*"))
+        if path.is_file()
+        and path != partial / MANIFEST
+        and path.relative_to(partial).parts[0] not in NO_OUTPUT
+    }
+
+    def output(name: str) -> Output:
+        path = paths[name]
+        if name in known:
+            memory.learn(path, name, known[name])
+        return {"bytes": path.stat().st_size, "sha256": known.get(name) or memory.sha256(path, name)}
+
+    with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
+        return dict(zip(paths, pool.map(output, paths), strict=True))
 
 
 def _discard(partial: Path) -> None:

@@ -15,6 +15,11 @@ def replace(scratch: Path, path: Path) -> None:
 def publish(scratch: Path, folder: Path) -> None:
     """Give a folder in which everything is written its name."""
     all_to_disk(scratch)
+    rename(scratch, folder)
+
+
+def rename(scratch: Path, folder: Path) -> None:
+    """Give a folder its name, in which everything is on disk already."""
     scratch.rename(folder)
     to_disk(folder.parent)
 

@@ -53,9 +53,16 @@ class HashMemory:
         if isinstance(known, list) and known[:-1] == stamp:
             return str(known[-1])
         digest = hash_file(path)
-        if now - max(stat.st_mtime_ns, stat.st_ctime_ns) > SETTLED_NS:
-            self._new[name] = [*stamp, digest]
+        self._learn(name, stat, now, digest)
         return digest
+
+    def learn(self, path: Path, name: str, digest: str) -> None:
+        """Remember a file's hash that is known otherwise."""
+        self._learn(name, path.stat(), time.time_ns(), digest)
+
+    def _learn(self, name: str, stat: os.stat_result, now: int, digest: str) -> None:
+        if now - max(stat.st_mtime_ns, stat.st_ctime_ns) > SETTLED_NS:
+            self._new[name] = [*_stamp(stat), digest]
 
     def knows(self, path: Path, name: str) -> bool:
         """Whether the hash is remembered, so that the file need not be read."""

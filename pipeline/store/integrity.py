@@ -7,11 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pipeline.errors import UserError
 from pipeline.progress import progress
-from pipeline.store.artifacts import MANIFEST, Artifact, hashes_of
+from pipeline.store.artifacts import MANIFEST, THREADS, Artifact, hashes_of
 from pipeline.store.file_hashes import HashMemory, hash_file
 from pipeline.store.locks import hold
 
-THREADS = 8
 SHOWN = 3
 
 

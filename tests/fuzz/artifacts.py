@@ -136,8 +136,10 @@ def write_checkpoint(folder: Path) -> None:
     writer = Writer()
     writer.start([StatePiece("w", "weight", 0, torch.arange(6.0))], writing / rank_file(0))
     writer.wait()
-    (writing / f"{rank_file(0)}.sha256").write_text(hash_file(writing / rank_file(0)))
-    complete(Checkpoint(checkpoint_folder(folder, 4), 4, 64, 1.0, 1.0, "single", 1, 0.1, 4), writing)
+    hashes = {rank_file(0): hash_file(writing / rank_file(0))}
+    complete(
+        Checkpoint(checkpoint_folder(folder, 4), 4, 64, 1.0, 1.0, "single", 1, 0.1, 4, hashes=hashes), writing
+    )
 
 
 def read_checkpoint(folder: Path) -> None:

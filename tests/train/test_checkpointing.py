@@ -7,7 +7,9 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,13 +18,24 @@ from safetensors.torch import load_file
 
 import train.checkpoints.manager
 from pipeline.errors import UserError
-from pipeline.formats.checkpoints import FOLDER, META, list_checkpoints, main
+from pipeline.formats.checkpoints import (
+    FOLDER,
+    META,
+    Checkpoint,
+    checkpoint_folder,
+    list_checkpoints,
+    main,
+    written_hashes,
+)
+from pipeline.store.artifacts import finish
 from pipeline.tracking.tracker import read_metrics
 from tests.train import guard_worker
 from tests.train.guard_worker import STEPS
 from train.checkpoints.files import Reader, Writer
 from train.checkpoints.manager import Checkpoints
+from train.checkpoints.piece_index import PieceIndex
 from train.checkpoints.pieces import StatePiece
+from train.checkpoints.tensor_file import read_header
 from train.strategies.single import Single
 
 
@@ -77,6 +90,21 @@ def test_damage_is_seen(trained: Path, capsys: pytest.CaptureFixture) -> None:
     assert "missing" in checkpoint.damage()
 
 
+def test_an_artifact_is_finished_without_reading_checkpoints_again(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "demo-12.partial"
+    shutil.copytree(trained, folder)
+    last = list_checkpoints(folder)[-1]
+    name = str(last.files[0].relative_to(folder))
+    (last.folder / META).touch()  # the copy may be older than the file beside it
+    assert written_hashes(folder)[name] == last.hashes[last.files[0].name]
+    os.utime(last.files[0], (time.time() + 9,) * 2)
+    assert name not in written_hashes(folder), "it may be another file by now"
+    final = finish(folder, {}, {name: "f" * 64})
+    outputs = json.loads((final / "manifest.json").read_text())["outputs"]
+    assert outputs.pop(name)["sha256"] == "f" * 64
+    assert len({output["sha256"] for output in outputs.values()}) == len(outputs) > 1
+
+
 def test_one_that_was_being_written_does_not_count(trained: Path) -> None:
     last = list_checkpoints(trained)[-1]
     (trained / FOLDER / f"step-{STEPS + 2:08d}.writing").mkdir()
@@ -105,18 +133,25 @@ def test_one_whose_facts_are_damaged_is_named_and_passed_over(
 
 
 class LateRank(Single):
-    """A rank on another machine, which is told which step rank 0 has found."""
+    """A rank on another machine, which is told what rank 0 has found: a checkpoint, and where its pieces lie."""
 
     is_global_zero = False
 
-    def broadcast(self, obj: int, src: int = 0) -> int:
-        return STEPS
+    def __init__(self, told: list[object]):
+        super().__init__(torch.device("cpu"))
+        self._told = told
+
+    def broadcast(self, obj: object, src: int = 0) -> object:
+        return self._told.pop(0)
 
 
 def test_one_that_another_machine_sees_late_is_waited_for(trained: Path, tmp_path: Path, monkeypatch) -> None:
-    checkpoints = Checkpoints(tmp_path, 1, 0, LateRank(torch.device("cpu")), "single")
+    last = list_checkpoints(trained)[-1]
+    here = replace(last, folder=checkpoint_folder(tmp_path, STEPS))
+    index = PieceIndex({0: read_header(last.files[0])})
+    checkpoints = Checkpoints(tmp_path, 1, 0, LateRank([[here], [here], index]), "single")
     monkeypatch.setattr(train.checkpoints.manager, "SEEN_WITHIN", 0)
-    with pytest.raises(UserError, match=f"does not see the checkpoint of step {STEPS}"):
+    with pytest.raises(UserError, match=f"does not see {here.folder}"):
         checkpoints.newest_intact()
     monkeypatch.setattr(train.checkpoints.manager, "SEEN_WITHIN", 60)
     arrival = threading.Timer(0.5, shutil.copytree, (trained / FOLDER, tmp_path / FOLDER))
@@ -157,9 +192,29 @@ def test_a_checkpoint_under_the_name_of_another_does_not_count(trained: Path, tm
 def test_a_file_of_another_checkpoint_is_seen(tmp_path: Path) -> None:
     guard_worker.train(tmp_path, "skip", keep_last=2)
     first, last = list_checkpoints(tmp_path)
-    for path in first.folder.glob("rank-*"):  # with its own sha256
+    for path in first.folder.glob("rank-*"):
         shutil.copyfile(path, last.folder / path.name)
     assert "sha256 differs" in last.damage()
+
+
+def test_a_file_that_was_cut_off_or_is_none_is_named(trained: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(trained, folder)
+    last = list_checkpoints(folder)[-1]
+    (path,) = last.files
+    whole = path.read_bytes()
+    for data in (whole[: len(whole) // 4], whole[:50], b"", b"\xff" * 64):
+        path.write_bytes(data)
+        with pytest.raises(UserError, match=f"{path.name} is damaged"):
+            Reader(last).weights({"decoder.model.norm.weight": torch.Size((16,)), **_shapes(last)})
+
+
+def _shapes(checkpoint: Checkpoint) -> dict[str, torch.Size]:
+    """Of all parameters in its one file, flattened."""
+    sizes = {key: stored.size for key, stored in read_header(checkpoint.files[0]).items()}
+    return {
+        key.split("/")[1]: torch.Size((size,)) for key, size in sizes.items() if key.startswith("weight/")
+    }
 
 
 def test_another_model_is_refused(trained: Path) -> None:

@@ -2,18 +2,17 @@
 
 import threading
 from collections.abc import Iterable, Iterator
+from operator import itemgetter
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from pipeline.errors import UserError
-from pipeline.formats.checkpoints import DIGEST, Checkpoint
-from pipeline.store.durable import to_disk
-from pipeline.store.file_hashes import hash_file
+from pipeline.formats.checkpoints import Checkpoint
+from train.checkpoints.piece_index import PieceIndex
 from train.checkpoints.pieces import WEIGHT, StatePiece
+from train.checkpoints.tensor_file import read_elements, read_header, write_tensors
 
 
 class Writer:
@@ -27,19 +26,21 @@ class Writer:
         self._thread: threading.Thread | None = None
         self.error: Exception | None = None
         """Why the last writing failed, or None."""
+        self.digest: str | None = None
+        """sha256 of the file that was written last; None where that failed."""
 
     @property
     def busy(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
     def start(self, pieces: Iterable[StatePiece], path: Path) -> None:
-        """Copy the pieces, then write them to `path`, and their sha256 beside it, in the background."""
+        """Copy the pieces, then write them to `path` in the background."""
         self.wait()
         tensors = {key: self._copy(key, piece.tensor) for key, piece in _keyed(pieces)}
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         self._copies = tensors
-        self.error = None
+        self.error = self.digest = None
         self._thread = threading.Thread(target=self._write, args=(tensors, path), name="checkpoint writer")
         self._thread.start()
 
@@ -57,12 +58,8 @@ class Writer:
 
     def _write(self, tensors: dict[str, Tensor], path: Path) -> None:
         try:
-            save_file(tensors, path)
-            to_disk(path)
-            digest = path.with_name(path.name + DIGEST)
-            digest.write_text(hash_file(path) + "\n")
-            to_disk(digest)
-        except (OSError, SafetensorError) as error:
+            self.digest = write_tensors(path, tensors)
+        except OSError as error:
             self.error = error
 
 
@@ -74,46 +71,41 @@ def _keyed(pieces: Iterable[StatePiece]) -> Iterator[tuple[str, StatePiece]]:
 class Reader:
     """Reads any range of elements of a checkpoint, whoever wrote which part of it."""
 
-    def __init__(self, checkpoint: Checkpoint):
+    def __init__(self, checkpoint: Checkpoint, index: PieceIndex | None = None):
+        """Args: index: of its pieces; where it is not known, the heads of all files are read for it."""
         self._checkpoint = checkpoint
-        self._parts: dict[tuple[str, str], list[tuple[int, int, Path, str]]] = {}
-        for path in checkpoint.files:
-            with safe_open(path, "pt") as file:
-                for key in file.keys():  # noqa: SIM118 (it is no dict)
-                    kind, rest = key.split("/", 1)
-                    name, start = rest.rsplit("/", 1)
-                    (size,) = file.get_slice(key).get_shape()
-                    self._parts.setdefault((kind, name), []).append((int(start), size, path, key))
+        self._index = index or PieceIndex(dict(enumerate(map(read_header, checkpoint.files))))
 
     @property
     def names(self) -> set[str]:
         """Of the parameters."""
-        return {name for _, name in self._parts}
+        return self._index.names
 
     def fill(self, pieces: Iterable[StatePiece]) -> None:
-        """Give every piece its values.
+        """Give every piece its values. Each file that holds some of them is opened once.
 
         Raises:
             UserError: where the checkpoint holds no such elements: another model or another optimizer wrote it.
         """
-        opened: dict[Path, safe_open] = {}
+        wanted: dict[int, list[tuple[int, Tensor]]] = {}
         for piece in pieces:
-            wanted, found = piece.tensor.numel(), 0
-            for start, size, path, key in self._parts.get((piece.kind, piece.name), ()):
-                first, last = max(start, piece.start), min(start + size, piece.start + wanted)
-                if first >= last:
-                    continue
-                if path not in opened:
-                    opened[path] = safe_open(path, "pt")
-                values = opened[path].get_slice(key)[first - start : last - start]
-                piece.tensor[first - piece.start : last - piece.start].copy_(values)
-                found += last - first
-            if found != wanted:
+            count, found = piece.tensor.numel(), 0
+            for run in self._index.find(piece.kind, piece.name, piece.start, count):
+                first = run.start - piece.start
+                target = piece.tensor[first : first + run.size]
+                wanted.setdefault(run.file, []).append((run.offset, target))
+                found += run.size
+            if found != count:
                 raise UserError(
                     f"the checkpoint {self._checkpoint.folder} lacks {piece.kind} of {piece.name}: it was written by "
                     "another model or optimizer. Use the settings that it was trained with, or start from scratch "
                     "under another run name"
                 )
+        files = self._checkpoint.files
+        for number, targets in sorted(wanted.items()):
+            with files[number].open("rb") as file:
+                for offset, target in sorted(targets, key=itemgetter(0)):
+                    read_elements(file, offset, target)
 
     def weights(self, shapes: dict[str, torch.Size]) -> dict[str, Tensor]:
         """The whole fp32 weights of these parameters.
@@ -122,7 +114,7 @@ class Reader:
             UserError: where the checkpoint has none of such a name and size.
         """
         for name, shape in shapes.items():
-            held = sum(size for _, size, _, _ in self._parts.get((WEIGHT, name), ()))
+            held = self._index.size(WEIGHT, name)
             if held > shape.numel():
                 raise UserError(
                     f"the checkpoint {self._checkpoint.folder} has {held:,} elements of {name}, the model "

@@ -4,6 +4,7 @@ import logging
 import math
 import shutil
 import time
+from collections import ChainMap
 from dataclasses import replace
 from operator import itemgetter
 from pathlib import Path
@@ -14,6 +15,7 @@ from pytorch_lightning.strategies import Strategy
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import (
     FOLDER,
+    META,
     WRITING,
     Checkpoint,
     GuardMemory,
@@ -24,6 +26,8 @@ from pipeline.formats.checkpoints import (
     unreadable_checkpoints,
 )
 from train.checkpoints.files import Reader, Writer
+from train.checkpoints.piece_index import PieceIndex
+from train.checkpoints.tensor_file import Stored, read_header
 from train.checkpoints.training_state import TrainingState
 from train.strategies.strategy import TrainingStrategy
 
@@ -51,6 +55,8 @@ class Checkpoints:
         self._keep_last, self._keep_every = keep_last, keep_every
         self._writer = Writer()
         self._pending: Checkpoint | None = None
+        self._index: PieceIndex | None = None
+        """Of the checkpoint that was found to go on from."""
         self._started = 0.0
         self._folder_error: OSError | None = None
         self.last_step = -1
@@ -59,37 +65,56 @@ class Checkpoints:
         """How long training has stood still for checkpoints."""
 
     def newest_intact(self) -> Checkpoint | None:
-        """The newest checkpoint whose files are what was written. Damaged ones are named, and passed over."""
-        step = -1
-        if self._strategy.is_global_zero:
-            for left in (self._artifact / FOLDER).glob(f"*{WRITING}"):  # by a start that was killed
-                shutil.rmtree(left)
-            for folder in unreadable_checkpoints(self._artifact):
-                log.warning(
-                    "the checkpoint %s is damaged: its meta.json cannot be read; it does not count", folder
-                )
-            for checkpoint in reversed(list_checkpoints(self._artifact)):
-                damage = checkpoint.damage()
-                if damage is None:
-                    step = checkpoint.step
-                    break
-                log.warning("the checkpoint %s is damaged: %s; going back", checkpoint.folder, damage)
-        step = self._strategy.broadcast(step)
-        return None if step < 0 else self._seen_by_all(step)
+        """The newest checkpoint whose files are what was written. Damaged ones are named, and passed over.
 
-    def _seen_by_all(self, step: int) -> Checkpoint:
-        """The checkpoint that rank 0 has found. A network file system may show it to other machines a while later."""
+        Rank 0 says which there are, so that none starts elsewhere than the others, and the ranks share the reading.
+        """
+        for checkpoint in self._strategy.broadcast(self._found()):
+            self._wait_for(checkpoint)
+            self._index = self._check(checkpoint)
+            if self._index is not None:
+                return checkpoint
+        return None
+
+    def _found(self) -> list[Checkpoint]:
+        """On rank 0, all that are complete, the newest first."""
+        if not self._strategy.is_global_zero:
+            return []
+        for left in (self._artifact / FOLDER).glob(f"*{WRITING}"):  # by a start that was killed
+            shutil.rmtree(left)
+        for folder in unreadable_checkpoints(self._artifact):
+            log.warning(
+                "the checkpoint %s is damaged: its meta.json cannot be read; it does not count", folder
+            )
+        return list_checkpoints(self._artifact)[::-1]
+
+    def _wait_for(self, checkpoint: Checkpoint) -> None:
+        """A network file system may show to other machines a while later what rank 0 has found."""
         deadline = time.monotonic() + SEEN_WITHIN
-        while True:
-            for checkpoint in list_checkpoints(self._artifact):
-                if checkpoint.step == step:
-                    return checkpoint
+        while not (checkpoint.folder / META).is_file():
             if time.monotonic() > deadline:
                 raise UserError(
-                    f"rank {self._strategy.global_rank} does not see the checkpoint of step {step:,} in "
-                    f"{self._artifact}, which rank 0 has found; run.artifacts must be a folder that all machines share"
+                    f"rank {self._strategy.global_rank} does not see {checkpoint.folder}, which rank 0 has found; "
+                    "run.artifacts must be a folder that all machines share"
                 )
             time.sleep(1)
+
+    def _check(self, checkpoint: Checkpoint) -> PieceIndex | None:
+        """Where its pieces lie, or None where it is damaged. Each rank reads its share of the files."""
+        rank, ranks = self._strategy.global_rank, self._strategy.world_size
+        damage: str | None = None
+        headers: dict[int, dict[str, Stored]] = {}
+        for number in range(rank, checkpoint.ranks, ranks):
+            if damage := checkpoint.damage_of(number):
+                break
+            headers[number] = read_header(checkpoint.files[number])
+        told = self._strategy.gather((damage, headers))
+        index = None
+        if damage := next((damage for damage, _ in told if damage), None):
+            log.warning("the checkpoint %s is damaged: %s; going back", checkpoint.folder, damage)
+        elif self._strategy.is_global_zero:
+            index = PieceIndex(dict(ChainMap(*(headers for _, headers in told))))
+        return self._strategy.broadcast(index)
 
     def load(self, checkpoint: Checkpoint, state: TrainingState) -> None:
         """Read this rank's pieces, whichever ranks and strategy wrote them.
@@ -97,7 +122,8 @@ class Checkpoints:
         Raises:
             UserError: where another model or optimizer wrote them.
         """
-        Reader(checkpoint).fill(state.held())
+        Reader(checkpoint, self._index).fill(state.held())
+        self._index = None
         state.was_read(checkpoint.optimizer_steps)
         self.last_step = checkpoint.step
 
@@ -152,14 +178,16 @@ class Checkpoints:
             return True
         started = time.monotonic()
         self._writer.wait()
-        failed = any_rank(self._strategy, self._writer.error is not None)
+        digests = self._strategy.gather(self._writer.digest)
+        failed = None in digests
         if self._strategy.is_global_zero:
             writing = pending.folder.with_name(pending.folder.name + WRITING)
             error = self._folder_error or self._writer.error or "another rank could not write its part"
             if not failed:
                 try:
                     seconds = round(time.monotonic() - self._started, 3)
-                    complete(replace(pending, seconds=seconds), writing)
+                    hashes = {rank_file(rank): digest for rank, digest in enumerate(digests) if digest}
+                    complete(replace(pending, seconds=seconds, hashes=hashes), writing)
                     self._prune()
                 except OSError as refused:
                     failed, error = True, refused

@@ -5,8 +5,9 @@ from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
 
+import torch.distributed as dist
 from pytorch_lightning.strategies import Strategy
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
@@ -19,6 +20,8 @@ from train.models.interface import TrainableModel
 from train.models.sizes import ModelSizes
 from train.strategies.memory import StrategyMemory
 from train.strategies.shares import Share, whole_parameter
+
+T = TypeVar("T")
 
 # A rank whose peers write, verify or load a large checkpoint waits for them.
 TIMEOUT = timedelta(minutes=30)
@@ -80,6 +83,14 @@ class TrainingStrategy(Strategy):
         """Global gradient norm of the step whose gradients were made last, before clipping: a scalar on the device. All
         ranks ask together."""
         return self._norm
+
+    def gather(self, value: T) -> list[T]:
+        """What each rank gives, by rank, on rank 0; nothing on the others. All ranks ask together."""
+        if not dist.is_initialized():
+            return [value]
+        found: list[Any] | None = [None] * self.world_size if self.is_global_zero else None
+        dist.gather_object(value, found)
+        return found or []
 
     @property
     def own_optimizer(self) -> Optimizer:
