@@ -42,6 +42,20 @@ def test_a_step_sees_the_same_windows_however_it_is_split(
         assert seen(windows, step, accumulation, ranks) == seen(windows, step, 1, 1)
 
 
+def test_the_order_is_drawn_once_per_step(windows: TokenWindows) -> None:
+    drawn = []
+
+    class Counted(SampleOrder):
+        def items(self, samples: np.ndarray) -> np.ndarray:
+            drawn.append(samples.tolist())
+            return super().items(samples)
+
+    samples = TrainSamples(windows, Counted(len(windows), 1), 12, 3, 2)
+    for part in MicroBatches(12, 3, rank=1, ranks=2, steps=2):
+        samples.__getitems__(part)
+    assert drawn == [list(range(12)), list(range(12, 24))]
+
+
 def test_an_epoch_sees_every_window_once(windows: TokenWindows) -> None:
     samples = TrainSamples(windows, SampleOrder(len(windows), 1), 10, 1, 1)
     ids = np.concatenate([samples.window_ids(step) for step in range(5)])

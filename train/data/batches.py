@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -150,33 +151,53 @@ class MicroBatches(Sampler[list[int]]):
                 yield list(range(first, first + size))
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """What a step sees, over all ranks."""
+
+    step: int
+    windows: np.ndarray
+    """Indices of the examples; int64 [B]."""
+    targets: int
+    """Labels that count in them."""
+
+
 class TrainSamples(Dataset[Batch]):
     """Maps a micro-batch of sample numbers to its tensors."""
 
     def __init__(self, examples: Examples, order: Order, global_batch: int, accumulation: int, ranks: int):
         self.examples, self._order, self._batch = examples, order, global_batch
         self._parts = accumulation * ranks
+        self._drawn: _Drawn | None = None
 
     def __getitems__(self, samples: list[int]) -> Batch:
-        numbers = np.array(samples)
-        windows = self._order.items(numbers)
+        numbers, step = np.array(samples), samples[0] // self._batch
+        drawn = self._draw(step)
+        windows = drawn.windows[numbers - step * self._batch]
         batch = self.examples.collate(windows, numbers)
         batch["windows"] = torch.from_numpy(windows)
         # Lightning and the strategies take the plain mean over the parts of a step. Scaled like this, that mean is
         # the mean over all target tokens of the global batch, however they are spread over its parts.
-        step = self._samples_of(samples[0] // self._batch)
-        targets = int(self.examples.target_counts(self._order.items(step), step).sum())
-        batch["loss_scale"] = torch.tensor(self._parts / max(targets, 1), dtype=torch.float32)
+        batch["loss_scale"] = torch.tensor(self._parts / max(drawn.targets, 1), dtype=torch.float32)
         return batch
 
     def window_ids(self, step: int) -> np.ndarray:
         """Indices of the examples that a step sees, over all ranks; `step` is its position in the data."""
-        return self._order.items(self._samples_of(step))
+        return self._draw(step).windows
 
     def input_ids(self, step: int) -> list[Tensor]:
         """What a step reads, over all ranks: of each of `window_ids` by itself, whatever rows it shares."""
         pairs = zip(self.window_ids(step)[:, None], self._samples_of(step)[:, None], strict=True)
         return [self.examples.collate(*pair)["input_ids"] for pair in pairs]
+
+    def _draw(self, step: int) -> _Drawn:
+        """What a step sees, which all its micro-batches ask for: it is drawn once."""
+        if self._drawn is None or self._drawn.step != step:
+            samples = self._samples_of(step)
+            windows = self._order.items(samples)
+            targets = int(self.examples.target_counts(windows, samples).sum())
+            self._drawn = _Drawn(step, windows, targets)
+        return self._drawn
 
     def _samples_of(self, step: int) -> np.ndarray:
         return np.arange(step * self._batch, (step + 1) * self._batch)

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.config.data import DataConfig
 from pipeline.errors import UserError
-from train.data.order import Order, SampleOrder
+from train.data.order import Order, SampleOrder, SampleOrders
 
 N = TypeVar("N", int, np.ndarray)
 
@@ -88,7 +88,8 @@ class MixedOrder:
         self._starts = np.array([start for start, _ in phases])
         self._offsets = np.cumsum([0, *sizes.values()])
         # The name, and not the place, so that another part beside it leaves a part's order as it was.
-        self._orders = [SampleOrder(size, _part_seed(seed, name)) for name, size in sizes.items()]
+        seeds = [_part_seed(seed, name) for name in sizes]
+        self._orders = SampleOrders(list(sizes.values()), seeds)
         self._before = [[0] * len(sizes)]
         """Of each phase, how many samples of each part come before it."""
         for (start, shares), (end, _) in pairwise(phases):
@@ -118,10 +119,7 @@ class MixedOrder:
             start, shares = self._phases[phase]
             parts, indices = shares.deal(samples[here] - start)
             indices += np.array(self._before[phase])[parts]
-            for part in np.unique(parts):
-                mine = parts == part
-                indices[mine] = self._orders[part].items(indices[mine]) + self._offsets[part]
-            found[here] = indices
+            found[here] = self._orders.items(parts, indices) + self._offsets[parts]
         return found
 
 
