@@ -24,7 +24,7 @@ from torch.distributed.run import parse_args, run
 from pipeline.errors import exit_on_user_error
 from pipeline.launch.commands import LOOPBACK
 from pipeline.launch.loopback import ADDRESS, serve_store, stay_on_loopback
-from pipeline.launch.ranks import note_silent_end
+from pipeline.launch.ranks import SilentEnds
 from pipeline.launch.workplace import Workplace
 
 
@@ -71,13 +71,14 @@ def main(folder: Path, arguments: list[str]) -> int:
     try:
         run(settings)
     except ChildFailedError as error:
+        ends = SilentEnds(folder)
         for rank, failure in error.failures.items():
             how = (
                 f"ended with {failure.signal_name()}"
                 if failure.exitcode < 0
                 else f"exited with {failure.exitcode}"
             )
-            note_silent_end(folder, rank, how, failure.timestamp)
+            ends.note([rank], how, failure.timestamp)
         _, first = error.get_first_failure()
         return first.exitcode if first.exitcode > 0 else 128 - first.exitcode
     except RendezvousError as error:

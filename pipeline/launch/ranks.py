@@ -3,10 +3,12 @@
 import contextlib
 import faulthandler
 import json
+import math
 import os
 import re
 import shutil
 import time
+from collections.abc import Container, Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -23,6 +25,10 @@ LAST_WORDS_SECONDS = 30.0
 RESERVED_BYTES = 4096
 HEAD_START = 3.0
 """Seconds by which the peers of a rank that is killed may notice before its launcher does."""
+
+
+SCAN_SECONDS = 1.0
+"""How often the records of all ranks may be read; shorter than `HEAD_START`, so that nothing is missed."""
 
 
 State = Literal["running", "restart", "done", "failed"]
@@ -94,7 +100,9 @@ class RankFile:
     def wait_for_others(self, world_size: int) -> None:
         """Called by rank 0 at the end: others may still be writing their last."""
         deadline = time.monotonic() + LAST_WORDS_SECONDS
-        while sum(r.state == "done" for r in read_records(self._folder)) < world_size - 1:
+        done: set[int] = set()
+        while len(done) < world_size - 1:
+            done.update(r.rank for r in read_records(self._folder, known=done) if r.state == "done")
             if time.monotonic() > deadline:
                 break
             time.sleep(0.1)
@@ -114,13 +122,20 @@ def remove_records(folder: Path) -> None:
     shutil.rmtree(folder / FOLDER, ignore_errors=True)
 
 
-def read_records(folder: Path) -> list[RankRecord]:
-    """All records, by rank."""
-    found = []
-    for path in (folder / FOLDER).glob("rank-*.json"):
-        with contextlib.suppress(OSError, ValueError, TypeError):  # being replaced
-            found.append(RankRecord(**json.loads(path.read_text())))
-    return sorted(found, key=lambda record: record.rank)
+def read_records(folder: Path, known: Container[int] = ()) -> list[RankRecord]:
+    """The records of all ranks, by rank, without those that are known."""
+    found = [
+        _read(path)
+        for path in (folder / FOLDER).glob("rank-*.json")
+        if int(path.stem.removeprefix("rank-")) not in known
+    ]
+    return sorted((record for record in found if record), key=lambda record: record.rank)
+
+
+def _read(path: Path) -> RankRecord | None:
+    with contextlib.suppress(OSError, ValueError, TypeError):  # being replaced
+        return RankRecord(**json.loads(path.read_text()))
+    return None
 
 
 def is_running(folder: Path, rank: int) -> bool:
@@ -129,16 +144,39 @@ def is_running(folder: Path, rank: int) -> bool:
     return False
 
 
-def note_silent_end(folder: Path, rank: int, how: str, when: float) -> None:
-    """A launcher saw a rank end; where the rank itself has left no word, this becomes its error."""
-    when -= HEAD_START
-    records = read_records(folder)
-    late = any(record.state == "failed" and record.time < when for record in records)
-    why = "by its launcher, after another rank's failure" if late else "killed from outside, or out of memory"
-    for record in records:
-        if record.rank == rank and record.state == "running":
-            error = f"{how} without a word: {why}"
-            RankRecord(rank, record.host, record.pid, "failed", error, time=when).write(folder)
+class SilentEnds:
+    """Notes ranks that a launcher saw end and that have left no word themselves.
+
+    Many may end at once, as told line by line: what is read of all ranks is read once a second.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+        self._first_failure = math.inf
+        self._looked = -math.inf
+
+    def note(self, ranks: Iterable[int], how: str, when: float) -> None:
+        """They ended by then, in such a way."""
+        when -= HEAD_START
+        late = self._failed_before(when)
+        why = (
+            "by its launcher, after another rank's failure"
+            if late
+            else "killed from outside, or out of memory"
+        )
+        for rank in ranks:
+            record = _read(_file(self._folder, rank))
+            if record is not None and record.state == "running":
+                error = f"{how} without a word: {why}"
+                replace(record, state="failed", error=error, time=when).write(self._folder)
+                self._first_failure = min(self._first_failure, when)
+
+    def _failed_before(self, when: float) -> bool:
+        if self._first_failure >= when and time.monotonic() - self._looked > SCAN_SECONDS:
+            self._looked = time.monotonic()
+            failed = [record.time for record in read_records(self._folder) if record.state == "failed"]
+            self._first_failure = min(failed, default=math.inf)
+        return self._first_failure < when
 
 
 def faults(folder: Path) -> list[RankRecord]:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -115,7 +115,8 @@ def run_command(
         over: asked while it runs; where it becomes true the command is ended.
         read_error: given each line that the command writes to stderr, which is shown all the same.
     """
-    told: set[int] = set()
+    seen: set[int] = set()
+    told = False
     with _signals() as received:
         process = subprocess.Popen(command, env=dict(env), stderr=subprocess.PIPE if read_error else None)
         reader = Thread(target=_pass_on, args=(process.stderr, read_error)) if read_error else None
@@ -125,7 +126,7 @@ def run_command(
         while process.poll() is None:
             if received and signal.SIGINT not in received:
                 told_at = told_at or time.monotonic()
-                _tell_workers(folder, received[0], told)
+                told |= _tell_workers(folder, received[0], seen)
                 if not told and time.monotonic() - told_at > UNANSWERED_SECONDS:
                     process.terminate()
             if over():
@@ -165,15 +166,20 @@ def _signals() -> Generator[list[int]]:
             signal.signal(number, handler)
 
 
-def _tell_workers(folder: Path, number: int, told: set[int]) -> None:
-    """Once each, as they appear."""
-    for record in read_records(folder):
-        if record.host == host_name() and record.state == "running" and record.pid not in told:
-            told.add(record.pid)
-            try:
+def _tell_workers(folder: Path, number: int, seen: set[int]) -> bool:
+    """Once each, as they appear. Returns whether one was told.
+
+    Args:
+        seen: ranks whose records were read; each is read once.
+    """
+    told = False
+    for record in read_records(folder, known=seen):
+        seen.add(record.rank)
+        if record.host == host_name() and record.state == "running":
+            told = True
+            with suppress(ProcessLookupError):
                 os.kill(record.pid, number)
-            except ProcessLookupError:
-                continue
+    return told
 
 
 def _agreed_restart(folder: Path) -> Restart | None:

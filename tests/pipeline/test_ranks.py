@@ -15,11 +15,11 @@ from pipeline.launch.ranks import (
     RESERVED_BYTES,
     RankFile,
     RankRecord,
+    SilentEnds,
     describe_faults,
     faults,
     host_name,
     is_running,
-    note_silent_end,
     read_records,
     remove_records,
 )
@@ -120,7 +120,7 @@ def test_faults_are_told_first_in_time_first(folder: Path) -> None:
         (4, "done", "", 98.0),
     ):
         RankRecord(rank, f"node{rank}", 10 + rank, state, error, time=time).write(folder)
-    note_silent_end(folder, 1, "Killed", 101.0)
+    SilentEnds(folder).note([1], "Killed", 101.0)
     lines = describe_faults(folder)
     assert [line for line in lines if line.startswith("rank")] == [
         "rank 1 on node1 (pid 11) failed",
@@ -134,8 +134,9 @@ def test_faults_are_told_first_in_time_first(folder: Path) -> None:
 def test_an_end_after_anothers_failure_is_its_launchers_doing(folder: Path) -> None:
     RankRecord(0, "node0", 10, "failed", "ValueError: bad", time=50.0).write(folder)
     RankRecord(1, "node1", 11).write(folder)
-    note_silent_end(folder, 1, "Terminated", 60.0)
-    note_silent_end(folder, 0, "Terminated", 60.0)
+    ends = SilentEnds(folder)
+    ends.note([1], "Terminated", 60.0)
+    ends.note([0], "Terminated", 60.0)
     first, second = faults(folder)
     assert (first.rank, first.error) == (0, "ValueError: bad"), "who has spoken keeps their word"
     assert second.error == "Terminated without a word: by its launcher, after another rank's failure"

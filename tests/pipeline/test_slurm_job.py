@@ -10,7 +10,7 @@ import yaml
 
 from pipeline.errors import UserError
 from pipeline.launch.attempts import RESTART_CODE, Attempts
-from pipeline.launch.ranks import RankRecord, read_records
+from pipeline.launch.ranks import RankRecord, SilentEnds, read_records
 from pipeline.launch.slurm import job
 from pipeline.launch.slurm.job import check_shape, main
 from pipeline.launch.workplace import Workplace, begin, phase_launch
@@ -175,8 +175,9 @@ def test_tasks_that_srun_saw_end_are_noted_where_they_left_no_word(tmp_path: Pat
     RankRecord(0, "node1", 10, "failed", "ValueError: bad", time=5.0).write(tmp_path)
     RankRecord(1, "node1", 11).write(tmp_path)
     RankRecord(2, "node2", 12).write(tmp_path)
-    job._note_ends(tmp_path, "srun: error: node1: tasks 0-1: Killed")
-    job._note_ends(tmp_path, "srun: Terminating StepId=7.0")
+    ends = SilentEnds(tmp_path)
+    job._note_ends(ends, "srun: error: node1: tasks 0-1: Killed")
+    job._note_ends(ends, "srun: Terminating StepId=7.0")
     first, second, third = read_records(tmp_path)
     assert first.error == "ValueError: bad"
     assert second.error.startswith("Killed without a word: by its launcher, after another rank's failure")

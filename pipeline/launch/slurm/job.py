@@ -20,7 +20,7 @@ from pipeline.errors import UserError, exit_on_user_error
 from pipeline.launch.attempts import RESTART_CODE, Attempts
 from pipeline.launch.building import build, waiting_for_another
 from pipeline.launch.commands import check_devices
-from pipeline.launch.ranks import note_silent_end
+from pipeline.launch.ranks import SilentEnds
 from pipeline.launch.slurm import client as slurm_client
 from pipeline.launch.slurm.srun import srun
 from pipeline.launch.supervise import Ended, run_command, supervise
@@ -124,7 +124,9 @@ def _start(spec: StageSpec, folder: Path) -> None:
             "pipeline.launch.slurm.task", arguments, launcher, environment, folders_in_use(spec.run)
         )
         watch = Watch(folder, launcher.rank_timeout, announce)
-        return run_command(command, environment, folder, watch.over, read_error=partial(_note_ends, folder))
+        return run_command(
+            command, environment, folder, watch.over, read_error=partial(_note_ends, SilentEnds(folder))
+        )
 
     attempts = Attempts(folder, spec.launcher.attempts, job)
     supervise(folder, launch, attempts, announce, partial(_requeue, job), LOST_NODE_SECONDS)
@@ -137,11 +139,10 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _note_ends(folder: Path, line: str) -> None:
+def _note_ends(ends: SilentEnds, line: str) -> None:
     """srun says which tasks ended badly; those that left no word themselves are noted by this."""
     if found := TASK_ENDED.match(line):
-        for rank in _numbers(found[1]):
-            note_silent_end(folder, rank, found[2].strip(), time.time())
+        ends.note(_numbers(found[1]), found[2].strip(), time.time())
 
 
 def _numbers(text: str) -> list[int]:
