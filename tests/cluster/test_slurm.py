@@ -14,6 +14,7 @@ import pytest
 
 from pipeline.checkout import PACKAGES
 from pipeline.formats.checkpoints import list_checkpoints
+from pipeline.launch.slurm.node_share import NodeShare, node_share
 from pipeline.tracking.tracker import METRICS_FILE, read_jsonl, read_metrics
 from tests.cluster.conftest import Cluster
 from tests.command_line import ROOT, copy_data_stages
@@ -47,6 +48,13 @@ def steps_done(folder: Path) -> int:
 
 def losses(artifact: Path) -> list[float]:
     return [row["train/loss"] for row in read_metrics(artifact)]
+
+
+def test_sinfo_tells_the_share_of_a_nodes_gpus(cluster: Cluster) -> None:
+    assert node_share("gpu", 4) == NodeShare(cpus=8, megabytes=230_400)
+    assert node_share(None, 8) == NodeShare(cpus=16, megabytes=460_800)
+    assert node_share("gpu", 9) is None
+    assert node_share("nowhere", 1) is None
 
 
 def test_the_whole_pipeline_runs_as_chained_jobs_and_trains_like_one_process(

@@ -11,6 +11,7 @@ from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
 from pipeline.launch.commands import check_devices
 from pipeline.launch.slurm.client import output_of
+from pipeline.launch.slurm.node_share import NodeShare, share_of
 from pipeline.launch.slurm.snapshot import snapshot_code
 from pipeline.launch.slurm.srun import srun
 from pipeline.launch.slurm.submission import render
@@ -81,6 +82,32 @@ def test_stages_without_a_gpu_go_to_the_data_partition(tmp_path: Path) -> None:
     assert "--time=60\n" in clean
     assert "--partition=gpu\n" in evaluate
     assert "--gpus-per-node=1\n" in evaluate
+
+
+SINFO = """cpu*|64|256000|(null)
+gpu|96+|1031000+|gpu:h100:8(S:0-1)
+gpu|128|2063000|gpu:h100:8(S:0-1)
+small|16|64000|gpu:2
+"""
+
+
+def test_a_job_asks_for_its_gpus_share_of_a_node(tmp_path: Path) -> None:
+    assert share_of("", 1, any_of=True) is None
+    share = share_of(SINFO.replace("small|16|64000|gpu:2\n", ""), 4, any_of=True)
+    assert share == NodeShare(48, 463950)
+    assert share_of(SINFO, 2, any_of=True) == NodeShare(16, 57600), "the smallest node that has as many"
+    assert share_of(SINFO, 1, any_of=False) is None, "the default partition has none"
+    assert share_of(SINFO, 16, any_of=True) is None
+    words = ("launcher=slurm", "trainer=gpu", "++trainer.devices=4")
+    unit = Unit(stage_specs(configured(*words), tmp_path)["pretrain"])
+    script = render(unit, tmp_path / "pretrain.yaml", Path("/code"), share)
+    assert "--cpus-per-task=12\n" in script
+    assert "--mem=463950M\n" in script
+    mine = ("++launcher.cpus_per_task=3", "++launcher.mem=0")
+    unit = Unit(stage_specs(configured(*words, *mine), tmp_path)["pretrain"])
+    script = render(unit, tmp_path / "pretrain.yaml", Path("/code"), share)
+    assert "--cpus-per-task=3\n" in script
+    assert "--mem=0\n" in script
 
 
 def test_a_container_gets_the_folders_in_use_and_its_own_python(tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_job_builds_its_stage_links_it_and_deletes_its_settings(
     assert (tmp_path / "runs" / spec.run.name / "download").resolve() == artifact.folder
     assert f"download  | done: {artifact.folder}" in capsys.readouterr().out
     (call,) = commands.calls("srun")
-    assert call.startswith("--kill-on-bad-exit=1 --mpi=none ")
+    assert call.startswith("--kill-on-bad-exit=1 --wait=0 --mpi=none ")
     assert "-m pipeline.launch.slurm.task " in call
     assert not settings.exists(), "its environment may hold keys"
 

@@ -26,9 +26,11 @@ class SlurmLauncher(LauncherConfig):
     data_time: str | int | None = None
     """Limit of the other stages; None takes `time`."""
     mem: str | int | None = None
-    """Memory per node, such as `200G`."""
+    """Memory per node, such as `200G`. None takes, of a job with GPUs, nine tenths of their share of the node, as sinfo
+    tells it; of others it is left to the cluster."""
     cpus_per_task: PositiveInt | None = None
-    """Cores per rank."""
+    """Cores per rank. None takes, of a job with GPUs, their share of the node's cores, as sinfo tells it; of others it
+    is left to the cluster."""
     data_cpus: PositiveInt | None = None
     """Cores of a stage of one process; None takes `cpus_per_task`."""
     array: PositiveInt = 1

@@ -19,7 +19,8 @@ def srun(
     Args:
         mounts: folders that a container shows at the same paths.
     """
-    command = ["srun", "--kill-on-bad-exit=1", "--mpi=none"]
+    # Rank 0 may finish the artifact long after the others are done, whatever the site thinks of such tasks.
+    command = ["srun", "--kill-on-bad-exit=1", "--wait=0", "--mpi=none"]
     if cpus := environment.get("SLURM_CPUS_PER_TASK"):  # which srun does not take from its job
         command.append(f"--cpus-per-task={cpus}")
     python = sys.executable

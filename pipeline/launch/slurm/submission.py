@@ -10,6 +10,7 @@ from pipeline.announce import Announce
 from pipeline.config.launchers.slurm import SlurmLauncher
 from pipeline.launch.queued_jobs import QueuedJob
 from pipeline.launch.slurm import client as slurm_client
+from pipeline.launch.slurm.node_share import NodeShare, node_share
 from pipeline.launch.slurm.snapshot import snapshot_code
 from pipeline.launch.units import Unit, shape, units
 from pipeline.redaction import redacted
@@ -56,7 +57,8 @@ def _submit(unit: Unit, after: list[str], folder: Path) -> QueuedJob:
     spec = unit.spec
     settings = _settings(spec, folder)
     spec.save(settings)
-    script, text = folder / f"{unit.name}.sbatch", render(unit, settings, snapshot_code(folder.parent))
+    script = folder / f"{unit.name}.sbatch"
+    text = render(unit, settings, snapshot_code(folder.parent), _share(spec))
     write_private(script, text)
     try:
         job = slurm_client.sbatch(script, after)
@@ -74,10 +76,24 @@ def _log(unit: Unit, job: str, folder: Path) -> Path:
     return folder / f"{unit.name}-{job}.log"
 
 
-def render(unit: Unit, settings: Path, code: Path) -> str:
-    """The batch script of a job."""
+def _share(spec: StageSpec) -> NodeShare | None:
+    """What to ask for where the settings leave cores or memory open; None leaves them to the cluster."""
+    launcher = SlurmLauncher.expect(spec.launcher)
+    if not spec.gpus or any(
+        line.startswith(("--mem", "--cpus-per", "--exclusive")) for line in launcher.extra
+    ):
+        return None
+    return node_share(_partition(spec), spec.gpus)
+
+
+def render(unit: Unit, settings: Path, code: Path, share: NodeShare | None = None) -> str:
+    """The batch script of a job.
+
+    Args:
+        share: of a node, for what the settings leave open.
+    """
     launcher = SlurmLauncher.expect(unit.spec.launcher)
-    lines = ["#!/bin/bash", *(f"#SBATCH {option}" for option in options(unit, settings.parent)), ""]
+    lines = ["#!/bin/bash", *(f"#SBATCH {option}" for option in options(unit, settings.parent, share)), ""]
     lines += ["set -e", *(f"module load {shlex.quote(name)}" for name in launcher.modules), *launcher.setup]
     body = [
         sys.executable,
@@ -95,12 +111,17 @@ def render(unit: Unit, settings: Path, code: Path) -> str:
     return "\n".join(lines)
 
 
-def options(unit: Unit, folder: Path) -> list[str]:
+def options(unit: Unit, folder: Path, share: NodeShare | None = None) -> list[str]:
     """What follows `#SBATCH`."""
     spec = unit.spec
     launcher = SlurmLauncher.expect(spec.launcher)
     trains = spec.trainer is not None
     nodes, tasks = shape(spec)
+    cpus = launcher.cpus_per_task if trains else launcher.data_cpus or launcher.cpus_per_task
+    mem = launcher.mem
+    if share is not None:
+        cpus = cpus or max(share.cpus // tasks, 1)
+        mem = f"{share.megabytes}M" if mem is None else mem
     given = {
         "job-name": f"{spec.run.name}-{unit.name}",
         "comment": _comment(unit),
@@ -112,9 +133,9 @@ def options(unit: Unit, folder: Path) -> list[str]:
         "time": launcher.time if trains else launcher.data_time or launcher.time,
         "nodes": nodes,
         "ntasks-per-node": tasks,
-        "cpus-per-task": launcher.cpus_per_task if trains else launcher.data_cpus or launcher.cpus_per_task,
+        "cpus-per-task": cpus,
         "gpus-per-node": spec.gpus or None,
-        "mem": launcher.mem,
+        "mem": mem,
         "signal": f"USR1@{launcher.signal_seconds}",
         "open-mode": "append",
         "kill-on-invalid-dep": "yes",
