@@ -11,9 +11,11 @@ from pipeline.errors import UserError
 from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.formats.held_out import read_held_out, together, write_held_out
 from pipeline.formats.shards import ShardIndex, TokenStream
+from pipeline.formats.shared_arrays import SharedArrays
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from pipeline.formats.training_artifact import write_initial
 from pipeline.formats.vocabulary_extension import VocabularyExtension
+from pipeline.store.artifacts import SCRATCH
 from pipeline.store.manifest import StageMetrics
 from train.checkpoints.final_model import save_model
 from train.checkpoints.initial import InitialWeights, initial_weights
@@ -177,11 +179,14 @@ class Data:
     ) -> "Data":
         """Raises: UserError: where a part is too short for one example."""
         shards = context.inputs["shards"]
-        streams = {part: TokenStream(shards, "train", part) for part in index.part_tokens("train")}
+        shared = None
+        if context.world_size > 1:
+            shared = SharedArrays(context.folder / SCRATCH, makes=context.rank == 0)
+        streams = {part: TokenStream(shards, "train", part, shared) for part in index.part_tokens("train")}
         parts = {part: objective.examples(stream, config.data, length) for part, stream in streams.items()}
         mixture = Mixture(config.data, {part: len(examples) for part, examples in parts.items()}, length)
         validation = {
-            part: objective.examples(TokenStream(shards, "validation", part), config.data, length)
+            part: objective.examples(TokenStream(shards, "validation", part, shared), config.data, length)
             for part, tokens in index.part_tokens("validation").items()
             if config.objective.examples_in(tokens, length)
         }

@@ -30,6 +30,10 @@ class TextTokens(ArrayStream):
     def eos_id(self) -> int:
         return self.text.stream.eos_id
 
+    @property
+    def shared(self) -> None:
+        """One process evaluates."""
+
     def document_starts(self) -> np.ndarray:
         return np.concatenate([[0], self.text.stream.ends])
 

@@ -17,6 +17,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from pipeline.errors import UserError
+from pipeline.formats.shared_arrays import SharedArrays
 from pipeline.store import durable
 from pipeline.store.artifacts import write_json
 
@@ -150,8 +151,13 @@ class TokenStream:
         UserError: where there are none or a file's size is not what the index says.
     """
 
-    def __init__(self, folder: Path, split: str, part: str | None = None):
-        """Args: part: None takes all parts, one after the other."""
+    def __init__(self, folder: Path, split: str, part: str | None = None, shared: SharedArrays | None = None):
+        """
+        Args:
+            part: None takes all parts, one after the other.
+            shared: where ranks find what one of them has worked out about the stream; None for a process alone.
+        """
+        self.shared = shared
         self.index = ShardIndex.load(folder)
         self.name = f"part {part} of the {split} split" if part else f"the {split} split"
         files = [file for file in self.index.splits.get(split, ()) if part in (None, file.part)]

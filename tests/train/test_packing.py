@@ -1,6 +1,7 @@
 """Documents that share a sequence: which tokens are read and counted, and that models see one document at a time."""
 
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.models.lstm import LSTMConfig
 from pipeline.errors import UserError
 from pipeline.formats.shards import ShardIndex, ShardWriter, TokenStream, token_dtype
+from pipeline.formats.shared_arrays import SharedArrays
 from train.data.batches import PADDING, Concatenation, TokenWindows
 from train.data.packing import MaskedWindows, PackedDocuments, best_fit, pack, packing_figures
 from train.models import IGNORE_INDEX, ModelFamily, build_model, family
@@ -253,3 +255,21 @@ def test_a_million_documents_are_packed_with_hardly_a_gap() -> None:
     filled = np.bincount(bins, weights=sizes)
     assert filled.max() <= 2048
     assert filled.sum() / (2048 * len(filled)) > 0.999
+
+
+def test_one_rank_plans_and_the_others_map_what_it_made(tmp_path: Path) -> None:
+    documents = [[1] * size for size in (5, 3, 9, 2, 2, 7, 1)]
+    stream(tmp_path, documents)
+    alone = PackedDocuments(TokenStream(tmp_path, "train"), 8)
+    with ThreadPoolExecutor() as pool:
+        shared = [SharedArrays(tmp_path / "scratch", makes=rank == 0) for rank in range(3)]
+        streams = [TokenStream(tmp_path, "train", shared=arrays) for arrays in shared]
+        ranks = list(pool.map(lambda tokens: PackedDocuments(tokens, 8), reversed(streams)))
+    every = np.arange(len(alone))
+    for packed in ranks:
+        assert isinstance(packed._starts, np.memmap)
+        assert (packed.target_counts(every, every) == alone.target_counts(every, every)).all()
+        for name, rows in alone.collate(every, every).items():
+            assert packed.collate(every, every)[name].equal(rows)
+    (tmp_path / "train-00000.idx.npy").unlink(missing_ok=True)
+    assert len(PackedDocuments(streams[0], 8)) == len(alone), "what an earlier launch made is used"

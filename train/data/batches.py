@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from pipeline.formats.shared_arrays import SharedArrays
 from train.data.order import Order
 from train.data.sequences import check_sequences
 from train.models import IGNORE_INDEX
@@ -49,6 +50,10 @@ class Tokens(Protocol):
 
     @property
     def eos_id(self) -> int: ...
+
+    @property
+    def shared(self) -> SharedArrays | None:
+        """Where ranks find what one of them has worked out about the stream; None for a process alone."""
 
     def __len__(self) -> int: ...
 

@@ -54,21 +54,16 @@ class PackedDocuments:
     with ignored labels. The sequences are numbered by the first document in each.
 
     The plan takes 12 bytes of memory for each document and 12 for each sequence; while it is made, several times that.
+    Of several ranks one makes it, and all map it into memory.
     """
 
     def __init__(self, stream: Tokens, length: int):
         self._stream, self._length, self._eos = stream, length, stream.eos_id
-        starts, sizes = _pieces(stream.document_starts(), length)
-        sequences = best_fit(sizes, length)
-        # Numbered by the first piece in each, for else the longest would come first, in validation too.
-        first = np.unique(sequences, return_index=True)[1]
-        rank = np.empty_like(first)
-        rank[np.argsort(first)] = np.arange(len(first))
-        sequences = rank[sequences]
-        order = np.argsort(sequences, kind="stable")
-        self._starts, self._sizes = starts[order], sizes[order].astype(np.int32)
-        self._filled = np.bincount(sequences, weights=sizes, minlength=len(first)).astype(np.int32)
-        self._bounds = np.concatenate([[0], np.cumsum(np.bincount(sequences))])
+        if stream.shared is None:
+            plan = _plan(stream, length)
+        else:
+            plan = stream.shared.get(f"{stream.name} in {length}", lambda: _plan(stream, length))
+        self._starts, self._sizes, self._filled, self._bounds = plan
 
     def __len__(self) -> int:
         return len(self._filled)
@@ -100,6 +95,21 @@ class PackedDocuments:
             segments[row, place:] = place
         batch = {"input_ids": inputs, "labels": labels, "segments": segments}
         return {name: torch.from_numpy(array) for name, array in batch.items()}
+
+
+def _plan(stream: Tokens, length: int) -> list[np.ndarray]:
+    """Start and size of each piece, sequence after sequence; filled places and first piece of each sequence."""
+    starts, sizes = _pieces(stream.document_starts(), length)
+    sequences = best_fit(sizes, length)
+    # Numbered by the first piece in each, for else the longest would come first, in validation too.
+    first = np.unique(sequences, return_index=True)[1]
+    rank = np.empty_like(first)
+    rank[np.argsort(first)] = np.arange(len(first))
+    sequences = rank[sequences]
+    order = np.argsort(sequences, kind="stable")
+    filled = np.bincount(sequences, weights=sizes, minlength=len(first)).astype(np.int32)
+    bounds = np.concatenate([[0], np.cumsum(np.bincount(sequences))])
+    return [starts[order], sizes[order].astype(np.int32), filled, bounds]
 
 
 def _pieces(bounds: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
