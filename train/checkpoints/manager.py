@@ -27,6 +27,7 @@ from pipeline.formats.checkpoints import (
 )
 from train.checkpoints.files import Reader, Writer
 from train.checkpoints.piece_index import PieceIndex
+from train.checkpoints.replicas import fill_replicas
 from train.checkpoints.tensor_file import Stored, read_header
 from train.checkpoints.training_state import TrainingState
 from train.strategies.strategy import TrainingStrategy
@@ -122,7 +123,11 @@ class Checkpoints:
         Raises:
             UserError: where another model or optimizer wrote them.
         """
-        Reader(checkpoint, self._index).fill(state.held())
+        reader = Reader(checkpoint, self._index)
+        if self._strategy.replicates and self._strategy.world_size > 1:
+            fill_replicas(reader, state.held(), self._strategy)
+        else:
+            reader.fill(state.held())
         self._index = None
         state.was_read(checkpoint.optimizer_steps)
         self.last_step = checkpoint.step

@@ -19,3 +19,10 @@ class StatePiece:
     """First element within the flattened whole."""
     tensor: Tensor
     """fp32 [elements]; a view: writing into it changes the training state."""
+
+
+def part_of(piece: StatePiece, rank: int, ranks: int) -> StatePiece:
+    """The part of a piece that falls to one of so many ranks; it may be empty."""
+    size = piece.tensor.numel()
+    first, end = rank * size // ranks, (rank + 1) * size // ranks
+    return StatePiece(piece.name, piece.kind, piece.start + first, piece.tensor[first:end])

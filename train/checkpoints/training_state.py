@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from train.checkpoints.pieces import WEIGHT, StatePiece
+from train.checkpoints.pieces import WEIGHT, StatePiece, part_of
 from train.optim import STEP, OptimizerModule
 from train.strategies.shares import Group
 from train.strategies.strategy import TrainingStrategy
@@ -36,13 +36,9 @@ class TrainingState:
         """This rank's part of a checkpoint: over all ranks, each element exactly once."""
         if not self._strategy.replicates:
             return self.held()
-        found = []
-        for piece in self._pieces():  # every rank holds everything: the writing is dealt out
-            size = piece.tensor.numel()
-            start, end = rank * size // ranks, (rank + 1) * size // ranks
-            if start < end:
-                found.append(StatePiece(piece.name, piece.kind, start, piece.tensor[start:end]))
-        return found
+        # Every rank holds everything: the writing is dealt out.
+        parts = (part_of(piece, rank, ranks) for piece in self._pieces())
+        return [part for part in parts if part.tensor.numel()]
 
     def steps(self) -> int:
         """Steps that the optimizer has taken; those that were skipped do not count."""
