@@ -48,7 +48,7 @@ def stop(folder: Path, ranks: int) -> Figures:
         own = RankFile(folder, 0)
         for rank in range(ranks):
             RankRecord(rank, "elsewhere", os.getpid(), "done").write(folder)
-        own.wait_for_all(ranks)
+        own.wait_for_others(ranks)
     return Figures(time.process_time() - started, opens.counts.total(), 0)
 
 

@@ -242,7 +242,7 @@ def test_a_full_disk_does_not_stop_training(small_disk: Path, caplog: pytest.Log
     free = stat.f_bavail * stat.f_frsize
     # Two checkpoints fit, the third one does not, as long as the filler lies there.
     filler = small_disk / "filler"
-    filler.write_bytes(bytes(free - int(2.5 * size) - 40_000))
+    filler.write_bytes(bytes(free - int(2.5 * size) - 30_000))
     with caplog.at_level(logging.WARNING), pytest.raises(UserError, match="disk is full"):
         guard_worker.train(small_disk, "skip", keep_last=5)
     assert "Training goes on" in caplog.text

@@ -4,11 +4,14 @@ They are written here, so that their sha256 is taken of what is written and noth
 their elements lie, straight into the tensors that need them.
 """
 
+import errno
 import hashlib
 import json
 import os
+import shutil
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -35,7 +38,11 @@ class Stored:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
-    """Write fp32 tensors [elements] of the host's memory, down to the disk. Returns the file's sha256."""
+    """Write fp32 tensors [elements] of the host's memory, down to the disk. Returns the file's sha256.
+
+    Raises:
+        OSError: where there is no space. Nothing is left then, since whatever else writes there needs some.
+    """
     header: dict[str, object] = {}
     end = 0
     for key, tensor in tensors.items():
@@ -43,9 +50,20 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
         header[key] = {"dtype": TYPE, "shape": [tensor.numel()], "data_offsets": [begin, end]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)  # so that the elements are aligned
+    if shutil.disk_usage(path.parent).free < end + len(text):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    try:
+        return _write(path, (struct.pack("<Q", len(text)), text, *map(_bytes, tensors.values())))
+    except OSError:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _write(path: Path, parts: Iterable[bytes | memoryview]) -> str:
     digest = hashlib.sha256()
     with path.open("wb") as file:
-        for part in (struct.pack("<Q", len(text)), text, *map(_bytes, tensors.values())):
+        for part in parts:
             for start in range(0, len(part), CHUNK):
                 piece = part[start : start + CHUNK]
                 digest.update(piece)
