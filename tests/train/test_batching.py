@@ -8,7 +8,7 @@ import torch
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.tasks.dpo import DPOConfig
-from train.data.batches import PADDING, TrainSamples
+from train.data.batches import PADDING, MicroBatches, TrainSamples
 from train.data.length_order import STEPS, LengthOrder
 from train.data.order import SampleOrder
 from train.finetuning.classifier import Classifier
@@ -71,6 +71,28 @@ def test_what_shares_rows_teaches_the_same(kind: str, examples: ResponseExamples
     torch.testing.assert_close(packed.total, padded.total, atol=1e-5, rtol=1e-5)
     for name, parameter in ours.items():
         torch.testing.assert_close(theirs[name].grad, parameter.grad, atol=1e-5, rtol=1e-4, msg=name)
+
+
+@pytest.mark.parametrize(("accumulation", "ranks"), [(2, 1), (1, 5)])
+def test_a_step_that_is_cut_into_parts_is_the_same_step(accumulation: int, ranks: int) -> None:
+    size = len(LENGTHS)
+    torch.manual_seed(0)
+    model = build_model(MODELS["llama"], VOCAB)
+
+    def loss(samples: TrainSamples, numbers: list[int]) -> float:
+        batch = samples.__getitems__(numbers)
+        scale = batch.pop("loss_scale")
+        del batch["windows"]
+        return float((model(**batch).total * scale).detach())
+
+    whole = loss(TrainSamples(responses(), SampleOrder(size, 1), size, 1, 1), list(range(size)))
+    samples = TrainSamples(responses().packed(), SampleOrder(size, 1), size, accumulation, ranks)
+    parts = [
+        loss(samples, numbers)
+        for rank in range(ranks)
+        for numbers in MicroBatches(size, accumulation, rank, ranks, steps=1)
+    ]
+    assert np.mean(parts) == pytest.approx(whole, rel=1e-5)
 
 
 def test_rows_without_padding_are_not_masked_and_examples_that_are_none_are_left_out() -> None:
