@@ -108,7 +108,7 @@ def _scored_again(
         sure = None
         if statistic is not None:
             sure = compare_systems(statistic, len(common.first), draws)
-        note = "" if statistic is not None else "no test: a figure of all texts together"
+        note = "" if statistic is not None else "not tested: of all texts together"
         yield Row(result, replace(result, value=other), sure, note)
 
 

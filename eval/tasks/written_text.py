@@ -20,7 +20,7 @@ from train.models import as_language_model
 
 FAILURES = {
     "empty_predictions": Figure("Empty predictions", None, "lower"),
-    "cut_off_predictions": Figure("Predictions cut off at the longest length", None, "lower"),
+    "cut_off_predictions": Figure("Predictions cut off", None, "lower"),
 }
 
 
