@@ -53,7 +53,7 @@ def test_the_key_is_asked_for(serve: Callable[..., str]) -> None:
 
     async def enter() -> None:
         async with Browser(address) as page:
-            await page.until('!document.getElementById("locked").hidden')
+            await page.until(f'!document.getElementById("locked").hidden && {SAID}.length')
             assert (await page.evaluate(SAID))[0][0] == "error"
             await page.evaluate(
                 'document.getElementById("key").value = "sesame";'
