@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from tests.command_line import environment, places
+from tests.command_line import TINY, environment, places
 from tests.warm.process import run_warm
 
 
@@ -63,25 +63,17 @@ def test_without_a_gpu_in_sight_nothing_is_refused(tmp_path: Path) -> None:
         assert "no GPU is visible here" in result.stdout
 
 
-def test_built_stages_are_reused_and_tell_steps_and_vocabulary(tmp_path: Path) -> None:
-    words = ["experiment=demo", "corpus.max_mb=0.6", "corpus.packages=[]", "tokenizer.vocab_size=400"]
-    words += [
-        "clean.workers=1",
-        "shards.workers=1",
-        "trainer.steps=null",
-        "trainer.epochs=2",
-        "run.progress=false",
-    ]
-    before = dry_run(tmp_path, *words, "stage=pretrain", "dryrun=true")
+def test_built_stages_are_reused_and_tell_steps_and_vocabulary(tmp_path: Path, shards: Path) -> None:
+    words = [*TINY, "trainer.steps=null", "trainer.epochs=2", "stage=pretrain", "dryrun=true"]
+    before = dry_run(tmp_path, *words)
     assert "known when the shards are built" in " ".join(before.stdout.split())
-    assert dry_run(tmp_path, *words, "stage=shards", "launcher=warm").returncode == 0
-    text = " ".join(dry_run(tmp_path, *words, "stage=pretrain", "dryrun=true").stdout.split())
+    text = " ".join(dry_run(shards, *words).stdout.split())
     assert "shards reuse" in text
     assert "pretrain build" in text
     assert "400 token ids" in text
-    manifest = json.loads(next(tmp_path.glob("artifacts/shards/*/manifest.json")).read_text())
-    windows = (manifest["metrics"]["train_tokens"] - 1) // 128
-    assert f"steps {math.ceil(2 * windows / 16):,} tokens" in text
+    manifest = json.loads(next(shards.glob("artifacts/shards/*/manifest.json")).read_text())
+    windows = (manifest["metrics"]["train_tokens"] - 1) // 64
+    assert f"steps {math.ceil(2 * windows / 4):,} tokens" in text
 
 
 @pytest.mark.parametrize("there", [True, False])
