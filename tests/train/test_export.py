@@ -1,6 +1,7 @@
 """Exported folders: what transformers reads from them, and what the model card says."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
+from tests.warm.process import run_warm
 from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import described_model, load_model, save_model
 from train.export import run
@@ -57,6 +59,16 @@ def write_manifest(artifact: Path, **config) -> None:
         "ranks": 1,
     }
     write_json(artifact / "manifest.json", manifest)
+
+
+@pytest.fixture
+def warm_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process that loads an export is forked from the tests' server, and shuts the project out all the same."""
+
+    def run(command: list[str], env: dict[str, str], **_: object) -> subprocess.CompletedProcess[str]:
+        return run_warm(env, "tests.warm.script", *command[2:])
+
+    monkeypatch.setattr(parity.subprocess, "run", run)
 
 
 @pytest.fixture
@@ -133,6 +145,7 @@ def test_a_decoder_loads_in_transformers(make_inputs, tmp_path, make_context):
     check_logits(context.folder / "model", inputs["pretrain"], "Qwen3ForCausalLM", 1e-4)
 
 
+@pytest.mark.usefixtures("warm_check")
 def test_bf16_and_the_model_card(make_inputs, tmp_path, make_context):
     inputs = make_inputs(GPT2)
     context = make_context(tmp_path / "out", **inputs)
@@ -164,6 +177,7 @@ def test_bf16_and_the_model_card(make_inputs, tmp_path, make_context):
     exec(compile(code, "README.md", "exec"), {})
 
 
+@pytest.mark.usefixtures("warm_check")
 def test_the_weights_of_another_step(make_inputs, tmp_path, make_context):
     inputs = make_inputs(LSTM)
     early = build_model(LSTM, described_model(inputs["pretrain"])[1]).eval()
@@ -177,6 +191,7 @@ def test_the_weights_of_another_step(make_inputs, tmp_path, make_context):
     assert "| taken from | the training step 3 |" in (context.folder / "model/README.md").read_text()
 
 
+@pytest.mark.usefixtures("warm_check")
 def test_a_chat_model_keeps_its_template_and_its_end(make_inputs, chat_tokenizer, tmp_path, make_context):
     from transformers import AutoTokenizer, GenerationConfig
 
@@ -210,6 +225,7 @@ def test_a_chat_model_keeps_its_template_and_its_end(make_inputs, chat_tokenizer
     assert run(export(), alone)["parity_tokens"] > 20
 
 
+@pytest.mark.usefixtures("warm_check")
 def test_an_end_that_is_no_token_ends_generation_in_transformers(
     make_inputs, plain_tokenizer, tmp_path, make_context
 ):
@@ -254,6 +270,7 @@ def test_an_end_that_is_no_token_ends_generation_in_transformers(
     assert theirs[0, len(prompt) :].tolist() == ours
 
 
+@pytest.mark.usefixtures("warm_check")
 def test_a_classifier_keeps_its_labels(make_inputs, chat_tokenizer, tmp_path, make_context):
     from transformers import pipeline
 
@@ -280,6 +297,7 @@ def test_a_classifier_keeps_its_labels(make_inputs, chat_tokenizer, tmp_path, ma
     assert found["score"] == pytest.approx(float(expected.max()), abs=1e-4)
 
 
+@pytest.mark.usefixtures("warm_check")
 def test_an_architecture_of_transformers(make_inputs, tmp_path, make_context):
     fields = {
         "model_type": "mistral",
@@ -308,6 +326,7 @@ def test_an_lstm_is_for_our_own_loader(make_inputs, tmp_path, make_context):
     assert "no class in transformers" in card
 
 
+@pytest.mark.usefixtures("warm_check")
 def test_another_model_is_refused(make_inputs, tmp_path, make_context, monkeypatch):
     """As it would be, did transformers and we disagree on what a setting means: here on the rotary base."""
     from train.models.decoder import family as module
