@@ -1,0 +1,26 @@
+"""What of a conversation a model can read."""
+
+import pytest
+
+from inference.conversation import Conversation
+from pipeline.errors import UserError
+from train.finetuning.chat import ChatFormat, set_chat_template
+
+
+def test_the_oldest_turns_are_left_out_and_the_systems_stays(tokenizer) -> None:
+    set_chat_template(tokenizer)
+    talk = Conversation(ChatFormat(tokenizer), "Be kind.")
+    for number in range(4):
+        ids, left_out = talk.ask(f"Say {number}.", room=1000)
+        assert left_out == 0
+        talk.answer(f"{number}")
+    ids, left_out = talk.ask("Say 4.", room=len(ids))
+    assert left_out == 2  # a question goes with its answer
+    text = tokenizer.decode(ids)
+    assert text.startswith("Be kind.<|end|><|user|>Say 1.")
+    assert text.endswith("<|user|>Say 4.<|end|><|assistant|>")
+    talk.take_back()
+    before = list(talk.turns)
+    with pytest.raises(UserError, match=r"this turn has .* tokens, and there is room for 20"):
+        talk.ask("a " * 50, room=20)
+    assert talk.turns == before
