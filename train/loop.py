@@ -98,7 +98,15 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
     final = FinalState(model, keeps_frozen=context.rank == 0)
     judge = StepJudge(LossGuard(trainer.guard), run.stop)
     module = LanguageModule(
-        model, plan.optim, plan.schedule, plan.steps, judge, plan.seed, plan.loss, plan.only_rows
+        model,
+        plan.optim,
+        plan.schedule,
+        plan.steps,
+        judge,
+        plan.seed,
+        plan.loss,
+        plan.only_rows,
+        plan.weights,
     )
     lightning = pl.Trainer(
         accelerator="gpu" if plan.on_gpu else "cpu",

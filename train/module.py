@@ -18,6 +18,7 @@ from train.data.batches import Batch
 from train.data.losses import Loss, model_loss
 from train.guards.step_judge import StepJudge
 from train.models import FigureSum, LossSum, TrainableModel
+from train.models.weights import Weights
 from train.optim import NeedsWhole, build_optimizer, optimizer_module
 from train.optim.only_rows import OnlyRows, stepping_only
 from train.optim.scheduler import build_scheduler
@@ -38,9 +39,15 @@ class LanguageModule(pl.LightningModule):
         seed: int,
         loss: Loss = model_loss,
         only_rows: OnlyRows | None = None,
+        weights: Weights | None = None,
     ):
+        """
+        Args:
+            weights: of a model on the meta device.
+        """
         super().__init__()
         self.model = model
+        self._weights = weights
         self._loss = loss
         self.judge, self.guard = judge, judge.guard
         self._optim, self._schedule, self._steps, self._seed = optim, schedule, steps, seed
@@ -64,7 +71,10 @@ class LanguageModule(pl.LightningModule):
 
     def configure_model(self) -> None:
         """Spread the parameters, before Lightning asks for the optimizer."""
-        self.strategy.shard(self.model)
+        if self._weights is None:
+            self.strategy.shard(self.model)
+        else:
+            self.strategy.materialize(self.model, self._weights)
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Seed each step by itself, so that dropout after a resume is as it would have been."""

@@ -31,6 +31,7 @@ from train.held_out import OtherTokenizer, held_out_texts
 from train.loop import FitResult, fit, set_up_process
 from train.memory.check import Plan, check, known_limit
 from train.models import TrainableModel, count_parameters, family
+from train.models.weights import Weights
 from train.objectives import Objective, build_objective
 from train.starting_model import Measure, StartingModel
 from train.training_plan import TrainingPlan
@@ -52,7 +53,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
     objective = build_objective(config.objective, tokenizer, config.seed)
     data = Data.of(objective, config, index, context, length)
     on_gpu = set_up_process(trainer, config.seed)
-    model = _model(start, on_gpu, _measure_held_out(data, objective, tokenizer, on_gpu, context))
+    model, weights = _model(start, on_gpu, _measure_held_out(data, objective, tokenizer, on_gpu, context))
     kept = family(config.model).without_weights(config.model, model.vocab_size)
 
     def course(of: PretrainStage) -> Course:
@@ -64,6 +65,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
     mine = course(config) if trainer.steps != 0 else None
     plan = TrainingPlan(
         model=model,
+        weights=weights,
         train=Concatenation(list(data.parts.values())),
         validation=data.validation,
         steps=mine.steps if mine else 0,
@@ -110,17 +112,21 @@ def _shards(context: Context) -> ShardIndex:
     return index
 
 
-def _model(start: StartingModel, on_gpu: bool, measure: Measure) -> TrainableModel:
-    """Raises: UserError: where the model cannot be trained here; where its weights are damaged."""
+def _model(start: StartingModel, on_gpu: bool, measure: Measure) -> tuple[TrainableModel, Weights | None]:
+    """As `StartingModel.build`.
+
+    Raises:
+        UserError: where the model cannot be trained here; where its weights are damaged.
+    """
     config = start.config
     trainer, masked = config.trainer, config.data.packing != "concatenate"
     if trainer.steps != 0:
         memory = Plan(config.model, start.vocab_size, config.optim, trainer, config.strategy, on_gpu, masked)
         check(memory, known_limit(trainer, on_gpu))
-    model = start.build(measure)
+    model, weights = start.build(measure)
     if masked:
         family(config.model).check_segments(model)
-    return model
+    return model, weights
 
 
 def _measure_held_out(

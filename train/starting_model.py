@@ -9,6 +9,8 @@ from pipeline.formats.vocabulary_extension import VocabularyExtension
 from train.checkpoints.initial import InitialWeights
 from train.models import TrainableModel, build_model
 from train.models.new_rows import fill_with_new_rows, vocabulary_axes
+from train.models.sizes import build_on_meta
+from train.models.weights import FreshWeights, Weights, draws_by_layer
 from train.optim.only_rows import OnlyRows
 
 Measure = Callable[[TrainableModel | None], None]
@@ -44,8 +46,10 @@ class StartingModel:
             )
         return max(rows, self.ids)
 
-    def build(self, measure: Measure) -> TrainableModel:
-        """
+    def build(self, measure: Measure) -> tuple[TrainableModel, Weights | None]:
+        """The model with its weights in it; where ranks draw or read them layer by layer, on the meta device with
+        its weights beside it.
+
         Args:
             measure: called where training starts from weights that exist; where these get rows for new tokens, with
                 the model as it was before.
@@ -53,19 +57,27 @@ class StartingModel:
         Raises:
             UserError: where the weights are damaged.
         """
+        trainer = self.config.trainer
+        if self.extension is None and trainer.steps != 0 and draws_by_layer(self.config.model, trainer.ranks):
+            empty = build_on_meta(self.config.model, self.vocab_size)
+            weights = FreshWeights(empty) if self.initial is None else self.initial.weights(empty)
+            if weights is not None:
+                if self.initial is not None:
+                    measure(None)
+                return empty, weights
         model = build_model(self.config.model, self.vocab_size)
         if self.initial is None:
-            return model
+            return model, None
         if self.extension is None:
             self.initial.fill(model)
             measure(None)
-            return model
+            return model, None
         base = build_model(self.config.model, self.initial.vocab_size)
         self.initial.fill(base)
         axes = vocabulary_axes(self.config.model, self.initial.vocab_size)
         fill_with_new_rows(model, base.state_dict(), axes, self.extension)
         measure(base)
-        return model
+        return model, None
 
     def only_rows(self) -> OnlyRows | None:
         """What `pretrain.new_rows_steps` asks for."""

@@ -17,6 +17,7 @@ from train.data.order import Order
 from train.generation.samples import Sampler
 from train.generation.stops import Decode
 from train.models import TrainableModel
+from train.models.weights import Weights
 from train.module import LanguageModule
 from train.optim.only_rows import OnlyRows
 from train.preemption import StopRequest
@@ -31,6 +32,7 @@ class TrainingPlan:
     """A model, the examples that it is trained on, and how."""
 
     model: TrainableModel
+    """On the meta device where `weights` are given."""
     train: Examples
     validation: Mapping[str, Examples]
     """Held-out examples by the name of their part of the corpus; "" where there is only one part."""
@@ -47,6 +49,8 @@ class TrainingPlan:
     on_gpu: bool
     decode: Decode
     """Shows what an outlier had read."""
+    weights: Weights | None = None
+    """Which the model gets when ranks share it: so that no rank needs to hold all of them."""
     loss: Loss = model_loss
     sampler: Sampler | None = None
     """None writes no sample texts."""

@@ -32,6 +32,7 @@ from train.checkpoints.initial import initial_weights
 from train.memory.forecast import forecast
 from train.models import build_model
 from train.models.decoder.hf_config import to_hf_config
+from train.models.sizes import build_on_meta
 
 SIZES = {"layers": 2, "hidden": 32, "heads": 4, "mlp": 64, "context": 64}
 
@@ -304,3 +305,18 @@ def test_the_forecast_counts_the_rows_of_the_weights(tmp_path: Path, folder: Pat
     facts = forecast(configured(tmp_path, folder), 261, None).facts
     assert facts["starts from"] == "tiny"
     assert "264 token ids" in facts["model"]
+
+
+def test_weights_for_ranks_come_one_at_a_time(folder: Path, run: Path, tiny_model: Callable) -> None:
+    """Those that `fill` gives at once; none where the model has another form, which `fill` then converts or refuses."""
+    config = tiny_model(264).config
+    for place in (folder, run, checkpoint_folder(run, 4)):
+        initial = initial_weights(PretrainConfig(init=str(place)))
+        model, filled = build_on_meta(config, 264), build_model(config, 264)
+        initial.fill(filled)
+        expected = dict(filled.named_parameters())
+        for name, values in initial.weights(model):
+            assert torch.equal(values, expected.pop(name))
+        assert not expected
+    wider = build_on_meta(config.model_copy(update={"mlp": 96}), 264)
+    assert initial_weights(PretrainConfig(init=str(folder))).weights(wider) is None

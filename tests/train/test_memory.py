@@ -177,6 +177,20 @@ def test_the_host_can_be_too_small_for_what_is_offloaded() -> None:
         check(asked, Limit(80_000_000_000, 8_000_000_000, "a GPU"))
 
 
+def test_the_host_needs_room_for_the_weights_while_the_model_is_built() -> None:
+    """Layer by layer where ranks draw them so; else all of them, on each rank."""
+    settings = {"global_batch": 8, "devices": 8, "micro_batch": 1}
+    ours, alone = plan(settings, "fsdp"), plan(settings | {"devices": 1}, "single")
+    assert ours.memory().start == 4 * 32_000 * 2048
+    assert alone.memory().start == 4 * 1_100_048_384
+    foreign = HuggingFaceConfig(config={"model_type": "gpt2", "n_embd": 512, "n_layer": 2, "n_head": 8})
+    theirs = plan(settings, "fsdp", foreign)
+    assert theirs.memory().start == 4 * model_sizes(foreign, 32_000).parameters
+    check(ours, Limit(80_000_000_000, 300_000_000, "a GPU"))
+    with pytest.raises(UserError, match="copy of the weights while the model is built"):
+        check(alone, Limit(80_000_000_000, 3_000_000_000, "a GPU"))
+
+
 def test_the_limit_of_cpu_ranks_is_their_share_of_the_machine() -> None:
     one, four = (known_limit(TrainerConfig(steps=1, devices=n), on_gpu=False).device for n in (1, 4))
     assert one // 4 == four > 0

@@ -1,5 +1,6 @@
 """The model in an artifact: safetensors and a JSON file that says how to build it."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -116,22 +117,31 @@ def load_weights(model: torch.nn.Module, state: dict[str, Tensor], source: str) 
     Raises:
         UserError: where names or shapes do not fit: a checkpoint of another architecture.
     """
-    wanted = model.state_dict()
-    shared: dict[int, list[str]] = {}
+    check_fit(model, {name: tensor.shape for name, tensor in state.items()}, source)
+    model.load_state_dict(state, strict=False)
+
+
+def check_fit(model: torch.nn.Module, shapes: Mapping[str, torch.Size], source: str) -> None:
+    """See whether weights of these names and shapes are a model's; the model may lie on the meta device.
+
+    Raises:
+        UserError: as `load_weights`.
+    """
+    wanted = model.state_dict(keep_vars=True)
+    shared: dict[Tensor, list[str]] = {}
     for name, tensor in wanted.items():
-        shared.setdefault(tensor.data_ptr(), []).append(name)
-    missing = [names[0] for names in shared.values() if not any(name in state for name in names)]
-    unknown = sorted(set(state) - set(wanted))
-    shapes = [
-        f"{name} is {tuple(state[name].shape)}, the model has {tuple(wanted[name].shape)}"
-        for name in state
-        if name in wanted and state[name].shape != wanted[name].shape
+        shared.setdefault(tensor, []).append(name)
+    missing = [names[0] for names in shared.values() if not any(name in shapes for name in names)]
+    unknown = sorted(set(shapes) - set(wanted))
+    wrong = [
+        f"{name} is {tuple(shape)}, the model has {tuple(wanted[name].shape)}"
+        for name, shape in shapes.items()
+        if name in wanted and shape != wanted[name].shape
     ]
-    if missing or unknown or shapes:
+    if missing or unknown or wrong:
         facts = [f"{len(missing)} missing ({missing[0]}, …)"] if missing else []
         facts += [f"{len(unknown)} unknown ({unknown[0]}, …)"] if unknown else []
         raise UserError(
-            f"the weights in {source} are of another architecture: {'; '.join(facts + shapes[:2])}. "
+            f"the weights in {source} are of another architecture: {'; '.join(facts + wrong[:2])}. "
             "Use the model settings that they were trained with, or start from scratch under another run name"
         )
-    model.load_state_dict(state, strict=False)

@@ -15,9 +15,11 @@ from pipeline.formats.hub_models import description_folder, is_model_name, weigh
 from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER, weight_files
 from pipeline.formats.training_artifact import ArtifactFolder
 from pipeline.store.artifacts import PARTIAL
+from train.checkpoints.file_weights import FileWeights
 from train.checkpoints.files import Reader
 from train.checkpoints.final_model import WEIGHTS, load_weights, read_weights
 from train.checkpoints.hugging_face import read_folder
+from train.models.weights import Weights
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,22 @@ class InitialWeights:
     """Gives them to a model of their section and vocabulary."""
     checkpoint: Checkpoint | None = None
     """Where they are a training checkpoint's."""
+
+    def weights(self, model: nn.Module) -> Weights | None:
+        """For a model on the meta device, one at a time; None where they lie in the files in another form than the
+        model has them, or do not fit: `fill` then converts them, or says what is wrong.
+
+        Raises:
+            UserError: where they are damaged.
+        """
+        if self.checkpoint is not None:
+            return _pieces(self.checkpoint, model)
+        if self.files is None:
+            return None
+        try:
+            return FileWeights(model, self.files, self.name)
+        except (UserError, OSError, SafetensorError):
+            return None
 
     def check_files(self) -> None:
         """See whether the files are whole, without reading their weights.
@@ -101,8 +119,7 @@ def _of_checkpoint(folder: Path) -> InitialWeights:
     _, vocab_size = ArtifactFolder(artifact).described(checkpoint)
 
     def fill(model: nn.Module) -> None:
-        if damage := checkpoint.damage():
-            raise UserError(f"the checkpoint {folder} is damaged: {damage}; take another step")
+        _check(checkpoint)
         parameters = dict(model.named_parameters())
         state: dict[str, Any] = dict(model.state_dict())  # what is no parameter is not trained
         state |= Reader(checkpoint).weights({name: p.shape for name, p in parameters.items()})
@@ -110,3 +127,16 @@ def _of_checkpoint(folder: Path) -> InitialWeights:
 
     name = f"{artifact.name.removesuffix(PARTIAL)}, step {checkpoint.step:,}"
     return InitialWeights(name, vocab_size, tuple(checkpoint.files), fill, checkpoint)
+
+
+def _check(checkpoint: Checkpoint) -> None:
+    if damage := checkpoint.damage():
+        raise UserError(f"the checkpoint {checkpoint.folder} is damaged: {damage}; take another step")
+
+
+def _pieces(checkpoint: Checkpoint, model: nn.Module) -> Weights:
+    """Of a training checkpoint, which holds the model's parameters in pieces."""
+    _check(checkpoint)
+    reader = Reader(checkpoint)
+    for name, parameter in model.named_parameters():
+        yield from reader.weights({name: parameter.shape}).items()

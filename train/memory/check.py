@@ -66,7 +66,10 @@ class Plan:
         memory = self.memory()
         if memory is None:
             return False
-        return memory.total <= limit.device and (limit.host is None or memory.host <= limit.host)
+        if self.on_gpu:
+            host = max(memory.host, memory.start)
+            return memory.total <= limit.device and (limit.host is None or host <= limit.host)
+        return max(memory.total, memory.start + memory.runtime) <= limit.device
 
     def changed(self, micro_batch: int | None, **changes: object) -> "Plan":
         trainer = {key: value for key, value in changes.items() if key != "strategy"}
@@ -120,7 +123,12 @@ def check(plan: Plan, limit: Limit | None) -> None:
         return
     need, there, of = memory.total, limit.device, limit.source
     if need <= there and limit.host is not None:
-        need, there, of = memory.host, limit.host, "this machine's memory for each rank's offloaded part"
+        offloaded = memory.host >= memory.start
+        what = "offloaded part" if offloaded else "copy of the weights while the model is built"
+        need, there = max(memory.host, memory.start), limit.host
+        of = f"this machine's memory for each rank's {what}"
+    elif need <= there:
+        need, of = memory.start + memory.runtime, f"{of}; all weights are there while the model is built"
     found = suggestions(plan, limit)
     advice = (
         "any of these fits: " + "; ".join(found)

@@ -9,7 +9,7 @@ from train.checkpoints.initial import initial_weights
 from train.data.mixture import Mixture
 from train.data.steps import count_steps
 from train.memory.check import Limit, Plan, check, known_limit, runs_on_gpu
-from train.memory.predict import optimizer_sizes
+from train.memory.predict import Memory, optimizer_sizes
 from train.models import family
 from train.models.numerics import FP32
 from train.models.sizes import model_sizes
@@ -53,6 +53,7 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
         "ranks": f"{trainer.ranks} ({trainer.nodes} × {trainer.devices}), strategy {root.strategy.choice}, "
         f"{trainer.precision}, {'GPU' if on_gpu else 'CPU'}",
         **_work(root, vocab_size, train_tokens, sizes.parameters),
+        **({"start": _start(memory, trainer.devices)} if memory else {}),
         "checkpoint": f"{_gb(checkpoint)} each, up to {kept} at a time; final model {_gb(FP32 * sizes.parameters)}",
     }
     return Forecast(
@@ -93,6 +94,11 @@ def _work(
     epochs = f", {steps * trainer.global_batch / epoch:.2f} epochs" if epoch else ""
     work = "unknown" if flops is None else f"{tokens * flops:.2e}"
     return batch | {"steps": f"{steps:,}", "tokens": f"{tokens:,}{epochs}", "FLOPs": work}
+
+
+def _start(memory: Memory, devices: int) -> str:
+    """What the host holds while the model is built."""
+    return f"{_gb(memory.start)} of weights on the host per rank, {_gb(devices * memory.start)} per machine"
 
 
 def _refusal(plan: Plan, limit: Limit | None) -> str | None:

@@ -16,6 +16,7 @@ from pipeline.config.training import TrainerConfig
 from train.models import family
 from train.models.numerics import BF16, FP32, Numerics
 from train.models.sizes import meta_model, model_sizes
+from train.models.weights import draws_by_layer
 from train.optim import STEP, build_optimizer, optimizer_module
 from train.strategies.memory import StrategyMemory
 from train.strategies.strategy import strategy_class
@@ -52,6 +53,9 @@ class Memory:
     runtime: int
     host: int = 0
     """In the host's memory, of a rank that trains on a GPU with offloading."""
+    start: int = 0
+    """In the host's memory, while the model is built: all of its weights, or where ranks draw them layer by layer the
+    largest ones."""
 
     @property
     def states(self) -> int:
@@ -61,7 +65,7 @@ class Memory:
     @property
     def total(self) -> int:
         """On the device."""
-        return sum(getattr(self, field.name) for field in fields(self) if field.name != "host")
+        return sum(getattr(self, field.name) for field in fields(self) if field.name not in ("host", "start"))
 
 
 def optimizer_sizes(
@@ -125,7 +129,7 @@ def predict(
     loss = of_family.loss_bytes(model, vocab_size, tokens, numerics)
     if per_token is None or loss is None:
         return None
-    activations = tokens * per_token
+    activations, sizes = tokens * per_token, model_sizes(model, vocab_size)
     return Memory(
         kept.parameters,
         kept.gradients,
@@ -136,4 +140,5 @@ def predict(
         max(0, optimizer.step + kept.step - activations - loss),
         RUNTIME_GPU if on_gpu else RUNTIME_CPU,
         kept.host,
+        FP32 * (sizes.largest if draws_by_layer(model, trainer.ranks) else sizes.parameters),
     )

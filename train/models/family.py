@@ -27,6 +27,10 @@ class ModelFamily:
     can_recompute = False
     """Whether `trainer.activation_checkpointing` saves memory."""
 
+    draws_by_layer = False
+    """Whether a model's fresh weights are what each layer's `reset_parameters` draws, in the order of `modules()`. Then
+    several ranks build it without memory for its weights, and draw one layer after the other."""
+
     parameter_prefix = ""
     """What stands before the names that a parameter has in the class of transformers."""
 

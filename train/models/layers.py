@@ -51,11 +51,15 @@ class Conv1D(TransformersConv1D):
     """GPT-2's linear map: bias, and a weight stored as [in, out], as its checkpoints have it."""
 
     def __init__(self, in_features: int, out_features: int, std: float):
-        super().__init__(out_features, in_features)
-        self.std = std
+        nn.Module.__init__(self)
+        self.nx, self.nf, self.std = in_features, out_features, std
+        self.weight = nn.Parameter(torch.empty(in_features, out_features))
+        self.bias = nn.Parameter(torch.empty(out_features))
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
+        # Twice, as under transformers' own constructor: a seed gives the same model whichever of the two ran.
+        nn.init.normal_(self.weight)
         nn.init.normal_(self.weight, std=self.std)
         nn.init.zeros_(self.bias)
 

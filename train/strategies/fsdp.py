@@ -16,6 +16,7 @@ from pipeline.config.training import TrainerConfig
 from train.models.interface import TrainableModel
 from train.models.numerics import BF16, FP32
 from train.models.sizes import ModelSizes
+from train.models.weights import Weights, materialize
 from train.strategies.memory import StrategyMemory
 from train.strategies.shares import Fragment, Share
 from train.strategies.strategy import TrainingStrategy, process_group
@@ -52,13 +53,20 @@ class FSDP(TrainingStrategy, ModelParallelStrategy):
         return "32-true"  # FSDP2 casts what it gathers
 
     def shard(self, model: TrainableModel) -> None:
+        for block in model.blocks:
+            self._cut(block)
+        self._cut(model)
+
+    def materialize(self, model: TrainableModel, weights: Weights) -> None:
+        # A block is cut as soon as it is whole, so that a rank never holds more than one, and what is in none.
+        materialize(model, weights, self.root_device, self._cut)
+        self._cut(model)
+
+    def _cut(self, module: nn.Module) -> None:
         policy = MixedPrecisionPolicy(
             param_dtype=torch.bfloat16 if self._bf16 else None, reduce_dtype=torch.float32
         )
-        mesh = self.device_mesh["data_parallel"]
-        for block in model.blocks:
-            fully_shard(block, mesh=mesh, mp_policy=policy)
-        fully_shard(model, mesh=mesh, mp_policy=policy)
+        fully_shard(module, mesh=self.device_mesh["data_parallel"], mp_policy=policy)
 
     @contextmanager
     def gathered(self, model: nn.Module) -> Generator[None]:

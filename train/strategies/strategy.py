@@ -18,6 +18,7 @@ from pipeline.config.training import TrainerConfig
 from pipeline.launch.loopback import meet_alone
 from train.models.interface import TrainableModel
 from train.models.sizes import ModelSizes
+from train.models.weights import Weights, materialize
 from train.strategies.memory import StrategyMemory
 from train.strategies.shares import Share, whole_parameter
 
@@ -70,6 +71,11 @@ class TrainingStrategy(Strategy):
 
     def shard(self, model: TrainableModel) -> None:
         """Spread the parameters, which are equal on all ranks, in place, where Lightning leaves that to its module."""
+
+    def materialize(self, model: TrainableModel, weights: Weights) -> None:
+        """Give a model on the meta device its weights, one layer after the other, and spread them."""
+        materialize(model, weights, self.root_device)
+        self.shard(model)
 
     def gathered(self, model: nn.Module) -> AbstractContextManager[None]:
         """Around calls of a model's other methods than `forward`, where parameters are gathered for that one alone."""

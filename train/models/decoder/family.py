@@ -15,6 +15,7 @@ from train.models.numerics import Numerics
 
 class DecoderFamily(ModelFamily):
     can_recompute = True
+    draws_by_layer = True
 
     def build(self, config: DecoderConfig, vocab_size: int) -> Decoder:
         return Decoder(config, vocab_size)

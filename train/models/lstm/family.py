@@ -9,6 +9,8 @@ from train.models.numerics import Numerics
 
 
 class LSTMFamily(ModelFamily):
+    draws_by_layer = True
+
     def build(self, config: LSTMConfig, vocab_size: int) -> LSTM:
         return LSTM(config, vocab_size)
 

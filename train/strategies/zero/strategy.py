@@ -1,7 +1,8 @@
 """DeepSpeed's ZeRO as a strategy, on GPUs and on CPUs."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self, cast
 
 import torch
@@ -12,7 +13,9 @@ from torch.optim import Optimizer
 
 from pipeline.config.strategies.zero import ZeroStrategy
 from pipeline.config.training import TrainerConfig
+from train.models.interface import TrainableModel
 from train.models.sizes import ModelSizes
+from train.models.weights import Weights, materialize
 from train.strategies.memory import StrategyMemory
 from train.strategies.shares import Share
 from train.strategies.strategy import TrainingStrategy, process_group
@@ -28,6 +31,9 @@ class Zero(TrainingStrategy, DeepSpeedStrategy):
 
     replicates: ClassVar[bool] = False
 
+    _element: torch.dtype
+    """That the model computes with."""
+
     @classmethod
     def build(cls, config: ZeroStrategy, trainer: TrainerConfig, on_gpu: bool) -> Self:
         prepare_builds()
@@ -39,13 +45,43 @@ class Zero(TrainingStrategy, DeepSpeedStrategy):
             # Read when deepspeed is first imported, which Lightning does on the strategy's construction.
             os.environ["DS_ACCELERATOR"] = "cpu"
         kind = cls if on_gpu else ZeroOnCPU
-        return cast(Self, kind(config=settings, **process_group(trainer, on_gpu)))
+        strategy = cast(Self, kind(config=settings, **process_group(trainer, on_gpu)))
+        strategy._element = torch.bfloat16 if trainer.precision == "bf16" else torch.float32
+        return strategy
 
     @classmethod
     def memory(
         cls, config: ZeroStrategy, trainer: TrainerConfig, sizes: ModelSizes, state_bytes: int, on_gpu: bool
     ) -> StrategyMemory:
         return zero_memory(config, trainer, sizes, state_bytes, on_gpu)
+
+    @contextmanager
+    def model_sharded_context(self) -> Generator[None]:
+        """Around what spreads the model, which does so itself; Lightning's would cast all tensors that are made."""
+        yield
+
+    def shard(self, model: TrainableModel) -> None:
+        if self.zero_stage_3:
+            self._partition(model)
+
+    def materialize(self, model: TrainableModel, weights: Weights) -> None:
+        if not self.zero_stage_3:
+            super().materialize(model, weights)
+            return
+        # A block is partitioned as soon as it is whole, so that a rank never holds more than one, and what is in none.
+        materialize(model, weights, self.root_device, self._partition)
+        self._partition(model)
+
+    def _partition(self, module: nn.Module) -> None:
+        """Leave each parameter's share on each rank, one parameter after the other, as DeepSpeed would do after it had
+        moved the whole model to the device."""
+        from deepspeed.runtime.zero.partition_parameters import Init, is_zero_param
+
+        for parameter in module.parameters():
+            if not is_zero_param(parameter) and parameter.is_floating_point():
+                parameter.data = parameter.data.to(self._element)
+        self._init_config_if_needed()
+        Init(module=module, config_dict_or_path=self.config, dtype=self._element)
 
     @property
     def zero_optimizer(self) -> Any:
