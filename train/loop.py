@@ -20,6 +20,7 @@ from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.tracking.tracker import read_metrics
 from train.callbacks import build_callbacks
 from train.checkpoints.final_state import FinalState
+from train.compiling import compile_model
 from train.data.batches import train_loader
 from train.guards.loss_guard import LossGuard
 from train.guards.step_judge import StepJudge
@@ -94,7 +95,7 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
     if trainer.activation_checkpointing:
         model.gradient_checkpointing = True
     if trainer.compile:
-        model.compile()
+        compile_model(model)
     final = FinalState(model, keeps_frozen=context.rank == 0)
     judge = StepJudge(LossGuard(trainer.guard), run.stop)
     module = LanguageModule(

@@ -22,7 +22,8 @@ class Sample(AfterStep):
         step = self.progress.step
         self.context.activity.note(f"the samples after step {step:,}")
         module.eval()
-        with module.strategy.gathered(module.model):
+        # A state that grows with each token would be compiled anew again and again.
+        with torch.compiler.set_stance("force_eager"), module.strategy.gathered(module.model):
             rows: list[tuple[str, str]] = []
             try:
                 rows = sampler(module.model)

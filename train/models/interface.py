@@ -87,6 +87,12 @@ class TrainableModel(nn.Module):
         """The repeated layers: units for sharding, none where there is nothing to shard."""
         return ()
 
+    @property
+    def compiled_parts(self) -> Iterable[nn.Module]:
+        """What torch.compile captures by itself, each part without a break; none where it takes the model as a whole,
+        and its graph may break."""
+        return ()
+
 
 class LanguageModel(TrainableModel, ABC):
     """A model that reads from left to right, and writes: `Decoder`, `LSTM` and `HuggingFaceModel`.

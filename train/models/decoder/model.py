@@ -50,6 +50,10 @@ class Decoder(LanguageModel):
         """The transformer blocks: units for sharding and compilation."""
         return self.body.blocks
 
+    @property
+    def compiled_parts(self) -> list[nn.Module]:
+        return [*self.blocks, self.lm_head]
+
     def forward(
         self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None
     ) -> Tensor | LossSum:

@@ -33,6 +33,9 @@ class Zero(TrainingStrategy, DeepSpeedStrategy):
 
     _element: torch.dtype
     """That the model computes with."""
+    _whole_blocks: bool
+    """Whether ZeRO 3 gathers a block at once: where each layer gathered its own parameters when it is called, it would
+    break the block's graph of torch.compile."""
 
     @classmethod
     def build(cls, config: ZeroStrategy, trainer: TrainerConfig, on_gpu: bool) -> Self:
@@ -47,6 +50,7 @@ class Zero(TrainingStrategy, DeepSpeedStrategy):
         kind = cls if on_gpu else ZeroOnCPU
         strategy = cast(Self, kind(config=settings, **process_group(trainer, on_gpu)))
         strategy._element = torch.bfloat16 if trainer.precision == "bf16" else torch.float32
+        strategy._whole_blocks = trainer.compile
         return strategy
 
     @classmethod
@@ -63,6 +67,7 @@ class Zero(TrainingStrategy, DeepSpeedStrategy):
     def shard(self, model: TrainableModel) -> None:
         if self.zero_stage_3:
             self._partition(model)
+            self._gather_compiled(model)
 
     def materialize(self, model: TrainableModel, weights: Weights) -> None:
         if not self.zero_stage_3:
@@ -71,6 +76,13 @@ class Zero(TrainingStrategy, DeepSpeedStrategy):
         # A block is partitioned as soon as it is whole, so that a rank never holds more than one, and what is in none.
         materialize(model, weights, self.root_device, self._partition)
         self._partition(model)
+        self._gather_compiled(model)
+
+    def _gather_compiled(self, model: TrainableModel) -> None:
+        if self._whole_blocks and (kinds := {type(part) for part in model.compiled_parts}):
+            from deepspeed.utils import set_z3_leaf_modules
+
+            set_z3_leaf_modules(model, list(kinds))
 
     def _partition(self, module: nn.Module) -> None:
         """Leave each parameter's share on each rank, one parameter after the other, as DeepSpeed would do after it had
