@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pipeline.config.base import CONTENT
+from pipeline.config.base import CONTENT, NEUTRAL
 from pipeline.config.strategies.base import StrategyConfig
 
 
@@ -16,6 +16,9 @@ class ZeroStrategy(StrategyConfig):
     deepspeed: Annotated[str | None, CONTENT] = None
     """Path of a DeepSpeed JSON config that replaces the one made from `name`. What stands in it counts as changing the
     result."""
+    gradients: Annotated[Literal["fp32", "bf16"], NEUTRAL] = "fp32"
+    """In what gradients are summed over micro-batches and ranks where `trainer.precision=bf16`. Sums in bf16 take half
+    of the memory and of the network, and lose digits with every rank. A file of `deepspeed` says so itself."""
 
 
 class Zero1Strategy(ZeroStrategy):

@@ -22,19 +22,21 @@ def zero_memory(
     element = BF16 if trainer.precision == "bf16" else FP32
     count, part = sizes.parameters, sizes.parameters // trainer.ranks
     accumulates = trainer.accumulation > 1
+    settings = _settings(config, trainer, on_gpu)
+    summed = FP32 if "grad_accum_dtype" in settings.get("data_types", {}) else element
     master_and_states = FP32 * part + state_bytes // trainer.ranks
-    buffers = _buffers(config, sizes, element, on_gpu)
+    buffers = _buffers(config, settings, sizes, element, on_gpu)
     if not config.offloads:
         return StrategyMemory(
             parameters=element * (part if config.stage == 3 else count),
-            gradients=element * (count if config.stage == 1 and accumulates else part),
+            gradients=_gradients(config, sizes, part, element, summed, accumulates),
             optimizer=master_and_states,
             buffers=buffers,
             step=(element + FP32) * count // trainer.ranks,
         )
     if config.offloads_parameters:
         # Parameters, gradients and a second, fp32 copy of the gradients for the optimizer.
-        host = (2 * element + FP32) * part + master_and_states
+        host = (element + summed + FP32) * part + master_and_states
         parameters = 0
     else:
         # fp32 gradients, the updated parameters on their way back, a staging buffer; gradients that accumulate.
@@ -47,20 +49,34 @@ def zero_memory(
     return StrategyMemory(parameters, 0, host, buffers)
 
 
-def _buffers(config: ZeroStrategy, sizes: ModelSizes, element: int, on_gpu: bool) -> int:
-    section = _zero_section(config, on_gpu)
+def _gradients(
+    config: ZeroStrategy, sizes: ModelSizes, part: int, element: int, summed: int, accumulates: bool
+) -> int:
+    """Those of a micro-batch lie beside the sum where their type is another, under ZeRO 1 all of them."""
+    if config.stage > 1 or not accumulates:
+        return summed * part
+    return sizes.parameters * (summed + (element if summed != element else 0))
+
+
+def _buffers(
+    config: ZeroStrategy, settings: dict[str, Any], sizes: ModelSizes, element: int, on_gpu: bool
+) -> int:
+    section = settings.get("zero_optimization", {})
+    if config.stage == 1 and "grad_accum_dtype" in settings.get("data_types", {}):
+        return FP32 * min(REDUCE_BUCKET, sizes.parameters)  # whatever the settings say
     bucket = int(section.get("reduce_bucket_size", REDUCE_BUCKET))
     doubled = section.get("overlap_comm", on_gpu) and config.stage < 3
     # Of a reserved bucket, a CPU gives memory to what is touched; a GPU to all of it.
-    found = element * (bucket if on_gpu else min(bucket, sizes.parameters)) * (2 if doubled and on_gpu else 1)
+    reduced = FP32 if settings.get("communication_data_type") == "fp32" else element
+    found = reduced * (bucket if on_gpu else min(bucket, sizes.parameters)) * (2 if doubled and on_gpu else 1)
     if config.stage == 3:
         # Parameters are let go after use unless they are read again soon: a block, the next, and the largest.
         found += element * (2 * sizes.block + sizes.largest)
     return found
 
 
-def _zero_section(config: ZeroStrategy, on_gpu: bool) -> dict[str, Any]:
+def _settings(config: ZeroStrategy, trainer: TrainerConfig, on_gpu: bool) -> dict[str, Any]:
     try:
-        return deepspeed_settings(config, on_gpu).get("zero_optimization", {})
+        return deepspeed_settings(config, trainer, on_gpu)
     except UserError:
         return {}  # the training itself says what is wrong with the file

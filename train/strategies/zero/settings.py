@@ -5,24 +5,27 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.strategies.zero import ZeroStrategy
+from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 
 BUCKET = 100_000_000
 """Elements that are communicated at a time. DeepSpeed's own 5·10⁸ reserve 2 GB in bf16 for a model of any size."""
 
 
-def deepspeed_settings(config: ZeroStrategy, on_gpu: bool) -> dict[str, Any]:
+def deepspeed_settings(config: ZeroStrategy, trainer: TrainerConfig, on_gpu: bool) -> dict[str, Any]:
     """The dict that DeepSpeed calls its config, without batch sizes, precision and clipping.
 
     Raises:
         UserError: where the file that `strategy.deepspeed` names is absent, not JSON, or of another ZeRO stage.
     """
     return (
-        _read_settings(config, Path(config.deepspeed)) if config.deepspeed else _own_settings(config, on_gpu)
+        _read_settings(config, Path(config.deepspeed))
+        if config.deepspeed
+        else _own_settings(config, trainer, on_gpu)
     )
 
 
-def _own_settings(config: ZeroStrategy, on_gpu: bool) -> dict[str, Any]:
+def _own_settings(config: ZeroStrategy, trainer: TrainerConfig, on_gpu: bool) -> dict[str, Any]:
     zero: dict[str, Any] = {
         "stage": config.stage,
         "overlap_comm": on_gpu,
@@ -40,7 +43,22 @@ def _own_settings(config: ZeroStrategy, on_gpu: bool) -> dict[str, Any]:
         # CPU as the one that DeepSpeed would insist on.
         "zero_allow_untested_optimizer": True,
         "zero_force_ds_cpu_optimizer": False,
+        **_sums(config, trainer),
     }
+
+
+def _sums(config: ZeroStrategy, trainer: TrainerConfig) -> dict[str, Any]:
+    """In what gradients are added up: DeepSpeed's own choice is the model's bf16, for ranks as for micro-batches.
+
+    Under ZeRO 1 sums over micro-batches in fp32 are another optimizer of DeepSpeed's, which keeps them whole: it is
+    asked for only where there is something to add up.
+    """
+    if trainer.precision != "bf16" or config.gradients == "bf16":
+        return {}
+    found: dict[str, Any] = {"communication_data_type": "fp32"}
+    if config.stage > 1 or trainer.accumulation > 1:
+        found["data_types"] = {"grad_accum_dtype": "fp32"}
+    return found
 
 
 def _read_settings(config: ZeroStrategy, path: Path) -> dict[str, Any]:

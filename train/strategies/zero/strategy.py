@@ -40,7 +40,7 @@ class Zero(TrainingStrategy, DeepSpeedStrategy):
     @classmethod
     def build(cls, config: ZeroStrategy, trainer: TrainerConfig, on_gpu: bool) -> Self:
         prepare_builds()
-        settings = deepspeed_settings(config, on_gpu)
+        settings = deepspeed_settings(config, trainer, on_gpu)
         settings.setdefault(
             "train_micro_batch_size_per_gpu", trainer.global_batch // trainer.ranks // trainer.accumulation
         )
