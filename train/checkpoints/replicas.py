@@ -17,7 +17,7 @@ def fill_replicas(reader: Reader, pieces: Sequence[StatePiece], strategy: Traini
     rank, ranks = strategy.global_rank, strategy.world_size
     reader.fill(part for piece in pieces if (part := part_of(piece, rank, ranks)).tensor.numel())
     for piece in pieces:
-        sizes = torch.tensor([part_of(piece, other, ranks).tensor.numel() for other in range(ranks)])
+        sizes = (torch.arange(ranks + 1) * piece.tensor.numel() // ranks).diff()  # as `part_of` cuts
         most = int(sizes.max())
         own = part_of(piece, rank, ranks).tensor
         sent = torch.cat([own, own.new_zeros(most - len(own))])  # of all ranks the same length
