@@ -1,7 +1,6 @@
 """Exported folders: what transformers reads from them, and what the model card says."""
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,7 +18,7 @@ from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
-from tests.warm.process import run_warm
+from tests.warm.exports import WARM
 from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import described_model, load_model, save_model
 from train.export import run
@@ -63,12 +62,7 @@ def write_manifest(artifact: Path, **config) -> None:
 
 @pytest.fixture
 def warm_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The process that loads an export is forked from the tests' server, and shuts the project out all the same."""
-
-    def run(command: list[str], env: dict[str, str], **_: object) -> subprocess.CompletedProcess[str]:
-        return run_warm(env, "tests.warm.script", *command[2:])
-
-    monkeypatch.setattr(parity.subprocess, "run", run)
+    monkeypatch.setattr(parity, "subprocess", WARM)
 
 
 @pytest.fixture

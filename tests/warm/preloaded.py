@@ -3,6 +3,8 @@
 import importlib
 import os
 
+from tests.warm.exports import WARM
+
 # Both are read at the imports below.
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["DS_ACCELERATOR"] = "cpu"
@@ -39,4 +41,5 @@ MODULES = (
 )
 for module in MODULES:
     importlib.import_module(module)
+vars(importlib.import_module("train.exporting.parity"))["subprocess"] = WARM
 importlib.import_module("hydra.core.plugins").Plugins.instance()  # looks through all packages for plugins
