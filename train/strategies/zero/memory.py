@@ -34,6 +34,7 @@ def zero_memory(
             buffers=buffers,
             step=(element + FP32) * count // trainer.ranks,
         )
+    gradients = 0
     if config.offloads_parameters:
         # Parameters, gradients and a second, fp32 copy of the gradients for the optimizer.
         host = (element + summed + FP32) * part + master_and_states
@@ -43,10 +44,12 @@ def zero_memory(
         host = (FP32 + element + (element if accumulates else 0)) * part + element * sizes.largest
         host += master_and_states
         parameters = element * count
+        if summed != element:
+            gradients = summed * part  # of a micro-batch, on the device until they are added up on the host
         buffers += element * sizes.largest
     if on_gpu:
-        return StrategyMemory(parameters, 0, 0, buffers, host)
-    return StrategyMemory(parameters, 0, host, buffers)
+        return StrategyMemory(parameters, gradients, 0, buffers, host)
+    return StrategyMemory(parameters, gradients, host, buffers)
 
 
 def _gradients(
