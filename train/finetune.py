@@ -5,7 +5,6 @@ import math
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from pipeline.config.stages import FinetuneStage
 from pipeline.config.tasks import FinetuneConfig
@@ -14,6 +13,7 @@ from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
 from pipeline.store.manifest import StageMetrics
+from train.adapters.stage import adapt, whole_state
 from train.data.length_order import LengthOrder
 from train.data.order import Order, SampleOrder
 from train.data.steps import count_steps
@@ -26,8 +26,6 @@ from train.generation.stops import decoder
 from train.loop import fit, set_up_process
 from train.models import TrainableModel, count_parameters, family
 from train.training_plan import Preparation, TrainingPlan
-
-ADAPTER_FOLDER = "adapter"
 
 
 def run(config: FinetuneStage, context: Context) -> StageMetrics:
@@ -53,10 +51,7 @@ def run(config: FinetuneStage, context: Context) -> StageMetrics:
     model = task.new_model()
     parameters = count_parameters(model)
     preparation = task.preparation(model, settings.trainer)
-    if settings.method == "lora":
-        from train.finetuning.lora import add_adapters  # peft takes a while to import
-
-        add_adapters(model, settings.lora)
+    adapt(model, settings.lora, settings.trainer)
     trainable = count_parameters(model, trainable_only=True)
     if context.rank == 0:
         context.log.info(
@@ -65,8 +60,10 @@ def run(config: FinetuneStage, context: Context) -> StageMetrics:
     plan = _training_plan(config, task, model, parameters, on_gpu, preparation)
     result = fit(plan, context)
     if result.state is not None:
-        state = _merge(task, settings, result.state, context) if settings.method == "lora" else result.state
-        task.save(context.folder, state)
+        merged = whole_state(
+            settings.lora, result.state, task.new_model, context.folder, base.name, base.config
+        )
+        task.save(context.folder, merged)
         _write_test_rows(task, context)
     return {
         "validation_loss": result.validation_loss,
@@ -130,6 +127,7 @@ def _training_plan(
         strategy=config.strategy,
         seed=config.seed,
         on_gpu=on_gpu,
+        adapted=settings.lora is not None,
         decode=decoder(task.base.tokenizer),
         sampler=task.sampler(config.seed),
         preparation=preparation,
@@ -139,7 +137,12 @@ def _training_plan(
 def _write_facts(task: TaskTraining[Any], settings: FinetuneConfig, context: Context) -> None:
     """What evaluate and export need to know besides the weights."""
     save_tokenizer(task.base.tokenizer, context.folder / TOKENIZER_FOLDER)
-    facts = {"task": settings.choice, "method": settings.method, "base": task.base.name, **task.description()}
+    facts = {
+        "task": settings.choice,
+        "method": "full" if settings.lora is None else settings.lora.variant,
+        "base": task.base.name,
+        **task.description(),
+    }
     write_json(context.folder / TASK_FILE, facts)
 
 
@@ -162,17 +165,3 @@ def _log_examples(task: TaskTraining[Any], context: Context) -> None:
         log.warning(f"columns of the examples that are {unread}")
     for warning in task.warnings():
         log.warning(warning)
-
-
-def _merge(
-    task: TaskTraining[Any], settings: FinetuneConfig, state: dict[str, Tensor], context: Context
-) -> dict[str, Tensor]:
-    """Write the trained adapters by themselves; return the weights with them added."""
-    from train.finetuning.lora import add_adapters, merge_adapters, save_adapters
-
-    # On a new copy: under ZeRO-3 the trained module's own tensors are spread over the ranks.
-    model = task.new_model()
-    adapted = add_adapters(model, settings.lora)
-    model.load_state_dict(state)
-    save_adapters(adapted, context.folder / ADAPTER_FOLDER, task.base.name, task.base.config)
-    return merge_adapters(adapted).state_dict()

@@ -35,7 +35,8 @@ class FitResult:
     """What a training run came to."""
 
     state: dict[str, Tensor] | None
-    """The model's full fp32 state dict on rank 0; None on the others."""
+    """The model's full fp32 state dict on rank 0, or of a model with adapters what was trained of it; None on the
+    others."""
     steps: int
     tokens: int
     train_loss: float | None
@@ -96,7 +97,7 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
         model.gradient_checkpointing = True
     if trainer.compile:
         compile_model(model)
-    final = FinalState(model, keeps_frozen=context.rank == 0)
+    final = FinalState(model, keeps_frozen=context.rank == 0 and not plan.adapted)
     judge = StepJudge(LossGuard(trainer.guard), run.stop)
     module = LanguageModule(
         model,
@@ -147,8 +148,13 @@ def _untrained(plan: TrainingPlan, context: Context) -> FitResult:
     """The weights as they are, where `trainer.steps` is 0."""
     if context.rank == 0:
         context.log.info("nothing is trained (trainer.steps=0): the weights stay as they are")
-    state = plan.model.state_dict() if context.rank == 0 else None
-    return FitResult(state, 0, 0, None, None, None, None, {}, None)
+    return FitResult(_state(plan) if context.rank == 0 else None, 0, 0, None, None, None, None, {}, None)
+
+
+def _state(plan: TrainingPlan) -> dict[str, Tensor]:
+    if not plan.adapted:
+        return plan.model.state_dict()
+    return {name: p.detach() for name, p in plan.model.named_parameters() if p.requires_grad}
 
 
 def _result(plan: TrainingPlan, context: Context, final: FinalState) -> FitResult:

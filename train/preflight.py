@@ -6,6 +6,8 @@ torch is imported only where a check cannot do without.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.config.lora import LoRAConfig
+from pipeline.config.models import ModelConfig
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import Checkpoint
@@ -122,8 +124,26 @@ def model(root: RootConfig, known: Known) -> str:
         family(root.model).check_segments(made)
     if root.trainer.activation_checkpointing:
         made.gradient_checkpointing = True
+    if root.trainer.steps == 0:
+        return ""  # nothing is optimized
+    if root.pretrain.lora is not None:
+        made = _trained(root.model, root.tokenizer.expected_size() or 1, root.pretrain.lora)
     build_optimizer(made, root.optim)
     return ""
+
+
+def _trained(model: ModelConfig, vocab_size: int, lora: LoRAConfig | None) -> "TrainableModel":
+    """The model on the meta device, with its adapters where it has some.
+
+    Raises:
+        UserError: where it cannot have them; where what they need is not installed.
+    """
+    from train.adapters.quantization import check_quantization
+    from train.memory.sizes import trained_model
+
+    if lora is not None:
+        check_quantization(lora)
+    return trained_model(model, vocab_size, lora)
 
 
 def examples(root: RootConfig, known: Known) -> str:
@@ -195,16 +215,12 @@ def base_model(root: RootConfig, known: Known) -> str:
         model, name, vocab_size = base.config, base.name, base.vocab_size
     task_of(settings).check_base(model, name)
     length = longest(settings, model, name)
-    if settings.method == "lora" or settings.batching == "packed":
-        from train.finetuning.lora import target_layers
-        from train.models import family
-        from train.models.sizes import meta_model
-
+    if settings.lora is not None or settings.batching == "packed":
         # The layers are called the same whatever the size of the vocabulary.
-        made = meta_model(model.model_dump_json(), vocab_size or 1)
-        if settings.method == "lora":
-            target_layers(made, settings.lora)
+        made = _trained(model, vocab_size or 1, settings.lora)
         if settings.batching == "packed":
+            from train.models import family
+
             family(model).check_segments(made)
     return f"{name} reads examples of up to {length:,} tokens"
 

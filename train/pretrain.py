@@ -3,6 +3,8 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config.stages import PretrainStage
@@ -17,8 +19,9 @@ from pipeline.formats.training_artifact import write_initial
 from pipeline.formats.vocabulary_extension import VocabularyExtension
 from pipeline.store.artifacts import SCRATCH
 from pipeline.store.manifest import StageMetrics
+from train.adapters.stage import adapt, whole_state
 from train.checkpoints.final_model import save_model
-from train.checkpoints.initial import InitialWeights, initial_weights
+from train.checkpoints.initial import InitialWeights, initial_weights, starting_model
 from train.data.batches import Concatenation, Examples
 from train.data.mixture import Mixture
 from train.data.order import Order
@@ -55,10 +58,12 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
     on_gpu = set_up_process(trainer, config.seed)
     model, weights = _model(start, on_gpu, _measure_held_out(data, objective, tokenizer, on_gpu, context))
     kept = family(config.model).without_weights(config.model, model.vocab_size)
+    parameters = count_parameters(model)
+    adapt(model, config.pretrain.lora, trainer)
 
     def course(of: PretrainStage) -> Course:
         """What a run with these settings, on this data, does at each step."""
-        steps = count_steps(of.trainer, data.mixture.epoch, length, count_parameters(model))
+        steps = count_steps(of.trainer, data.mixture.epoch, length, parameters)
         order = data.mixture.order(steps, of.trainer.global_batch, of.seed)
         return Course(of.schedule, steps, order, of.trainer.global_batch)
 
@@ -78,6 +83,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         seed=config.seed,
         on_gpu=on_gpu,
         decode=decoder(tokenizer),
+        adapted=config.pretrain.lora is not None,
         validates_first=initial is not None,
         order=mine.order if mine else None,
         only_rows=start.only_rows(),
@@ -85,7 +91,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         sampler=objective.sampler(trainer.sample_prompts, SAMPLED, config.seed),
     )
     if context.rank == 0:
-        _report(plan, config, data, vocab_size, context)
+        _report(plan, config, data, vocab_size, parameters, context)
         if initial is not None:
             write_initial(context.folder, initial.name, vocab_size)
             context.log.info(f"the weights are those of {initial.name}")
@@ -96,8 +102,11 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
     result = fit(plan, context)
     if result.state is not None:
         facts = {"objective": config.objective.model_dump(mode="json"), "tokenizer": index.tokenizer}
-        save_model(context.folder, result.state, kept, model.vocab_size, **facts, eos_id=index.eos_id)
-    return {**_metrics(plan, config, initial, result), **_bits_per_byte(context, result)}
+        base, lora = Path(config.pretrain.init or "").name, config.pretrain.lora
+        new = partial(starting_model, config, vocab_size)
+        state = whole_state(lora, result.state, new, context.folder, base, kept)
+        save_model(context.folder, state, kept, model.vocab_size, **facts, eos_id=index.eos_id)
+    return {**_metrics(plan, config, initial, parameters, result), **_bits_per_byte(context, result)}
 
 
 def _shards(context: Context) -> ShardIndex:
@@ -119,9 +128,10 @@ def _model(start: StartingModel, on_gpu: bool, measure: Measure) -> tuple[Traina
         UserError: where the model cannot be trained here; where its weights are damaged.
     """
     config = start.config
-    trainer, masked = config.trainer, config.data.packing != "concatenate"
+    trainer, masked, lora = config.trainer, config.data.packing != "concatenate", config.pretrain.lora
     if trainer.steps != 0:
-        memory = Plan(config.model, start.vocab_size, config.optim, trainer, config.strategy, on_gpu, masked)
+        of = (config.model, start.vocab_size, config.optim, trainer, config.strategy)
+        memory = Plan(*of, on_gpu, masked, lora)
         check(memory, known_limit(trainer, on_gpu))
     model, weights = start.build(measure)
     if masked:
@@ -217,16 +227,23 @@ class Data:
                 yield f"packed{f' {part}' if part else ''}: {figures}"
 
 
-def _report(plan: TrainingPlan, config: PretrainStage, data: Data, vocab_size: int, context: Context) -> None:
+def _report(
+    plan: TrainingPlan, config: PretrainStage, data: Data, vocab_size: int, parameters: int, context: Context
+) -> None:
     trainer, flops, objective = plan.trainer, plan.flops_per_token, config.objective
     tokens = plan.steps * trainer.global_batch * data.length
     epochs = plan.steps * trainer.global_batch / data.mixture.epoch
     context.log.info(
-        f"{count_parameters(plan.model) / 1e6:.1f}M parameters, {vocab_size:,} token ids; {plan.steps:,} steps of "
+        f"{parameters / 1e6:.1f}M parameters, {vocab_size:,} token ids; {plan.steps:,} steps of "
         f"{trainer.global_batch} × {data.length} tokens = {tokens / 1e6:,.1f}M tokens, {epochs:.2f} epochs; "
         f"{context.world_size} rank(s), {trainer.accumulation} micro-batch(es) per step, "
         + ("FLOPs unknown" if flops is None else f"{tokens * flops:.1e} FLOPs")
     )
+    if plan.adapted:
+        trained = count_parameters(plan.model, trainable_only=True)
+        context.log.info(
+            f"{trained:,} parameters are trained, {trained / parameters:.1%} of the model's {parameters:,}"
+        )
     context.log.info(f"objective: {objective.summary()}")
     if not objective.gives_perplexity:
         context.log.info(objective.lacks("perplexity"))
@@ -238,15 +255,21 @@ def _report(plan: TrainingPlan, config: PretrainStage, data: Data, vocab_size: i
 
 
 def _metrics(
-    plan: TrainingPlan, config: PretrainStage, initial: InitialWeights | None, result: FitResult
+    plan: TrainingPlan,
+    config: PretrainStage,
+    initial: InitialWeights | None,
+    parameters: int,
+    result: FitResult,
 ) -> StageMetrics:
     metrics: dict[str, float | str | None] = {
-        "parameters": count_parameters(plan.model),
+        "parameters": parameters,
         "steps": result.steps,
         "tokens": result.tokens,
         "train_loss": result.train_loss,
         "tokens_per_second": result.tokens_per_second,
     }
+    if plan.adapted:
+        metrics["trainable_parameters"] = count_parameters(plan.model, trainable_only=True)
     if plan.flops_per_token is not None:
         metrics["flops"] = plan.flops_per_token * result.tokens
     if plan.steps == 0:

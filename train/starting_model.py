@@ -58,7 +58,8 @@ class StartingModel:
             UserError: where the weights are damaged.
         """
         trainer = self.config.trainer
-        if self.extension is None and trainer.steps != 0 and draws_by_layer(self.config.model, trainer.ranks):
+        whole = self.extension is not None or self.config.pretrain.lora is not None or trainer.steps == 0
+        if not whole and draws_by_layer(self.config.model, trainer.ranks):
             empty = build_on_meta(self.config.model, self.vocab_size)
             weights = FreshWeights(empty) if self.initial is None else self.initial.weights(empty)
             if weights is not None:

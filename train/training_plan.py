@@ -56,6 +56,8 @@ class TrainingPlan:
     """None writes no sample texts."""
     preparation: Preparation | None = None
     """What the examples need of the model as it is before its first step."""
+    adapted: bool = False
+    """Whether the model has adapters. What results are they alone, to be merged into a new copy of the weights."""
     validates_first: bool = False
     """Whether the loss on held-out examples is measured before the first step, too."""
     only_rows: OnlyRows | None = None

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import NonNegativeInt, PositiveInt
 
 from pipeline.config.base import Content, Section
+from pipeline.config.lora import LoRAConfig
 from pipeline.formats.checkpoints import FOLDER
 from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER, model_files
 
@@ -37,6 +38,8 @@ class PretrainConfig(Section):
     new_rows_steps: NonNegativeInt = 0
     """With `tokenizer=extended`: for so many first steps only the embeddings (and output rows) of the new tokens are
     trained, all else stays as it is."""
+    lora: LoRAConfig | None = None
+    """Train adapters in place of all weights. The model is written with them merged, and they beside it."""
 
     def problems(self) -> list[str]:
         if self.init is None:
@@ -48,5 +51,10 @@ class PretrainConfig(Section):
                     ("new_rows_steps", self.new_rows_steps or None),
                 )
                 if value is not None
+            ]
+        if self.with_state and self.lora is not None:
+            return [
+                "with_state goes on with the optimizer's state of all weights, and pretrain.lora trains adapters in "
+                "their place; leave one of the two out"
             ]
         return []

@@ -141,6 +141,7 @@ class RootConfig(Section):
         found += self._untrained()
         if not self.finetune.replaces_pretraining:
             found += self.objective.misfits(self.model, self.data)
+        found += self._adapted()
         trainers = {"trainer": self.trainer}
         if self.finetune.enabled:
             trainers["finetune.trainer"] = self.finetune.trainer
@@ -168,12 +169,31 @@ class RootConfig(Section):
     def _untrained(self) -> Iterator[str]:
         """Trainings of no steps that start from nothing."""
         remedy = "give it steps, or name the weights that are to be evaluated as they are"
-        named = self.pretrain.init is not None or self.model.pretrained_path is not None
+        named = self._starts_from_weights
         if self.trainer.steps == 0 and not named and not self.finetune.replaces_pretraining:
             yield f"trainer.steps=0 leaves the model random: {remedy} (pretrain.init=…)"
         finetune = self.finetune
         if finetune.enabled and finetune.trainer.steps == 0 and not (named or finetune.init):
             yield f"finetune.trainer.steps=0 tunes nothing: {remedy} (finetune.init=…)"
+
+    @property
+    def _starts_from_weights(self) -> bool:
+        return self.pretrain.init is not None or self.model.pretrained_path is not None
+
+    def _adapted(self) -> Iterator[str]:
+        """Adapters without weights to adapt, and those that the strategy cannot train."""
+        if self.pretrain.lora is not None and not self._starts_from_weights:
+            yield (
+                "pretrain.lora adapts weights that exist: name them with pretrain.init=…, or leave it out to train all "
+                "weights"
+            )
+        adapted = {
+            "pretrain": self.pretrain.lora,
+            "finetune": self.finetune.lora if self.finetune.enabled else None,
+        }
+        for where, lora in adapted.items():
+            if lora is not None:
+                yield from self.strategy.lora_problems(lora, f"{where}.lora")
 
 
 def add_section(name: str, section: type[Section]) -> None:

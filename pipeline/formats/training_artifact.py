@@ -70,6 +70,11 @@ class ArtifactFolder:
                     f"{checkpoint.folder} is a checkpoint of the stage {self.spec.stage}; only those of pretrain "
                     "are gone on from. Leave the step out, to take the finished model"
                 )
+            if self.adapted:
+                raise UserError(
+                    f"{checkpoint.folder} holds adapters alone; leave the step out, to take the finished model, or "
+                    "raise trainer.steps of its own run to lengthen it"
+                )
             if not self.has_model:
                 return model, self.vocab_size
         path = self.folder / MODEL_FOLDER / DESCRIPTION
@@ -80,6 +85,11 @@ class ArtifactFolder:
     def has_model(self) -> bool:
         """Whether its training has ended with a model."""
         return (self.folder / MODEL_FOLDER / DESCRIPTION).is_file()
+
+    @property
+    def adapted(self) -> bool:
+        """Whether pretraining has trained adapters here, which its checkpoints hold then."""
+        return bool((self.spec.config.get("pretrain") or {}).get("lora"))
 
     @property
     def vocab_size(self) -> int:

@@ -108,7 +108,7 @@ def test_kto_on_two_ranks_is_kto_on_one(
 def test_adapters_on_two_ranks(
     alone: Callable, pretrained: Path, pairs: Path, tmp_path: Path, pipeline: Callable
 ) -> None:
-    lora = ["finetune.method=lora", "finetune.lora.dropout=0"]
+    lora = ["finetune.lora.dropout=0"]
     words = ["strategy=fsdp", "finetune.trainer.devices=2"]
     same(
         alone("dpo", *lora),

@@ -21,8 +21,8 @@ from tests.warm.process import WarmProcess, run_warm
 from train.opening.opened_model import OpenedModel, open_model
 
 pytestmark = pytest.mark.e2e
-LORA = ["run.name=lora", "finetune.method=lora", "finetune.trainer.checkpoint_every=1"]
-DPO = ["run.name=dpo", "finetune=dpo", "finetune.method=lora", "finetune.trainer.checkpoint_every=1"]
+LORA = ["run.name=lora", "finetune.lora.rank=8", "finetune.trainer.checkpoint_every=1"]
+DPO = ["run.name=dpo", "finetune=dpo", "finetune.lora.rank=8", "finetune.trainer.checkpoint_every=1"]
 
 
 @pytest.fixture(scope="module")

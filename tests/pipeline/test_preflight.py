@@ -77,7 +77,7 @@ def test_a_label_that_is_not_trained_on_is_told_before_anything_starts(tmp_path:
             ["finetune.max_length=4096"],
             "finetune.max_length=4096 is longer than the context of 256",
         ),
-        ("instruct", ["finetune.method=lora", "finetune.lora.targets=[c_attn]"], "c_attn is no linear layer"),
+        ("instruct", ["finetune.lora.targets=[c_attn]"], "c_attn is no linear layer"),
     ],
 )
 def test_a_model_of_no_use_for_the_task(tmp_path: Path, examples, task, words, message) -> None:
@@ -128,7 +128,7 @@ print(*sorted({"torch", "transformers"} & sys.modules.keys()))
 
 @pytest.mark.parametrize(
     ("words", "loaded"),
-    [(["data.packing=mask"], ""), (["finetune.task=instruct", "finetune.method=lora"], "torch transformers")],
+    [(["data.packing=mask"], ""), (["finetune.task=instruct", "finetune.lora.rank=8"], "torch transformers")],
 )
 def test_torch_is_loaded_only_where_a_check_cannot_do_without(
     tmp_path: Path, examples, words, loaded

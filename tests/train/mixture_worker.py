@@ -24,6 +24,7 @@ from pipeline.errors import UserError
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.shards import ShardFile, ShardIndex, ShardWriter, token_dtype
 from pipeline.formats.tokenizers import save_tokenizer, tokenizer_hash
+from pipeline.store.artifacts import MANIFEST, write_json
 from pipeline.tracking.tracker import Tracker
 from tests.train.conftest import train_tokenizer
 from train.pretrain import run
@@ -59,6 +60,7 @@ def pretrain(
     dropout: float = 0.1,
     init: Path | None = None,
     model: ModelConfig | None = None,
+    lora: dict[str, Any] | None = None,
     **trainer: Any,
 ) -> dict[str, Any]:
     """The stage, in this process, as rank `$RANK` of `$WORLD_SIZE`."""
@@ -87,7 +89,7 @@ def pretrain(
     }
     config = PretrainStage(
         seed=7,
-        pretrain=PretrainConfig(init=None if init is None else str(init)),
+        pretrain=PretrainConfig(init=None if init is None else str(init), lora=lora),
         data=data,
         model=model or DecoderConfig(layers=1, hidden=16, heads=2, mlp=32, context=LENGTH, dropout=dropout),
         objective=CausalConfig(),
@@ -96,7 +98,10 @@ def pretrain(
         trainer=TrainerConfig(**(settings | trainer)),
         strategy=StrategyConfig.choose(strategy),
     )
-    return run(config, context)
+    metrics = run(config, context)
+    if rank == 0:
+        write_json(folder / MANIFEST, {"config": config.model_dump(mode="json"), "metrics": metrics})
+    return metrics
 
 
 if __name__ == "__main__":

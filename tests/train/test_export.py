@@ -9,6 +9,7 @@ import yaml
 from safetensors.torch import load_file
 
 from pipeline.config.evaluation import DecodeConfig, WeightsConfig
+from pipeline.config.lora import LoRAConfig
 from pipeline.config.models import ModelConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
@@ -197,7 +198,12 @@ def test_a_chat_model_keeps_its_template_and_its_end(make_inputs, chat_tokenizer
     save_model(tuned, load_model(inputs["pretrain"]).state_dict(), LLAMA, len(chat_tokenizer))
     stops = find_stops(form).ids
     write_json(tuned / "task.json", {"task": "instruct", "template": "…", "stop_token_ids": stops})
-    finetune = {"task": "instruct", "method": "lora", "init": None, "data": {"train": {"a.jsonl": 1}}}
+    finetune = {
+        "task": "instruct",
+        "lora": LoRAConfig().model_dump(),
+        "init": None,
+        "data": {"train": {"a.jsonl": 1}},
+    }
     write_manifest(tuned, finetune=finetune)
     context = make_context(tmp_path / "out", **inputs, finetune=tuned)
     run(export(), context)
@@ -210,7 +216,7 @@ def test_a_chat_model_keeps_its_template_and_its_end(make_inputs, chat_tokenizer
     assert GenerationConfig.from_pretrained(folder).eos_token_id == stops
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "apply_chat_template" in card
-    assert "instruct, LoRA" in card
+    assert "instruct, LoRA of rank 8" in card
 
     # Without a corpus the test examples are what the two models are compared on.
     row = {"prompt": form.prompt("What is it?"), "references": ["A dog. " * 20], "source": "What is it?"}
@@ -236,7 +242,7 @@ def test_an_end_that_is_no_token_ends_generation_in_transformers(
     stops = find_stops(ChatFormat(plain_tokenizer))
     facts = {"task": "instruct", "template": "…", "stop_token_ids": stops.ids, "stop_strings": stops.texts}
     write_json(tuned / "task.json", facts)
-    finetune = {"task": "instruct", "method": "full", "init": None, "data": {"train": "a.jsonl"}}
+    finetune = {"task": "instruct", "lora": None, "init": None, "data": {"train": "a.jsonl"}}
     write_manifest(tuned, finetune=finetune)
     context = make_context(tmp_path / "out", **inputs, finetune=tuned)
     run(export(), context)
@@ -277,7 +283,7 @@ def test_a_classifier_keeps_its_labels(make_inputs, chat_tokenizer, tmp_path, ma
     write_json(tuned / "task.json", {"task": "classify", "labels": ["bad", "good"]})
     rows = [{"text": text[: 10 + 3 * n], "label": "good"} for n, text in enumerate(TEXTS)]
     (tuned / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    finetune = {"task": "classify", "method": "full", "init": None, "data": {"train": "a.jsonl"}}
+    finetune = {"task": "classify", "lora": None, "init": None, "data": {"train": "a.jsonl"}}
     write_manifest(tuned, finetune=finetune)
     context = make_context(tmp_path / "out", **inputs, finetune=tuned)
     metrics = run(export(), context)

@@ -95,7 +95,7 @@ def test_instructions_are_learnt_and_unlearnt_by_adapters(pretrained, capitals, 
     lora = {"rank": 16, "alpha": 32, "dropout": 0.0}
     data = {"train": str(write_answers(tmp_path / "moved.jsonl", moved))}
     context = make_context(tmp_path / "lora", tokenizer=pretrained["tokenizer"], pretrain=tmp_path / "full")
-    metrics = run(stage(task="instruct", method="lora", lora=lora, data=data), context)
+    metrics = run(stage(task="instruct", lora=lora, data=data), context)
     assert metrics["train_loss"] < 1
     assert known(context.folder, moved) >= 4
     adapters = load_file(context.folder / "adapter" / "adapter_model.safetensors")
@@ -107,7 +107,7 @@ def test_lora_leaves_what_it_does_not_touch(pretrained, capitals, tmp_path, make
     context = make_context(tmp_path / "out", **pretrained)
     data = {"train": str(capitals)}
     run(
-        stage(task="instruct", method="lora", lora={"targets": ["q_proj"]}, data=data, trainer={"steps": 3}),
+        stage(task="instruct", lora={"targets": ["q_proj"]}, data=data, trainer={"steps": 3}),
         context,
     )
     before = load_file(pretrained["pretrain"] / "model" / "model.safetensors")

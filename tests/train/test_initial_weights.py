@@ -14,6 +14,7 @@ import yaml
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from pipeline.config.models.lstm import LSTMConfig
 from pipeline.config.pretraining import PretrainConfig, initial_files
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
@@ -320,3 +321,60 @@ def test_weights_for_ranks_come_one_at_a_time(folder: Path, run: Path, tiny_mode
         assert not expected
     wider = build_on_meta(config.model_copy(update={"mlp": 96}), 264)
     assert initial_weights(PretrainConfig(init=str(folder))).weights(wider) is None
+
+
+@pytest.mark.parametrize(
+    ("init", "words", "message"),
+    [
+        ("null", ["pretrain.lora.rank=8"], r"pretrain\.lora adapts weights that exist: name them"),
+        ("base", ["pretrain.lora.rank=8", "pretrain.with_state=true"], "leave one of the two out"),
+        (
+            "base",
+            ["pretrain.lora.quantize=nf4", "strategy.name=fsdp"],
+            "strategy=fsdp cannot spread weights of 4 bits",
+        ),
+        (
+            "base",
+            ["pretrain.lora.targets=[c_attn]"],
+            r"c_attn is no linear layer of this model; it has down_proj",
+        ),
+    ],
+)
+def test_adapters_that_cannot_be_trained(
+    tmp_path: Path, run: Path, init: str, words: list, message: str
+) -> None:
+    with pytest.raises(UserError, match=message):
+        checks(configured(tmp_path, init, *words))
+
+
+def test_the_forecast_of_adapters_counts_what_is_trained(tmp_path: Path, run: Path) -> None:
+    plain, adapted, packed = (
+        forecast(configured(tmp_path, "base", *words), 264, None)
+        for words in ([], ["pretrain.lora.rank=2"], ["pretrain.lora.rank=2", "pretrain.lora.quantize=nf4"])
+    )
+    trained = 2 * 2 * (4 * (32 + 32) + 3 * (32 + 64))  # layers, rank, in + out of each target
+    assert adapted.facts["adapters"] == f"{trained:,} parameters are trained"
+    assert adapted.memory["gradients"] == 4 * trained
+    assert adapted.memory["optimizer"] == 8 * trained
+    assert adapted.memory["parameters"] == plain.memory["parameters"] + 4 * trained
+    frozen = 2 * (4 * 32 * 32 + 3 * 32 * 64)
+    saved = adapted.memory["parameters"] - packed.memory["parameters"]
+    assert saved == pytest.approx((4 - 4.127 / 8) * frozen, rel=1e-3)
+    assert adapted.disk < plain.disk
+
+
+def test_without_steps_the_optimizer_is_not_asked(tmp_path: Path, tokenizer) -> None:
+    """An LSTM has no matrices for Muon."""
+    config = LSTMConfig(hidden=24, embedding=16, context=64)
+    save_tokenizer(tokenizer, tmp_path / "lstm" / "tokenizer")
+    save_model(tmp_path / "lstm", dict(build_model(config, 264).state_dict()), config, 264)
+    root = configured(
+        tmp_path, tmp_path / "lstm", "optim.name=muon", "trainer.tokens=null", "trainer.steps=0"
+    )
+    checks(root)
+    assert forecast(root, 264, None).refusal is None
+    root = configured(
+        tmp_path, tmp_path / "lstm", "optim.name=muon", "trainer.tokens=null", "trainer.steps=1"
+    )
+    with pytest.raises(UserError, match="use adamw"):
+        checks(root)

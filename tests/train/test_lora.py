@@ -1,19 +1,29 @@
 """Low-rank adapters."""
 
+import sys
+
 import pytest
 import torch
 from safetensors.torch import load_file
 
+from pipeline.config.lora import LoRAConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
-from pipeline.config.tasks.base import LoRAConfig
 from pipeline.errors import UserError
+from train.adapters.lora import (
+    add_adapters,
+    add_adapters_to_merge,
+    add_trainable_adapters,
+    merge_adapters,
+    save_adapters,
+)
+from train.adapters.quantization import check_quantization
 from train.finetuning.classifier import Classifier
-from train.finetuning.lora import add_adapters, merge_adapters, save_adapters
 from train.models import build_model
 
 VOCABULARY = 50
 LORA = LoRAConfig(rank=4, alpha=8, dropout=0.0)
+VARIANTS = ["lora", "rslora", "dora"]
 
 
 def small_model(kind: str) -> torch.nn.Module:
@@ -39,17 +49,18 @@ KINDS = ["gpt2", "llama", "llama-classifier", "hf"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_only_adapters_learn_and_merging_keeps_what_they_learnt(kind):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_only_adapters_learn_and_merging_keeps_what_they_learnt(kind, variant):
     model = small_model(kind)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     plain_loss = model(**arguments(kind)).total.item()
-    adapted = add_adapters(model, LORA)
+    adapted = add_adapters(model, LORA.model_copy(update={"variant": variant}))
     assert model(**arguments(kind)).total.item() == pytest.approx(
         plain_loss, abs=1e-4
     )  # they start as nothing
 
-    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.05)
-    for _ in range(3):
+    optimizer = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.02)
+    for _ in range(6):
         optimizer.zero_grad()
         model(**arguments(kind)).total.backward()
         optimizer.step()
@@ -60,7 +71,10 @@ def test_only_adapters_learn_and_merging_keeps_what_they_learnt(kind):
     learnt_loss = model(**arguments(kind)).total.item()
     assert learnt_loss < plain_loss - 0.05
 
+    logits = model.eval()(**{name: t for name, t in arguments(kind).items() if name != "labels"})
     merged = merge_adapters(adapted)
+    again = merged(**{name: t for name, t in arguments(kind).items() if name != "labels"})
+    torch.testing.assert_close(again, logits, atol=1e-5, rtol=1e-4)
     assert type(merged) is type(small_model(kind))
     assert set(merged.state_dict()) == set(before)
     assert merged(**arguments(kind)).total.item() == pytest.approx(learnt_loss, abs=1e-3)
@@ -79,8 +93,10 @@ def test_a_target_that_does_not_exist():
         add_adapters(small_model("llama"), LoRAConfig(targets=["c_attn"]))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_peft_reads_the_saved_adapters_on_the_model_of_transformers(kind, tmp_path):
+@pytest.mark.parametrize(
+    ("kind", "variant"), [*((kind, "lora") for kind in KINDS), ("llama", "rslora"), ("gpt2", "dora")]
+)
+def test_peft_reads_the_saved_adapters_on_the_model_of_transformers(kind, variant, tmp_path):
     import transformers
     from peft import PeftModel
 
@@ -98,7 +114,7 @@ def test_peft_reads_the_saved_adapters_on_the_model_of_transformers(kind, tmp_pa
         theirs = getattr(transformers, f"AutoModelFor{task}").from_config(config)
         state = {name.removeprefix("backbone."): tensor for name, tensor in model.state_dict().items()}
         theirs.load_state_dict(state)
-    adapted = add_adapters(model, LORA)
+    adapted = add_adapters(model, LORA.model_copy(update={"variant": variant}))
     for name, parameter in model.named_parameters():
         if "lora_" in name or "score" in name:
             torch.nn.init.normal_(parameter, std=0.1)
@@ -113,3 +129,42 @@ def test_peft_reads_the_saved_adapters_on_the_model_of_transformers(kind, tmp_pa
     with torch.inference_mode():
         ours = model(ids, torch.tensor([9, 9])) if isinstance(model, Classifier) else model(ids)
         torch.testing.assert_close(theirs(input_ids=ids).logits, ours, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("kind", "variant", "quantize"),
+    [("llama", "lora", "nf4"), ("gpt2", "dora", "fp4"), ("hf", "rslora", "nf4")],
+)
+def test_what_was_learnt_on_weights_of_4_bits_is_merged_into_what_those_stand_for(kind, variant, quantize):
+    lora = LORA.model_copy(update={"variant": variant, "quantize": quantize})
+    model, plain = small_model(kind), small_model(kind)
+    ids = arguments(kind)["input_ids"]
+    before = plain.eval()(ids)
+    add_trainable_adapters(model, lora, bf16=False)
+    packed = [p for p in model.parameters() if p.dtype == torch.uint8]
+    assert len(packed) == sum(".lora_A." in name for name, _ in model.named_parameters())
+    held = [p.data.clone() for p in packed]
+    for name, parameter in model.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.1)
+    with torch.no_grad():
+        logits = model.eval()(ids)
+    assert model.train()(**arguments(kind)).total.requires_grad
+    assert all(torch.equal(p.data, was) for p, was in zip(packed, held, strict=True))
+
+    adapted = add_adapters_to_merge(plain, lora)
+    trained = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    assert not plain.load_state_dict(trained, strict=False).unexpected_keys
+    merged = merge_adapters(adapted).eval()
+    assert set(merged.state_dict()) == set(small_model(kind).state_dict())
+    torch.testing.assert_close(merged(ids), logits, atol=2e-5, rtol=1e-4)
+    assert not torch.allclose(before, logits, atol=1e-3)
+
+
+def test_without_bitsandbytes_the_message_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    check_quantization(LORA)
+    with pytest.raises(
+        UserError, match=r"lora\.quantize=nf4 needs bitsandbytes: pip install 'lm-workflow\[quantize\]'"
+    ):
+        check_quantization(LoRAConfig(quantize="nf4"))

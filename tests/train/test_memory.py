@@ -5,6 +5,7 @@ import contextlib
 import pytest
 import torch
 
+from pipeline.config.lora import LoRAConfig
 from pipeline.config.models import ModelConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
@@ -14,8 +15,10 @@ from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.strategies import StrategyConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
+from train.adapters.lora import add_adapters
 from train.memory.check import Limit, Plan, check, known_limit, suggestions
 from train.memory.predict import predict
+from train.memory.sizes import adapter_activations, trained_model
 from train.models import build_model, count_parameters, family
 from train.models.numerics import BF16, FP32, Numerics
 from train.models.sizes import model_sizes
@@ -108,6 +111,24 @@ def test_activations_of_a_block_are_what_autograd_keeps(layout: str, mode: str, 
     if mode == "autocast":  # the casts of the block's weights are counted among the buffers
         block += BF16 * sum(p.numel() for p in hidden_matrices(model)) // 2
     assert measured[1] - measured[0] == pytest.approx(block, rel=0.06)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_activations_of_adapters_are_what_autograd_keeps(dropout: float) -> None:
+    lora, kept = LoRAConfig(rank=16, dropout=dropout), []
+    for layers in (1, 2):
+        config = DecoderConfig(layout="llama", layers=layers, **SMALL)
+        model = build_model(config, VOCAB)
+        add_adapters(model, lora)
+        kept.append(kept_by_autograd(model, False))
+    numerics = Numerics(FP32, FP32, False, on_gpu=False)
+    predicted = [
+        activation_bytes(config, numerics, False)
+        + ROWS * TOKENS * adapter_activations(trained_model(config, VOCAB, lora), lora, FP32)
+        for config in (DecoderConfig(layout="llama", layers=layers, **SMALL) for layers in (1, 2))
+    ]
+    # Norms, whose weights are frozen, keep less than what is predicted for those that are trained.
+    assert kept[1] - kept[0] == pytest.approx(predicted[1] - predicted[0], rel=0.1)
 
 
 def test_a_mask_is_kept_once_whatever_the_number_of_layers() -> None:

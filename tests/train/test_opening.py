@@ -11,8 +11,8 @@ import yaml
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.config.data import DataConfig
+from pipeline.config.lora import LoRAConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
-from pipeline.config.tasks.base import LoRAConfig
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.formats.location import find_model
@@ -21,13 +21,13 @@ from pipeline.store.artifacts import SPEC_FILE, write_json
 from tests.command_line import ROOT
 from tests.train.mixture_worker import make_inputs, pretrain
 from tests.written_checkpoints import write_checkpoint
+from train.adapters.lora import add_adapters, merge_adapters
 from train.checkpoints.final_model import load_model
 from train.finetuning.base_model import base_in_folder
 from train.finetuning.chat import set_chat_template
-from train.finetuning.lora import add_adapters, merge_adapters
-from train.finetuning.wrapped import WrappedModel
 from train.generation.stops import Stops
 from train.models.decoder.hf_config import to_hf_config
+from train.models.wrapped import WrappedModel
 from train.opening.artifact import TrainingArtifact
 from train.opening.opened_model import open_model
 
@@ -126,7 +126,7 @@ def test_a_folder_of_one_model_has_no_steps(folder: Path) -> None:
 
 def test_a_checkpoint_of_adapters_that_were_trained_within_a_loss(folder: Path, tmp_path: Path) -> None:
     """As preference tasks train: the model is part of another, and the checkpoint holds adapters alone."""
-    finetune = {"task": "dpo", "init": str(folder), "method": "lora", "data": {"train": "pairs.jsonl"}}
+    finetune = {"task": "dpo", "init": str(folder), "lora": {}, "data": {"train": "pairs.jsonl"}}
     artifact = tmp_path / "artifacts" / "finetune" / "run-1.partial"
     artifact.mkdir(parents=True)
     spec = {"stage": "finetune", "plugins": [], "input_fingerprints": {}}

@@ -166,10 +166,10 @@ def test_a_checkpoint_that_is_damaged_gone_or_anothers_is_told(
 
 
 @pytest.mark.parametrize("task", ["classify", "dpo"])
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("lora", [None, {"variant": "dora", "quantize": "nf4"}])
 def test_checkpoints_of_every_kind_of_fine_tuning(
     task: str,
-    method: str,
+    lora: dict | None,
     tiny_model: Callable,
     tokenizer,
     make_context: Callable[..., Context],
@@ -201,7 +201,7 @@ def test_checkpoints_of_every_kind_of_fine_tuning(
     }
     settings = {
         "task": task,
-        "method": method,
+        "lora": lora,
         "data": {"train": str(tmp_path / "rows.jsonl")},
         "trainer": trainer,
     }

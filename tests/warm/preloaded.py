@@ -24,7 +24,7 @@ MODULES = (
     "pipeline.summary",
     "train.export",
     "train.finetune",
-    "train.finetuning.lora",
+    "train.adapters.lora",
     "train.finetuning.preferences.reference",
     "train.memory.forecast",
     "train.preflight",

@@ -10,7 +10,11 @@ class FinalState:
     """The model's state dict after training, put together from a checkpoint, whatever the strategy."""
 
     def __init__(self, model: nn.Module, keeps_frozen: bool):
-        """Remember, before the strategy takes the model apart, what is trained, and copy what is not."""
+        """Remember, before the strategy takes the model apart, what is trained.
+
+        Args:
+            keeps_frozen: whether what is not trained is copied, and becomes part of what is read.
+        """
         trained = {p: name for name, p in model.named_parameters() if p.requires_grad}
         self._shapes = {name: p.shape for p, name in trained.items()}
         self._first_names: dict[str, str] = {}

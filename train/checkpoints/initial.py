@@ -9,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from pipeline.config.pretraining import PretrainConfig
+from pipeline.config.stages import PretrainStage
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import FOLDER, Checkpoint, list_checkpoints
 from pipeline.formats.hub_models import description_folder, is_model_name, weights_folder
@@ -19,6 +20,7 @@ from train.checkpoints.file_weights import FileWeights
 from train.checkpoints.files import Reader
 from train.checkpoints.final_model import WEIGHTS, load_weights, read_weights
 from train.checkpoints.hugging_face import read_folder
+from train.models import TrainableModel, build_model
 from train.models.weights import Weights
 
 
@@ -109,6 +111,18 @@ def _of_hub(name: str) -> InitialWeights:
         read_folder(weights_folder(name, place), place).fill(model)
 
     return InitialWeights(name, vocab_size, None, fill)
+
+
+def starting_model(config: PretrainStage, vocab_size: int) -> TrainableModel:
+    """A new copy of the model that pretraining starts from: of random weights, or of those that exist.
+
+    Raises:
+        UserError: where the weights are gone or damaged.
+    """
+    model = build_model(config.model, vocab_size)
+    if (initial := initial_weights(config.pretrain)) is not None:
+        initial.fill(model)
+    return model
 
 
 def _of_checkpoint(folder: Path) -> InitialWeights:

@@ -113,17 +113,28 @@ def _model(context: Context, export: StageMetrics) -> dict[str, str]:
     return facts
 
 
+def _trained(lora: dict[str, Any] | None) -> str:
+    """Which of the weights, by a `lora` section."""
+    if lora is None:
+        return "all weights"
+    name = {"lora": "LoRA", "rslora": "rsLoRA", "dora": "DoRA"}[lora["variant"]]
+    base = "" if lora["quantize"] == "none" else f" on weights rounded to {lora['quantize']}"
+    return f"{name} of rank {lora['rank']}{base}"
+
+
 def _training(context: Context, stage: str) -> TrainingFacts:
     manifest: Manifest = _read(context, stage, MANIFEST)
     config = manifest["config"] if stage == "pretrain" else manifest["config"]["finetune"]
     facts: dict[str, str] = {}
     if stage == "finetune":
-        facts["task"] = f"{config['task']}, {'LoRA' if config['method'] == 'lora' else 'all weights'}"
+        facts["task"] = f"{config['task']}, {_trained(config['lora'])}"
         facts["base"] = Path(config["init"]).name if config["init"] else "the pretrained model above"
         facts["data"] = ", ".join(Path(name).name for name in config["data"]["train"])
     else:
         if (initial := context.inputs[stage] / INITIAL_FILE).is_file():
             facts["starts from"] = read_json(initial, context.inputs[stage], ("name",))["name"]
+        if lora := (config.get("pretrain") or {}).get("lora"):
+            facts["what is trained"] = _trained(lora)
         facts["objective"] = TypeAdapter(ObjectiveConfig).validate_python(config["objective"]).summary()
     optim, schedule, trainer = config["optim"], config["schedule"], config["trainer"]
     facts["optimizer"] = TypeAdapter(OptimizerConfig).validate_python(optim).summary()

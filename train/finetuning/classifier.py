@@ -17,10 +17,10 @@ from train.checkpoints.final_model import (
     save_model,
 )
 from train.finetuning.head import ModelWithHead
-from train.finetuning.wrapped import BODY
 from train.models import IGNORE_INDEX, FigureSum, LossSum, build_model
 from train.models.decoder.model import Decoder
 from train.models.layers import Linear
+from train.models.wrapped import BODY
 
 
 class Classifier(ModelWithHead):

@@ -1,7 +1,7 @@
 """A base model with a head of a task's own, in place of its output matrix."""
 
-from train.finetuning.wrapped import WrappedModel
 from train.models.decoder.model import Decoder
+from train.models.wrapped import WrappedModel
 
 
 class ModelWithHead(WrappedModel):

@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from pipeline.config.lora import LoRAConfig
 from pipeline.config.models import ModelConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.strategies import StrategyConfig
@@ -40,6 +41,7 @@ class Plan:
     on_gpu: bool
     masked: bool = False
     """Whether a mask keeps documents apart."""
+    lora: LoRAConfig | None = None
 
     def memory(self) -> Memory | None:
         """None where it is not predicted."""
@@ -51,12 +53,13 @@ class Plan:
             self.strategy,
             on_gpu=self.on_gpu,
             masked=self.masked,
+            lora=self.lora,
         )
 
     def unpredicted(self) -> str:
         """Why memory is not predicted, where it is not."""
         kept = strategy_memory(
-            self.model, self.vocab_size, self.optim, self.trainer, self.strategy, self.on_gpu
+            self.model, self.vocab_size, self.optim, self.trainer, self.strategy, self.on_gpu, self.lora
         )
         who = "strategy" if kept is None else "model's family"
         return f"this {who} does not say what it needs"
@@ -78,15 +81,7 @@ class Plan:
         strategy = self.strategy
         if "strategy" in changes:
             strategy = StrategyConfig.choose(str(changes["strategy"]))
-        return Plan(
-            self.model,
-            self.vocab_size,
-            self.optim,
-            self.trainer.model_copy(update=trainer),
-            strategy,
-            self.on_gpu,
-            self.masked,
-        )
+        return replace(self, trainer=self.trainer.model_copy(update=trainer), strategy=strategy)
 
 
 def runs_on_gpu(trainer: TrainerConfig) -> bool:
@@ -189,6 +184,7 @@ def _suggested_strategies(plan: Plan) -> list[str]:
         name
         for name in choices.keys() - {plan.strategy.choice}
         if choices[name].suggested is not None
+        and (plan.lora is None or not choices[name]().lora_problems(plan.lora, "lora"))
         # One GPU has nobody to spread over, but a host to put things on.
         and (plan.trainer.ranks > 1 or (plan.on_gpu and choices[name].offloads))
     ]

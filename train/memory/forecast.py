@@ -10,6 +10,7 @@ from train.data.mixture import Mixture
 from train.data.steps import count_steps
 from train.memory.check import Limit, Plan, check, known_limit, runs_on_gpu
 from train.memory.predict import Memory, optimizer_sizes
+from train.memory.sizes import trained_model, trained_sizes
 from train.models import family
 from train.models.numerics import FP32
 from train.models.sizes import model_sizes
@@ -40,15 +41,18 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
     trainer = root.trainer
     on_gpu = runs_on_gpu(trainer)
     masked = root.data.packing != "concatenate"
-    plan = Plan(root.model, vocab_size, root.optim, trainer, root.strategy, on_gpu, masked)
-    limit, memory = known_limit(trainer, on_gpu), plan.memory()
+    lora = root.pretrain.lora
+    plan = Plan(root.model, vocab_size, root.optim, trainer, root.strategy, on_gpu, masked, lora)
+    limit = known_limit(trainer, on_gpu)
+    memory = plan.memory() if trainer.steps != 0 else None
     sizes = model_sizes(root.model, vocab_size)
-    states = optimizer_sizes(root.model, vocab_size, root.optim, FP32).states
-    checkpoint = FP32 * (sizes.parameters + states)
+    trained = trained_sizes(root.model, vocab_size, lora).trained
+    checkpoint = FP32 * (trained + _states(plan))
     kept = trainer.keep_last + 2  # the best one besides, and one that is being written
     facts = {
         **({"starts from": initial.name} if initial else {}),
         "model": f"{sizes.parameters:,} parameters, {vocab_size:,} token ids",
+        **({"adapters": f"{trained:,} parameters are trained"} if lora else {}),
         "objective": root.objective.summary(),
         "ranks": f"{trainer.ranks} ({trainer.nodes} × {trainer.devices}), strategy {root.strategy.choice}, "
         f"{trainer.precision}, {'GPU' if on_gpu else 'CPU'}",
@@ -59,12 +63,19 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
     return Forecast(
         facts,
         {label: getattr(memory, name) for name, label in _COMPONENTS.items()} if memory else {},
-        "" if memory else plan.unpredicted(),
+        "" if memory else "nothing is trained" if trainer.steps == 0 else plan.unpredicted(),
         memory.host if memory else 0,
         _limit(limit),
         kept * checkpoint + FP32 * sizes.parameters,
         _refusal(plan, limit),
     )
+
+
+def _states(plan: Plan) -> int:
+    """Elements of the optimizer's states; none where nothing is trained, as it may be of no use for the model."""
+    if plan.trainer.steps == 0:
+        return 0
+    return optimizer_sizes(trained_model(plan.model, plan.vocab_size, plan.lora), plan.optim, FP32).states
 
 
 def _work(

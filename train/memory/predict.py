@@ -9,13 +9,14 @@ from functools import cache
 
 from pydantic import TypeAdapter
 
+from pipeline.config.lora import LoRAConfig
 from pipeline.config.models import ModelConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.strategies import StrategyConfig
 from pipeline.config.training import TrainerConfig
-from train.models import family
+from train.memory.sizes import adapter_activations, trained_model, trained_sizes
+from train.models import TrainableModel, family
 from train.models.numerics import BF16, FP32, Numerics
-from train.models.sizes import meta_model, model_sizes
 from train.models.weights import draws_by_layer
 from train.optim import STEP, build_optimizer, optimizer_module
 from train.strategies.memory import StrategyMemory
@@ -68,23 +69,24 @@ class Memory:
         return sum(getattr(self, field.name) for field in fields(self) if field.name not in ("host", "start"))
 
 
-def optimizer_sizes(
-    model: ModelConfig, vocab_size: int, config: OptimizerConfig, element_bytes: int
-) -> OptimizerSizes:
+def optimizer_sizes(model: TrainableModel, config: OptimizerConfig, element_bytes: int) -> OptimizerSizes:
     """Of the optimizer that a section describes, for a model that computes in numbers of `element_bytes`.
+
+    Args:
+        model: of `trained_model`.
 
     Raises:
         UserError: where the optimizer is of no use for this model.
     """
-    return _optimizer_sizes(model.model_dump_json(), vocab_size, config.model_dump_json(), element_bytes)
+    return _optimizer_sizes(model, config.model_dump_json(), element_bytes)
 
 
 @cache
-def _optimizer_sizes(model_json: str, vocab_size: int, optim_json: str, element_bytes: int) -> OptimizerSizes:
+def _optimizer_sizes(model: TrainableModel, optim_json: str, element_bytes: int) -> OptimizerSizes:
     config = TypeAdapter(OptimizerConfig).validate_json(optim_json)
     module = optimizer_module(config)
     states = step = 0
-    for group in build_optimizer(meta_model(model_json, vocab_size), config).param_groups:
+    for group in build_optimizer(model, config).param_groups:
         elements = sum(p.numel() for p in group["params"])
         states += elements * len([name for name in module.state_names(group) if name != STEP])
         step += elements * module.step_bytes(group, element_bytes)
@@ -98,10 +100,12 @@ def strategy_memory(
     trainer: TrainerConfig,
     strategy: StrategyConfig,
     on_gpu: bool,
+    lora: LoRAConfig | None = None,
 ) -> StrategyMemory | None:
     """What the strategy keeps on one rank; None where it does not say."""
-    states = FP32 * optimizer_sizes(model, vocab_size, optim, FP32).states
-    return strategy_class(strategy).memory(strategy, trainer, model_sizes(model, vocab_size), states, on_gpu)
+    states = FP32 * optimizer_sizes(trained_model(model, vocab_size, lora), optim, FP32).states
+    sizes = trained_sizes(model, vocab_size, lora)
+    return strategy_class(strategy).memory(strategy, trainer, sizes, states, on_gpu)
 
 
 def predict(
@@ -112,14 +116,16 @@ def predict(
     strategy: StrategyConfig,
     on_gpu: bool,
     masked: bool = False,
+    lora: LoRAConfig | None = None,
 ) -> Memory | None:
-    """Memory of one rank in training `model`; `masked` where a mask keeps documents apart. None where the strategy, or
-    the model's family, does not say what it needs."""
-    kept = strategy_memory(model, vocab_size, optim, trainer, strategy, on_gpu)
+    """Memory of one rank in training `model`, or adapters of it; `masked` where a mask keeps documents apart. None
+    where the strategy, or the model's family, does not say what it needs."""
+    kept = strategy_memory(model, vocab_size, optim, trainer, strategy, on_gpu, lora)
     if kept is None:
         return None
     compute = BF16 if trainer.precision == "bf16" else FP32
-    optimizer = optimizer_sizes(model, vocab_size, optim, compute)
+    trained = trained_model(model, vocab_size, lora)
+    optimizer = optimizer_sizes(trained, optim, compute)
     residual = FP32 if kept.autocast else compute
     numerics = Numerics(compute, residual, autocast=kept.autocast, on_gpu=on_gpu)
     length = trainer.sequence_length or model.context
@@ -129,7 +135,9 @@ def predict(
     loss = of_family.loss_bytes(model, vocab_size, tokens, numerics)
     if per_token is None or loss is None:
         return None
-    activations, sizes = tokens * per_token, model_sizes(model, vocab_size)
+    if lora is not None:
+        per_token += adapter_activations(trained, lora, compute)
+    activations, sizes = tokens * per_token, trained_sizes(model, vocab_size, lora)
     return Memory(
         kept.parameters,
         kept.gradients,
@@ -140,5 +148,5 @@ def predict(
         max(0, optimizer.step + kept.step - activations - loss),
         RUNTIME_GPU if on_gpu else RUNTIME_CPU,
         kept.host,
-        FP32 * (sizes.largest if draws_by_layer(model, trainer.ranks) else sizes.parameters),
+        FP32 * (sizes.largest if lora is None and draws_by_layer(model, trainer.ranks) else sizes.parameters),
     )

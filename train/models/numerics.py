@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 
 FP32, BF16 = 4, 2
+"""Bytes per number."""
+QUANTIZED = 0.5 + 1 / 64 + 4 / (64 * 256)
+"""Bytes per weight of 4 bits: besides those, 8 for the largest of each 64, 32 for the largest of 256 of those."""
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,11 @@ class ModelSizes:
     outside: int
     """Of all that is in no block."""
     matrices: int
-    """Of what linear layers multiply with."""
+    """Of what linear layers multiply with in the type that training computes in."""
+    trained: int
+    """Of what has gradients."""
+    quantized: int = 0
+    """Of what is held in 4 bits."""
 
 
 def build_on_meta(config: ModelConfig, vocab_size: int) -> TrainableModel:
@@ -36,10 +40,7 @@ def build_on_meta(config: ModelConfig, vocab_size: int) -> TrainableModel:
 
 def model_sizes(config: ModelConfig, vocab_size: int) -> ModelSizes:
     """Of the model that a section describes."""
-    return _model_sizes(config.model_dump_json(), vocab_size)
-
-
-# Memory is predicted again and again for other settings, and sections cannot be hashed: their JSON can.
+    return sizes_of(meta_model(config.model_dump_json(), vocab_size))
 
 
 @cache
@@ -48,9 +49,8 @@ def meta_model(model_json: str, vocab_size: int) -> TrainableModel:
     return build_on_meta(TypeAdapter(ModelConfig).validate_json(model_json), vocab_size)
 
 
-@cache
-def _model_sizes(model_json: str, vocab_size: int) -> ModelSizes:
-    model = meta_model(model_json, vocab_size)
+def sizes_of(model: TrainableModel) -> ModelSizes:
+    """Of a model, which may be on the meta device."""
     parameters = count_parameters(model)
     blocks = [sum(p.numel() for p in block.parameters()) for block in model.blocks]
     embeddings = {m.weight for m in model.modules() if isinstance(m, nn.Embedding)}
@@ -61,4 +61,5 @@ def _model_sizes(model_json: str, vocab_size: int) -> ModelSizes:
         max(blocks, default=0),
         parameters - sum(blocks),
         sum(p.numel() for p in model.parameters() if p.ndim >= 2 and (p not in embeddings or p in heads)),
+        count_parameters(model, trainable_only=True),
     )

@@ -20,6 +20,7 @@ from pipeline.store.artifacts import SPEC_FILE
 from pipeline.store.written_spec import WrittenSpec
 from pipeline.tracking.tracker import Tracker
 from train.checkpoints.final_model import described_model, load_model
+from train.checkpoints.initial import starting_model
 from train.models import TrainableModel, build_model, family
 
 if TYPE_CHECKING:
@@ -74,6 +75,11 @@ class TrainingArtifact(ArtifactFolder):
     def _pretrained(self, checkpoint: Checkpoint) -> TrainableModel:
         from train.weights.states import set_weights  # with all that training needs: slow
 
+        if self.adapted:
+            settings = self._settings(PretrainStage)
+            model = starting_model(settings, self.vocab_size)
+            set_weights(model, checkpoint, settings.pretrain.lora)
+            return model
         if self.has_model:  # its section names no file, while that of the settings may
             config, vocab_size = described_model(self.folder)
         else:
@@ -92,5 +98,5 @@ class TrainingArtifact(ArtifactFolder):
         log = logging.getLogger(__name__)
         context = Context(self.folder, inputs, Tracker(self.folder), log, RunConfig(progress=False))
         base = find_base_model(settings.init, context).load()
-        set_weights(base, checkpoint, settings.lora if settings.method == "lora" else None)
+        set_weights(base, checkpoint, settings.lora)
         return base

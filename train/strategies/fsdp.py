@@ -43,10 +43,10 @@ class FSDP(TrainingStrategy, ModelParallelStrategy):
         """Everything is spread. Gathered are the root's parameters, the block at work and the next one; a block's
         gradient is reduced in fp32."""
         compute = BF16 if trainer.precision == "bf16" else FP32
-        part = FP32 * sizes.parameters // trainer.ranks
+        part, trained = FP32 * sizes.parameters // trainer.ranks, FP32 * sizes.trained // trainer.ranks
         gathered = compute * (sizes.outside + 2 * sizes.block)
-        reduced = (compute + FP32) * max(sizes.block, sizes.outside)
-        return StrategyMemory(part, part, state_bytes // trainer.ranks, gathered + reduced)
+        reduced = (compute + FP32) * max(sizes.block, sizes.outside) * sizes.trained // sizes.parameters
+        return StrategyMemory(part, trained, state_bytes // trainer.ranks, gathered + reduced)
 
     @classmethod
     def lightning_precision(cls, precision: str) -> Literal["bf16-mixed", "32-true"]:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from train.models.numerics import BF16, FP32
+from train.models.numerics import BF16, FP32, QUANTIZED
 from train.models.sizes import ModelSizes
 
 
@@ -28,5 +28,7 @@ def replicated(sizes: ModelSizes, state_bytes: int, bf16: bool) -> StrategyMemor
     """Where every rank holds everything. Gradients are views into DDP's buckets, and take nothing more."""
     # Autocast casts each matrix once per forward pass and keeps it for the backward pass.
     casts = BF16 * sizes.matrices if bf16 else 0
-    parameters = FP32 * sizes.parameters
-    return StrategyMemory(parameters, parameters, state_bytes, casts, autocast=bf16)
+    # Weights of 4 bits are unpacked one matrix at a time.
+    unpacked = FP32 * sizes.largest if sizes.quantized else 0
+    weights = FP32 * (sizes.parameters - sizes.quantized) + round(QUANTIZED * sizes.quantized)
+    return StrategyMemory(weights, FP32 * sizes.trained, state_bytes, casts + unpacked, autocast=bf16)

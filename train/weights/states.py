@@ -1,27 +1,31 @@
 """The weights of training checkpoints under the names of the finished model, and their means."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from pipeline.config.stages import FinetuneStage
-from pipeline.config.tasks.base import LoRAConfig
+from pipeline.config.base import Section
+from pipeline.config.lora import LoRAConfig
+from pipeline.config.stages import FinetuneStage, PretrainStage
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import Checkpoint, list_checkpoints
 from pipeline.store.artifacts import MANIFEST, read_json
+from train.adapters import ADAPTER_FOLDER
 from train.checkpoints.files import Reader
-from train.checkpoints.final_model import load_model, load_weights, read_weights
+from train.checkpoints.final_model import described_model, load_model, load_weights, read_weights
 from train.checkpoints.final_state import FinalState
+from train.checkpoints.initial import starting_model
 from train.finetuning.artifact import TASK_FILE, read_task
 from train.finetuning.base_model import find_base_model
-from train.finetuning.wrapped import BODY, WrappedModel
 from train.models import TrainableModel
+from train.models.wrapped import BODY, WrappedModel
+
+S = TypeVar("S", bound=Section)
 
 
 def set_weights(model: TrainableModel, checkpoint: Checkpoint, lora: LoRAConfig | None) -> None:
@@ -37,13 +41,13 @@ def set_weights(model: TrainableModel, checkpoint: Checkpoint, lora: LoRAConfig 
     trained = _as_trained(model, checkpoint)
     adapted = None
     if lora is not None:
-        from train.finetuning.lora import add_adapters  # peft loads slowly, and is needed here only
+        from train.adapters.lora import add_adapters_to_merge  # peft loads slowly, and is needed here only
 
-        adapted = add_adapters(trained, lora)
+        adapted = add_adapters_to_merge(trained, lora)
     state = FinalState(trained, keeps_frozen=True).read(checkpoint)
     load_weights(trained, state, str(checkpoint.folder))
     if adapted is not None:
-        from train.finetuning.lora import merge_adapters
+        from train.adapters.lora import merge_adapters
 
         merge_adapters(adapted)  # in place
 
@@ -95,7 +99,7 @@ class TrainedStates:
                 f"the checkpoint {checkpoint.folder} is damaged: {damage}; choose other weights by export.weights or "
                 "export.step, or delete its folder, so that it does not count"
             )
-        state = self._merged(checkpoint) if self._tuning.lora else self._whole.read(checkpoint)
+        state = self._merged(checkpoint) if self._is_adapted else self._whole.read(checkpoint)
         return {name: state[name if name in state else BODY + name] for name in self._names}
 
     def mean(self, shares: Mapping[int, float]) -> dict[str, Tensor]:
@@ -133,19 +137,9 @@ class TrainedStates:
                 mean[name].lerp_(tensor, 1 / count)
             yield sorted(steps[:count]), mean
 
-    @cached_property
-    def _tuning(self) -> "_Tuning":
-        if not (self._artifact / TASK_FILE).is_file():
-            return _Tuning(None, None)
-        config = read_json(self._artifact / MANIFEST, self._artifact, ("config",))["config"]
-        try:
-            settings = FinetuneStage.model_validate(config).finetune
-        except ValidationError as error:
-            raise UserError(
-                f"{self._artifact} is of another version of this project, which knew other settings "
-                f"({len(error.errors())} of them); of it only export.weights=last can be exported"
-            ) from None
-        return _Tuning(settings.init, settings.lora if settings.method == "lora" else None)
+    @property
+    def _is_adapted(self) -> bool:
+        return (self._artifact / ADAPTER_FOLDER).is_dir()
 
     @cached_property
     def _whole(self) -> FinalState:
@@ -163,18 +157,29 @@ class TrainedStates:
         """The base's weights with the adapters of a checkpoint added, and the task's head."""
         model = self._model()
         body: Any = model.backbone if isinstance(model, WrappedModel) else model
-        base = find_base_model(self._tuning.init, self._context).load()
+        base, lora = self._base()
         own = body.state_dict()
         body.load_state_dict(
             {name: t for name, t in base.state_dict().items() if name in own}
         )  # a head has no lm_head
-        set_weights(model, checkpoint, self._tuning.lora)
+        set_weights(model, checkpoint, lora)
         return {name: tensor.detach() for name, tensor in model.state_dict().items()}
 
+    def _base(self) -> tuple[TrainableModel, LoRAConfig | None]:
+        """A new copy of the model that adapters were trained on, and which they are."""
+        if not (self._artifact / TASK_FILE).is_file():
+            settings = self._settings(PretrainStage)
+            _, vocab_size = described_model(self._artifact)
+            return starting_model(settings, vocab_size), settings.pretrain.lora
+        tuning = self._settings(FinetuneStage).finetune
+        return find_base_model(tuning.init, self._context).load(), tuning.lora
 
-@dataclass(frozen=True)
-class _Tuning:
-    """What fine-tuning started from, and its adapters; neither of pretraining."""
-
-    init: str | None
-    lora: LoRAConfig | None
+    def _settings(self, kind: type[S]) -> S:
+        config = read_json(self._artifact / MANIFEST, self._artifact, ("config",))["config"]
+        try:
+            return kind.model_validate(config)
+        except ValidationError as error:
+            raise UserError(
+                f"{self._artifact} is of another version of this project, which knew other settings "
+                f"({len(error.errors())} of them); of it only export.weights=last can be exported"
+            ) from None

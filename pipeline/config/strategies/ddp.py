@@ -9,5 +9,6 @@ class DDPStrategy(StrategyConfig):
     """Every rank holds the whole model; gradients are averaged."""
 
     implementation: ClassVar[str] = "train.strategies.ddp"
+    takes_quantized: ClassVar[bool] = True
 
     name: Literal["ddp"] = "ddp"

@@ -9,6 +9,7 @@ class SingleStrategy(StrategyConfig):
     """One process."""
 
     implementation: ClassVar[str] = "train.strategies.single"
+    takes_quantized: ClassVar[bool] = True
 
     name: Literal["single"] = "single"
 

@@ -6,6 +6,7 @@ from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
 from pipeline.config.base import Content, Section
 from pipeline.config.choices import Choice
+from pipeline.config.lora import LoRAConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.schedules import ScheduleConfig
@@ -14,17 +15,6 @@ from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.formats.hub import SCHEME, HubSplit
 from pipeline.formats.model_folder import model_and_tokenizer_files
-
-
-class LoRAConfig(Section):
-    """Low-rank adapters (Hu et al., 2021), through peft."""
-
-    rank: PositiveInt = 8
-    alpha: PositiveFloat = 16
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    targets: list[str] | None = None
-    """Names of the linear layers to adapt; None takes all of attention and MLP."""
-
 
 FieldName = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
 """A number on the command line is one for YAML too, and names a column."""
@@ -111,8 +101,8 @@ class FinetuneConfig(Choice):
 
     init: Annotated[str | None, Content(model_and_tokenizer_files)] = None
     """A Hugging Face folder to start from; None takes this run's pretrained checkpoint."""
-    method: Literal["full", "lora"] = "full"
-    lora: LoRAConfig = LoRAConfig()
+    lora: LoRAConfig | None = None
+    """Train adapters in place of all weights. The model is written with them merged, and they beside it."""
     data: FinetuneDataConfig = FinetuneDataConfig()
     max_length: PositiveInt | None = None
     """Longest example in tokens; None means the model's context. A longer prompt

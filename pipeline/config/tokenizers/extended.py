@@ -80,6 +80,11 @@ class ExtendedTokenizer(TokenizerConfig):
                 "pretrain.with_state=true goes on with the optimizer's state, which has no rows for the tokens that "
                 "tokenizer=extended adds; leave it out"
             )
+        if pretrain.lora is not None:
+            found.append(
+                "pretrain.lora trains adapters alone, and the rows of the tokens that tokenizer=extended adds would "
+                "stay as they begin; leave it out"
+            )
         if unknown := sorted(set(self.parts) - set(parts)):
             what = f"its parts are {', '.join(parts)}" if parts else "only corpus=mixture has parts"
             found.append(f"tokenizer.parts names {', '.join(unknown)}, no part of this corpus; {what}")

@@ -17,17 +17,17 @@ from train.finetuning.preferences import reference
 from train.finetuning.tasks.dpo import TASK
 
 
-@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("lora", [None, {"variant": "dora"}])
 def test_margin_and_accuracy_rise_on_held_out_pairs(
-    method, pretrained, pairs, stage, tmp_path, make_context
+    lora, pretrained, pairs, stage, tmp_path, make_context
 ) -> None:
     context = make_context(tmp_path / "out", **pretrained)
     settings = stage(
         task="dpo",
-        method=method,
+        lora=lora,
         data={"train": str(pairs)},
         trainer={"steps": 30, "validate_every": 1},
-        optim={"name": "adamw", "lr": 1e-3 if method == "full" else 1e-2},
+        optim={"name": "adamw", "lr": 1e-2 if lora else 1e-3},
     )
     metrics = run(settings, context)
     history = read_metrics(context.folder)

@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from pipeline.config.lora import LoRAConfig
 from pipeline.config.models.decoder import DecoderConfig
-from pipeline.config.tasks.base import LoRAConfig
-from train.finetuning.lora import add_adapters
+from train.adapters.lora import add_adapters
 from train.finetuning.preferences.kto_loss import KTOLoss
 from train.finetuning.preferences.model import PreferenceLoss, PreferenceModel
 from train.finetuning.preferences.pair_losses import DPOLoss, IPOLoss, ORPOLoss, SimPOLoss

@@ -6,8 +6,8 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from train.finetuning.wrapped import WrappedModel
 from train.models import IGNORE_INDEX, LanguageModel, LossSum
+from train.models.wrapped import WrappedModel
 
 
 class LogProbs(NamedTuple):

@@ -16,8 +16,8 @@ from train.finetuning.preferences.examples import AnswerExamples
 from train.finetuning.preferences.model import PreferenceModel
 from train.finetuning.preferences.objective import PreferenceObjective
 from train.finetuning.text_training import TextTraining
-from train.finetuning.wrapped import BODY
 from train.models import LanguageModel, TrainableModel, as_language_model
+from train.models.wrapped import BODY
 
 if TYPE_CHECKING:
     from train.training_plan import Preparation

@@ -21,27 +21,28 @@ def zero_memory(
     """Bytes of one rank. The fp32 master copy exists also where the parameters are fp32."""
     element = BF16 if trainer.precision == "bf16" else FP32
     count, part = sizes.parameters, sizes.parameters // trainer.ranks
+    trained, own = sizes.trained, sizes.trained // trainer.ranks
     accumulates = trainer.accumulation > 1
     settings = _settings(config, trainer, on_gpu)
     summed = FP32 if "grad_accum_dtype" in settings.get("data_types", {}) else element
-    master_and_states = FP32 * part + state_bytes // trainer.ranks
+    master_and_states = FP32 * own + state_bytes // trainer.ranks
     buffers = _buffers(config, settings, sizes, element, on_gpu)
     if not config.offloads:
         return StrategyMemory(
             parameters=element * (part if config.stage == 3 else count),
-            gradients=_gradients(config, sizes, part, element, summed, accumulates),
+            gradients=_gradients(config, sizes, own, element, summed, accumulates),
             optimizer=master_and_states,
             buffers=buffers,
-            step=(element + FP32) * count // trainer.ranks,
+            step=(element + FP32) * own,
         )
     gradients = 0
     if config.offloads_parameters:
         # Parameters, gradients and a second, fp32 copy of the gradients for the optimizer.
-        host = (element + summed + FP32) * part + master_and_states
+        host = element * part + (summed + FP32) * own + master_and_states
         parameters = 0
     else:
         # fp32 gradients, the updated parameters on their way back, a staging buffer; gradients that accumulate.
-        host = (FP32 + element + (element if accumulates else 0)) * part + element * sizes.largest
+        host = (FP32 + element + (element if accumulates else 0)) * own + element * sizes.largest
         host += master_and_states
         parameters = element * count
         if summed != element:
@@ -58,7 +59,7 @@ def _gradients(
     """Those of a micro-batch lie beside the sum where their type is another, under ZeRO 1 all of them."""
     if config.stage > 1 or not accumulates:
         return summed * part
-    return sizes.parameters * (summed + (element if summed != element else 0))
+    return sizes.trained * (summed + (element if summed != element else 0))
 
 
 def _buffers(
@@ -71,7 +72,7 @@ def _buffers(
     doubled = section.get("overlap_comm", on_gpu) and config.stage < 3
     # Of a reserved bucket, a CPU gives memory to what is touched; a GPU to all of it.
     reduced = FP32 if settings.get("communication_data_type") == "fp32" else element
-    found = reduced * (bucket if on_gpu else min(bucket, sizes.parameters)) * (2 if doubled and on_gpu else 1)
+    found = reduced * (bucket if on_gpu else min(bucket, sizes.trained)) * (2 if doubled and on_gpu else 1)
     if config.stage == 3:
         # Parameters are let go after use unless they are read again soon: a block, the next, and the largest.
         found += element * (2 * sizes.block + sizes.largest)

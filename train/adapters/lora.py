@@ -1,4 +1,4 @@
-"""Low-rank adapters (Hu et al., 2021) through peft, on any of our models."""
+"""Low-rank adapters (Hu et al., 2021), and their variants, through peft, on any of our models."""
 
 from copy import copy
 from pathlib import Path
@@ -8,18 +8,63 @@ from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dic
 from peft.tuners.lora import LoraLayer
 from peft.utils import ModulesToSaveWrapper
 from safetensors.torch import save_file
-from torch import nn
+from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
+from pipeline.config.lora import LoRAConfig
 from pipeline.config.models import ModelConfig
-from pipeline.config.tasks.base import LoRAConfig
 from pipeline.errors import UserError
-from train.finetuning.wrapped import BODY, WrappedModel
-from train.models import family
+from train.adapters import ADAPTER_FOLDER
+from train.adapters.layers import linear_layers, new_layers
+from train.adapters.quantization import quantize, round_weights
+from train.models import TrainableModel, family
+from train.models.wrapped import BODY, WrappedModel
 
 PREFIX = "base_model.model."
-OUTPUT = "lm_head"
-"""Gets no adapter: where it is tied it is the embedding, too."""
+
+
+def add_trainable_adapters(model: TrainableModel, config: LoRAConfig, *, bf16: bool) -> PeftModel:
+    """Make the model, in place, one of which adapters are trained; its weights are of 4 bits where that is set.
+
+    Args:
+        bf16: whether it computes in bf16, else in fp32.
+
+    Raises:
+        UserError: as `add_adapters`; where bitsandbytes is needed and not there.
+    """
+    if config.quantize != "none":
+        target_layers(model, config)
+        quantize(model, config, bf16=bf16)
+    return add_adapters(model, config)
+
+
+def add_adapters_to_merge(model: nn.Module, config: LoRAConfig) -> PeftModel:
+    """As `add_trainable_adapters`, with weights in fp32 that are what those of 4 bits stand for."""
+    if config.quantize != "none":
+        round_weights(model, config)
+    return add_adapters(model, config)
+
+
+def merge_trained(
+    model: TrainableModel,
+    config: LoRAConfig,
+    state: dict[str, Tensor],
+    folder: Path,
+    base: str,
+    section: ModelConfig,
+) -> dict[str, Tensor]:
+    """The weights with what was trained added. The adapters by themselves are written to a folder within `folder`.
+
+    Args:
+        model: a new copy of what training started from.
+        state: what was trained, and nothing else.
+        base, section: as of `save_adapters`.
+    """
+    adapted = add_adapters_to_merge(model, config)
+    unknown = model.load_state_dict(state, strict=False).unexpected_keys
+    assert not unknown, unknown
+    save_adapters(adapted, folder / ADAPTER_FOLDER, base, section)
+    return merge_adapters(adapted).state_dict()
 
 
 def add_adapters(model: nn.Module, config: LoRAConfig) -> PeftModel:
@@ -38,10 +83,12 @@ def add_adapters(model: nn.Module, config: LoRAConfig) -> PeftModel:
             r=config.rank,
             lora_alpha=cast(int, config.alpha),  # a fraction will do, whatever peft calls it
             lora_dropout=config.dropout,
+            use_rslora=config.variant == "rslora",
+            use_dora=config.variant == "dora",
             target_modules=targets,
             # GPT-2 stores its linear maps as [in, out].
             fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
-            modules_to_save=list(_new_layers(model)) or None,
+            modules_to_save=list(new_layers(model)) or None,
         ),
     )
 
@@ -52,20 +99,14 @@ def target_layers(model: nn.Module, config: LoRAConfig) -> list[str]:
     Raises:
         UserError: where `config.targets` names a layer that the model does not have, or it has none.
     """
-    linear = {name for name, module in model.named_modules() if isinstance(module, (nn.Linear, Conv1D))}
-    available = sorted({name.rpartition(".")[2] for name in linear} - {OUTPUT, *_new_layers(model)})
+    available = sorted({name.rpartition(".")[2] for name, _ in linear_layers(model)})
     unknown = sorted(set(config.targets or ()) - set(available))
     if unknown or not available:
         raise UserError(
-            f"finetune.lora.targets: {', '.join(unknown) or 'none'} is no linear layer of this model; "
+            f"lora.targets: {', '.join(unknown) or 'none'} is no linear layer of this model; "
             f"it has {', '.join(available) or 'none'}"
         )
     return config.targets or available
-
-
-def _new_layers(model: nn.Module) -> tuple[str, ...]:
-    """Layers of a task's head."""
-    return model.new_layers if isinstance(model, WrappedModel) else ()
 
 
 def save_adapters(adapted: PeftModel, folder: Path, base: str, section: ModelConfig) -> None:
