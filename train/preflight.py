@@ -23,6 +23,8 @@ from train.finetuning.task import task_of
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+    from train.models import TrainableModel
+
 
 def sequences(root: RootConfig, known: Known) -> str:
     """Compare the token streams with the length of a sequence.
@@ -113,7 +115,7 @@ def model(root: RootConfig, known: Known) -> str:
     Raises:
         UserError: where it cannot keep documents apart or recompute its blocks, or is of no use to the optimizer.
     """
-    if root.model.does_all and root.optim.fits_layers:
+    if root.model.does_all and root.optim.fits_layers and root.pretrain.lora is None:
         return ""
     from train.models import family
     from train.models.sizes import build_on_meta

@@ -1,5 +1,9 @@
-"""Pretrains on two parts of a corpus, on each rank: `mixture_worker.py INPUTS FOLDER STRATEGY DROPOUT`."""
+"""Pretrains on two parts of a corpus, on each rank: `mixture_worker.py INPUTS FOLDER STRATEGY DROPOUT [JSON]`.
 
+JSON holds more arguments of `pretrain`.
+"""
+
+import json
 import logging
 import os
 import sys
@@ -58,7 +62,7 @@ def pretrain(
     data: DataConfig = DATA,
     strategy: str = "single",
     dropout: float = 0.1,
-    init: Path | None = None,
+    init: Path | str | None = None,
     model: ModelConfig | None = None,
     lora: dict[str, Any] | None = None,
     **trainer: Any,
@@ -106,6 +110,8 @@ def pretrain(
 
 if __name__ == "__main__":
     try:
-        pretrain(Path(sys.argv[1]), Path(sys.argv[2]), strategy=sys.argv[3], dropout=float(sys.argv[4]))
+        inputs, folder, strategy, dropout, *more = sys.argv[1:]
+        settings = json.loads(more[0]) if more else {}
+        pretrain(Path(inputs), Path(folder), strategy=strategy, dropout=float(dropout), **settings)
     except UserError as error:
         sys.exit(str(error))

@@ -14,6 +14,7 @@ from pipeline.formats.checkpoints import Checkpoint, checkpoint_folder, list_che
 from pipeline.formats.training_artifact import ArtifactFolder
 from pipeline.store.artifacts import SPEC_FILE
 from tests.train.mixture_worker import make_inputs, pretrain
+from tests.warm.ranks import run_ranks
 from train.checkpoints.manager import drop_after
 from train.weights.states import TrainedStates
 
@@ -69,6 +70,20 @@ def test_adapters_resume_bitwise_and_merge(
     for name, tensor in states.at(6).items():
         torch.testing.assert_close(tensor, after[name])
     assert any(not torch.allclose(first[name], after[name], atol=1e-3) for name in after)
+
+
+@pytest.mark.distributed
+@pytest.mark.parametrize(("strategy", "lora"), [("ddp", {"quantize": "nf4"}), ("fsdp", {"variant": "dora"})])
+def test_two_ranks_train_what_one_does(
+    strategy: str, lora: dict, inputs: Path, base: Path, tmp_path: Path
+) -> None:
+    lora = {**lora, "dropout": 0.0}
+    pretrain(inputs, tmp_path / "alone", dropout=0.0, init=base, lora=lora, **RUN)
+    more = json.dumps({"init": str(base), "lora": lora, **RUN})
+    run_ranks(2, "tests.train.mixture_worker", str(inputs), str(tmp_path / "two"), strategy, "0", more)
+    expected, found = weights(tmp_path / "alone"), weights(tmp_path / "two")
+    for name, tensor in expected.items():
+        torch.testing.assert_close(found[name], tensor, atol=1e-4, rtol=1e-3)
 
 
 def test_without_steps_adapters_change_nothing(inputs: Path, base: Path, tmp_path: Path) -> None:

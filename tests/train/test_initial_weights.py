@@ -333,6 +333,7 @@ def test_weights_for_ranks_come_one_at_a_time(folder: Path, run: Path, tiny_mode
             ["pretrain.lora.quantize=nf4", "strategy.name=fsdp"],
             "strategy=fsdp cannot spread weights of 4 bits",
         ),
+        ("base", ["pretrain.lora.variant=dora", "strategy.name=zero3"], "strategy=zero3 has let go of"),
         (
             "base",
             ["pretrain.lora.targets=[c_attn]"],

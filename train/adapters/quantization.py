@@ -1,6 +1,5 @@
 """Frozen weights of 4 bits (QLoRA; Dettmers et al., 2023), through bitsandbytes, on GPUs and CPUs."""
 
-import logging
 from types import ModuleType
 from typing import Any
 
@@ -11,9 +10,6 @@ from transformers.pytorch_utils import Conv1D
 from pipeline.config.lora import LoRAConfig
 from pipeline.errors import UserError
 from train.adapters.layers import linear_layers
-
-# Whoever imports it, as peft does too, is warned of faster kernels for CPUs, which come from the network.
-logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def check_quantization(config: LoRAConfig) -> None:

@@ -3,6 +3,7 @@
 from typing import Annotated, ClassVar, Literal
 
 from pipeline.config.base import CONTENT, NEUTRAL
+from pipeline.config.lora import LoRAConfig
 from pipeline.config.strategies.base import StrategyConfig
 
 
@@ -19,6 +20,15 @@ class ZeroStrategy(StrategyConfig):
     gradients: Annotated[Literal["fp32", "bf16"], NEUTRAL] = "fp32"
     """In what gradients are summed over micro-batches and ranks where `trainer.precision=bf16`. Sums in bf16 take half
     of the memory and of the network, and lose digits with every rank. A file of `deepspeed` says so itself."""
+
+    def lora_problems(self, lora: LoRAConfig, where: str) -> list[str]:
+        found = super().lora_problems(lora, where)
+        if self.stage == 3 and lora.variant == "dora":
+            found.append(
+                f"{where}.variant=dora reads matrices beside their layers, where strategy={self.choice} has let go of "
+                "them; choose strategy=fsdp, or another variant"
+            )
+        return found
 
 
 class Zero1Strategy(ZeroStrategy):

@@ -21,7 +21,7 @@ def zero_memory(
     """Bytes of one rank. The fp32 master copy exists also where the parameters are fp32."""
     element = BF16 if trainer.precision == "bf16" else FP32
     count, part = sizes.parameters, sizes.parameters // trainer.ranks
-    trained, own = sizes.trained, sizes.trained // trainer.ranks
+    own = sizes.trained // trainer.ranks
     accumulates = trainer.accumulation > 1
     settings = _settings(config, trainer, on_gpu)
     summed = FP32 if "grad_accum_dtype" in settings.get("data_types", {}) else element
