@@ -73,8 +73,12 @@ class Encoder:
         from transformers import AutoModel, AutoTokenizer
 
         self.folder, self._device = folder, device
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model: Any = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
+        self._tokenizer: Any = AutoTokenizer.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+        model: Any = AutoModel.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, trust_remote_code=False
+        )
         self._config = model.config
         self._model = (model.get_encoder() if model.config.is_encoder_decoder else model).eval().to(device)
         layers = model.config.num_hidden_layers

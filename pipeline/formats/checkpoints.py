@@ -113,7 +113,7 @@ def complete(checkpoint: Checkpoint, writing: Path) -> None:
     write_marker(
         writing / META, {name: value for name, value in asdict(checkpoint).items() if name != "folder"}
     )
-    durable.rename(writing, checkpoint.folder)
+    durable.publish_synced(writing, checkpoint.folder)
 
 
 def written_hashes(artifact: Path) -> dict[str, str]:

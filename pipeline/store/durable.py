@@ -15,10 +15,10 @@ def replace(scratch: Path, path: Path) -> None:
 def publish(scratch: Path, folder: Path) -> None:
     """Give a folder in which everything is written its name."""
     all_to_disk(scratch)
-    rename(scratch, folder)
+    publish_synced(scratch, folder)
 
 
-def rename(scratch: Path, folder: Path) -> None:
+def publish_synced(scratch: Path, folder: Path) -> None:
     """Give a folder its name, in which everything is on disk already."""
     scratch.rename(folder)
     to_disk(folder.parent)
