@@ -78,7 +78,8 @@ def small_run(
         seed=0,
         weights=weights,
     )
-    ids = torch.arange(LENGTH) + int(os.environ.get("RANK", 0))  # so that gradients differ among ranks
+    rank = int(os.environ.get("RANK", 0))
+    ids = (torch.arange(LENGTH) + rank) % VOCAB  # so that gradients differ among ranks
     examples = [{"input_ids": ids, "labels": ids, "loss_scale": 1 / LENGTH}] * STEPS * accumulation
     lightning = pl.Trainer(
         accelerator="cpu",

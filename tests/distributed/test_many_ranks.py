@@ -8,7 +8,8 @@ from tests.distributed.fake_group_worker import cases
 from tests.warm.ranks import run_ranks
 
 pytestmark = pytest.mark.distributed
-STRATEGIES = ["ddp", "fsdp", "zero1", "zero2", "zero3"]
+# DDP cuts nothing, and torch's imagined group has no results for it to wait for.
+STRATEGIES = ["fsdp", "zero1", "zero2", "zero3"]
 
 
 # ZeRO 3 compares with rank 0, of which the others hear nothing here.
