@@ -8,17 +8,18 @@ from tests.bench.generation import bench_generation
 from tests.bench.preferences import bench_preferences
 from tests.bench.serving import bench_serving
 from tests.bench.table import parser, print_table
-from tests.bench.training import bench_decoder, bench_trainer
+from tests.bench.training import bench_decoder, bench_host, bench_trainer
 
 
 def main() -> None:
-    parts = ("trainer", "decoder", "batching", "preferences", "generation", "serving")
+    parts = ("trainer", "host", "decoder", "batching", "preferences", "generation", "serving")
     arguments = parser("make bench", __doc__, parts)
     arguments.add_argument("--rounds", type=int, default=15)
     arguments.add_argument("--seconds", type=float, default=120, help="that clients ask a server [120]")
     args = arguments.parse_args()
     benches = {
         "trainer": lambda: bench_trainer(args.rounds),
+        "host": lambda: bench_host(args.rounds),
         "decoder": lambda: bench_decoder(args.rounds),
         "batching": lambda: bench_batching(args.rounds),
         "preferences": lambda: bench_preferences(args.rounds),

@@ -1,6 +1,5 @@
 """Training speed: our Trainer path against a bare loop, our decoder against transformers' Llama."""
 
-import logging
 import statistics
 import tempfile
 import time
@@ -12,24 +11,14 @@ import pytorch_lightning as pl
 import torch
 
 from pipeline.config.models.decoder import DecoderConfig
-from pipeline.config.optimizers.adamw import AdamWConfig
-from pipeline.config.run import RunConfig
-from pipeline.config.schedules.cosine import CosineSchedule
-from pipeline.config.strategies import StrategyConfig
-from pipeline.config.training import TrainerConfig
-from pipeline.context import Context
-from pipeline.formats.shards import ShardIndex, ShardWriter, TokenStream, token_dtype
-from pipeline.tracking.tracker import Tracker
+from pipeline.formats.shards import TokenStream
 from tests.bench.table import Row
+from tests.bench.turns import LENGTH, VOCAB, Turns, train_in_turns
 from train.data.batches import TokenWindows
-from train.loop import fit, set_up_process
-from train.models import build_model
+from train.models import LossSum, TrainableModel, build_model
 from train.models.decoder.hf_config import to_hf_config
-from train.optim import build_optimizer
-from train.optim.scheduler import build_scheduler
-from train.training_plan import TrainingPlan
 
-VOCAB, LENGTH, BATCH = 4096, 256, 8
+BATCH = 8
 MODEL = DecoderConfig(layers=4, hidden=256, heads=4, context=LENGTH)
 
 
@@ -40,44 +29,13 @@ def bench_trainer(rounds: int) -> Iterator[Row]:
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        windows = _random_windows(folder)
-        trainer = TrainerConfig(
-            steps=3 * rounds,
-            global_batch=BATCH,
-            validate_every=0,
-            checkpoint_every=0,
-            sample_every=0,
-            log_every=10,
+        turns = train_in_turns(
+            folder, lambda: build_model(MODEL, VOCAB), BATCH, 3 * rounds, time.perf_counter
         )
-        set_up_process(trainer, seed=1)
-        bare = _bare_step(windows, 3 * rounds)
-        turns = _Turns(bare)
-        context = Context(folder, {}, Tracker(folder), logging.getLogger("bench"), RunConfig(progress=False))
-        plan = TrainingPlan(
-            model=_hooked(MODEL, turns),
-            train=windows,
-            validation={},
-            steps=3 * rounds,
-            tokens_per_example=LENGTH,
-            flops_per_token=1.0,
-            optim=AdamWConfig(),
-            schedule=CosineSchedule(),
-            trainer=trainer,
-            strategy=StrategyConfig.choose("single"),
-            seed=1,
-            on_gpu=False,
-            decode=str,
-        )
-        fit(plan, context)
+        windows = TokenWindows(TokenStream(folder, "train"), LENGTH)
         collate = _median_seconds(lambda: windows.collate(np.arange(BATCH), np.arange(BATCH)), 50)
-    ours, reference = statistics.median(turns.ours), statistics.median(turns.bare)
-    ratio = statistics.median(a / b for a, b in zip(turns.ours, turns.bare, strict=True))
-    yield (
-        "training step, Trainer against a bare loop",
-        f"{ours * 1e3:.1f} ms",
-        f"{reference * 1e3:.1f} ms",
-        f"{ratio:.3f}×",
-    )
+    yield _row("training step, Trainer against a bare loop", turns)
+    ours = statistics.median(turns.ours)
     yield (
         "data loading within a step",
         f"{collate * 1e3:.2f} ms",
@@ -86,48 +44,29 @@ def bench_trainer(rounds: int) -> Iterator[Row]:
     )
 
 
-class _Turns:
-    """Times the Trainer's steps from forward to forward, and a bare step between two of them."""
-
-    def __init__(self, bare: Callable[[], None]):
-        self._bare = bare
-        self._started: float | None = None
-        self.ours: list[float] = []
-        self.bare: list[float] = []
-
-    def next(self) -> None:
-        now = time.perf_counter()
-        if self._started is not None:
-            self.ours.append(now - self._started)
-            self._bare()
-            self.bare.append(time.perf_counter() - now)
-        self._started = time.perf_counter()
+def bench_host(rounds: int) -> Iterator[Row]:
+    """CPU seconds per step around a model of nothing: what the host does beside the model, on one thread."""
+    with tempfile.TemporaryDirectory() as name:
+        turns = train_in_turns(Path(name), Nothing, 32, 20 * rounds, time.process_time, threads=1)
+    yield _row("CPU time of a step around a model of nothing", turns)
 
 
-def _hooked(config: DecoderConfig, turns: _Turns) -> torch.nn.Module:
-    torch.manual_seed(1)
-    model = build_model(config, VOCAB)
-    model.register_forward_pre_hook(lambda *_: turns.next())
-    return model
+class Nothing(TrainableModel):
+    """Sixteen small matrices and a loss of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.matrices = torch.nn.ParameterList(torch.nn.Parameter(torch.randn(8, 8)) for _ in range(16))
+
+    def forward(self, input_ids: torch.Tensor, labels: torch.Tensor) -> LossSum:
+        squares = torch.stack(list(self.matrices)).square().mean()
+        return LossSum(squares * labels.numel(), torch.tensor(labels.numel()))
 
 
-def _bare_step(windows: TokenWindows, steps: int) -> Callable[[], None]:
-    torch.manual_seed(1)
-    model = build_model(MODEL, VOCAB)
-    optimizer = build_optimizer(model, AdamWConfig())
-    scheduler = build_scheduler(optimizer, CosineSchedule(), steps)
-    indices = np.arange(BATCH)
-
-    def step() -> None:
-        batch = windows.collate(indices, indices)
-        loss = model(**batch)
-        (loss.total / loss.tokens).backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        scheduler.step()
-        optimizer.zero_grad()
-
-    return step
+def _row(what: str, turns: Turns) -> Row:
+    ours, reference = statistics.median(turns.ours), statistics.median(turns.bare)
+    ratio = statistics.median(a / b for a, b in zip(turns.ours, turns.bare, strict=True))
+    return what, f"{ours * 1e3:.1f} ms", f"{reference * 1e3:.1f} ms", f"{ratio:.3f}×"
 
 
 def bench_decoder(rounds: int) -> Iterator[Row]:
@@ -189,10 +128,3 @@ def in_turns(steps: list[Callable[[], None]], rounds: int) -> list[list[float]]:
 
 def _median_seconds(function: Callable[[], object], rounds: int) -> float:
     return statistics.median(in_turns([function], rounds)[0])
-
-
-def _random_windows(folder: Path) -> TokenWindows:
-    with ShardWriter(folder, "train-00000", token_dtype(VOCAB)) as writer:
-        writer.write(np.random.default_rng(1).integers(0, VOCAB, 500_000))
-    ShardIndex("<u2", VOCAB, 0, "none", {"train": [writer.file]}).save(folder)
-    return TokenWindows(TokenStream(folder, "train"), LENGTH)
