@@ -235,6 +235,11 @@ def test_files_of_examples_are_one_a_list_or_a_map_with_weights() -> None:
         read("{a:0}")
 
 
+def test_examples_that_nobody_named_are_missing_and_no_file() -> None:
+    with pytest.raises(UserError, match=r"finetune\.data\.train is missing: this choice needs a value"):
+        parse_config(composed("experiment=own", "corpus=python_docs", "finetune=instruct"))
+
+
 def test_evaluation_files_that_are_compared_with_the_corpus() -> None:
     scored = "evaluate.perplexity.files=[wiki.test.tokens,b.txt]"
     words = [scored, "finetune.data.train=d.jsonl", "finetune.data.test=artifact://download/e.jsonl"]

@@ -129,6 +129,12 @@ def test_a_row_that_is_no_conversation_is_named(row: dict[str, Any], words: str,
     assert words in str(error.value)
 
 
+def test_a_system_turn_that_says_nothing_is_none(tmp_path: Path) -> None:
+    (found,) = read(tmp_path, {"messages": [turn("system", ""), *TALK]})
+    assert found.flaw == ""
+    assert found.turns == tuple(TALK[:-1])
+
+
 def test_what_teaches_nothing_is_told(tmp_path: Path) -> None:
     rows = [
         {"messages": []},

@@ -63,7 +63,8 @@ class PlainText(Example):
 
 
 def make_dialogue(where: str, turns: Sequence[Turn], targets: Sequence[str] = ()) -> Dialogue:
-    """The dialogue up to the last answer: nothing is learnt from what comes behind it.
+    """The dialogue up to the last answer: nothing is learnt from what comes behind it. A system turn that says nothing,
+    as many data sets have it in each row, is none.
 
     Args:
         targets: answers that will do; None of them: the last one.
@@ -71,6 +72,7 @@ def make_dialogue(where: str, turns: Sequence[Turn], targets: Sequence[str] = ()
     Raises:
         UserError: where the turns are no conversation.
     """
+    turns = [turn for turn in turns if turn["role"] != "system" or said(turn).strip()]
     answers = [place for place, turn in enumerate(turns) if turn["role"] == "assistant"]
     if not answers:
         return Dialogue(

@@ -22,7 +22,7 @@ FieldName = Annotated[str, BeforeValidator(lambda value: str(value) if type(valu
 
 def _weighted(files: Any) -> Any:
     """A file or a list of them as a map of files to weights."""
-    if isinstance(files, str):
+    if isinstance(files, str) and files != "???":  # which Hydra has where a value is missing
         return {files: 1.0}
     return dict.fromkeys(files, 1.0) if isinstance(files, list) else files
 
