@@ -14,7 +14,7 @@ from train.finetuning.conversation import said
 from train.finetuning.facts import TestRow
 from train.finetuning.fitting import fit_prompt
 from train.finetuning.written_text import WrittenText
-from train.generation.generate import Generated, generate_all, prompt_room
+from train.generation.generate import Generated, generate, prompt_room
 from train.generation.stops import Stops
 from train.models import as_language_model
 
@@ -54,7 +54,7 @@ def write_answers(tuned: TunedModel, form: PromptFormat, sources: Sequence[Sourc
             "middle"
         )
     with progress("generating", len(prompts), "examples", enabled=tuned.context.run.progress) as bar:
-        generated = generate_all(
+        generated = generate(
             as_language_model(tuned.model),
             tuned.tokenizer,
             prompts,

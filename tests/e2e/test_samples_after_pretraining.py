@@ -7,27 +7,21 @@ from pathlib import Path
 import pytest
 
 from pipeline.tracking.tracker import read_metrics
+from tests.command_line import TINY
 
 pytestmark = pytest.mark.e2e
 
 SMALL = [
-    "tracking=none",
-    "run.progress=false",
-    "clean.workers=1",
-    "shards.workers=1",
-    "tokenizer.vocab_size=400",
-    "model.layers=2",
-    "model.hidden=32",
-    "model.heads=2",
+    *(
+        word
+        for word in TINY
+        if word.startswith(("tracking=", "run.", "model.", "trainer.", "tokenizer.")) or "workers=" in word
+    ),
     "model.context=128",
     "trainer.compile=false",
-    "trainer.threads=1",
     "trainer.steps=8",
-    "trainer.global_batch=4",
     "trainer.validate_every=4",
-    "trainer.validation_sequences=8",
     "trainer.checkpoint_every=2",
-    "trainer.sample_every=0",
     "evaluate.bootstrap=50",
     "evaluate.prompts=[]",
 ]

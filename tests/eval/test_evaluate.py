@@ -284,7 +284,7 @@ def test_control_tokens_in_a_test_examples_text_are_text(inputs, finetune, tmp_p
     user, end, assistant = tokenizer.convert_tokens_to_ids(["<|user|>", "<|end|>", "<|assistant|>"])
     decode, stops = DecodeConfig(max_new_tokens=10), Stops([0, 4])
     prompts = [user, *as_text, end, assistant], tokenizer(row["prompt"]).input_ids
-    texts = [generate(model, tokenizer, [ids], decode, 1, stops=stops)[0].strip() for ids in prompts]
+    texts = [generate(model, tokenizer, [ids], decode, 1, stops=stops)[0].text.strip() for ids in prompts]
     assert found["prediction"] == texts[0] != texts[1]
 
 
@@ -310,8 +310,8 @@ def test_conversations_and_texts_are_asked_as_they_were_learnt(inputs, finetune,
     decode, stops = DecodeConfig(max_new_tokens=10), Stops([0, 4])
     # What is too long is cut as in training.
     fitted = [cut_middle(ids, model.context - 10) for ids in prompts]
-    texts = generate(model, tokenizer, fitted, decode, 1, stops=stops)
-    expected = [text.strip() for text in texts]
+    found = generate(model, tokenizer, fitted, decode, 1, stops=stops)
+    expected = [each.text.strip() for each in found]
     assert [row["prediction"] for row in rows] == expected
 
 

@@ -1,4 +1,6 @@
-"""A small tokenizer, trained in a moment."""
+"""A small tokenizer, trained in a moment, and what a small pretraining reads."""
+
+from pathlib import Path
 
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -42,3 +44,13 @@ def chat_tokenizer() -> PreTrainedTokenizerFast:
 def plain_tokenizer() -> PreTrainedTokenizerFast:
     """As many that others bring: without the markers."""
     return train_tokenizer(["<|endoftext|>", "<|pad|>"])
+
+
+@pytest.fixture(scope="session")
+def mixture_inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The inputs of `mixture_worker.pretrain`; its runs leave them as they are."""
+    from tests.train.mixture_worker import make_inputs
+
+    folder = tmp_path_factory.mktemp("inputs")
+    make_inputs(folder)
+    return folder

@@ -13,7 +13,7 @@ from pipeline.errors import UserError
 from pipeline.formats.checkpoints import Checkpoint, checkpoint_folder, list_checkpoints
 from pipeline.formats.training_artifact import ArtifactFolder
 from pipeline.store.artifacts import SPEC_FILE
-from tests.train.mixture_worker import make_inputs, pretrain
+from tests.train.mixture_worker import pretrain
 from tests.warm.ranks import run_ranks
 from train.checkpoints.manager import drop_after
 from train.weights.states import TrainedStates
@@ -23,16 +23,9 @@ VARIANTS = [{"variant": "lora"}, {"variant": "rslora"}, {"variant": "dora"}, {"q
 
 
 @pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("inputs")
-    make_inputs(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def base(inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def base(mixture_inputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("base")
-    pretrain(inputs, folder, **RUN)
+    pretrain(mixture_inputs, folder, **RUN)
     return folder
 
 
@@ -42,10 +35,10 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("lora", VARIANTS, ids=lambda lora: next(iter(lora.values())))
 def test_adapters_resume_bitwise_and_merge(
-    lora: dict, inputs: Path, base: Path, tmp_path: Path, make_context: Callable
+    lora: dict, mixture_inputs: Path, base: Path, tmp_path: Path, make_context: Callable
 ) -> None:
     folder, resumed = tmp_path / "whole", tmp_path / "resumed"
-    metrics = pretrain(inputs, folder, init=base, lora={"rank": 4, **lora}, keep_last=6, **RUN)
+    metrics = pretrain(mixture_inputs, folder, init=base, lora={"rank": 4, **lora}, keep_last=6, **RUN)
     before, after = weights(base), weights(folder)
     assert before.keys() == after.keys()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
@@ -58,12 +51,12 @@ def test_adapters_resume_bitwise_and_merge(
     shutil.rmtree(resumed / "model")
     drop_after(resumed, 2)
     assert [each.step for each in list_checkpoints(resumed)] == [1, 2]
-    pretrain(inputs, resumed, init=base, lora={"rank": 4, **lora}, keep_last=6, **RUN)
+    pretrain(mixture_inputs, resumed, init=base, lora={"rank": 4, **lora}, keep_last=6, **RUN)
     again = weights(resumed)
     assert all(torch.equal(again[name], after[name]) for name in after)
 
     # The merged model is the one whose loss was measured with the adapters apart.
-    merged = pretrain(inputs, tmp_path / "more", init=folder, **RUN | {"steps": 2})
+    merged = pretrain(mixture_inputs, tmp_path / "more", init=folder, **RUN | {"steps": 2})
     assert merged["initial_validation_loss"] == pytest.approx(metrics["validation_loss"], rel=1e-5)
     states = TrainedStates(folder, make_context(tmp_path / "out", pretrain=folder))
     first = {name: tensor.clone() for name, tensor in states.at(1).items()}
@@ -75,19 +68,21 @@ def test_adapters_resume_bitwise_and_merge(
 @pytest.mark.distributed
 @pytest.mark.parametrize(("strategy", "lora"), [("ddp", {"quantize": "nf4"}), ("fsdp", {"variant": "dora"})])
 def test_two_ranks_train_what_one_does(
-    strategy: str, lora: dict, inputs: Path, base: Path, tmp_path: Path
+    strategy: str, lora: dict, mixture_inputs: Path, base: Path, tmp_path: Path
 ) -> None:
     lora = {**lora, "dropout": 0.0}
-    pretrain(inputs, tmp_path / "alone", dropout=0.0, init=base, lora=lora, **RUN)
+    pretrain(mixture_inputs, tmp_path / "alone", dropout=0.0, init=base, lora=lora, **RUN)
     more = json.dumps({"init": str(base), "lora": lora, **RUN})
-    run_ranks(2, "tests.train.mixture_worker", str(inputs), str(tmp_path / "two"), strategy, "0", more)
+    run_ranks(
+        2, "tests.train.mixture_worker", str(mixture_inputs), str(tmp_path / "two"), strategy, "0", more
+    )
     expected, found = weights(tmp_path / "alone"), weights(tmp_path / "two")
     for name, tensor in expected.items():
         torch.testing.assert_close(found[name], tensor, atol=1e-4, rtol=1e-3)
 
 
-def test_without_steps_adapters_change_nothing(inputs: Path, base: Path, tmp_path: Path) -> None:
-    pretrain(inputs, tmp_path / "same", init=base, lora={}, **RUN | {"steps": 0})
+def test_without_steps_adapters_change_nothing(mixture_inputs: Path, base: Path, tmp_path: Path) -> None:
+    pretrain(mixture_inputs, tmp_path / "same", init=base, lora={}, **RUN | {"steps": 0})
     before, after = weights(base), weights(tmp_path / "same")
     assert all(torch.equal(before[name], after[name]) for name in before)
 

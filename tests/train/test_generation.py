@@ -11,13 +11,20 @@ from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFa
 from pipeline.config.evaluation import DecodeConfig
 from pipeline.config.models.lstm import LSTMConfig
 from pipeline.errors import UserError
-from train.generation.generate import encode_prompts, generate, generate_all, generate_ids
+from train.generation.generate import encode_prompts, generate, generate_ids
 from train.generation.sampling import sample
 from train.generation.stops import Stops
 from train.models import build_model
 from train.models.decoder.hf_config import to_hf_config
 
 STOPS = [0, 1, 2, 3, 4]
+
+
+def written(*arguments, **settings):
+    """The texts alone of what is generated."""
+    return [found.text for found in generate(*arguments, **settings)]
+
+
 VOCAB = 40
 PROMPTS = [[7, 8, 9], [5], [30, 31, 32, 33, 34, 35, 36], [11, 12], [20, 21, 22]]
 
@@ -140,7 +147,7 @@ def test_texts_come_without_prompt_and_special_tokens(tiny_model, tokenizer):
     prompts = tokenizer(["<|user|>hello<|end|><|assistant|>", "", "ab"]).input_ids
     config = DecodeConfig(max_new_tokens=8)
     done = []
-    texts = generate(model, tokenizer, prompts, config, 0, advance=done.append)
+    texts = written(model, tokenizer, prompts, config, 0, advance=done.append)
     assert sum(done) == len(texts) == 3
     assert not any("<|" in text for text in texts)
     # A model that always says <|end|> says nothing.
@@ -151,7 +158,7 @@ def test_texts_come_without_prompt_and_special_tokens(tiny_model, tokenizer):
     ids = generate_ids(model, [[9]], config, 0, Stops([end]))
     assert ids == [[0] * 8]
     assert generate_ids(model, [[9]], config, 0, Stops([0])) == [[]]
-    assert generate(model, tokenizer, [], config, 0) == []
+    assert written(model, tokenizer, [], config, 0) == []
 
 
 @pytest.mark.parametrize("method", ["greedy", "beam", "sample"])
@@ -192,7 +199,7 @@ def test_a_continuation_keeps_the_space_before_its_first_word(tiny_model):
     with torch.no_grad():  # says "cat" whatever it reads
         model.lm_head.weight.zero_()
         model.lm_head.weight[4] = model.hidden(torch.tensor([[3]]))[0, 0]
-    assert generate(model, words, encode_prompts(words, ["the"]), DecodeConfig(max_new_tokens=1), 0) == [
+    assert written(model, words, encode_prompts(words, ["the"]), DecodeConfig(max_new_tokens=1), 0) == [
         " cat"
     ]
 
@@ -203,14 +210,14 @@ def test_a_text_ends_a_continuation(tiny_model, tokenizer, method):
     model = tiny_model(seed=3)
     prompts = encode_prompts(tokenizer, ["hello", "ab", "the dog"])
     config = DecodeConfig(method=method, temperature=1.0, top_p=None, beams=2, max_new_tokens=24)
-    whole = generate(model, tokenizer, prompts, config, 0, stops=Stops([]))
+    whole = written(model, tokenizer, prompts, config, 0, stops=Stops([]))
     if method == "beam":  # other hypotheses are found where some end
-        [text] = generate(model, tokenizer, prompts[:1], config, 0, stops=Stops([], [whole[0][4:6]]))
+        [text] = written(model, tokenizer, prompts[:1], config, 0, stops=Stops([], [whole[0][4:6]]))
         assert whole[0][4:6] not in text
         return
     stop = whole[1][6:9]
     assert len(stop) == 3
-    found = generate(model, tokenizer, prompts, config, 0, stops=Stops([], [stop]))
+    found = written(model, tokenizer, prompts, config, 0, stops=Stops([], [stop]))
     assert found == [text.partition(stop)[0] for text in whole]
     assert len(found[1]) <= 6
 
@@ -220,13 +227,13 @@ def test_what_is_cut_off_is_told(tiny_model, tokenizer, method):
     model = tiny_model(seed=3)
     prompts = encode_prompts(tokenizer, ["hello", "ab"])
     config = DecodeConfig(method=method, beams=2, max_new_tokens=12)
-    whole = generate_all(model, tokenizer, prompts, config, 0, stops=Stops([]))
+    whole = generate(model, tokenizer, prompts, config, 0, stops=Stops([]))
     assert [found.cut_off for found in whole] == [True, True]
-    found = generate_all(model, tokenizer, prompts, config, 0, stops=Stops([], [whole[0].text[2:4]]))
+    found = generate(model, tokenizer, prompts, config, 0, stops=Stops([], [whole[0].text[2:4]]))
     assert not found[0].cut_off
     ids = generate_ids(model, prompts[:1], config, 0, Stops([]))[0]
     if method == "greedy":
-        assert not generate_all(model, tokenizer, prompts[:1], config, 0, stops=Stops([ids[-1]]))[0].cut_off
+        assert not generate(model, tokenizer, prompts[:1], config, 0, stops=Stops([ids[-1]]))[0].cut_off
 
 
 def test_generation_ends_with_the_last_text(tiny_model, tokenizer):

@@ -58,6 +58,17 @@ def test_what_is_not() -> None:
     assert judge(guard, 65, 3.3, 4.0) is None
 
 
+def test_a_norm_that_is_not_known_is_no_fault() -> None:
+    """As under DeepSpeed where a file of the user's has it make none."""
+    guard = LossGuard(LossGuardConfig())
+    for step in range(64):
+        loss = torch.tensor(3.0 + 0.05 * math.sin(step), dtype=torch.float64)
+        assert guard.note(step, guard.judge(loss, None).tolist()) is None
+    assert "deviations above" in str(guard.note(64, guard.judge(torch.tensor(4.5), None).tolist()))
+    assert len(guard.memory()["losses"]) == 64
+    assert guard.memory()["norms"] == []
+
+
 def test_a_rejected_step_does_not_shift_what_is_usual_and_memory_survives() -> None:
     guard = LossGuard(LossGuardConfig())
     calm(guard)

@@ -46,21 +46,6 @@ def generate(
     *,
     stops: Stops | None = None,
     advance: Callable[[int], None] = lambda prompts: None,
-) -> list[str]:
-    """The texts of `generate_all`, which says what the arguments are."""
-    found = generate_all(model, tokenizer, prompts, config, seed, stops=stops, advance=advance)
-    return [each.text for each in found]
-
-
-def generate_all(
-    model: LanguageModel,
-    tokenizer: "PreTrainedTokenizerFast",
-    prompts: Sequence[Sequence[int]],
-    config: DecodeConfig,
-    seed: int,
-    *,
-    stops: Stops | None = None,
-    advance: Callable[[int], None] = lambda prompts: None,
 ) -> list[Generated]:
     """The continuations of the prompts, without them and without special tokens.
 

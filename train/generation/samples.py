@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from torch import nn
 
 from pipeline.config.evaluation import DecodeConfig
-from train.generation.generate import generate_all
+from train.generation.generate import generate
 from train.generation.stops import Stops
 from train.models import as_language_model
 
@@ -34,7 +34,7 @@ def sample_texts(
         model: one that reads from left to right.
         prompts: each as text and as token ids.
     """
-    found = generate_all(
+    found = generate(
         as_language_model(model), tokenizer, [ids for _, ids in prompts], decode, seed, stops=stops
     )
     return [

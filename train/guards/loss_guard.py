@@ -40,22 +40,26 @@ class LossGuard:
         """How many steps in a row, up to the last one, had a loss or a gradient norm that is not finite."""
 
     @torch.no_grad()
-    def judge(self, loss: Tensor, norm: Tensor) -> Tensor:
+    def judge(self, loss: Tensor, norm: Tensor | None) -> Tensor:
         """What is to be said of a step: float64 [6], of which the first is `NOTHING` or what is wrong with it, and the
         others are for `note`. No value is read on the host.
 
         Args:
             loss: in nats per token, a scalar.
-            norm: of the gradients before clipping, a scalar.
+            norm: of the gradients before clipping, a scalar; None where it is not known, which is no fault.
         """
         recent = self._recent = self._recent.to(loss.device)
-        measured = torch.stack([loss.double(), norm.to(loss.device).double()])
+        known = torch.full_like(loss, math.nan) if norm is None else norm.to(loss.device)
+        measured = torch.stack([loss.double(), known.double()])
+        not_finite = ~measured.isfinite()
+        if norm is None:
+            not_finite[1] = False
         middle, usual = _medians(recent)
         spread = MAD_SCALE * _medians((recent[:1] - middle).abs())[0]
         deviation = torch.maximum(spread, SMALLEST_DEVIATION * middle)
         limits = torch.stack([middle + self.config.deviations * deviation, self.config.norm_factor * usual])
         enough = recent[0].isfinite().sum() >= self.config.history // 4
-        wrong = torch.cat([~measured.isfinite(), (measured > limits) & enough])
+        wrong = torch.cat([not_finite, (measured > limits) & enough])
         accepted = ~wrong.any()
         reason = torch.cat([accepted[None], wrong]).int().argmax()  # the first that holds
         self._recent = torch.where(accepted, torch.cat([recent[:, 1:], measured[:, None]], 1), recent)

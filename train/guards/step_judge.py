@@ -53,9 +53,7 @@ class StepJudge:
         if self.guard.config.action == "off":
             self._findings.append((step, begin_to_read(stops[None])))
             return None
-        norm = strategy.grad_norm()
-        assert norm is not None  # the gradients are there
-        judgement = self.guard.judge(total / tokens.clamp(min=1.0), norm)
+        judgement = self.guard.judge(total / tokens.clamp(min=1.0), strategy.grad_norm())
         self._findings.append((step, begin_to_read(torch.cat([stops[None], judgement]))))
         return None if self.guard.config.action == "warn" else judgement[0] != NOTHING
 
