@@ -110,7 +110,24 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
         plan.only_rows,
         plan.weights,
     )
-    lightning = pl.Trainer(
+    lightning = _lightning(run)
+    # Before each micro-batch Lightning asks all ranks whether a signal came, and waits for the answer; the judge asks
+    # once a step, and does not wait.
+    epochs: Any = lightning.fit_loop.epoch_loop
+    epochs._broadcast_sigterm_tensor = lambda: None
+    lightning.fit(module, train_loader(run.samples, run.batches, trainer.workers, pin_memory=plan.on_gpu))
+    if (step := run.progress.step) < plan.steps:
+        raise UserError(
+            f"training ended after step {step:,} of {plan.steps:,}, since a callback of trainer.callbacks asked "
+            "Lightning to stop; set trainer.steps to where it is to end, or leave the callback out"
+        )
+    return _result(plan, context, final)
+
+
+def _lightning(run: TrainingRun) -> pl.Trainer:
+    """Lightning's part: it repeats, and leaves all else to the callbacks."""
+    plan, trainer, context = run.plan, run.plan.trainer, run.context
+    return pl.Trainer(
         accelerator="gpu" if plan.on_gpu else "cpu",
         devices=trainer.devices,
         num_nodes=trainer.nodes,
@@ -131,17 +148,6 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
         limit_val_batches=0,
         default_root_dir=context.folder,
     )
-    # Before each micro-batch Lightning asks all ranks whether a signal came, and waits for the answer; the judge asks
-    # once a step, and does not wait.
-    epochs: Any = lightning.fit_loop.epoch_loop
-    epochs._broadcast_sigterm_tensor = lambda: None
-    lightning.fit(module, train_loader(run.samples, run.batches, trainer.workers, pin_memory=plan.on_gpu))
-    if (step := run.progress.step) < plan.steps:
-        raise UserError(
-            f"training ended after step {step:,} of {plan.steps:,}, since a callback of trainer.callbacks asked "
-            "Lightning to stop; set trainer.steps to where it is to end, or leave the callback out"
-        )
-    return _result(plan, context, final)
 
 
 def _untrained(plan: TrainingPlan, context: Context) -> FitResult:

@@ -7,6 +7,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from torch import Tensor
+
+from pipeline.config.models import ModelConfig
 from pipeline.config.stages import PretrainStage
 from pipeline.context import Context
 from pipeline.errors import UserError
@@ -102,11 +105,18 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
     result = fit(plan, context)
     if result.state is not None:
         facts = {"objective": config.objective.model_dump(mode="json"), "tokenizer": index.tokenizer}
-        base, lora = Path(config.pretrain.init or "").name, config.pretrain.lora
-        new = partial(starting_model, config, vocab_size)
-        state = whole_state(lora, result.state, new, context.folder, base, kept)
+        state = _with_adapters(config, result.state, vocab_size, kept, context.folder)
         save_model(context.folder, state, kept, model.vocab_size, **facts, eos_id=index.eos_id)
     return {**_metrics(plan, config, initial, parameters, result), **_bits_per_byte(context, result)}
+
+
+def _with_adapters(
+    config: PretrainStage, state: dict[str, Tensor], vocab_size: int, kept: ModelConfig, artifact: Path
+) -> dict[str, Tensor]:
+    """The whole model's weights after training, with the adapters merged where there are such."""
+    new = partial(starting_model, config, vocab_size)
+    base = Path(config.pretrain.init or "").name
+    return whole_state(config.pretrain.lora, state, new, artifact, base, kept)
 
 
 def _shards(context: Context) -> ShardIndex:
