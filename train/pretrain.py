@@ -104,19 +104,25 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
                 _take_state(initial, plan.steps, context)
     result = fit(plan, context)
     if result.state is not None:
-        facts = {"objective": config.objective.model_dump(mode="json"), "tokenizer": index.tokenizer}
-        state = _with_adapters(config, result.state, vocab_size, kept, context.folder)
-        save_model(context.folder, state, kept, model.vocab_size, **facts, eos_id=index.eos_id)
+        _save(config, result.state, model, kept, index, vocab_size, context)
     return {**_metrics(plan, config, initial, parameters, result), **_bits_per_byte(context, result)}
 
 
-def _with_adapters(
-    config: PretrainStage, state: dict[str, Tensor], vocab_size: int, kept: ModelConfig, artifact: Path
-) -> dict[str, Tensor]:
-    """The whole model's weights after training, with the adapters merged where there are such."""
+def _save(
+    config: PretrainStage,
+    trained: dict[str, Tensor],
+    model: TrainableModel,
+    kept: ModelConfig,
+    index: ShardIndex,
+    vocab_size: int,
+    context: Context,
+) -> None:
+    """Write the whole model's weights, with the adapters merged where these were trained."""
+    facts = {"objective": config.objective.model_dump(mode="json"), "tokenizer": index.tokenizer}
     new = partial(starting_model, config, vocab_size)
     base = Path(config.pretrain.init or "").name
-    return whole_state(config.pretrain.lora, state, new, artifact, base, kept)
+    state = whole_state(config.pretrain.lora, trained, new, context.folder, base, kept)
+    save_model(context.folder, state, kept, model.vocab_size, **facts, eos_id=index.eos_id)
 
 
 def _shards(context: Context) -> ShardIndex:
