@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch.nn.utils.rnn import pad_sequence
 
 from eval.results import Bootstrap, Figure, Result, shown
-from pipeline.formats.control_tokens import ControlTokens
+from train.finetuning.text_ids import Text, encode_texts
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -20,33 +21,39 @@ FIGURES = {"accuracy": Figure("Accuracy", "accuracy {:.1f}%"), "f1": Figure("F1,
 def classify(
     model: torch.nn.Module,
     tokenizer: "PreTrainedTokenizerFast",
-    texts: Sequence[str],
+    texts: Sequence[Text],
     max_length: int,
     batch_size: int,
     advance: Callable[[int], None] = lambda texts: None,
 ) -> np.ndarray:
-    """The likeliest label's index for each text, int64 [N]. Of a longer text the first `max_length` tokens
-    are read.
+    """The likeliest label's index for each text or pair of texts, int64 [N]; read as in training.
 
     Args:
-        model: `forward(input_ids [B, T] padded at the right, lengths [B])` gives logits [B, labels].
+        model: `forward(input_ids [B, T] padded at the right, lengths [B])` gives logits [B, labels]; of pairs it is
+            given token_types [B, T], too.
     """
     device = next(model.parameters()).device
-    encoded = ControlTokens.of(tokenizer).encode_texts(texts)
-    rows = [row[:max_length] or [tokenizer.eos_token_id] for row in encoded]
+    encoded = encode_texts(texts, tokenizer, max_length)
+    rows, types = encoded.input_ids, encoded.token_types
     order = sorted(range(len(rows)), key=lambda index: len(rows[index]))
     labels = np.zeros(len(rows), np.int64)
     for first in range(0, len(order), batch_size):
         chosen = order[first : first + batch_size]
         lengths = [len(rows[index]) for index in chosen]
-        ids = torch.zeros((len(chosen), max(lengths)), dtype=torch.long)
-        for row, index in enumerate(chosen):
-            ids[row, : lengths[row]] = torch.tensor(rows[index])
+        inputs = {"input_ids": _padded([rows[index] for index in chosen])}
+        if types is not None:
+            inputs["token_types"] = _padded([types[index] for index in chosen])
+        inputs["lengths"] = torch.tensor(lengths)
         with torch.inference_mode():
-            logits = model(ids.to(device), torch.tensor(lengths, device=device))
+            logits = model(**{name: tensor.to(device) for name, tensor in inputs.items()})
         labels[chosen] = logits.argmax(-1).cpu().numpy()
         advance(len(chosen))
     return labels
+
+
+def _padded(rows: Sequence[np.ndarray]) -> torch.Tensor:
+    """int64 [B, T], with zeros at the right."""
+    return pad_sequence([torch.from_numpy(row) for row in rows], batch_first=True).long()
 
 
 def classification_results(

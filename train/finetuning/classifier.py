@@ -1,4 +1,4 @@
-"""Text classification: a decoder's body, and a linear map of the last token's hidden state to labels."""
+"""Text classification: a model's body, and a linear map of a text's hidden state to labels."""
 
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.config.models import ModelConfig
+from pipeline.config.tasks.classify import Pooling
 from pipeline.errors import UserError
 from train.checkpoints.final_model import (
     describe_model,
@@ -17,22 +18,22 @@ from train.checkpoints.final_model import (
     save_model,
 )
 from train.finetuning.head import ModelWithHead
-from train.models import IGNORE_INDEX, FigureSum, LossSum, build_model
-from train.models.decoder.model import Decoder
+from train.finetuning.pooling import pool
+from train.models import IGNORE_INDEX, Body, FigureSum, LossSum, as_body, build_model
 from train.models.layers import Linear
 from train.models.wrapped import BODY
 
 
 class Classifier(ModelWithHead):
-    """A decoder with `score` for its output matrix, as in the `…ForSequenceClassification` classes."""
+    """A body with `score` for its output layers, as in the `…ForSequenceClassification` classes."""
 
     new_layers: ClassVar[tuple[str, ...]] = ("score",)
     peft_task: ClassVar[str] = "SEQ_CLS"
 
-    def __init__(self, backbone: Decoder, labels: list[str]):
+    def __init__(self, backbone: Body, labels: list[str], pooling: Pooling = "last"):
         super().__init__(backbone)
-        self.labels = labels
-        self.score = Linear(backbone.config.hidden, len(labels), backbone.config.init_std)
+        self.labels, self.pooling = labels, pooling
+        self.score = Linear(backbone.width, len(labels), backbone.head_std)
 
     def forward(
         self,
@@ -41,16 +42,16 @@ class Classifier(ModelWithHead):
         labels: Tensor | None = None,
         rows: Tensor | None = None,
         segments: Tensor | None = None,
+        token_types: Tensor | None = None,
     ) -> Tensor | LossSum:
         """Logits [B, labels] of right-padded input_ids [B, T] with lengths [B]; or, where texts share rows
         (`segments`), of those that end in `rows` [B] after `lengths` places.
 
         With labels (int64 [B]) their summed cross-entropy.
         """
-        hidden = self.backbone.hidden(input_ids, segments=segments)
-        if rows is None:
-            rows = torch.arange(len(hidden), device=hidden.device)
-        logits = self.score(hidden[rows, lengths - 1])
+        real = lengths if rows is None else None
+        hidden = self.backbone.hidden(input_ids, segments=segments, lengths=real, token_types=token_types)
+        logits = self.score(pool(hidden, lengths, rows, segments, self.pooling))
         if labels is None:
             return logits
         total = F.cross_entropy(logits.float(), labels, reduction="sum", ignore_index=IGNORE_INDEX)
@@ -83,9 +84,8 @@ def load_classifier(artifact: Path, device: str | torch.device = "cpu") -> Class
         raise UserError(
             f"{artifact} holds a language model, not a classifier; fine-tune with finetune.task=classify"
         )
-    backbone = build_model(*described_model(artifact))
-    assert isinstance(backbone, Decoder)
-    model = Classifier(backbone, description["labels"])
+    backbone = as_body(build_model(*described_model(artifact)))
+    model = Classifier(backbone, description["labels"], description.get("pooling", "last"))
     state = read_weights(artifact)
     own = {name if name.startswith("score.") else BODY + name: tensor for name, tensor in state.items()}
     load_weights(model, own, str(artifact))

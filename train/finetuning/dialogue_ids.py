@@ -9,8 +9,9 @@ import numpy as np
 from pipeline.errors import UserError
 from train.finetuning.chat import ChatFormat
 from train.finetuning.dialogue import Dialogue, PlainText
-from train.finetuning.examples import ResponseExamples, pad_id
+from train.finetuning.examples import ResponseExamples
 from train.finetuning.fitting import Turns, cut_middle, without_first_turns
+from train.finetuning.text_ids import pad_id
 from train.models import IGNORE_INDEX
 
 Exchange = tuple[list[int], list[int]]

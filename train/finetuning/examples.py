@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pipeline.formats.control_tokens import ControlTokens
 from train.data.batches import PADDING, Batch
 from train.data.shared_rows import PackedExamples, SharedRows, row_width
 from train.finetuning.chat import PromptFormat
 from train.finetuning.data import Example
 from train.finetuning.fitting import cut_middle
 from train.finetuning.labels import label_ids
+from train.finetuning.text_ids import Text, encode_texts, pad_id
 from train.models import IGNORE_INDEX
 
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ class LabelExamples:
     context: int
     cut_texts: int
     """Texts that lost their end."""
+    token_types: list[np.ndarray] | None = None
+    """As of `TextIds`."""
 
     def __len__(self) -> int:
         return len(self.input_ids)
@@ -80,14 +82,17 @@ class LabelExamples:
         return np.ones(len(indices), dtype=np.int64)
 
     def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
-        """input_ids, int64 [B, T]; lengths and labels, int64 [B]."""
+        """input_ids, int64 [B, T]; lengths and labels, int64 [B]; of pairs token_types besides, int64 [B, T]."""
         lengths = [1 if i == PADDING else len(self.input_ids[i]) for i in indices]
         labels = np.where(indices == PADDING, IGNORE_INDEX, self.label_ids[indices])
-        return {
+        batch = {
             "input_ids": pad_rows(self.input_ids, indices, self.pad_id, self.context),
             "lengths": torch.tensor(lengths),
             "labels": torch.from_numpy(labels),
         }
+        if self.token_types is not None:
+            batch["token_types"] = pad_rows(self.token_types, indices, 0, self.context)
+        return batch
 
     def packed(self) -> PackedExamples:
         """The same in batches of which several share a row: then `rows` (int64 [B]) says which, and `lengths` where in
@@ -95,7 +100,10 @@ class LabelExamples:
 
         def others(indices: np.ndarray, rows: SharedRows) -> Batch:
             values = {"rows": rows.rows, "lengths": rows.ends, "labels": self.label_ids[indices]}
-            return {name: torch.from_numpy(array) for name, array in values.items()}
+            batch = {name: torch.from_numpy(array) for name, array in values.items()}
+            if self.token_types is not None:
+                batch["token_types"] = rows.lay([self.token_types[index] for index in indices], 0)
+            return batch
 
         return PackedExamples(self, self.input_ids, self.pad_id, self.context, others)
 
@@ -137,18 +145,14 @@ def encode_responses(examples: list[Example], form: PromptFormat, max_length: in
 def encode_labels(
     examples: list[Example], labels: list[str], tokenizer: "PreTrainedTokenizerBase", max_length: int
 ) -> LabelExamples:
-    """Texts with the numbers of their labels; of a longer text the first `max_length` tokens are read.
+    """Texts in their frame (`text_ids.py`), with the numbers of their labels; a longer text loses its end.
 
     Raises:
         UserError: for a label that is none of `labels`.
     """
     numbers = label_ids(examples, labels)
-    texts = ControlTokens.of(tokenizer).encode_texts([example.source for example in examples])
-    input_ids = [np.array(ids[:max_length], dtype=np.int32) for ids in texts]
-    cut = sum(len(ids) > max_length for ids in texts)
-    return LabelExamples(input_ids, numbers, pad_id(tokenizer), max_length, cut)
-
-
-def pad_id(tokenizer: "PreTrainedTokenizerBase") -> int:
-    # Padding is right of everything that counts, and models read left to right: any id will do.
-    return tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id
+    texts: list[Text] = [example.source for example in examples]
+    encoded = encode_texts(texts, tokenizer, max_length)
+    return LabelExamples(
+        encoded.input_ids, numbers, pad_id(tokenizer), max_length, encoded.cut, encoded.token_types
+    )

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from pipeline.config.tasks import FinetuneConfig
+from pipeline.config.tasks.classify import ClassifyConfig
 from pipeline.formats.tokenizers import tokenizer_hash
 from train.finetuning.base_model import BaseModel
 from train.finetuning.classifier import Classifier, save_classifier
@@ -14,8 +14,9 @@ from train.finetuning.examples import LabelExamples, encode_labels
 from train.finetuning.facts import TaskFacts, TestRow
 from train.finetuning.labels import label_names
 from train.finetuning.limits import longest
+from train.finetuning.pooling import BY_READING
 from train.finetuning.training import TaskTraining
-from train.models.decoder.model import Decoder
+from train.models import as_body
 
 
 class LabelTraining(TaskTraining[LabelExamples]):
@@ -25,8 +26,9 @@ class LabelTraining(TaskTraining[LabelExamples]):
         "cut_texts": "{}: the text is longer than the context and lost its end"
     }
 
-    def __init__(self, settings: FinetuneConfig, base: BaseModel, splits: Splits):
+    def __init__(self, settings: ClassifyConfig, base: BaseModel, splits: Splits):
         super().__init__(base, splits)
+        self.pooling = settings.pooling or BY_READING[base.config.reading]
         self.labels = label_names(splits.train)
         length = longest(settings, base.config, base.name)
         self.train = encode_labels(splits.train, self.labels, base.tokenizer, length)
@@ -35,15 +37,12 @@ class LabelTraining(TaskTraining[LabelExamples]):
         encode_labels(splits.test, self.labels, base.tokenizer, length)
 
     def new_model(self) -> Classifier:
-        backbone = self.base.load()
-        assert isinstance(backbone, Decoder)
-        return Classifier(backbone, self.labels)
+        return Classifier(as_body(self.base.load()), self.labels, self.pooling)
 
     def save(self, artifact: Path, state: dict[str, Tensor]) -> None:
         base = self.base
-        save_classifier(
-            artifact, state, base.config, base.vocab_size, self.labels, tokenizer=tokenizer_hash(artifact)
-        )
+        facts = {"pooling": self.pooling, "tokenizer": tokenizer_hash(artifact)}
+        save_classifier(artifact, state, base.config, base.vocab_size, self.labels, **facts)
 
     def description(self) -> TaskFacts:
         return {"labels": self.labels, "max_length": self.train.context}

@@ -6,21 +6,25 @@ A folder, or a file, for each family, with a `FAMILY` that answers all questions
 from train.models.family import ConfigFields, ModelFamily, build_model, count_parameters, family
 from train.models.interface import (
     IGNORE_INDEX,
+    Body,
     FigureSum,
     LanguageModel,
     LossSum,
     TrainableModel,
+    as_body,
     as_language_model,
 )
 
 __all__ = [
     "IGNORE_INDEX",
+    "Body",
     "ConfigFields",
     "FigureSum",
     "LanguageModel",
     "LossSum",
     "ModelFamily",
     "TrainableModel",
+    "as_body",
     "as_language_model",
     "build_model",
     "count_parameters",

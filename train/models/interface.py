@@ -94,7 +94,47 @@ class TrainableModel(nn.Module):
         return ()
 
 
-class LanguageModel(TrainableModel, ABC):
+class Body(TrainableModel, ABC):
+    """A model that gives hidden states, on which a fine-tuning task can put a head of its own.
+
+    Its section says `gives_hidden_states`. How it reads, and so where a text's meaning is gathered, the section says by
+    `reading`.
+    """
+
+    width: int
+    """Size of a hidden state."""
+    head_std: float = 0.02
+    """Standard deviation with which the weights of a new head start."""
+
+    @abstractmethod
+    def hidden(
+        self,
+        input_ids: Tensor,
+        *,
+        segments: Tensor | None = None,
+        lengths: Tensor | None = None,
+        token_types: Tensor | None = None,
+    ) -> Tensor:
+        """Final hidden states [B, T, width], normalized: what the output layers are applied to.
+
+        Args:
+            input_ids: int64 [B, T].
+            segments: texts that share a row are read apart; see `TrainableModel`.
+            lengths: int64 [B], how many tokens of each row come before its padding, which is at the right. A model that
+                reads from left to right never sees what follows a token, and needs no telling.
+            token_types: int64 [B, T], 1 in the second text of a pair and 0 elsewhere, for models that have embeddings
+                of them. The others read a pair without.
+        """
+
+    def drop_output(self) -> None:
+        """Lose the layers after the hidden states, which nothing trains where a task has a head of its own.
+
+        By default it is the output matrix, `lm_head`.
+        """
+        del self.lm_head
+
+
+class LanguageModel(Body):
     """A model that reads from left to right, and writes: `Decoder`, `LSTM` and `HuggingFaceModel`.
 
     Labels are already shifted by the caller: `labels[b, t]` is the token after `input_ids[b, t]`,
@@ -113,8 +153,15 @@ class LanguageModel(TrainableModel, ABC):
         """Cross-entropy per token in nats, fp32 [B, T]; 0 where the label is ignored."""
 
     @abstractmethod
-    def hidden(self, input_ids: Tensor, state: Any = None, segments: Tensor | None = None) -> Tensor:
-        """Final hidden states [B, T, H], normalized: what the output matrix is applied to.
+    def hidden(
+        self,
+        input_ids: Tensor,
+        state: Any = None,
+        segments: Tensor | None = None,
+        lengths: Tensor | None = None,
+        token_types: Tensor | None = None,
+    ) -> Tensor:
+        """As of any `Body`. Lengths and token types tell such a model nothing.
 
         With a state, `input_ids` continue what the state has read, and it is advanced; segments are
         for rows without one.
@@ -138,6 +185,17 @@ class LanguageModel(TrainableModel, ABC):
 
         `padding` (int64 [B]) is the number of padding tokens at the left of each row.
         """
+
+
+def as_body(model: nn.Module) -> Body:
+    """The model, for a task that puts a head on its hidden states.
+
+    Raises:
+        TypeError: where it gives none.
+    """
+    if not isinstance(model, Body):
+        raise TypeError(f"a model that gives hidden states is expected, not {type(model).__name__}")
+    return model
 
 
 def as_language_model(model: nn.Module) -> LanguageModel:

@@ -43,7 +43,14 @@ class GRU(LanguageModel):
     def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
         return self.lm_head(self.hidden(input_ids), labels, reduction="none")
 
-    def hidden(self, input_ids: Tensor, state: State | None = None, segments: Tensor | None = None) -> Tensor:
+    def hidden(
+        self,
+        input_ids: Tensor,
+        state: State | None = None,
+        segments: Tensor | None = None,
+        lengths: Tensor | None = None,
+        token_types: Tensor | None = None,
+    ) -> Tensor:
         embedded = self.embedding(input_ids)
         if state is None:
             return self.gru(embedded)[0]

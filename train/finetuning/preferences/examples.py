@@ -8,8 +8,9 @@ import torch
 
 from train.data.batches import PADDING, Batch
 from train.finetuning.chat import PromptFormat, Source
-from train.finetuning.examples import pad_id, pad_rows
+from train.finetuning.examples import pad_rows
 from train.finetuning.fitting import fit_prompt
+from train.finetuning.text_ids import pad_id
 from train.models import IGNORE_INDEX
 
 

@@ -1,10 +1,10 @@
-"""One label per text: a new output layer for the last token's hidden state."""
+"""One label per text: a new output layer for the hidden state of one token, or the mean of all."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.config.models import ModelConfig
-from pipeline.errors import UserError
+from train.finetuning.bases import check_body
 from train.finetuning.data import LABEL_FIELDS, Splits
 from train.finetuning.facts import TaskFacts
 from train.finetuning.labels import label_ids, label_names
@@ -32,11 +32,7 @@ class Classify(FinetuningTask):
         return f"labels: {', '.join(labels)}"
 
     def check_base(self, model: ModelConfig, name: str) -> None:
-        if not model.gives_hidden_states:
-            raise UserError(
-                f"finetune.task=classify needs a decoder in the layout of GPT-2, Llama or Qwen3; {name} is of "
-                f"model.family={model.choice}"
-            )
+        check_body(model, "finetune.task=classify", name)
 
     def training(self, settings: Any, base: "BaseModel", splits: Splits) -> "LabelTraining":
         from train.finetuning.label_training import LabelTraining

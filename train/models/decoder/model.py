@@ -31,6 +31,7 @@ class Decoder(LanguageModel):
         self.config = config
         self.vocab_size = vocab_size
         self.context = config.context
+        self.width, self.head_std = config.hidden, config.init_std
         # The attribute's name is part of the parameters' names.
         if config.layout == "gpt2":
             self.transformer = GPT2Body(config, vocab_size)
@@ -66,7 +67,12 @@ class Decoder(LanguageModel):
         return self.lm_head(self.hidden(input_ids), labels, reduction="none")
 
     def hidden(
-        self, input_ids: Tensor, state: KVCache | None = None, segments: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        state: KVCache | None = None,
+        segments: Tensor | None = None,
+        lengths: Tensor | None = None,
+        token_types: Tensor | None = None,
     ) -> Tensor:
         tokens = input_ids.size(1)
         end = tokens if state is None else state.length + tokens

@@ -222,6 +222,8 @@ class HuggingFaceModel(LanguageModel):
         input_ids: Tensor,
         state: KeyValueCache | Rereading | None = None,
         segments: Tensor | None = None,
+        lengths: Tensor | None = None,
+        token_types: Tensor | None = None,
     ) -> Tensor:
         def read(ids: Tensor, **inputs: object) -> Tensor:
             return self.model.base_model(input_ids=ids, **self._no_routing, **inputs).last_hidden_state

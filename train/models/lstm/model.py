@@ -45,7 +45,7 @@ class LSTM(LanguageModel):
         super().__init__()
         self.config = config
         self.vocab_size = vocab_size
-        self.context = config.context
+        self.context, self.width = config.context, config.embedding
         self.embedding = Embedding(vocab_size, config.embedding, _INIT_STD)
         self.lstm = nn.LSTM(
             config.embedding,
@@ -72,7 +72,12 @@ class LSTM(LanguageModel):
         return self.lm_head(self.hidden(input_ids), labels, reduction="none")
 
     def hidden(
-        self, input_ids: Tensor, state: RecurrentState | None = None, segments: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        state: RecurrentState | None = None,
+        segments: Tensor | None = None,
+        lengths: Tensor | None = None,
+        token_types: Tensor | None = None,
     ) -> Tensor:
         x = self.dropout(self.embedding(input_ids))
         if segments is not None:
