@@ -83,7 +83,10 @@ def _write_weights(trained: TrainedModel, folder: Path) -> ConfigFields | None:
     section, vocab_size = described_model(trained.artifact)
     weights = trained.artifact / MODEL_FOLDER / WEIGHTS
     fields = family(section).export(trained.body, weights, folder, vocab_size, ids)
-    return None if fields is None else trained.config_fields(fields)
+    if fields is None:
+        return None
+    trained.finish_weights(folder / WEIGHTS)
+    return trained.config_fields(fields)
 
 
 def _export(

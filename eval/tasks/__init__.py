@@ -10,7 +10,7 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict
 
 from eval.results import Bootstrap, Result
 from pipeline.config.evaluation import EvaluateConfig
@@ -36,6 +36,11 @@ class Prediction(TypedDict):
     """Of a text that a model wrote: whether it had not come to its end at the longest length."""
     turns: NotRequired[list[dict[str, str]]]
     """Of the prompt, where it is a conversation."""
+    tags: NotRequired[list[str]]
+    """Of the prompt's words, where they are tagged."""
+    expected_tags: NotRequired[list[str]]
+    scheme: NotRequired[dict[str, Any]]
+    """How tags mark entities: see `train.finetuning.tagging.schemes`."""
 
 
 @dataclass(frozen=True)

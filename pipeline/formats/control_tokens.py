@@ -72,6 +72,11 @@ class ControlTokens:
         encodings = self._backend.encode_batch_fast(list(texts), add_special_tokens=False)
         return [encoding.ids for encoding in encodings]
 
+    def encode_located(self, texts: Sequence[str]) -> list[tuple[list[int], list[tuple[int, int]]]]:
+        """As `encode_texts`, each with where in the text its tokens begin and end, in characters."""
+        encodings = self._backend.encode_batch(list(texts), add_special_tokens=False)
+        return [(encoding.ids, encoding.offsets) for encoding in encodings]
+
 
 def _rename(described: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
     """A tokenizer.json in which some tokens have other names and the same ids, and which reads texts of any length.

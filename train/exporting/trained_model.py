@@ -94,6 +94,13 @@ class TrainedModel:
         """
         return fields
 
+    def finish_weights(self, weights: Path) -> None:
+        """Give the task's own layers the names that they have in the class of transformers.
+
+        Args:
+            weights: the safetensors file in the exported folder.
+        """
+
     def generation_fields(self, fields: ConfigFields) -> ConfigFields:
         """The fields of generation_config.json."""
         generation = {name: fields[name] for name in ("bos_token_id", "pad_token_id")}

@@ -58,6 +58,31 @@ def classify_a_text(folder: str) -> str:
     )
 
 
+def tag_words(at: str) -> Callable[[str], str]:
+    """Words that the model tags.
+
+    Args:
+        at: `first` or `last`: the token of a word that gives its tag.
+    """
+    place = "tokens[0]" if at == "first" else "tokens[-1]"
+
+    def usage(folder: str) -> str:
+        return (
+            "import re\n\nfrom transformers import AutoModelForTokenClassification, AutoTokenizer\n\n"
+            f"folder = {json.dumps(folder, ensure_ascii=False)}  # this folder\n"
+            "tokenizer = AutoTokenizer.from_pretrained(folder)\n"
+            "model = AutoModelForTokenClassification.from_pretrained(folder)\n"
+            'text = "Ada Lovelace lived in London ."\n'
+            'inputs = tokenizer(text, return_tensors="pt")\n'
+            "tags = model(**inputs).logits[0].argmax(-1).tolist()\n"
+            'for word in re.finditer(r"\\S+", text):\n'
+            "    tokens = [inputs.char_to_token(place) for place in range(*word.span())]\n"
+            f"    print(word[0], model.config.id2label[tags[{place}]])"
+        )
+
+    return usage
+
+
 def load_with_this_project(folder: str) -> str:
     """For a model that no class of transformers computes."""
     return (

@@ -75,6 +75,10 @@ class ModelFamily:
             "data.packing=concatenate, and of fine-tuning finetune.batching=by_length"
         )
 
+    def token_head(self, config: Any) -> str:
+        """What the class of transformers that tags tokens calls its output layer."""
+        return "score"
+
     def export(
         self, model: Any, weights: Path, folder: Path, vocab_size: int, ids: dict[str, int | None]
     ) -> ConfigFields | None:

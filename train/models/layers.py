@@ -27,6 +27,18 @@ class Linear(nn.Linear):
         nn.init.normal_(self.weight, std=self.std)
 
 
+class BiasedLinear(nn.Linear):
+    """A linear map whose weight [out, in] starts as normal(0, std) and whose bias starts at zero."""
+
+    def __init__(self, in_features: int, out_features: int, std: float):
+        self.std = std
+        super().__init__(in_features, out_features)
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.weight, std=self.std)
+        nn.init.zeros_(self.bias)
+
+
 def lay_out_for_generation(weight: torch.Tensor, storage: torch.Tensor) -> None:
     """Move a linear map's weight [out, in] into its transpose, `storage` [in, out]: the values stay what they are.
 

@@ -39,6 +39,9 @@ class DecoderFamily(ModelFamily):
     def check_segments(self, model: object) -> None:
         """Its `forward` reads them."""
 
+    def token_head(self, config: DecoderConfig) -> str:
+        return "classifier" if config.layout == "gpt2" else "score"
+
     def export(
         self, model: Decoder, weights: Path, folder: Path, vocab_size: int, ids: dict[str, int | None]
     ) -> ConfigFields:

@@ -1,0 +1,85 @@
+"""A tagger: a model's body, and a linear map of each token's hidden state to tags."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pipeline.config.models import ModelConfig
+from pipeline.errors import UserError
+from train.checkpoints.final_model import (
+    describe_model,
+    described_model,
+    load_weights,
+    read_weights,
+    save_model,
+)
+from train.finetuning.head import ModelWithHead
+from train.models import IGNORE_INDEX, Body, FigureSum, LossSum, as_body, build_model
+from train.models.layers import BiasedLinear
+from train.models.wrapped import BODY
+
+HEAD = "score"
+
+
+class Tagger(ModelWithHead):
+    """A body with `score` for its output layers."""
+
+    new_layers: ClassVar[tuple[str, ...]] = (HEAD,)
+    peft_task: ClassVar[str] = "TOKEN_CLS"
+
+    def __init__(self, backbone: Body, labels: Sequence[str]):
+        super().__init__(backbone)
+        self.labels = list(labels)
+        self.score = BiasedLinear(backbone.width, len(labels), backbone.head_std)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        labels: Tensor | None = None,
+        lengths: Tensor | None = None,
+        segments: Tensor | None = None,
+    ) -> Tensor | LossSum:
+        """Logits [B, T, tags] of right-padded input_ids [B, T] with lengths [B]; or, with labels (int64 [B, T]), their
+        summed cross-entropy."""
+        hidden = self.backbone.hidden(input_ids, segments=segments, lengths=lengths)
+        if labels is None:
+            return self.score(hidden)
+        counts = labels != IGNORE_INDEX
+        logits = self.score(hidden[counts])
+        expected = labels[counts]
+        total = F.cross_entropy(logits.float(), expected, reduction="sum")
+        right = (logits.argmax(-1) == expected).sum()
+        return LossSum(total, counts.sum(), figures={"accuracy": FigureSum(right, counts.sum())})
+
+
+def save_tagger(
+    artifact: Path,
+    state: dict[str, Tensor],
+    config: ModelConfig,
+    vocab_size: int,
+    labels: Sequence[str],
+    **facts: Any,
+) -> None:
+    """Write `<artifact>/model`: the weights under their Hugging Face names, the tags in model.json."""
+    named = {name.removeprefix(BODY): tensor for name, tensor in state.items()}
+    save_model(artifact, named, config, vocab_size, tags=list(labels), **facts)
+
+
+def load_tagger(artifact: Path, device: str | torch.device = "cpu") -> Tagger:
+    """The artifact's tagger in evaluation mode.
+
+    Raises:
+        UserError: where there is none, or the weights are of another architecture.
+    """
+    description = describe_model(artifact)
+    if "tags" not in description:
+        raise UserError(f"{artifact} holds no tagger; fine-tune with finetune.task=tag")
+    model = Tagger(as_body(build_model(*described_model(artifact))), description["tags"])
+    state = read_weights(artifact)
+    own = {name if name.startswith(f"{HEAD}.") else BODY + name: tensor for name, tensor in state.items()}
+    load_weights(model, own, str(artifact))
+    return model.to(device).eval()
