@@ -30,7 +30,7 @@ def loss_curves(first: EvaluatedRun, second: EvaluatedRun) -> list[tuple[str, st
         mind = "" if same else "The tokenizers differ, and so do tokens: the losses are in other units."
         if ours.record.folder == theirs.record.folder:
             mind = "Both runs have this training in common."
-        found.append((title, mind, [plot for plot in plots if plot.svg is not None]))
+        found.append((title, mind, [plot for plot in plots if plot.drawing is not None]))
     return found
 
 
@@ -51,12 +51,14 @@ def _plot(
             steps = [round(step * (training.tokens_per_step or 1)) for step in steps]
         lines.append(Series(run, steps, values, marked=key.startswith("validation/"), number=number))
     size = (6.6, 4.1) if key == "train/loss" else (3.5, 2.05)
-    svg = line_plot(
+    drawing = line_plot(
         title,
         lines,
         unit="tokens" if in_tokens else "step",
         from_zero=key == "train/lr",
+        log_scale=key.endswith("/loss"),
+        smooth=key == "train/loss",
         width=size[0],
         height=size[1],
     )
-    return Plot(name, "", lines, svg)
+    return Plot(name, "", lines, drawing)

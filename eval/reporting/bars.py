@@ -1,6 +1,7 @@
 """Figures of several models beside each other, as bars."""
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
@@ -8,6 +9,8 @@ from typing import NamedTuple
 from eval.results import Result
 
 BASELINES = ("unigram", "bigram")
+LINEAR_UP_TO = 20
+"""How many times as long as the shortest bar the longest may be on a linear scale."""
 
 
 class Bar(NamedTuple):
@@ -25,6 +28,8 @@ class Bars:
 
     title: str
     rows: list[Bar]
+    logarithmic: bool = False
+    """Whether the lengths are of logarithms: else the shortest bars could not be told apart."""
 
 
 def comparison_bars(results: Iterable[Result]) -> list[Bars]:
@@ -40,15 +45,22 @@ def comparison_bars(results: Iterable[Result]) -> list[Bars]:
             continue
         ordered = sorted(same, key=lambda result: result.value, reverse=same[0].better == "lower")
         title = f"{ordered[0].title}, {file}" if file else ordered[0].title
-        longest = max(max(result.value, result.high or 0) for result in ordered)
-        charts.append(Bars(title, [_bar(result, longest) for result in ordered]))
+        charts.append(_bars(title, ordered))
     return charts
 
 
-def _bar(result: Result, longest: float) -> Bar:
-    def percent(value: float) -> float:
-        return 100 * value / longest
+def _bars(title: str, results: list[Result]) -> Bars:
+    values = [each for r in results for each in (r.value, r.low, r.high) if each is not None]
+    smallest, longest = min(values), max(values)
+    logarithmic = 0 < LINEAR_UP_TO * smallest < longest
+    if not logarithmic:
+        return Bars(title, [_bar(r, lambda value: 100 * value / longest) for r in results])
+    start = 10 ** math.floor(math.log10(smallest) - 0.3)  # the shortest bar is seen, too
+    scale = 100 / math.log(longest / start)
+    return Bars(title, [_bar(r, lambda value: scale * math.log(value / start)) for r in results], True)
 
+
+def _bar(result: Result, percent: Callable[[float], float]) -> Bar:
     low, high = result.low, result.high
     interval = None if low is None or high is None else (percent(low), percent(high))
     return Bar(result, percent(result.value), interval)

@@ -1,7 +1,11 @@
 """HTML pages in the report's style, and how figures are written in them."""
 
+import base64
+import hashlib
+import json
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +18,53 @@ TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
 def render(template: str, values: Mapping[str, Any]) -> str:
-    """The page that a template of `eval/templates` makes of these values, and of `style`, the report's."""
+    """The page that a template of `eval/templates` makes of these values, and of what all such pages share.
+
+    That is `style`, and `script` with `script_source`, by which the page's policy allows it and no other.
+    """
     environment = html_templates(TEMPLATES)
-    environment.filters |= {
-        "number": number,
-        "compact": compact,
-        "duration": duration,
-        "size": size,
-        "hardware": hardware,
-        "day": day,
-    }
-    style = Markup((TEMPLATES / "report.css").read_text(encoding="utf-8"))
-    return environment.get_template(template).render(**values, style=style)
+    filters: list[Callable[..., str | bool | list[str]]] = [
+        *(number, compact, duration, size, hardware, day),
+        *(anchor, headings, as_sample, is_code, setting, breakable),
+    ]
+    environment.filters.update({each.__name__: each for each in filters})
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    shared = {"style": Markup(style), "script": Markup(script), "script_source": f"'sha256-{digest}'"}
+    return environment.get_template(template).render(**values, **shared)
+
+
+def anchor(title: str) -> str:
+    """The id of the section with that title."""
+    return re.sub(r"\W+", "-", title.lower()).strip("-")
+
+
+def headings(page: str) -> list[str]:
+    """The titles of the sections of a page, in order."""
+    return [Markup(title).unescape() for title in re.findall(r"<h2>(.*?)</h2>", page)]
+
+
+def as_sample(text: str) -> str:
+    """A text that a model wrote, with an ellipsis where it stops within a sentence."""
+    return text if not text or text.rstrip()[-1:] in tuple(".!?。！？…\"'”’)]}") else f"{text}…"
+
+
+def is_code(text: str) -> bool:
+    """Whether a text is to be read in type of one width: it has indented lines, or those of a Python session."""
+    return len(re.findall(r"^(?: {4,}|\t|>>> |```)", text, re.MULTILINE)) >= 2
+
+
+def setting(value: Any) -> str:
+    """A value of the configuration as it is typed."""
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def breakable(path: str) -> Markup:
+    """A path whose lines break behind its slashes."""
+    return Markup("/<wbr>").join(path.split("/"))
 
 
 def number(value: Any) -> str:
@@ -72,5 +111,6 @@ def hardware(manifest: Mapping[str, Any]) -> str:
     processes = f", {ranks} processes" if ranks > 1 else ""
     if facts.get("gpus"):
         return f"{len(facts['gpus'])} × {facts['gpus'][0]} per node{processes}"
-    cores = f", {facts['cores']} cores" if facts.get("cores") else ""
+    count = facts.get("cores")
+    cores = f", {count} core{'' if count == 1 else 's'}" if count else ""
     return f"{facts.get('cpu') or 'CPU'}{cores}{processes}"

@@ -10,13 +10,17 @@ from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
+from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import ArrayLike
 
 from pipeline.page_plots import page_style, svg_element
 
 MOST_POINTS = 600
 """A longer line is drawn as the means of so many stretches: a screen shows no more."""
+SMOOTHED_FROM = 30
+"""Points from which on a noisy line is drawn smoothed, with itself behind it."""
+SMOOTHING_SPAN = 0.05
+"""Of a line's points, those over which it is averaged."""
 
 # matplotlib needs colours and the page knows them by name only: these stand in until the SVG is written.
 _INK, _GRID = "#010101", "#020202"
@@ -47,13 +51,23 @@ class Series:
     """Which of the page's colours, from 1."""
 
 
+@dataclass(frozen=True)
+class Drawing:
+    """A plot, and what a reader who points at it is told."""
+
+    svg: Markup
+    points: list[dict[str, object]]
+    """Of each line its `label`, the `color` as Series.number has it, and its `points`: x and y in the SVG's units,
+    step and value."""
+
+
 class Plot(NamedTuple):
     """A figure over the steps of a training."""
 
     name: str
     unit: str
     lines: list[Series]
-    svg: Markup | None
+    drawing: Drawing | None
     """None where there is nothing to draw."""
 
 
@@ -63,22 +77,26 @@ def line_plot(
     *,
     tokens_per_step: float | None = None,
     spikes: bool = False,
+    log_scale: bool = False,
+    smooth: bool = False,
     from_zero: bool = False,
     unit: str = "step",
     width: float = 3.5,
     height: float = 2.05,
-) -> Markup | None:
+) -> Drawing | None:
     """The series over the steps, with a second axis in tokens where their number per step is given.
 
     Which line is which the page tells, by the colours that `Series.number` names.
 
     Args:
         spikes: the values may jump by orders of magnitude; where they do, the scale is logarithmic.
+        log_scale: the scale is logarithmic wherever all values are positive.
+        smooth: long lines without marks are drawn as a running mean, and pale as they are.
         unit: of the axis along the training.
         width, height: in inches; the page scales the plot to its own width.
 
     Returns:
-        The SVG element; None where no series has a point.
+        None where no series has a point.
     """
     series = [line for line in series if line.steps]
     if not series:
@@ -86,23 +104,16 @@ def line_plot(
     with rc_context(_STYLE):
         figure = Figure(figsize=(width, height), layout="constrained")
         axes = figure.add_subplot()
-        for line in series:
-            steps, values = _thinned(line.steps, line.values)
-            marked = line.marked or len(steps) == 1
-            axes.plot(
-                steps,
-                values,
-                color=_LINES[line.number - 1],
-                label=line.label,
-                marker="o" if marked else None,
-                markersize=3.5,
-            )
-        if spikes and _spans_decades(series):
+        drawn = [_draw(axes, line, smooth) for line in series]
+        smallest = min(value for line in series for value in line.values)
+        if smallest > 0 and (log_scale or (spikes and _spans_decades(series))):
             axes.set_yscale("log")
         elif from_zero:
             axes.set_ylim(bottom=0)
         _label_axes(axes, unit, tokens_per_step)
-        return svg_element(figure, title, _VARIABLES)
+        svg = svg_element(figure, title, _VARIABLES)  # and the axes have their place
+        points = [_pointed(axes, line, *values) for line, values in zip(series, drawn, strict=True)]
+        return Drawing(svg, points)
 
 
 def compact(value: float, _: object = None) -> str:
@@ -111,17 +122,48 @@ def compact(value: float, _: object = None) -> str:
         if abs(value) >= limit:
             scale = 1e3 if unit == "k" else limit
             return f"{value / scale:.3g}{unit}"
-    return f"{value:,.0f}" if value == int(value) else f"{value:.3g}"
+    if value == int(value) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    if abs(value) < 1e-3:
+        digits, exponent = f"{value:.2e}".split("e")
+        return f"{float(digits):g}e{int(exponent)}"
+    return f"{value:.3g}"
+
+
+def _draw(axes: Axes, line: Series, smooth: bool) -> tuple[list[float], list[float]]:
+    """Draw a line; gives the steps and values that are shown."""
+    values = line.values
+    color = _LINES[line.number - 1]
+    if smooth and not line.marked and len(line.steps) >= SMOOTHED_FROM:
+        axes.plot(*_thinned(line.steps, values), color=color, alpha=0.3, linewidth=0.9)
+        values = _running_mean(values)
+    steps, values = _thinned(line.steps, values)
+    marked = line.marked or len(steps) == 1
+    axes.plot(steps, values, color=color, label=line.label, marker="o" if marked else None, markersize=3.5)
+    return steps, values
+
+
+def _pointed(axes: Axes, line: Series, steps: Sequence[float], values: Sequence[float]) -> dict[str, object]:
+    """Where each point of a drawn line stands in the SVG, whose units are points (1/72 inch) from the top left."""
+    figure = axes.figure
+    assert isinstance(figure, Figure)
+    pixels = axes.transData.transform(np.column_stack([steps, values])) * 72 / figure.dpi
+    height = figure.get_figheight() * 72
+    points = [
+        [round(float(x), 1), round(height - float(y), 1), round(step), float(f"{value:.4g}")]
+        for (x, y), step, value in zip(pixels, steps, values, strict=True)
+    ]
+    return {"label": line.label, "color": line.number, "points": points}
 
 
 def _label_axes(axes: Axes, unit: str, tokens_per_step: float | None) -> None:
-    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(5, integer=True, steps=[1, 2, 2.5, 5, 10]))
     axes.xaxis.set_major_formatter(FuncFormatter(compact))
-    axes.yaxis.set_major_formatter(FuncFormatter(compact))
     if axes.get_yscale() == "log":
-        axes.yaxis.set_minor_formatter(NullFormatter())
+        _label_log_axis(axes)
     else:
-        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_locator(_few_ticks())
+    axes.yaxis.set_major_formatter(FuncFormatter(compact))
     axes.margins(x=0.02)
     axes.set_xlabel(unit)
     if tokens_per_step:
@@ -133,15 +175,49 @@ def _label_axes(axes: Axes, unit: str, tokens_per_step: float | None) -> None:
             return np.divide(tokens, tokens_per_step)
 
         top = axes.secondary_xaxis("top", functions=(to_tokens, to_steps))
-        top.xaxis.set_major_locator(MaxNLocator(5))
+        top.xaxis.set_major_locator(_few_ticks())
         top.xaxis.set_major_formatter(FuncFormatter(compact))
         top.set_xlabel("tokens", labelpad=7)  # phones show larger text
         top.spines["top"].set_visible(False)
 
 
+def _label_log_axis(axes: Axes) -> None:
+    """Round numbers: of a loss, which spans less than a decade, powers of ten would be one at most."""
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    low, high = axes.get_ylim()
+    if high < 30 * low:
+        axes.yaxis.set_minor_locator(NullLocator())
+        axes.yaxis.set_major_locator(_round_numbers(low, high))
+
+
+def _round_numbers(low: float, high: float) -> Locator:
+    decade = 10.0 ** np.floor(np.log10(low))
+    for digits in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 6, 8), (1, 1.5, 2, 2.5, 3, 3.5, 4, 4.5, 5, 6, 7, 8, 9)):
+        ticks = [decade * power * digit for power in (1, 10, 100) for digit in digits]
+        within = [tick for tick in ticks if low <= tick <= high]
+        if len(within) >= 4:
+            return FixedLocator(within)
+    return _few_ticks()
+
+
+def _few_ticks() -> MaxNLocator:
+    return MaxNLocator(5, steps=[1, 2, 2.5, 5, 10])
+
+
 def _spans_decades(series: Sequence[Series]) -> bool:
     values = [value for line in series for value in line.values]
     return 0 < 30 * min(values) < max(values)
+
+
+def _running_mean(values: Sequence[float]) -> list[float]:
+    """Each value averaged with those before it, exponentially, without the pull of the first one (as Adam has it)."""
+    weight = 1 - 1 / max(SMOOTHING_SPAN * len(values), 1)
+    means: list[float] = []
+    mean = 0.0
+    for number, value in enumerate(values, 1):
+        mean = weight * mean + (1 - weight) * value
+        means.append(mean / (1 - weight**number) if weight else value)
+    return means
 
 
 def _thinned(steps: Sequence[int], values: Sequence[float]) -> tuple[list[float], list[float]]:

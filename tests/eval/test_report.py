@@ -1,5 +1,8 @@
 """The report shows what there is, does without what is absent, and lets no text become markup."""
 
+import base64
+import hashlib
+import json
 import logging
 import math
 import re
@@ -11,7 +14,9 @@ import pytest
 from eval.checkpoints.points import Point, write_points
 from eval.report import run
 from eval.reporting.pages import duration, number, size
-from eval.reporting.report_plots import compact
+from eval.reporting.report_data import read_stages
+from eval.reporting.report_plots import Series, compact, line_plot
+from eval.reporting.summary import judge
 from eval.results import PERPLEXITIES, Figure, Result, shown, write_results
 from pipeline.config.run import RunConfig
 from pipeline.config.stages import CleanStage, DownloadStage, ReportStage, TokenizerStage
@@ -121,7 +126,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     made["shards"] = artifact(root, "shards", {"train_tokens": 512_000})
     for stage, steps in (("pretrain", 250), ("finetune", 60)):
         metrics = log_training(partial(root, stage), steps, 2048)
-        made[stage] = artifact(root, stage, metrics, {"optim": {"lr": 0.003}})
+        made[stage] = artifact(root, stage, metrics, {"optim": {"name": "adamw", "lr": 0.003}})
     folder = partial(root, "evaluate")
     signature = "split:test|tokens:25000|words:whitespace|bs:1000|ci:0.95|seed:1"
     values = {"pretrain": 181.2, "finetune": 204.9, "bigram": 516.3, "unigram": 1180.4}
@@ -157,7 +162,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 class Page(HTMLParser):
     """The elements and the text of a page, and what is wrong with its structure."""
 
-    VOID = ("meta", "br", "img", "path", "use")
+    VOID = ("meta", "br", "img", "path", "use", "wbr")
 
     def __init__(self, page: str):
         super().__init__()
@@ -180,7 +185,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag, f"</{tag}> closes another element"
 
     def handle_data(self, text: str) -> None:
-        if "style" not in self.open:
+        if not {"style", "script"} & set(self.open):
             self.words.append(text)
 
 
@@ -203,8 +208,9 @@ def test_the_figures_of_the_run_are_there(whole, inputs):
         assert stage in page.text.split()
     assert COMMIT in page.text
     assert "python -m pipeline experiment=trial" in page.text
-    assert "artifacts/pretrain/trial-0123456789ab" in page.text
+    assert "../pretrain/" in [attributes.get("href") for _, attributes in page.elements]
     assert "172.1 – 192.1" in page.text
+    assert "optim.lr 0.003" in page.text, "what is not as by default"
     assert "dropped: too short 1 documents" in page.text
     assert "dropped: duplicate 1 documents" in page.text
     assert "step 250" in page.text
@@ -216,6 +222,7 @@ def test_a_text_from_elsewhere_has_a_chart_of_its_own(whole):
     page, _ = whole
     assert "Perplexity per word, novel.txt pretrain 388.8" in page.text
     assert "181.2 perplexity per word" in page.text, "the corpus's own text is what stands at the top"
+    assert "65% lower than counts of pairs of tokens in the same training text (516.3" in page.text
 
 
 def test_every_plot_has_its_lines(whole):
@@ -265,7 +272,59 @@ def test_a_conversation_is_shown_turn_by_turn(whole):
 def test_texts_of_corpora_and_models_stay_text(whole):
     page, _ = whole
     assert page.text.count(HOSTILE) >= 10  # predictions, samples, the model card
-    assert not {"script", "img", "iframe", "object", "link"} & {tag for tag, _ in page.elements}
+    assert not {"img", "iframe", "object", "link"} & {tag for tag, _ in page.elements}
+    assert [tag for tag, _ in page.elements].count("script") == 1
+
+
+def test_the_page_allows_its_own_script_alone(whole, inputs, tmp_path):
+    page, _ = whole
+    [policy] = [a["content"] for tag, a in page.elements if tag == "meta" and "http-equiv" in a]
+    report(tmp_path, **inputs)
+    [script] = re.findall(r"<script>(.*?)</script>", (tmp_path / "report.html").read_text(), re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert policy.endswith(f"script-src 'sha256-{digest}'")
+
+
+def test_a_reader_who_points_at_a_plot_is_told_the_values(whole):
+    page, _ = whole
+    figures = [json.loads(a["data-points"] or "") for _, a in page.elements if "data-points" in a]
+    train, validation = figures[0]
+    assert (train["label"], validation["label"]) == ("train", "validation")
+    assert [step for _, _, step, _ in validation["points"]] == [50, 100, 150, 200, 250]
+    xs, ys = [x for x, _, _, _ in train["points"]], [y for _, y, _, _ in train["points"]]
+    assert xs == sorted(xs)
+    assert min(xs) > 0
+    values = [value for *_, value in train["points"]]
+    assert (ys[0] < ys[-1]) == (values[0] > values[-1]), "y runs from the top"
+
+
+def test_a_model_below_its_bigram_is_called_so_with_the_reason(inputs):
+    stages = {stage.name: stage for stage in read_stages(inputs)}
+    worse = [
+        Result(m, "bits_per_byte", v, None, None, 1, "", of_text=True, better="lower", title="Bits per byte")
+        for m, v in {"pretrain": 2.2, "bigram": 2.1}.items()
+    ]
+    text = judge(worse, stages["pretrain"])
+    assert "counts of pairs of tokens in the same training text do better (2.10)" in text
+    assert "0.098 tokens per parameter" in text
+    assert "train it for longer" in text
+
+
+def test_the_warm_up_is_drawn_though_the_log_misses_it(tmp_path):
+    folder = partial(tmp_path, "pretrain")
+    for step in (10, 20):
+        Tracker(folder).log({"train/loss": 1.0, "train/lr": 0.1}, step)
+    config = {"optim": {"lr": 0.1}, "schedule": {"name": "linear", "warmup": 4}}
+    made = artifact(tmp_path, "pretrain", {"steps": 20}, config)
+    page, _ = report(tmp_path / "report", pretrain=made)
+    rate = [json.loads(a["data-points"] or "") for _, a in page.elements if "data-points" in a][1][0]
+    assert [value for *_, value in rate["points"]][:5] == [0.025, 0.05, 0.075, 0.1, 0.1]
+
+
+def test_a_long_noisy_line_is_smoothed():
+    steps = range(400)
+    [line] = line_plot("Loss", [Series("", steps, [3 + step % 2 for step in steps])], smooth=True).points
+    assert all(3.3 < value < 3.7 for *_, value in line["points"][50:])
 
 
 def test_nothing_is_fetched(whole):
@@ -273,12 +332,13 @@ def test_nothing_is_fetched(whole):
     policy = next(a["content"] for tag, a in page.elements if tag == "meta" and "http-equiv" in a)
     assert policy.startswith("default-src 'none'")
     targets = [
-        value
-        for _, attributes in page.elements
+        (tag, value)
+        for tag, attributes in page.elements
         for name, value in attributes.items()
         if name in ("src", "href", "xlink:href", "data")
     ]
-    assert all(target.startswith("#") for target in targets)
+    # What is no part of the page is a link into the run's own folder, which a reader may follow.
+    assert all(value.startswith("#") or (tag, value[:3]) == ("a", "../") for tag, value in targets)
 
 
 @pytest.mark.parametrize(
@@ -288,7 +348,8 @@ def test_a_link_to_wandb_is_only_made_of_a_web_address(url, shown, tmp_path):
     tracking = {"backend": "wandb", "id": "abc123", "url": url}
     folder = artifact(tmp_path, "shards", {"train_tokens": 5}, tracking=tracking)
     page, _ = report(tmp_path / "report", shards=folder)
-    assert [a["href"] for tag, a in page.elements if tag == "a"] == ([url] if shown else [])
+    links = [a["href"] for tag, a in page.elements if tag == "a" and ":" in (a["href"] or "")]
+    assert links == ([url] if shown else [])
 
 
 def test_without_any_input_there_is_a_page(tmp_path):
@@ -369,6 +430,8 @@ def test_long_runs_stay_small(tmp_path):
         (compact, 5_243_904, "5.24M"),
         (compact, 250, "250"),
         (compact, 0.003, "0.003"),
+        (compact, 0.00015, "1.5e-4"),
+        (compact, 3300.5, "3,300"),
     ],
 )
 def test_figures_in_words(write, value, text):

@@ -1,0 +1,58 @@
+"""All results with the models as columns: one row for each figure of each text."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from eval.results import Result
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """One figure of several models."""
+
+    title: str
+    file: str | None
+    """Of the text, where it is none of the corpus or the task."""
+    better: str
+    cells: list[Result | None]
+    """By model, in the table's order; None where a model has no such figure."""
+    best: Result | None
+    """The best of several."""
+    signatures: list[str]
+    """Of the cells: one where all are comparable."""
+
+
+@dataclass(frozen=True)
+class ResultTable:
+    """Figures that belong together."""
+
+    title: str
+    models: list[str]
+    rows: list[ResultRow]
+
+
+def result_tables(results: Sequence[Result]) -> list[ResultTable]:
+    """A table of held-out text and one of the task's test examples; one that would be empty is left out."""
+    groups = {
+        "Held-out text": [result for result in results if result.of_text],
+        "Test examples": [result for result in results if not result.of_text],
+    }
+    return [_table(title, group) for title, group in groups.items() if group]
+
+
+def _table(title: str, results: Sequence[Result]) -> ResultTable:
+    models = list(dict.fromkeys(result.model for result in results))
+    keys = list(dict.fromkeys((result.file, result.name) for result in results))
+    return ResultTable(
+        title, models, [_row(models, [r for r in results if (r.file, r.name) == k]) for k in keys]
+    )
+
+
+def _row(models: Iterable[str], results: Sequence[Result]) -> ResultRow:
+    first = results[0]
+    by_model = {result.model: result for result in results}
+    choose = min if first.better == "lower" else max
+    best = choose(results, key=lambda result: result.value) if len(results) > 1 else None
+    signatures = list(dict.fromkeys(result.signature for result in results))
+    cells = [by_model.get(model) for model in models]
+    return ResultRow(first.title or first.name, first.file, first.better, cells, best, signatures)

@@ -1,0 +1,102 @@
+"""What was trained on what, and whether it is any good, in a few sentences for somebody who was not there."""
+
+from collections.abc import Mapping, Sequence
+
+from eval.reporting.pages import duration, hardware, number
+from eval.reporting.report_data import StageRecord, read_initial
+from eval.reporting.report_plots import compact
+from eval.results import Result
+from pipeline.formats.source import Source
+from pipeline.store.manifest import figure
+
+COMPUTE_OPTIMAL = 20
+"""Training tokens per parameter at which a given compute is spent best (Hoffmann et al., 2022), roughly."""
+LEADING = ("bits_per_byte", "word_perplexity", "perplexity")
+"""Figures of held-out text, the one first that compares models of any tokenizer."""
+
+
+def summarize(
+    stages: Mapping[str, StageRecord], results: Sequence[Result], sources: Sequence[Source]
+) -> list[str]:
+    """The sentences, of what there is."""
+    found = []
+    if pretrain := stages.get("pretrain"):
+        found.append(_trained(pretrain, sources))
+        if verdict := judge(results, pretrain):
+            found.append(verdict)
+    if finetune := stages.get("finetune"):
+        found.append(_tuned(finetune, results, alone=pretrain is None))
+    return found
+
+
+def judge(results: Sequence[Result], pretrain: StageRecord) -> str:
+    """How the pretrained model does on held-out text beside counts of tokens; empty where it was not measured."""
+    leading = leading_figure(results, "pretrain")
+    if leading is None:
+        return ""
+    measured = f"On held-out text it has {number(leading.value)} {_in_a_sentence(leading.title)}"
+    by_model = {r.model: r.value for r in results if r.name == leading.name and not r.file}
+    if "bigram" not in by_model:
+        return f"{measured}."
+    bigram = by_model["bigram"]
+    better = leading.value < bigram if leading.better == "lower" else leading.value > bigram
+    if better:
+        share = abs(1 - leading.value / bigram)
+        unigram = f", and {number(by_model['unigram'])} of single tokens" if "unigram" in by_model else ""
+        return (
+            f"{measured}, {share:.0%} {leading.better} than counts of pairs of tokens in the same training text "
+            f"({number(bigram)}{unigram}): it has learned more than which token follows which."
+        )
+    return (
+        f"{measured}, and counts of pairs of tokens in the same training text do better ({number(bigram)}): it has not "
+        f"learned much yet.{_why(pretrain)}"
+    )
+
+
+def leading_figure(results: Sequence[Result], model: str) -> Result | None:
+    """The figure of held-out text that says most, of the corpus itself."""
+    own = {r.name: r for r in results if r.model == model and r.of_text and not r.file}
+    return next((own[name] for name in LEADING if name in own), next(iter(own.values()), None))
+
+
+def _trained(pretrain: StageRecord, sources: Sequence[Source]) -> str:
+    metrics, config = pretrain.metrics, pretrain.manifest.get("config") or {}
+    parameters, tokens = figure(metrics, "parameters"), figure(metrics, "tokens")
+    steps, seconds = figure(metrics, "steps"), pretrain.manifest.get("seconds") or 0
+    family = str((config.get("model") or {}).get("family", "model")).replace("_", " ")
+    kind = {"hf": "model of transformers", "lstm": "LSTM"}.get(family, family)
+    size = f" with {compact(parameters)} parameters" if parameters else ""
+    start = read_initial(pretrain.folder)
+    origin = f"trained further from the weights of {start}" if start else "trained from scratch"
+    corpus = f" on {' and '.join(source.name for source in sources)}" if sources else ""
+    how_long = f" for {steps:,.0f} steps" if steps else ""
+    read = f" ({compact(tokens)} tokens)" if tokens else ""
+    took = f" in {duration(seconds)} on {hardware(pretrain.manifest)}" if seconds else ""
+    return f"{_article(kind)} {kind}{size}, {origin}{corpus}{how_long}{read}{took}."
+
+
+def _tuned(finetune: StageRecord, results: Sequence[Result], alone: bool) -> str:
+    section = (finetune.manifest.get("config") or {}).get("finetune") or {}
+    task, start = section.get("task", ""), read_initial(finetune.folder) or section.get("init") or ""
+    headlines = [r.headline for r in results if r.model == "finetune" and not r.of_text and r.headline]
+    subject = f"{start or 'A model'} was" if alone else "It was then"
+    scores = f"; on its test examples it reaches {', '.join(headlines[:2])}" if headlines else ""
+    return f"{subject} fine-tuned{f' ({task})' if task else ''}{scores}."
+
+
+def _why(pretrain: StageRecord) -> str:
+    parameters, tokens = figure(pretrain.metrics, "parameters"), figure(pretrain.metrics, "tokens")
+    if not parameters or not tokens or tokens >= COMPUTE_OPTIMAL * parameters:
+        return ""
+    return (
+        f" It has read {number(tokens / parameters)} tokens per parameter, where about {COMPUTE_OPTIMAL} are a good "
+        "use of compute (Hoffmann et al., 2022): train it for longer, or a smaller one."
+    )
+
+
+def _in_a_sentence(title: str) -> str:
+    return title[:1].lower() + title[1:]
+
+
+def _article(word: str) -> str:
+    return "An" if word[:1].lower() in "aeio" or word.startswith(("LSTM", "hf")) else "A"

@@ -1,0 +1,80 @@
+"""The plots of one training: what it learned, how, and how fast."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from eval.reporting.report_data import Training
+from eval.reporting.report_plots import Plot, Series, line_plot
+from pipeline.config.schedules import ScheduleConfig
+from pipeline.store.manifest import figure
+
+
+def training_plots(title: str, training: Training) -> list[Plot]:
+    """The losses first, then what the model tells besides, then how the training went."""
+
+    def series(label: str, key: str, number: int = 1, scale: float = 1.0, marked: bool = False) -> Series:
+        steps, values = training.series(key)
+        return Series(label, steps, [scale * value for value in values], marked, number)
+
+    def plot(
+        name: str, unit: str, lines: list[Series], from_zero: bool = False, spikes: bool = False
+    ) -> Plot:
+        drawing = line_plot(f"{title}: {name}", lines, from_zero=from_zero, spikes=spikes)
+        return Plot(name, unit, lines, drawing)
+
+    figures = training.figures()
+    plots = [_loss_plot(title, training, in_nats=not figures)]
+    for name in figures:
+        lines = [series("train", f"train/{name}"), series("validation", f"validation/{name}", 2, marked=True)]
+        plots.append(plot(name.replace("_", " ").capitalize(), "", lines))
+    speed, waiting = series("", "train/tokens_per_second"), series("", "train/data_wait", scale=100)
+    padding = series("", "train/padding", scale=100)
+    plots += [
+        plot("Learning rate", "", [_learning_rate(training)], from_zero=True),
+        plot("Gradient norm", "before clipping", [series("", "train/grad_norm")], spikes=True),
+        plot("Throughput", _utilization(training), [speed], from_zero=True),
+        plot("Memory", "GB, peak of rank 0", [series("", "train/memory_gb")], from_zero=True),
+        plot("Waiting for data", "percent of the time", [waiting], from_zero=True),
+        plot("Padding", "percent of a batch's places", [padding], from_zero=True),
+    ]
+    return [plot for plot in plots if plot.drawing is not None]
+
+
+def _loss_plot(title: str, training: Training, in_nats: bool) -> Plot:
+    """Args: in_nats: the loss is a token's; else it is of labels or of pairs of answers."""
+    lines = [
+        Series("train", *training.series("train/loss")),
+        Series("validation", *training.series("validation/loss"), marked=True, number=2),
+    ]
+    drawing = line_plot(
+        f"{title}: Loss",
+        lines,
+        tokens_per_step=training.tokens_per_step,
+        log_scale=True,
+        smooth=True,
+        width=6.6,
+        height=4.1,
+    )
+    return Plot("Loss", "nats per token" if in_nats else "", lines, drawing)
+
+
+def _learning_rate(training: Training) -> Series:
+    """At every step as the schedule has it, since the log may miss the warm-up; else as it was logged."""
+    steps, values = training.series("train/lr")
+    config = training.record.manifest.get("config") or {}
+    section: Mapping[str, Any] = config.get("finetune") or config
+    schedule, peak = section.get("schedule") or {}, (section.get("optim") or {}).get("lr")
+    kind = ScheduleConfig.choices().get(schedule.get("name", ""))
+    total = figure(training.record.metrics, "steps")
+    if not steps or kind is None or not peak or not total:
+        return Series("", steps, values)
+    factor = kind.model_validate(schedule).factor
+    every = range(1, round(total) + 1)
+    return Series("", every, [peak * factor(step - 1, round(total)) for step in every])
+
+
+def _utilization(training: Training) -> str:
+    """MFU is told where the devices' peak is known, and not only measured on cores that others use, too."""
+    known = (training.record.manifest.get("hardware") or {}).get("gpus")
+    mfu = training.mean("train/mfu") if known else None
+    return "tokens per second" + (f", MFU {mfu:.0%} on average" if mfu else "")
