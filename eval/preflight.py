@@ -151,9 +151,9 @@ def _reader(root: RootConfig, known: Known) -> Reader:
     if init is None or not root.finetune.enabled:
         encoder = TextEncoder(known.folder("tokenizer"))
         return Reader(window or root.model.context, lambda text: len(encoder.encode(text)))
-    from train.finetuning.base_model import base_in_folder
+    from train.finetuning.base_model import named_base
 
-    base = base_in_folder(known.locate(init))
+    base = named_base(init, known.locate)
     return Reader(
         window or base.config.context,
         lambda text: len(base.tokenizer(text, add_special_tokens=False, verbose=False).input_ids),

@@ -6,13 +6,14 @@ torch is imported only where a check cannot do without.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.config.base_weights import SETTING
 from pipeline.config.lora import LoRAConfig
 from pipeline.config.models import ModelConfig
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import Checkpoint
 from pipeline.formats.shards import ShardIndex
-from pipeline.formats.training_artifact import ArtifactFolder
+from pipeline.formats.training_artifact import ArtifactFolder, artifact_of
 from pipeline.preflight import Known
 from train.data.sequences import NO_VALIDATION, check_sequences
 from train.finetuning.artifact import TASK_FILE, read_task
@@ -23,6 +24,7 @@ from train.finetuning.task import task_of
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
+    from train.checkpoints.initial import InitialWeights
     from train.models import TrainableModel
 
 
@@ -66,17 +68,20 @@ def weights(root: RootConfig, known: Known) -> str:
     if initial is None:
         return ""  # on the hub
     initial.check_files()
-    folder = Path(root.pretrain.init)
+    _refuse_classifier(Path(root.pretrain.init), initial)
+    if root.pretrain.with_state and initial.checkpoint is not None:
+        _check_state(root, initial.checkpoint)
+    return f"it starts from {initial.name}"
+
+
+def _refuse_classifier(folder: Path, initial: "InitialWeights") -> None:
     if (folder / TASK_FILE).is_file():
         task, facts = read_task(folder)
         if not task.scores_text:
             raise UserError(
-                f"pretrain.init: {initial.name} is fine-tuned to the task {facts['task']!r} and predicts no text; "
+                f"{initial.setting}: {initial.name} is fine-tuned to the task {facts['task']!r} and predicts no text; "
                 "name the model before (its run's name with /pretrain behind it)"
             )
-    if root.pretrain.with_state and initial.checkpoint is not None:
-        _check_state(root, initial.checkpoint)
-    return f"it starts from {initial.name}"
 
 
 def _check_state(root: RootConfig, checkpoint: Checkpoint) -> None:
@@ -179,15 +184,16 @@ def lengths(root: RootConfig, known: Known) -> str:
         UserError: where nothing is left of them within the model's context.
     """
     settings, model = root.finetune, root.model
-    folder = known.locate(settings.init) if settings.init is not None else known.folder("tokenizer")
+    if settings.init is None:
+        known.folder("tokenizer")  # puts the check off before anything heavy is imported
     from pipeline.formats.tokenizers import load_tokenizer
-    from train.finetuning.base_model import BaseModel, base_in_folder
+    from train.finetuning.base_model import BaseModel, named_base
     from train.models import build_model
 
     if settings.init is not None:
-        base = base_in_folder(folder)
+        base = named_base(settings.init, known.locate)
     else:
-        tokenizer = load_tokenizer(folder)
+        tokenizer = load_tokenizer(known.folder("tokenizer"))
         base = BaseModel(
             "the model", model, len(tokenizer), tokenizer, lambda: build_model(model, len(tokenizer))
         )
@@ -211,9 +217,10 @@ def base_model(root: RootConfig, known: Known) -> str:
     """
     settings, model, name, vocab_size = root.finetune, root.model, "the model", root.tokenizer.expected_size()
     if settings.init is not None:
-        from train.finetuning.base_model import base_in_folder
+        from train.finetuning.base_model import named_base
 
-        base = base_in_folder(known.locate(settings.init))
+        _check_run(settings.init)
+        base = named_base(settings.init, known.locate)
         model, name, vocab_size = base.config, base.name, base.vocab_size
     task_of(settings).check_base(model, name)
     length = longest(settings, model, name)
@@ -225,6 +232,16 @@ def base_model(root: RootConfig, known: Known) -> str:
 
             family(model).check_segments(made)
     return f"{name} reads examples of up to {length:,} tokens"
+
+
+def _check_run(init: str) -> None:
+    """Of a run's weights, whether their files are whole, and of a model that writes text."""
+    if artifact_of(Path(init)) is not None:
+        from train.checkpoints.initial import find_weights
+
+        found = find_weights(init, SETTING)
+        found.check_files()
+        _refuse_classifier(Path(init), found)
 
 
 def prompts(root: RootConfig, known: Known) -> str:
@@ -239,9 +256,9 @@ def prompts(root: RootConfig, known: Known) -> str:
 def _tokenizer(root: RootConfig, known: Known) -> "PreTrainedTokenizerFast | None":
     """The tokenizer that fine-tuning starts from; None where this run makes one, which has no template of its own."""
     if root.finetune.init is not None:
-        from train.finetuning.base_model import base_in_folder
+        from train.finetuning.base_model import named_base
 
-        return base_in_folder(known.locate(root.finetune.init)).tokenizer
+        return named_base(root.finetune.init, known.locate).tokenizer
     if root.tokenizer.pretrained_path is None:
         return None
     from pipeline.formats.tokenizers import load_tokenizer

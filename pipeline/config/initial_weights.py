@@ -1,15 +1,15 @@
 """`pretrain.init`: finds the weights that are named, and takes model and tokenizer from them."""
 
 import importlib
-import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.named_weights import NamedWeights
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import list_checkpoints
-from pipeline.formats.hub_models import description_folder, is_model_name, pinned
-from pipeline.formats.location import STAGES, Location, find_model
+from pipeline.formats.hub_models import description_folder, pinned
+from pipeline.formats.location import Location
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.training_artifact import ArtifactFolder
 from pipeline.formats.vocabulary import read_vocabulary
@@ -37,13 +37,15 @@ def with_initial_weights(values: Mapping[str, Any], typed: Collection[str]) -> M
     if not isinstance(init, str) or not (step is None or isinstance(step, int)):
         return values  # nothing to do, or pydantic says what is wrong
     runs = Path(str(run.get("runs", "runs")))
-    if is_hub_name(init, runs):
-        found = pinned(init, f"pretrain.init={init}")
-        folder = description_folder(found, f"pretrain.init={init}")
+    named = NamedWeights("pretrain.init", init, runs, runs / str(run.get("name", "")))
+    if named.is_on_hub:
+        found = pinned(init, named.place)
+        folder = description_folder(found, named.place)
         model = importlib.import_module(HUGGING_FACE).model_section(folder)
         return _with(values, typed, init, {**settings, "init": found}, model, folder)
-    _refuse_own_run(init, runs, runs / str(run.get("name", "")))
-    place = _find(init, step, runs, bool(settings.get("with_state")))
+    place = named.find(step)
+    if settings.get("with_state"):
+        place = _with_state(place, init)
     if place.is_artifact:
         model, _ = ArtifactFolder(place.folder).described(place.checkpoint)
         tokenizer = ArtifactFolder(place.folder).tokenizer_artifact / TOKENIZER_FOLDER
@@ -71,29 +73,9 @@ def _with(
     }
 
 
-def is_hub_name(init: str, runs: Path) -> bool:
-    """Whether a name is none of a folder or run here, and written as those on the hub are."""
-    place = Path(init).expanduser()
-    if place.exists() or not is_model_name(init):
-        return False
-    return place.name not in STAGES and not (runs / place.parts[0]).exists()
-
-
-def _refuse_own_run(init: str, runs: Path, own: Path) -> None:
-    named = next((place for place in (Path(init).expanduser(), runs / init) if place.exists()), None)
-    if named is not None and Path(os.path.abspath(named)).is_relative_to(os.path.abspath(own)):
-        raise UserError(
-            f"pretrain.init={init} is this run itself, whose model would be another one after each start; give the "
-            "new run a name of its own (run.name=…), or name the folder in the store"
-        )
-
-
-def _find(init: str, step: int | None, runs: Path, with_state: bool) -> Location:
-    try:
-        place = find_model(init, step, runs)
-    except UserError as error:
-        raise UserError(f"pretrain.init={init}: {error}") from None
-    if not with_state or place.checkpoint is not None:
+def _with_state(place: Location, init: str) -> Location:
+    """The training checkpoint that has the optimizer's state; the newest one of a finished run."""
+    if place.checkpoint is not None:
         return place
     checkpoints = list_checkpoints(place.folder) if place.is_artifact else []
     if not checkpoints:

@@ -1,24 +1,12 @@
 """What pretraining starts from."""
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import NonNegativeInt, PositiveInt
 
 from pipeline.config.base import Content, Section
 from pipeline.config.lora import LoRAConfig
-from pipeline.formats.checkpoints import FOLDER
-from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER, model_files
-
-
-def initial_files(folder: Path) -> list[Path]:
-    """The files of weights in a checkpoint's, an artifact's or a Hugging Face folder, and what describes them."""
-    if folder.parent.name == FOLDER:
-        return sorted(folder.glob("*.safetensors"))
-    model = folder / MODEL_FOLDER
-    if (model / DESCRIPTION).is_file():
-        return [model / DESCRIPTION, *sorted(model.glob("*.safetensors"))]
-    return model_files(folder)
+from pipeline.formats.training_artifact import initial_files
 
 
 class PretrainConfig(Section):

@@ -1,6 +1,7 @@
 """The whole configuration of a run, and the check that reports every problem at once."""
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from pipeline.config.base import Section
+from pipeline.config.base_weights import with_base_weights
 from pipeline.config.clean import CleanConfig
 from pipeline.config.corpora import CorpusConfig
 from pipeline.config.credentials import credential_problems
@@ -217,10 +219,11 @@ def parse_config(values: Mapping[str, Any], typed: Collection[str] = ()) -> Root
         UserError: with all problems, one per line: key, value, what would be right.
     """
     of_weights: list[str] = []
-    try:
-        values = with_initial_weights(values, typed)
-    except UserError as error:
-        of_weights = [str(error)]
+    for find in (partial(with_initial_weights, typed=typed), with_base_weights):
+        try:
+            values = find(values)
+        except UserError as error:
+            of_weights.append(str(error))
     values = without_keys(values, set(left_out_keys(RootConfig, values, typed)))
     try:
         root = RootConfig.model_validate(values)

@@ -26,7 +26,7 @@ WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 def tokenizer_files(folder: Path) -> list[Path]:
-    """All that a tokenizer may be made of."""
+    """All that a tokenizer may be made of, `config.json` aside, by which transformers chooses its class."""
     return _matching(folder, TOKENIZER_FILES)
 
 
@@ -36,7 +36,7 @@ def model_files(folder: Path) -> list[Path]:
 
 
 def model_and_tokenizer_files(folder: Path) -> list[Path]:
-    """What fine-tuning reads of a folder. With `config.json`, by which transformers chooses a tokenizer's class."""
+    """All that is read of a model with its tokenizer."""
     return [*model_files(folder), *tokenizer_files(folder)]
 
 

@@ -6,8 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UserError
-from pipeline.formats.checkpoints import Checkpoint
-from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER, TOKENIZER_FOLDER
+from pipeline.formats.checkpoints import FOLDER, Checkpoint, list_checkpoints
+from pipeline.formats.model_folder import (
+    DESCRIPTION,
+    MODEL_FOLDER,
+    TOKENIZER_FOLDER,
+    model_files,
+    tokenizer_files,
+)
 from pipeline.store.artifacts import SPEC_FILE, Store, damaged, read_json, write_json
 from pipeline.store.written_spec import WrittenSpec
 
@@ -109,3 +115,50 @@ class ArtifactFolder:
 def write_initial(folder: Path, name: str, vocab_size: int) -> None:
     """Say in an artifact of pretrain whose weights it starts from."""
     write_json(folder / INITIAL_FILE, {"name": name, "vocab_size": vocab_size})
+
+
+def initial_files(folder: Path) -> list[Path]:
+    """The files of weights in a checkpoint's, an artifact's or a Hugging Face folder, and what describes them."""
+    if _is_checkpoint(folder):
+        return sorted(folder.glob("*.safetensors"))
+    model = folder / MODEL_FOLDER
+    if (model / DESCRIPTION).is_file():
+        return [model / DESCRIPTION, *sorted(model.glob("*.safetensors"))]
+    return model_files(folder)
+
+
+def base_files(folder: Path) -> list[Path]:
+    """What fine-tuning reads of such a folder: the weights and their tokenizer."""
+    artifact = artifact_of(folder)
+    tokenizer = folder if artifact is None else artifact.tokenizer_artifact / TOKENIZER_FOLDER
+    return [*initial_files(folder), *tokenizer_files(tokenizer)]
+
+
+def artifact_of(folder: Path) -> ArtifactFolder | None:
+    """The artifact that a folder of weights is, or whose checkpoint it is; None for a Hugging Face folder."""
+    if _is_checkpoint(folder):
+        return ArtifactFolder(folder.parents[1])
+    return ArtifactFolder(folder) if (folder / MODEL_FOLDER / DESCRIPTION).is_file() else None
+
+
+def checkpoint_in(folder: Path, setting: str) -> Checkpoint | None:
+    """The training checkpoint that a folder of weights is; None where it is something else.
+
+    Args:
+        setting: what named it, for messages.
+
+    Raises:
+        UserError: where it is gone or damaged.
+    """
+    if not _is_checkpoint(folder):
+        return None
+    found = next((each for each in list_checkpoints(folder.parents[1]) if each.folder == folder), None)
+    if found is None:
+        raise UserError(f"{setting}: the checkpoint {folder} is gone or damaged; name another step")
+    return found
+
+
+def _is_checkpoint(folder: Path) -> bool:
+    """By its place: models of others may lie in a folder of that name, too."""
+    named = folder.parent.name == FOLDER and folder.name.startswith("step-")
+    return named and not (folder / "config.json").is_file()

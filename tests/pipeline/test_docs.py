@@ -78,6 +78,8 @@ def test_commands_compose(command: str, weights: Path) -> None:
     store_defaults()
     with initialize_config_dir(str(CONF), version_base="1.3"):
         composed = compose("config", overrides=hydra_overrides(overrides, options))
+    if composed.finetune.get("init") is not None:
+        composed.finetune.init = str(weights)
     if composed.pretrain.init is not None:
         composed.pretrain.init, composed.pretrain.step = str(weights), None  # the runs are not here
         composed.pretrain.with_state = False

@@ -10,24 +10,23 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.config.models.lstm import LSTMConfig
-from pipeline.config.pretraining import PretrainConfig, initial_files
+from pipeline.config.pretraining import PretrainConfig
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import checkpoint_folder
-from pipeline.formats.tokenizers import save_tokenizer, tokenizer_hash
-from pipeline.formats.training_artifact import write_initial
+from pipeline.formats.tokenizers import save_tokenizer
+from pipeline.formats.training_artifact import initial_files
 from pipeline.plan import fingerprints, plan_stages
 from pipeline.preflight import Preflight
-from pipeline.store.artifacts import SPEC_FILE, Store, write_json
+from pipeline.store.artifacts import Store, write_json
 from tests.command_line import ROOT
 from tests.pipeline.test_config import composed
 from tests.train.hub_server import COMMIT, serving
-from tests.written_checkpoints import write_checkpoint
+from tests.train.written_runs import write_run
 from train.checkpoints.final_model import save_model
 from train.checkpoints.initial import initial_weights
 from train.memory.forecast import forecast
@@ -52,21 +51,7 @@ def folder(tiny_model: Callable, tokenizer, tmp_path: Path) -> Path:
 @pytest.fixture
 def run(tiny_model: Callable, tokenizer, tmp_path: Path) -> Path:
     """A run `base` with a finished pretraining and its checkpoints of steps 4 and 8; returns the artifact."""
-    model, artifact = tiny_model(264), tmp_path / "artifacts" / "pretrain" / "base-1"
-    artifact.mkdir(parents=True)
-    save_tokenizer(tokenizer, artifact / "tokenizer")
-    facts = {"tokenizer": tokenizer_hash(artifact), "eos_id": 0}
-    save_model(artifact, dict(model.state_dict()), model.config, 264, **facts)
-    write_initial(artifact, "other weights", 264)
-    config = {"model": model.config.model_dump(mode="json"), "optim": {"name": "adamw"}}
-    spec = {"stage": "pretrain", "plugins": [], "input_fingerprints": {}, "config": config}
-    (artifact / SPEC_FILE).write_text(yaml.safe_dump(spec))
-    for step in (4, 8):
-        write_checkpoint(artifact, step, tiny_model(264, seed=step))
-    (tmp_path / "runs" / "base").mkdir(parents=True)
-    (tmp_path / "runs" / "base" / "config.yaml").write_text(f"run: {{artifacts: {tmp_path / 'artifacts'}}}\n")
-    (tmp_path / "runs" / "base" / "pretrain").symlink_to(artifact)
-    return artifact
+    return write_run(tmp_path, tiny_model, tokenizer)
 
 
 def configured(tmp_path: Path, init: Path | str, *words: str) -> RootConfig:

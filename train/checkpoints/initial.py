@@ -1,4 +1,5 @@
-"""The weights that pretraining starts from, once the planner has found them: `pretrain.init` is a folder by then."""
+"""The weights that a training starts from, once the planner has found them: `pretrain.init` is a folder by then, or a
+pinned name on the hub, and so is `finetune.init`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +12,10 @@ from torch import nn
 from pipeline.config.pretraining import PretrainConfig
 from pipeline.config.stages import PretrainStage
 from pipeline.errors import UserError
-from pipeline.formats.checkpoints import FOLDER, Checkpoint, list_checkpoints
+from pipeline.formats.checkpoints import Checkpoint
 from pipeline.formats.hub_models import description_folder, is_model_name, weights_folder
 from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER, weight_files
-from pipeline.formats.training_artifact import ArtifactFolder
+from pipeline.formats.training_artifact import ArtifactFolder, checkpoint_in
 from pipeline.store.artifacts import PARTIAL
 from train.checkpoints.file_weights import FileWeights
 from train.checkpoints.files import Reader
@@ -38,6 +39,8 @@ class InitialWeights:
     """Gives them to a model of their section and vocabulary."""
     checkpoint: Checkpoint | None = None
     """Where they are a training checkpoint's."""
+    setting: str = "pretrain.init"
+    """What names them, for messages."""
 
     def weights(self, model: nn.Module) -> Weights | None:
         """For a model on the meta device, one at a time; None where they lie in the files in another form than the
@@ -65,7 +68,7 @@ class InitialWeights:
             return
         if not self.files:
             raise UserError(
-                f"pretrain.init: {self.name} holds no weights in safetensors; name another folder"
+                f"{self.setting}: {self.name} holds no weights in safetensors; name another folder"
             )
         for path in self.files:
             try:
@@ -73,7 +76,7 @@ class InitialWeights:
                     pass
             except (OSError, SafetensorError) as error:
                 raise UserError(
-                    f"pretrain.init: {path} is damaged ({error}); get the folder again, or name another"
+                    f"{self.setting}: {path} is damaged ({error}); get the folder again, or name another"
                 ) from None
 
 
@@ -83,34 +86,45 @@ def initial_weights(settings: PretrainConfig) -> InitialWeights | None:
     Raises:
         UserError: where they are gone, or damaged.
     """
-    if settings.init is None:
-        return None
-    folder = Path(settings.init)
-    if not folder.is_dir() and is_model_name(settings.init):
-        return _of_hub(settings.init)
-    if folder.parent.name == FOLDER:
-        return _of_checkpoint(folder)
+    return None if settings.init is None else find_weights(settings.init)
+
+
+def find_weights(init: str, setting: str = "pretrain.init") -> InitialWeights:
+    """The weights that a setting names: a folder, or a pinned name on the hub.
+
+    Raises:
+        UserError: where they are gone, or damaged.
+    """
+    folder, place = Path(init), f"{setting}={init}"
+    if not folder.is_dir() and is_model_name(init):
+        return _of_hub(init, place, setting)
+    if (checkpoint := checkpoint_in(folder, setting)) is not None:
+        return _of_checkpoint(checkpoint, setting)
     if (folder / MODEL_FOLDER / DESCRIPTION).is_file():
         _, vocab_size = ArtifactFolder(folder).described()
 
         def fill(model: nn.Module) -> None:
             load_weights(model, read_weights(folder), str(folder))
 
-        return InitialWeights(folder.name, vocab_size, (folder / MODEL_FOLDER / WEIGHTS,), fill)
-    found = read_folder(folder, f"pretrain.init={folder}")
-    name = folder.resolve().parent.name if folder.name == MODEL_FOLDER else folder.name  # of an export
+        files = (folder / MODEL_FOLDER / WEIGHTS,)
+        return InitialWeights(folder.name, vocab_size, files, fill, setting=setting)
+    found = read_folder(folder, place)
     files = tuple(path for path in weight_files(folder) if path.suffix == ".safetensors")
-    return InitialWeights(name, found.vocab_size, files, found.fill)
+    return InitialWeights(folder_name(folder), found.vocab_size, files, found.fill, setting=setting)
 
 
-def _of_hub(name: str) -> InitialWeights:
-    place = f"pretrain.init={name}"
+def folder_name(folder: Path) -> str:
+    """What to call a Hugging Face folder: of an export the artifact's name, since all of them are called `model`."""
+    return folder.resolve().parent.name if folder.name == MODEL_FOLDER else folder.name
+
+
+def _of_hub(name: str, place: str, setting: str) -> InitialWeights:
     vocab_size = read_folder(description_folder(name, place), place).vocab_size
 
     def fill(model: nn.Module) -> None:
         read_folder(weights_folder(name, place), place).fill(model)
 
-    return InitialWeights(name, vocab_size, None, fill)
+    return InitialWeights(name, vocab_size, None, fill, setting=setting)
 
 
 def starting_model(config: PretrainStage, vocab_size: int) -> TrainableModel:
@@ -125,11 +139,8 @@ def starting_model(config: PretrainStage, vocab_size: int) -> TrainableModel:
     return model
 
 
-def _of_checkpoint(folder: Path) -> InitialWeights:
-    artifact = folder.parents[1]
-    checkpoint = next((each for each in list_checkpoints(artifact) if each.folder == folder), None)
-    if checkpoint is None:
-        raise UserError(f"the checkpoint {folder} is gone or damaged; name another with pretrain.step=…")
+def _of_checkpoint(checkpoint: Checkpoint, setting: str) -> InitialWeights:
+    artifact = checkpoint.folder.parents[1]
     _, vocab_size = ArtifactFolder(artifact).described(checkpoint)
 
     def fill(model: nn.Module) -> None:
@@ -137,10 +148,10 @@ def _of_checkpoint(folder: Path) -> InitialWeights:
         parameters = dict(model.named_parameters())
         state: dict[str, Any] = dict(model.state_dict())  # what is no parameter is not trained
         state |= Reader(checkpoint).weights({name: p.shape for name, p in parameters.items()})
-        load_weights(model, state, str(folder))
+        load_weights(model, state, str(checkpoint.folder))
 
     name = f"{artifact.name.removesuffix(PARTIAL)}, step {checkpoint.step:,}"
-    return InitialWeights(name, vocab_size, tuple(checkpoint.files), fill, checkpoint)
+    return InitialWeights(name, vocab_size, tuple(checkpoint.files), fill, checkpoint, setting)
 
 
 def _check(checkpoint: Checkpoint) -> None:

@@ -1,19 +1,25 @@
-"""What fine-tuning starts from: this run's pretrained checkpoint, or a Hugging Face folder."""
+"""What fine-tuning starts from: what this run has pretrained, or weights that exist, with their tokenizer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter
+
+from pipeline.config.base_weights import SETTING
 from pipeline.config.models import ModelConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.foreign_code import refusing_foreign_code
+from pipeline.formats.hub_models import description_folder, is_model_name, weights_folder
 from pipeline.formats.model_folder import tokenizer_files
 from pipeline.formats.tokenizers import load_tokenizer
+from pipeline.formats.training_artifact import ArtifactFolder, artifact_of, checkpoint_in
 from train.checkpoints.final_model import described_model, load_model
 from train.checkpoints.hugging_face import read_folder
-from train.models import TrainableModel
+from train.checkpoints.initial import find_weights, folder_name
+from train.models import TrainableModel, build_model, family
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
@@ -32,15 +38,33 @@ class BaseModel:
 
 
 def find_base_model(init: str | None, context: Context) -> BaseModel:
-    """The pretrained artifact among the inputs, or the folder `init`.
+    """The pretrained artifact among the inputs, or what `finetune.init` was found to be.
 
     Raises:
         UserError: where there is no model or no tokenizer, or the two do not fit.
     """
-    return _checked(_pretrained(context)) if init is None else base_in_folder(context.locate(init))
+    return _checked(_pretrained(context)) if init is None else named_base(init, context.locate)
 
 
-def base_in_folder(folder: Path, setting: str = "finetune.init") -> BaseModel:
+def named_base(init: str, locate: Callable[[str], Path]) -> BaseModel:
+    """What `finetune.init` was found to be: a folder, or a pinned name on the hub. No weights are read before the model
+    is loaded.
+
+    Args:
+        locate: from a path in the configuration to a folder, as `Context.locate`.
+
+    Raises:
+        UserError: where there is no model or no tokenizer, or the two do not fit.
+    """
+    place = f"{SETTING}={init}"
+    if not Path(init).expanduser().exists() and is_model_name(init):
+        return _checked(_of_hub(init, place))
+    folder = locate(init)
+    artifact = artifact_of(folder)
+    return _checked(_hugging_face(folder, place) if artifact is None else _of_run(folder, artifact))
+
+
+def base_in_folder(folder: Path, setting: str = SETTING) -> BaseModel:
     """The model in a Hugging Face folder; no weights are read before it is loaded.
 
     Args:
@@ -77,6 +101,26 @@ def _pretrained(context: Context) -> BaseModel:
     )
 
 
+def _of_run(folder: Path, artifact: ArtifactFolder) -> BaseModel:
+    """The finished model of an artifact, or that of a checkpoint of pretraining."""
+    section, vocab_size = artifact.described(checkpoint_in(folder, SETTING))
+    config = TypeAdapter(ModelConfig).validate_python(section)
+    config = family(config).without_weights(config, vocab_size)
+    found = find_weights(str(folder), SETTING)
+
+    def load() -> TrainableModel:
+        model = build_model(config, vocab_size)
+        found.fill(model)
+        return model.train()
+
+    return BaseModel(found.name, config, vocab_size, load_tokenizer(artifact.tokenizer_artifact), load)
+
+
+def _of_hub(name: str, place: str) -> BaseModel:
+    described = _hugging_face(description_folder(name, place), place)
+    return replace(described, name=name, load=lambda: read_folder(weights_folder(name, place), place).load())
+
+
 def _hugging_face(folder: Path, place: str) -> BaseModel:
     from transformers import PreTrainedTokenizerFast
 
@@ -86,7 +130,7 @@ def _hugging_face(folder: Path, place: str) -> BaseModel:
         raise UserError(
             f"the tokenizer in {folder} has no tokenizer.json; convert it to a fast tokenizer first"
         )
-    return BaseModel(folder.name, found.config, found.vocab_size, tokenizer, found.load)
+    return BaseModel(folder_name(folder), found.config, found.vocab_size, tokenizer, found.load)
 
 
 def _tokenizer(folder: Path, place: str) -> "PreTrainedTokenizerBase":

@@ -1,10 +1,12 @@
 """What all fine-tuning tasks have in common: the examples, what is trained, and how."""
 
+import json
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
-from pipeline.config.base import Content, Section
+from pipeline.config.base import NEUTRAL, Content, Section
 from pipeline.config.choices import Choice
 from pipeline.config.lora import LoRAConfig
 from pipeline.config.optimizers import OptimizerConfig
@@ -14,7 +16,7 @@ from pipeline.config.schedules.linear import LinearSchedule
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.formats.hub import SCHEME, HubSplit
-from pipeline.formats.model_folder import model_and_tokenizer_files
+from pipeline.formats.training_artifact import artifact_of, base_files, checkpoint_in
 
 FieldName = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
 """A number on the command line is one for YAML too, and names a column."""
@@ -91,7 +93,7 @@ Batching = Literal["padded", "by_length", "packed"]
 
 
 class FinetuneConfig(Choice):
-    """Fine-tuning of the pretrained model or of any Hugging Face folder."""
+    """Fine-tuning of what the run has pretrained, or of weights that exist."""
 
     tag: ClassVar[str] = "task"
     batchings: ClassVar[tuple[Batching, ...]] = ("padded", "by_length")
@@ -99,8 +101,12 @@ class FinetuneConfig(Choice):
     enabled: ClassVar[bool] = True
     """Whether there is anything to do."""
 
-    init: Annotated[str | None, Content(model_and_tokenizer_files)] = None
-    """A Hugging Face folder to start from; None takes this run's pretrained checkpoint."""
+    init: Annotated[str | None, Content(base_files, or_name=True)] = None
+    """What to start from: a run's name (with `/pretrain` behind it, its model before fine-tuning), the folder of an
+    artifact or of a checkpoint of pretraining, a Hugging Face folder, or a name on the hub, with the tokenizer and the
+    chat template that lie there. None takes what this run pretrains."""
+    step: Annotated[PositiveInt | None, NEUTRAL] = None  # the content of what it leads to counts
+    """The checkpoint of pretraining to take of the run or artifact that `init` names; None takes its finished model."""
     lora: LoRAConfig | None = None
     """Train adapters in place of all weights. The model is written with them merged, and they beside it."""
     data: FinetuneDataConfig = FinetuneDataConfig()
@@ -121,6 +127,8 @@ class FinetuneConfig(Choice):
             found.append(
                 "finetune.data.train is missing: name a jsonl or json file, or set finetune.task=none"
             )
+        if self.step is not None and self.init is None:
+            found.append(f"step={self.step} is for weights that exist: name them with finetune.init=…")
         if self.batching not in self.batchings:
             found.append(
                 f"finetune.batching={self.batching} is nothing that finetune.task={self.choice} knows; set it to "
@@ -128,9 +136,19 @@ class FinetuneConfig(Choice):
             )
         return found
 
+    def environment(self) -> dict[str, str]:
+        """Of a training checkpoint, whose files hold weights alone, also which model they are of."""
+        folder = Path(self.init or "")
+        if not folder.is_dir():
+            return {}
+        checkpoint, artifact = checkpoint_in(folder, "finetune.init"), artifact_of(folder)
+        if checkpoint is None or artifact is None:
+            return {}
+        return {"model": json.dumps(artifact.described(checkpoint), sort_keys=True)}
+
     @property
     def replaces_pretraining(self) -> bool:
-        """Whether it starts from a folder, so that this run trains no model for it."""
+        """Whether it starts from weights that exist, so that this run trains no model for it."""
         return self.enabled and self.init is not None
 
 

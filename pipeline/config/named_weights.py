@@ -1,0 +1,57 @@
+"""Weights that a setting names to start from: a run, an artifact, a training checkpoint, a folder, a hub's name."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import UserError
+from pipeline.formats.hub_models import is_model_name
+from pipeline.formats.location import STAGES, Location, find_model
+
+
+@dataclass(frozen=True)
+class NamedWeights:
+    """What was written in a setting."""
+
+    setting: str
+    """Its key, such as `pretrain.init`."""
+    name: str
+    """Its value."""
+    runs: Path
+    """The folder of runs."""
+    own: Path
+    """The folder of the run that is being configured."""
+
+    @property
+    def place(self) -> str:
+        """What messages begin with."""
+        return f"{self.setting}={self.name}"
+
+    @property
+    def is_on_hub(self) -> bool:
+        """Whether the name is none of a folder or run here, and written as those on the hub are."""
+        place = Path(self.name).expanduser()
+        if place.exists() or not is_model_name(self.name):
+            return False
+        return place.name not in STAGES and not (self.runs / place.parts[0]).exists()
+
+    def find(self, step: int | None) -> Location:
+        """The folder that holds them.
+
+        Raises:
+            UserError: where there are no such weights, or they are this run's own.
+        """
+        self._refuse_own_run()
+        try:
+            return find_model(self.name, step, self.runs)
+        except UserError as error:
+            raise UserError(f"{self.place}: {error}") from None
+
+    def _refuse_own_run(self) -> None:
+        places = (Path(self.name).expanduser(), self.runs / self.name)
+        named = next((place for place in places if place.exists()), None)
+        if named is not None and Path(os.path.abspath(named)).is_relative_to(os.path.abspath(self.own)):
+            raise UserError(
+                f"{self.place} is this run itself, whose model would be another one after each start; give the "
+                "new run a name of its own (run.name=…), or name the folder in the store"
+            )
