@@ -20,6 +20,7 @@ from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import SPEC_FILE, write_json
 from tests.command_line import ROOT
 from tests.train.mixture_worker import make_inputs, pretrain
+from tests.train.written_runs import write_run
 from tests.written_checkpoints import write_checkpoint
 from train.adapters.lora import add_adapters, merge_adapters
 from train.checkpoints.final_model import load_model
@@ -85,6 +86,17 @@ def test_without_a_chat_template_it_only_continues_texts(folder: Path) -> None:
     assert opened.stops == Stops([0])
     with pytest.raises(UserError, match=r"has no chat template.*it continues texts"):
         _ = opened.chat
+
+
+def test_what_went_on_from_a_model_that_chats_has_its_template(tiny_model, chat_tokenizer, tmp_path) -> None:
+    """As its export has: pretraining's artifact names no task, and the tokenizer brings the template."""
+    artifact = write_run(tmp_path, tiny_model, chat_tokenizer)
+    assert open_model(str(artifact)).form is None
+    set_chat_template(chat_tokenizer)
+    save_tokenizer(chat_tokenizer, artifact / "tokenizer")
+    opened = open_model(str(artifact))
+    assert opened.chat.template == chat_tokenizer.chat_template
+    assert opened.stops == Stops([0, 4])
 
 
 def test_a_pickle_is_refused(folder: Path) -> None:

@@ -84,7 +84,8 @@ def open_model(
 def _open_artifact(place: Location) -> OpenedModel:
     artifact = TrainingArtifact(place.folder)
     tokenizer = artifact.tokenizer
-    form, stops = None, Stops([tokenizer.eos_token_id])
+    form: PromptFormat | None
+    form, stops = _by_own_template(tokenizer)  # of one that went on from a model that chats
     if (place.folder / TASK_FILE).is_file():
         _ = artifact.spec  # plugins may bring the task
         task, facts = read_task(place.folder)
@@ -113,14 +114,22 @@ def _open_folder(place: Location) -> OpenedModel:
             "convert it where you trust it: AutoModelForCausalLM.from_pretrained(…).save_pretrained(…)"
         )
     base = base_in_folder(place.folder, "model")
-    form = ChatFormat(base.tokenizer) if base.tokenizer.chat_template else None
-    found = find_stops(form) if form else Stops([base.tokenizer.eos_token_id])
+    form, found = _by_own_template(base.tokenizer)
     generation = read_object(place.folder / "generation_config.json")
     ids = {*found.ids, *_as_list(generation.get("eos_token_id"))}
     texts = dict.fromkeys([*found.texts, *_as_list(generation.get("stop_strings"))])
     return OpenedModel(
         place.name, as_language_model(base.load()), base.tokenizer, form, Stops(sorted(ids), list(texts))
     )
+
+
+def _by_own_template(tokenizer: "PreTrainedTokenizerFast") -> tuple[PromptFormat | None, Stops]:
+    """How prompts are written by the tokenizer's chat template, and what ends an answer; without one a text ends at
+    eos."""
+    if not tokenizer.chat_template:
+        return None, Stops([tokenizer.eos_token_id])
+    form = ChatFormat(tokenizer)
+    return form, find_stops(form)
 
 
 def _as_list(value: Any) -> list[Any]:
