@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.models import ModelConfig
 from pipeline.config.named_weights import NamedWeights
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import list_checkpoints
@@ -17,8 +18,6 @@ from pipeline.formats.vocabulary import read_vocabulary
 HUGGING_FACE = "train.checkpoints.hugging_face"
 """The module whose `model_section` reads a Hugging Face folder: it needs transformers, and is imported where there is
 such a folder only."""
-CHANGEABLE = ("dropout",)
-"""Settings of a model that its weights leave open."""
 
 
 def with_initial_weights(values: Mapping[str, Any], typed: Collection[str]) -> Mapping[str, Any]:
@@ -95,21 +94,25 @@ def _model(
         UserError: where one was typed that is another.
     """
     section = values.get("model")
-    if contradictions := list(_contradictions(section, typed, theirs)):
+    family = ModelConfig.choices().get(str(theirs.get(ModelConfig.tag)), ModelConfig)
+    free = family.left_open(theirs)
+    if contradictions := list(_contradictions(section, typed, theirs, free)):
         raise UserError(
             f"pretrain.init={init} says what the model is, and {', '.join(contradictions)}; leave model settings out, "
             "or train that model from random weights (pretrain.init=null)"
         )
-    return {**theirs, **_given(values, typed, "model", CHANGEABLE)}
+    return {**theirs, **_given(values, typed, "model", free)}
 
 
-def _contradictions(section: Any, typed: Collection[str], theirs: Mapping[str, Any]) -> Iterator[str]:
+def _contradictions(
+    section: Any, typed: Collection[str], theirs: Mapping[str, Any], free: Collection[str]
+) -> Iterator[str]:
     if not isinstance(section, Mapping):
         return
     whole = "model" in typed
     for name, value in section.items():
         asked = f"model.{name}" in typed or (whole and value is not None)
-        if asked and name not in CHANGEABLE and value != theirs.get(name):
+        if asked and name not in free and value != theirs.get(name):
             yield f"model.{name}={value} is not their {theirs.get(name, 'setting')}"
 
 

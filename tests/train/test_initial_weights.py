@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.lstm import LSTMConfig
 from pipeline.config.pretraining import PretrainConfig
 from pipeline.config.root import RootConfig, parse_config
@@ -199,6 +200,16 @@ def test_what_contradicts_an_extension_is_told(
 ) -> None:
     with pytest.raises(UserError, match=told):
         configured(tmp_path, init, *words)
+
+
+def test_a_later_training_may_read_longer_texts(tmp_path: Path, run: Path) -> None:
+    scaling = "{rope_type: yarn, factor: 4, original_max_position_embeddings: 64}"
+    model = configured(tmp_path, "base", "model.context=256", f"model.rope_scaling={scaling}").model
+    assert isinstance(model, DecoderConfig)
+    assert model.context == 256
+    assert model.rope_scaling is not None
+    assert model.rope_scaling.factor == 4
+    assert model.rope_scaling.original_context(256) == 64
 
 
 def test_dropout_is_no_matter_of_the_weights(tmp_path: Path, run: Path) -> None:

@@ -91,11 +91,15 @@ def kept_by_autograd(model: torch.nn.Module, autocast: bool, masked: bool = Fals
     return sum(sizes.values())
 
 
-@pytest.mark.parametrize("layout", ["gpt2", "llama", "qwen3"])
+@pytest.mark.parametrize("layout", ["gpt2", "llama", "qwen3", "local", "mixture"])
 @pytest.mark.parametrize("mode", ["fp32", "bf16", "autocast"])
 @pytest.mark.parametrize("masked", [False, True])
 def test_activations_of_a_block_are_what_autograd_keeps(layout: str, mode: str, masked: bool) -> None:
-    extra = {} if layout == "gpt2" else {"kv_heads": 2}
+    extra: dict = {} if layout == "gpt2" else {"kv_heads": 2}
+    if layout == "local":
+        layout, extra = "qwen3", {**extra, "sliding_window": 32, "layer_types": ["sliding_attention"]}
+    if layout == "mixture":
+        layout, extra = "qwen3", {**extra, "experts": 8}
     numerics = Numerics(
         FP32 if mode == "fp32" else BF16, BF16 if mode == "bf16" else FP32, mode == "autocast", on_gpu=False
     )

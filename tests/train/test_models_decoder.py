@@ -16,10 +16,17 @@ CONFIGS = [
     DecoderConfig(layout="gpt2", **SIZES),
     DecoderConfig(layout="llama", kv_heads=2, **SIZES),
     DecoderConfig(layout="qwen3", kv_heads=1, head_size=16, tie_embeddings=False, **SIZES),
+    DecoderConfig(layout="qwen3", kv_heads=2, sliding_window=5, **SIZES),
+    DecoderConfig(layout="qwen3", experts=4, **SIZES),
 ]
 
 
-@pytest.fixture(params=CONFIGS, ids=lambda config: config.layout)
+@pytest.fixture(
+    params=CONFIGS,
+    ids=lambda config: (
+        config.layout + "-local" * bool(config.sliding_window) + "-mixture" * bool(config.experts)
+    ),
+)
 def model(request):
     torch.manual_seed(2)
     model = build_model(request.param, VOCAB)
@@ -269,6 +276,12 @@ def test_shared_weights_count_once(model):
         ({"heads": 4, "hidden": 66}, "heads=4"),
         ({"layout": "gpt2", "kv_heads": 1}, "gpt2"),
         ({"layout": "qwen3", "head_size": 15}, "even"),
+        ({"layout": "llama", "sliding_window": 8}, "layout=qwen3"),
+        ({"layout": "llama", "experts": 4}, "layout=qwen3"),
+        ({"layout": "qwen3", "experts": 2, "experts_per_token": 3}, "experts_per_token=3"),
+        ({"layout": "qwen3", "experts": 4, "sliding_window": 8}, "local layers"),
+        ({"layout": "qwen3", "sliding_window": 8, "layer_types": []}, "at least one"),
+        ({"layout": "gpt2", "rope_scaling": {"rope_type": "linear", "factor": 2}}, "rotary"),
     ],
 )
 def test_contradictory_sizes_are_named(fields, said):

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.models.rope_scaling import RopeScalingConfig
 from pipeline.errors import UserError
 from train.models import IGNORE_INDEX
 from train.models.decoder.hf_config import from_hf_config, to_hf_config
@@ -22,6 +23,32 @@ LAYOUTS = {
     "llama-long-theta": DecoderConfig(layout="llama", kv_heads=1, rope_theta=500000.0, **SIZES),
     "qwen3": DecoderConfig(layout="qwen3", kv_heads=2, head_size=32, **SIZES),
     "qwen3-untied": DecoderConfig(layout="qwen3", tie_embeddings=False, **SIZES),
+    "qwen3-local": DecoderConfig(layout="qwen3", kv_heads=2, sliding_window=7, **SIZES),
+    "qwen3-all-local": DecoderConfig(
+        layout="qwen3", sliding_window=16, layer_types=["sliding_attention"], **SIZES
+    ),
+    "qwen3-experts": DecoderConfig(layout="qwen3", experts=6, expert_mlp=24, **SIZES),
+    "qwen3-unequal-experts": DecoderConfig(
+        layout="qwen3", experts=5, experts_per_token=3, norm_topk_prob=False, balance_loss=0.02, **SIZES
+    ),
+    "llama-linear": DecoderConfig(rope_scaling=RopeScalingConfig(rope_type="linear", factor=4), **SIZES),
+    "llama-yarn": DecoderConfig(
+        rope_scaling=RopeScalingConfig(rope_type="yarn", factor=4, original_max_position_embeddings=10),
+        **SIZES,
+    ),
+    "qwen3-sharp-yarn": DecoderConfig(
+        layout="qwen3",
+        head_size=32,
+        rope_scaling=RopeScalingConfig(
+            rope_type="yarn", factor=8, original_max_position_embeddings=5, beta_fast=4, attention_factor=1.3
+        ),
+        **SIZES,
+    ),
+    "llama3": DecoderConfig(
+        rope_scaling=RopeScalingConfig(rope_type="llama3", factor=8, original_max_position_embeddings=30),
+        head_size=16,
+        **SIZES,
+    ),
 }
 
 
@@ -104,9 +131,15 @@ def test_config_survives_the_way_to_transformers_and_back(config):
         "rope_theta",
         "norm_eps",
         "tie_embeddings",
+        "rope_scaling",
+        "sliding_window",
+        "windows",
     ):
         assert getattr(back, name) == getattr(config, name)
-    for derived in ("mlp_width", "head_width", "key_value_heads"):
+    for name in ("experts", "experts_per_token", "norm_topk_prob", "balance_loss"):
+        if config.experts is not None:
+            assert getattr(back, name) == getattr(config, name)
+    for derived in ("expert_width", "mlp_width", "head_width", "key_value_heads"):
         assert getattr(back, derived) == getattr(config, derived)
 
 
@@ -114,7 +147,7 @@ def test_config_survives_the_way_to_transformers_and_back(config):
     ("fields", "named"),
     [
         ({"model_type": "mamba"}, "mamba"),
-        ({"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 8.0}}, "rotary"),
+        ({"model_type": "llama", "rope_scaling": {"rope_type": "dynamic", "factor": 8.0}}, "rotary"),
         ({"model_type": "llama", "attention_bias": True}, "biases in attention"),
         ({"model_type": "gpt2", "activation_function": "relu"}, "activation"),
     ],

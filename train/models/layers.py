@@ -13,6 +13,9 @@ from torch import nn
 from torch.nn import functional as F
 from transformers.pytorch_utils import Conv1D as TransformersConv1D
 
+from pipeline.config.models.rope_scaling import RopeScalingConfig
+from train.models.rope_scaling import scaled_frequencies
+
 ONE_DNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
 
 
@@ -105,9 +108,9 @@ class Rotary(nn.Module):
     neighbouring positions beyond 256 would share an angle.
     """
 
-    def __init__(self, head_size: int, context: int, theta: float):
+    def __init__(self, head_size: int, context: int, theta: float, scaling: RopeScalingConfig | None = None):
         super().__init__()
-        self.head_size, self.context, self.theta = head_size, context, theta
+        self.head_size, self.context, self.theta, self.scaling = head_size, context, theta, scaling
         empty = torch.empty(context, 1, head_size)
         self.register_buffer("cos", empty, persistent=False)
         self.register_buffer("sin", torch.empty_like(empty), persistent=False)
@@ -116,14 +119,16 @@ class Rotary(nn.Module):
     def _fill(self) -> None:
         # On the CPU even where the tables live elsewhere, so that every device gets the same angles.
         exponents = torch.arange(0, self.head_size, 2, dtype=torch.float32, device="cpu") / self.head_size
-        frequencies = 1.0 / self.theta**exponents
+        frequencies, sharpness = 1.0 / self.theta**exponents, 1.0
+        if self.scaling is not None:
+            frequencies, sharpness = scaled_frequencies(frequencies, self.theta, self.scaling, self.context)
         angles = torch.arange(self.context, dtype=torch.float32, device="cpu")[:, None, None] * frequencies
         angles = torch.cat((angles, angles), -1)
         device = self.cos.device
-        self.cos = angles.cos().to(device)
+        self.cos = (angles.cos() * sharpness).to(device)
         # The sign of rotate-half sits in the table, so that rotating is two multiplications.
         half = self.head_size // 2
-        sin = angles.sin()
+        sin = angles.sin() * sharpness
         sin[..., :half].neg_()
         self.sin = sin.to(device)
 

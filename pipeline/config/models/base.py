@@ -1,6 +1,7 @@
 """What all models have in common."""
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import PositiveInt
 
@@ -38,6 +39,15 @@ class ModelConfig(Choice):
     def reading(self) -> Reading:
         """How this model reads, which decides on the objectives and tasks that it can learn."""
         return self.readings[0]
+
+    @classmethod
+    def left_open(cls, fields: Mapping[str, Any]) -> tuple[str, ...]:
+        """Settings that a model's weights leave open, so that a training that starts from them may choose them anew.
+
+        Args:
+            fields: the section that the weights were trained with.
+        """
+        return ("dropout",)
 
     @property
     def pretrained_path(self) -> str | None:

@@ -17,12 +17,16 @@ def bytes_per_token(
     block = _block(config, numerics)
     kept = numerics.residual * config.hidden if recompute else block
     held = config.layers * kept + (block if recompute else 0)
+    local = [window for window in config.windows if window is not None and window < length]
+    if local:  # a block's keys and values once more, behind the next, for each query head; and one mask
+        heads = 2 * numerics.compute * (2 * config.heads - config.key_value_heads) * config.head_width
+        held += heads * (1 if recompute else len(local)) + (numerics.compute + 1) * 2 * local[0]
     ends = _norm(config.layout, config.hidden, numerics) + numerics.residual * config.hidden
     backward = 3 * numerics.compute * config.mlp_width + 2 * numerics.residual * config.hidden
     mask = 0
-    if masked:
+    if masked and (full := config.layers - len(local)):
         mask = (numerics.compute + 1) * length  # added to the scores, and what it is made from
-        mask += _expanded(config, numerics) * (1 if recompute else config.layers)
+        mask += _expanded(config, numerics) * (1 if recompute else full)
     return held + ends + backward + mask
 
 
@@ -40,12 +44,20 @@ def _block(config: DecoderConfig, numerics: Numerics) -> int:
     readers = (1 + 1 if gpt2 else 3 + 2) if numerics.autocast else 2
     total = 2 * _norm(config.layout, h, numerics) + readers * e * h
     total += e * (2 * query + 2 * shared) + FP32 * config.heads  # attention: q, k, v, output, log of the sums
-    total += (2 if gpt2 else 4) * e * m
+    total += (2 if gpt2 else 4) * e * m if config.experts is None else _mixture(config, numerics)
     if config.layout == "qwen3":
         total += _norm(config.layout, query + shared, numerics)
     if config.dropout:
         total += 2 * h  # masks
     return total
+
+
+def _mixture(config: DecoderConfig, numerics: Numerics) -> int:
+    """Bytes per token of a mixture: of each expert that it passes the input, four of the inner width and the output;
+    the router's probabilities, logits and loads; and the ids and shares of what it chose."""
+    e, chosen, experts = numerics.compute, config.experts_per_token, config.experts or 0
+    passed = chosen * e * (2 * config.hidden + 4 * config.expert_width)
+    return passed + experts * (3 * FP32 + e) + chosen * (4 * 8 + 3 * FP32)
 
 
 def _norm(layout: str, size: int, numerics: Numerics) -> int:

@@ -1,4 +1,4 @@
-"""Causal attention on torch's fused kernels, and the cache that generation keeps."""
+"""Causal attention on torch's fused kernels."""
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
     """
     if mask is not None and query.size(1) == key.size(1) and query.size(2) != key.size(2):
         # CUDA's fused kernel that takes a mask knows no grouped heads, and the one that is left keeps all scores.
-        key, value = (_for_each_query_head(tensor, query.size(2)) for tensor in (key, value))
+        key, value = (for_each_query_head(tensor, query.size(2)) for tensor in (key, value))
     mixed = F.scaled_dot_product_attention(
         query.transpose(1, 2),
         key.transpose(1, 2),
@@ -26,7 +26,7 @@ def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None = None
     return mixed.transpose(1, 2).flatten(2)
 
 
-def _for_each_query_head(tensor: Tensor, heads: int) -> Tensor:
+def for_each_query_head(tensor: Tensor, heads: int) -> Tensor:
     """Each of the heads of [B, S, kv_heads, head_size] as often as its group has queries."""
     return tensor.unsqueeze(3).expand(-1, -1, -1, heads // tensor.size(2), -1).flatten(2, 3)
 
@@ -42,65 +42,3 @@ def document_mask(segments: Tensor, dtype: torch.dtype) -> Tensor:
     seen = (index >= segments[:, :, None]) & (index <= index[:, None])
     mask = torch.zeros(seen.shape, dtype=dtype, device=segments.device).masked_fill_(~seen, -torch.inf)
     return mask[:, None]
-
-
-class KVCache:
-    """Keys and values of all layers for up to `capacity` tokens per row, allocated once."""
-
-    def __init__(
-        self,
-        layers: int,
-        batch_size: int,
-        capacity: int,
-        kv_heads: int,
-        head_size: int,
-        *,
-        dtype: torch.dtype,
-        device: torch.device,
-        padding: Tensor | None = None,
-    ):
-        # Heads before tokens: a decoding step then reads each head's keys contiguously.
-        shape = (layers, batch_size, kv_heads, capacity, head_size)
-        self.keys = torch.empty(shape, dtype=dtype, device=device)
-        self.values = torch.empty(shape, dtype=dtype, device=device)
-        self.padding = None if padding is None else padding.to(device)
-        self.capacity = capacity
-        self.length = 0
-
-    def update(self, layer: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
-        """Append T new keys and values [B, T, kv_heads, head_size]; return those of all tokens.
-
-        The length grows only with `advance`, once every layer has appended.
-        """
-        end = self.length + key.size(1)
-        self.keys[layer, :, :, self.length : end] = key.transpose(1, 2)
-        self.values[layer, :, :, self.length : end] = value.transpose(1, 2)
-        return self.keys[layer, :, :, :end].transpose(1, 2), self.values[layer, :, :, :end].transpose(1, 2)
-
-    def advance(self, tokens: int) -> None:
-        self.length += tokens
-
-    def positions(self, tokens: int) -> Tensor:
-        """Positions of the next tokens, [B or 1, tokens]; the first real token of a row is at 0."""
-        index = torch.arange(self.length, self.length + tokens, device=self.keys.device)[None]
-        return index if self.padding is None else (index - self.padding[:, None]).clamp_(min=0)
-
-    def mask(self, tokens: int) -> Tensor | None:
-        """What the next tokens see, bool [B or 1, 1, tokens, length + tokens]; None as in `attend`."""
-        if self.padding is None and (tokens == 1 or self.length == 0):
-            return None
-        end = self.length + tokens
-        keys = torch.arange(end, device=self.keys.device)
-        queries = keys[self.length :, None]
-        if self.padding is None:
-            return (keys <= queries)[None, None]
-        # A padding query sees itself: a softmax over nothing would be NaN, and spread from there.
-        real = keys >= self.padding[:, None, None]
-        return ((keys <= queries) & (real | (keys == queries)))[:, None]
-
-    def reorder(self, rows: Tensor) -> None:
-        """Keep the given rows (int64 [new batch]), in that order."""
-        self.keys = self.keys.index_select(1, rows)
-        self.values = self.values.index_select(1, rows)
-        if self.padding is not None:
-            self.padding = self.padding.index_select(0, rows)

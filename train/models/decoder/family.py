@@ -23,10 +23,13 @@ class DecoderFamily(ModelFamily):
     def flops_per_token(self, config: DecoderConfig, vocab_size: int, length: int) -> float:
         query = config.heads * config.head_width
         shared = config.key_value_heads * config.head_width
-        mlp_matrices = 2 if config.layout == "gpt2" else 3
-        block = config.hidden * (2 * query + 2 * shared + mlp_matrices * config.mlp_width)
+        mlp = (2 if config.layout == "gpt2" else 3) * config.mlp_width
+        if config.experts is not None:  # those that a token passes, and the router
+            mlp = 3 * config.experts_per_token * config.expert_width + config.experts
+        block = config.hidden * (2 * query + 2 * shared + mlp)
         matrices = config.layers * block + config.hidden * vocab_size
-        return training_flops(matrices, config.layers * query, length)
+        seen = [length if window is None else min(2 * window, length) for window in config.windows]
+        return training_flops(matrices, query, sum(seen))
 
     def activation_bytes(
         self, config: DecoderConfig, length: int, numerics: Numerics, recompute: bool, masked: bool

@@ -5,7 +5,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.config.models.decoder import DecoderConfig
-from train.models.decoder.attention import KVCache, attend
+from train.models.decoder.attention import attend
+from train.models.decoder.cache import KVCache
 from train.models.layers import Conv1D, Embedding
 
 

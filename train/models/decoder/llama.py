@@ -11,7 +11,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.config.models.decoder import DecoderConfig
-from train.models.decoder.attention import KVCache, attend
+from train.models.decoder.attention import attend
+from train.models.decoder.cache import KVCache
+from train.models.decoder.mixture import Mixture
+from train.models.decoder.nearby import attend_nearby
 from train.models.layers import (
     Embedding,
     Linear,
@@ -37,6 +40,7 @@ class Attention(nn.Module):
         super().__init__()
         self.layer = layer
         self.heads, self.kv_heads, self.head_size = config.heads, config.key_value_heads, config.head_width
+        self.window = config.windows[layer]
         query, shared = self.heads * self.head_size, self.kv_heads * self.head_size
         self.q_proj = Linear(config.hidden, query, config.init_std)
         self.k_proj = Linear(config.hidden, shared, config.init_std)
@@ -64,8 +68,12 @@ class Attention(nn.Module):
             query, key, value = heads.split((self.heads, self.kv_heads, self.kv_heads), -2)
         query, key = rotate(self.q_norm(query), cos, sin), rotate(self.k_norm(key), cos, sin)
         if cache is not None:
-            key, value = cache.update(self.layer, key, value)
-        mixed = attend(query, key, value, mask)
+            key, value = cache.update(self.layer, key, value, self.window)
+            mixed = attend(query, key, value, mask)
+        elif self.window is None:
+            mixed = attend(query, key, value, mask)
+        else:
+            mixed = attend_nearby(query, key, value, mask, self.window)
         return self.o_proj(mixed) if self.joined is None else project(mixed, self.o_proj.weight)
 
 
@@ -94,14 +102,25 @@ class Block(nn.Module):
         self.input_layernorm = RMSNorm(config.hidden, config.norm_eps)
         self.self_attn = Attention(config, layer)
         self.post_attention_layernorm = RMSNorm(config.hidden, config.norm_eps)
-        self.mlp = MLP(config)
+        self.mlp = MLP(config) if config.experts is None else Mixture(config, config.experts)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(
-        self, x: Tensor, mask: Tensor | None, cache: KVCache | None, cos: Tensor, sin: Tensor
-    ) -> Tensor:
+        self,
+        x: Tensor,
+        mask: Tensor | None,
+        cache: KVCache | None,
+        cos: Tensor,
+        sin: Tensor,
+        counted: Tensor | None = None,
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """The next residual stream; of a mixture also what its router did with the tokens that are `counted`."""
         x = x + self.dropout(self.self_attn(self.input_layernorm(x), mask, cache, cos, sin))
-        return x + self.dropout(self.mlp(self.post_attention_layernorm(x)))
+        read = self.post_attention_layernorm(x)
+        if isinstance(self.mlp, MLP):
+            return x + self.dropout(self.mlp(read))
+        mixed, sums = self.mlp(read, counted)
+        return x + self.dropout(mixed), sums
 
 
 class LlamaBody(nn.Module):
@@ -112,7 +131,7 @@ class LlamaBody(nn.Module):
         self.embed_tokens = Embedding(vocab_size, config.hidden, config.init_std)
         self.layers = nn.ModuleList(Block(config, layer) for layer in range(config.layers))
         self.norm = RMSNorm(config.hidden, config.norm_eps)
-        self.rotary = Rotary(config.head_width, config.context, config.rope_theta)
+        self.rotary = Rotary(config.head_width, config.context, config.rope_theta, config.rope_scaling)
         self.dropout = nn.Dropout(config.dropout)
 
     @property

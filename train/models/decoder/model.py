@@ -12,9 +12,12 @@ from torch.utils.checkpoint import checkpoint
 
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.errors import UserError
-from train.models.decoder.attention import KVCache, document_mask
+from train.models.balance import fullest_expert, router_losses, until_last_label
+from train.models.decoder.attention import document_mask
+from train.models.decoder.cache import KVCache
 from train.models.decoder.gpt2 import GPT2Body
 from train.models.decoder.llama import LlamaBody
+from train.models.decoder.nearby import nearby_mask
 from train.models.interface import IGNORE_INDEX, LanguageModel, LossSum
 from train.models.layers import lay_out_for_generation, project
 from train.models.lm_head import LMHead
@@ -32,6 +35,7 @@ class Decoder(LanguageModel):
         self.vocab_size = vocab_size
         self.context = config.context
         self.width, self.head_std = config.hidden, config.init_std
+        self._windows = config.windows
         # The attribute's name is part of the parameters' names.
         if config.layout == "gpt2":
             self.transformer = GPT2Body(config, vocab_size)
@@ -58,10 +62,27 @@ class Decoder(LanguageModel):
     def forward(
         self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None
     ) -> Tensor | LossSum:
-        hidden = self.hidden(input_ids, segments=segments)
+        # Padding is no load; where documents share a row there is hardly any.
+        pads = self.config.experts is not None and labels is not None and segments is None
+        counted = until_last_label(labels) if pads and labels is not None else None
+        hidden, routed = self._read(input_ids, None, segments, counted)
         if labels is None:
             return self.lm_head(hidden)
-        return LossSum(self.lm_head(hidden, labels), (labels != IGNORE_INDEX).sum())
+        tokens = (labels != IGNORE_INDEX).sum()
+        total = self.lm_head(hidden, labels)
+        if not routed:
+            return LossSum(total, tokens)
+        seen = torch.tensor(labels.numel(), device=tokens.device) if counted is None else counted.sum()
+        figures = {"fullest_expert": fullest_expert(routed, tokens)}
+        return LossSum(total, tokens, self._router_loss(routed, seen, tokens), figures)
+
+    def _router_loss(self, routed: list[Tensor], seen: Tensor, tokens: Tensor) -> Tensor | None:
+        """In proportion to the tokens, so that over micro-batches and ranks it becomes a mean as the loss does."""
+        factors = self.config.balance_loss, self.config.router_z_loss
+        if not (self.training and any(factors)):
+            return None
+        balance, z = router_losses(routed, seen)
+        return (factors[0] * balance + factors[1] * z) * tokens
 
     def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
         return self.lm_head(self.hidden(input_ids), labels, reduction="none")
@@ -74,6 +95,16 @@ class Decoder(LanguageModel):
         lengths: Tensor | None = None,
         token_types: Tensor | None = None,
     ) -> Tensor:
+        return self._read(input_ids, state, segments)[0]
+
+    def _read(
+        self,
+        input_ids: Tensor,
+        state: KVCache | None,
+        segments: Tensor | None,
+        counted: Tensor | None = None,
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Final hidden states, and what each layer's router did with the tokens that are `counted`."""
         tokens = input_ids.size(1)
         end = tokens if state is None else state.length + tokens
         limit = self.context if state is None else state.capacity
@@ -82,24 +113,46 @@ class Decoder(LanguageModel):
                 f"a sequence of {end} tokens is longer than the {limit} this model was set up to read; "
                 "shorten it, or raise model.context and train again"
             )
-        positions = mask = None
+        positions = None
         if state is not None:
-            positions, mask = state.positions(tokens), state.mask(tokens)
+            positions = state.positions(tokens)
         elif segments is not None:
             positions = torch.arange(tokens, device=input_ids.device) - segments
         x, extras = self.body.embed(input_ids, positions)
-        if segments is not None:
-            device = x.device.type
-            mixed = torch.is_autocast_enabled(device)
-            mask = document_mask(segments, torch.get_autocast_dtype(device) if mixed else x.dtype)
-        for block in self.blocks:
+        masks = {window: self._mask(x, window, state, segments) for window in self._windows}
+        routed: list[Tensor] = []
+        if self.config.experts is not None:
+            extras = (*extras, counted)
+        for block, window in zip(self.blocks, self._windows, strict=True):
+            mask = masks[window]
             if self.gradient_checkpointing and torch.is_grad_enabled():
-                x = checkpoint(block, x, mask, state, *extras, use_reentrant=False)
+                given = checkpoint(block, x, mask, state, *extras, use_reentrant=False)
             else:
-                x = block(x, mask, state, *extras)
+                given = block(x, mask, state, *extras)
+            if self.config.experts is None:
+                x = given
+            else:
+                x, sums = given
+                routed.append(sums)
         if state is not None:
             state.advance(tokens)
-        return self.body.normalize(x)
+        return self.body.normalize(x), routed
+
+    def _mask(
+        self, x: Tensor, window: int | None, state: KVCache | None, segments: Tensor | None
+    ) -> Tensor | None:
+        """What a token sees in the layers with this window, made once for all of them."""
+        if state is not None:
+            return state.mask(x.size(1), window)
+        if window is None and segments is None:
+            return None
+        device = x.device.type
+        mixed = torch.is_autocast_enabled(device)
+        dtype = torch.get_autocast_dtype(device) if mixed else x.dtype
+        if window is not None:
+            return nearby_mask(x, window, segments, dtype)
+        assert segments is not None
+        return document_mask(segments, dtype)
 
     def next_logits(self, input_ids: Tensor, state: KVCache) -> Tensor:
         last = self.hidden(input_ids, state)[:, -1]

@@ -2,10 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from torch import Tensor
-
 from pipeline.config.models.huggingface import HuggingFaceConfig
-from train.models.interface import IGNORE_INDEX
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig
@@ -25,8 +22,3 @@ def balance_factor(config: HuggingFaceConfig, settings: "PretrainedConfig") -> f
     if not (named or getattr(text, "output_router_logits", False)):
         return 0.0
     return float(next((getattr(text, name) for name in _FACTORS if hasattr(text, name)), 0.0))
-
-
-def until_last_label(labels: Tensor) -> Tensor:
-    """Mask (int64 [B, T]) of the tokens that are no padding: up to each row's last label that counts."""
-    return (labels != IGNORE_INDEX).long().flip(1).cummax(1).values.flip(1)

@@ -13,8 +13,9 @@ from transformers.utils import ModelOutput
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.errors import UserError, first_line
 from pipeline.formats.foreign_code import own_classes, refusing_foreign_code
+from train.models.balance import until_last_label
 from train.models.finite import all_finite
-from train.models.hf.balance import balance_factor, until_last_label
+from train.models.hf.balance import balance_factor
 from train.models.hf.probes import (
     check_balance,
     check_causal,
