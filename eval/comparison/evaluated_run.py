@@ -6,14 +6,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
 from eval.results import RESULTS, Result, read_results
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.config.plugins import load_plugins
 from pipeline.errors import UserError
-from pipeline.formats.location import RUN_FILE
+from pipeline.formats.run_folder import RUN_FILE, command_for, is_run, refuse_gone
 from pipeline.formats.training_artifact import ArtifactFolder
 from pipeline.store.written_spec import WrittenSpec
 from pipeline.tracking.tracker import read_jsonl
@@ -78,23 +77,16 @@ def find_run(name: str, runs: Path) -> EvaluatedRun:
         UserError: where there is none, or it is not evaluated yet.
     """
     given = Path(name).expanduser()
-    folder = next((place for place in (runs / name, given) if (place / RUN_FILE).is_file()), None)
+    folder = next((place for place in (runs / name, given) if is_run(place)), None)
     if folder is None:
         raise UserError(f"there is no run {name!r} in {runs.resolve()}; {_advice(name, runs)}")
     evaluate = folder / "evaluate"
+    refuse_gone(folder, "evaluate")
     if not (evaluate / RESULTS).is_file():
-        raise UserError(f"the run {name} is not evaluated yet; do it first: {_evaluating(folder)}")
+        raise UserError(
+            f"the run {name} is not evaluated yet; do it first: {command_for(folder, 'evaluate')}"
+        )
     return EvaluatedRun(folder.name, folder, evaluate.resolve())
-
-
-def _evaluating(folder: Path) -> str:
-    """The command that made the run, up to evaluate."""
-    try:
-        command = str(yaml.safe_load((folder / RUN_FILE).read_text(encoding="utf-8"))["run"]["command"])
-    except (yaml.YAMLError, KeyError, TypeError):
-        command = "python -m pipeline"
-    words = [word for word in command.split(" ") if not word.startswith(("stage=", "run.name=", "dryrun="))]
-    return " ".join([*words, f"run.name={folder.name}", "stage=evaluate"])
 
 
 def _advice(name: str, runs: Path) -> str:

@@ -42,8 +42,9 @@ def with_initial_weights(values: Mapping[str, Any], typed: Collection[str]) -> M
         folder = description_folder(found, named.place)
         model = importlib.import_module(HUGGING_FACE).model_section(folder)
         return _with(values, typed, init, {**settings, "init": found}, model, folder)
-    place = named.find(step)
-    if settings.get("with_state"):
+    with_state = bool(settings.get("with_state"))
+    place = named.find(step, checkpoint=with_state)
+    if with_state:
         place = _with_state(place, init)
     if place.is_artifact:
         model, _ = ArtifactFolder(place.folder).described(place.checkpoint)

@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.errors import UserError
 from pipeline.formats.hub_models import is_model_name
 from pipeline.formats.location import STAGES, Location, find_model
+from pipeline.formats.run_folder import is_run
 
 
 @dataclass(frozen=True)
@@ -35,17 +36,30 @@ class NamedWeights:
             return False
         return place.name not in STAGES and not (self.runs / place.parts[0]).exists()
 
-    def find(self, step: int | None) -> Location:
+    def find(self, step: int | None, checkpoint: bool = False) -> Location:
         """The folder that holds them.
+
+        Args:
+            step: of the training checkpoint to take.
+            checkpoint: look for a training checkpoint although no step is named. Only those of pretraining are gone on
+                from: so of a run that was fine-tuned afterwards its pretraining is meant.
 
         Raises:
             UserError: where there are no such weights, or they are this run's own.
         """
         self._refuse_own_run()
+        name = self._pretraining if checkpoint or step is not None else self.name
         try:
-            return find_model(self.name, step, self.runs)
+            return find_model(name, step, self.runs)
         except UserError as error:
             raise UserError(f"{self.place}: {error}") from None
+
+    @property
+    def _pretraining(self) -> str:
+        """Of a run that has pretrained, that; else the name as it is."""
+        runs = (Path(self.name).expanduser(), self.runs / self.name)
+        pretrained = any(is_run(run) and os.path.lexists(run / "pretrain") for run in runs)
+        return f"{self.name}/pretrain" if pretrained else self.name
 
     def _refuse_own_run(self) -> None:
         places = (Path(self.name).expanduser(), self.runs / self.name)

@@ -1,6 +1,7 @@
 """Where the model lies that somebody names."""
 
 import difflib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,12 +10,11 @@ import yaml
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import FOLDER, Checkpoint, list_checkpoints
 from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER
+from pipeline.formats.run_folder import RUN_FILE, command_for, is_run, refuse_gone
 from pipeline.store.artifacts import PARTIAL, SPEC_FILE
 
 STAGES = ("finetune", "pretrain")
 """Stages that make a model, the one that is preferred first."""
-RUN_FILE = "config.yaml"
-"""What a run's folder holds besides the links to its artifacts."""
 SHOWN = 12
 """Runs or steps that a message lists at most."""
 
@@ -48,8 +48,9 @@ def find_model(name: str | None, step: int | None = None, runs: Path = Path("run
     started = sorted(runs.glob(f"*/{RUN_FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
     if name is None:
         for file in started:
-            if found := _in_folder(file.parent):
-                return replace(_at_step(found, step), name=file.parent.name)
+            with suppress(UserError):  # of one whose artifact is gone
+                if found := _in_folder(file.parent):
+                    return replace(_at_step(found, step), name=file.parent.name)
         raise UserError(
             f"no run below {runs.resolve()} has a model yet; train one (make demo), or name a folder"
         )
@@ -58,6 +59,7 @@ def find_model(name: str | None, step: int | None = None, runs: Path = Path("run
         found = _in_folder(place) or _of_unfinished_stage(place)
         if found is not None:
             return replace(_at_step(found, step), name=name)
+        _refuse_run_without_model(place)
     known = [file.parent.name for file in started]
     near = difflib.get_close_matches(name, known, n=1)
     advice = f"did you mean {near[0]}?" if near else _listed("runs here", known, f"none in {runs.resolve()}")
@@ -82,17 +84,29 @@ def _in_folder(folder: Path) -> Location | None:
         for checkpoint in list_checkpoints(artifact):
             if checkpoint.folder.name == folder.name:
                 return Location(str(folder), artifact, is_artifact=True, checkpoint=checkpoint)
-    if (folder / RUN_FILE).is_file():
+    if is_run(folder):
         for stage in STAGES:
             if found := _in_folder(folder / stage) or _of_unfinished_stage(folder / stage):
                 return found
+            refuse_gone(folder, stage)
     return None
+
+
+def _refuse_run_without_model(place: Path) -> None:
+    """Raises: UserError: where this is a run, or the place of a run's model, that has none: with what makes it."""
+    run, stage = (place, None) if is_run(place) else (place.parent, place.name)
+    if not is_run(run) or stage not in (None, *STAGES):
+        return
+    for each in [stage] if stage else STAGES:
+        refuse_gone(run, each)
+    what = f"the run {run.name} has no {stage}" if stage else f"the run {run.name} has no model"
+    raise UserError(f"{what} yet; make it: {command_for(run, stage or STAGES[-1])}")
 
 
 def _of_unfinished_stage(place: Path) -> Location | None:
     """The newest training of a run's stage that is under way, or was left: a run links finished artifacts only."""
     run, stage = place.parent, place.name
-    if stage not in STAGES or place.exists() or not (run / RUN_FILE).is_file():
+    if stage not in STAGES or place.exists() or not is_run(run):
         return None
     try:
         store = Path(yaml.safe_load((run / RUN_FILE).read_text(encoding="utf-8"))["run"]["artifacts"])

@@ -74,7 +74,7 @@ class ArtifactFolder:
             if self.spec.stage != "pretrain" or not isinstance(model, dict):
                 raise UserError(
                     f"{checkpoint.folder} is a checkpoint of the stage {self.spec.stage}; only those of pretrain "
-                    "are gone on from. Leave the step out, to take the finished model"
+                    "are gone on from. Name the finished model, or one of those: RUN/pretrain and a step"
                 )
             if self.adapted:
                 raise UserError(

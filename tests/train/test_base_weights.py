@@ -153,7 +153,7 @@ def test_a_classifier_writes_no_answers(tmp_path: Path, base: Path) -> None:
 def test_a_checkpoint_of_finetuning_is_refused(tmp_path: Path, base: Path) -> None:
     spec = base / "stage.yaml"
     spec.write_text(spec.read_text().replace("stage: pretrain", "stage: finetune"))
-    with pytest.raises(UserError, match=r"only those of pretrain are gone on from\. Leave the step out"):
+    with pytest.raises(UserError, match=r"only those of pretrain are gone on from\. Name the finished model"):
         configured(tmp_path, "base", "finetune.step=4")
 
 

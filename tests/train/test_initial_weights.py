@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -19,15 +20,16 @@ from pipeline.config.pretraining import PretrainConfig
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import checkpoint_folder
-from pipeline.formats.tokenizers import save_tokenizer
+from pipeline.formats.tokenizers import load_tokenizer, save_tokenizer
 from pipeline.formats.training_artifact import initial_files
 from pipeline.plan import fingerprints, plan_stages
 from pipeline.preflight import Preflight
-from pipeline.store.artifacts import Store, write_json
+from pipeline.store.artifacts import SPEC_FILE, Store, write_json
 from tests.command_line import ROOT
 from tests.pipeline.test_config import composed
 from tests.train.hub_server import COMMIT, serving
 from tests.train.written_runs import write_run
+from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import save_model
 from train.checkpoints.initial import initial_weights
 from train.memory.forecast import forecast
@@ -143,6 +145,27 @@ def test_other_weights_in_the_same_place_are_another_artifact(
     assert print_of(configured(tmp_path, "base")) != first
     names = [path.name for path in initial_files(run)]
     assert names == ["model.json", "model.safetensors"]
+
+
+@pytest.mark.parametrize("words", [(), ("pretrain.step=8",)])
+def test_the_state_of_a_run_that_was_fine_tuned_is_pretraining_s(
+    tmp_path: Path, run: Path, tiny_model: Callable, words: tuple[str, ...]
+) -> None:
+    tuned = tmp_path / "artifacts" / "finetune" / "base-2"
+    tuned.mkdir(parents=True)
+    model = tiny_model(264, seed=9)
+    save_model(tuned, dict(model.state_dict()), model.config, 264)
+    (tuned / SPEC_FILE).write_text(yaml.safe_dump({"stage": "finetune", "config": {}}))
+    save_tokenizer(load_tokenizer(run), tuned / "tokenizer")
+    write_checkpoint(tuned, 8, model)
+    (tmp_path / "runs" / "base" / "finetune").symlink_to(tuned)
+    assert same(weights_of(configured(tmp_path, "base")), model), "without state it is the model of the run"
+    for init in ("base", "base/pretrain", tmp_path / "runs" / "base"):
+        root = configured(tmp_path, init, "pretrain.with_state=true", *words)
+        assert root.pretrain.init == str(checkpoint_folder(run, 8))
+        assert root.tokenizer.pretrained_path == str(run / "tokenizer")
+    with pytest.raises(UserError, match=r"is a checkpoint of the stage finetune.*RUN/pretrain and a step"):
+        configured(tmp_path, "base/finetune", "pretrain.with_state=true")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import torch
 import yaml
 from transformers import AutoConfig, AutoModelForCausalLM
 
+from eval.comparison.evaluated_run import find_run
 from pipeline.config.data import DataConfig
 from pipeline.config.lora import LoRAConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
@@ -129,6 +130,42 @@ def test_what_is_no_model_is_told_with_what_there_is(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match=r"the folder .*empty holds no model"):
         find_model(str(tmp_path / "empty"), runs=runs)
+
+
+def test_a_run_whose_artifact_is_gone_says_how_to_make_it_again(
+    tmp_path: Path, tiny_model, tokenizer
+) -> None:
+    artifact, runs = write_run(tmp_path, tiny_model, tokenizer), tmp_path / "runs"
+    run = runs / "base"
+    settings = {
+        "artifacts": str(tmp_path / "artifacts"),
+        "command": "python -m pipeline experiment=own stage=report",
+    }
+    (run / "config.yaml").write_text(yaml.safe_dump({"run": settings}))
+    (run / "finetune").symlink_to("../../artifacts/finetune/base-9")
+    told = r"the run base has lost what finetune made, base-9: its folder is gone\. Make it again: python -m pipeline "
+    told += r"experiment=own run\.name=base stage=finetune$"
+    for name in ("base", "base/finetune", str(run)):
+        with pytest.raises(UserError, match=told):
+            find_model(name, runs=runs)
+    assert find_model("base/pretrain", runs=runs).folder == artifact
+    with pytest.raises(UserError, match=r"no run below .* has a model yet"):
+        find_model(None, runs=runs)
+    (run / "finetune").unlink()
+    artifact.rename(tmp_path / "away")
+    for name in ("base", "base/pretrain"):
+        with pytest.raises(UserError, match="the run base has lost what pretrain made"):
+            find_model(name, runs=runs)
+    (run / "pretrain").unlink()
+    with pytest.raises(UserError, match=r"the run base has no model yet; make it: .* stage=pretrain$"):
+        find_model("base", runs=runs)
+    with pytest.raises(
+        UserError, match=r"the run base is not evaluated yet; do it first: .* stage=evaluate$"
+    ):
+        find_run("base", runs)
+    (run / "evaluate").symlink_to("../../artifacts/evaluate/base-9")
+    with pytest.raises(UserError, match="the run base has lost what evaluate made"):
+        find_run("base", runs)
 
 
 def test_a_folder_of_one_model_has_no_steps(folder: Path) -> None:
