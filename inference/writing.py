@@ -43,17 +43,19 @@ class Text:
         """
         self.prompt = prompt
         ids = list(prompt) or [opened.tokenizer.eos_token_id]
-        context = opened.model.context
-        if len(ids) >= context:
+        model = opened.model
+        room = model.room_after(len(ids))
+        if room < 1:
+            included = ", what it writes included" if model.continues_prompts else ""
             raise TooLong(
-                f"the prompt has {len(ids):,} tokens and {opened.name} reads {context:,} at once, what it writes "
-                "included; shorten the prompt"
+                f"the prompt has {len(ids):,} tokens and {opened.name} reads {model.context:,} at once{included}; "
+                "shorten the prompt"
             )
         stops = Stops(opened.stops.ids, [*opened.stops.texts, *stop])
         seed = secrets.randbits(64) if seed is None else seed
-        limit = min(config.max_new_tokens, context - len(ids))
+        limit = min(config.max_new_tokens, room)
         self.tokens = Continuation(ids, config, stops, limit, np.random.default_rng([seed, index]))
-        self._stream = TextStream(decoding(opened), ids, stops)
+        self._stream = TextStream(decoding(opened), ids if model.continues_prompts else [], stops)
         self._pushed = 0
 
     def read(self) -> str:

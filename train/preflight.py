@@ -110,7 +110,8 @@ def objective(root: RootConfig, known: Known) -> str:
         from pipeline.formats.tokenizers import load_tokenizer
         from train.objectives import build_objective
 
-        build_objective(root.objective, load_tokenizer(folder), root.seed)
+        length = root.trainer.sequence_length or root.model.context
+        build_objective(root.objective, load_tokenizer(folder), root.seed).check_length(length)
     return root.objective.summary()
 
 

@@ -78,7 +78,9 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         validation=data.validation,
         steps=mine.steps if mine else 0,
         tokens_per_example=length,
-        flops_per_token=family(config.model).flops_per_token(config.model, vocab_size, length),
+        flops_per_token=family(config.model)
+        .with_targets(config.objective.target_length(length))
+        .flops_per_token(config.model, vocab_size, length),
         optim=config.optim,
         schedule=config.schedule,
         trainer=trainer,

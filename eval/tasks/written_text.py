@@ -14,9 +14,9 @@ from train.finetuning.conversation import said
 from train.finetuning.facts import TestRow
 from train.finetuning.fitting import fit_prompt
 from train.finetuning.written_text import WrittenText
-from train.generation.generate import Generated, generate, prompt_room
+from train.generation.generate import Generated, generate
 from train.generation.stops import Stops
-from train.models import as_language_model
+from train.models import as_writing_model
 
 FAILURES = {
     "empty_predictions": Figure("Empty predictions", None, "lower"),
@@ -44,18 +44,19 @@ def write_answers(tuned: TunedModel, form: PromptFormat, sources: Sequence[Sourc
     """What the model answers to each prompt, white space at the ends aside. One that is too long is cut as in
     training."""
     facts = tuned.facts
-    room = prompt_room(as_language_model(tuned.model).context, tuned.config.decode)
+    model = as_writing_model(tuned.model)
+    room, _ = model.share_context(tuned.config.decode.max_new_tokens)
     whole = form.prompt_ids(sources)
     prompts = [fit_prompt(form, *pair, room) for pair in zip(sources, whole, strict=True)]
     if long := sum(len(ids) > room for ids in whole):
         tuned.context.log.warning(
             f"{long:,} of {len(whole):,} test prompts are longer than the {room:,} tokens that the model's context "
-            "leaves beside the answer: they lose their first turns (the system's stays), or, being one turn, their "
+            "leaves them: they lose their first turns (the system's stays), or, being one turn, their "
             "middle"
         )
     with progress("generating", len(prompts), "examples", enabled=tuned.context.run.progress) as bar:
         generated = generate(
-            as_language_model(tuned.model),
+            model,
             tuned.tokenizer,
             prompts,
             tuned.config.decode,

@@ -6,6 +6,7 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from train.models import build_model, family
 
@@ -81,3 +82,19 @@ def test_formula_agrees_with_the_counter(config):
         F.cross_entropy(model(ids).flatten(0, 1), ids.flatten()).backward()
     counted = counter.get_total_flops() / ids.numel()
     assert family(config).flops_per_token(config, VOCAB, TOKENS) == pytest.approx(counted, rel=0.03)
+
+
+@pytest.mark.parametrize("layout", ["t5", "t5_v1_1"])
+def test_formula_of_the_encoder_decoder_agrees_with_the_counter(layout):
+    sizes = {"layers": 3, "decoder_layers": 2, "hidden": 96, "heads": 4, "context": TOKENS}
+    config = EncoderDecoderConfig(layout=layout, **sizes)
+    model = build_model(config, VOCAB)
+    ids, targets = torch.randint(VOCAB, (2, TOKENS)), torch.randint(VOCAB, (2, 17))
+    with (
+        torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),
+        FlopCounterMode(display=False) as counter,
+    ):
+        F.cross_entropy(model(ids, decoder_input_ids=targets).flatten(0, 1), targets.flatten()).backward()
+    counted = counter.get_total_flops() / ids.numel()
+    predicted = family(config).with_targets(17).flops_per_token(config, VOCAB, TOKENS)
+    assert predicted == pytest.approx(counted, rel=0.03)

@@ -91,7 +91,7 @@ def make_probe(trained: TrainedModel, texts: list[str]) -> Probe:
     context = trained.model.context
     rows = trained.rows(encoded, min(context, WINDOW), MOST_ROWS, MOST_LOGITS)
     prompt = rows[0][: min(PROMPT, max(1, len(rows[0]) // 2))] if trained.writes else []
-    new_tokens = min(NEW_TOKENS, context - len(prompt)) if trained.writes else 0
+    new_tokens = min(NEW_TOKENS, trained.model.room_after(len(prompt))) if trained.writes else 0
     inputs = trained.inputs(rows)
     return Probe(
         trained.auto_class, rows, inputs, texts, question, prompt, new_tokens, torch.get_num_threads()
@@ -198,8 +198,7 @@ def _check_continuation(
     tolerance: float,
 ) -> None:
     """Our greedy continuation, with our cache, against theirs with their cache."""
-    state = model.new_state(1, len(probe.prompt) + probe.new_tokens)
-    logits = model.next_logits(torch.tensor([probe.prompt]), state)[0]
+    state, [logits], _ = model.begin([probe.prompt], [[]], probe.new_tokens)
     ours: list[int] = []
     while True:
         token = int(logits.argmax())

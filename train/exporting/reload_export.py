@@ -39,7 +39,9 @@ def main(folder: Path, work: Path) -> None:
             generated = model.generate(
                 ids, attention_mask=torch.ones_like(ids), tokenizer=tokenizer, **options
             )
-            continuation = generated[0, len(prompt) :].tolist()
+            # An encoder–decoder gives the token that its decoder starts with, and no prompt.
+            before = 1 if model.config.is_encoder_decoder else len(prompt)
+            continuation = generated[0, before:].tolist()
     chat_ids = None
     if request["question"] is not None:
         turn = [{"role": "user", "content": request["question"]}]

@@ -105,7 +105,7 @@ class TrainedModel:
         """The fields of generation_config.json."""
         generation = {name: fields[name] for name in ("bos_token_id", "pad_token_id")}
         generation["eos_token_id"] = self.stops.ids
-        generation["max_new_tokens"] = min(MAX_NEW_TOKENS, max(1, self.model.context // 2))
+        _, generation["max_new_tokens"] = self.model.share_context(MAX_NEW_TOKENS)
         if self.stops.texts:
             generation["stop_strings"] = self.stops.texts
         return generation

@@ -92,3 +92,25 @@ def load_with_this_project(folder: str) -> str:
         "from train.checkpoints.final_model import load_model\n\n"
         'model = load_model(Path("FOLDER"))'
     )
+
+
+def write_to_a_source(source: str) -> Callable[[str], str]:
+    """A source that an encoder–decoder writes a target to."""
+
+    def usage(folder: str) -> str:
+        return _LOAD.replace("ForCausalLM", "ForSeq2SeqLM").format(
+            folder=json.dumps(folder, ensure_ascii=False)
+        ) + (
+            f"source = {json.dumps(source, ensure_ascii=False)} + tokenizer.eos_token\n"
+            'inputs = tokenizer(source, add_special_tokens=False, return_tensors="pt")\n'
+            'output = model.generate(inputs["input_ids"], attention_mask=inputs["attention_mask"])\n'
+            "print(tokenizer.decode(output[0], skip_special_tokens=True))"
+        )
+
+    return usage
+
+
+def fill_gaps(folder: str) -> str:
+    """A text with gaps that an encoder–decoder fills."""
+    usage = write_to_a_source("The <extra_id_0> of the <extra_id_1>.")(folder)
+    return usage.replace(", skip_special_tokens=True", "")

@@ -14,7 +14,7 @@ from train.finetuning.facts import TaskFacts, TestRow
 from train.finetuning.limits import longest
 from train.finetuning.training import TaskTraining, TokenizedExamples
 from train.generation.samples import Sampler, sample_texts
-from train.models import LanguageModel, as_language_model
+from train.models import WritingModel, as_writing_model
 
 SAMPLES = 2
 """Validation prompts that the model answers while it trains."""
@@ -57,9 +57,9 @@ class TextTraining(TaskTraining[E]):
     def encode(self, examples: list[Example]) -> E:
         """The examples as tensors, of `length` tokens at most."""
 
-    def language_model(self, model: nn.Module) -> LanguageModel:
+    def language_model(self, model: nn.Module) -> WritingModel:
         """What writes texts, of the model in training."""
-        return as_language_model(model)
+        return as_writing_model(model)
 
     def description(self) -> TaskFacts:
         return {

@@ -11,7 +11,7 @@ from torch import Tensor
 from pipeline.config.evaluation import SamplingConfig
 from train.generation.sampling import penalize, sample
 from train.generation.stops import Decode, Stops
-from train.models import LanguageModel
+from train.models import WritingModel
 from train.models.interface import GenerationState
 
 JOIN_EVERY = 16
@@ -23,7 +23,7 @@ class Continuation:
     """A prompt that is being continued."""
 
     prompt: Sequence[int]
-    """At least one token. With `new_tokens` it fits into the model's context."""
+    """At least one token. With `new_tokens` it fits into the model: see `WritingModel.room_after`."""
     config: SamplingConfig
     stops: Stops
     new_tokens: int
@@ -55,13 +55,13 @@ class RunningBatch:
     so they join at intervals, or when nothing else is under way.
     """
 
-    def __init__(self, model: LanguageModel, decode: Decode | None = None):
+    def __init__(self, model: WritingModel, decode: Decode | None = None):
         """Args: decode: from ids to text, where continuations have stop texts."""
         self._model, self._decode = model, decode
         self._waiting: list[Continuation] = []
         self._rows: list[Continuation] = []
         self._state: GenerationState | None = None
-        self._capacity = self._steps = 0
+        self._room = self._steps = 0
         self._last = torch.empty(0, dtype=torch.long)
         self._seen: dict[Continuation, Tensor] = {}
 
@@ -93,6 +93,7 @@ class RunningBatch:
             logits = self._read([*live, *self._waiting])
         else:
             logits = self._model.next_logits(self._last[:, None], state)
+            self._room -= 1
         self._steps += 1
         self._last = self._choose(logits)
         continued = self._live
@@ -109,7 +110,7 @@ class RunningBatch:
         Left padding takes room, too: rows may have to be read again with less of it, though each by itself fits.
         """
         state = self._state
-        if state is None or state.length >= self._capacity:
+        if state is None or self._room <= 0:
             return None
         if 2 * len(live) <= len(self._rows):
             kept = [place for place, row in enumerate(self._rows) if row.ended is None]
@@ -122,24 +123,18 @@ class RunningBatch:
         """Begin a new state with all rows; logits [B, V] after the last token of each."""
         self._rows, self._steps = rows, 0
         self._waiting.clear()
-        texts = [[*row.prompt, *row.ids] for row in rows]
-        longest = max(map(len, texts))
-        most = max(row.new_tokens - len(row.ids) for row in rows)
-        device = next(self._model.parameters()).device
-        padding = torch.tensor([longest - len(text) for text in texts], device=device)
-        # Any id serves as padding: the state knows where a row begins.
-        ids = torch.tensor([[0] * (longest - len(text)) + text for text in texts], device=device)
+        model, device = self._model, next(self._model.parameters()).device
         self._seen = {
-            row: _mark(text, self._model.vocab_size, device)
-            for row, text in zip(rows, texts, strict=True)
+            row: _mark(
+                [*row.prompt, *row.ids] if model.continues_prompts else row.ids, model.vocab_size, device
+            )
+            for row in rows
             if row.config.repetition_penalty != 1
         }
-        self._capacity = min(self._model.context, longest + most)
-        state = self._model.new_state(
-            len(rows), self._capacity, padding=padding if bool(padding.any()) else None
-        )
-        self._state = state
-        return self._model.next_logits(ids, state)
+        most = max(row.new_tokens - len(row.ids) for row in rows)
+        begun = model.begin([row.prompt for row in rows], [row.ids for row in rows], most)
+        self._state, self._room = begun.state, begun.room
+        return begun.logits
 
     def _choose(self, logits: Tensor) -> Tensor:
         """The next token of each row, int64 [B]."""

@@ -14,7 +14,7 @@ from pipeline.formats.control_tokens import ControlTokens
 from train.generation.batch import Continuation, RunningBatch
 from train.generation.beam import beam_search
 from train.generation.stops import Decode, Stops
-from train.models import LanguageModel
+from train.models import WritingModel
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 END_OF_TURN = "<|end|>"
 
 logger = logging.getLogger(__name__)
-
-
-def prompt_room(context: int, config: DecodeConfig) -> int:
-    """How many tokens of a prompt are read: at least half of the context."""
-    return context - _most_new_tokens(context, config)
 
 
 class Generated(NamedTuple):
@@ -38,7 +33,7 @@ class Generated(NamedTuple):
 
 
 def generate(
-    model: LanguageModel,
+    model: WritingModel,
     tokenizer: "PreTrainedTokenizerFast",
     prompts: Sequence[Sequence[int]],
     config: DecodeConfig,
@@ -64,10 +59,11 @@ def generate(
     found = generate_ids(
         model, ids, config, seed, stops, decode=partial(decode_text, tokenizer), advance=advance
     )
-    longest = _most_new_tokens(model.context, config)
+    _, longest = model.share_context(config.max_new_tokens)
+    before = ids if model.continues_prompts else [[] for _ in ids]
     return [
         _generated(_continuation(tokenizer, prompt, new), len(new) == longest, stops)
-        for prompt, new in zip(ids, found, strict=True)
+        for prompt, new in zip(before, found, strict=True)
     ]
 
 
@@ -99,7 +95,7 @@ def _continuation(tokenizer: "PreTrainedTokenizerFast", prompt: list[int], found
 
 
 def generate_ids(
-    model: LanguageModel,
+    model: WritingModel,
     prompts: Sequence[Sequence[int]],
     config: DecodeConfig,
     seed: int,
@@ -110,14 +106,13 @@ def generate_ids(
 ) -> list[list[int]]:
     """Token ids that continue each prompt (not empty), a stop token and what follows it left out; see `generate`.
 
-    At least half of the context is the prompt's: a larger `max_new_tokens` is cut down to the other half. Of a longer
-    prompt the end is read.
+    How much of the context is the prompt's, the model says (`share_context`): a larger `max_new_tokens` is cut down to
+    what is left. Of a longer prompt the end is read.
 
     Args:
         decode: from ids to text, where `stops` has texts; these, and what follows them, are still in the ids.
     """
-    new_tokens = _new_tokens(model.context, prompts, config)
-    room = model.context - new_tokens
+    room, new_tokens = _shared(model, prompts, config)
     # Prompts of like length together: the less padding is read.
     order = sorted(range(len(prompts)), key=lambda index: len(prompts[index]))
     found: list[list[int]] = [[] for _ in prompts]
@@ -144,18 +139,15 @@ def generate_ids(
     return found
 
 
-def _most_new_tokens(context: int, config: DecodeConfig) -> int:
-    return min(config.max_new_tokens, context - context // 2)
-
-
-def _new_tokens(context: int, prompts: Sequence[Sequence[int]], config: DecodeConfig) -> int:
-    """How many tokens may be generated. Tells what the model's context has no room for."""
-    new_tokens, room = _most_new_tokens(context, config), prompt_room(context, config)
+def _shared(model: WritingModel, prompts: Sequence[Sequence[int]], config: DecodeConfig) -> tuple[int, int]:
+    """How many tokens of a prompt are read, and how many may be written. Tells what the model's context has no room
+    for."""
+    room, new_tokens = model.share_context(config.max_new_tokens)
     if new_tokens < config.max_new_tokens:
         logger.warning(
-            "max_new_tokens=%d is more than half of the model's context of %d; generating up to %d tokens",
+            "max_new_tokens=%d is more than the model's context of %d has room for; generating up to %d tokens",
             config.max_new_tokens,
-            context,
+            model.context,
             new_tokens,
         )
     if long := sum(len(prompt) > room for prompt in prompts):
@@ -165,15 +157,15 @@ def _new_tokens(context: int, prompts: Sequence[Sequence[int]], config: DecodeCo
             long,
             len(prompts),
             room,
-            context,
+            model.context,
             new_tokens,
         )
-    return new_tokens
+    return room, new_tokens
 
 
 @torch.inference_mode()
 def _search(
-    model: LanguageModel,
+    model: WritingModel,
     prompts: Sequence[Sequence[int]],
     config: DecodeConfig,
     new_tokens: int,
@@ -182,17 +174,11 @@ def _search(
 ) -> list[list[int]]:
     """The best of `config.beams` beams: up to `new_tokens` ids per prompt."""
     device = next(model.parameters()).device
-    longest = max(map(len, prompts))
-    padding = torch.tensor([longest - len(prompt) for prompt in prompts], device=device)
-    # Any id serves as padding: the state knows where a row begins.
-    ids = torch.tensor([[0] * (longest - len(prompt)) + list(prompt) for prompt in prompts], device=device)
-    state = model.new_state(
-        len(prompts), longest + new_tokens, padding=padding if bool(padding.any()) else None
-    )
+    state, logits, _ = model.begin(prompts, [[] for _ in prompts], new_tokens)
 
     def advance(rows: Tensor, tokens: Tensor) -> Tensor:
         state.reorder(rows)
         return model.next_logits(tokens[:, None], state)
 
-    logits, ended = model.next_logits(ids, state), stops.watch(device, decode)
+    ended = stops.watch(device, decode)
     return beam_search(logits, advance, config.beams, new_tokens, ended, stops.endings, config.length_penalty)

@@ -8,7 +8,7 @@ from torch import nn
 from pipeline.config.evaluation import DecodeConfig
 from train.generation.generate import generate
 from train.generation.stops import Stops
-from train.models import as_language_model
+from train.models import as_writing_model
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -31,11 +31,11 @@ def sample_texts(
     that was not at its end.
 
     Args:
-        model: one that reads from left to right.
+        model: one that writes texts.
         prompts: each as text and as token ids.
     """
     found = generate(
-        as_language_model(model), tokenizer, [ids for _, ids in prompts], decode, seed, stops=stops
+        as_writing_model(model), tokenizer, [ids for _, ids in prompts], decode, seed, stops=stops
     )
     return [
         (text, continuation + "…" * cut_off)

@@ -101,7 +101,8 @@ def _work(
         }
     steps = count_steps(trainer, epoch or 0, length, parameters)
     tokens = steps * per_step
-    flops = family(root.model).flops_per_token(root.model, vocab_size, length)
+    of_family = family(root.model).with_targets(root.objective.target_length(length))
+    flops = of_family.flops_per_token(root.model, vocab_size, length)
     epochs = f", {steps * trainer.global_batch / epoch:.2f} epochs" if epoch else ""
     work = "unknown" if flops is None else f"{tokens * flops:.2e}"
     return batch | {"steps": f"{steps:,}", "tokens": f"{tokens:,}{epochs}", "FLOPs": work}

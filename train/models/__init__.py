@@ -11,8 +11,10 @@ from train.models.interface import (
     LanguageModel,
     LossSum,
     TrainableModel,
+    WritingModel,
     as_body,
     as_language_model,
+    as_writing_model,
 )
 
 __all__ = [
@@ -24,8 +26,10 @@ __all__ = [
     "LossSum",
     "ModelFamily",
     "TrainableModel",
+    "WritingModel",
     "as_body",
     "as_language_model",
+    "as_writing_model",
     "build_model",
     "count_parameters",
     "family",

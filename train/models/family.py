@@ -1,7 +1,7 @@
 """What the rest of the program asks of a family of models."""
 
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from torch import nn
 
@@ -49,6 +49,11 @@ class ModelFamily:
             vocab_size: rows of its embeddings.
         """
         return config
+
+    def with_targets(self, length: int) -> Self:
+        """The family as it answers what follows for examples with targets of so many tokens, which an encoder–decoder
+        writes; none are 0."""
+        return self
 
     def flops_per_token(self, config: Any, vocab_size: int, length: int) -> float | None:
         """FLOPs of forward and backward pass per token of a sequence of `length`; see `train/models/flops.py`."""

@@ -1,14 +1,15 @@
 """What the training path asks of any model, and evaluation and export of a causal language model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
+from train.models.padding import pad_left
 
 IGNORE_INDEX = -100
 """A label with this value does not count: padding, prompts, the token after the last."""
@@ -134,13 +135,62 @@ class Body(TrainableModel, ABC):
         del self.lm_head
 
 
-class LanguageModel(Body):
+class Begun(NamedTuple):
+    """Texts that are being written."""
+
+    state: GenerationState
+    logits: Tensor
+    """Of the next token of each, [B, V]."""
+    room: int
+    """How many tokens each can be continued by with this state."""
+
+
+class WritingModel(TrainableModel, ABC):
+    """A model that writes texts to prompts: a `LanguageModel` goes on with them, an encoder–decoder reads them as a
+    whole and writes another text."""
+
+    continues_prompts: ClassVar[bool] = False
+    """Whether what it writes stands behind the prompt, as one text with it."""
+
+    @abstractmethod
+    def share_context(self, new_tokens: int) -> tuple[int, int]:
+        """How many tokens of a prompt are read at most, and how many written then, where `new_tokens` are wanted."""
+
+    @abstractmethod
+    def room_after(self, prompt: int) -> int:
+        """How many tokens can be written to a prompt of so many; less than 1 where it is too long."""
+
+    @abstractmethod
+    def begin(
+        self, prompts: Sequence[Sequence[int]], written: Sequence[Sequence[int]], new_tokens: int
+    ) -> Begun:
+        """Read prompts (token ids, none of them empty) and what was written to them so far. Each gives what it would
+        give alone.
+
+        Args:
+            new_tokens: how many more are to be written at most; there may be room for fewer.
+        """
+
+    @abstractmethod
+    def next_logits(self, input_ids: Tensor, state: Any) -> Tensor:
+        """Logits [B, V] after the last of `input_ids` [B, T], which continue `state`."""
+
+    def lay_out_for_generation(self) -> None:
+        """Move the weights in memory to where a model that only writes from now on reads them fastest.
+
+        Call it once the model is on its device; it is not to be trained, saved or moved after that.
+        """
+
+
+class LanguageModel(Body, WritingModel):
     """A model that reads from left to right, and writes: `Decoder`, `LSTM` and `HuggingFaceModel`.
 
     Labels are already shifted by the caller: `labels[b, t]` is the token after `input_ids[b, t]`,
     or `IGNORE_INDEX`. Right padding needs no mask, since what comes later is not seen; left
     padding, as batched generation has it, is told to `new_state`. A state is of the model's own kind.
     """
+
+    continues_prompts: ClassVar[bool] = True
 
     @abstractmethod
     def forward(
@@ -168,16 +218,6 @@ class LanguageModel(Body):
         """
 
     @abstractmethod
-    def next_logits(self, input_ids: Tensor, state: Any) -> Tensor:
-        """Logits [B, V] after the last of `input_ids` [B, T], which continue `state`."""
-
-    def lay_out_for_generation(self) -> None:
-        """Move the weights in memory to where a model that only writes from now on reads them fastest.
-
-        Call it once the model is on its device; it is not to be trained, saved or moved after that.
-        """
-
-    @abstractmethod
     def new_state(
         self, batch_size: int, length: int, *, padding: Tensor | None = None, dtype: torch.dtype | None = None
     ) -> GenerationState:
@@ -185,6 +225,24 @@ class LanguageModel(Body):
 
         `padding` (int64 [B]) is the number of padding tokens at the left of each row.
         """
+
+    def share_context(self, new_tokens: int) -> tuple[int, int]:
+        """At least half of the context is the prompt's."""
+        written = min(new_tokens, self.context - self.context // 2)
+        return self.context - written, written
+
+    def room_after(self, prompt: int) -> int:
+        return self.context - prompt
+
+    def begin(
+        self, prompts: Sequence[Sequence[int]], written: Sequence[Sequence[int]], new_tokens: int
+    ) -> Begun:
+        """What was written continues the prompt."""
+        texts = [[*prompt, *tokens] for prompt, tokens in zip(prompts, written, strict=True)]
+        ids, padding = pad_left(texts, next(self.parameters()).device)
+        length = min(self.context, ids.size(1) + new_tokens)
+        state = self.new_state(len(texts), length, padding=padding)
+        return Begun(state, self.next_logits(ids, state), length - ids.size(1))
 
 
 def as_body(model: nn.Module) -> Body:
@@ -206,4 +264,15 @@ def as_language_model(model: nn.Module) -> LanguageModel:
     """
     if not isinstance(model, LanguageModel):
         raise TypeError(f"a model that reads from left to right is expected, not {type(model).__name__}")
+    return model
+
+
+def as_writing_model(model: nn.Module) -> WritingModel:
+    """The model, for code that lets it write.
+
+    Raises:
+        TypeError: where it writes no texts.
+    """
+    if not isinstance(model, WritingModel):
+        raise TypeError(f"a model that writes texts is expected, not {type(model).__name__}")
     return model

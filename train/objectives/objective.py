@@ -50,6 +50,13 @@ class Objective(ABC):
     def __init__(self, config: ObjectiveConfig, tokenizer: "PreTrainedTokenizerFast", seed: int):
         self.config, self.tokenizer, self.seed = config, tokenizer, seed
 
+    def check_length(self, length: int) -> None:  # noqa: B027
+        """See, before anything runs, whether there can be examples of `length` tokens.
+
+        Raises:
+            UserError: where the tokenizer lacks what so long ones need.
+        """
+
     @abstractmethod
     def examples(self, stream: Tokens, data: DataConfig, length: int) -> Examples:
         """The examples that a stream of tokens gives, of `length` tokens each.

@@ -15,7 +15,7 @@ from train.finetuning.artifact import TASK_FILE, read_task
 from train.finetuning.chat import ChatFormat, PromptFormat, find_stops
 from train.finetuning.written_text import WrittenText
 from train.generation.stops import Stops
-from train.models import LanguageModel, as_language_model
+from train.models import WritingModel, as_writing_model
 from train.opening.artifact import TrainingArtifact
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class OpenedModel:
     """A language model that is ready to write."""
 
     name: str
-    model: LanguageModel
+    model: WritingModel
     """In evaluation mode."""
     tokenizer: "PreTrainedTokenizerFast"
     form: PromptFormat | None
@@ -98,7 +98,7 @@ def _open_artifact(place: Location) -> OpenedModel:
             form = task.prompt_format(tokenizer, facts["template"])
             stops = Stops(facts["stop_token_ids"], facts["stop_strings"])
     model = artifact.load(place.checkpoint)
-    if not isinstance(model, LanguageModel):  # of another objective than the causal one
+    if not isinstance(model, WritingModel):  # of another objective than the causal one
         raise UserError(
             f"{place.name} writes no text: its model does not read from left to right; name another model"
         )
@@ -119,7 +119,7 @@ def _open_folder(place: Location) -> OpenedModel:
     ids = {*found.ids, *_as_list(generation.get("eos_token_id"))}
     texts = dict.fromkeys([*found.texts, *_as_list(generation.get("stop_strings"))])
     return OpenedModel(
-        place.name, as_language_model(base.load()), base.tokenizer, form, Stops(sorted(ids), list(texts))
+        place.name, as_writing_model(base.load()), base.tokenizer, form, Stops(sorted(ids), list(texts))
     )
 
 

@@ -30,6 +30,10 @@ class ObjectiveConfig(Choice):
         """How many examples of `length` tokens a stream of so many tokens gives when it is cut into windows."""
         return tokens // length
 
+    def target_length(self, length: int) -> int:
+        """How many tokens an encoder–decoder writes for `length` that it reads; 0 for other models."""
+        return 0
+
     def summary(self) -> str:
         """The objective in a few words, for the log and the model card."""
         return self.choice

@@ -4,10 +4,13 @@ from collections.abc import Collection
 from importlib.metadata import version
 from typing import ClassVar
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.config.choices import Choice
 from pipeline.config.pretraining import PretrainConfig
+
+SENTINEL = "<extra_id_{}>"
+"""What T5 calls the tokens that stand for what is missing from a text, by their number from 0."""
 
 
 class TokenizerConfig(Choice):
@@ -68,11 +71,15 @@ class TrainedTokenizer(TokenizerConfig):
     sample_mb: PositiveFloat = 200.0
     """Training text taken from the corpus, 10^6 bytes, spread evenly over its documents."""
     pad_token: str = "<|pad|>"
+    sentinels: NonNegativeInt = 0
+    """How many special tokens `<extra_id_0>`, `<extra_id_1>`, … there are besides, as objective=span_corruption needs
+    them; it says how many."""
 
     @property
     def all_special(self) -> list[str]:
         """All special tokens, each once, in the order of their ids."""
-        return list(dict.fromkeys([self.eos_token, self.pad_token, *self.special_tokens]))
+        sentinels = map(SENTINEL.format, range(self.sentinels))
+        return list(dict.fromkeys([self.eos_token, self.pad_token, *self.special_tokens, *sentinels]))
 
     @property
     def learned_size(self) -> int:

@@ -1,0 +1,62 @@
+"""Texts with gaps that an encoder–decoder fills, which was trained by span corruption."""
+
+import re
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from torch import nn
+
+from pipeline.config.evaluation import DecodeConfig
+from pipeline.config.tokenizers.base import SENTINEL
+from pipeline.formats.control_tokens import ControlTokens
+from train.generation.generate import decode_text, generate_ids
+from train.generation.stops import Stops
+from train.models import as_writing_model
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+MARK = re.compile(re.escape(SENTINEL).replace(r"\{\}", r"(\d+)"))
+
+
+class Gaps:
+    """Prompts that hold sentinels, `<extra_id_0>` and so on, where a text is missing."""
+
+    def __init__(self, tokenizer: "PreTrainedTokenizerFast", sentinels: Sequence[int]):
+        """Args: sentinels: their token ids, in order."""
+        self._tokenizer, self._sentinels = tokenizer, list(sentinels)
+        self._control = ControlTokens.of(tokenizer)
+
+    def encode(self, prompt: str) -> list[int]:
+        """The prompt as the encoder was trained to read it: with one gap at its end where it has none, and eos."""
+        pieces = MARK.split(prompt)
+        texts, numbers = pieces[::2], [int(number) for number in pieces[1::2]]
+        known = [number for number in numbers if number < len(self._sentinels)]
+        if len(known) < len(numbers):  # no token of the tokenizer: ordinary text
+            texts, known = [prompt], []
+        if not known:
+            texts, known = [*texts, ""], [0]
+        ids = self._control.encode_texts(texts)
+        gaps = [[self._sentinels[number]] for number in known]
+        joined = [id for text, gap in zip(ids, [*gaps, []], strict=True) for id in (*text, *gap)]
+        return [*joined, self._tokenizer.eos_token_id]
+
+    def fill(
+        self, model: nn.Module, prompts: Sequence[str], decode: DecodeConfig, seed: int
+    ) -> list[tuple[str, str]]:
+        """Each prompt, and what the model writes: behind an arrow, the text of each gap in brackets."""
+        read = partial(decode_text, self._tokenizer)
+        stops = Stops([self._tokenizer.eos_token_id])
+        found = generate_ids(as_writing_model(model), [*map(self.encode, prompts)], decode, seed, stops)
+        return [(prompt, " → " + self._shown(ids, read)) for prompt, ids in zip(prompts, found, strict=True)]
+
+    def _shown(self, ids: Sequence[int], read: "partial[str]") -> str:
+        numbers = {id: number for number, id in enumerate(self._sentinels)}
+        places = [place for place, id in enumerate(ids) if id in numbers]
+        ends = [*places[1:], len(ids)]
+        pieces = [
+            f"[{numbers[ids[place]]}: {read(ids[place + 1 : end]).strip()}]"
+            for place, end in zip(places, ends, strict=True)
+        ]
+        return " ".join([read(ids[: places[0] if places else None]).strip(), *pieces]).strip()

@@ -1,0 +1,1 @@
+"""Our own encoder–decoder, in the layout of T5."""
