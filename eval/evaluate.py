@@ -26,7 +26,7 @@ from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from pipeline.store.manifest import StageMetrics
 from train.checkpoints.final_model import load_model
 from train.finetuning.artifact import read_task
-from train.models import TrainableModel, as_language_model
+from train.models import LanguageModel, TrainableModel
 from train.objectives import Objective, build_objective, pretrained_objective
 from train.weights.choice import Choice
 from train.weights.exported import exported_stage, with_weights
@@ -106,15 +106,14 @@ class Evaluation:
         tokenizer, digest = load_tokenizer(artifact), tokenizer_hash(artifact)
         check_tokenizer(artifact, tokenizer, digest)
         model = task.load_model(artifact, self.device)
-        if task.scores_text:
-            language_model = as_language_model(model)
+        if task.scores_text and isinstance(model, LanguageModel):
             if not self._texts or self._texts[0].tokenizer_hash != digest:
                 self._texts = Text.encode(artifact, self._config.perplexity, self._context)
             for text in self._texts:
                 self._add(
                     model_results(
                         "finetune",
-                        language_model,
+                        model,
                         text,
                         self._config.perplexity,
                         self.bootstrap,

@@ -25,6 +25,7 @@ from pipeline.errors import UserError
 from pipeline.formats.shards import TokenStream
 from pipeline.store.artifacts import MANIFEST, read_json
 from pipeline.store.manifest import StageMetrics
+from train.models import LanguageModel
 from train.opening.opened_model import OpenedModel, open_model
 
 BATCH = 8
@@ -91,11 +92,19 @@ class Model:
             yield piece
 
     def score(self, text: str) -> Score:
-        """How well the model predicts a text of any length, each token from at least half of the context before it."""
+        """How well the model predicts a text of any length, each token from at least half of the context before it.
+
+        Raises:
+            UserError: where the model does not read from left to right.
+        """
+        model = self.opened.model
+        if not isinstance(model, LanguageModel):
+            raise UserError(
+                f"{self.opened.name} predicts no text from left to right, so it gives none a score; name another model"
+            )
         eos = self.opened.tokenizer.eos_token_id
         ids = np.array([*self.opened.encode(text), eos])
-        context = self.opened.model.context
-        losses = stream_losses(self.opened.model, ids, eos, context, max(1, context // 2), BATCH)
+        losses = stream_losses(model, ids, eos, model.context, max(1, model.context // 2), BATCH)
         return Score(sum(float(part.sum()) for _, part in losses), len(ids), len(text.encode()))
 
 

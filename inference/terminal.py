@@ -70,11 +70,13 @@ class Chat:
 
     def _answer(self, text: str) -> None:
         """Print the model's answer as it comes. Ctrl-C ends it; what there is of it stays in the conversation."""
-        context = self._opened.model.context
-        room = context - min(self._settings.max_new_tokens, context // 2)
+        model = self._opened.model
+        room, _ = model.share_context(self._settings.max_new_tokens)
         ids, left_out = self._conversation.ask(text, room)
         if left_out:
-            print(f"(the first {left_out} turns are left out: the model reads {context:,} tokens at once)")
+            print(
+                f"(the first {left_out} turns are left out: the model reads {model.context:,} tokens at once)"
+            )
         written = Text(
             self._opened,
             ids,

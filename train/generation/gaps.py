@@ -30,17 +30,19 @@ class Gaps:
 
     def encode(self, prompt: str) -> list[int]:
         """The prompt as the encoder was trained to read it: with one gap at its end where it has none, and eos."""
-        pieces = MARK.split(prompt)
-        texts, numbers = pieces[::2], [int(number) for number in pieces[1::2]]
-        known = [number for number in numbers if number < len(self._sentinels)]
-        if len(known) < len(numbers):  # no token of the tokenizer: ordinary text
-            texts, known = [prompt], []
-        if not known:
-            texts, known = [*texts, ""], [0]
+        texts, gaps = self._split(prompt)
         ids = self._control.encode_texts(texts)
-        gaps = [[self._sentinels[number]] for number in known]
-        joined = [id for text, gap in zip(ids, [*gaps, []], strict=True) for id in (*text, *gap)]
+        joined = list(ids[0])
+        for gap, text in zip(gaps, ids[1:], strict=True):
+            joined += [self._sentinels[gap], *text]
         return [*joined, self._tokenizer.eos_token_id]
+
+    def _split(self, prompt: str) -> tuple[list[str], list[int]]:
+        """The texts around the gaps, and the gaps' numbers. A number that no sentinel has makes it ordinary text."""
+        texts, numbers = MARK.split(prompt)[::2], [int(number) for number in MARK.findall(prompt)]
+        if any(number >= len(self._sentinels) for number in numbers):
+            texts, numbers = [prompt], list[int]()
+        return (texts, numbers) if numbers else ([*texts, ""], [0])
 
     def fill(
         self, model: nn.Module, prompts: Sequence[str], decode: DecodeConfig, seed: int

@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal
 
@@ -11,6 +12,7 @@ from torch import nn
 from pipeline.config.data import DataConfig
 from pipeline.config.evaluation import DecodeConfig
 from pipeline.config.objectives import ObjectiveConfig
+from pipeline.formats.control_tokens import ControlTokens
 from train.data.batches import Batch, Examples, Tokens
 from train.data.losses import model_loss
 from train.exporting.trained_model import TrainedModel
@@ -81,6 +83,15 @@ class Objective(ABC):
         return [
             self.loss(model, {name: t[row : row + 1] for name, t in batch.items()}) for row in range(size)
         ]
+
+    def encode_prompt(self, prompt: str) -> list[int]:
+        """Token ids of a text as the pretrained model reads it to write on: a special token that it spells is read as
+        the characters that it is."""
+        return self._control.encode_texts([prompt])[0]
+
+    @cached_property
+    def _control(self) -> ControlTokens:
+        return ControlTokens.of(self.tokenizer)
 
     def sampler(self, prompts: Sequence[str], decode: DecodeConfig, seed: int) -> Sampler | None:
         """Shows what a model makes of the prompts, while it is trained and afterwards; None where there is nothing to

@@ -3,6 +3,7 @@ are missing, each has a token of its own in its place, a sentinel, and the decod
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import count, takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -66,10 +67,16 @@ class SpanCorruption(Objective):
         self.check_length(length)
         return SpanWindows(stream, self._spans.lengths(length), self._sentinels, self.seed)
 
+    @cached_property
+    def _gaps(self) -> Gaps:
+        return Gaps(self.tokenizer, self._sentinels.tolist())
+
+    def encode_prompt(self, prompt: str) -> list[int]:
+        return self._gaps.encode(prompt)
+
     def sampler(self, prompts: Sequence[str], decode: DecodeConfig, seed: int) -> Sampler:
         """Prompts with their gaps filled; one without a sentinel is gone on with."""
-        gaps = Gaps(self.tokenizer, self._sentinels.tolist())
-        return lambda model: gaps.fill(model, prompts, decode, seed)
+        return lambda model: self._gaps.fill(model, prompts, decode, seed)
 
     def trained_model(self, artifact: Path) -> TrainedSeq2Seq:
         return TrainedSeq2Seq(artifact, load_model(artifact), self.tokenizer, CARD)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import ValidationError
 
 from pipeline.config.base import Section
+from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.plugins import load_plugins
 from pipeline.config.run import RunConfig
 from pipeline.config.stages import FinetuneStage, PretrainStage
@@ -19,7 +20,7 @@ from pipeline.formats.training_artifact import ArtifactFolder
 from pipeline.store.artifacts import SPEC_FILE
 from pipeline.store.written_spec import WrittenSpec
 from pipeline.tracking.tracker import Tracker
-from train.checkpoints.final_model import described_model, load_model
+from train.checkpoints.final_model import described_model, described_objective, load_model
 from train.checkpoints.initial import starting_model
 from train.models import TrainableModel, build_model, family
 
@@ -43,6 +44,15 @@ class TrainingArtifact(ArtifactFolder):
     @cached_property
     def tokenizer(self) -> "PreTrainedTokenizerFast":
         return load_tokenizer(self.tokenizer_artifact)
+
+    @property
+    def objective(self) -> ObjectiveConfig | None:
+        """What the model is pretrained by; None of an artifact of finetune."""
+        if self.spec.stage != "pretrain":
+            return None
+        if self.has_model:
+            return described_objective(self.folder)
+        return self._settings(PretrainStage).objective
 
     def load(self, checkpoint: Checkpoint | None = None) -> TrainableModel:
         """The final model, or that of a checkpoint, in evaluation mode.

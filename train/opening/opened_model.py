@@ -16,6 +16,7 @@ from train.finetuning.chat import ChatFormat, PromptFormat, find_stops
 from train.finetuning.written_text import WrittenText
 from train.generation.stops import Stops
 from train.models import WritingModel, as_writing_model
+from train.objectives import Objective, build_objective
 from train.opening.artifact import TrainingArtifact
 
 if TYPE_CHECKING:
@@ -34,13 +35,18 @@ class OpenedModel:
     """How the prompts were written that it was tuned on; None where it only continues texts."""
     stops: Stops
     """What ends a text, or an answer where there is a form."""
+    objective: Objective | None = None
+    """What it was pretrained by, where it was by this project and not tuned."""
 
     @cached_property
     def _control(self) -> ControlTokens:
         return ControlTokens.of(self.tokenizer)
 
     def encode(self, text: str) -> list[int]:
-        """Token ids of a text to be continued: a special token that it spells is read as the characters that it is."""
+        """Token ids of a text to be continued: a special token that it spells is read as the characters that it is,
+        unless the objective has a use for it."""
+        if self.objective is not None:
+            return self.objective.encode_prompt(text)
         return self._control.encode_texts([text])[0]
 
     @property
@@ -86,6 +92,7 @@ def _open_artifact(place: Location) -> OpenedModel:
     tokenizer = artifact.tokenizer
     form: PromptFormat | None
     form, stops = _by_own_template(tokenizer)  # of one that went on from a model that chats
+    objective: Objective | None = None
     if (place.folder / TASK_FILE).is_file():
         _ = artifact.spec  # plugins may bring the task
         task, facts = read_task(place.folder)
@@ -97,12 +104,15 @@ def _open_artifact(place: Location) -> OpenedModel:
         if isinstance(task, WrittenText):
             form = task.prompt_format(tokenizer, facts["template"])
             stops = Stops(facts["stop_token_ids"], facts["stop_strings"])
+    else:
+        section = artifact.objective
+        objective = None if section is None else build_objective(section, tokenizer, 0)
     model = artifact.load(place.checkpoint)
     if not isinstance(model, WritingModel):  # of another objective than the causal one
         raise UserError(
             f"{place.name} writes no text: its model does not read from left to right; name another model"
         )
-    return OpenedModel(place.name, model, tokenizer, form, stops)
+    return OpenedModel(place.name, model, tokenizer, form, stops, objective)
 
 
 def _open_folder(place: Location) -> OpenedModel:

@@ -7,6 +7,8 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.config.models.base import ModelConfig, Reading
 
+Layout = Literal["t5", "t5_v1_1"]
+
 
 class EncoderDecoderConfig(ModelConfig):
     """Our own encoder–decoder transformer, in the layout of T5 (Raffel et al., 2020), as which it is exported."""
@@ -16,7 +18,7 @@ class EncoderDecoderConfig(ModelConfig):
     does_all: ClassVar[bool] = True
 
     family: Literal["encoder_decoder"] = "encoder_decoder"
-    layout: Literal["t5", "t5_v1_1"] = "t5_v1_1"
+    layout: Layout = "t5_v1_1"
     """`t5`: ReLU, and one matrix for embeddings and output. `t5_v1_1`: gated GELU (Shazeer, 2020), and an output matrix
     of its own. Both: RMSNorm before each part, relative positions, no biases."""
     layers: PositiveInt = 4

@@ -1,10 +1,10 @@
 """Our encoder–decoder's config as T5's of transformers, and back."""
 
-from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
+from pipeline.config.models.encoder_decoder import EncoderDecoderConfig, Layout
 from pipeline.errors import UserError
 from train.models.family import ConfigFields
 
-PROJECTIONS = {"t5": "relu", "t5_v1_1": "gated-gelu"}
+PROJECTIONS: dict[Layout, str] = {"t5": "relu", "t5_v1_1": "gated-gelu"}
 
 
 def to_hf_config(

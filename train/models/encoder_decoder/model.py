@@ -8,13 +8,13 @@ states; not on attention weights and inside of the MLP, as T5's does.
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
 from pipeline.errors import UserError
 from train.models.decoder.attention import KVCache
 from train.models.encoder_decoder.attention import WritingState, real_tokens
-from train.models.encoder_decoder.stack import Block, Stack
+from train.models.encoder_decoder.stack import Stack
 from train.models.interface import IGNORE_INDEX, Begun, LossSum, WritingModel
 from train.models.layers import Embedding
 from train.models.lm_head import LMHead
@@ -41,12 +41,12 @@ class EncoderDecoder(WritingModel):
             self.lm_head.weight = self.shared.weight
 
     @property
-    def blocks(self) -> list[Block]:
+    def blocks(self) -> list[nn.Module]:
         """The transformer blocks of both: units for sharding and compilation."""
         return [*self.encoder.block, *self.decoder.block]
 
     @property
-    def compiled_parts(self) -> list[torch.nn.Module]:
+    def compiled_parts(self) -> list[nn.Module]:
         return [*self.blocks, self.lm_head]
 
     @property
@@ -127,8 +127,7 @@ class EncoderDecoder(WritingModel):
             device=weight.device,
             padding=padding,
         )
-        keys = [block.layer[1].EncDecAttention.keys_and_values(source) for block in self.decoder.block]
-        state = WritingState(cache, keys, real)
+        state = WritingState(cache, self.decoder.keys_and_values(source), real)
         return Begun(state, self.next_logits(texts, state), new_tokens)
 
     def next_logits(self, input_ids: Tensor, state: WritingState) -> Tensor:

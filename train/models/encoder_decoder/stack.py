@@ -162,6 +162,13 @@ class Stack(nn.Module):
                 x, bias = block(*given)
         return self.dropout(self.final_layer_norm(x))
 
+    def keys_and_values(self, source: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """What each block of the decoder sees of what the encoder gives, once for all that is written."""
+        crossings = [
+            part for block in self.block for part in block.modules() if isinstance(part, CrossAttention)
+        ]
+        return [crossing.EncDecAttention.keys_and_values(source) for crossing in crossings]
+
     @staticmethod
     def _seen(input_ids: Tensor, state: WritingState | None) -> Tensor | None:
         """What tokens see of what is written: what is before them."""
