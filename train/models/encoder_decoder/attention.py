@@ -5,7 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
-from train.models.decoder.attention import KVCache
+from train.models.decoder.cache import KVCache
 from train.models.encoder_decoder.positions import PositionBias
 from train.models.layers import Linear
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
 from pipeline.errors import UserError
-from train.models.decoder.attention import KVCache
+from train.models.decoder.cache import KVCache
 from train.models.encoder_decoder.attention import WritingState, real_tokens
 from train.models.encoder_decoder.stack import Stack
 from train.models.interface import IGNORE_INDEX, Begun, LossSum, WritingModel
