@@ -24,7 +24,8 @@ export PROMPT
 
 .DEFAULT_GOAL := help
 .PHONY: help venv demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
-        sample chat serve dryrun checkpoints compare rate sweep config test test-distributed lint bench bench-data wandb-sync
+        sample chat serve dryrun checkpoints compare watch rate sweep config test test-distributed lint bench bench-data \
+        wandb-sync train eval tests conf data install clean docs data_prep pipeline inference notebooks
 
 help:  ## This list
 	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
@@ -89,6 +90,9 @@ checkpoints: venv  ## List the training checkpoints: step, tokens, loss, size, w
 compare: venv  ## Two runs beside each other, with significance: RUNS="first second"
 	@$(VENV)/bin/python -m eval.compare $(RUNS) $(ARGS)
 
+watch: venv  ## A run's report while it is made, in the browser: [RUNS=name], else the newest
+	@$(VENV)/bin/python -m eval.watch $(RUNS) $(ARGS)
+
 rate: venv  ## A page on which people judge the texts of one or two runs: RUNS="first second"
 	@$(VENV)/bin/python -m eval.rate $(RUNS) $(ARGS)
 
@@ -117,3 +121,17 @@ bench-data: venv  ## Ratios of the data stages against reference libraries, in o
 wandb-sync: venv  ## Send runs that were kept offline to Weights & Biases
 	@runs=$$(ls -d runs/*/wandb/offline-run-* runs/sweeps/*/wandb/offline-run-* 2>/dev/null); \
 	 if [ -z "$$runs" ]; then echo "no offline runs below runs/"; else $(VENV)/bin/wandb sync $$runs; fi
+
+# What people try first, by the name that it has here: without these, make would find the folder and do nothing.
+train: pretrain
+eval: evaluate
+tests: test
+conf: config
+data: shards
+install: venv
+clean:
+	@echo "make clean-corpus makes documents of the corpus; artifacts are deleted by hand, in artifacts/ and runs/" >&2; exit 2
+docs data_prep pipeline inference notebooks:
+	@echo "$@ is a folder and no target; make help lists what there is" >&2; exit 2
+.DEFAULT:
+	@echo "make $@: there is no such target; make help lists what there is" >&2; exit 2

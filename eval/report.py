@@ -1,6 +1,7 @@
 """The report stage: one self-contained HTML file with the picture of a run."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import yaml
@@ -16,7 +17,9 @@ from eval.reporting.summary import leading_figure, summarize
 from eval.reporting.training_plots import training_plots
 from eval.results import Result, read_results
 from pipeline.config.differences import differences
+from pipeline.config.evaluation import ReportConfig
 from pipeline.config.root import RootConfig
+from pipeline.config.run import RunConfig
 from pipeline.config.stages import ReportStage
 from pipeline.context import Context
 from pipeline.store.manifest import StageMetrics, figure, words
@@ -34,16 +37,23 @@ class Tile(NamedTuple):
 
 def run(config: ReportStage, context: Context) -> StageMetrics:
     """Write report.html from whatever input artifacts there are. Returns `megabytes` and `figures`."""
-    page = render("report.html.j2", gather(config, context))
+    stages = data.read_stages(context.inputs)
+    page = render("report.html.j2", gather(config.report, context.inputs, stages, context.run))
     path = context.folder / REPORT_FILE
     path.write_text(page, encoding="utf-8")
     return {"megabytes": path.stat().st_size / 1e6, "figures": page.count("<figure")}
 
 
-def gather(config: ReportStage, context: Context) -> dict[str, object]:
-    """What the template shows."""
-    most, inputs = config.report.samples, context.inputs
-    stages = data.read_stages(inputs)
+def gather(
+    config: ReportConfig, inputs: Mapping[str, Path], stages: list[data.StageRecord], run: RunConfig
+) -> dict[str, object]:
+    """What the template shows.
+
+    Args:
+        inputs: the stages' folders.
+        stages: what is known of each, in order.
+    """
+    most = config.samples
     by_name = {stage.name: stage for stage in stages}
     pretrain = data.read_training(by_name.get("pretrain"))
     finetune = data.read_training(by_name.get("finetune"))
@@ -53,7 +63,7 @@ def gather(config: ReportStage, context: Context) -> dict[str, object]:
     sources = data.read_sources(inputs.get("download"))
     settings = data.merged_config(stages)
     return {
-        "title": config.report.title or context.run.name,
+        "title": config.title or run.name,
         "summary": summarize(by_name, results, sources),
         "stages": stages,
         "tiles": headline_figures(by_name, results),
@@ -89,7 +99,8 @@ def gather(config: ReportStage, context: Context) -> dict[str, object]:
             RootConfig, {k: v for k, v in settings.items() if k in RootConfig.model_fields}
         ),
         "config": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True) if settings else "",
-        "command": context.run.command,
+        "command": run.command,
+        "refresh": None,
         "total_seconds": sum(stage.manifest.get("seconds") or 0 for stage in stages),
     }
 

@@ -18,6 +18,7 @@ _PROGRAMS = {
     "serve": ("inference.serve", "serve a model over HTTP, as OpenAI does, with a page to chat in"),
     "chat": ("inference.chat", "talk to a model in the terminal"),
     "compare": ("eval.compare", "two runs beside each other, with significance: lmw compare first second"),
+    "watch": ("eval.watch", "a run's report while it is made, in the browser"),
     "rate": ("eval.rate", "a page on which people judge the texts of one or two runs"),
     "show": ("data_prep.show", "a page of a dump beside its text"),
 }

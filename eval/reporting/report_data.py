@@ -23,11 +23,13 @@ TOKEN_TEXT_CHARS = 420
 
 @dataclass(frozen=True)
 class StageRecord:
-    """A finished stage, from its manifest."""
+    """A finished stage, from its manifest; or one at work, of which the manifest says what is known so far."""
 
     name: str
     folder: Path
     manifest: Manifest
+    at_work: str = ""
+    """What it is doing; empty where it is finished."""
 
     @property
     def metrics(self) -> StageMetrics:
@@ -35,7 +37,7 @@ class StageRecord:
 
     @property
     def headline(self) -> str:
-        return describe(STAGES[self.name], self.metrics)
+        return self.at_work or describe(STAGES[self.name], self.metrics)
 
     @property
     def place(self) -> str:

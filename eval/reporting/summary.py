@@ -67,11 +67,14 @@ def _trained(pretrain: StageRecord, sources: Sequence[Source]) -> str:
     kind = {"hf": "model of transformers", "lstm": "LSTM"}.get(family, family)
     size = f" with {compact(parameters)} parameters" if parameters else ""
     start = read_initial(pretrain.folder)
-    origin = f"trained further from the weights of {start}" if start else "trained from scratch"
+    being = "being " if pretrain.at_work else ""
+    origin = (
+        f"{being}trained further from the weights of {start}" if start else f"{being}trained from scratch"
+    )
     corpus = f" on {' and '.join(source.name for source in sources)}" if sources else ""
     how_long = f" for {steps:,.0f} steps" if steps else ""
     read = f" ({compact(tokens)} tokens)" if tokens else ""
-    took = f" in {duration(seconds)} on {hardware(pretrain.manifest)}" if seconds else ""
+    took = f" in {duration(seconds)} on {hardware(pretrain.manifest)}" if seconds and not being else ""
     return f"{_article(kind)} {kind}{size}, {origin}{corpus}{how_long}{read}{took}."
 
 

@@ -13,6 +13,9 @@ class WrittenSpec(BaseModel):
     """Its settings as they stand there; what it does not say is empty."""
 
     stage: str = ""
+    fingerprint: str = ""
+    run: dict[str, Any] = {}
+    """The `run` section of the run that it was first built for."""
     config: dict[str, Any] = {}
     """The sections that the stage saw."""
     plugins: list[str] = []
