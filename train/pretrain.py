@@ -220,7 +220,9 @@ class Data:
         parts = {part: objective.examples(stream, config.data, length) for part, stream in streams.items()}
         mixture = Mixture(config.data, {part: len(examples) for part, examples in parts.items()}, length)
         validation = {
-            part: objective.examples(TokenStream(shards, "validation", part, shared), config.data, length)
+            part: objective.validation_examples(
+                TokenStream(shards, "validation", part, shared), config.data, length
+            )
             for part, tokens in index.part_tokens("validation").items()
             if config.objective.examples_in(tokens, length)
         }

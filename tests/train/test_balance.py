@@ -177,7 +177,7 @@ def test_over_uneven_micro_batches_it_is_a_mean_over_their_tokens(tmp_path: Path
         losses, balances = (torch.stack(values) for values in zip(*parts, strict=True))
         loss, balance = ((values * tokens).sum() / tokens.sum() for values in (losses, FACTOR * balances))
         assert metrics[step]["train/loss"] == pytest.approx(loss.item(), rel=1e-5)
-        assert metrics[step]["train/balance_loss"] == pytest.approx(balance.item(), rel=1e-5)
+        assert metrics[step]["train/auxiliary_loss"] == pytest.approx(balance.item(), rel=1e-5)
         optimizer.zero_grad()
         (loss + balance).backward()
         optimizer.step()

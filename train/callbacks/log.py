@@ -49,7 +49,7 @@ class Log(AfterStep):
         if plan.example_tokens is not None:
             metrics["train/padding"] = padding
         if module.auxiliary.holds_any:
-            metrics["train/balance_loss"] = module.auxiliary.take(trainer.strategy)
+            metrics["train/auxiliary_loss"] = module.auxiliary.take(trainer.strategy)
         if (norm := module.strategy.grad_norm()) is not None:
             metrics["train/grad_norm"] = float(norm)
         if self._peak_flops and plan.flops_per_token:

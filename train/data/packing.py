@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pipeline.config.data import DataConfig
 from train.data.batches import PADDING, Batch, Examples, Tokens, TokenWindows
@@ -39,10 +40,15 @@ class MaskedWindows(TokenWindows):
 
     def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
         batch = super().collate(indices, samples)
-        begins = batch["input_ids"] == self._eos
-        places = torch.arange(begins.size(1)).expand_as(begins)
-        batch["segments"] = torch.where(begins, places, 0).cummax(1).values
+        batch["segments"] = segments_of(batch["input_ids"], self._eos)
         return batch
+
+
+def segments_of(input_ids: Tensor, eos: int) -> Tensor:
+    """At which index of its row [B, T] each token's document starts, where an eos begins one."""
+    begins = input_ids == eos
+    places = torch.arange(begins.size(1)).expand_as(begins)
+    return torch.where(begins, places, 0).cummax(1).values
 
 
 class PackedDocuments:

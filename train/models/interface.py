@@ -196,7 +196,11 @@ class LanguageModel(Body, WritingModel):
     def forward(
         self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None
     ) -> Tensor | LossSum:
-        """As of any model, with documents kept apart where segments are given."""
+        """As of any model, with documents kept apart where segments are given.
+
+        Where its section says `regularizes`, it takes what is added to the loss in training as `regularization`, too
+        (`lm_head.py`).
+        """
 
     @abstractmethod
     def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:

@@ -7,14 +7,15 @@ together with the loss, while a chunk's logits are at hand: nothing is computed 
 2024, "Liger Kernel"; Wijmans et al., 2024, "Cut Your Losses").
 """
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-from train.models.interface import IGNORE_INDEX
+from train.models.interface import IGNORE_INDEX, NO_FIGURES, FigureSum, LossSum
 from train.models.layers import Linear
 from train.models.numerics import FP32, Numerics
 
@@ -36,6 +37,24 @@ def head_bytes(width: int, vocab_size: int, tokens: int, numerics: Numerics) -> 
     return logits + gradient + tokens * width * numerics.residual
 
 
+class Regularization(NamedTuple):
+    """What is added to the cross-entropy that is trained on."""
+
+    z_loss: float = 0.0
+    """Factor of (log Σ exp(logits))², which keeps the logits from drifting (Chowdhery et al., 2022, "PaLM")."""
+    label_smoothing: float = 0.0
+    """Share of each label's probability that is spread over all tokens (Szegedy et al., 2016)."""
+
+
+class RegularizedLoss(NamedTuple):
+    """Sums over tokens, fp32 scalars."""
+
+    trained: Tensor
+    """The cross-entropy with what regularizes it; differentiable."""
+    plain: Tensor
+    """The cross-entropy alone, without a gradient."""
+
+
 class LMHead(Linear):
     """Hidden states → logits, or → cross-entropy where labels are given.
 
@@ -43,11 +62,16 @@ class LMHead(Linear):
     """
 
     def forward(
-        self, input: Tensor, labels: Tensor | None = None, reduction: Literal["sum", "none"] = "sum"
-    ) -> Tensor:
+        self,
+        input: Tensor,
+        labels: Tensor | None = None,
+        reduction: Literal["sum", "none"] = "sum",
+        regularization: Regularization | None = None,
+    ) -> Tensor | RegularizedLoss:
         """Logits [..., V] of hidden states [..., H]; with labels [...] their cross-entropy in nats, fp32.
 
-        `sum` gives a scalar, `none` the shape of the labels with 0 where one is ignored.
+        `sum` gives a scalar, `none` the shape of the labels with 0 where one is ignored. What regularizes it counts
+        where gradients are made of a sum; see `regularized_loss`.
         """
         if labels is None:
             return F.linear(input, self.weight)
@@ -55,9 +79,42 @@ class LMHead(Linear):
         if reduction == "none":
             token_losses = _TokenLosses.apply if torch.is_grad_enabled() else _token_losses
             return token_losses(flat, self.weight, targets).view(labels.shape)
-        if torch.is_grad_enabled():
-            return _SummedLoss.apply(flat, self.weight, targets)
-        return _token_losses(flat, self.weight, targets).sum()
+        if not torch.is_grad_enabled():
+            return _token_losses(flat, self.weight, targets).sum()
+        if regularization is None:
+            return _SummedLoss.apply(flat, self.weight, targets, 0.0, 0.0)[0]
+        return RegularizedLoss(*_SummedLoss.apply(flat, self.weight, targets, *regularization))
+
+
+def loss_sum(
+    head: LMHead,
+    hidden: Tensor,
+    labels: Tensor,
+    regularization: Regularization | None = None,
+    auxiliary: Tensor | None = None,
+    figures: Mapping[str, FigureSum] = NO_FIGURES,
+) -> LossSum:
+    """The loss of hidden states [B, T, H]; what regularizes it is part of its `auxiliary`, and so not of what is
+    told."""
+    tokens = (labels != IGNORE_INDEX).sum()
+    found = head(hidden, labels, regularization=regularization)
+    if isinstance(found, Tensor):
+        return LossSum(found, tokens, auxiliary, figures)
+    # The gradients of both are made together, so they all come by way of the difference.
+    extra = found.trained - found.plain
+    return LossSum(found.plain, tokens, extra if auxiliary is None else extra + auxiliary, figures)
+
+
+def regularizing(logits: Tensor, labels: Tensor, regularization: Regularization) -> Tensor:
+    """What is added to the summed cross-entropy of logits [..., V] that are there as a whole."""
+    scores = logits.flatten(0, -2).float()
+    counts = (labels.flatten() != IGNORE_INDEX).float()
+    log_partition = scores.logsumexp(-1)
+    picked = scores.gather(1, torch.where(labels.flatten() == IGNORE_INDEX, 0, labels.flatten())[:, None])[
+        :, 0
+    ]
+    z_loss, smoothing = regularization
+    return ((z_loss * log_partition.square() + smoothing * (picked - scores.mean(-1))) * counts).sum()
 
 
 def tokens_per_chunk(vocab_size: int, device: torch.device) -> int:
@@ -117,11 +174,14 @@ class _TokenLosses(torch.autograd.Function):
 
 
 class _SummedLoss(torch.autograd.Function):
-    """Summed cross-entropy whose gradients are made on the way forward."""
+    """Summed cross-entropy whose gradients are made on the way forward; gives what is trained, and the part of it that
+    is the plain cross-entropy."""
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-        needs_hidden, needs_weight, _ = ctx.needs_input_grad
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, z_loss: float, smoothing: float
+    ) -> tuple[Tensor, Tensor]:
+        needs_hidden, needs_weight, *_ = ctx.needs_input_grad
         device = hidden.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
         matrix = weight.to(dtype)
@@ -129,6 +189,7 @@ class _SummedLoss(torch.autograd.Function):
         # Summed over chunks in fp32: in bf16 the small later terms would be lost.
         grad_weight = torch.zeros_like(weight, dtype=torch.float32) if needs_weight else None
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        extra = torch.zeros_like(total)
         size = tokens_per_chunk(weight.size(0), hidden.device)
         for start in range(0, hidden.size(0), size):
             part = hidden[start : start + size].to(dtype)
@@ -139,12 +200,23 @@ class _SummedLoss(torch.autograd.Function):
             scores = F.linear(part, matrix).float()
             top = scores.amax(-1, keepdim=True)
             picked = scores.gather(1, target)
+            mean = scores.mean(-1, keepdim=True) if smoothing else picked
             scores.sub_(top).exp_()
             partition = scores.sum(-1, keepdim=True)
+            log_partition = partition.log() + top
             # Not in place: torch 2.11 would compile a backward pass whose gradient of `total` is 0.
-            total = total + ((partition.log() + top - picked) * counts).sum()
+            total = total + ((log_partition - picked) * counts).sum()
             # d loss / d logits = softmax(logits) - onehot(target), and 0 for ignored tokens.
-            scores.mul_(counts / partition).scatter_add_(1, target, -counts)
+            factors, share = counts / partition, counts
+            if z_loss:
+                extra = extra + z_loss * (log_partition.square() * counts).sum()
+                factors = factors * (1 + 2 * z_loss * log_partition)
+            if smoothing:
+                extra = extra + smoothing * ((picked - mean) * counts).sum()
+                share = counts * (1 - smoothing)
+            scores.mul_(factors).scatter_add_(1, target, -share)
+            if smoothing:
+                scores.sub_(counts * (smoothing / scores.size(1)))
             grad_logits = scores.to(dtype)
             if grad_hidden is not None:
                 grad_hidden[start : start + size] = grad_logits @ matrix
@@ -154,10 +226,11 @@ class _SummedLoss(torch.autograd.Function):
                 else:
                     grad_weight += grad_logits.t() @ part
         ctx.save_for_backward(grad_hidden, None if grad_weight is None else grad_weight.to(weight.dtype))
-        return total
+        ctx.mark_non_differentiable(total)
+        return total + extra, total
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad_total: Tensor) -> tuple[Tensor | None, ...]:
-        grads = (None if grad is None else grad * grad_total.to(grad.dtype) for grad in ctx.saved_tensors)
-        return *grads, None
+    def backward(ctx: Any, grad_trained: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
+        grads = (None if grad is None else grad * grad_trained.to(grad.dtype) for grad in ctx.saved_tensors)
+        return *grads, None, None, None

@@ -70,6 +70,10 @@ class Objective(ABC):
             UserError: where the stream is too short for one, or its documents' offsets are damaged.
         """
 
+    def validation_examples(self, stream: Tokens, data: DataConfig, length: int) -> Examples:
+        """Those that the validation loss is of."""
+        return self.examples(stream, data, length)
+
     def loss(self, model: nn.Module, batch: Batch) -> LossSum:
         """The summed loss of what `Examples.collate` gave, and the number of labels in it.
 

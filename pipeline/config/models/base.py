@@ -29,6 +29,9 @@ class ModelConfig(Choice):
     """Whether any model of this family can be built, has layers of matrices, keeps documents apart that share a
     sequence, and recomputes its blocks: so that nobody needs to build one to see."""
 
+    regularizes: ClassVar[bool] = False
+    """Whether the model's `forward` takes what an objective adds to its loss, as `regularization`."""
+
     readings: ClassVar[tuple[Reading, ...]] = ("left_to_right",)
     """How models of this family can read; where there are several ways, `reading` says which one is set."""
 

@@ -18,6 +18,7 @@ class DecoderConfig(ModelConfig):
     implementation: ClassVar[str] = "train.models.decoder.family"
     gives_hidden_states: ClassVar[bool] = True
     does_all: ClassVar[bool] = True
+    regularizes: ClassVar[bool] = True
 
     family: Literal["decoder"] = "decoder"
     layout: Literal["gpt2", "llama", "qwen3"] = "llama"

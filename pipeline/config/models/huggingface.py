@@ -13,6 +13,7 @@ class HuggingFaceConfig(ModelConfig):
     """Any causal `transformers` architecture, from a config (random weights) or a checkpoint folder."""
 
     implementation: ClassVar[str] = "train.models.hf.family"
+    regularizes: ClassVar[bool] = True
 
     family: Literal["hf"] = "hf"
     path: Annotated[str | None, Content(model_files, or_name=True)] = None

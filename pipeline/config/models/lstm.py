@@ -11,6 +11,7 @@ class LSTMConfig(ModelConfig):
     """A recurrent baseline: LSTM layers with dropout between them."""
 
     implementation: ClassVar[str] = "train.models.lstm.family"
+    regularizes: ClassVar[bool] = True
     gives_hidden_states: ClassVar[bool] = True
 
     family: Literal["lstm"] = "lstm"

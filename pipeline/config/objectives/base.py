@@ -19,12 +19,14 @@ class ObjectiveConfig(Choice):
     packings: ClassVar[tuple[Packing, ...]] = ("concatenate",)
     """Values of `data.packing` that the objective knows."""
 
-    fits_any_tokenizer: ClassVar[bool] = False
-    """Whether it needs no token of its own, such as one for what is masked."""
-
     gives_perplexity: ClassVar[bool] = False
     """Whether the loss is the text's own: the mean cross-entropy of all its tokens, each predicted from those before
     it. Only then is its exponential a perplexity that can be compared with another model's."""
+
+    @property
+    def fits_any_tokenizer(self) -> bool:
+        """Whether it needs no token of its own, such as one for what is masked."""
+        return False
 
     def examples_in(self, tokens: int, length: int) -> int:
         """How many examples of `length` tokens a stream of so many tokens gives when it is cut into windows."""

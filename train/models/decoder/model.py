@@ -20,7 +20,7 @@ from train.models.decoder.llama import LlamaBody
 from train.models.decoder.nearby import nearby_mask
 from train.models.interface import IGNORE_INDEX, LanguageModel, LossSum
 from train.models.layers import lay_out_for_generation, project
-from train.models.lm_head import LMHead
+from train.models.lm_head import LMHead, Regularization, loss_sum
 
 
 class Decoder(LanguageModel):
@@ -60,7 +60,11 @@ class Decoder(LanguageModel):
         return [*self.blocks, self.lm_head]
 
     def forward(
-        self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        labels: Tensor | None = None,
+        segments: Tensor | None = None,
+        regularization: Regularization | None = None,
     ) -> Tensor | LossSum:
         # Padding is no load; where documents share a row there is hardly any.
         pads = self.config.experts is not None and labels is not None and segments is None
@@ -68,13 +72,13 @@ class Decoder(LanguageModel):
         hidden, routed = self._read(input_ids, None, segments, counted)
         if labels is None:
             return self.lm_head(hidden)
-        tokens = (labels != IGNORE_INDEX).sum()
-        total = self.lm_head(hidden, labels)
         if not routed:
-            return LossSum(total, tokens)
+            return loss_sum(self.lm_head, hidden, labels, regularization)
+        tokens = (labels != IGNORE_INDEX).sum()
         seen = torch.tensor(labels.numel(), device=tokens.device) if counted is None else counted.sum()
+        router = self._router_loss(routed, seen, tokens)
         figures = {"fullest_expert": fullest_expert(routed, tokens)}
-        return LossSum(total, tokens, self._router_loss(routed, seen, tokens), figures)
+        return loss_sum(self.lm_head, hidden, labels, regularization, router, figures)
 
     def _router_loss(self, routed: list[Tensor], seen: Tensor, tokens: Tensor) -> Tensor | None:
         """In proportion to the tokens, so that over micro-batches and ranks it becomes a mean as the loss does."""

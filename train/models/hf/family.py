@@ -11,7 +11,10 @@ from pipeline.config.models.huggingface import HuggingFaceConfig
 from train.models.experts import is_expert_stack, share_per_token
 from train.models.family import OF_THE_FOLDER, ConfigFields, ModelFamily
 from train.models.flops import training_flops
+from train.models.hf.balance import balance_factor
 from train.models.hf.model import HuggingFaceModel, read_config
+from train.models.hf.plain_head import seems_plain
+from train.models.lm_head import head_bytes
 from train.models.numerics import FP32, Numerics
 
 
@@ -48,7 +51,12 @@ class HuggingFaceFamily(ModelFamily):
         return held
 
     def loss_bytes(self, config: HuggingFaceConfig, vocab_size: int, tokens: int, numerics: Numerics) -> int:
-        """The logits of the whole micro-batch, and their log-softmax and gradient in fp32."""
+        """As of our own models where the loss is made in chunks; else the logits of the whole micro-batch, and their
+        log-softmax and gradient in fp32."""
+        settings = read_config(config, vocab_size)
+        text = settings.get_text_config()
+        if seems_plain(text) and not balance_factor(config, settings):
+            return head_bytes(text.hidden_size, vocab_size, tokens, numerics)
         return tokens * vocab_size * (numerics.compute + 2 * FP32)
 
     def check_segments(self, model: HuggingFaceModel) -> None:

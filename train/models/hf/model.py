@@ -6,7 +6,6 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from transformers import AutoConfig, AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.utils import ModelOutput
 
@@ -16,14 +15,17 @@ from pipeline.formats.foreign_code import own_classes, refusing_foreign_code
 from train.models.balance import until_last_label
 from train.models.finite import all_finite
 from train.models.hf.balance import balance_factor
+from train.models.hf.plain_head import cross_entropy, find_head, found_head
 from train.models.hf.probes import (
     check_balance,
     check_causal,
     continues_from_a_cache,
     keeps_apart,
+    makes_plain_logits,
 )
 from train.models.hf.states import KeyValueCache, Rereading
 from train.models.interface import IGNORE_INDEX, LanguageModel, LossSum
+from train.models.lm_head import Regularization, loss_sum, regularizing
 
 log = logging.getLogger(__name__)
 
@@ -102,8 +104,9 @@ def load_checkpoint(folder: str | Path, settings: PretrainedConfig | None = None
 class HuggingFaceModel(LanguageModel):
     """`model.*` is the `transformers` model; see `LanguageModel` for the methods' contract.
 
-    Logits are made for the whole batch: architectures scale and cap them in ways of their own, which
-    only their own forward pass knows.
+    Where its logits are plain products with an output matrix, the loss is made in chunks (`plain_head.py`). Else logits
+    are made for the whole batch: architectures scale and cap them in ways of their own, which only their own forward
+    pass knows.
     """
 
     def __init__(self, config: HuggingFaceConfig, vocab_size: int):
@@ -134,6 +137,7 @@ class HuggingFaceModel(LanguageModel):
         self._has_cache: bool | None = None
         if self.model.device.type != "meta":
             check_causal(self, type(self.model).__name__)
+            find_head(self.model, lambda weight: makes_plain_logits(self, weight))
             if self._balance:
                 check_balance(self)
 
@@ -190,12 +194,18 @@ class HuggingFaceModel(LanguageModel):
         self._recomputes = value
 
     def forward(
-        self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        labels: Tensor | None = None,
+        segments: Tensor | None = None,
+        regularization: Regularization | None = None,
     ) -> Tensor | LossSum:
+        balances = self.training and self._balance > 0
+        if labels is not None and not balances and (head := found_head(self.model)) is not None:
+            return loss_sum(head, self.hidden(input_ids, segments=segments), labels, regularization)
         inputs = {"use_cache": False, **self._no_routing, **_apart(segments)}
         if labels is None:
             return self.model(input_ids=input_ids, **inputs).logits
-        balances = self.training and self._balance > 0
         if balances:
             inputs["output_router_logits"] = True
             if segments is None:  # padding is no load; where documents share a row there is hardly any
@@ -204,7 +214,11 @@ class HuggingFaceModel(LanguageModel):
         tokens = (labels != IGNORE_INDEX).sum()
         # In proportion to the tokens, so that over micro-batches and ranks it becomes a mean as the loss does.
         auxiliary = self._balance * self._balance_loss(outputs) * tokens if balances else None
-        return LossSum(_cross_entropy(outputs.logits, labels, "sum"), tokens, auxiliary)
+        total = cross_entropy(outputs.logits, labels, "sum")
+        if regularization is not None:
+            extra = regularizing(outputs.logits, labels, regularization)
+            auxiliary = extra if auxiliary is None else auxiliary + extra
+        return LossSum(total, tokens, auxiliary)
 
     def _balance_loss(self, outputs: ModelOutput) -> Tensor:
         loss = getattr(outputs, "aux_loss", None)
@@ -216,7 +230,9 @@ class HuggingFaceModel(LanguageModel):
         return loss
 
     def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
-        return _cross_entropy(self(input_ids), labels, "none").view(labels.shape)
+        if (head := found_head(self.model)) is not None:
+            return head(self.hidden(input_ids), labels, reduction="none")
+        return cross_entropy(self(input_ids), labels, "none").view(labels.shape)
 
     def hidden(
         self,
@@ -271,8 +287,3 @@ def _apart(segments: Tensor | None) -> dict[str, Tensor]:
     if segments is None:
         return {}
     return {"position_ids": torch.arange(segments.size(1), device=segments.device) - segments}
-
-
-def _cross_entropy(logits: Tensor, labels: Tensor, reduction: str) -> Tensor:
-    flat = logits.flatten(0, 1).float()
-    return F.cross_entropy(flat, labels.flatten(), ignore_index=IGNORE_INDEX, reduction=reduction)

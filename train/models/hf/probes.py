@@ -4,6 +4,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from pipeline.errors import UserError
 from train.models.hf.states import KeyValueCache
@@ -51,6 +53,18 @@ def check_balance(model: LanguageModel) -> None:
     with _trying(model, training=True) as device:
         ids = torch.tensor([[0, 1]], device=device)
         model(ids, ids)
+
+
+def makes_plain_logits(model: LanguageModel, weight: Tensor) -> bool:
+    """Whether the logits are the product of the output matrix [V, H] and the final hidden states, and nothing else."""
+    with _trying(model) as device:
+        ids = torch.arange(6, device=device)[None] % model.vocab_size
+        logits = model(ids)
+        try:
+            product = F.linear(model.hidden(ids), weight)
+        except Exception:  # a body of another kind than most; which error that is differs by architecture
+            return False
+    return product.shape == logits.shape and torch.allclose(product, logits, rtol=1e-5, atol=1e-6)
 
 
 def keeps_apart(model: LanguageModel) -> bool:

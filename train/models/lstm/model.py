@@ -10,9 +10,9 @@ from torch.nn.utils.rnn import (
 )
 
 from pipeline.config.models.lstm import LSTMConfig
-from train.models.interface import IGNORE_INDEX, LanguageModel, LossSum
+from train.models.interface import LanguageModel, LossSum
 from train.models.layers import Embedding, Linear
-from train.models.lm_head import LMHead
+from train.models.lm_head import LMHead, Regularization, loss_sum
 
 _INIT_STD = 0.02
 
@@ -61,12 +61,16 @@ class LSTM(LanguageModel):
             self.lm_head.weight = self.embedding.weight
 
     def forward(
-        self, input_ids: Tensor, labels: Tensor | None = None, segments: Tensor | None = None
+        self,
+        input_ids: Tensor,
+        labels: Tensor | None = None,
+        segments: Tensor | None = None,
+        regularization: Regularization | None = None,
     ) -> Tensor | LossSum:
         hidden = self.hidden(input_ids, segments=segments)
         if labels is None:
             return self.lm_head(hidden)
-        return LossSum(self.lm_head(hidden, labels), (labels != IGNORE_INDEX).sum())
+        return loss_sum(self.lm_head, hidden, labels, regularization)
 
     def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
         return self.lm_head(self.hidden(input_ids), labels, reduction="none")
