@@ -10,6 +10,7 @@ from eval.checkpoints.plots import checkpoint_plots, checkpoint_rows
 from eval.checkpoints.points import read_points
 from eval.reporting import report_data as data
 from eval.reporting.bars import BASELINES, comparison_bars, describe_bars
+from eval.reporting.confusion import read_confusion
 from eval.reporting.pages import duration, hardware, number, render
 from eval.reporting.report_plots import compact
 from eval.reporting.result_table import result_tables
@@ -90,6 +91,7 @@ def gather(
         "charts_show": describe_bars(results),
         "lacks": words(by_name["evaluate"].metrics, "lacks") if "evaluate" in by_name else "",
         "tables": result_tables(results),
+        "confusion": read_confusion(evaluate),
         "checkpoint_plots": checkpoint_plots(points),
         "checkpoints": checkpoint_rows(points),
         "predictions": data.read_rows(evaluate and evaluate / "predictions.jsonl", most),

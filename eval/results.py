@@ -12,6 +12,8 @@ from pipeline.errors import UserError
 from pipeline.store.artifacts import damaged, read_json, write_json
 
 RESULTS = "results.json"
+CONFUSION = "confusion.json"
+"""Of a classifier that gives one label: its `labels`, and how many texts of each (rows) were given each."""
 
 
 @dataclass(frozen=True)

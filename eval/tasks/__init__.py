@@ -39,6 +39,13 @@ class Prediction(TypedDict):
     tags: NotRequired[list[str]]
     """Of the prompt's words, where they are tagged."""
     expected_tags: NotRequired[list[str]]
+    labels: NotRequired[list[str]]
+    """Of a text that may have several."""
+    expected_labels: NotRequired[list[str]]
+    no_relation: NotRequired[str]
+    """The label that is none, where relations are told."""
+    value: NotRequired[float]
+    """The number that was given, where one was asked for."""
     scheme: NotRequired[dict[str, Any]]
     """How tags mark entities: see `train.finetuning.tagging.schemes`."""
 

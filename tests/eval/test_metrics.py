@@ -12,8 +12,8 @@ from rouge_score.rouge_scorer import RougeScorer
 from eval.metrics import score_texts
 from eval.metrics.rouge import FIGURES
 from eval.results import Bootstrap
-from eval.scoring.classification import classification_results
 from eval.scoring.generated_texts import GeneratedTexts
+from eval.scoring.label_scores import classification_results
 from pipeline.config.evaluation import METRICS, EvaluateConfig
 
 BOOTSTRAP = Bootstrap(200, 0.95, 1)
@@ -204,7 +204,7 @@ def test_empty_predictions_are_scored_not_refused():
 def test_accuracy_and_macro_f1_by_hand():
     expected = np.array([0, 0, 0, 0, 1, 1, 2, 2])
     predicted = np.array([0, 0, 0, 1, 1, 1, 0, 2])
-    accuracy, f1 = classification_results("finetune", predicted, expected, ["a", "b", "c"], BOOTSTRAP)
+    accuracy, f1, *_ = classification_results("finetune", predicted, expected, ["a", "b", "c"], BOOTSTRAP)
     assert accuracy.value == pytest.approx(75)
     # F1 of a: P 3/4, R 3/4; b: P 2/3, R 1; c: P 1, R 1/2.
     assert f1.value == pytest.approx(100 * (0.75 + 0.8 + 2 / 3) / 3)

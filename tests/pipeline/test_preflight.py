@@ -71,7 +71,6 @@ def test_a_label_that_is_not_trained_on_is_told_before_anything_starts(tmp_path:
 @pytest.mark.parametrize(
     ("task", "words", "message"),
     [
-        ("classify", ["model=lstm"], "needs a decoder"),
         (
             "instruct",
             ["finetune.max_length=4096"],

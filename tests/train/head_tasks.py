@@ -9,10 +9,11 @@ from typing import Any
 import torch
 
 from eval.evaluate import run as evaluate
+from eval.report import run as report
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.run import RunConfig
-from pipeline.config.stages import EvaluateStage, ExportStage, FinetuneStage
+from pipeline.config.stages import EvaluateStage, ExportStage, FinetuneStage, ReportStage
 from pipeline.context import Context
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
@@ -51,6 +52,8 @@ class Tuned:
     evaluated: Path
     folder: Path
     """Exported."""
+    page: str
+    """The report."""
     format: Any
     """The class of transformers that reads it."""
 
@@ -65,12 +68,31 @@ def all_stages(
     scored = make_context(folder / "evaluate", finetune=tuned.folder)
     figures = evaluate(settings, scored)
     manifest = {"config": config.model_dump(mode="json"), "metrics": metrics, "packages": {}, "ranks": 1}
-    manifest |= {"fingerprint": "0123456789abcdef", "git_commit": None, "seconds": 1.0}
+    manifest |= {
+        "fingerprint": "0123456789abcdef",
+        "git_commit": None,
+        "seconds": 1.0,
+        "finished": "2026-01-01T00:00:00Z",
+        "python": "3",
+        "host": "",
+        "inputs": {},
+        "outputs": {},
+    }
     write_json(tuned.folder / "manifest.json", manifest)
-    write_json(scored.folder / "manifest.json", {"metrics": figures})
+    write_json(scored.folder / "manifest.json", manifest | {"config": {}, "metrics": figures})
+    written = make_context(folder / "report", finetune=tuned.folder, evaluate=scored.folder)
+    report(ReportStage(report={}), written)
     exported = make_context(folder / "export", finetune=tuned.folder, evaluate=scored.folder)
     told = export(ExportStage(export={}), exported)
-    return Tuned(metrics, figures, tuned.folder, scored.folder, exported.folder / "model", told["format"])
+    return Tuned(
+        metrics,
+        figures,
+        tuned.folder,
+        scored.folder,
+        exported.folder / "model",
+        (written.folder / "report.html").read_text(),
+        told["format"],
+    )
 
 
 def card_says(folder: Path) -> list[str]:

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 
 from pipeline.config.tasks import FinetuneConfig
+from pipeline.config.tasks.classify import ClassifyConfig
 from pipeline.errors import UserError
 from train.data.batches import PADDING
 from train.finetuning.chat import ChatFormat, TextFormat, set_chat_template
 from train.finetuning.data import Example, load_splits
 from train.finetuning.examples import encode_labels, encode_responses
 from train.finetuning.fitting import cut_middle
-from train.finetuning.labels import label_names
+from train.finetuning.label_rows import LabelledText
+from train.finetuning.labels import find_labels, label_names
 from train.finetuning.task import task_of
 from train.models import IGNORE_INDEX
 
@@ -62,13 +64,16 @@ def test_fields_are_found_by_their_names(tmp_path, row, expected):
 
 def test_labels_may_be_numbers(tmp_path):
     path = write_rows(tmp_path / "a.jsonl", [{"text": "fine", "label": 1}])
-    assert read(path, "classify") == [Example("fine", ("1",))]
+    assert read(path, "classify") == [LabelledText("fine", ("1",))]
 
 
 def test_tables(tmp_path):
     table = tmp_path / "a.csv"
     table.write_text('text,label\n"a, ""quoted""\nline",pos\nb,neg\n', encoding="utf-8")
-    assert read(table, "classify") == [Example('a, "quoted"\nline', ("pos",)), Example("b", ("neg",))]
+    assert read(table, "classify") == [
+        LabelledText('a, "quoted"\nline', ("pos",)),
+        LabelledText("b", ("neg",)),
+    ]
     pairs = tmp_path / "a.tsv"
     pairs.write_text('\ufeffHi.\t嗨。\tone\nSay "no\t说不\ttwo\n', encoding="utf-8")
     expected = [("Hi.", ("嗨。",)), ('Say "no', ("说不",))]
@@ -363,9 +368,10 @@ def test_cut_middle():
 
 
 def test_labels(plain_tokenizer):
-    examples = [Example("a dog", ("10",)), Example("the quick brown fox", ("2",)), Example("sleeps", ("10",))]
-    labels = label_names(examples)
-    assert labels == ["2", "10"]
+    given = {"a dog": "10", "the quick brown fox": "2", "sleeps": "10"}
+    examples = [LabelledText(text, (label,)) for text, label in given.items()]
+    labels = find_labels(examples, ClassifyConfig())
+    assert labels.names == ["2", "10"]
     encoded = encode_labels(examples, labels, plain_tokenizer, 5)
     batch = encoded.collate(np.array([2, 1, PADDING]), np.arange(3))
     assert batch["labels"].tolist() == [1, 0, IGNORE_INDEX]
@@ -373,7 +379,7 @@ def test_labels(plain_tokenizer):
     assert last[0] == plain_tokenizer("sleeps").input_ids[-1]
     assert last[1] == plain_tokenizer("the quick brown fox").input_ids[:5][-1]
     with pytest.raises(UserError, match=r"'7'.*not among"):
-        encode_labels([Example("x", ("7",))], labels, plain_tokenizer, 5)
+        encode_labels([LabelledText("x", ("7",))], labels, plain_tokenizer, 5)
     with pytest.raises(UserError, match="two labels"):
         label_names(examples[:1])
 

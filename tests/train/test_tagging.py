@@ -56,6 +56,7 @@ def test_names_are_learnt_scored_and_exported(layout, format, names, chat_tokeni
     assert tuned.figures["f1"] > tuned.figures["most_frequent_tag_f1"]
     told = {"precision", "recall", "f1_macro", "f1_of_PER", "recall_of_LOC", "tag_accuracy"}
     assert told <= tuned.figures.keys()
+    assert "](PER)" in tuned.page
     predictions = read_jsonl(tuned.evaluated / "predictions.jsonl")
     assert sum(row["prediction"] in row["references"] for row in predictions) > 0.8 * len(predictions)
     assert "](PER)" in predictions[0]["references"][0]

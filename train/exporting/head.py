@@ -1,4 +1,4 @@
-"""A task's own layers in the exported folder: they have other names in the classes of transformers."""
+"""A model with a task's own layers in the exported folder: classes of transformers have other names."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,17 +24,18 @@ def class_with_head(fields: ConfigFields, head: str) -> str:
     return base + head
 
 
-def rename_head(weights: Path, layers: Mapping[str, str]) -> None:
-    """Give layers in a file of weights other names.
+def rename(weights: Path, prefixes: Mapping[str, str] | None) -> None:
+    """Give parameters in a file of weights other names.
 
     Args:
-        layers: old names and new ones; what has the same name already is left.
+        prefixes: what old names begin with, and what they begin with then.
     """
-    changed = {old: new for old, new in layers.items() if old != new}
-    if not changed:
+    if not prefixes:
         return
     state = load_file(weights)
-    for name in [name for name in state if name.rpartition(".")[0] in changed]:
-        layer, _, kind = name.rpartition(".")
-        state[f"{changed[layer]}.{kind}"] = state.pop(name)
+    for name in list(state):
+        for old, new in prefixes.items():
+            if name.startswith(old):
+                state[new + name.removeprefix(old)] = state.pop(name)
+                break
     save_file(state, weights, metadata={"format": "pt"})

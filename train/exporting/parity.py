@@ -49,6 +49,8 @@ class Probe:
     """To be continued greedily; empty where the model writes no text."""
     new_tokens: int
     threads: int
+    output: str = "logits"
+    """What the class calls the numbers that are compared."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,15 @@ def make_probe(trained: TrainedModel, texts: list[str]) -> Probe:
     new_tokens = min(NEW_TOKENS, trained.model.room_after(len(prompt))) if trained.writes else 0
     inputs = trained.inputs(rows)
     return Probe(
-        trained.auto_class, rows, inputs, texts, question, prompt, new_tokens, torch.get_num_threads()
+        trained.auto_class,
+        rows,
+        inputs,
+        texts,
+        question,
+        prompt,
+        new_tokens,
+        torch.get_num_threads(),
+        trained.output,
     )
 
 

@@ -29,7 +29,8 @@ def main(folder: Path, work: Path) -> None:
     model.eval()
     problems = {kind: sorted(map(str, names)) for kind, names in loading.items() if names}
     with torch.inference_mode():
-        logits = model(**{name: torch.tensor(rows) for name, rows in request["inputs"].items()}).logits
+        given = {name: torch.tensor(rows) for name, rows in request["inputs"].items()}
+        logits = getattr(model(**given), request["output"])
         np.save(work / "logits.npy", logits.float().numpy())
         continuation: list[int] = []
         if prompt := request["prompt"]:

@@ -29,6 +29,8 @@ class TrainedModel:
 
     auto_class: ClassVar[str] = "AutoModelForCausalLM"
     """The class of transformers that reads the exported folder."""
+    output: ClassVar[str] = "logits"
+    """What that class calls the numbers that are compared."""
     writes: ClassVar[bool] = True
     """Whether it continues a prompt: then what it writes is compared, and it has a generation config."""
 
@@ -86,8 +88,8 @@ class TrainedModel:
         """fp32 [rows, …] for token ids [rows, T], padded at the right."""
         return torch.cat([model(row[None]) for row in rows]).float()
 
-    def config_fields(self, fields: ConfigFields) -> ConfigFields:
-        """The fields of config.json.
+    def config_fields(self, fields: ConfigFields) -> ConfigFields | None:
+        """The fields of config.json; None where the class of transformers computes something else than the model.
 
         Args:
             fields: those of the body.

@@ -49,13 +49,61 @@ def answer_a_turn(*, with_stop_strings: bool) -> Callable[[str], str]:
     return usage
 
 
-def classify_a_text(folder: str) -> str:
-    """A text that the model gives a label."""
-    return (
-        "from transformers import pipeline\n\n"
-        f'classify = pipeline("text-classification", {json.dumps(folder, ensure_ascii=False)})  # this folder\n'
-        'print(classify("A text to classify."))'
-    )
+def classify_a_text(text: str, second: str | None = None, kind: str = "single") -> Callable[[str], str]:
+    """A text that the model gives a label, or several, or a number.
+
+    Args:
+        second: where it judges two texts together, and the tokenizer puts something between them.
+        kind: as of the setting `finetune.kind`.
+    """
+    given = json.dumps(text if second is None else {"text": text, "text_pair": second}, ensure_ascii=False)
+    options = {"multi": ", top_k=None", "regression": ', function_to_apply="none"'}.get(kind, "")
+
+    def usage(folder: str) -> str:
+        return (
+            "from transformers import pipeline\n\n"
+            f'classify = pipeline("text-classification", {json.dumps(folder, ensure_ascii=False)})  # this folder\n'
+            f"print(classify({given}{options}))"
+        )
+
+    return usage
+
+
+def find_an_answer(between: str, max_answer: int) -> Callable[[str], str]:
+    """A question about a text.
+
+    Args:
+        between: what stands between question and text, and behind it; empty where the tokenizer puts something there.
+        max_answer: longest answer in tokens.
+    """
+
+    def usage(folder: str) -> str:
+        name = json.dumps(folder, ensure_ascii=False)
+        question, context = '"Where did Ada live?"', '"Ada Lovelace lived in London."'
+        if not between:
+            return (
+                "from transformers import pipeline\n\n"
+                f'answer = pipeline("question-answering", {name}, max_answer_len={max_answer})  # this folder\n'
+                f"print(answer(question={question}, context={context}))"
+            )
+        end = json.dumps(between, ensure_ascii=False)
+        return (
+            "from transformers import AutoModelForQuestionAnswering, AutoTokenizer\n\n"
+            f"folder, between = {name}, {end}  # this folder\n"
+            "tokenizer = AutoTokenizer.from_pretrained(folder)\n"
+            "model = AutoModelForQuestionAnswering.from_pretrained(folder)\n"
+            f"question, context = {question}, {context}\n"
+            'inputs = tokenizer(question + between + context + between, return_tensors="pt")\n'
+            "first = len(tokenizer(question + between).input_ids)\n"
+            "found = model(**inputs)\n"
+            "starts, ends = found.start_logits[0, first:-1], found.end_logits[0, first:-1]\n"
+            "places = range(len(starts))\n"
+            f"spans = [(starts[a] + ends[b], a, b) for a in places for b in places if a <= b < a + {max_answer}]\n"
+            "_, start, end = max(spans)\n"
+            'print(tokenizer.decode(inputs["input_ids"][0, first + start : first + end + 1]))'
+        )
+
+    return usage
 
 
 def tag_words(at: str) -> Callable[[str], str]:

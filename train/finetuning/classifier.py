@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.config.models import ModelConfig
-from pipeline.config.tasks.classify import Pooling
+from pipeline.config.tasks.classify import LabelKind, Pooling
 from pipeline.errors import UserError
 from train.checkpoints.final_model import (
     describe_model,
@@ -30,9 +30,22 @@ class Classifier(ModelWithHead):
     new_layers: ClassVar[tuple[str, ...]] = ("score",)
     peft_task: ClassVar[str] = "SEQ_CLS"
 
-    def __init__(self, backbone: Body, labels: list[str], pooling: Pooling = "last"):
+    def __init__(
+        self,
+        backbone: Body,
+        labels: list[str],
+        pooling: Pooling = "last",
+        kind: LabelKind = "single",
+        weights: list[float] | None = None,
+    ):
+        """
+        Args:
+            labels: of regression the name of its one output.
+            weights: of each label in the loss; None where all count alike.
+        """
         super().__init__(backbone)
-        self.labels, self.pooling = labels, pooling
+        self.labels, self.pooling, self.kind = labels, pooling, kind
+        self.weights = weights
         self.score = Linear(backbone.width, len(labels), backbone.head_std)
 
     def forward(
@@ -47,17 +60,40 @@ class Classifier(ModelWithHead):
         """Logits [B, labels] of right-padded input_ids [B, T] with lengths [B]; or, where texts share rows
         (`segments`), of those that end in `rows` [B] after `lengths` places.
 
-        With labels (int64 [B]) their summed cross-entropy.
+        With labels, as `LabelExamples.collate` gives them, their summed loss: cross-entropy, the mean over the labels
+        of the binary one, or the squared error.
         """
         real = lengths if rows is None else None
         hidden = self.backbone.hidden(input_ids, segments=segments, lengths=real, token_types=token_types)
         logits = self.score(pool(hidden, lengths, rows, segments, self.pooling))
-        if labels is None:
-            return logits
-        total = F.cross_entropy(logits.float(), labels, reduction="sum", ignore_index=IGNORE_INDEX)
+        return logits if labels is None else label_loss(self.kind, logits, labels, self.weights)
+
+
+def label_loss(kind: LabelKind, logits: Tensor, labels: Tensor, weights: list[float] | None) -> LossSum:
+    """The summed loss of logits [B, labels], with what is told beside it.
+
+    Args:
+        labels: int64 [B], or fp32 [B, labels]; see `LabelExamples.collate`.
+        weights: of each label.
+    """
+    logits = logits.float()
+    weight = None if weights is None else logits.new_tensor(weights)
+    if kind == "single":
+        total = F.cross_entropy(logits, labels, weight, reduction="sum", ignore_index=IGNORE_INDEX)
         counts = labels != IGNORE_INDEX
         right = ((logits.argmax(-1) == labels) & counts).sum()
         return LossSum(total, counts.sum(), figures={"accuracy": FigureSum(right, counts.sum())})
+    counts = ~labels.isnan().any(-1)
+    wanted = torch.where(counts[:, None], labels, 0.0)
+    if kind == "multi":
+        each = F.binary_cross_entropy_with_logits(logits, wanted, reduction="none", pos_weight=weight)
+        right = (((logits > 0) == (wanted > 0)).all(-1) & counts).sum()
+        figures = {"exact": FigureSum(right, counts.sum())}
+    else:
+        each = (logits - wanted) ** 2
+        off = ((logits - wanted).abs().mean(-1) * counts).sum().detach()
+        figures = {"absolute_error": FigureSum(off, counts.sum())}
+    return LossSum((each.mean(-1) * counts).sum(), counts.sum(), figures=figures)
 
 
 def save_classifier(
@@ -85,7 +121,8 @@ def load_classifier(artifact: Path, device: str | torch.device = "cpu") -> Class
             f"{artifact} holds a language model, not a classifier; fine-tune with finetune.task=classify"
         )
     backbone = as_body(build_model(*described_model(artifact)))
-    model = Classifier(backbone, description["labels"], description.get("pooling", "last"))
+    pooling, kind = description.get("pooling", "last"), description.get("kind", "single")
+    model = Classifier(backbone, description["labels"], pooling, kind)
     state = read_weights(artifact)
     own = {name if name.startswith("score.") else BODY + name: tensor for name, tensor in state.items()}
     load_weights(model, own, str(artifact))

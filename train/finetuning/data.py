@@ -18,7 +18,6 @@ HELD_OUT = 0.05
 
 ALPACA = ("instruction", "output")
 TEXT_FIELDS = (("prompt", "response"), ("prompt", "completion"), ALPACA, ("source", "target"))
-LABEL_FIELDS = (("text", "label"), ("sentence", "label"))
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,14 @@ class Example:
         return self.source
 
     @property
+    def key(self) -> str:
+        """What examples share that must not stand in different splits."""
+        return self.source
+
+    @property
     def asked(self) -> tuple[str, ...]:
         """All prompts in it that are answered, as texts."""
-        return (self.source,)
+        return (self.key,)
 
     @property
     def flaw(self) -> str:
@@ -192,7 +196,7 @@ def texts_in(where: str, row: Fields, field: str) -> list[str]:
 
 
 def _key(example: Example) -> str:
-    return _same(example.source)
+    return _same(example.key)
 
 
 def _same(text: str) -> str:

@@ -1,5 +1,6 @@
 """Fine-tuning examples as token ids, with labels where the loss counts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,7 +14,8 @@ from train.data.shared_rows import PackedExamples, SharedRows, row_width
 from train.finetuning.chat import PromptFormat
 from train.finetuning.data import Example
 from train.finetuning.fitting import cut_middle
-from train.finetuning.labels import label_ids
+from train.finetuning.label_rows import LabelledText
+from train.finetuning.labels import LabelSet
 from train.finetuning.text_ids import Text, encode_texts, pad_id
 from train.models import IGNORE_INDEX
 
@@ -64,10 +66,11 @@ class ResponseExamples:
 
 @dataclass(frozen=True)
 class LabelExamples:
-    """Texts with one label each, drawn by index: see `train.data.batches.Examples`."""
+    """Texts or pairs of texts with labels, drawn by index: see `train.data.batches.Examples`."""
 
     input_ids: list[np.ndarray]
-    label_ids: np.ndarray
+    targets: np.ndarray
+    """Of each example, as `LabelSet.targets` gives them."""
     pad_id: int
     context: int
     cut_texts: int
@@ -82,9 +85,13 @@ class LabelExamples:
         return np.ones(len(indices), dtype=np.int64)
 
     def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
-        """input_ids, int64 [B, T]; lengths and labels, int64 [B]; of pairs token_types besides, int64 [B, T]."""
+        """input_ids, int64 [B, T]; lengths, int64 [B]; labels, as the targets; of pairs token_types, int64 [B, T].
+
+        A row that does not count has labels that are `IGNORE_INDEX`, or, of fractions, no number.
+        """
         lengths = [1 if i == PADDING else len(self.input_ids[i]) for i in indices]
-        labels = np.where(indices == PADDING, IGNORE_INDEX, self.label_ids[indices])
+        labels = self.targets[indices]
+        labels[indices == PADDING] = IGNORE_INDEX if labels.ndim == 1 else np.nan
         batch = {
             "input_ids": pad_rows(self.input_ids, indices, self.pad_id, self.context),
             "lengths": torch.tensor(lengths),
@@ -99,7 +106,7 @@ class LabelExamples:
         it each text ends."""
 
         def others(indices: np.ndarray, rows: SharedRows) -> Batch:
-            values = {"rows": rows.rows, "lengths": rows.ends, "labels": self.label_ids[indices]}
+            values = {"rows": rows.rows, "lengths": rows.ends, "labels": self.targets[indices]}
             batch = {name: torch.from_numpy(array) for name, array in values.items()}
             if self.token_types is not None:
                 batch["token_types"] = rows.lay([self.token_types[index] for index in indices], 0)
@@ -143,15 +150,18 @@ def encode_responses(examples: list[Example], form: PromptFormat, max_length: in
 
 
 def encode_labels(
-    examples: list[Example], labels: list[str], tokenizer: "PreTrainedTokenizerBase", max_length: int
+    examples: Sequence[LabelledText],
+    labels: LabelSet,
+    tokenizer: "PreTrainedTokenizerBase",
+    max_length: int,
 ) -> LabelExamples:
-    """Texts in their frame (`text_ids.py`), with the numbers of their labels; a longer text loses its end.
+    """Texts in their frame (`text_ids.py`), with what is learnt of them; a longer text loses its end.
 
     Raises:
-        UserError: for a label that is none of `labels`.
+        UserError: as `LabelSet.targets`.
     """
-    numbers = label_ids(examples, labels)
-    texts: list[Text] = [example.source for example in examples]
+    numbers = labels.targets(examples)
+    texts: list[Text] = [example.texts for example in examples]
     encoded = encode_texts(texts, tokenizer, max_length)
     return LabelExamples(
         encoded.input_ids, numbers, pad_id(tokenizer), max_length, encoded.cut, encoded.token_types

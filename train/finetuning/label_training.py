@@ -1,7 +1,8 @@
 """Training of a classifier."""
 
+from collections import Counter
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from torch import Tensor
 
@@ -12,7 +13,8 @@ from train.finetuning.classifier import Classifier, save_classifier
 from train.finetuning.data import Splits
 from train.finetuning.examples import LabelExamples, encode_labels
 from train.finetuning.facts import TaskFacts, TestRow
-from train.finetuning.labels import label_names
+from train.finetuning.label_rows import LabelledText, check_pairs
+from train.finetuning.labels import find_labels, label_weights
 from train.finetuning.limits import longest
 from train.finetuning.pooling import BY_READING
 from train.finetuning.training import TaskTraining
@@ -28,27 +30,52 @@ class LabelTraining(TaskTraining[LabelExamples]):
 
     def __init__(self, settings: ClassifyConfig, base: BaseModel, splits: Splits):
         super().__init__(base, splits)
+        check_pairs(labelled([*splits.train, *splits.validation, *splits.test]))
         self.pooling = settings.pooling or BY_READING[base.config.reading]
-        self.labels = label_names(splits.train)
+        self.labels = find_labels(labelled(splits.train), settings)
         length = longest(settings, base.config, base.name)
-        self.train = encode_labels(splits.train, self.labels, base.tokenizer, length)
-        self.validation = encode_labels(splits.validation, self.labels, base.tokenizer, length)
-        # A wrong label is told now, not in evaluate.
-        encode_labels(splits.test, self.labels, base.tokenizer, length)
+        self.train = encode_labels(labelled(splits.train), self.labels, base.tokenizer, length)
+        self.validation = encode_labels(labelled(splits.validation), self.labels, base.tokenizer, length)
+        self.labels.targets(splits.test)  # a wrong label is told now, not in evaluate
+        self.weights = label_weights(self.labels, self.train.targets, settings)
 
     def new_model(self) -> Classifier:
-        return Classifier(as_body(self.base.load()), self.labels, self.pooling)
+        labels = self.labels
+        return Classifier(as_body(self.base.load()), labels.names, self.pooling, labels.kind, self.weights)
 
     def save(self, artifact: Path, state: dict[str, Tensor]) -> None:
-        base = self.base
-        facts = {"pooling": self.pooling, "tokenizer": tokenizer_hash(artifact)}
-        save_classifier(artifact, state, base.config, base.vocab_size, self.labels, **facts)
+        base, labels = self.base, self.labels
+        facts = {"pooling": self.pooling, "kind": labels.kind, "tokenizer": tokenizer_hash(artifact)}
+        save_classifier(artifact, state, base.config, base.vocab_size, labels.names, **facts)
 
     def description(self) -> TaskFacts:
-        return {"labels": self.labels, "max_length": self.train.context}
+        """`usual` is what evaluation compares with: the most frequent label, or set of labels, or the mean."""
+        labels, examples = self.labels, self.splits.train
+        facts = {"labels": labels.names, "kind": labels.kind, "max_length": self.train.context}
+        if labels.kind == "regression":
+            return facts | {"usual": float(self.train.targets.mean())}
+        counts = Counter(tuple(sorted(labels.of(example))) for example in examples)
+        return facts | {"usual": list(min(counts, key=lambda row: (-counts[row], row)))}
 
     def test_rows(self) -> list[TestRow]:
-        return [{"text": e.source, "label": e.targets[0]} for e in self.splits.test]
+        return [self._row(example) for example in labelled(self.splits.test)]
+
+    def _row(self, example: LabelledText) -> TestRow:
+        row: TestRow = {"text": example.source}
+        if example.second is not None:
+            row["second"] = example.second
+        labels = self.labels
+        if labels.kind == "regression":
+            return row | {"value": labels.number(example)}
+        names = labels.of(example)
+        return row | ({"label": names[0]} if labels.kind == "single" else {"labels": names})
 
     def counts(self) -> dict[str, int]:
-        return {"labels": len(self.labels), "cut_texts": self.train.cut_texts}
+        pairs = sum(example.second is not None for example in labelled(self.splits.train))
+        counts = {"labels": len(self.labels.names), "cut_texts": self.train.cut_texts}
+        return counts | ({"pairs": pairs} if pairs else {})
+
+
+def labelled(examples: object) -> list[LabelledText]:
+    """The examples as the task's `read_examples` gives them."""
+    return cast(list[LabelledText], examples)

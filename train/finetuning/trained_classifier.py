@@ -5,11 +5,19 @@ from typing import Any, ClassVar
 
 from torch import Tensor
 
+from pipeline.config.tasks.classify import LabelKind
 from pipeline.context import Context
 from train.exporting.trained_model import TrainedModel
 from train.finetuning.artifact import read_test_rows
 from train.finetuning.classifier import Classifier, load_classifier
 from train.models import ConfigFields, TrainableModel
+
+PROBLEMS: dict[LabelKind, str] = {
+    "single": "single_label_classification",
+    "multi": "multi_label_classification",
+    "regression": "regression",
+}
+"""How transformers calls them; it chooses by that how its pipeline makes scores of logits."""
 
 
 class TrainedClassifier(TrainedModel):
@@ -40,4 +48,5 @@ class TrainedClassifier(TrainedModel):
             "architectures": [f"{base}ForSequenceClassification"],
             "id2label": {str(number): label for number, label in enumerate(labels)},
             "label2id": {label: number for number, label in enumerate(labels)},
+            "problem_type": PROBLEMS[self.model.kind],
         }

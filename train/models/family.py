@@ -1,5 +1,6 @@
 """What the rest of the program asks of a family of models."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -80,9 +81,15 @@ class ModelFamily:
             "data.packing=concatenate, and of fine-tuning finetune.batching=by_length"
         )
 
-    def token_head(self, config: Any) -> str:
-        """What the class of transformers that tags tokens calls its output layer."""
-        return "score"
+    def names_in(self, config: Any, auto_class: str) -> Mapping[str, str] | None:
+        """Where a class of transformers with a head of a task has other names than this model with such a head.
+
+        Args:
+            auto_class: that reads the model, such as `AutoModelForTokenClassification`.
+
+        Returns what the parameters' names begin with here, and there; None where there is no such class for the model.
+        """
+        return None
 
     def export(
         self, model: Any, weights: Path, folder: Path, vocab_size: int, ids: dict[str, int | None]

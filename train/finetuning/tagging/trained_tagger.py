@@ -1,5 +1,6 @@
 """A tagger as it is exported: one of transformers' `…ForTokenClassification`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -7,10 +8,10 @@ from torch import Tensor
 
 from pipeline.context import Context
 from train.checkpoints.final_model import described_model
-from train.exporting.head import class_with_head, rename_head
+from train.exporting.head import class_with_head, rename
 from train.exporting.trained_model import TrainedModel
 from train.finetuning.artifact import read_test_rows
-from train.finetuning.tagging.tagger import HEAD, Tagger, load_tagger
+from train.finetuning.tagging.tagger import Tagger, load_tagger
 from train.models import ConfigFields, TrainableModel, family
 
 
@@ -38,7 +39,9 @@ class TrainedTagger(TrainedModel):
     def logits(self, model: Any, rows: Tensor, lengths: Tensor) -> Tensor:
         return model(rows, lengths=lengths).float()
 
-    def config_fields(self, fields: ConfigFields) -> ConfigFields:
+    def config_fields(self, fields: ConfigFields) -> ConfigFields | None:
+        if self._names is None:
+            return None
         labels = self.model.labels
         return fields | {
             "architectures": [class_with_head(fields, "ForTokenClassification")],
@@ -47,5 +50,9 @@ class TrainedTagger(TrainedModel):
         }
 
     def finish_weights(self, weights: Path) -> None:
+        rename(weights, self._names)
+
+    @property
+    def _names(self) -> Mapping[str, str] | None:
         section, _ = described_model(self.artifact)
-        rename_head(weights, {HEAD: family(section).token_head(section)})
+        return family(section).names_in(section, self.auto_class)

@@ -1,13 +1,16 @@
-"""One label per text: a new output layer for the hidden state of one token, or the mean of all."""
+"""Labels or a number for a text: a new output layer for the hidden state of one token, or the mean of all."""
 
+from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pipeline.config.models import ModelConfig
+from pipeline.formats.rows import RowSource
 from train.finetuning.bases import check_body
-from train.finetuning.data import LABEL_FIELDS, Splits
+from train.finetuning.data import Example, Splits
 from train.finetuning.facts import TaskFacts
-from train.finetuning.labels import label_ids, label_names
+from train.finetuning.label_rows import LabelledText, check_pairs, read_labelled
+from train.finetuning.labels import find_labels, label_weights
 from train.finetuning.task import FinetuningTask
 
 if TYPE_CHECKING:
@@ -20,16 +23,28 @@ if TYPE_CHECKING:
 
 
 class Classify(FinetuningTask):
-    """Labels are the texts that stand in the training examples."""
+    """Labels are the texts that stand in the training examples, or what the settings call their numbers."""
 
-    field_pairs: ClassVar[tuple[tuple[str, str], ...]] = LABEL_FIELDS
     scores_text: ClassVar[bool] = False
     evaluation: ClassVar[str] = "eval.tasks.labels"
 
+    def read_examples(
+        self, path: RowSource, settings: Any, unread: Counter[str] | None = None
+    ) -> list[Example]:
+        return list(read_labelled(path, settings.data, Counter() if unread is None else unread))
+
     def describe_examples(self, settings: Any, splits: Splits) -> str:
-        labels = label_names(splits.train)
-        label_ids([*splits.validation, *splits.test], labels)
-        return f"labels: {', '.join(labels)}"
+        examples = cast(list[LabelledText], splits.train)
+        labels = find_labels(examples, settings)
+        targets = labels.targets(examples)
+        labels.targets([*splits.validation, *splits.test])
+        label_weights(labels, targets, settings)
+        check_pairs([*examples, *cast(list[LabelledText], [*splits.validation, *splits.test])])
+        pairs = "pairs of texts, " if examples[0].second is not None else ""
+        if labels.kind == "regression":
+            return f"{pairs}numbers from {targets.min():g} to {targets.max():g}"
+        several = "any number of the " if labels.kind == "multi" else ""
+        return f"{pairs}{several}labels: {', '.join(labels.names)}"
 
     def check_base(self, model: ModelConfig, name: str) -> None:
         check_body(model, "finetune.task=classify", name)
@@ -49,16 +64,31 @@ class Classify(FinetuningTask):
         from pipeline.formats.tokenizers import load_tokenizer
         from train.exporting.card import Card
         from train.exporting.usage import classify_a_text
+        from train.finetuning.artifact import read_test_rows
+        from train.finetuning.text_ids import Frame
         from train.finetuning.trained_classifier import TrainedClassifier
 
+        tokenizer = load_tokenizer(artifact)
+        texts = ("A text to classify.", None)
+        if "second" in next(iter(read_test_rows(artifact, 1)), {}):
+            # Between two texts: what the tokenizer itself puts there, or, as in training, its eos.
+            framed = Frame.of(tokenizer).before
+            texts = ("A text.", "Another.") if framed else (f"A text.{tokenizer.eos_token}Another.", None)
         card = Card(
             "A language model fine-tuned to classify texts.",
             "lm-workflow",
-            classify_a_text,
+            classify_a_text(*texts, facts.get("kind", "single")),
             pipeline_tag="text-classification",
-            notes=(f"Labels: {', '.join(facts['labels'])}.",),
+            notes=(_note(facts),),
         )
-        return TrainedClassifier(artifact, self.load_model(artifact), load_tokenizer(artifact), card, facts)
+        return TrainedClassifier(artifact, self.load_model(artifact), tokenizer, card, facts)
+
+
+def _note(facts: TaskFacts) -> str:
+    kind = facts.get("kind", "single")
+    if kind == "regression":
+        return "It gives a number, by the name of its one label."
+    return f"Labels{', of which a text may have several' if kind == 'multi' else ''}: {', '.join(facts['labels'])}."
 
 
 TASK = Classify()

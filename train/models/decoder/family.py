@@ -42,8 +42,11 @@ class DecoderFamily(ModelFamily):
     def check_segments(self, model: object) -> None:
         """Its `forward` reads them."""
 
-    def token_head(self, config: DecoderConfig) -> str:
-        return "classifier" if config.layout == "gpt2" else "score"
+    def names_in(self, config: DecoderConfig, auto_class: str) -> dict[str, str]:
+        if config.layout == "gpt2":
+            return {"score.": "classifier."} if auto_class == "AutoModelForTokenClassification" else {}
+        # There the body is called so for the sake of old checkpoints.
+        return {"model.": "transformer."} if auto_class == "AutoModelForQuestionAnswering" else {}
 
     def export(
         self, model: Decoder, weights: Path, folder: Path, vocab_size: int, ids: dict[str, int | None]

@@ -1,0 +1,80 @@
+"""Training of a model that finds answers."""
+
+from pathlib import Path
+from typing import ClassVar, cast
+
+from torch import Tensor
+
+from pipeline.config.tasks.extract import ExtractConfig
+from pipeline.formats.tokenizers import tokenizer_hash
+from train.finetuning.base_model import BaseModel
+from train.finetuning.data import Splits
+from train.finetuning.extraction.examples import SpanExamples, Windows, as_examples, cut_windows
+from train.finetuning.extraction.rows import Question
+from train.finetuning.extraction.span_finder import SpanFinder, save_span_finder
+from train.finetuning.facts import TaskFacts, TestRow
+from train.finetuning.limits import longest
+from train.finetuning.training import TaskTraining
+from train.models import as_body
+
+
+class SpanTraining(TaskTraining[SpanExamples]):
+    """A window without the answer learns that it has none, also where the question has one elsewhere."""
+
+    advice: ClassVar[dict[str, str]] = {
+        "cut_contexts": "{}: the text is longer than the context and is read in windows that overlap",
+        "cut_questions": "{}: the question takes half of the context, and lost its end",
+        "moved_answers": "{}: the answer does not stand where the data says; the nearest place is taken",
+    }
+
+    def __init__(self, settings: ExtractConfig, base: BaseModel, splits: Splits):
+        super().__init__(base, splits)
+        self.settings, self.length = settings, longest(settings, base.config, base.name)
+        self.reads_both_sides = base.config.reading == "bidirectional"
+        self.questions = _questions(splits.train)
+        self.windows, self.train = self._encode(self.questions)
+        _, self.validation = self._encode(_questions(splits.validation))
+
+    def _encode(self, questions: list[Question]) -> tuple[Windows, SpanExamples]:
+        tokenizer = self.base.tokenizer
+        windows = cut_windows(
+            questions, tokenizer, self.length, self.settings.stride, reads_both_sides=self.reads_both_sides
+        )
+        return windows, as_examples(windows.windows, questions, tokenizer, self.length)
+
+    def new_model(self) -> SpanFinder:
+        return SpanFinder(as_body(self.base.load()))
+
+    def save(self, artifact: Path, state: dict[str, Tensor]) -> None:
+        base = self.base
+        save_span_finder(artifact, state, base.config, base.vocab_size, tokenizer=tokenizer_hash(artifact))
+
+    def description(self) -> TaskFacts:
+        settings = self.settings
+        return {
+            "max_length": self.length,
+            "stride": settings.stride,
+            "max_answer": settings.max_answer,
+            "no_answer_threshold": settings.no_answer_threshold,
+            "reads_both_sides": self.reads_both_sides,
+            "may_have_none": any(not question.targets for question in self.questions),
+        }
+
+    def test_rows(self) -> list[TestRow]:
+        return [
+            {"text": question.context, "question": question.source, "answers": list(question.targets)}
+            for question in _questions(self.splits.test)
+        ]
+
+    def counts(self) -> dict[str, int]:
+        return {
+            "windows": len(self.train),
+            "without_answer": sum(not question.targets for question in self.questions),
+            "cut_contexts": self.windows.cut_contexts,
+            "cut_questions": self.windows.cut_questions,
+            "moved_answers": sum(question.moved for question in self.questions),
+        }
+
+
+def _questions(examples: object) -> list[Question]:
+    return cast(list[Question], examples)  # as the task's `read_examples` gives them

@@ -1,0 +1,80 @@
+"""How two parts of a text relate: markers around both, and a label for the text."""
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pipeline.config.models import ModelConfig
+from pipeline.formats.rows import RowSource
+from train.finetuning.bases import check_body
+from train.finetuning.data import Example, Splits
+from train.finetuning.facts import TaskFacts
+from train.finetuning.labels import LabelSet, label_names
+from train.finetuning.relations.rows import read_relations
+from train.finetuning.task import FinetuningTask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import torch
+
+    from train.finetuning.base_model import BaseModel
+    from train.finetuning.classifier import Classifier
+    from train.finetuning.relations.training import RelationTraining
+    from train.finetuning.trained_classifier import TrainedClassifier
+
+
+class Relate(FinetuningTask):
+    """Relations are the labels that stand in the training examples; one of them may be that there is none."""
+
+    scores_text: ClassVar[bool] = False
+    evaluation: ClassVar[str] = "eval.tasks.relations"
+
+    def read_examples(
+        self, path: RowSource, settings: Any, unread: Counter[str] | None = None
+    ) -> list[Example]:
+        return list(read_relations(path, settings.data, Counter() if unread is None else unread))
+
+    def describe_examples(self, settings: Any, splits: Splits) -> str:
+        labels = label_names(splits.train)
+        LabelSet("single", labels).targets([*splits.validation, *splits.test])
+        there = (
+            ""
+            if settings.no_relation in labels
+            else f" (none of them is finetune.no_relation={settings.no_relation})"
+        )
+        return f"relations: {', '.join(labels)}{there}"
+
+    def check_base(self, model: ModelConfig, name: str) -> None:
+        check_body(model, "finetune.task=relate", name)
+
+    def training(self, settings: Any, base: "BaseModel", splits: Splits) -> "RelationTraining":
+        from train.finetuning.relations.training import RelationTraining
+
+        self.check_base(base.config, base.name)
+        return RelationTraining(settings, base, splits)
+
+    def load_model(self, artifact: "Path", device: "str | torch.device" = "cpu") -> "Classifier":
+        from train.finetuning.classifier import load_classifier
+
+        return load_classifier(artifact, device)
+
+    def trained_model(self, artifact: "Path", facts: TaskFacts) -> "TrainedClassifier":
+        from pipeline.formats.tokenizers import load_tokenizer
+        from train.exporting.card import Card
+        from train.exporting.usage import classify_a_text
+        from train.finetuning.relations.markers import MARKERS
+        from train.finetuning.trained_classifier import TrainedClassifier
+
+        card = Card(
+            "A language model fine-tuned to tell how two parts of a text relate.",
+            "lm-workflow",
+            classify_a_text("[E1]Ada Lovelace[/E1] lived in [E2]London[/E2]."),
+            pipeline_tag="text-classification",
+            notes=(
+                f"Relations: {', '.join(facts['labels'])}. The two parts stand between {' '.join(MARKERS)}.",
+            ),
+        )
+        return TrainedClassifier(artifact, self.load_model(artifact), load_tokenizer(artifact), card, facts)
+
+
+TASK = Relate()
