@@ -95,6 +95,8 @@ class Evaluation:
         self._add(evaluate_objective(pretrained), label)
         if label:
             return
+        if isinstance(model, LanguageModel):
+            model.lay_out_for_generation()  # its loss is measured: from here on it only writes
         self._sampled = _samples(objective, model, self._config, self._seed)
         self._lacking = _lacking(objective, self._sampled)
         for words in self._lacking:
@@ -122,6 +124,7 @@ class Evaluation:
                     ),
                     label,
                 )
+            model.lay_out_for_generation()  # its loss is measured: from here on it only writes
             causal = build_objective(CausalConfig(), tokenizer, self._seed)
             self._sampled = self._sampled or _samples(causal, model, self._config, self._seed)
         tuned = TunedModel(

@@ -99,7 +99,7 @@ _TABLE = (
           "validation loss {validation_loss:.3f}", trainer=lambda root: root.finetune.trainer, enabled=_finetunes,
           checks=("train.preflight:examples", "train.preflight:base_model", "train.preflight:prompts",
                   "train.preflight:lengths")),
-    Stage("evaluate", 5, configs.EvaluateStage, "eval.evaluate:run",
+    Stage("evaluate", 6, configs.EvaluateStage, "eval.evaluate:run",
           ("clean", "tokenizer", "shards", "pretrain", "finetune"), "{headline}", gpu=_evaluates_on_gpu,
           checks=("eval.preflight:device", "eval.preflight:metrics", "eval.preflight:ratings",
                   "eval.preflight:held_out_text", "eval.preflight:files", "eval.preflight:weights")),

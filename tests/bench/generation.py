@@ -1,6 +1,7 @@
 """Generation speed: our running batch against transformers' `generate`, the same weights and the same tokens.
 
-In CPU time, which other work on the machine moves less than the clock's.
+In CPU time, which other work on the machine moves less than the clock's. For one prompt at a time a token needs every
+weight once: what memory gives in that time, measured in turns with both by summing numbers, bounds them.
 """
 
 import statistics
@@ -20,6 +21,8 @@ from train.models import build_model
 from train.models.decoder.hf_config import to_hf_config
 
 VOCAB, PROMPT = 4096, 32
+READ = 2**28
+"""Bytes that are summed to see how fast memory is read."""
 
 
 class Case(NamedTuple):
@@ -68,18 +71,24 @@ def _compare(case: Case, batch: int, rounds: int) -> Row:
         options = {"do_sample": False, "max_new_tokens": new, "min_new_tokens": new, "pad_token_id": 0}
         return theirs.generate(prompts, attention_mask=mask, **options)[:, PROMPT:].tolist()
 
+    memory = torch.ones(READ // 4)
     assert our_tokens() == their_tokens()  # and both are warm
-    times: list[list[float]] = [[], []]
+    times: list[list[float]] = [[], [], []]
     for _ in range(rounds):
-        for write, found in zip((our_tokens, their_tokens), times, strict=True):
+        for act, found in zip((our_tokens, their_tokens, memory.sum), times, strict=True):
             started = time.process_time()
-            write()
+            act()
             found.append(time.process_time() - started)
-    rates = [batch * new / statistics.median(found) for found in times]
-    ratio = statistics.median(b / a for a, b in zip(*times, strict=True))
+    ours_took, theirs_took, read_took = times
+    rates = [batch * new / statistics.median(found) for found in (ours_took, theirs_took)]
+    ratio = statistics.median(b / a for a, b in zip(ours_took, theirs_took, strict=True))
+    speed = READ / statistics.median(read_took)
+    bound = speed / (4 * (sum(map(torch.numel, theirs.parameters())) - VOCAB * case.model.hidden))
+    limits = [f" ({rate / bound:.0%} of what memory gives)" if batch == 1 else "" for rate in rates]
     return (
-        f"generation against transformers' `generate`, {size:.0f}M parameters, {batch} at a time",
-        f"{rates[0]:,.0f} tokens/s",
-        f"{rates[1]:,.0f} tokens/s",
+        f"generation against transformers' `generate`, {size:.0f}M parameters, {batch} at a time"
+        + (f"; memory read at {speed / 1e9:.0f} GB/s gives {bound:,.0f} tokens/s" if batch == 1 else ""),
+        f"{rates[0]:,.0f} tokens/s{limits[0]}",
+        f"{rates[1]:,.0f} tokens/s{limits[1]}",
         f"{ratio:.2f}×",
     )

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.errors import UserError
 from train.models import IGNORE_INDEX, LanguageModel, build_model, count_parameters, lm_head
+from train.models.decoder.chunked_cache import CHUNK
 
 VOCAB = 97
 SIZES = {"layers": 2, "hidden": 32, "heads": 4, "context": 24}
@@ -131,20 +132,43 @@ def test_cached_decoding_equals_the_full_pass(model):
 
 
 def test_laid_out_for_generation_it_is_the_same_model(model):
-    """Its parameters keep their names and values, and what is written into them is what it computes with."""
+    """For the loss and for what is read next, of one row, which has kernels of its own, and of several."""
     model.eval()
-    inputs, _ = batch()
-    before = {name: weight.clone() for name, weight in model.state_dict().items()}
+    inputs, labels = batch()
     with torch.no_grad():
-        expected = model(inputs)
-        model.lay_out_for_generation()
+        expected, loss = model(inputs), model(inputs, labels).total
+        for _ in range(2):  # the second time does nothing
+            model.lay_out_for_generation()
         torch.testing.assert_close(model(inputs), expected, rtol=1e-4, atol=1e-5)
-        assert_close(dict(model.state_dict()), before)
-        state = model.new_state(3, 24)
-        torch.testing.assert_close(model.next_logits(inputs, state), expected[:, -1], rtol=1e-4, atol=1e-5)
-        for weight in model.blocks[0].parameters():
-            weight.zero_()
-        assert not torch.allclose(model(inputs), expected, rtol=1e-2)
+        torch.testing.assert_close(model(inputs, labels).total, loss)
+        for rows in (slice(3), slice(1, 2)):
+            state = model.new_state(len(inputs[rows]), 24)
+            found = [model.next_logits(inputs[rows, :9], state)]
+            found += [model.next_logits(inputs[rows, t : t + 1], state) for t in range(9, 24)]
+            torch.testing.assert_close(torch.stack(found, 1), expected[rows, 8:], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("config", [*CONFIGS, CONFIGS[3].model_copy(update={"sliding_window": CHUNK + 8})])
+def test_a_cache_of_many_chunks_decodes_as_the_full_pass(config):
+    """Across the ends of chunks, in pieces that lie over several of them, with padding and after a reordering."""
+    torch.manual_seed(2)
+    model = build_model(config.model_copy(update={"context": 3 * CHUNK}), VOCAB).eval()
+    padding = torch.tensor([0, 3, CHUNK + 1])
+    inputs = torch.randint(0, VOCAB, (3, 2 * CHUNK + 4))
+    with torch.no_grad():
+        alone = [model(row[None, skipped:])[0] for row, skipped in zip(inputs, padding, strict=True)]
+        state = model.new_state(3, inputs.size(1), padding=padding)
+        places = [CHUNK + 2, CHUNK + 3, 2 * CHUNK + 1, *range(2 * CHUNK + 2, 2 * CHUNK + 5)]
+        begin = 0
+        for end in places:
+            found = model.next_logits(inputs[:, begin:end], state)
+            expected = [logits[end - 1 - skipped] for logits, skipped in zip(alone, padding, strict=True)]
+            torch.testing.assert_close(found, torch.stack(expected), rtol=1e-4, atol=1e-5)
+            if end == CHUNK + 3:
+                order = torch.tensor([2, 0])
+                state.reorder(order)
+                inputs, padding, alone = inputs[order], padding[order], [alone[2], alone[0]]
+            begin = end
 
 
 def test_left_padding_changes_nothing(model):

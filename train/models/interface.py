@@ -176,9 +176,10 @@ class WritingModel(TrainableModel, ABC):
         """Logits [B, V] after the last of `input_ids` [B, T], which continue `state`."""
 
     def lay_out_for_generation(self) -> None:
-        """Move the weights in memory to where a model that only writes from now on reads them fastest.
+        """Lay the weights out in memory as a model that only writes from now on reads them fastest.
 
-        Call it once the model is on its device; it is not to be trained, saved or moved after that.
+        Call it once the model is on its device. It computes the same after that, up to rounding, but without gradients,
+        and is not to be trained, saved or moved: parameters may be gone.
         """
 
 

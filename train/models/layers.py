@@ -16,8 +16,6 @@ from transformers.pytorch_utils import Conv1D as TransformersConv1D
 from pipeline.config.models.rope_scaling import RopeScalingConfig
 from train.models.rope_scaling import scaled_frequencies
 
-ONE_DNN = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_linear_pointwise")
-
 
 class Linear(nn.Linear):
     """A linear map without bias whose weight [out, in] starts as normal(0, std)."""
@@ -40,26 +38,6 @@ class BiasedLinear(nn.Linear):
     def reset_parameters(self) -> None:
         nn.init.normal_(self.weight, std=self.std)
         nn.init.zeros_(self.bias)
-
-
-def lay_out_for_generation(weight: torch.Tensor, storage: torch.Tensor) -> None:
-    """Move a linear map's weight [out, in] into its transpose, `storage` [in, out]: the values stay what they are.
-
-    For one row of input a CPU's kernels read the transpose at two to three times the speed, in long runs.
-    """
-    storage.copy_(weight.detach().t())
-    weight.data = storage.t()
-
-
-def project(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """x [..., in] through a weight [out, in] without bias.
-
-    Where no gradients are wanted a CPU takes oneDNN's kernels, which for several rows are faster than torch's default.
-    """
-    several = x.numel() > 2 * x.size(-1) and not torch.is_grad_enabled()
-    if several and x.device.type == "cpu" and x.dtype == weight.dtype == torch.float32 and ONE_DNN:
-        return torch.ops.mkldnn._linear_pointwise(x, weight, None, "none", [], "")
-    return F.linear(x, weight)
 
 
 class Conv1D(TransformersConv1D):

@@ -1,11 +1,18 @@
 """The keys and values that generation keeps of what was read."""
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
+
+from train.models.decoder.attention import attend
 
 
 class KVCache:
     """Keys and values of all layers for up to `capacity` tokens per row, allocated once."""
+
+    ROWS: ClassVar[int] = 1
+    """The dimension of the rows."""
 
     def __init__(
         self,
@@ -19,13 +26,26 @@ class KVCache:
         device: torch.device,
         padding: Tensor | None = None,
     ):
-        # Heads before tokens: a decoding step then reads each head's keys contiguously.
-        shape = (layers, batch_size, kv_heads, capacity, head_size)
-        self.keys = torch.empty(shape, dtype=dtype, device=device)
-        self.values = torch.empty(shape, dtype=dtype, device=device)
+        shape = self._shape(layers, batch_size, kv_heads, capacity, head_size)
+        # Zeros: what is not written yet may be read with a weight of 0, and must be a number then.
+        self.keys = torch.zeros(shape, dtype=dtype, device=device)
+        self.values = torch.zeros(shape, dtype=dtype, device=device)
         self.padding = None if padding is None else padding.to(device)
         self.capacity = capacity
         self.length = 0
+
+    def _shape(
+        self, layers: int, batch_size: int, kv_heads: int, capacity: int, head_size: int
+    ) -> tuple[int, ...]:
+        # Heads before tokens: a decoding step then reads each head's keys contiguously.
+        return layers, batch_size, kv_heads, capacity, head_size
+
+    def attend(
+        self, layer: int, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, window: int | None
+    ) -> Tensor:
+        """Append as `update` does, and attend to what it gives, with a mask of `mask`; shapes are those of `attend`."""
+        keys, values = self.update(layer, key, value, window)
+        return attend(query, keys, values, mask)
 
     def update(
         self, layer: int, key: Tensor, value: Tensor, window: int | None = None
@@ -74,7 +94,7 @@ class KVCache:
 
     def reorder(self, rows: Tensor) -> None:
         """Keep the given rows (int64 [new batch]), in that order."""
-        self.keys = self.keys.index_select(1, rows)
-        self.values = self.values.index_select(1, rows)
+        self.keys = self.keys.index_select(self.ROWS, rows)
+        self.values = self.values.index_select(self.ROWS, rows)
         if self.padding is not None:
             self.padding = self.padding.index_select(0, rows)

@@ -7,6 +7,7 @@ from torch.nn import functional as F
 from pipeline.config.models.decoder import DecoderConfig
 from train.models.decoder.attention import attend
 from train.models.decoder.cache import KVCache
+from train.models.fixed_linear import FixedLinear
 from train.models.layers import Conv1D, Embedding
 
 
@@ -19,9 +20,9 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None, cache: KVCache | None) -> Tensor:
         query, key, value = self.c_attn(x).unflatten(-1, (3, self.heads, -1)).unbind(2)
-        if cache is not None:
-            key, value = cache.update(self.layer, key, value)
-        return self.c_proj(attend(query, key, value, mask))
+        if cache is None:
+            return self.c_proj(attend(query, key, value, mask))
+        return self.c_proj(cache.attend(self.layer, query, key, value, mask, None))
 
 
 class MLP(nn.Module):
@@ -73,8 +74,14 @@ class GPT2Body(nn.Module):
             positions = torch.arange(input_ids.size(1), device=input_ids.device)
         return self.drop(self.wte(input_ids) + self.wpe(positions)), ()
 
-    def join(self) -> None:
-        """Queries, keys and values have one weight already, laid out as it should be."""
+    def fix(self) -> None:
+        """Let every block read its matrices as they are laid out for a model that only writes from now on."""
+        for block in self.h:
+            assert isinstance(block, Block)
+            for part in (block.attn, block.mlp):
+                for name, linear in list(part.named_children()):
+                    assert isinstance(linear, Conv1D)
+                    part.register_module(name, FixedLinear([linear.weight.t()], linear.bias))
 
     def normalize(self, x: Tensor) -> Tensor:
         return self.ln_f(x)

@@ -5,8 +5,6 @@ Llama: Touvron et al. (2023): RMSNorm (Zhang and Sennrich, 2019), RoPE (Su et al
 of each head's queries and keys.
 """
 
-from collections.abc import Sequence
-
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -15,24 +13,8 @@ from train.models.decoder.attention import attend
 from train.models.decoder.cache import KVCache
 from train.models.decoder.mixture import Mixture
 from train.models.decoder.nearby import attend_nearby
-from train.models.layers import (
-    Embedding,
-    Linear,
-    RMSNorm,
-    Rotary,
-    lay_out_for_generation,
-    project,
-    rotate,
-)
-
-
-def join(maps: Sequence[Linear]) -> Tensor:
-    """One weight [sum of out, in] of linear maps with the same input; theirs become views of it."""
-    outputs = [one.out_features for one in maps]
-    storage = maps[0].weight.new_empty(maps[0].in_features, sum(outputs), requires_grad=False)
-    for one, part in zip(maps, storage.split(outputs, 1), strict=True):
-        lay_out_for_generation(one.weight, part)
-    return storage.t()
+from train.models.fixed_linear import FixedLinear
+from train.models.layers import Embedding, Linear, RMSNorm, Rotary, rotate
 
 
 class Attention(nn.Module):
@@ -49,32 +31,33 @@ class Attention(nn.Module):
         qk_norm = config.layout == "qwen3"
         self.q_norm = RMSNorm(self.head_size, config.norm_eps) if qk_norm else nn.Identity()
         self.k_norm = RMSNorm(self.head_size, config.norm_eps) if qk_norm else nn.Identity()
-        self.joined: Tensor | None = None
-        """The weights of queries, keys and values as one [out, in], in the same memory, once `join` was called."""
+        self.qkv_proj: FixedLinear | None = None
+        """In place of those of queries, keys and values, once `fix` was called."""
 
-    def join(self) -> None:
+    def fix(self) -> None:
         """For a model that only writes from now on: one product in place of three."""
-        self.joined = join([self.q_proj, self.k_proj, self.v_proj])
+        self.qkv_proj = FixedLinear([self.q_proj.weight, self.k_proj.weight, self.v_proj.weight])
+        del self.q_proj, self.k_proj, self.v_proj
+        self.register_module("o_proj", FixedLinear([self.o_proj.weight]))
 
     def forward(
         self, x: Tensor, mask: Tensor | None, cache: KVCache | None, cos: Tensor, sin: Tensor
     ) -> Tensor:
-        if self.joined is None:
+        if self.qkv_proj is None:
             query = self.q_proj(x).unflatten(-1, (self.heads, self.head_size))
             key = self.k_proj(x).unflatten(-1, (self.kv_heads, self.head_size))
             value = self.v_proj(x).unflatten(-1, (self.kv_heads, self.head_size))
         else:
-            heads = project(x, self.joined).unflatten(-1, (-1, self.head_size))
+            heads = self.qkv_proj(x).unflatten(-1, (-1, self.head_size))
             query, key, value = heads.split((self.heads, self.kv_heads, self.kv_heads), -2)
         query, key = rotate(self.q_norm(query), cos, sin), rotate(self.k_norm(key), cos, sin)
         if cache is not None:
-            key, value = cache.update(self.layer, key, value, self.window)
-            mixed = attend(query, key, value, mask)
+            mixed = cache.attend(self.layer, query, key, value, mask, self.window)
         elif self.window is None:
             mixed = attend(query, key, value, mask)
         else:
             mixed = attend_nearby(query, key, value, mask, self.window)
-        return self.o_proj(mixed) if self.joined is None else project(mixed, self.o_proj.weight)
+        return self.o_proj(mixed)
 
 
 class MLP(nn.Module):
@@ -83,16 +66,18 @@ class MLP(nn.Module):
         self.gate_proj = Linear(config.hidden, config.mlp_width, config.init_std)
         self.up_proj = Linear(config.hidden, config.mlp_width, config.init_std)
         self.down_proj = Linear(config.mlp_width, config.hidden, config.residual_std)
-        self.joined: Tensor | None = None
+        self.gate_up_proj: FixedLinear | None = None
 
-    def join(self) -> None:
+    def fix(self) -> None:
         """As in `Attention`, of gate and up."""
-        self.joined = join([self.gate_proj, self.up_proj])
+        self.gate_up_proj = FixedLinear([self.gate_proj.weight, self.up_proj.weight])
+        del self.gate_proj, self.up_proj
+        self.register_module("down_proj", FixedLinear([self.down_proj.weight]))
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.joined is not None:
-            gate, up = project(x, self.joined).chunk(2, -1)
-            return project(F.silu(gate).mul_(up), self.down_proj.weight)
+        if self.gate_up_proj is not None:
+            gate, up = self.gate_up_proj(x).chunk(2, -1)
+            return self.down_proj(F.silu(gate).mul_(up))
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
 
 
@@ -147,12 +132,12 @@ class LlamaBody(nn.Module):
         where = slice(input_ids.size(1)) if positions is None else positions
         return self.dropout(self.embed_tokens(input_ids)), self.rotary(where)
 
-    def join(self) -> None:
-        """Let every block read what has the same input by one matrix."""
+    def fix(self) -> None:
+        """As in `GPT2Body`."""
         for block in self.layers:
             assert isinstance(block, Block)
-            block.self_attn.join()
-            block.mlp.join()
+            block.self_attn.fix()
+            block.mlp.fix()
 
     def normalize(self, x: Tensor) -> Tensor:
         return self.norm(x)

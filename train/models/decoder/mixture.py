@@ -48,7 +48,7 @@ class Mixture(nn.Module):
         self.gate = Linear(config.hidden, experts, config.init_std)
         self.experts = Experts(config, experts)
 
-    def join(self) -> None:
+    def fix(self) -> None:
         """Gate and up are one matrix already."""
 
     def forward(self, x: Tensor, counted: Tensor | None = None) -> tuple[Tensor, Tensor]:

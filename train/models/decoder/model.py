@@ -15,11 +15,12 @@ from pipeline.errors import UserError
 from train.models.balance import fullest_expert, router_losses, until_last_label
 from train.models.decoder.attention import document_mask
 from train.models.decoder.cache import KVCache
+from train.models.decoder.chunked_cache import ChunkedCache
 from train.models.decoder.gpt2 import GPT2Body
 from train.models.decoder.llama import LlamaBody
 from train.models.decoder.nearby import nearby_mask
+from train.models.fixed_linear import FixedLinear
 from train.models.interface import IGNORE_INDEX, LanguageModel, LossSum
-from train.models.layers import lay_out_for_generation, project
 from train.models.lm_head import LMHead, Regularization, loss_sum
 
 
@@ -27,7 +28,6 @@ class Decoder(LanguageModel):
     """A causal language model; see `LanguageModel` for the methods' contract."""
 
     gradient_checkpointing: bool = False
-    _is_laid_out = False
 
     def __init__(self, config: DecoderConfig, vocab_size: int):
         super().__init__()
@@ -43,6 +43,8 @@ class Decoder(LanguageModel):
             self.model = LlamaBody(config, vocab_size)
         # A module of its own, also when tied: ZeRO-3 and FSDP gather a weight where its module is called.
         self.lm_head = LMHead(config.hidden, vocab_size, config.init_std)
+        self._output: FixedLinear | None = None
+        """The output matrix as generation reads it, once it is laid out for that."""
         if config.tie_embeddings:
             self.lm_head.weight = self.body.embedding.weight
 
@@ -160,18 +162,14 @@ class Decoder(LanguageModel):
 
     def next_logits(self, input_ids: Tensor, state: KVCache) -> Tensor:
         last = self.hidden(input_ids, state)[:, -1]
-        return project(last, self.lm_head.weight) if self._is_laid_out else self.lm_head(last)
+        return self.lm_head(last) if self._output is None else self._output(last)
 
     @torch.no_grad()
     def lay_out_for_generation(self) -> None:
-        if self._is_laid_out:
-            return
-        head = self.lm_head.weight
-        # The embedding, where it is the same matrix, is read by rows and stays as it is.
-        self.lm_head.weight = nn.Parameter(head.detach(), requires_grad=False)
-        lay_out_for_generation(self.lm_head.weight, head.new_empty(head.size(1), head.size(0)))
-        self.body.join()
-        self._is_laid_out = True
+        if self._output is None:
+            # The matrix itself stays for losses, and where it is the embedding.
+            self._output = FixedLinear([self.lm_head.weight])
+            self.body.fix()
 
     def new_state(
         self, batch_size: int, length: int, *, padding: Tensor | None = None, dtype: torch.dtype | None = None
@@ -182,7 +180,8 @@ class Decoder(LanguageModel):
                 "shorten the prompt or generate fewer tokens"
             )
         weight = self.lm_head.weight
-        return KVCache(
+        kind = ChunkedCache if weight.device.type == "cpu" else KVCache
+        return kind(
             self.config.layers,
             batch_size,
             length,
