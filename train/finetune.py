@@ -118,9 +118,9 @@ def _training_plan(
         tokens_per_example=length,
         example_tokens=by_example.sum(1),
         order=order,
-        flops_per_token=family(task.base.config).flops_per_token(
-            task.base.config, task.base.vocab_size, math.ceil(sum(rows) / len(rows))
-        ),
+        flops_per_token=family(task.base.config)
+        .with_targets(task.target_length)
+        .flops_per_token(task.base.config, task.base.vocab_size, math.ceil(sum(rows) / len(rows))),
         optim=settings.optim,
         schedule=settings.schedule,
         trainer=trainer,

@@ -251,7 +251,12 @@ def prompts(root: RootConfig, known: Known) -> str:
     Raises:
         UserError: where the template cannot be used.
     """
-    return task_of(root.finetune).describe_prompt(root.finetune, lambda: _tokenizer(root, known))
+    task, model = task_of(root.finetune), root.model
+    if root.finetune.init is not None:
+        from train.finetuning.base_model import named_base
+
+        model = named_base(root.finetune.init, known.locate).config
+    return task.describe_prompt(root.finetune, lambda: _tokenizer(root, known), model.reading)
 
 
 def _tokenizer(root: RootConfig, known: Known) -> "PreTrainedTokenizerFast | None":

@@ -91,7 +91,7 @@ def predicted(row: TestRow, answer: Generated, references: list[str]) -> Predict
 def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
     """Generate a text for each test prompt and score them, white space at the ends aside."""
     examples, facts, decode = tuned.test_rows(), tuned.facts, tuned.config.decode
-    form = cast(WrittenText, tuned.task).prompt_format(tuned.tokenizer, facts.get("template"))
+    form = cast(WrittenText, tuned.task).trained_format(tuned.tokenizer, facts)
     answers = write_answers(tuned, form, list(map(prompt_of, examples)))
     references = [[text.strip() for text in row["references"]] for row in examples]
     rows = [

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import UserError
 from pipeline.formats.hub import HubSplit
+from pipeline.formats.parallel_files import ParallelFiles
 from pipeline.formats.parquet_files import reading
 from pipeline.text.surrogates import take_out_surrogates
 
@@ -21,13 +22,13 @@ Fields = dict[str, Any]
 """What a row holds, by name: whatever its file has."""
 Row = tuple[str, Fields]
 """Where a row stands, for messages, and its fields."""
-RowSource = Path | HubSplit
+RowSource = Path | HubSplit | ParallelFiles
 """Where rows are read from."""
 
 
 def read_rows(source: RowSource, numbered: bool = False) -> Iterator[Row]:
-    """The rows of a data set of the hub, or of a file by its ending; .txt is read as .tsv. Lone halves of surrogate
-    pairs are taken out.
+    """The rows of a data set of the hub, of two files of pairs, or of a file by its ending; .txt is read as .tsv. Lone
+    halves of surrogate pairs are taken out.
 
     Args:
         numbered: the fields of a csv or tsv are the numbers of its columns, from 1, and its first line is a row;
@@ -42,6 +43,9 @@ def read_rows(source: RowSource, numbered: bool = False) -> Iterator[Row]:
                 f"{source.address}: columns have numbers in csv and tsv files only; name the fields"
             )
         yield from source.rows()
+        return
+    if isinstance(source, ParallelFiles):
+        yield from ((where, take_out_surrogates(row)[0]) for where, row in source.rows())
         return
     path = source
     read = {

@@ -4,6 +4,7 @@ Absolute figures move with the machine and with what else it does; the ratios mu
 """
 
 from tests.bench.batching import bench_batching
+from tests.bench.encoder_decoder import bench_encoder_decoder
 from tests.bench.generation import bench_generation
 from tests.bench.preferences import bench_preferences
 from tests.bench.serving import bench_serving
@@ -12,7 +13,16 @@ from tests.bench.training import bench_decoder, bench_host, bench_trainer
 
 
 def main() -> None:
-    parts = ("trainer", "host", "decoder", "batching", "preferences", "generation", "serving")
+    parts = (
+        "trainer",
+        "host",
+        "decoder",
+        "encoder_decoder",
+        "batching",
+        "preferences",
+        "generation",
+        "serving",
+    )
     arguments = parser("make bench", __doc__, parts)
     arguments.add_argument("--rounds", type=int, default=15)
     arguments.add_argument("--seconds", type=float, default=120, help="that clients ask a server [120]")
@@ -21,6 +31,7 @@ def main() -> None:
         "trainer": lambda: bench_trainer(args.rounds),
         "host": lambda: bench_host(args.rounds),
         "decoder": lambda: bench_decoder(args.rounds),
+        "encoder_decoder": lambda: bench_encoder_decoder(args.rounds),
         "batching": lambda: bench_batching(args.rounds),
         "preferences": lambda: bench_preferences(args.rounds),
         "generation": lambda: bench_generation(args.rounds),

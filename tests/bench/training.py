@@ -89,7 +89,7 @@ def bench_decoder(rounds: int) -> Iterator[Row]:
         def their_loss(model: torch.nn.Module = theirs) -> torch.Tensor:
             return model(input_ids=inputs, labels=labels, shift_labels=labels).loss
 
-        steps = [_optimizer_step(ours, our_loss), _optimizer_step(theirs, their_loss)]
+        steps = [optimizer_step(ours, our_loss), optimizer_step(theirs, their_loss)]
         times = in_turns(steps, rounds)
         rates = [BATCH * LENGTH / statistics.median(t) for t in times]
         ratio = statistics.median(b / a for a, b in zip(*times, strict=True))
@@ -102,7 +102,7 @@ def bench_decoder(rounds: int) -> Iterator[Row]:
         )
 
 
-def _optimizer_step(model: torch.nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
+def optimizer_step(model: torch.nn.Module, loss: Callable[[], torch.Tensor]) -> Callable[[], None]:
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
 
     def step() -> None:

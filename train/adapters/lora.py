@@ -130,7 +130,7 @@ def save_adapters(adapted: PeftModel, folder: Path, base: str, section: ModelCon
     config.base_model_name_or_path = base
     config.inference_mode = True
     config.target_modules = sorted(config.target_modules or ())
-    config.task_type = model.peft_task if wrapped else WrappedModel.peft_task
+    config.task_type = cast(TrainableModel, model).peft_task
     config.save_pretrained(str(folder))
 
 

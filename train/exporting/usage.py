@@ -142,15 +142,20 @@ def load_with_this_project(folder: str) -> str:
     )
 
 
-def write_to_a_source(source: str) -> Callable[[str], str]:
-    """A source that an encoder–decoder writes a target to."""
+def write_to_a_source(source: str, *, frames_itself: bool = False) -> Callable[[str], str]:
+    """A source that an encoder–decoder writes a target to.
+
+    Args:
+        frames_itself: the tokenizer puts special tokens around a text; else eos is to be written behind it.
+    """
+    end, options = ("", "") if frames_itself else (" + tokenizer.eos_token", ", add_special_tokens=False")
 
     def usage(folder: str) -> str:
         return _LOAD.replace("ForCausalLM", "ForSeq2SeqLM").format(
             folder=json.dumps(folder, ensure_ascii=False)
         ) + (
-            f"source = {json.dumps(source, ensure_ascii=False)} + tokenizer.eos_token\n"
-            'inputs = tokenizer(source, add_special_tokens=False, return_tensors="pt")\n'
+            f"source = {json.dumps(source, ensure_ascii=False)}{end}\n"
+            f'inputs = tokenizer(source{options}, return_tensors="pt")\n'
             'output = model.generate(inputs["input_ids"], attention_mask=inputs["attention_mask"])\n'
             "print(tokenizer.decode(output[0], skip_special_tokens=True))"
         )

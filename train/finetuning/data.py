@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.config.tasks.base import FinetuneDataConfig
 from pipeline.errors import UserError
 from pipeline.formats.hub import SCHEME, HubSplit
+from pipeline.formats.parallel_files import ParallelFiles
 from pipeline.formats.rows import Fields, RowSource, read_rows
 from train.finetuning.conversation import Turn
 
@@ -42,6 +43,11 @@ class Example:
     def asked(self) -> tuple[str, ...]:
         """All prompts in it that are answered, as texts."""
         return (self.key,)
+
+    @property
+    def tested(self) -> bool:
+        """Whether it is asked in evaluation, where it is of the test split."""
+        return True
 
     @property
     def flaw(self) -> str:
@@ -101,7 +107,7 @@ def load_splits(config: FinetuneDataConfig, read_file: ReadFile, locate: Callabl
     for split, files in config.named.items():
         read[split] = []
         for name, weight in files.items():
-            rows = read_file(HubSplit.parse(name) if name.startswith(SCHEME) else locate(name), unread)
+            rows = read_file(_source(config, split, name, locate), unread)
             left_out.update(example.flaw for example in rows if example.flaw)
             examples = [example for example in rows if not example.flaw]
             if not examples:
@@ -127,8 +133,21 @@ def load_splits(config: FinetuneDataConfig, read_file: ReadFile, locate: Callabl
             )
     leaked = len(read["train"]) + len(read["validation"]) - len(train) - len(validation)
     return Splits(
-        train[: config.max_examples], validation, read["test"], dict(left_out), leaked, dict(unread)
+        train[: config.max_examples],
+        validation,
+        [example for example in read["test"] if example.tested],
+        dict(left_out),
+        leaked,
+        dict(unread),
     )
+
+
+def _source(config: FinetuneDataConfig, split: str, name: str, locate: Callable[[str], Path]) -> RowSource:
+    """What a file's name of a split stands for."""
+    if name.startswith(SCHEME):
+        return HubSplit.parse(name)
+    targets = config.targets_of(split, name)
+    return locate(name) if targets is None else ParallelFiles(locate(name), locate(targets))
 
 
 def read_pairs(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pipeline.config.models import ModelConfig
+from pipeline.config.models.base import Reading
 from pipeline.config.tasks import FinetuneConfig
 from pipeline.formats.rows import RowSource
 from train.finetuning.data import TEXT_FIELDS, Example, Splits, read_pairs
@@ -64,12 +65,13 @@ class FinetuningTask(ABC):
         """Raises: UserError: where the task cannot start from such a model, which the message calls by its name."""
 
     def describe_prompt(
-        self, settings: Any, tokenizer: "Callable[[], PreTrainedTokenizerBase | None]"
+        self, settings: Any, tokenizer: "Callable[[], PreTrainedTokenizerBase | None]", reading: Reading
     ) -> str:
         """How a prompt is written, before training starts; empty where the task has none.
 
         Args:
             tokenizer: gives the tokenizer, or None where it is made by this run and so has no template of its own.
+            reading: how the model reads that it starts from.
 
         Raises:
             UserError: where the tokenizer's own template cannot be used.

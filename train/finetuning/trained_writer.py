@@ -2,6 +2,7 @@
 
 from pipeline.context import Context
 from train.exporting.trained_model import TrainedModel
+from train.exporting.trained_seq2seq import TrainedSeq2Seq
 from train.finetuning.artifact import read_test_rows
 
 
@@ -13,3 +14,7 @@ class TrainedWriter(TrainedModel):
         if "clean" in context.inputs:
             return super().texts(context, most)
         return [row["prompt"] + row["references"][0] for row in read_test_rows(self.artifact, most)]
+
+
+class TrainedSourceWriter(TrainedSeq2Seq, TrainedWriter):
+    """An encoder–decoder, likewise."""

@@ -80,6 +80,11 @@ class TaskTraining(ABC, Generic[E]):
     def test_rows(self) -> list[TestRow]:
         """The lines of test.jsonl, from which the task's evaluation predicts."""
 
+    @property
+    def target_length(self) -> int:
+        """Tokens that an encoder–decoder writes to an example in the mean; 0 for other models."""
+        return 0
+
     def counts(self) -> dict[str, int]:
         """Figures of the examples, for the stage's metrics."""
         return {}

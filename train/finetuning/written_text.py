@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pipeline.config.models.base import READINGS, ModelConfig
+from pipeline.config.models.base import READINGS, ModelConfig, Reading
 from pipeline.errors import UserError
 from train.finetuning.data import Splits
 from train.finetuning.facts import TaskFacts
@@ -30,6 +30,8 @@ class WrittenText(FinetuningTask):
     """What the model card calls the model, in a sentence."""
     tag: ClassVar[str]
     """The model card's tag."""
+    readings: ClassVar[tuple[Reading, ...]] = ("left_to_right",)
+    """How the models read that it can start from."""
     chats: ClassVar[bool] = False
     """Whether the model card shows a turn of a chat, and not a prompt."""
 
@@ -44,32 +46,47 @@ class WrittenText(FinetuningTask):
         """
 
     def check_base(self, model: ModelConfig, name: str) -> None:
-        if model.reading != "left_to_right":
+        if model.reading not in self.readings:
+            wanted = " or ".join(READINGS[reading] for reading in self.readings)
             raise UserError(
-                f"finetune: the task's model writes text, for which it has to read from left to right, and {name} "
+                f"finetune: the task's model writes text, for which it has to be one that {wanted}, and {name} "
                 f"(model.family={model.choice}) {READINGS[model.reading]}; take another model, or another task"
             )
+
+    def trained_format(self, tokenizer: "PreTrainedTokenizerBase", facts: TaskFacts) -> "PromptFormat":
+        """How the model was trained to be prompted.
+
+        Args:
+            facts: what task.json says.
+        """
+        return self.prompt_format(tokenizer, facts.get("template"))
 
     def template(self, settings: Any) -> str | None:
         """The template that the task's section sets, if it has such a setting."""
         return None
 
+    def form_for(
+        self, settings: Any, tokenizer: "PreTrainedTokenizerBase", reading: Reading
+    ) -> "PromptFormat":
+        """How prompt and response are written for a model that reads in such a way."""
+        return self.prompt_format(tokenizer, self.template(settings))
+
     def describe_prompt(
-        self, settings: Any, tokenizer: "Callable[[], PreTrainedTokenizerBase | None]"
+        self, settings: Any, tokenizer: "Callable[[], PreTrainedTokenizerBase | None]", reading: Reading
     ) -> str:
-        template, found = self.template(settings), tokenizer()
+        found = tokenizer()
         if found is None:
             return "written by the task's own template"
         from train.finetuning.chat import find_stops
 
-        form = self.prompt_format(found, template)
+        form = self.form_for(settings, found, reading)
         find_stops(form)
         return repr(form.prompt("…"))
 
     def training(self, settings: Any, base: "BaseModel", splits: Splits) -> "TextTraining[Any]":
         from train.finetuning.text_training import ResponseTraining
 
-        form = self.prompt_format(base.tokenizer, self.template(settings))
+        form = self.form_for(settings, base.tokenizer, base.config.reading)
         return ResponseTraining(settings, base, splits, form)
 
     def trained_model(self, artifact: Path, facts: TaskFacts) -> "TrainedModel":

@@ -67,6 +67,8 @@ class TrainableModel(nn.Module):
     """Number of logits; at least the tokenizer's ids."""
     context: int
     """Longest sequence the model reads, in tokens."""
+    peft_task: ClassVar[str] = "CAUSAL_LM"
+    """How peft calls what such a model does."""
 
     @property
     def gradient_checkpointing(self) -> bool:

@@ -16,8 +16,6 @@ class WrappedModel(TrainableModel):
 
     new_layers: ClassVar[tuple[str, ...]] = ()
     """Names of layers that the base model does not have: trained whole where the body gets adapters."""
-    peft_task: ClassVar[str] = "CAUSAL_LM"
-    """How peft calls what such a model does."""
 
     backbone: Any
     """A `TrainableModel`; of a class that the subclass knows."""

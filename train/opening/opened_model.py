@@ -102,7 +102,7 @@ def _open_artifact(place: Location) -> OpenedModel:
                 "is the model before"
             )
         if isinstance(task, WrittenText):
-            form = task.prompt_format(tokenizer, facts["template"])
+            form = task.trained_format(tokenizer, facts)
             stops = Stops(facts["stop_token_ids"], facts["stop_strings"])
     else:
         section = artifact.objective

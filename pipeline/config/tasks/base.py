@@ -66,6 +66,10 @@ class FinetuneDataConfig(Section):
         given = {"train": self.train, "validation": self.validation, "test": self.test}
         return {split: files for split, files in given.items() if files is not None}
 
+    def targets_of(self, split: str, name: str) -> str | None:
+        """The file with the targets of a file of a split, where they stand in another."""
+        return None
+
     def problems(self) -> list[str]:
         found = self.file_problems()
         if (self.prompt_field is None) != (self.response_field is None):

@@ -6,8 +6,8 @@ states; not on attention weights and inside of the MLP, as T5's does.
 """
 
 from collections.abc import Sequence
+from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
@@ -18,11 +18,13 @@ from train.models.encoder_decoder.stack import Stack
 from train.models.interface import IGNORE_INDEX, Begun, LossSum, WritingModel
 from train.models.layers import Embedding
 from train.models.lm_head import LMHead
-from train.models.padding import pad_left
+from train.models.padding import pad_left, pad_right
 
 
 class EncoderDecoder(WritingModel):
     """Reads a source as a whole, and writes a target from left to right; see `WritingModel`."""
+
+    peft_task: ClassVar[str] = "SEQ_2_SEQ_LM"
 
     def __init__(self, config: EncoderDecoderConfig, vocab_size: int):
         super().__init__()
@@ -113,7 +115,8 @@ class EncoderDecoder(WritingModel):
     ) -> Begun:
         """The prompts are the sources; what was written stands behind the start token."""
         config, weight = self.config, self.lm_head.weight
-        ids, real = _pad_right(prompts, weight.device)
+        ids, lengths = pad_right(prompts, weight.device)
+        real = real_tokens(lengths, ids.size(1)) if bool((lengths < ids.size(1)).any()) else None
         source = self.encoder(ids, real)
         texts, padding = pad_left([[config.start_id, *tokens] for tokens in written], weight.device)
         length = texts.size(1) + new_tokens
@@ -134,11 +137,3 @@ class EncoderDecoder(WritingModel):
         hidden = self.decoder(input_ids, state.real, state=state)
         state.written.advance(input_ids.size(1))
         return self.lm_head(self._outputs(hidden[:, -1]))
-
-
-def _pad_right(texts: Sequence[Sequence[int]], device: torch.device) -> tuple[Tensor, Tensor | None]:
-    """Token ids int64 [B, S], and which of them are real; None where all are."""
-    longest = max(map(len, texts))
-    ids = torch.tensor([[*text, *[0] * (longest - len(text))] for text in texts], device=device)
-    lengths = torch.tensor([len(text) for text in texts], device=device)
-    return ids, real_tokens(lengths, longest) if bool((lengths < longest).any()) else None

@@ -1,0 +1,73 @@
+"""The encoder–decoder under every strategy, on span corruption: each trains it like one process."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pipeline.tracking.tracker import read_metrics
+from tests.command_line import TINY, copy_data_stages, run_pipeline
+
+pytestmark = pytest.mark.distributed
+STEPS = 8
+SETTINGS = [
+    "model=t5_tiny",
+    "objective=span_corruption",
+    "tokenizer.sentinels=4",
+    "finetune=none",
+    "optim=adamw",
+    "optim.lr=1e-3",
+    f"trainer.steps={STEPS}",
+    "trainer.log_every=1",
+    "trainer.checkpoint_every=0",
+]
+BASE = [word for word in TINY if not word.startswith("finetune.")]
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One process, no accumulation."""
+    folder = tmp_path_factory.mktemp("alone")
+    result = run_pipeline(folder, "stage=pretrain", *SETTINGS, base=BASE)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return folder
+
+
+def same(expected: Path, found: Path) -> None:
+    """The same losses and weights, up to the order of fp32 sums."""
+    ours, theirs = (folder / "runs/demo/pretrain" for folder in (expected, found))
+    losses = [[row["train/loss"] for row in read_metrics(folder)] for folder in (ours, theirs)]
+    assert losses[1] == pytest.approx(losses[0], rel=2e-4)
+    weights, others = (load_file(folder / "model" / "model.safetensors") for folder in (ours, theirs))
+    assert weights.keys() == others.keys()
+    for name in weights:
+        torch.testing.assert_close(weights[name], others[name], atol=5e-4, rtol=2e-3)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["strategy=ddp"],
+        ["strategy=fsdp", "trainer.activation_checkpointing=true"],
+        ["strategy=zero1"],
+        ["strategy=zero2"],
+        ["strategy=zero3"],
+    ],
+    ids=lambda words: words[0].removeprefix("strategy="),
+)
+def test_two_processes_with_accumulation_train_like_one(
+    words: list[str], alone: Path, tmp_path: Path
+) -> None:
+    copy_data_stages(alone, tmp_path)
+    spread = ["trainer.devices=2", "trainer.micro_batch=1", *words]
+    result = run_pipeline(tmp_path, "stage=pretrain", *SETTINGS, *spread, base=BASE)
+    assert result.returncode == 0, result.stdout + result.stderr
+    same(alone, tmp_path)
+
+
+def test_compiled_blocks_train_alike(alone: Path, tmp_path: Path) -> None:
+    copy_data_stages(alone, tmp_path)
+    result = run_pipeline(tmp_path, "stage=pretrain", *SETTINGS, "trainer.compile=true", base=BASE)
+    assert result.returncode == 0, result.stdout + result.stderr
+    same(alone, tmp_path)
