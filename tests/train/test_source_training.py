@@ -155,7 +155,7 @@ def test_several_columns_hold_references(tmp_path):
     test.write_text(
         json.dumps({"dialogue": "t", "summary1": "x", "summary2": ["y", ""], "topic": "z"}) + "\n"
     )
-    files = {"train": str(train), "test": str(test), "validation": str(test)}
+    files = {"train": str(train), "test": str(test)}
     fields = {
         "prompt_field": "dialogue",
         "response_field": "summary",
@@ -163,8 +163,8 @@ def test_several_columns_hold_references(tmp_path):
     }
     splits = read(Seq2SeqDataConfig(**files, **fields))
     assert splits.test[0].targets == ("x", "y")
-    assert splits.train[0].targets == ("s0",)
-    assert splits.unread == {"topic": 2}
+    assert splits.train[0].targets == (splits.train[0].source.replace("d", "s"),)
+    assert splits.unread == {"topic": 1}
     test.write_text(json.dumps({"dialogue": "t"}) + "\n")
     with pytest.raises(
         UserError, match=r"test\.jsonl, line 1: none of the fields summary, summary1, summary2"
