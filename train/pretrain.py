@@ -149,7 +149,8 @@ def _model(start: StartingModel, on_gpu: bool, measure: Measure) -> tuple[Traina
     trainer, masked, lora = config.trainer, config.data.packing != "concatenate", config.pretrain.lora
     if trainer.steps != 0:
         of = (config.model, start.vocab_size, config.optim, trainer, config.strategy)
-        memory = Plan(*of, on_gpu, masked, lora)
+        targets = config.objective.target_length(trainer.sequence_length or config.model.context)
+        memory = Plan(*of, on_gpu, masked, lora, targets)
         check(memory, known_limit(trainer, on_gpu))
     model, weights = start.build(measure)
     if masked:

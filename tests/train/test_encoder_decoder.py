@@ -7,9 +7,10 @@ from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
 from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
 from pipeline.errors import UserError
-from train.models import IGNORE_INDEX, build_model
+from train.models import IGNORE_INDEX, build_model, family
 from train.models.encoder_decoder.hf_config import from_hf_config, to_hf_config
 from train.models.encoder_decoder.model import EncoderDecoder
+from train.models.numerics import FP32, Numerics
 
 VOCAB, SOURCE, TARGET = 101, 40, 23
 SIZES = {"layers": 2, "hidden": 64, "heads": 4, "context": 48, "position_buckets": 16, "farthest": 20}
@@ -169,6 +170,39 @@ def test_what_was_written_can_be_gone_on_with_and_reordered():
             torch.testing.assert_close(together.logits[row], alone[-2], rtol=1e-4, atol=1e-4)
             torch.testing.assert_close(next_together[1 - row], alone[-1], rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(next_together[0], next_together[2])
+
+
+@pytest.mark.parametrize("layout", ["t5", "t5_v1_1"])
+@pytest.mark.parametrize("targets", [32, 128])
+@pytest.mark.parametrize("deeper", ["layers", "decoder_layers"])
+def test_activations_of_a_block_are_what_autograd_keeps(layout, targets, deeper):
+    numerics, measured, predicted = Numerics(FP32, FP32, autocast=False, on_gpu=False), [], []
+    for depth in (1, 2):
+        depths = {"layers": 2, "decoder_layers": 1} | {deeper: depth}
+        config = EncoderDecoderConfig(layout=layout, hidden=256, heads=4, mlp=768, context=128, **depths)
+        model = EncoderDecoder(config, VOCAB)
+        measured.append(kept_by_autograd(model, 2, 128, targets))
+        per_token = family(config).with_targets(targets).activation_bytes(config, 128, numerics, False, False)
+        predicted.append(2 * 128 * per_token)
+    assert measured[1] - measured[0] == pytest.approx(predicted[1] - predicted[0], rel=0.03)
+
+
+def kept_by_autograd(model: EncoderDecoder, rows: int, source: int, target: int) -> int:
+    """Bytes that a forward pass saves for the backward pass, weights left out."""
+    own = {t.untyped_storage().data_ptr() for t in model.parameters()}
+    sizes: dict[int, int] = {}
+    kept = []  # or storages would be used again
+
+    def pack(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            sizes[storage.data_ptr()] = storage.nbytes()
+            kept.append(tensor)
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        model(torch.randint(VOCAB, (rows, source)), torch.randint(VOCAB, (rows, target)))
+    return sum(sizes.values())
 
 
 def test_recomputes_blocks_with_the_same_gradients():

@@ -59,4 +59,4 @@ def _around(
 
 
 def _names(tokenizer: "PreTrainedTokenizerBase", ids: Sequence[int]) -> list[str]:
-    return [str(name) for name in tokenizer.convert_ids_to_tokens(list(ids))]
+    return list(tokenizer.convert_ids_to_tokens(list(ids)))

@@ -42,6 +42,8 @@ class Plan:
     masked: bool = False
     """Whether a mask keeps documents apart."""
     lora: LoRAConfig | None = None
+    targets: int = 0
+    """Tokens that an encoder–decoder writes to an example."""
 
     def memory(self) -> Memory | None:
         """None where it is not predicted."""
@@ -54,6 +56,7 @@ class Plan:
             on_gpu=self.on_gpu,
             masked=self.masked,
             lora=self.lora,
+            targets=self.targets,
         )
 
     def unpredicted(self) -> str:

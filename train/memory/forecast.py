@@ -42,7 +42,8 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
     on_gpu = runs_on_gpu(trainer)
     masked = root.data.packing != "concatenate"
     lora = root.pretrain.lora
-    plan = Plan(root.model, vocab_size, root.optim, trainer, root.strategy, on_gpu, masked, lora)
+    targets = root.objective.target_length(trainer.sequence_length or root.model.context)
+    plan = Plan(root.model, vocab_size, root.optim, trainer, root.strategy, on_gpu, masked, lora, targets)
     limit = known_limit(trainer, on_gpu)
     memory = plan.memory() if trainer.steps != 0 else None
     sizes = model_sizes(root.model, vocab_size)

@@ -117,9 +117,11 @@ def predict(
     on_gpu: bool,
     masked: bool = False,
     lora: LoRAConfig | None = None,
+    targets: int = 0,
 ) -> Memory | None:
-    """Memory of one rank in training `model`, or adapters of it; `masked` where a mask keeps documents apart. None
-    where the strategy, or the model's family, does not say what it needs."""
+    """Memory of one rank in training `model`, or adapters of it; `masked` where a mask keeps documents apart, `targets`
+    the tokens that an encoder–decoder writes to an example. None where the strategy, or the model's family, does not
+    say what it needs."""
     kept = strategy_memory(model, vocab_size, optim, trainer, strategy, on_gpu, lora)
     if kept is None:
         return None
@@ -130,7 +132,7 @@ def predict(
     numerics = Numerics(compute, residual, autocast=kept.autocast, on_gpu=on_gpu)
     length = trainer.sequence_length or model.context
     tokens = trainer.global_batch // trainer.ranks // trainer.accumulation * length
-    of_family = family(model)
+    of_family = family(model).with_targets(targets)
     per_token = of_family.activation_bytes(model, length, numerics, trainer.activation_checkpointing, masked)
     loss = of_family.loss_bytes(model, vocab_size, tokens, numerics)
     if per_token is None or loss is None:

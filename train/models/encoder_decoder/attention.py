@@ -42,17 +42,22 @@ class Attention(nn.Module):
             key, value: of tokens that are seen, [B, S, heads, head size].
             mask: added to the scores, [B or 1, heads or 1, T or 1, S]; or a boolean one, True where a token is seen.
         """
-        mixed = F.scaled_dot_product_attention(
-            self._heads(self.q(x)).transpose(1, 2),
-            key.transpose(1, 2),
-            value.transpose(1, 2),
-            attn_mask=mask,
-            scale=1.0,
-        )
+        query, key, value = (each.transpose(1, 2) for each in (self._heads(self.q(x)), key, value))
+        if mask is not None and mask.requires_grad and x.device.type == "cpu":
+            mixed = _with_learned_mask(query, key, value, mask)
+        else:
+            mixed = F.scaled_dot_product_attention(query, key, value, attn_mask=mask, scale=1.0)
         return self.o(mixed.transpose(1, 2).flatten(2))
 
     def _heads(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (-1, self.head_size))
+
+
+def _with_learned_mask(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
+    """Attention whose mask has a gradient: a CPU's fused kernel makes none, and torch's general one also scales queries
+    and keys by 1 and looks for rows that see nothing, with passes over all scores. Here each row sees something."""
+    scores = query @ key.transpose(-1, -2)
+    return scores.add_(mask).softmax(-1) @ value
 
 
 def real_tokens(lengths: Tensor, width: int) -> Tensor:

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Self
 
 from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
+from train.models.encoder_decoder.activations import bytes_per_source_token
 from train.models.encoder_decoder.hf_config import to_hf_config
 from train.models.encoder_decoder.model import EncoderDecoder
 from train.models.family import ConfigFields, ModelFamily
+from train.models.lm_head import head_bytes
+from train.models.numerics import Numerics
 
 
 class EncoderDecoderFamily(ModelFamily):
@@ -35,6 +38,17 @@ class EncoderDecoderFamily(ModelFamily):
         decoder = config.decoder_depth * (6 * projection + mlp) + config.hidden * vocab_size
         pairs = config.layers * length**2 + config.decoder_depth * targets * (targets + length)
         return 6.0 * (encoder + decoder * targets / length) + 12.0 * inner * pairs / length
+
+    def activation_bytes(
+        self, config: EncoderDecoderConfig, length: int, numerics: Numerics, recompute: bool, masked: bool
+    ) -> int:
+        return bytes_per_source_token(config, length, self._targets or length, numerics, recompute)
+
+    def loss_bytes(
+        self, config: EncoderDecoderConfig, vocab_size: int, tokens: int, numerics: Numerics
+    ) -> int:
+        """Of sources of so many tokens, with targets that are no longer."""
+        return head_bytes(config.hidden, vocab_size, tokens, numerics)
 
     def export(
         self, model: EncoderDecoder, weights: Path, folder: Path, vocab_size: int, ids: dict[str, int | None]
