@@ -11,6 +11,8 @@ from train.models import IGNORE_INDEX, build_model, family
 from train.models.encoder_decoder.hf_config import from_hf_config, to_hf_config
 from train.models.encoder_decoder.model import EncoderDecoder
 from train.models.numerics import FP32, Numerics
+from train.models.sizes import build_on_meta
+from train.models.weights import FreshWeights
 
 VOCAB, SOURCE, TARGET = 101, 40, 23
 SIZES = {"layers": 2, "hidden": 64, "heads": 4, "context": 48, "position_buckets": 16, "farthest": 20}
@@ -170,6 +172,15 @@ def test_what_was_written_can_be_gone_on_with_and_reordered():
             torch.testing.assert_close(together.logits[row], alone[-2], rtol=1e-4, atol=1e-4)
             torch.testing.assert_close(next_together[1 - row], alone[-1], rtol=1e-4, atol=1e-4)
         torch.testing.assert_close(next_together[0], next_together[2])
+
+
+def test_weights_that_are_drawn_layer_by_layer_are_those_of_a_model_built_at_once(config):
+    torch.manual_seed(3)
+    expected = build_model(config, VOCAB)
+    torch.manual_seed(3)
+    drawn = dict(FreshWeights(build_on_meta(config, VOCAB)))
+    assert list(drawn) == [name for name, _ in expected.named_parameters()]
+    assert all(torch.equal(drawn[name], values) for name, values in expected.named_parameters())
 
 
 @pytest.mark.parametrize("layout", ["t5", "t5_v1_1"])

@@ -1,8 +1,8 @@
 """What one micro-batch leaves in memory between the forward and the backward pass, by formula.
 
 The accounting is that of `train/models/decoder/activations.py`. Attention with positions that are learned keeps its
-scores on a CPU, whose fused kernel makes no gradient of what is added to them; a GPU's does. Attention to the source has
-nothing added, and keeps none.
+scores on a CPU, whose fused kernel makes no gradient of what is added to them; a GPU's does. Attention to the source
+has nothing added, and keeps none.
 """
 
 from pipeline.config.models.encoder_decoder import EncoderDecoderConfig

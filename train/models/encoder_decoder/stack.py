@@ -95,8 +95,11 @@ class Block(nn.Module):
     def __init__(self, config: EncoderDecoderConfig, index: int, writes: bool):
         super().__init__()
         self.writes = writes
-        cross = [CrossAttention(config, index)] if writes else []
-        self.layer = nn.ModuleList([SelfAttention(config, index, writes), *cross, FeedForward(config)])
+        # In the order in which ranks draw them that draw layer by layer.
+        self.layer = nn.ModuleList([SelfAttention(config, index, writes)])
+        if writes:
+            self.layer.append(CrossAttention(config, index))
+        self.layer.append(FeedForward(config))
 
     def forward(
         self,
