@@ -6,6 +6,7 @@ import torch
 from transformers import MinPLogitsWarper, RepetitionPenaltyLogitsProcessor
 
 from pipeline.config.evaluation import DecodeConfig, SamplingConfig
+from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
 from pipeline.config.models.lstm import LSTMConfig
 from train.generation.batch import JOIN_EVERY, Continuation, RunningBatch
 from train.generation.sampling import penalize, sample
@@ -45,6 +46,12 @@ CONFIGS = [
 ]
 
 
+OTHERS = {
+    "lstm": LSTMConfig(layers=2, hidden=48, embedding=24, context=64),
+    "encoder_decoder": EncoderDecoderConfig(layers=2, hidden=32, heads=4, context=64),
+}
+
+
 def texts() -> list[Continuation]:
     """Each with settings and stops of its own."""
     return [
@@ -58,11 +65,11 @@ def finish(batch: RunningBatch) -> None:
         batch.step()
 
 
-@pytest.mark.parametrize("family", ["gpt2", "llama", "lstm"])
+@pytest.mark.parametrize("family", ["gpt2", "llama", "lstm", "encoder_decoder"])
 def test_a_text_is_the_same_alone_in_a_padded_batch_and_joining_a_running_one(tiny_model, family) -> None:
-    if family == "lstm":
+    if family in OTHERS:
         torch.manual_seed(0)
-        model = build_model(LSTMConfig(layers=2, hidden=48, embedding=24, context=64), VOCAB).eval()
+        model = build_model(OTHERS[family], VOCAB).eval()
         for weight in model.parameters():  # fresh weights are near zero, and all prompts would sound alike
             torch.nn.init.normal_(weight, std=0.5)
     else:

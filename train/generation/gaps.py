@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -47,18 +46,21 @@ class Gaps:
     def fill(
         self, model: nn.Module, prompts: Sequence[str], decode: DecodeConfig, seed: int
     ) -> list[tuple[str, str]]:
-        """Each prompt, and what the model writes: behind an arrow, the text of each gap in brackets."""
-        read = partial(decode_text, self._tokenizer)
+        """Each prompt, and behind an arrow what the model writes to it."""
         stops = Stops([self._tokenizer.eos_token_id])
         found = generate_ids(as_writing_model(model), [*map(self.encode, prompts)], decode, seed, stops)
-        return [(prompt, " → " + self._shown(ids, read)) for prompt, ids in zip(prompts, found, strict=True)]
+        return [(prompt, f" → {self.shown(ids)}") for prompt, ids in zip(prompts, found, strict=True)]
 
-    def _shown(self, ids: Sequence[int], read: "partial[str]") -> str:
+    def shown(self, ids: Sequence[int]) -> str:
+        """What the model has written, for people: the text of each gap in brackets."""
         numbers = {id: number for number, id in enumerate(self._sentinels)}
         places = [place for place, id in enumerate(ids) if id in numbers]
-        ends = [*places[1:], len(ids)]
+        ends = [*places[1:], len(ids)][: len(places)]
         pieces = [
-            f"[{numbers[ids[place]]}: {read(ids[place + 1 : end]).strip()}]"
+            f"[{numbers[ids[place]]}: {self._text(ids[place + 1 : end])}]"
             for place, end in zip(places, ends, strict=True)
         ]
-        return " ".join([read(ids[: places[0] if places else None]).strip(), *pieces]).strip()
+        return " ".join([self._text(ids[: places[0] if places else None]), *pieces]).strip()
+
+    def _text(self, ids: Sequence[int]) -> str:
+        return decode_text(self._tokenizer, ids).strip()
