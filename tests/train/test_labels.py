@@ -180,6 +180,18 @@ def test_numbers_are_learnt_and_exported(chat_tokenizer, tmp_path, make_context)
     assert theirs.config.problem_type == "regression"
 
 
+def test_changed_copies_are_trained_on_alone(chat_tokenizer, tmp_path, make_context):
+    rows = [{"text": f"{n} the dog and the fox", "label": n % 2} for n in range(60)]
+    path = write(tmp_path / "a.jsonl", rows)
+    inputs = save_base(tmp_path, chat_tokenizer)
+    ways = {"by": ["swap", "noise"], "copies": 2, "rate": 0.5}
+    context = make_context(tmp_path / "out", **inputs)
+    metrics = run(stage("classify", path, 3, augmentation=ways), context)
+    assert metrics["examples"] < metrics["augmented"] <= 2 * metrics["examples"]
+    plain = {row["text"] for row in rows}
+    assert {row["text"] for row in read_jsonl(context.folder / "test.jsonl")} <= plain
+
+
 def test_single_texts_beside_pairs_are_refused(chat_tokenizer, tmp_path, make_context):
     from train.finetuning.data import load_splits
     from train.finetuning.task import task_of

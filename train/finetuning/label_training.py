@@ -8,6 +8,7 @@ from torch import Tensor
 
 from pipeline.config.tasks.classify import ClassifyConfig
 from pipeline.formats.tokenizers import tokenizer_hash
+from train.finetuning.augmented import augmented
 from train.finetuning.base_model import BaseModel
 from train.finetuning.classifier import Classifier, save_classifier
 from train.finetuning.data import Splits
@@ -34,7 +35,9 @@ class LabelTraining(TaskTraining[LabelExamples]):
         self.pooling = settings.pooling or BY_READING[base.config.reading]
         self.labels = find_labels(labelled(splits.train), settings)
         length = longest(settings, base.config, base.name)
-        self.train = encode_labels(labelled(splits.train), self.labels, base.tokenizer, length)
+        copies = augmented(labelled(splits.train), settings.augmentation)
+        self.copies = len(copies)
+        self.train = encode_labels([*labelled(splits.train), *copies], self.labels, base.tokenizer, length)
         self.validation = encode_labels(labelled(splits.validation), self.labels, base.tokenizer, length)
         self.labels.targets(splits.test)  # a wrong label is told now, not in evaluate
         self.weights = label_weights(self.labels, self.train.targets, settings)
@@ -73,6 +76,7 @@ class LabelTraining(TaskTraining[LabelExamples]):
     def counts(self) -> dict[str, int]:
         pairs = sum(example.second is not None for example in labelled(self.splits.train))
         counts = {"labels": len(self.labels.names), "cut_texts": self.train.cut_texts}
+        counts |= {"augmented": self.copies} if self.copies else {}
         return counts | ({"pairs": pairs} if pairs else {})
 
 

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import PositiveFloat
 
+from pipeline.config.augmentation import AugmentationConfig
 from pipeline.config.tasks.base import Batching, FieldName, FinetuneConfig, FinetuneDataConfig
 
 Pooling = Literal["first", "last", "mean"]
@@ -49,6 +50,7 @@ class ClassifyConfig(FinetuneConfig):
     class_weights: Literal["balanced"] | dict[str, PositiveFloat] | None = None
     """How much a label counts in the loss: `balanced` is the inverse of its frequency, or a weight for each by name.
     The mean over the training examples is one. Of several labels it weighs a text's having the label."""
+    augmentation: AugmentationConfig = AugmentationConfig()
     pooling: Pooling | None = None
     """Which hidden states the label is made from: those of the `first` token ([CLS], where the tokenizer has one) or of
     the `last`, or the `mean` of all. None takes the last where a model reads from left to right, the first where it

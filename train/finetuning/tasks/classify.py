@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pipeline.config.models import ModelConfig
 from pipeline.formats.rows import RowSource
+from train.finetuning.augmented import check_augmentation
 from train.finetuning.bases import check_body
 from train.finetuning.data import Example, Splits
 from train.finetuning.facts import TaskFacts
@@ -39,6 +40,7 @@ class Classify(FinetuningTask):
         targets = labels.targets(examples)
         labels.targets([*splits.validation, *splits.test])
         label_weights(labels, targets, settings)
+        check_augmentation(settings.augmentation)
         check_pairs([*examples, *cast(list[LabelledText], [*splits.validation, *splits.test])])
         pairs = "pairs of texts, " if examples[0].second is not None else ""
         if labels.kind == "regression":
