@@ -32,6 +32,7 @@ from pipeline.formats.source import load_parts
 from pipeline.store.artifacts import write_json
 from pipeline.store.manifest import StageMetrics
 from pipeline.store.markers import is_done
+from pipeline.text.counts import counted
 
 DOCUMENTS_FOLDER = "documents"
 STATS_FILE = "stats.json"
@@ -198,7 +199,7 @@ def _check_damage(tally: Tally, clean: CleanConfig, context: Context) -> None:
         first = tally.damage[0]
         files = ", ".join(sorted({lost["file"] for lost in tally.damage}))
         raise UserError(
-            f"{files} is cut or damaged in {len(tally.damage)} place(s), first at byte {first['offset']:,}: "
+            f"{files} is cut or damaged in {counted(len(tally.damage), 'place')}, first at byte {first['offset']:,}: "
             f"{first['reason']}. Download it again and compare its checksum; or set clean.damage=skip to go on without "
             "what is lost: all else is cleaned already"
         )

@@ -14,6 +14,7 @@ from pipeline.errors import UserError
 from pipeline.formats.documents import read_texts, text_bytes
 from pipeline.formats.tokenizers import TextEncoder
 from pipeline.preflight import Known, NotYet
+from pipeline.text.counts import counted
 from train.finetuning.task import task_of
 from train.weights.choice import check_plan, choose, several
 
@@ -63,7 +64,7 @@ def ratings(root: RootConfig, known: Known) -> str:
     from eval.ratings.answers import read_answers
 
     answers = read_answers(known.locate_files(root.evaluate.ratings))
-    return f"{len(answers)} raters"
+    return counted(len(answers), "rater")
 
 
 def held_out_text(root: RootConfig, known: Known) -> str:

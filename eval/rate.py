@@ -14,6 +14,7 @@ from eval.ratings.written import Written, written_texts
 from pipeline.config.base import Section
 from pipeline.config.command_words import read_settings, usage
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.text.counts import counted
 
 
 class RateSettings(Section):
@@ -51,8 +52,8 @@ def main(words: Sequence[str]) -> None:
         runs = [find_run(name, Path(settings.runs)) for name in names]
         page, items = write_sheet(runs, settings)
         print(
-            f"{page}: {items} items. Give it to several people; each saves a file of answers. Then evaluate with "
-            "'evaluate.ratings=[FILE,…]'"
+            f"{page}: {counted(items, 'item')}. Give it to several people; each saves a file of answers. Then "
+            "evaluate with 'evaluate.ratings=[FILE,…]'"
         )
 
 

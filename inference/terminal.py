@@ -7,6 +7,7 @@ from inference.conversation import Conversation
 from inference.settings import ChatSettings, with_temperature
 from inference.writing import Text, write
 from pipeline.errors import UserError
+from pipeline.text.counts import counted
 from train.opening.opened_model import OpenedModel
 
 
@@ -74,9 +75,8 @@ class Chat:
         room, _ = model.share_context(self._settings.max_new_tokens)
         ids, left_out = self._conversation.ask(text, room)
         if left_out:
-            print(
-                f"(the first {left_out} turns are left out: the model reads {model.context:,} tokens at once)"
-            )
+            turns = counted(left_out, "turn is", "turns are")
+            print(f"(the first {turns} left out: the model reads {model.context:,} tokens at once)")
         written = Text(
             self._opened,
             ids,
@@ -95,7 +95,9 @@ class Chat:
             self._interrupted = True
         print()
         if written.tokens.ended == "length":
-            print(f"(cut after {len(written.tokens.ids):,} tokens: max_new_tokens, or the model's context)")
+            print(
+                f"(cut after {counted(len(written.tokens.ids), 'token')}: max_new_tokens, or the model's context)"
+            )
         if said:
             self._conversation.answer(said)
         else:

@@ -19,7 +19,7 @@ from train.data.order import Order, SampleOrder
 from train.data.steps import count_steps
 from train.finetuning.artifact import TASK_FILE, TEST_FILE
 from train.finetuning.base_model import find_base_model
-from train.finetuning.data import load_splits
+from train.finetuning.data import left_out, load_splits
 from train.finetuning.task import task_of
 from train.finetuning.training import TaskTraining, packed
 from train.generation.stops import decoder
@@ -158,9 +158,9 @@ def _log_examples(task: TaskTraining[Any], context: Context) -> None:
         f"{len(splits.test):,} for the test"
     )
     if splits.leaked:
-        log.info(f"{splits.leaked:,} examples are left out: their source is held out for validation or test")
+        log.info(left_out(splits.leaked, "their source is held out for validation or test"))
     for why, count in splits.left_out.items():
-        log.warning(f"{count:,} examples are left out: {why}")
+        log.warning(left_out(count, why))
     if unread := splits.describe_unread():
         log.warning(f"columns of the examples that are {unread}")
     for warning in task.warnings():

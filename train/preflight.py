@@ -15,6 +15,7 @@ from pipeline.formats.checkpoints import Checkpoint
 from pipeline.formats.shards import ShardIndex
 from pipeline.formats.training_artifact import ArtifactFolder, artifact_of
 from pipeline.preflight import Known
+from pipeline.text.counts import counted
 from train.data.sequences import NO_VALIDATION, check_sequences
 from train.finetuning.artifact import TASK_FILE, read_task
 from train.finetuning.data import Splits, load_splits
@@ -162,7 +163,7 @@ def examples(root: RootConfig, known: Known) -> str:
     """
     settings, task, splits = root.finetune, task_of(root.finetune), _splits(root, known)
     counts = (
-        f"{len(splits.train):,} examples for training, {len(splits.validation):,} for validation, "
+        f"{counted(len(splits.train), 'example')} for training, {len(splits.validation):,} for validation, "
         f"{len(splits.test):,} for the test"
     )
     return "; ".join(

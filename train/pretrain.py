@@ -22,6 +22,7 @@ from pipeline.formats.training_artifact import write_initial
 from pipeline.formats.vocabulary_extension import VocabularyExtension
 from pipeline.store.artifacts import SCRATCH
 from pipeline.store.manifest import StageMetrics
+from pipeline.text.counts import counted
 from train.adapters.stage import adapt, whole_state
 from train.checkpoints.final_model import save_model
 from train.checkpoints.initial import InitialWeights, initial_weights, starting_model
@@ -257,7 +258,8 @@ def _report(
     context.log.info(
         f"{parameters / 1e6:.1f}M parameters, {vocab_size:,} token ids; {plan.steps:,} steps of "
         f"{trainer.global_batch} × {data.length} tokens = {tokens / 1e6:,.1f}M tokens, {epochs:.2f} epochs; "
-        f"{context.world_size} rank(s), {trainer.accumulation} micro-batch(es) per step, "
+        f"{counted(context.world_size, 'rank')}, "
+        f"{counted(trainer.accumulation, 'micro-batch', 'micro-batches')} per step, "
         + ("FLOPs unknown" if flops is None else f"{tokens * flops:.1e} FLOPs")
     )
     if plan.adapted:

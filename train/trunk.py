@@ -20,6 +20,7 @@ from pipeline.formats.checkpoints import WRITING, Checkpoint, checkpoint_folder,
 from pipeline.store import durable
 from pipeline.store.artifacts import SPEC_FILE, write_json
 from pipeline.store.written_spec import WrittenSpec
+from pipeline.text.counts import counted
 from pipeline.tracking.tracker import read_metrics
 from train.data.order import Order
 from train.guards.loss_guard import SKIPPED_FILE
@@ -66,17 +67,16 @@ def start_from_trunk(context: Context, mine: Course, course_of: Callable[[Pretra
         if checkpoints and not early:
             context.log.info(
                 f"{folder.name} differs only in how far it goes, but does the same as this run for its first "
-                f"{common:,} steps only, and its first checkpoint is of step {checkpoints[0].step:,}: this run starts "
-                "at step 1 (trainer.keep_every keeps checkpoints along the way)"
+                f"{counted(common, 'step')} only, and its first checkpoint is of step {checkpoints[0].step:,}: this "
+                "run starts at step 1 (trainer.keep_every keeps checkpoints along the way)"
             )
     for checkpoint in sorted(usable, key=lambda each: each.step, reverse=True):
         if (damage := checkpoint.damage()) is not None:
             context.log.warning("the checkpoint %s is damaged: %s; it is not used", checkpoint.folder, damage)
         elif take_checkpoint(checkpoint, context):
-            context.log.info(
-                f"the first {checkpoint.step:,} steps are those of {checkpoint.folder.parent.parent.name}: going on "
-                "from there"
-            )
+            steps = counted(checkpoint.step, "step is that", "steps are those")
+            trunk = checkpoint.folder.parent.parent.name
+            context.log.info(f"the first {steps} of {trunk}: going on from there")
             return
 
 

@@ -21,6 +21,7 @@ from pipeline.formats.source import Format, Source, describe_file
 from pipeline.preflight import Known
 from pipeline.remote.copying import copy_objects
 from pipeline.remote.listing import StoredObject, is_remote, list_objects
+from pipeline.text.counts import counted
 
 ENDINGS: dict[str, Format] = {
     ".txt": "text",
@@ -53,10 +54,10 @@ def fetch(corpus: FilesCorpus, context: Context) -> Source:
     wanted = [each for each in stored if each.size != 0]
     if not filled and not wanted:
         count = len(paths) + len(stored)
-        what = f"{count} files are empty" if count else "no file that is not hidden"
+        what = counted(count, "file is empty", "files are empty") if count else "no file that is not hidden"
         raise UserError(f"empty corpus: {what} at corpus.paths={corpus.paths}; name files with text")
     if empty := len(paths) + len(stored) - len(filled) - len(wanted):
-        context.log.info("%d empty files are left out", empty)
+        context.log.info("%s left out", counted(empty, "empty file is", "empty files are"))
     file_format = corpus.format
     if file_format == "auto":
         file_format = common_format([*map(str, filled), *(each.url for each in wanted)])

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from eval.reporting.report_plots import compact
 from pipeline.templates import html_templates
+from pipeline.text.counts import counted
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -112,5 +113,5 @@ def hardware(manifest: Mapping[str, Any]) -> str:
     if facts.get("gpus"):
         return f"{len(facts['gpus'])} × {facts['gpus'][0]} per node{processes}"
     count = facts.get("cores")
-    cores = f", {count} core{'' if count == 1 else 's'}" if count else ""
+    cores = f", {counted(count, 'core')}" if count else ""
     return f"{facts.get('cpu') or 'CPU'}{cores}{processes}"

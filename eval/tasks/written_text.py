@@ -9,6 +9,7 @@ from eval.scoring.generated_texts import GeneratedTexts
 from eval.tasks import Prediction, TunedModel
 from pipeline.config.evaluation import DecodeConfig, EvaluateConfig
 from pipeline.progress import progress
+from pipeline.text.counts import counted
 from train.finetuning.chat import Beginning, PromptFormat, Source
 from train.finetuning.conversation import said
 from train.finetuning.facts import TestRow
@@ -50,8 +51,9 @@ def write_answers(tuned: TunedModel, form: PromptFormat, sources: Sequence[Sourc
     prompts = [fit_prompt(form, *pair, room) for pair in zip(sources, whole, strict=True)]
     if long := sum(len(ids) > room for ids in whole):
         tuned.context.log.warning(
-            f"{long:,} of {len(whole):,} test prompts are longer than the {room:,} tokens that the model's context "
-            "leaves them: they lose their first turns (the system's stays), or, being one turn, their "
+            f"of {counted(len(whole), 'test prompt')} {counted(long, 'is', 'are')} longer than the {room:,} tokens "
+            "that the model's context leaves them: they lose their first turns (the system's stays), or, being one turn, "
+            "their "
             "middle"
         )
     with progress("generating", len(prompts), "examples", enabled=tuned.context.run.progress) as bar:

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.errors import UserError, first_line
+from pipeline.text.counts import counted
 
 _COMPOSERS = ("hydra", "omegaconf", "antlr4", "yaml")
 _NOT_FOUND = re.compile(r"Interpolation key '([^']*)' not found")
@@ -71,9 +72,8 @@ def resolved(composed: DictConfig) -> dict[str, Any]:
     plain = OmegaConf.to_container(composed, resolve=False)
     keys = [key for key, _ in _leaves(plain, "")]
     if problems := [_unresolved(key, node, error, keys) for key, node, error in _failures(composed, "")]:
-        count = "1 value" if len(problems) == 1 else f"{len(problems)} values"
         heading = (
-            f"the configuration has {count} with a reference that leads nowhere; "
+            f"the configuration has {counted(len(problems), 'value')} with a reference that leads nowhere; "
             "where ${ is meant as text it is written \\${:"
         )
         raise UserError("\n".join([heading, *(f"  - {problem}" for problem in problems)]))

@@ -35,6 +35,7 @@ from pipeline.errors import UserError
 from pipeline.formats.hub import SCHEME
 from pipeline.redaction import masked, redacted
 from pipeline.remote.listing import ARTIFACT_SCHEME
+from pipeline.text.counts import counted
 from pipeline.text.surrogates import take_out_surrogates
 
 
@@ -246,9 +247,13 @@ def _problems_of_invalid(values: Mapping[str, Any], error: ValidationError) -> l
 
 
 def _list_problems(problems: list[str]) -> str:
-    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     shown = (redacted(masked(problem)) for problem in problems)
-    return "\n".join([f"the configuration has {count}:", *(f"  - {problem}" for problem in shown)])
+    return "\n".join(
+        [
+            f"the configuration has {counted(len(problems), 'problem')}:",
+            *(f"  - {problem}" for problem in shown),
+        ]
+    )
 
 
 def _problems(section: Section, path: str) -> Iterator[str]:

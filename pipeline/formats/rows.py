@@ -14,6 +14,7 @@ from pipeline.errors import UserError
 from pipeline.formats.hub import HubSplit
 from pipeline.formats.parallel_files import ParallelFiles
 from pipeline.formats.parquet_files import reading
+from pipeline.text.counts import counted
 from pipeline.text.surrogates import take_out_surrogates
 
 logger = logging.getLogger(__name__)
@@ -134,7 +135,9 @@ def _read_table(path: Path, numbered: bool) -> Iterator[Row]:
                         )
                 else:
                     if len(cells) != len(names):
-                        raise UserError(f"{where}: {len(cells)} columns, but the header has {len(names)}")
+                        raise UserError(
+                            f"{where}: {counted(len(cells), 'column')}, but the header has {len(names)}"
+                        )
                     yield where, dict(zip(names, cells, strict=True))
         except csv.Error as error:
             raise UserError(f"{path}, line {reader.line_num}: {error}") from None

@@ -16,6 +16,7 @@ from pipeline.sweep.jobs import Job, JobRecord
 from pipeline.sweep.objective import read_metric
 from pipeline.sweep.planning import SweepPlan, refuse_twins
 from pipeline.sweep.processes import Interruptible, Pool
+from pipeline.text.counts import counted
 
 LAUNCHER = "hydra_plugins.planner_launcher.PlannerLauncher"
 OPTUNA = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
@@ -178,8 +179,8 @@ class Sweep(Callback):
 
     def _count(self, batch: int) -> str:
         if not self._optuna:
-            return f"{batch} jobs" if batch != 1 else "1 job"
-        return f"{self._trials_to_go} trials to go, {len(self._jobs) - batch} finished before"
+            return counted(batch, "job")
+        return f"{counted(self._trials_to_go, 'trial')} to go, {len(self._jobs) - batch} finished before"
 
     def _manner(self) -> str:
         settings = self._plan.settings

@@ -15,6 +15,7 @@ from pipeline.formats.training_artifact import INITIAL_FILE
 from pipeline.store.artifacts import MANIFEST, read_json
 from pipeline.store.manifest import Manifest, StageMetrics, words
 from pipeline.templates import markdown_templates
+from pipeline.text.counts import counted
 from train.exporting.card import Card
 from train.exporting.trained_model import TrainedModel
 from train.exporting.usage import load_with_this_project
@@ -144,7 +145,7 @@ def _training(context: Context, stage: str) -> TrainingFacts:
     facts |= {
         name.replace("_", " "): _show(value) for name, value in metrics.items() if value not in (0, None)
     }
-    facts["time"] = f"{manifest['seconds']:,.0f} s on {manifest['ranks']} rank(s)"
+    facts["time"] = f"{manifest['seconds']:,.0f} s on {counted(manifest['ranks'], 'rank')}"
     facts["seed"] = str(manifest["config"]["seed"])
     facts["versions"] = ", ".join(
         f"{name} {version}" for name, version in manifest["packages"].items() if version

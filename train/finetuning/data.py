@@ -12,6 +12,7 @@ from pipeline.errors import UserError
 from pipeline.formats.hub import SCHEME, HubSplit
 from pipeline.formats.parallel_files import ParallelFiles
 from pipeline.formats.rows import Fields, RowSource, read_rows
+from pipeline.text.counts import counted
 from train.finetuning.conversation import Turn
 
 HELD_OUT = 0.05
@@ -55,6 +56,11 @@ class Example:
         return "" if self.source.strip() and self.targets else "their source or target is empty"
 
 
+def left_out(count: int, why: str) -> str:
+    """In words, for the log and for preflight."""
+    return f"{counted(count, 'example is', 'examples are')} left out: {why}"
+
+
 ReadFile = Callable[[RowSource, Counter[str]], Sequence[Example]]
 """Gives all examples of a file or data set, and counts the columns that it does not read."""
 
@@ -80,11 +86,11 @@ class Splits:
 
     def describe_left_out(self) -> str:
         """Empty where no row is left out."""
-        return "; ".join(f"{count:,} examples are left out: {why}" for why, count in self.left_out.items())
+        return "; ".join(left_out(count, why) for why, count in self.left_out.items())
 
     def describe_unread(self) -> str:
         """Empty where all columns are read."""
-        columns = ", ".join(f"{name} ({count:,} rows)" for name, count in self.unread.items())
+        columns = ", ".join(f"{name} ({counted(count, 'row')})" for name, count in self.unread.items())
         return f"not read: {columns}" if columns else ""
 
 
@@ -111,7 +117,7 @@ def load_splits(config: FinetuneDataConfig, read_file: ReadFile, locate: Callabl
             left_out.update(example.flaw for example in rows if example.flaw)
             examples = [example for example in rows if not example.flaw]
             if not examples:
-                why = f"of all {len(rows):,} rows {rows[0].flaw}" if rows else "it is empty"
+                why = f"of all {counted(len(rows), 'row')} {rows[0].flaw}" if rows else "it is empty"
                 raise UserError(
                     f"{name} holds no examples ({why}); give it one per line, or another {split} file"
                 )

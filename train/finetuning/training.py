@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pipeline.config.training import TrainerConfig
 from pipeline.formats.tokenizers import tokenizer_hash
+from pipeline.text.counts import counted
 from train.checkpoints.final_model import save_model
 from train.data.batches import Examples
 from train.finetuning.base_model import BaseModel
@@ -93,7 +94,7 @@ class TaskTraining(ABC, Generic[E]):
         """What is worth a warning of the training examples, as `advice` words it."""
         counts, examples = self.counts(), len(self.splits.train)
         return [
-            advice.format(f"{counts[name]:,} of {examples:,} training examples")
+            advice.format(f"{counts[name]:,} of {counted(examples, 'training example')}")
             for name, advice in self.advice.items()
             if counts[name]
         ]

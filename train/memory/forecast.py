@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.forecast import Forecast
+from pipeline.text.counts import counted
 from train.checkpoints.initial import initial_weights
 from train.data.mixture import Mixture
 from train.data.steps import count_steps
@@ -89,7 +90,7 @@ def _work(
     rows = trainer.global_batch // trainer.ranks // trainer.accumulation
     batch = {
         "batch": f"{trainer.global_batch} × {length:,} = {per_step:,} tokens per step; per rank "
-        f"{trainer.accumulation} × {rows} sequence{'s' if rows > 1 else ''}"
+        f"{trainer.accumulation} × {counted(rows, 'sequence')}"
     }
     epoch = None
     if train_tokens is not None:

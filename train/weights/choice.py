@@ -9,6 +9,7 @@ from pipeline.config.evaluation import WeightsConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import Checkpoint, list_checkpoints
+from pipeline.text.counts import counted
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def choose(artifact: Path, config: WeightsConfig) -> Choice:
     assert config.average_last is not None
     if config.average_last > len(checkpoints):
         raise UserError(
-            f"export.average_last={config.average_last}: {artifact} keeps {len(checkpoints)} checkpoints "
+            f"export.average_last={config.average_last}: {artifact} keeps {counted(len(checkpoints), 'checkpoint')} "
             f"({_steps(checkpoints)}); set it to at most {len(checkpoints)}"
         )
     return average([c.step for c in checkpoints[-config.average_last :]])

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.text.counts import counted
 
 FINAL = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE")
 GONE = "GONE"
@@ -52,9 +53,9 @@ def _together(tasks: list[tuple[str, str]]) -> tuple[str, str]:
     unfinished = [state for state in kinds if state not in FINAL]
     if unfinished:
         state = "PENDING" if set(kinds) == {"PENDING"} else "RUNNING"
-        return state, f"{done} of {len(tasks)} tasks done"
+        return state, f"{done} of {counted(len(tasks), 'task')} done"
     bad = next((state for state in kinds if state != "COMPLETED"), None)
-    return (bad, f"{done} of {len(tasks)} tasks done") if bad else ("COMPLETED", "")
+    return (bad, f"{done} of {counted(len(tasks), 'task')} done") if bad else ("COMPLETED", "")
 
 
 def log_of(job: str) -> Path | None:

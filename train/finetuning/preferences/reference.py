@@ -20,6 +20,7 @@ from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import Restart
 from pipeline.store.markers import NotDone, read_marker, write_marker
+from pipeline.text.counts import counted
 from train.checkpoints.manager import any_rank
 from train.data.batches import PADDING
 from train.finetuning.preferences.examples import AnswerExamples
@@ -69,8 +70,8 @@ class Reference:
             examples.reference = found.astype(np.float32)
             if missing and trainer.is_global_zero:
                 context.log.info(
-                    f"reference log-probabilities of {len(examples):,} {name} examples: {len(missing)} of "
-                    f"{len(store.pieces())} pieces measured in {time.monotonic() - started:.1f} s"
+                    f"reference log-probabilities of {counted(len(examples), f'{name} example')}: {len(missing)} of "
+                    f"{counted(len(store.pieces()), 'piece')} measured in {time.monotonic() - started:.1f} s"
                 )
 
 
