@@ -1,6 +1,5 @@
 """The page on which people judge texts without knowing whose they are: one HTML file, offline."""
 
-import base64
 import hashlib
 import json
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from markupsafe import Markup
 from eval.ratings.answers import FORMAT
 from eval.ratings.wording import WORDING
 from eval.ratings.written import Written
-from eval.reporting.pages import TEMPLATES, render
+from eval.reporting.pages import render
 
 Language = Literal["en", "zh"]
 
@@ -73,19 +72,13 @@ def sheet_page(
         "items": shown,
         "wording": wording,
     }
-    script = (TEMPLATES / "ratings.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return render(
-        "ratings.html.j2",
-        {
-            "wording": wording,
-            "language": {"en": "en", "zh": "zh-Hans"}[language],
-            "kind": kind,
-            "sheet": _in_html(sheet),
-            "script": Markup(script),
-            "script_digest": digest,
-        },
-    )
+    values = {
+        "wording": wording,
+        "language": {"en": "en", "zh": "zh-Hans"}[language],
+        "kind": kind,
+        "sheet": _in_html(sheet),
+    }
+    return render("ratings.html.j2", values, "ratings.js")
 
 
 def _in_html(value: Any) -> Markup:

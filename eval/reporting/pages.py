@@ -18,8 +18,8 @@ from pipeline.text.counts import counted
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
 
-def render(template: str, values: Mapping[str, Any]) -> str:
-    """The page that a template of `eval/templates` makes of these values, and of what all such pages share.
+def render(template: str, values: Mapping[str, Any], script_file: str = "report.js") -> str:
+    """The page that a template of `eval/templates` makes of these values, and of what all such pages have.
 
     That is `style`, and `script` with `script_source`, by which the page's policy allows it and no other.
     """
@@ -30,7 +30,7 @@ def render(template: str, values: Mapping[str, Any]) -> str:
     ]
     environment.filters.update({each.__name__: each for each in filters})
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
-    script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
+    script = (TEMPLATES / script_file).read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     shared = {"style": Markup(style), "script": Markup(script), "script_source": f"'sha256-{digest}'"}
     return environment.get_template(template).render(**values, **shared)
