@@ -18,6 +18,7 @@ class Chat:
         self._opened, self._settings = opened, settings
         self._conversation = Conversation(opened.chat, settings.system)
         self._answers = 0
+        self._ended = False
         self._interrupted = False
         """Whether Ctrl-C was the last that came: another one ends the program."""
         self._commands: dict[str, Callable[[str], None]] = {
@@ -25,13 +26,15 @@ class Chat:
             "/temperature": self._temperature,
             "/save": self._save,
             "/reset": self._reset,
+            "/quit": self._quit,
+            "/exit": self._quit,
             "/help": self._help,
         }
 
     def run(self) -> None:
-        """Until Ctrl-D, or Ctrl-C twice."""
-        print(f"{self._opened.name} is ready. /help lists the commands, Ctrl-D ends.")
-        while (line := self._read()) is not None:
+        """Until /quit, Ctrl-D, or Ctrl-C twice."""
+        print(f"{self._opened.name} is ready. /help lists the commands, /quit or Ctrl-D ends.")
+        while not self._ended and (line := self._read()) is not None:
             try:
                 self._take(line.strip())
             except UserError as error:
@@ -126,6 +129,10 @@ class Chat:
         """begin a new conversation, with the same system prompt."""
         self._conversation.reset()
         print("(a new conversation)")
+
+    def _quit(self, text: str) -> None:
+        """end the conversation, as Ctrl-D does."""
+        self._ended = True
 
     def _help(self, text: str) -> None:
         """this list."""

@@ -3,8 +3,11 @@
 import pytest
 
 from inference.conversation import Conversation
+from inference.settings import ChatSettings
+from inference.terminal import Chat
 from pipeline.errors import UserError
-from train.finetuning.chat import ChatFormat, set_chat_template
+from train.finetuning.chat import ChatFormat, find_stops, set_chat_template
+from train.opening.opened_model import OpenedModel
 
 
 def test_the_oldest_turns_are_left_out_and_the_systems_stays(tokenizer) -> None:
@@ -24,3 +27,14 @@ def test_the_oldest_turns_are_left_out_and_the_systems_stays(tokenizer) -> None:
     with pytest.raises(UserError, match=r"this turn has .* tokens, and there is room for 20"):
         talk.ask("a " * 50, room=20)
     assert talk.turns == before
+
+
+@pytest.mark.parametrize("word", ["/quit", "/exit"])
+def test_a_conversation_ends_by_a_word(tokenizer, tiny_model, monkeypatch, capsys, word: str) -> None:
+    set_chat_template(tokenizer)
+    form = ChatFormat(tokenizer)
+    opened = OpenedModel("tiny", tiny_model(), tokenizer, form, find_stops(form))
+    lines = iter(["/help", word])  # reading on would be a StopIteration
+    monkeypatch.setattr("builtins.input", lambda _: next(lines))
+    Chat(opened, ChatSettings()).run()
+    assert f"  {word}                end the conversation" in capsys.readouterr().out
