@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from pipeline.activity import Activity
 from pipeline.config.run import RunConfig
 from pipeline.errors import UserError
-from pipeline.formats.folders import expand_paths
+from pipeline.formats.folders import data_hint, expand_paths
 from pipeline.remote.copying import fetch
 from pipeline.remote.listing import ARTIFACT_SCHEME, basename, is_remote
 from pipeline.store.artifacts import SCRATCH
@@ -98,7 +98,9 @@ class Context:
             located = self.inputs[stage] / inside
         if not located.exists():
             raise UserError(
-                f"{path!r} does not exist" + (f" (looked at {located})" if str(located) != path else "")
+                f"{path!r} does not exist"
+                + (f" (looked at {located})" if str(located) != path else "")
+                + data_hint([path])
             )
         return located
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
-from pipeline.formats.folders import expand_paths
+from pipeline.formats.folders import data_hint, expand_paths
 from pipeline.remote.listing import ARTIFACT_SCHEME, is_remote
 from pipeline.stages import STAGES
 from pipeline.store.artifacts import Store
@@ -60,7 +60,8 @@ class Known:
                 raise UserError(f"{path!r}: no stage {stage!r} comes before this one")
             located = self.folder(stage) / inside
         if not located.exists():
-            raise UserError(f"{path!r} does not exist" + (f" ({located})" if str(located) != path else ""))
+            looked = f" ({located})" if str(located) != path else ""
+            raise UserError(f"{path!r} does not exist{looked}{data_hint([path])}")
         return located
 
     def locate_files(self, paths: list[str]) -> Iterator[Path]:

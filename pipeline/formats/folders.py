@@ -9,6 +9,8 @@ from pathlib import Path
 
 from pipeline.errors import UserError
 
+DATA_VARIABLE, DEFAULT_DATA = "LM_DATA", "data"
+"""What the experiments in conf/ name: `${oc.env:LM_DATA,data}`."""
 _SURROGATE = re.compile("[\ud800-\udfff]")
 """In a path, Python's stand-in for a byte that is not UTF-8: no JSON file can hold it."""
 
@@ -35,10 +37,26 @@ def expand_paths(paths: Iterable[str]) -> list[Path]:
         files.update(matches)
     if absent:
         names = ", ".join(map(repr, absent))
-        raise UserError(f"no file at {names} (seen from {Path.cwd()}); check the path, and quote globs")
+        raise UserError(
+            f"no file at {names} (seen from {Path.cwd()}); check the path, and quote globs{data_hint(absent)}"
+        )
     if odd := [file for file in files if _SURROGATE.search(str(file))]:
         raise UserError(f"the name of {str(odd[0])!r} is not UTF-8; rename the file")
     return each_once(files)
+
+
+def data_hint(absent: Iterable[str]) -> str:
+    """Where paths lie below the folder of the sample experiments' data, how that folder is named; else nothing."""
+    named = os.environ.get(DATA_VARIABLE)
+    root = DEFAULT_DATA if named is None else named.rstrip("/")
+    if not any(path == root or path.startswith(f"{root}/") for path in absent):
+        return ""
+    state = f"not set, so that {DEFAULT_DATA}/ stands for it" if named is None else f"{named} now"
+    return (
+        f". The experiments that come along read their data below the folder that the environment variable "
+        f"{DATA_VARIABLE} names; it is {state}: {DATA_VARIABLE}=/folder/with/the/data make … (docs/data.md says where "
+        "they come from)"
+    )
 
 
 def files_below(folder: Path) -> Iterator[Path]:

@@ -1,12 +1,16 @@
 """Folders are walked with the links in them, each folder and file once."""
 
+import logging
 import os
 from pathlib import Path
 
 import pytest
 
+from pipeline.config.run import RunConfig
+from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.folders import expand_paths
+from pipeline.tracking.tracker import Tracker
 
 
 @pytest.fixture
@@ -59,3 +63,21 @@ def test_a_folder_that_cannot_be_read_is_told(corpus):
             names(corpus, "")
     finally:
         (corpus / "sub").chmod(0o755)
+
+
+def test_where_the_samples_data_should_be_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Whoever starts a sample experiment has typed neither the path nor the variable."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("LM_DATA", raising=False)
+    with pytest.raises(
+        UserError, match=r"no file at 'data/instruct/a\.jsonl'.*variable LM_DATA names; it is not set"
+    ):
+        expand_paths(["data/instruct/a.jsonl"])
+    with pytest.raises(UserError, match=r"LM_DATA=/folder"):
+        Context(tmp_path, {}, Tracker(tmp_path), logging.getLogger(), RunConfig()).locate("data/b.jsonl")
+    with pytest.raises(UserError) as told:
+        expand_paths(["notes/*.txt"])
+    assert "LM_DATA" not in str(told.value)
+    monkeypatch.setenv("LM_DATA", f"{tmp_path}/there/")
+    with pytest.raises(UserError, match=r"it is .*/there/ now"):
+        expand_paths([f"{tmp_path}/there/a.jsonl"])
