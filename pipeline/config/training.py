@@ -109,7 +109,14 @@ class TrainerConfig(Section):
         lengths = ("steps", "tokens", "epochs", "tokens_per_parameter")
         given = [name for name in lengths if getattr(self, name) is not None]
         if len(given) != 1:
-            found.append(f"give exactly one of {', '.join(lengths)} (given: {', '.join(given) or 'none'})")
+            told = f"give exactly one of {', '.join(lengths)}"
+            values = " and ".join(f"{name}={getattr(self, name):g}" for name in given)
+            found.append(
+                f"{told}, and set the others to null: {values} are given, of which presets may have brought one "
+                f"({' or '.join(f'{name}=null' for name in given)})"
+                if given
+                else f"{told} (none is given)"
+            )
         if self.keep_every and (not self.checkpoint_every or self.keep_every % self.checkpoint_every):
             found.append(
                 f"keep_every={self.keep_every} must be a multiple of checkpoint_every={self.checkpoint_every}: only "
