@@ -1,5 +1,6 @@
 """The workflow: configuration, planner, store, launchers; the formats that stages share."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -12,3 +13,7 @@ where names as general as theirs would meet those of other distributions."""
 # First of all, since every program of ours begins with an import of this package.
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
+
+# Before they are imported: in logs, the bars of transformers and datasets are lines without end.
+for _variable in ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_DATASETS_DISABLE_PROGRESS_BARS"):
+    os.environ.setdefault(_variable, "1")
