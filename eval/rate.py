@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -31,10 +32,11 @@ class RateSettings(Section):
     items: PositiveInt = 50
     """Prompts at most, drawn at random."""
     seed: NonNegativeInt = 1
+    """Of which prompts are drawn, and in which order and on which side the texts are shown."""
     runs: str = "runs"
     """The folder of runs."""
     page: str | None = None
-    """The page's file; by default ratings/RUN-and-RUN.html."""
+    """The page's file; by default ratings/RUN-and-RUN.html, with a number behind it where that holds another sheet."""
 
 
 def main(words: Sequence[str]) -> None:
@@ -61,7 +63,8 @@ def write_sheet(runs: Sequence[EvaluatedRun], settings: RateSettings) -> tuple[P
     """The page's file, and how many items it has.
 
     Raises:
-        UserError: where the runs have nothing to judge, or nothing in common.
+        UserError: where the runs have nothing to judge, or nothing in common; where the page that is named is another
+            sheet's.
     """
     kind = settings.kind or ("pairs" if len(runs) == 2 else "likert")
     if kind == "pairs" and len(runs) != 2:
@@ -69,11 +72,27 @@ def write_sheet(runs: Sequence[EvaluatedRun], settings: RateSettings) -> tuple[P
     items = _items(kind, _texts(runs), settings)
     if not items:
         raise UserError("both runs wrote the same texts: there is nothing to choose between")
-    page = Path(settings.page or f"ratings/{'-and-'.join(run.name for run in runs)}.html")
-    page.parent.mkdir(parents=True, exist_ok=True)
     text = sheet_page(items, kind, settings.scale, settings.language, settings.question)
-    page.write_text(text, encoding="utf-8")
-    return page, len(items)
+    return _write(text, [run.name for run in runs], settings.page), len(items)
+
+
+def _write(text: str, names: Sequence[str], named: str | None) -> Path:
+    """The file that holds the page. Another sheet stays as it is, since people may be answering it."""
+    page = Path(named or f"ratings/{'-and-'.join(names)}.html")
+    page.parent.mkdir(parents=True, exist_ok=True)
+    for number in count(2):
+        if not page.exists():
+            page.write_text(text, encoding="utf-8")
+            return page
+        if page.read_text(encoding="utf-8", errors="replace") == text:
+            return page
+        if named:
+            raise UserError(
+                f"page={named} is there already and holds another sheet, which people may be answering; name another "
+                "file"
+            )
+        page = page.with_name(f"{'-and-'.join(names)}-{number}.html")
+    raise AssertionError("numbers do not end")
 
 
 def _items(

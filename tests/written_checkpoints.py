@@ -10,7 +10,11 @@ from pipeline.store.file_hashes import hash_file
 
 
 def write_checkpoint(
-    artifact: Path, step: int, model: nn.Module, validation_loss: float | None = None
+    artifact: Path,
+    step: int,
+    model: nn.Module,
+    validation_loss: float | None = None,
+    train_loss: float | None = None,
 ) -> None:
     """What is trained of the model, written by two ranks."""
     folder = checkpoint_folder(artifact, step)
@@ -23,5 +27,6 @@ def write_checkpoint(
         save_file({key: piece.contiguous() for key, piece in pieces.items()}, writing / rank_file(rank))
     hashes = {rank_file(rank): hash_file(writing / rank_file(rank)) for rank in range(2)}
     complete(
-        Checkpoint(folder, step, 100, validation_loss, None, "ddp", 2, 0.1, step, hashes=hashes), writing
+        Checkpoint(folder, step, 100, validation_loss, train_loss, "ddp", 2, 0.1, step, hashes=hashes),
+        writing,
     )

@@ -144,18 +144,25 @@ def main(store: Path) -> int:
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in ("step", "tokens", "train loss", "validation", "size", "written by", "complete"):
             table.add_column(column, justify="right" if column != "written by" else "left")
+        shown: float | None = None
         for checkpoint in checkpoints:
             table.add_row(
                 f"{checkpoint.step:,}",
                 f"{checkpoint.tokens:,}",
-                _loss(checkpoint.train_loss),
+                _loss(checkpoint.train_loss if checkpoint.train_loss != shown else None),
                 _loss(checkpoint.validation_loss),
                 f"{checkpoint.bytes / 1e6:,.1f} MB",
                 f"{checkpoint.ranks} × {checkpoint.strategy}",
                 checkpoint.damage() or "yes",
             )
+            shown = checkpoint.train_loss
         console.print(f"\n[bold]{artifact}[/bold] ({state})", highlight=False, soft_wrap=True)
         console.print(table)
+    console.print(
+        "\ntrain loss: the last one logged until then (trainer.log_every); left out where none came since the "
+        "checkpoint before",
+        soft_wrap=True,
+    )
     return 0
 
 

@@ -127,7 +127,7 @@ def test_bad_answers_are_told(tmp_path):
         rating_results("finetune", read_answers([ann]), texts("a"), BOOTSTRAP)
 
 
-def test_a_sheet_of_two_runs(runs, tmp_path, capsys):
+def test_a_sheet_of_two_runs(runs, tmp_path, capsys, monkeypatch):
     first, second = runs("good"), runs("poor", POOR)
     page, items = write_sheet(
         [first, second], RateSettings(page=str(tmp_path / "out" / "sheet.html"), items=30)
@@ -135,9 +135,22 @@ def test_a_sheet_of_two_runs(runs, tmp_path, capsys):
     assert items == 30
     assert ">good<" not in page.read_text()
     assert written_texts(first.predictions, [])[0] == Written("write 0 <script>", GOOD[0])
-    assert write_sheet([first, second], RateSettings(page=str(page), kind="likert", items=10))[1] == 20
+    other = RateSettings(page=str(tmp_path / "other.html"), kind="likert", items=10)
+    assert write_sheet([first, second], other)[1] == 20
     with pytest.raises(UserError, match="both runs wrote the same texts"):
         write_sheet([first, runs("again")], RateSettings(page=str(page)))
+    # People may be answering what was written before.
+    sheet = page.read_text()
+    with pytest.raises(
+        UserError, match=r"holds another sheet, which people may be answering; name another file"
+    ):
+        write_sheet([first, second], RateSettings(page=str(page), seed=2))
+    assert page.read_text() == sheet
+    monkeypatch.chdir(tmp_path)
+    pages = [write_sheet([first, second], RateSettings(seed=seed))[0] for seed in (1, 1, 2, 3)]
+    assert [str(page) for page in pages] == [
+        f"ratings/good-and-poor{end}.html" for end in ("", "", "-2", "-3")
+    ]
     with pytest.raises(UserError, match="pairs are of two runs"):
         write_sheet([first], RateSettings(kind="pairs"))
     with pytest.raises(SystemExit):

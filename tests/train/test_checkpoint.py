@@ -8,6 +8,8 @@ import torch
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.lstm import LSTMConfig
 from pipeline.errors import UserError
+from pipeline.formats.checkpoints import main
+from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import (
     DESCRIPTION,
     MODEL_FOLDER,
@@ -75,3 +77,14 @@ def test_weights_that_are_gone_or_cut_are_told_with_what_to_delete(tmp_path: Pat
     path.unlink()
     with pytest.raises(UserError, match=f"delete {tmp_path} and start again"):
         load_model(tmp_path)
+
+
+def test_a_loss_is_listed_where_it_is_new(tmp_path: Path, tiny_model, capsys) -> None:
+    """Checkpoints between two lines of the log have the same last logged loss."""
+    artifact = tmp_path / "pretrain" / "demo-1"
+    for step, loss in ((4, 3.25), (8, 3.25), (12, 3.0)):
+        write_checkpoint(artifact, step, tiny_model(), train_loss=loss)
+    assert main(tmp_path) == 0
+    told = capsys.readouterr().out
+    assert (told.count("3.2500"), told.count("3.0000")) == (1, 1)
+    assert "train loss: the last one logged until then (trainer.log_every)" in told
