@@ -32,6 +32,7 @@ class CompareSettings(Section):
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     """Of the intervals of differences."""
     seed: NonNegativeInt = 1
+    """Of the resamples, and of the texts that are shown."""
     samples: PositiveInt = 8
     """Texts shown of each kind."""
 

@@ -33,15 +33,13 @@ class ModelSettings(Section):
     runs: str = "runs"
     """The folder of runs."""
     accelerator: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where it is computed; `auto` takes a GPU where there is one."""
 
     def open(self) -> "OpenedModel":
         # First: what is wrong with it is told before torch is loaded, which takes seconds.
         find_model(self.model, self.step, Path(self.runs))
-        from transformers.utils.logging import disable_progress_bar
-
         from train.opening.opened_model import open_model
 
-        disable_progress_bar()  # of the loading of weights
         devices = {"auto": "auto", "cpu": "cpu", "gpu": "cuda"}
         return open_model(self.model, self.step, Path(self.runs), devices[self.accelerator])
 

@@ -52,9 +52,8 @@ def write_answers(tuned: TunedModel, form: PromptFormat, sources: Sequence[Sourc
     if long := sum(len(ids) > room for ids in whole):
         tuned.context.log.warning(
             f"of {counted(len(whole), 'test prompt')} {counted(long, 'is', 'are')} longer than the {room:,} tokens "
-            "that the model's context leaves them: they lose their first turns (the system's stays), or, being one turn, "
-            "their "
-            "middle"
+            "that the model's context leaves them: they lose their first turns (the system's stays), or, being one "
+            "turn, their middle"
         )
     with progress("generating", len(prompts), "examples", enabled=tuned.context.run.progress) as bar:
         generated = generate(

@@ -17,6 +17,7 @@ class SamplingConfig(Section):
     """How a text is continued token by token."""
 
     max_new_tokens: PositiveInt = 128
+    """Tokens after which a text ends at the latest; the model's context may end it before."""
     temperature: NonNegativeFloat = 0.8
     """How freely tokens are drawn; 0 takes the likeliest always, as `method=greedy` does."""
     top_k: PositiveInt | None = None
@@ -35,6 +36,7 @@ class DecodeConfig(SamplingConfig):
     method: Literal["greedy", "sample", "beam"] = "greedy"
     """`sample` draws with the settings above."""
     beams: PositiveInt = 4
+    """Of `method=beam`: how many beginnings are followed side by side."""
     length_penalty: float = 1.0
     """Beam scores are divided by length to this power."""
     batch_size: Annotated[PositiveInt, NEUTRAL] = 32

@@ -5,6 +5,12 @@ import sys
 
 import pytest
 
+from eval.compare import CompareSettings
+from eval.rate import RateSettings
+from inference.serve import ServeSettings
+from inference.settings import ChatSettings, SampleSettings
+from pipeline.config.base import Section
+from pipeline.config.command_words import usage
 from tests.command_line import ROOT
 
 TOLD = """
@@ -33,3 +39,12 @@ def test_a_mistake_is_told_before_torch_is_loaded(call: str, message: str) -> No
     assert told.returncode == 2, told.stderr
     assert message in told.stderr
     assert "Traceback" not in told.stderr
+
+
+@pytest.mark.parametrize("tool", [SampleSettings, ChatSettings, ServeSettings, CompareSettings, RateSettings])
+def test_help_has_a_sentence_for_each_key(tool: type[Section]) -> None:
+    lines = usage(tool).splitlines()
+    for name, field in tool.model_fields.items():
+        [line] = [line for line in lines if line.startswith(f"  {name}=")]
+        assert field.description is not None, name
+        assert line.split(maxsplit=1)[1].strip().endswith("."), line
