@@ -118,11 +118,21 @@ def weights(root: RootConfig, known: Known) -> str:
     try:
         artifact = known.folder(stage)
     except NotYet:
-        check_plan(trainer, root.export, where)
+        check_plan(trainer, root.export, where, _start(root, known) if stage == "pretrain" else None)
         raise
     if root.export.weights == "average" and root.export.average_last is None:
         return f"of {len(several(artifact))} checkpoints an average is chosen on the validation split"
     return choose(artifact, root.export).words
+
+
+def _start(root: RootConfig, known: Known) -> tuple[str, list[int]] | None:
+    """The shorter run that pretraining will go on from, as far as that is known."""
+    from train.trunk import planned_start
+
+    try:
+        return planned_start(root, known)
+    except NotYet:
+        return None  # of what is not there yet no run can have begun
 
 
 def _scores_text(root: RootConfig) -> bool:

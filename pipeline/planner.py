@@ -1,8 +1,10 @@
 """The planner: brings a stage and all that it needs up to date. One process, no torch."""
 
 import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -18,7 +20,11 @@ from pipeline.stage_spec import PlanSpec, StageSpec
 from pipeline.stages import Stage
 from pipeline.store.artifacts import Artifact, Store
 from pipeline.store.run_links import link_into_run
+from pipeline.store.written_spec import WrittenSpec
 from pipeline.tracking.wandb import check_key
+
+KEPT = ("checkpoint_every", "keep_last", "keep_every")
+"""Settings of a `trainer` that say which checkpoints there are in the end, and change nothing else."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +50,8 @@ def execute(root: RootConfig, announce: Announce) -> list[Outcome]:
     root.run.folder.mkdir(parents=True, exist_ok=True)
     (root.run.folder / "config.yaml").write_text(_shown(root), encoding="utf-8")
     plan, commit = plan_stages(root, store), git_commit()
-    find_artifacts(root, plan, store)
+    for words in unheeded(root, find_artifacts(root, plan, store)):
+        announce(words)
     refuse_what_cannot_fit(root, plan, store)
     preflight = Preflight(root, fingerprints(plan), store)
     preflight.refuse_what_will_fail()
@@ -57,6 +64,31 @@ def execute(root: RootConfig, announce: Announce) -> list[Outcome]:
         outcomes.append(Outcome(planned.stage, artifact, reused))
         preflight.refuse_what_will_fail()  # as soon as it can be known: before a training, above all
     return outcomes
+
+
+def unheeded(root: RootConfig, found: Mapping[str, Artifact | None]) -> Iterator[str]:
+    """What settings of checkpoints ask for that finished trainings, which are reused, have done otherwise."""
+    for stage, key, trainer in (
+        ("pretrain", "trainer", root.trainer),
+        ("finetune", "finetune.trainer", root.finetune.trainer),
+    ):
+        artifact = found.get(stage)
+        if artifact is None:
+            continue
+        theirs: Any = WrittenSpec.read(artifact.folder).config
+        for part in key.split("."):
+            theirs = theirs.get(part) or {}
+        others = [
+            f"{key}.{name}={getattr(trainer, name)} (it had {theirs[name]})"
+            for name in KEPT
+            if name in theirs and theirs[name] != getattr(trainer, name)
+        ]
+        if others:
+            yield (
+                f"{stage:<9} | is reused, with the checkpoints that it has kept: {', '.join(others)} would change "
+                "which are kept and not what is trained, so nothing is trained again for that. Delete "
+                f"{artifact.folder} to train again"
+            )
 
 
 def _shown(root: RootConfig) -> str:

@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pipeline.config.base import HORIZON, NEUTRAL
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
+from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.formats.folders import data_hint, expand_paths
 from pipeline.remote.listing import ARTIFACT_SCHEME, is_remote
 from pipeline.stages import STAGES
-from pipeline.store.artifacts import Store
+from pipeline.store.artifacts import HASHES, PARTIAL, SPEC_FILE, Store
+from pipeline.store.written_spec import WrittenSpec
 
 
 class NotYet(Exception):
@@ -42,6 +45,20 @@ class Known:
         if artifact is None:
             raise NotYet(f"when {stage} is built")
         return artifact.folder
+
+    def kin(self, root: RootConfig, stage: str) -> Iterator[tuple[Path, WrittenSpec]]:
+        """Folders of the stage, finished or not, of runs that differ from this one only in how far they go."""
+        row = STAGES[stage]
+        inputs = {name: self._fingerprints[name] for name in row.inputs_for(root)}
+        facts = (row.name, row.version, row.config_from(root), inputs, FileHashes(self._store.root / HASHES))
+        own, trunk = fingerprint(*facts), fingerprint(*facts, leave_out=(NEUTRAL, HORIZON))
+        for path in sorted((self._store.root / stage).glob(f"*/{SPEC_FILE}")):
+            try:
+                spec = WrittenSpec.read(path.parent)
+            except (OSError, ValueError):
+                continue  # damaged, or gone since its run ended in this moment
+            if spec.trunk == trunk and not path.parent.name.removesuffix(PARTIAL).endswith(own):
+                yield path.parent, spec
 
     def locate(self, path: str) -> Path:
         """A file or folder of the configuration, as `Context.locate` finds it for the stage itself.

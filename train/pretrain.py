@@ -31,7 +31,6 @@ from train.data.mixture import Mixture
 from train.data.order import Order
 from train.data.packing import packing_figures
 from train.data.sequences import NO_VALIDATION
-from train.data.steps import count_steps
 from train.generation.samples import SAMPLED
 from train.generation.stops import decoder
 from train.held_out import OtherTokenizer, held_out_texts
@@ -67,9 +66,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
 
     def course(of: PretrainStage) -> Course:
         """What a run with these settings, on this data, does at each step."""
-        steps = count_steps(of.trainer, data.mixture.epoch, length, parameters)
-        order = data.mixture.order(steps, of.trainer.global_batch, of.seed)
-        return Course(of.schedule, steps, order, of.trainer.global_batch)
+        return Course.of(of, data.mixture, length, parameters)
 
     mine = course(config) if trainer.steps != 0 else None
     plan = TrainingPlan(

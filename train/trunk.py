@@ -10,20 +10,28 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from pydantic import ValidationError
 
+from pipeline.config.root import RootConfig
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.stages import PretrainStage
 from pipeline.context import Context
 from pipeline.formats.checkpoints import WRITING, Checkpoint, checkpoint_folder, list_checkpoints
+from pipeline.formats.shards import ShardIndex
+from pipeline.preflight import Known
+from pipeline.stages import STAGES
 from pipeline.store import durable
 from pipeline.store.artifacts import SPEC_FILE, write_json
 from pipeline.store.written_spec import WrittenSpec
 from pipeline.text.counts import counted
 from pipeline.tracking.tracker import read_metrics
+from train.data.mixture import Mixture
 from train.data.order import Order
+from train.data.steps import count_steps
 from train.guards.loss_guard import SKIPPED_FILE
+from train.models.sizes import model_sizes
 
 TRUNK_FILE = "trunk.json"
 """Says in an artifact whose checkpoint it started from."""
@@ -37,6 +45,18 @@ class Course:
     steps: int
     order: Order
     global_batch: int
+
+    @classmethod
+    def of(cls, config: PretrainStage, mixture: Mixture, length: int, parameters: int) -> Self:
+        """That of a run with these settings.
+
+        Args:
+            length: tokens of a sequence.
+            parameters: of the model.
+        """
+        steps = count_steps(config.trainer, mixture.epoch, length, parameters)
+        order = mixture.order(steps, config.trainer.global_batch, config.seed)
+        return cls(config.schedule, steps, order, config.trainer.global_batch)
 
     def common_steps(self, other: "Course") -> int:
         """How many first steps are the same in both."""
@@ -74,6 +94,7 @@ def start_from_trunk(context: Context, mine: Course, course_of: Callable[[Pretra
         if (damage := checkpoint.damage()) is not None:
             context.log.warning("the checkpoint %s is damaged: %s; it is not used", checkpoint.folder, damage)
         elif take_checkpoint(checkpoint, context):
+            _take_older(checkpoint, context)
             steps = counted(checkpoint.step, "step is that", "steps are those")
             trunk = checkpoint.folder.parent.parent.name
             context.log.info(f"the first {steps} of {trunk}: going on from there")
@@ -106,13 +127,8 @@ def take_checkpoint(checkpoint: Checkpoint, context: Context) -> bool:
     """Link the checkpoint into this run's folder, and log what was logged until then; False where it is gone by now,
     since its run is at work and keeps only the newest."""
     source, folder = checkpoint.folder.parent.parent, context.folder
-    own = checkpoint_folder(folder, checkpoint.step)
-    writing = own.with_name(own.name + WRITING)
-    shutil.rmtree(writing, ignore_errors=True)
-    try:
-        shutil.copytree(checkpoint.folder, writing, copy_function=_link)
-    except (FileNotFoundError, shutil.Error):
-        shutil.rmtree(writing, ignore_errors=True)
+    writing = _copy(checkpoint, folder)
+    if writing is None:
         return False
     for row in read_metrics(source):
         if (step := int(row.pop("step"))) <= checkpoint.step:
@@ -120,8 +136,59 @@ def take_checkpoint(checkpoint: Checkpoint, context: Context) -> bool:
     if (source / SKIPPED_FILE).is_file():
         shutil.copy2(source / SKIPPED_FILE, folder / SKIPPED_FILE)
     write_json(folder / TRUNK_FILE, {"run": source.name, "step": checkpoint.step})
-    durable.publish(writing, own)
+    durable.publish(writing, checkpoint_folder(folder, checkpoint.step))
     return True
+
+
+def _take_older(newest: Checkpoint, context: Context) -> None:
+    """Of the same run the checkpoints before, too, which averages may be made of; training keeps those that it would
+    have kept."""
+    for checkpoint in list_checkpoints(newest.folder.parent.parent):
+        if checkpoint.step < newest.step and (writing := _copy(checkpoint, context.folder)) is not None:
+            durable.publish(writing, checkpoint_folder(context.folder, checkpoint.step))
+
+
+def _copy(checkpoint: Checkpoint, folder: Path) -> Path | None:
+    """The checkpoint in an artifact's folder, under the name of one that is being written; None where it is gone."""
+    own = checkpoint_folder(folder, checkpoint.step)
+    writing = own.with_name(own.name + WRITING)
+    shutil.rmtree(writing, ignore_errors=True)
+    try:
+        shutil.copytree(checkpoint.folder, writing, copy_function=_link)
+    except (FileNotFoundError, shutil.Error):
+        shutil.rmtree(writing, ignore_errors=True)
+        return None
+    return writing
+
+
+def planned_start(root: RootConfig, known: Known) -> tuple[str, list[int]] | None:
+    """The shorter run that pretraining will go on from, and the steps whose checkpoints it takes, the first one first;
+    None where it begins with step 1. For preflight: no checkpoint is read, and packed documents are not counted.
+
+    Raises:
+        NotYet: where the shards are still to be built.
+    """
+    index, mine = ShardIndex.load(known.folder("shards")), STAGES["pretrain"].config_from(root)
+    assert isinstance(mine, PretrainStage)  # as the table of stages has it
+    length = root.trainer.sequence_length or root.model.context
+    sizes = {part: root.objective.examples_in(n, length) for part, n in index.part_tokens("train").items()}
+    mixture, parameters = (
+        Mixture(root.data, sizes, length),
+        model_sizes(root.model, index.vocab_size).parameters,
+    )
+    own, found = Course.of(mine, mixture, length, parameters), list[tuple[int, str, list[int]]]()
+    for folder, spec in known.kin(root, "pretrain"):
+        try:
+            theirs = PretrainStage.model_validate(spec.config)
+        except ValidationError:  # of a version that knew other neutral settings
+            continue
+        common = own.common_steps(Course.of(theirs, mixture, length, parameters))
+        if steps := [c.step for c in list_checkpoints(folder) if c.step <= common]:
+            found.append((steps[-1], folder.name, steps))
+    if not found:
+        return None
+    _, name, steps = max(found)
+    return name, steps
 
 
 def _link(source: str, target: str) -> None:

@@ -8,6 +8,7 @@ from subprocess import CompletedProcess
 import pytest
 from safetensors.torch import load_file
 
+from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.tracking.tracker import read_metrics
 from tests.command_line import copy_data_stages
 
@@ -19,6 +20,7 @@ WSD = (
     "trainer.checkpoint_every=2",
     "trainer.log_every=1",
 )
+CONSTANT = ("schedule=constant", "trainer.checkpoint_every=2", "trainer.log_every=1")
 
 
 @pytest.fixture
@@ -61,3 +63,21 @@ def test_why_a_longer_run_starts_at_its_first_step_is_said(pretrain: Callable) -
 
 def _losses(run: Path) -> dict[int, float]:
     return {row["step"]: row["train/loss"] for row in read_metrics(run) if "train/loss" in row}
+
+
+def test_an_average_of_more_than_there_will_be_is_told_before_the_longer_run(
+    pretrain: Callable, pipeline: Callable, tmp_path: Path
+) -> None:
+    """The checkpoints that the shorter run has kept are taken; what it has not kept is known before."""
+    pretrain("both", *CONSTANT, "trainer.steps=8")  # keeps steps 6 and 8
+    again = pretrain("both", *CONSTANT, "trainer.steps=8", "trainer.keep_last=9")
+    assert "trainer.keep_last=9 (it had 2) would change which are kept" in again.stdout
+    longer = (*CONSTANT, "trainer.steps=12", "trainer.keep_last=9", "finetune=none", "export.weights=average")
+    refused = pipeline(tmp_path / "both", "stage=evaluate", *longer, "export.average_last=5")
+    assert refused.returncode == 2, refused.stdout + refused.stderr
+    assert "the training will keep 4: it goes on from step 8 of demo-" in refused.stderr
+    assert "those of steps 6, 8; lower trainer.checkpoint_every (2)" in refused.stderr
+    assert "continuing from" not in refused.stdout
+    pretrain("both", *longer, "export.average_last=4")
+    kept = list_checkpoints((tmp_path / "both/runs/demo/pretrain").resolve())
+    assert [checkpoint.step for checkpoint in kept] == [6, 8, 10, 12]

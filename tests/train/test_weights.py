@@ -226,3 +226,30 @@ def test_checkpoints_of_every_kind_of_fine_tuning(
         out = make_context(tmp_path / "out", **inputs, finetune=context.folder)
         tuned = load_classifier(with_weights(out, choice).inputs["finetune"])
         assert torch.equal(tuned.score.weight, first["score.weight"])
+
+
+@pytest.mark.parametrize(
+    ("start", "settings", "message"),
+    [
+        ([10, 20], {"weights": "average", "average_last": 6}, None),
+        ([20], {"weights": "average", "average_last": 5}, None),
+        (
+            [20],
+            {"weights": "average", "average_last": 6},
+            r"needs 6 checkpoints, and the training will keep 5: it goes on from step 20 of demo-1, which has kept "
+            r"only that of step 20; lower trainer\.checkpoint_every \(10\), or average fewer",
+        ),
+        ([20], {"step": 10}, r"export\.step=10: .*those of steps 20, 30, 40, 50, 60; .*nearest, export\.step=20"),
+    ],
+)  # fmt: skip
+def test_what_a_longer_run_lacks_is_told_before_it_trains(
+    start: list[int], settings: dict[str, Any], message: str | None
+) -> None:
+    """Of the steps before it has the checkpoints of the shorter run only."""
+    plan = TrainerConfig(steps=60, checkpoint_every=10, keep_last=8)
+    wanted = WeightsConfig(**settings)
+    if message is None:
+        check_plan(plan, wanted, "trainer", ("demo-1", start))
+        return
+    with pytest.raises(UserError, match=message):
+        check_plan(plan, wanted, "trainer", ("demo-1", start))

@@ -115,17 +115,20 @@ def _best(artifact: Path, checkpoints: Sequence[Checkpoint]) -> Choice:
     return Choice("best", f"the training step {step}, of the lowest validation loss", {step: 1.0})
 
 
-def check_plan(trainer: TrainerConfig, config: WeightsConfig, where: str) -> None:
+def check_plan(
+    trainer: TrainerConfig, config: WeightsConfig, where: str, start: tuple[str, list[int]] | None = None
+) -> None:
     """Look whether a training that is still to run will keep the checkpoints, as far as its settings tell.
 
     Args:
         where: the key of the `trainer` section, for messages.
+        start: the shorter run that it goes on from, and the steps whose checkpoints it takes of it.
 
     Raises:
         UserError: where it will not.
     """
     every, steps = trainer.checkpoint_every, trainer.steps
-    kept = sorted(_kept(trainer, steps)) if steps else None
+    kept = sorted(_kept(trainer, steps, start[1] if start else [])) if steps else None
     if config.step is not None and kept and config.step not in kept:
         nearest = min(kept, key=lambda step: abs(step - config.step))
         raise UserError(
@@ -136,20 +139,35 @@ def check_plan(trainer: TrainerConfig, config: WeightsConfig, where: str) -> Non
     most = len(kept) if kept else None if trainer.keep_every else 1 if not every else trainer.keep_last
     wanted = config.average_last or (2 if config.weights in ("average", "ema") else 1)
     if most is not None and wanted > most:
+        told = (
+            f"export.weights={config.weights} needs {wanted} checkpoints, and the training will keep {most}"
+        )
+        if start and len(_kept(trainer, steps or 0, [])) >= wanted:
+            name, taken = start
+            listed = f"{'that of step' if len(taken) == 1 else 'those of steps'} {_listed(taken)}"
+            raise UserError(
+                f"{told}: it goes on from step {taken[-1]:,} of {name}, which has kept only {listed}; lower "
+                f"{where}.checkpoint_every ({every}), or average fewer of them (export.average_last)"
+            )
         raise UserError(
-            f"export.weights={config.weights} needs {wanted} checkpoints, and the training will keep {most}; lower "
-            f"{where}.checkpoint_every ({every}) or raise {where}.keep_last ({trainer.keep_last})"
+            f"{told}; lower {where}.checkpoint_every ({every}) or raise {where}.keep_last ({trainer.keep_last})"
         )
 
 
-def _kept(trainer: TrainerConfig, steps: int) -> set[int]:
-    """Steps whose checkpoints are there in the end, whatever the losses are."""
+def _kept(trainer: TrainerConfig, steps: int, taken: Sequence[int]) -> set[int]:
+    """Steps whose checkpoints are there in the end, whatever the losses are.
+
+    Args:
+        taken: those that it has of a shorter run, which did all steps up to the last of these.
+    """
     written = (
         {*range(trainer.checkpoint_every, steps + 1, trainer.checkpoint_every)}
         if trainer.checkpoint_every
         else set()
     )
     written.add(steps)
+    if taken:
+        written = {*taken, *(step for step in written if step > taken[-1])}
     last = set(sorted(written)[-trainer.keep_last :])
     return last | {step for step in written if trainer.keep_every and step % trainer.keep_every == 0}
 
