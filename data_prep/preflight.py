@@ -1,9 +1,20 @@
 """What is looked at before the data stages start: see `pipeline.preflight`."""
 
+import logging
+import tempfile
+from pathlib import Path
+
 from data_prep.cleaning.chinese import ChineseConverter
 from data_prep.sources import foretell
+from data_prep.tokenizing import build_tokenizer
 from pipeline.config.root import RootConfig
+from pipeline.config.run import RunConfig
+from pipeline.context import Context
 from pipeline.preflight import Known
+from pipeline.tracking.tracker import Tracker
+
+MOST_LEARNED = 50e6
+"""Bytes of documents from which a dry run learns a tokenizer, in seconds; more text supports any usual vocabulary."""
 
 
 def chinese(root: RootConfig, known: Known) -> str:
@@ -21,3 +32,24 @@ def own_files(root: RootConfig, known: Known) -> str:
         UserError: where files are of several formats, or of none that is known.
     """
     return "; ".join(line for corpus in root.corpus.by_part.values() for line in foretell(corpus, known))
+
+
+def vocabulary(root: RootConfig, known: Known) -> str:
+    """In a dry run: learn the tokenizer from the documents, where they are there, and throw it away. In a run its stage
+    is the next, and says the same.
+
+    Raises:
+        UserError: where the text supports fewer tokens than are asked for.
+    """
+    learns = root.tokenizer.pretrained_path is None or root.tokenizer.adds
+    if not root.dryrun or not learns:
+        return ""
+    clean = known.folder("clean")
+    if sum(path.stat().st_size for path in (clean / "documents").glob("*")) > MOST_LEARNED:
+        return ""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        quiet = logging.Logger("dry run", logging.CRITICAL)
+        context = Context(folder, {"clean": clean}, Tracker(folder), quiet, RunConfig(progress=False))
+        made = build_tokenizer(root.tokenizer, context)
+    return f"the text supports its {len(made):,} tokens"

@@ -87,7 +87,8 @@ _TABLE = (
                   Phase("decide"), Phase("write", parallel=True)),
           enabled=_reads_corpus, checks=("data_prep.preflight:chinese",)),
     Stage("tokenizer", 3, configs.TokenizerStage, "data_prep.tokenizer:run", ("clean",),
-          "{vocab_size:,} tokens, {bytes_per_token:.2f} bytes each", enabled=_pretrains),
+          "{vocab_size:,} tokens, {bytes_per_token:.2f} bytes each", enabled=_pretrains,
+          checks=("data_prep.preflight:vocabulary",)),
     Stage("shards", 3, configs.ShardsStage, "data_prep.shards:run", ("clean", "tokenizer"),
           "{train_tokens:,} training tokens", phases=(Phase("encode", parallel=True),), enabled=_pretrains),
     Stage("pretrain", 3, configs.PretrainStage, "train.pretrain:run", ("shards", "tokenizer"), "{headline}",
@@ -145,8 +146,8 @@ def upstream(target: str, root: RootConfig) -> list[Stage]:
 
 
 def describe(stage: Stage, metrics: StageMetrics) -> str:
-    """The stage's main figure in words; empty where its metrics do not hold it."""
+    """The stage's main figure in words; where its metrics do not hold it what they say instead, if anything."""
     try:
         return stage.headline.format(**metrics)
     except (KeyError, ValueError, TypeError):
-        return ""
+        return str(metrics.get("headline", ""))

@@ -81,6 +81,7 @@ def run(config: FinetuneStage, context: Context) -> StageMetrics:
         "empty_examples": splits.empty,
         "leaked_examples": splits.leaked,
         **task.counts(),
+        **({} if plan.steps else {"headline": f"the weights of {base.name}, not trained"}),
     }
 
 

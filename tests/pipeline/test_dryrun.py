@@ -98,3 +98,14 @@ def test_the_vocabulary_of_a_pretrained_tokenizer_is_counted(tmp_path: Path, the
     text = " ".join(result.stdout.split())
     assert ("257 token ids" in text) == there, result.stdout + result.stderr
     assert ("pretrain: not predicted before the tokenizer is there" in text) != there
+
+
+def test_a_vocabulary_that_the_text_does_not_support_is_told(shards: Path) -> None:
+    """Where the documents are there: the run itself says it in the tokenizer's stage, which comes next."""
+    words = [*TINY, "stage=pretrain", "dryrun=true", "run.name=wide"]
+    fine = dry_run(shards, *words, "tokenizer.vocab_size=390")
+    assert "the text supports its 390 tokens" in " ".join(fine.stdout.split())
+    refused = dry_run(shards, *words, "tokenizer.vocab_size=90000")
+    assert refused.returncode == 2
+    assert "stage tokenizer would fail: the training text supports" in refused.stderr
+    assert "tokenizer.vocab_size asks for 90,000" in refused.stderr

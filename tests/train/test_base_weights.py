@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast
 
 from pipeline.config.root import RootConfig, parse_config
@@ -17,6 +18,7 @@ from pipeline.formats.checkpoints import checkpoint_folder
 from pipeline.formats.tokenizers import load_tokenizer, save_tokenizer
 from pipeline.plan import fingerprints, plan_stages
 from pipeline.preflight import Preflight
+from pipeline.stages import STAGES, describe
 from pipeline.store.artifacts import Store, write_json
 from tests.pipeline.test_config import composed
 from tests.train.written_runs import write_run
@@ -122,6 +124,19 @@ def test_what_was_tuned_before_is_tuned_further_in_its_own_words(
     assert load_tokenizer(context.folder).chat_template == TEMPLATE
     facts = json.loads((context.folder / "task.json").read_text())
     assert (facts["base"], facts["task"]) == ("base-1", "dpo")
+
+
+def test_without_steps_the_weights_stay_and_the_summary_says_so(
+    tmp_path: Path, base: Path, make_context: Callable[..., Context]
+) -> None:
+    """`finetune.trainer.steps=0` evaluates and exports what there is."""
+    steps = ("finetune.trainer.epochs=null", "finetune.trainer.steps=0", "finetune.trainer.compile=false")
+    root, context = configured(tmp_path, "base", *steps), make_context(tmp_path / "out")
+    checks(root)
+    metrics = finetune(FinetuneStage(seed=1, finetune=root.finetune, strategy=root.strategy), context)
+    assert describe(STAGES["finetune"], metrics) == "the weights of base-1, not trained"
+    kept, theirs = (load_file(folder / "model/model.safetensors") for folder in (context.folder, base))
+    assert all(torch.equal(kept[name], theirs[name]) for name in kept)
 
 
 @pytest.mark.parametrize(
