@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from re import Pattern
 from typing import TYPE_CHECKING, Any
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, processors
 
 from pipeline.config.tokenizers import TrainedTokenizer
 from pipeline.config.tokenizers.base import TokenizerWithUnknown
@@ -47,6 +47,10 @@ def train_on_corpus(
     tokenizer = learn(config, pieces, context.run.progress)
     tokenizer.add_special_tokens(config.all_special)
     named = {"eos_token": config.eos_token, "pad_token": config.pad_token}
+    framing = {"cls_token": config.cls_token, "sep_token": config.sep_token, "mask_token": config.mask_token}
+    named |= {name: token for name, token in framing.items() if token is not None}
+    if config.cls_token is not None and config.sep_token is not None:
+        tokenizer.post_processor = _frame(tokenizer, config.cls_token, config.sep_token)
     if isinstance(config, TokenizerWithUnknown):
         named["unk_token"] = config.unk_token
     return PreTrainedTokenizerFast(
@@ -54,6 +58,15 @@ def train_on_corpus(
         **named,
         additional_special_tokens=[token for token in config.all_special if token not in named.values()],
         clean_up_tokenization_spaces=False,
+    )
+
+
+def _frame(tokenizer: Tokenizer, start: str, end: str) -> processors.PostProcessor:
+    """Puts special tokens around texts and pairs, with token types, as BERT's tokenizer does."""
+    return processors.TemplateProcessing(
+        f"{start}:0 $A:0 {end}:0",
+        f"{start}:0 $A:0 {end}:0 $B:1 {end}:1",
+        [(token, tokenizer.token_to_id(token)) for token in (start, end)],
     )
 
 

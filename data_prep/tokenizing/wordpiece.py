@@ -1,4 +1,4 @@
-"""WordPiece: cased, split as for BERT (Devlin et al., 2019): at spaces and punctuation, each Han character alone."""
+"""WordPiece, split as for BERT (Devlin et al., 2019): at spaces and punctuation, each Han character alone."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -19,7 +19,10 @@ def build(config: WordPiece, context: Context) -> "PreTrainedTokenizerFast":
 
 def learn(config: WordPiece, pieces: Iterator[str], show_progress: bool) -> Tokenizer:
     tokenizer = Tokenizer(models.WordPiece(unk_token=config.unk_token))
-    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
+    tokenizer.normalizer = normalizers.BertNormalizer(
+        lowercase=config.lowercase,
+        strip_accents=config.lowercase if config.strip_accents is None else config.strip_accents,
+    )
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.decoder = decoders.WordPiece()
     trainer = trainers.WordPieceTrainer(

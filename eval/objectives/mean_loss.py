@@ -4,7 +4,7 @@ What the objective draws at random of a window follows from the seed and the win
 objective, tokenizer and seed are asked for the same tokens.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,9 @@ from eval.objectives import PretrainedModel
 from eval.results import Figure, Result, shown
 from pipeline.config.data import DataConfig
 from pipeline.progress import progress
+
+LOSS = ""
+"""The loss among the names of figures."""
 
 
 @dataclass(frozen=True)
@@ -40,37 +43,43 @@ class TextTokens(ArrayStream):
 
 def evaluate(pretrained: PretrainedModel) -> Iterator[Result]:
     for text in pretrained.texts:
-        yield _score(pretrained, text)
+        yield from _score(pretrained, text)
 
 
-def _score(pretrained: PretrainedModel, text: Text) -> Result:
-    """The mean over all labels of a text; the interval by resampling its windows."""
+def _score(pretrained: PretrainedModel, text: Text) -> Iterator[Result]:
+    """The mean over all labels of a text, and those of the objective's figures; intervals by resampling its windows."""
     config, objective = pretrained.config.perplexity, pretrained.objective
     window, name = config.context or pretrained.model.context, text.file or f"the {config.split} split"
     check_window(len(text.stream.tokens), name, window, pretrained.model)
-    totals, counts = _losses(pretrained, TextTokens(text.stream.tokens, text, name), window, name)
-    check_finite(totals, f"pretrain on {text.file}" if text.file else "pretrain", "optim.lr")
+    sums = _sums(pretrained, TextTokens(text.stream.tokens, text, name), window, name)
+    check_finite(sums[LOSS].totals, f"pretrain on {text.file}" if text.file else "pretrain", "optim.lr")
     signature = (
         f"{text.source}|tokens:{len(text.stream.tokens)}|documents:joined by eos"
         f"|tokenizer:{text.tokenizer_hash[:12]}|objective:{objective.config.summary()}|context:{window}"
         f"|drawn by:{objective.seed}"
     )
-    score = objective.score
-    result = pretrained.bootstrap.result(
-        "pretrain",
-        score.name,
-        lambda rows: totals[rows].sum() / max(counts[rows].sum(), 1),
-        len(totals),
-        signature,
-    )
-    figures = {score.name: Figure(score.title, score.headline, better=score.better, of_text=True)}
-    return replace(shown([result], figures)[0], file=text.file)
+    for figure, score in {LOSS: objective.score, **objective.figures}.items():
+        found = pretrained.bootstrap.result(
+            "pretrain", score.name, sums[figure].mean_times(score.scale), len(sums[figure].totals), signature
+        )
+        shown_as = {score.name: Figure(score.title, score.headline, better=score.better, of_text=True)}
+        yield replace(shown([found], shown_as)[0], file=text.file)
 
 
-def _losses(
-    pretrained: PretrainedModel, tokens: TextTokens, window: int, name: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """Summed loss and number of labels of each window."""
+@dataclass(frozen=True)
+class _Sums:
+    """A figure's sum over each window, and the number that it is to be divided by."""
+
+    totals: np.ndarray
+    counts: np.ndarray
+
+    def mean_times(self, scale: float) -> Callable[[np.ndarray], float]:
+        """The mean over some windows."""
+        return lambda rows: scale * self.totals[rows].sum() / max(self.counts[rows].sum(), 1)
+
+
+def _sums(pretrained: PretrainedModel, tokens: TextTokens, window: int, name: str) -> Mapping[str, _Sums]:
+    """Of the loss and each of the objective's figures."""
     objective, model, size = (
         pretrained.objective,
         pretrained.model,
@@ -78,7 +87,8 @@ def _losses(
     )
     examples = objective.examples(tokens, DataConfig(packing=objective.config.packings[0]), window)
     device = next(model.parameters()).device
-    totals, counts = np.zeros(len(examples)), np.zeros(len(examples), np.int64)
+    names = (LOSS, *objective.figures)
+    sums = {each: _Sums(np.zeros(len(examples)), np.zeros(len(examples))) for each in names}
     shown_progress = pretrained.context.run.progress
     with (
         progress(f"scoring {name}", len(examples), "windows", enabled=shown_progress) as bar,
@@ -88,7 +98,9 @@ def _losses(
             indices = np.arange(first, min(first + size, len(examples)))
             batch = {key: t.to(device) for key, t in examples.collate(indices, indices).items()}
             losses = objective.example_losses(model, batch)
-            totals[indices] = [float(loss.total) for loss in losses]
-            counts[indices] = [int(loss.tokens) for loss in losses]
+            for each, of_all in sums.items():
+                pairs = [loss[:2] if each == LOSS else loss.figures[each] for loss in losses]
+                of_all.totals[indices] = [float(total) for total, _ in pairs]
+                of_all.counts[indices] = [float(count) for _, count in pairs]
             bar.advance(len(indices))
-    return totals, counts
+    return sums

@@ -1,4 +1,4 @@
-"""Rows of jsonl, json, csv, tsv and Parquet files, whatever their fields."""
+"""Rows of jsonl, json, csv, tsv and Parquet files, and of zip archives of labelled texts, whatever their fields."""
 
 import csv
 import json
@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import UserError
 from pipeline.formats.hub import HubSplit
+from pipeline.formats.label_files import read_label_files
 from pipeline.formats.parallel_files import ParallelFiles
 from pipeline.formats.parquet_files import reading
 from pipeline.text.counts import counted
@@ -56,6 +57,7 @@ def read_rows(source: RowSource, numbered: bool = False) -> Iterator[Row]:
         ".tsv": _read_table,
         ".txt": _read_table,
         ".parquet": _read_parquet,
+        ".zip": _read_zip,
     }
     if path.suffix not in read:
         raise UserError(f"{path}: rows are read from {', '.join(read)} files, not {path.suffix or 'this'}")
@@ -76,6 +78,10 @@ def read_rows(source: RowSource, numbered: bool = False) -> Iterator[Row]:
             halves,
             touched,
         )
+
+
+def _read_zip(path: Path, _: bool) -> Iterator[Row]:
+    yield from read_label_files(path)
 
 
 def _read_parquet(path: Path, _: bool) -> Iterator[Row]:

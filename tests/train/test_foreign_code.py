@@ -17,7 +17,7 @@ from pipeline.errors import UserError
 from pipeline.formats.tokenizers import save_tokenizer
 from train.finetuning.base_model import find_base_model
 from train.models import build_model
-from train.models.hf.model import load_checkpoint, read_config
+from train.models.hf.checkpoint import load_checkpoint, read_config
 
 ROOT = Path(__file__).resolve().parents[2]
 FIELDS = {"vocab_size": 64, "n_embd": 16, "n_layer": 1, "n_head": 2, "n_positions": 32}

@@ -191,7 +191,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path):
 def test_a_model_that_sees_what_it_should_predict_is_refused():
     fields = {key: NEOX[key] for key in NEOX if key != "model_type"} | {"model_type": "bert"}
     with pytest.raises(UserError, match=r"BertLMHeadModel .* model\.config.is_decoder=true"):
-        build_model(HuggingFaceConfig(config=fields, context=CONTEXT), VOCAB)
+        build_model(HuggingFaceConfig(config=fields, reads="left_to_right", context=CONTEXT), VOCAB)
     build_model(HuggingFaceConfig(config={**fields, "is_decoder": True}, context=CONTEXT), VOCAB)
 
 

@@ -15,7 +15,7 @@ def linear_layers(model: nn.Module) -> list[tuple[str, nn.Module]]:
     return [
         (name, module)
         for name, module in model.named_modules()
-        if isinstance(module, (nn.Linear, Conv1D)) and name.rpartition(".")[2] not in spared
+        if isinstance(module, (nn.Linear, Conv1D)) and spared.isdisjoint(name.split("."))
     ]
 
 

@@ -1,4 +1,4 @@
-"""The causal language model in a Hugging Face folder: as our decoder where that computes it, else as transformers'."""
+"""The model in a Hugging Face folder: as one of our own families where it computes that, else as transformers'."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,7 @@ from pipeline.errors import UserError
 from pipeline.formats.foreign_code import own_classes, refusing_foreign_code
 from train.checkpoints.final_model import load_weights
 from train.models import ConfigFields, TrainableModel, build_model
-from train.models.decoder.hf_config import ARCHITECTURES, from_hf_config
-from train.models.family import OF_THE_FOLDER
+from train.models.family import OF_THE_FOLDER, family_of
 
 DEFAULT_CONTEXT = 1024
 """For architectures whose config names no longest sequence."""
@@ -44,11 +43,12 @@ class FolderModel:
         Raises:
             UserError: as `load`.
         """
-        from train.models.hf.model import load_checkpoint
+        from train.models.hf.checkpoint import load_checkpoint
 
         ours = self.config.choice != "hf"
         target = model if ours else cast(nn.Module, model.model)
-        load_weights(target, load_checkpoint(self.folder).state_dict(), str(self.folder))
+        theirs = load_checkpoint(self.folder, reading=self.config.reading)
+        load_weights(target, theirs.state_dict(), str(self.folder))
 
 
 def read_folder(folder: Path, place: str) -> FolderModel:
@@ -78,11 +78,12 @@ def read_folder(folder: Path, place: str) -> FolderModel:
 
 
 def _section(fields: ConfigFields) -> ModelConfig:
-    if fields["model_type"] in ARCHITECTURES:
-        try:
-            return from_hf_config(fields)
-        except UserError:
-            pass  # a variant that our decoder does not compute
+    for section in ModelConfig.choices().values():
+        if fields["model_type"] in (family := family_of(section)).model_types:
+            try:
+                return family.from_hf_config(fields)
+            except UserError:
+                pass  # a variant that this family does not compute
     names = ("max_position_embeddings", "n_positions", "max_seq_len")
     context = next((fields[name] for name in names if fields.get(name)), DEFAULT_CONTEXT)
     return HuggingFaceConfig(config=fields, context=context)

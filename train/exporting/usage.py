@@ -49,6 +49,20 @@ def answer_a_turn(*, with_stop_strings: bool) -> Callable[[str], str]:
     return usage
 
 
+def fill_a_mask(mask: str) -> Callable[[str], str]:
+    """A text with a gap that the model fills."""
+
+    def usage(folder: str) -> str:
+        text = json.dumps(f"The capital of France is {mask}.", ensure_ascii=False)
+        return (
+            "from transformers import pipeline\n\n"
+            f'fill = pipeline("fill-mask", {json.dumps(folder, ensure_ascii=False)})  # this folder\n'
+            f"print(fill({text}))"
+        )
+
+    return usage
+
+
 def classify_a_text(text: str, second: str | None = None, kind: str = "single") -> Callable[[str], str]:
     """A text that the model gives a label, or several, or a number.
 

@@ -20,12 +20,11 @@ from train.checkpoints.final_model import (
 from train.finetuning.head import ModelWithHead
 from train.finetuning.pooling import pool
 from train.models import IGNORE_INDEX, Body, FigureSum, LossSum, as_body, build_model
-from train.models.layers import Linear
 from train.models.wrapped import BODY
 
 
 class Classifier(ModelWithHead):
-    """A body with `score` for its output layers, as in the `…ForSequenceClassification` classes."""
+    """A body with `score` for its output layers, as in its `…ForSequenceClassification` class."""
 
     new_layers: ClassVar[tuple[str, ...]] = ("score",)
     peft_task: ClassVar[str] = "SEQ_CLS"
@@ -46,7 +45,7 @@ class Classifier(ModelWithHead):
         super().__init__(backbone)
         self.labels, self.pooling, self.kind = labels, pooling, kind
         self.weights = weights
-        self.score = Linear(backbone.width, len(labels), backbone.head_std)
+        self.score = backbone.label_head(len(labels))
 
     def forward(
         self,

@@ -10,7 +10,7 @@ from pipeline.context import Context
 from train.exporting.trained_model import TrainedModel
 from train.finetuning.artifact import read_test_rows
 from train.finetuning.classifier import Classifier, load_classifier
-from train.models import ConfigFields, TrainableModel
+from train.models import Body, ConfigFields
 
 PROBLEMS: dict[LabelKind, str] = {
     "single": "single_label_classification",
@@ -25,7 +25,7 @@ class TrainedClassifier(TrainedModel):
     writes: ClassVar[bool] = False
 
     @property
-    def body(self) -> TrainableModel:
+    def body(self) -> Body:
         return self.model.backbone
 
     def reload(self, artifact: Path) -> Classifier:
@@ -41,10 +41,17 @@ class TrainedClassifier(TrainedModel):
     def logits(self, model: Any, rows: Tensor, lengths: Tensor) -> Tensor:
         return model(rows, lengths).float()
 
-    def config_fields(self, fields: ConfigFields) -> ConfigFields:
-        base = fields["architectures"][0].removesuffix("LMHeadModel").removesuffix("ForCausalLM")
+    def config_fields(self, fields: ConfigFields) -> ConfigFields | None:
+        if self.model.pooling not in self.body.exported_poolings:
+            return None
+        base = fields["architectures"][0]
+        for ending in ("LMHeadModel", "ForCausalLM", "ForMaskedLM"):
+            base = base.removesuffix(ending)
         labels = self.model.labels
         return fields | {
+            "classifier_pooling": "mean"
+            if self.model.pooling == "mean"
+            else "cls",  # which ModernBERT's reads
             "architectures": [f"{base}ForSequenceClassification"],
             "id2label": {str(number): label for number, label in enumerate(labels)},
             "label2id": {label: number for number, label in enumerate(labels)},

@@ -1,6 +1,6 @@
 """What the rest of the program asks of a family of models."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, Protocol, Self
 
@@ -34,6 +34,18 @@ class ModelFamily:
 
     parameter_prefix = ""
     """What stands before the names that a parameter has in the class of transformers."""
+
+    model_types: Collection[str] = ()
+    """Architectures of transformers that it computes with weights of the same names and shapes, as their config.json
+    calls them."""
+
+    def from_hf_config(self, fields: ConfigFields) -> ModelConfig:
+        """The section for a config.json of one of `model_types`.
+
+        Raises:
+            UserError: for a variant that the family does not compute.
+        """
+        raise NotImplementedError
 
     def build(self, config: Any, vocab_size: int) -> TrainableModel:
         """The model with fresh weights (or a checkpoint's, where the section names one): a `LanguageModel`, where its
@@ -113,7 +125,12 @@ class FamilyModule(Protocol):
 
 def family(config: ModelConfig) -> ModelFamily:
     """The family of a `model` section. It is imported when asked for: some load much of transformers."""
-    return config.load(FamilyModule).FAMILY
+    return family_of(type(config))
+
+
+def family_of(section: type[ModelConfig]) -> ModelFamily:
+    """The family of a class of `model` sections."""
+    return section.load(FamilyModule).FAMILY
 
 
 def build_model(config: ModelConfig, vocab_size: int) -> TrainableModel:

@@ -1,7 +1,7 @@
 """What the training path asks of any model, and evaluation and export of a causal language model."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, NamedTuple, Protocol
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
+from train.models.layers import Linear
 from train.models.padding import pad_left
 
 IGNORE_INDEX = -100
@@ -108,6 +109,8 @@ class Body(TrainableModel, ABC):
     """Size of a hidden state."""
     head_std: float = 0.02
     """Standard deviation with which the weights of a new head start."""
+    exported_poolings: Collection[str] = ("last",)
+    """Of which tokens the architecture's class of transformers takes the states for a text's label: see `Pooling`."""
 
     @abstractmethod
     def hidden(
@@ -129,12 +132,39 @@ class Body(TrainableModel, ABC):
                 of them. The others read a pair without.
         """
 
+    def label_head(self, labels: int) -> nn.Module:
+        """New layers from a text's vector [N, width] to logits [N, labels], as the architecture's class of transformers
+        for labels has them. By default it is one matrix."""
+        return Linear(self.width, labels, self.head_std)
+
     def drop_output(self) -> None:
         """Lose the layers after the hidden states, which nothing trains where a task has a head of its own.
 
         By default it is the output matrix, `lm_head`.
         """
         del self.lm_head
+
+
+class MaskedLanguageModel(Body):
+    """A model that reads both sides of a token, and says which one stands behind a mask: `Encoder`."""
+
+    @abstractmethod
+    def forward(
+        self,
+        input_ids: Tensor,
+        labels: Tensor | None = None,
+        places: Tensor | None = None,
+        segments: Tensor | None = None,
+        lengths: Tensor | None = None,
+        token_types: Tensor | None = None,
+    ) -> Tensor | LossSum:
+        """As of any model. A label is the token that stands at its own place.
+
+        Args:
+            places: int64 [B, K], the only places of each row that are asked for: then logits are [B, K, V] and labels
+                [B, K], and the output layers are spared the other tokens, most of a text. None asks for all.
+            segments, lengths, token_types: as of `Body.hidden`.
+        """
 
 
 class Begun(NamedTuple):

@@ -73,17 +73,18 @@ class LMHead(Linear):
         `sum` gives a scalar, `none` the shape of the labels with 0 where one is ignored. What regularizes it counts
         where gradients are made of a sum; see `regularized_loss`.
         """
+        weight, bias = self.weight, self.bias
         if labels is None:
-            return F.linear(input, self.weight)
+            return F.linear(input, weight, bias)
         flat, targets = input.flatten(0, -2), labels.flatten()
         if reduction == "none":
             token_losses = _TokenLosses.apply if torch.is_grad_enabled() else _token_losses
-            return token_losses(flat, self.weight, targets).view(labels.shape)
+            return token_losses(flat, weight, bias, targets).view(labels.shape)
         if not torch.is_grad_enabled():
-            return _token_losses(flat, self.weight, targets).sum()
+            return _token_losses(flat, weight, bias, targets).sum()
         if regularization is None:
-            return _SummedLoss.apply(flat, self.weight, targets, 0.0, 0.0)[0]
-        return RegularizedLoss(*_SummedLoss.apply(flat, self.weight, targets, *regularization))
+            return _SummedLoss.apply(flat, weight, bias, targets, 0.0, 0.0)[0]
+        return RegularizedLoss(*_SummedLoss.apply(flat, weight, bias, targets, *regularization))
 
 
 def loss_sum(
@@ -121,12 +122,14 @@ def tokens_per_chunk(vocab_size: int, device: torch.device) -> int:
     return max(1, (CPU_CHUNK if device.type == "cpu" else GPU_CHUNK) // vocab_size)
 
 
-def _token_losses(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    """Cross-entropies [N] of hidden [N, H], weight [V, H] and targets [N]."""
+def _token_losses(hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> Tensor:
+    """Cross-entropies [N] of hidden [N, H], weight [V, H], bias [V] and targets [N]."""
     size = tokens_per_chunk(weight.size(0), hidden.device)
     chunks = zip(hidden.split(size), targets.split(size), strict=True)
     losses = [
-        F.cross_entropy(F.linear(part, weight).float(), target, reduction="none", ignore_index=IGNORE_INDEX)
+        F.cross_entropy(
+            F.linear(part, weight, bias).float(), target, reduction="none", ignore_index=IGNORE_INDEX
+        )
         for part, target in chunks
     ]
     return torch.cat(losses)
@@ -140,21 +143,22 @@ class _TokenLosses(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> Tensor:
         device = hidden.device.type
         mixed = torch.is_autocast_enabled(device)
         ctx.dtype = torch.get_autocast_dtype(device) if mixed else hidden.dtype
-        ctx.save_for_backward(hidden, weight, targets)
-        return _token_losses(hidden, weight.to(ctx.dtype), targets)
+        ctx.save_for_backward(hidden, weight, bias, targets)
+        return _token_losses(hidden, weight.to(ctx.dtype), _cast(bias, ctx.dtype), targets)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_losses: Tensor) -> tuple[Tensor | None, ...]:
-        hidden, weight, targets = ctx.saved_tensors
-        needs_hidden, needs_weight, _ = ctx.needs_input_grad
-        matrix = weight.to(ctx.dtype)
+        hidden, weight, bias, targets = ctx.saved_tensors
+        needs_hidden, needs_weight, needs_bias, _ = ctx.needs_input_grad
+        matrix, offsets = weight.to(ctx.dtype), _cast(bias, ctx.dtype)
         grad_hidden = torch.empty_like(hidden) if needs_hidden else None
         grad_weight = torch.zeros_like(weight, dtype=torch.float32) if needs_weight else None
+        grad_bias = torch.zeros_like(bias, dtype=torch.float32) if needs_bias else None
         size = tokens_per_chunk(weight.size(0), hidden.device)
         for start in range(0, hidden.size(0), size):
             rows = slice(start, start + size)
@@ -163,14 +167,16 @@ class _TokenLosses(torch.autograd.Function):
             factors = torch.where(target == IGNORE_INDEX, 0.0, grad_losses[rows, None].float())
             target = torch.where(target == IGNORE_INDEX, 0, target)
             # d loss / d logits = softmax(logits) - onehot(target)
-            scores = F.linear(part, matrix).float().softmax(-1)
+            scores = F.linear(part, matrix, offsets).float().softmax(-1)
             scores.mul_(factors).scatter_add_(1, target, -factors)
             grad_logits = scores.to(ctx.dtype)
             if grad_hidden is not None:
                 grad_hidden[rows] = grad_logits @ matrix
             if grad_weight is not None:
                 grad_weight += grad_logits.t() @ part
-        return grad_hidden, None if grad_weight is None else grad_weight.to(weight.dtype), None
+            if grad_bias is not None:
+                grad_bias += scores.sum(0)
+        return grad_hidden, _like(grad_weight, weight), _like(grad_bias, bias), None
 
 
 class _SummedLoss(torch.autograd.Function):
@@ -179,15 +185,22 @@ class _SummedLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, z_loss: float, smoothing: float
+        ctx: Any,
+        hidden: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        targets: Tensor,
+        z_loss: float,
+        smoothing: float,
     ) -> tuple[Tensor, Tensor]:
-        needs_hidden, needs_weight, *_ = ctx.needs_input_grad
+        needs_hidden, needs_weight, needs_bias, *_ = ctx.needs_input_grad
         device = hidden.device.type
         dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
-        matrix = weight.to(dtype)
+        matrix, offsets = weight.to(dtype), _cast(bias, dtype)
         grad_hidden = torch.empty_like(hidden) if needs_hidden else None
         # Summed over chunks in fp32: in bf16 the small later terms would be lost.
         grad_weight = torch.zeros_like(weight, dtype=torch.float32) if needs_weight else None
+        grad_bias = torch.zeros_like(weight[:, 0], dtype=torch.float32) if needs_bias else None
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         extra = torch.zeros_like(total)
         size = tokens_per_chunk(weight.size(0), hidden.device)
@@ -197,7 +210,7 @@ class _SummedLoss(torch.autograd.Function):
             counts = (target != IGNORE_INDEX).float()
             target = torch.where(target == IGNORE_INDEX, 0, target)
             # In place from here on: on a CPU, touching fresh memory costs as much as the arithmetic.
-            scores = F.linear(part, matrix).float()
+            scores = F.linear(part, matrix, offsets).float()
             top = scores.amax(-1, keepdim=True)
             picked = scores.gather(1, target)
             mean = scores.mean(-1, keepdim=True) if smoothing else picked
@@ -225,7 +238,9 @@ class _SummedLoss(torch.autograd.Function):
                     grad_weight.addmm_(grad_logits.t(), part)
                 else:
                     grad_weight += grad_logits.t() @ part
-        ctx.save_for_backward(grad_hidden, None if grad_weight is None else grad_weight.to(weight.dtype))
+            if grad_bias is not None:
+                grad_bias += scores.sum(0)
+        ctx.save_for_backward(grad_hidden, _like(grad_weight, weight), _like(grad_bias, bias))
         ctx.mark_non_differentiable(total)
         return total + extra, total
 
@@ -234,3 +249,12 @@ class _SummedLoss(torch.autograd.Function):
     def backward(ctx: Any, grad_trained: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         grads = (None if grad is None else grad * grad_trained.to(grad.dtype) for grad in ctx.saved_tensors)
         return *grads, None, None, None
+
+
+def _cast(bias: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    return None if bias is None else bias.to(dtype)
+
+
+def _like(gradient: Tensor | None, parameter: Tensor | None) -> Tensor | None:
+    """The gradient in its parameter's type."""
+    return gradient if gradient is None or parameter is None else gradient.to(parameter.dtype)

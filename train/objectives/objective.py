@@ -1,10 +1,11 @@
 """What the rest of the program asks of an objective."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from torch import nn
@@ -34,6 +35,8 @@ class HeldOutScore:
     headline: str
     """A format of the value, for the tables at the end of a run and the report's top."""
     better: Literal["lower", "higher"] = "lower"
+    scale: float = 1.0
+    """What the value is told in: 100 of one that is in percent."""
 
 
 class Objective(ABC):
@@ -48,6 +51,9 @@ class Objective(ABC):
     `eval/objectives/__init__.py`."""
 
     score: ClassVar[HeldOutScore] = HeldOutScore("held_out_loss", "Held-out loss", "held-out loss {:.3f}")
+
+    figures: ClassVar[Mapping[str, HeldOutScore]] = MappingProxyType({})
+    """What the figures are called that `example_losses` gives besides, by their names there."""
 
     def __init__(self, config: ObjectiveConfig, tokenizer: "PreTrainedTokenizerFast", seed: int):
         self.config, self.tokenizer, self.seed = config, tokenizer, seed

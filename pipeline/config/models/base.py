@@ -1,13 +1,12 @@
 """What all models have in common."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from pydantic import PositiveInt
 
 from pipeline.config.choices import Choice
-
-Reading = Literal["left_to_right", "bidirectional", "encoder_decoder"]
+from pipeline.formats.architectures import Reading
 
 READINGS: dict[Reading, str] = {
     "left_to_right": "reads text from left to right",

@@ -1,18 +1,22 @@
 """A model of transformers."""
 
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
 from pipeline.config.base import Content
-from pipeline.config.models.base import ModelConfig
-from pipeline.formats.model_folder import model_files
+from pipeline.config.models.base import READINGS, ModelConfig
+from pipeline.formats.architectures import Reading, reading_of
+from pipeline.formats.model_folder import model_files, read_object
 
 
 class HuggingFaceConfig(ModelConfig):
-    """Any causal `transformers` architecture, from a config (random weights) or a checkpoint folder."""
+    """Any `transformers` architecture that reads text, from a config (random weights) or a checkpoint folder."""
 
     implementation: ClassVar[str] = "train.models.hf.family"
+    gives_hidden_states: ClassVar[bool] = True
+    readings: ClassVar[tuple[Reading, ...]] = tuple(READINGS)
     regularizes: ClassVar[bool] = True
 
     family: Literal["hf"] = "hf"
@@ -23,6 +27,17 @@ class HuggingFaceConfig(ModelConfig):
     trains its load-balancing loss where `router_aux_loss_coef` or `output_router_logits` is set."""
     context: PositiveInt = 256
     """Longest sequence the model is trained on and reads, in tokens."""
+
+    reads: Reading | None = None
+    """How the model reads, which decides on its class of transformers and on what it can learn: `left_to_right`
+    (a causal language model), `bidirectional` (a masked one) or `encoder_decoder`. None goes by config.json; of a model
+    that only its hub name is known of, it means `left_to_right`."""
+
+    @property
+    def reading(self) -> Reading:
+        if self.reads is not None:
+            return self.reads
+        return reading_of(self.config if self.path is None else read_object(Path(self.path) / "config.json"))
 
     @property
     def pretrained_path(self) -> str | None:

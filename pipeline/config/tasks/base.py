@@ -38,8 +38,9 @@ Files = Annotated[
 
 
 class FinetuneDataConfig(Section):
-    """Examples as jsonl, json, csv, tsv or Parquet files. `artifact://<stage>/<path>` names a file of an input
-    artifact, `hub://owner/name[:config][@revision]#split` a data set of the Hugging Face hub, or a local folder of one.
+    """Examples as jsonl, json, csv, tsv or Parquet files, or a zip of files whose ending is their lines' label.
+    `artifact://<stage>/<path>` names a file of an input artifact, `hub://owner/name[:config][@revision]#split` a data
+    set of the Hugging Face hub, or a local folder of one.
     """
 
     train: Files = None

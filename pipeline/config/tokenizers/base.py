@@ -74,12 +74,21 @@ class TrainedTokenizer(TokenizerConfig):
     sentinels: NonNegativeInt = 0
     """How many special tokens `<extra_id_0>`, `<extra_id_1>`, … there are besides, as objective=span_corruption needs
     them; it says how many."""
+    cls_token: str | None = None
+    """Stands before a text that a model reads as a whole, such as [CLS]. With `sep_token` the saved tokenizer puts both
+    around texts and pairs of texts, as transformers expects of encoders."""
+    sep_token: str | None = None
+    """Stands behind such a text, and between two, such as [SEP]."""
+    mask_token: str | None = None
+    """Stands for a hidden token, such as [MASK]: `objective=masked` needs one."""
 
     @property
     def all_special(self) -> list[str]:
         """All special tokens, each once, in the order of their ids."""
+        framing = (self.cls_token, self.sep_token, self.mask_token)
+        named = [self.eos_token, self.pad_token, *filter(None, framing)]
         sentinels = map(SENTINEL.format, range(self.sentinels))
-        return list(dict.fromkeys([self.eos_token, self.pad_token, *self.special_tokens, *sentinels]))
+        return list(dict.fromkeys([*named, *self.special_tokens, *sentinels]))
 
     @property
     def learned_size(self) -> int:

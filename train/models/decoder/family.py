@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pipeline.config.models.decoder import DecoderConfig
 from train.models.decoder import activations
-from train.models.decoder.hf_config import to_hf_config
+from train.models.decoder.hf_config import ARCHITECTURES, from_hf_config, to_hf_config
 from train.models.decoder.model import Decoder
 from train.models.family import ConfigFields, ModelFamily
 from train.models.flops import training_flops
@@ -16,6 +16,10 @@ from train.models.numerics import Numerics
 class DecoderFamily(ModelFamily):
     can_recompute = True
     draws_by_layer = True
+    model_types = tuple(ARCHITECTURES)
+
+    def from_hf_config(self, fields: ConfigFields) -> DecoderConfig:
+        return from_hf_config(fields)
 
     def build(self, config: DecoderConfig, vocab_size: int) -> Decoder:
         return Decoder(config, vocab_size)

@@ -1,1 +1,1 @@
-"""Causal language models of `transformers`."""
+"""Models of `transformers`, a module for each way of reading."""

@@ -1,29 +1,44 @@
-"""What the program asks of a causal language model of `transformers`."""
+"""What the program asks of a model of `transformers`."""
 
+import importlib
 import json
 from pathlib import Path
+from typing import Protocol
 
 import torch
+from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoModelForCausalLM
 
 from pipeline.config.models.huggingface import HuggingFaceConfig
+from pipeline.config.module_protocols import as_protocol
 from train.models.experts import is_expert_stack, share_per_token
 from train.models.family import OF_THE_FOLDER, ConfigFields, ModelFamily
 from train.models.flops import training_flops
 from train.models.hf.balance import balance_factor
-from train.models.hf.model import HuggingFaceModel, read_config
+from train.models.hf.checkpoint import from_config, read_config
+from train.models.hf.model import TransformersModel
 from train.models.hf.plain_head import seems_plain
 from train.models.lm_head import head_bytes
 from train.models.numerics import FP32, Numerics
+
+HEAD = "score."
+"""What stands before the names of a head for labels."""
+
+
+class ReadingModule(Protocol):
+    """A module of this folder for one way of reading."""
+
+    Model: type[TransformersModel]
 
 
 class HuggingFaceFamily(ModelFamily):
     can_recompute = True
     parameter_prefix = "model."
 
-    def build(self, config: HuggingFaceConfig, vocab_size: int) -> HuggingFaceModel:
-        return HuggingFaceModel(config, vocab_size)
+    def build(self, config: HuggingFaceConfig, vocab_size: int) -> TransformersModel:
+        """By the module that is called as the model reads."""
+        module = as_protocol(importlib.import_module(f"train.models.hf.{config.reading}"), ReadingModule)
+        return module.Model(config, vocab_size)
 
     def without_weights(self, config: HuggingFaceConfig, vocab_size: int) -> HuggingFaceConfig:
         if config.path is None:
@@ -59,18 +74,27 @@ class HuggingFaceFamily(ModelFamily):
             return head_bytes(text.hidden_size, vocab_size, tokens, numerics)
         return tokens * vocab_size * (numerics.compute + 2 * FP32)
 
-    def check_segments(self, model: HuggingFaceModel) -> None:
+    def check_segments(self, model: TransformersModel) -> None:
         model.check_segments()
 
     def export(
         self,
-        model: HuggingFaceModel,
+        model: TransformersModel,
         weights: Path,
         folder: Path,
         vocab_size: int,
         ids: dict[str, int | None],
     ) -> ConfigFields:
-        model.model.save_pretrained(folder)
+        settings = model.model.config
+        if settings.architectures is None:
+            settings.architectures = [type(model.model).__name__]
+        state = load_file(weights)
+        if any(name.startswith(HEAD) for name in state):
+            named = {name.removeprefix(HEAD).removeprefix("model."): tensor for name, tensor in state.items()}
+            save_file(named, folder / weights.name, metadata={"format": "pt"})
+            settings.save_pretrained(folder)
+        else:
+            model.model.save_pretrained(folder)
         return json.loads((folder / "config.json").read_text(encoding="utf-8")) | ids
 
 
@@ -78,7 +102,7 @@ def _sizes(config: HuggingFaceConfig, vocab_size: int) -> tuple[float, int]:
     """Weights of matrix products, and layers × heads × head size, of a model made without memory."""
     settings = read_config(config, vocab_size)
     with torch.device("meta"):
-        model = AutoModelForCausalLM.from_config(settings, trust_remote_code=False)
+        model = from_config(settings, config.reading)
     text = settings.get_text_config()
     matrices, seen = 0.0, {m.weight for m in model.modules() if isinstance(m, nn.Embedding)}
     output = model.get_output_embeddings()

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.errors import UserError
+from pipeline.errors import UserError, first_line
 from train.models.hf.states import KeyValueCache
-from train.models.interface import LanguageModel
+from train.models.interface import LanguageModel, TrainableModel
 
 
 @contextmanager
-def _trying(model: LanguageModel, training: bool = False) -> Generator[torch.device]:
+def _trying(model: TrainableModel, training: bool = False) -> Generator[torch.device]:
     """The model in this mode and without gradients; gives its device."""
     before = model.training
     model.train(training)
@@ -40,8 +40,27 @@ def check_causal(model: LanguageModel, architecture: str) -> None:
         raise UserError(
             f"{architecture} of transformers lets a token see those after it, so there is nothing to "
             "predict; set model.config.is_decoder=true (in a checkpoint's config.json: is_decoder), or choose a "
-            "causal architecture"
+            "causal architecture; to learn by objective=masked, set model.reads=bidirectional"
         )
+
+
+def check_reads(model: TrainableModel, architecture: str) -> None:
+    """Let the model read two tokens.
+
+    Args:
+        architecture: what the message calls it.
+
+    Raises:
+        UserError: where its config lacks what it needs for that, as RoBERTa's positions need a pad token.
+    """
+    with _trying(model) as device:
+        try:
+            model(torch.tensor([[0, 1]], device=device))
+        except Exception as error:  # what, differs by architecture
+            raise UserError(
+                f"{architecture} of transformers cannot read with this config ({first_line(error)}); set in "
+                "model.config what it lacks, such as pad_token_id"
+            ) from None
 
 
 def check_balance(model: LanguageModel) -> None:
@@ -67,14 +86,17 @@ def makes_plain_logits(model: LanguageModel, weight: Tensor) -> bool:
     return product.shape == logits.shape and torch.allclose(product, logits, rtol=1e-5, atol=1e-6)
 
 
-def keeps_apart(model: LanguageModel) -> bool:
+def keeps_apart(model: TrainableModel) -> bool:
     """Whether documents that share a row are read as if each stood alone."""
     size = min(8, model.context // 2)
     with _trying(model) as device:
         places = torch.arange(2 * size, device=device)[None]
         ids = places % model.vocab_size
         alone, mixed = model(ids[:, size:]), model(ids)
-        packed = model(ids, segments=torch.where(places < size, 0, size))
+        try:
+            packed = model(ids, segments=torch.where(places < size, 0, size))
+        except Exception:  # what an architecture says to a mask of its own shape differs
+            return False
     # Against what the first document does to the second where nothing keeps them apart: with fresh weights,
     # that too is small.
     off, contrast = (float((logits[:, size:] - alone).abs().max()) for logits in (packed, mixed))

@@ -1,0 +1,1 @@
+"""Our encoder, in the layouts of BERT and ModernBERT."""

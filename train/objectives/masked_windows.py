@@ -1,0 +1,66 @@
+"""Windows of a stream of tokens, some of which are hidden."""
+
+import numpy as np
+import torch
+
+from train.data.batches import PADDING, Batch, Tokens
+from train.data.sequences import check_sequences
+from train.models import IGNORE_INDEX
+from train.objectives.masking import Masker
+
+Frame = tuple[int, int]
+"""What stands before and behind a sequence: the ids of [CLS] and [SEP]."""
+
+
+class MaskedSequences:
+    """Consecutive windows with as many places predicted in each: see `train.data.batches.Examples`."""
+
+    def __init__(self, stream: Tokens, length: int, masker: Masker, frame: Frame | None, *, apart: bool):
+        """
+        Args:
+            length: tokens of an example, its frame included.
+            apart: whether documents that share an example are read as if each stood alone.
+
+        Raises:
+            UserError: where the stream is too short for one.
+        """
+        self._stream, self._masker, self._frame, self._apart = stream, masker, frame, apart
+        self._size = length - (0 if frame is None else 2)
+        self._labels = masker.count(self._size)
+        self._count = len(stream) // self._size if self._size > 0 else 0
+        check_sequences(stream.name, len(stream), self._count, length)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def target_counts(self, indices: np.ndarray, samples: np.ndarray) -> np.ndarray:
+        """As many in each; only a window with hardly any ordinary tokens has fewer."""
+        return np.minimum(self._masker.ordinary[self._read(indices)].sum(1), self._labels)
+
+    def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
+        """input_ids, int64 [B, T]; places and labels, int64 [B, K]; where documents are kept apart, segments [B, T]."""
+        text = self._read(indices)
+        ids = text if self._frame is None else np.pad(text, ((0, 0), (1, 1)))
+        if self._frame is not None:
+            ids[:, 0], ids[:, -1] = self._frame
+        places = self._masker.places(ids, samples, self._labels)
+        labels = np.take_along_axis(ids, places, 1)
+        labels[~self._masker.ordinary[labels]] = IGNORE_INDEX
+        labels[indices == PADDING] = IGNORE_INDEX
+        batch = {"input_ids": self._masker.hide(ids, places, samples), "places": places, "labels": labels}
+        if self._apart:
+            batch["segments"] = self._segments(ids)
+        return {name: torch.from_numpy(array) for name, array in batch.items()}
+
+    def _read(self, indices: np.ndarray) -> np.ndarray:
+        """The windows' own tokens, int64 [B, size]."""
+        return np.stack([self._stream.read(max(int(i), 0) * self._size, self._size) for i in indices])
+
+    def _segments(self, ids: np.ndarray) -> np.ndarray:
+        """Where each token's document starts: behind the eos that closes the one before. The frame belongs to the first
+        document and the last."""
+        begins = np.zeros(ids.shape, bool)
+        begins[:, 1:] = ids[:, :-1] == self._stream.eos_id
+        if self._frame is not None:
+            begins[:, [0, 1, -1]] = False
+        return np.maximum.accumulate(np.where(begins, np.arange(ids.shape[1]), 0), axis=1)

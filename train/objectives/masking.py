@@ -1,0 +1,91 @@
+"""Which places of a text are hidden, and what stands there then: drawn for a whole batch at once."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.config.objectives.masked import MaskedConfig
+from train.objectives.draws import uniforms
+
+_PLACES, _SPANS, _KINDS, _TOKENS = range(4)
+"""Purposes of random numbers."""
+_NEVER = 2.0
+"""Comes after all numbers that are drawn."""
+
+
+@dataclass(frozen=True)
+class Masker:
+    """Hides tokens of texts, as a pure function of the seed and each text's sample number."""
+
+    config: MaskedConfig
+    seed: int
+    mask_id: int
+    ordinary: np.ndarray
+    """Whether each token may be predicted, bool [vocabulary]: special ones may not."""
+    starts: np.ndarray
+    """Whether each token begins a word, bool [vocabulary]."""
+
+    def count(self, length: int) -> int:
+        """How many tokens of so many are predicted, where there are that many ordinary ones."""
+        return max(1, round(self.config.share * length))
+
+    def places(self, ids: np.ndarray, samples: np.ndarray, count: int) -> np.ndarray:
+        """The places that are predicted, int64 [B, count] in ascending order: in texts with fewer ordinary tokens the
+        last of each row are those of special ones.
+
+        Args:
+            ids: int64 [B, T].
+            samples: int64 [B].
+        """
+        ordinary = self.ordinary[ids]
+        drawn = uniforms(self.seed, samples, ids.shape[1], _PLACES)
+        if self.config.unit == "token":
+            order = np.where(ordinary, drawn, _NEVER)
+            chosen = np.argpartition(order, count - 1, axis=1)[:, :count]
+        else:
+            chosen = self._units(ids, ordinary, drawn, samples, count)
+        chosen.sort(axis=1)
+        # Special ones behind the others.
+        rows = np.arange(len(ids))[:, None]
+        return chosen[rows, np.argsort(~ordinary[rows, chosen], axis=1, kind="stable")]
+
+    def _units(
+        self, ids: np.ndarray, ordinary: np.ndarray, drawn: np.ndarray, samples: np.ndarray, count: int
+    ) -> np.ndarray:
+        """Places of whole words or spans, in the order of a number that is drawn for each. Where the next would be too
+        many, words of one token come first, and at last a part of one."""
+        rows, length = np.arange(len(ids))[:, None], ids.shape[1]
+        begins = self.starts[ids] | ~ordinary
+        begins[:, 1:] |= ~ordinary[:, :-1]
+        begins[:, 0] = True
+        if self.config.unit == "span":
+            splits = uniforms(self.seed, samples, length, _SPANS) < 1 / self.config.span_words
+            after_special = np.concatenate([np.ones((len(ids), 1), bool), ~ordinary[:, :-1]], axis=1)
+            begins &= splits | after_special | ~ordinary
+        unit = np.cumsum(begins, axis=1) - 1
+        order = np.where(ordinary, drawn[rows, unit], _NEVER)
+        sorted_places = np.argsort(order, axis=1, kind="stable")
+        sorted_units = unit[rows, sorted_places]
+        sizes = np.zeros(ids.shape, np.int64)
+        np.add.at(sizes, (np.broadcast_to(rows, ids.shape), unit), 1)
+        size = sizes[rows, sorted_units]
+        # Where a unit ends in the sorted order: its first place there and its size.
+        is_first = np.ones(ids.shape, bool)
+        is_first[:, 1:] = sorted_units[:, 1:] != sorted_units[:, :-1]
+        first = np.maximum.accumulate(np.where(is_first, np.arange(length), 0), axis=1)
+        rank = np.where(first + size <= count, 0, np.where(size == 1, 1, 2))
+        rank[~ordinary[rows, sorted_places]] = 3
+        best = np.argsort(rank, axis=1, kind="stable")[:, :count]
+        return sorted_places[rows, best]
+
+    def hide(self, ids: np.ndarray, places: np.ndarray, samples: np.ndarray) -> np.ndarray:
+        """The texts with other tokens at their places, int64 [B, T]; a special token stays as it is."""
+        rows, hidden = np.arange(len(ids))[:, None], ids.copy()
+        kinds = uniforms(self.seed, samples, places.shape[1], _KINDS)
+        choices = np.flatnonzero(self.ordinary)
+        picks = (uniforms(self.seed, samples, places.shape[1], _TOKENS) * len(choices)).astype(np.int64)
+        masked, random = self.config.masked, self.config.random
+        written = np.where(kinds < masked, self.mask_id, choices[picks])
+        changes = (kinds < masked + random) & self.ordinary[ids[rows, places]]
+        hidden[rows, places] = np.where(changes, written, ids[rows, places])
+        return hidden
