@@ -55,28 +55,26 @@ class Masker:
         """Places of whole words or spans, in the order of a number that is drawn for each. Where the next would be too
         many, words of one token come first, and at last a part of one."""
         rows, length = np.arange(len(ids))[:, None], ids.shape[1]
-        begins = self.starts[ids] | ~ordinary
-        begins[:, 1:] |= ~ordinary[:, :-1]
-        begins[:, 0] = True
+        is_first = self.starts[ids] | ~ordinary
+        is_first[:, 1:] |= ~ordinary[:, :-1]
+        is_first[:, 0] = True
+        word_size = _sizes(is_first)
         if self.config.unit == "span":
             splits = uniforms(self.seed, samples, length, _SPANS) < 1 / self.config.span_words
-            after_special = np.concatenate([np.ones((len(ids), 1), bool), ~ordinary[:, :-1]], axis=1)
-            begins &= splits | after_special | ~ordinary
-        unit = np.cumsum(begins, axis=1) - 1
-        order = np.where(ordinary, drawn[rows, unit], _NEVER)
-        sorted_places = np.argsort(order, axis=1, kind="stable")
-        sorted_units = unit[rows, sorted_places]
-        sizes = np.zeros(ids.shape, np.int64)
-        np.add.at(sizes, (np.broadcast_to(rows, ids.shape), unit), 1)
-        size = sizes[rows, sorted_units]
-        # Where a unit ends in the sorted order: its first place there and its size.
-        is_first = np.ones(ids.shape, bool)
-        is_first[:, 1:] = sorted_units[:, 1:] != sorted_units[:, :-1]
-        first = np.maximum.accumulate(np.where(is_first, np.arange(length), 0), axis=1)
-        rank = np.where(first + size <= count, 0, np.where(size == 1, 1, 2))
-        rank[~ordinary[rows, sorted_places]] = 3
+            splits[:, 1:] |= ~ordinary[:, :-1]
+            splits[:, 0] = True
+            is_first &= splits | ~ordinary
+        unit = np.cumsum(is_first, axis=1) - 1
+        places = np.argsort(np.where(ordinary, drawn[rows, unit], _NEVER), axis=1, kind="stable")
+        sorted_units, size = unit[rows, places], _sizes(is_first)[rows, places]
+        # Where each unit begins in the sorted order, and so whether it ends early enough.
+        begins = np.ones(ids.shape, bool)
+        begins[:, 1:] = sorted_units[:, 1:] != sorted_units[:, :-1]
+        begin = np.maximum.accumulate(np.where(begins, np.arange(length), 0), axis=1)
+        rank = np.where(begin + size <= count, 0, np.where(word_size[rows, places] == 1, 1, 2))
+        rank[~ordinary[rows, places]] = 3
         best = np.argsort(rank, axis=1, kind="stable")[:, :count]
-        return sorted_places[rows, best]
+        return places[rows, best]
 
     def hide(self, ids: np.ndarray, places: np.ndarray, samples: np.ndarray) -> np.ndarray:
         """The texts with other tokens at their places, int64 [B, T]; a special token stays as it is."""
@@ -89,3 +87,9 @@ class Masker:
         changes = (kinds < masked + random) & self.ordinary[ids[rows, places]]
         hidden[rows, places] = np.where(changes, written, ids[rows, places])
         return hidden
+
+
+def _sizes(is_first: np.ndarray) -> np.ndarray:
+    """Of the unit that each place is of, int64 [B, T]: units begin where `is_first` says, and at each row's start."""
+    flat = np.cumsum(is_first.ravel()) - 1
+    return np.bincount(flat)[flat].reshape(is_first.shape)
