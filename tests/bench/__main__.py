@@ -4,6 +4,7 @@ Absolute figures move with the machine and with what else it does; the ratios mu
 """
 
 from tests.bench.batching import bench_batching
+from tests.bench.encoder import bench_encoder
 from tests.bench.encoder_decoder import bench_encoder_decoder
 from tests.bench.generation import bench_generation
 from tests.bench.preferences import bench_preferences
@@ -17,6 +18,7 @@ def main() -> None:
         "trainer",
         "host",
         "decoder",
+        "encoder",
         "encoder_decoder",
         "batching",
         "preferences",
@@ -31,6 +33,7 @@ def main() -> None:
         "trainer": lambda: bench_trainer(args.rounds),
         "host": lambda: bench_host(args.rounds),
         "decoder": lambda: bench_decoder(args.rounds),
+        "encoder": lambda: bench_encoder(args.rounds),
         "encoder_decoder": lambda: bench_encoder_decoder(args.rounds),
         "batching": lambda: bench_batching(args.rounds),
         "preferences": lambda: bench_preferences(args.rounds),

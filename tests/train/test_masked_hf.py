@@ -19,7 +19,7 @@ FIELDS = {
     "deberta-v2": SIZES | {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "type_vocab_size": 0},
     "electra": SIZES | {"embedding_size": 16},
 }
-KEEPS_APART = {"bert", "electra"}
+KEEPS_APART = {"bert", "electra", "distilbert"}
 
 
 def section(model_type: str) -> HuggingFaceConfig:

@@ -77,7 +77,8 @@ def base_in_folder(folder: Path, setting: str = SETTING) -> BaseModel:
 
 
 def _checked(base: BaseModel) -> BaseModel:
-    if base.tokenizer.eos_token_id is None:
+    # A model that reads both sides writes nothing, and BERT's tokenizer has no such token.
+    if base.tokenizer.eos_token_id is None and base.config.reading != "bidirectional":
         raise UserError(
             f"the tokenizer of {base.name} has no eos_token, so no response could end; give it one"
         )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from pipeline.config.models.base import READINGS
 from pipeline.errors import UserError
 from pipeline.formats.control_tokens import ControlTokens
 from pipeline.formats.location import Location, find_model
@@ -124,6 +125,11 @@ def _open_folder(place: Location) -> OpenedModel:
             "convert it where you trust it: AutoModelForCausalLM.from_pretrained(…).save_pretrained(…)"
         )
     base = base_in_folder(place.folder, "model")
+    if base.config.reading == "bidirectional":
+        raise UserError(
+            f"{place.name} writes no text: its model {READINGS[base.config.reading]}, and fills gaps or is a base for "
+            "fine-tuning (finetune.init); name another model"
+        )
     form, found = _by_own_template(base.tokenizer)
     generation = read_object(place.folder / "generation_config.json")
     ids = {*found.ids, *_as_list(generation.get("eos_token_id"))}

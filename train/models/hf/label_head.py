@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, PretrainedConfig
-from transformers.modeling_outputs import BaseModelOutputWithPooling
+from transformers.modeling_outputs import BaseModelOutputWithPoolingAndCrossAttentions
 
 PAD = 1
 """Any id but the one that is read: a decoder's class looks for a text's last token by its padding."""
@@ -22,9 +22,11 @@ class GivenStates(nn.Module):
             self.pooler = pooler
         self.states: Tensor | None = None
 
-    def forward(self, *_: Any, **__: Any) -> BaseModelOutputWithPooling:
+    def forward(self, *_: Any, **__: Any) -> BaseModelOutputWithPoolingAndCrossAttentions:
         pooled = self.pooler(self.states) if hasattr(self, "pooler") else None
-        return BaseModelOutputWithPooling(last_hidden_state=self.states, pooler_output=pooled)
+        return BaseModelOutputWithPoolingAndCrossAttentions(
+            last_hidden_state=self.states, pooler_output=pooled
+        )
 
 
 class ArchitectureHead(nn.Module):
