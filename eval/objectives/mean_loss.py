@@ -17,6 +17,7 @@ from eval.objectives import PretrainedModel
 from eval.results import Figure, Result, shown
 from pipeline.config.data import DataConfig
 from pipeline.progress import progress
+from train.data.batches import Examples
 
 LOSS = ""
 """The loss among the names of figures."""
@@ -48,22 +49,38 @@ def evaluate(pretrained: PretrainedModel) -> Iterator[Result]:
 
 def _score(pretrained: PretrainedModel, text: Text) -> Iterator[Result]:
     """The mean over all labels of a text, and those of the objective's figures; intervals by resampling its windows."""
-    config, objective = pretrained.config.perplexity, pretrained.objective
-    window, name = config.context or pretrained.model.context, text.file or f"the {config.split} split"
-    check_window(len(text.stream.tokens), name, window, pretrained.model)
-    sums = _sums(pretrained, TextTokens(text.stream.tokens, text, name), window, name)
+    objective = pretrained.objective
+    examples, window, name = windows_of(pretrained, text)
+    sums = _sums(pretrained, examples, name)
     check_finite(sums[LOSS].totals, f"pretrain on {text.file}" if text.file else "pretrain", "optim.lr")
-    signature = (
-        f"{text.source}|tokens:{len(text.stream.tokens)}|documents:joined by eos"
-        f"|tokenizer:{text.tokenizer_hash[:12]}|objective:{objective.config.summary()}|context:{window}"
-        f"|drawn by:{objective.seed}"
-    )
+    drawn = f"{signature(pretrained, text, window)}|drawn by:{objective.seed}"
     for figure, score in {LOSS: objective.score, **objective.figures}.items():
         found = pretrained.bootstrap.result(
-            "pretrain", score.name, sums[figure].mean_times(score.scale), len(sums[figure].totals), signature
+            "pretrain", score.name, sums[figure].mean_times(score.scale), len(sums[figure].totals), drawn
         )
         shown_as = {score.name: Figure(score.title, score.headline, better=score.better, of_text=True)}
         yield replace(shown([found], shown_as)[0], file=text.file)
+
+
+def windows_of(pretrained: PretrainedModel, text: Text) -> tuple[Examples, int, str]:
+    """The objective's examples of a text, their length in tokens, and what messages call the text.
+
+    Raises:
+        UserError: where the text is too short for one, or the length more than the model reads.
+    """
+    config, objective = pretrained.config.perplexity, pretrained.objective
+    window, name = config.context or pretrained.model.context, text.file or f"the {config.split} split"
+    check_window(len(text.stream.tokens), name, window, pretrained.model)
+    data = DataConfig(packing=objective.config.packings[0])
+    return objective.examples(TextTokens(text.stream.tokens, text, name), data, window), window, name
+
+
+def signature(pretrained: PretrainedModel, text: Text, window: int) -> str:
+    """All of text, windows and objective that two values must share to be comparable, but for what is drawn."""
+    return (
+        f"{text.source}|tokens:{len(text.stream.tokens)}|documents:joined by eos"
+        f"|tokenizer:{text.tokenizer_hash[:12]}|objective:{pretrained.objective.config.summary()}|context:{window}"
+    )
 
 
 @dataclass(frozen=True)
@@ -78,14 +95,10 @@ class _Sums:
         return lambda rows: scale * self.totals[rows].sum() / max(self.counts[rows].sum(), 1)
 
 
-def _sums(pretrained: PretrainedModel, tokens: TextTokens, window: int, name: str) -> Mapping[str, _Sums]:
+def _sums(pretrained: PretrainedModel, examples: Examples, name: str) -> Mapping[str, _Sums]:
     """Of the loss and each of the objective's figures."""
-    objective, model, size = (
-        pretrained.objective,
-        pretrained.model,
-        pretrained.config.perplexity.batch_size,
-    )
-    examples = objective.examples(tokens, DataConfig(packing=objective.config.packings[0]), window)
+    objective, model = pretrained.objective, pretrained.model
+    size = pretrained.config.perplexity.batch_size
     device = next(model.parameters()).device
     names = (LOSS, *objective.figures)
     sums = {each: _Sums(np.zeros(len(examples)), np.zeros(len(examples))) for each in names}

@@ -67,6 +67,10 @@ class PerplexityConfig(Section):
     batch_size: Annotated[PositiveInt, NEUTRAL] = 16
     max_tokens: PositiveInt | None = None
     """Score only the beginning of the split, and of each file."""
+    pseudo_windows: NonNegativeInt = 0
+    """Windows of which the pseudo-perplexity of a masked model is measured, spread over the text: each token is hidden
+    alone (Salazar et al., 2020), which takes a pass for each. It is another quantity than a perplexity. 0 leaves it
+    out."""
     count_line_ends: bool = False
     """For the word-level figure, count each line end as a word, as the literature does for WikiText and the
     Penn Treebank, whose lines end with an <eos> that is predicted too."""

@@ -2,6 +2,7 @@
 
 import zipfile
 from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path, PurePosixPath
 
 from pipeline.errors import UserError
@@ -12,7 +13,7 @@ DOCUMENTS = frozenset({"", ".txt", ".md", ".xml", ".html", ".pdf", ".json"})
 
 def read_label_files(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
     """Where each line stands, and its `text` and `label`: of `rt-polarity.pos` that is `pos`. Empty lines are left out.
-    What is no UTF-8 is read as Latin-1.
+    The files take turns, so that the first rows have all labels. What is no UTF-8 is read as Latin-1.
 
     Raises:
         UserError: where it is no archive, or has no such files.
@@ -29,13 +30,14 @@ def read_label_files(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
                     f"{path} holds no files whose ending is a label, such as reviews.pos and reviews.neg; unpack it "
                     "and name the files in it"
                 )
-            for name in names:
-                label = PurePosixPath(name).suffix[1:]
-                for number, line in enumerate(_decoded(archive.read(name)).splitlines(), 1):
-                    if line.strip():
-                        yield f"{path}, {name}, line {number}", {"text": line.strip(), "label": label}
+            lines = [_decoded(archive.read(name)).splitlines() for name in names]
     except zipfile.BadZipFile as error:
         raise UserError(f"{path} is no zip archive ({error}); get it again") from None
+    for number, of_each in enumerate(zip_longest(*lines, fillvalue=""), 1):
+        for name, line in zip(names, of_each, strict=True):
+            if line.strip():
+                fields = {"text": line.strip(), "label": PurePosixPath(name).suffix[1:]}
+                yield f"{path}, {name}, line {number}", fields
 
 
 def _decoded(content: bytes) -> str:

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from pipeline.config.models import ModelConfig
 from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.models.encoder import EncoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.models.lstm import LSTMConfig
 from pipeline.config.optimizers import OptimizerConfig
@@ -30,6 +31,8 @@ MODELS: dict[str, ModelConfig] = {
     "gpt2": DecoderConfig(layout="gpt2", **SIZES),
     "llama": DecoderConfig(layout="llama", kv_heads=2, tie_embeddings=False, **SIZES),
     "qwen3": DecoderConfig(layout="qwen3", kv_heads=2, **SIZES),
+    "bert": EncoderConfig(layout="bert", **SIZES),
+    "modernbert": EncoderConfig(layout="modernbert", window=4, tie_embeddings=False, **SIZES),
     "lstm": LSTMConfig(hidden=24, embedding=16, layers=2),
     "experts": HuggingFaceConfig(
         config={

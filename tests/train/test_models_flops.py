@@ -6,9 +6,10 @@ from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
 
 from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.models.encoder import EncoderConfig
 from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
-from train.models import build_model, family
+from train.models import build_model, family, grouped
 
 VOCAB, TOKENS = 512, 64
 MIXTURE = {
@@ -31,6 +32,7 @@ def _backward_flops(grad: torch.Size, x: torch.Size, weight: torch.Size, *_: obj
     return 2 * _flops(x, weight)
 
 
+assert grouped  # which brings the operations
 GROUPED = {
     torch.ops.lm_workflow.grouped_linear: _flops,
     torch.ops.lm_workflow.grouped_linear_backward: _backward_flops,
@@ -82,6 +84,21 @@ def test_formula_agrees_with_the_counter(config):
         F.cross_entropy(model(ids).flatten(0, 1), ids.flatten()).backward()
     counted = counter.get_total_flops() / ids.numel()
     assert family(config).flops_per_token(config, VOCAB, TOKENS) == pytest.approx(counted, rel=0.03)
+
+
+@pytest.mark.parametrize("layout", ["bert", "modernbert"])
+def test_formula_of_the_encoder_counts_its_head_at_the_masked_places_alone(layout):
+    config = EncoderConfig(layout=layout, layers=3, hidden=96, heads=4, context=TOKENS)
+    model = build_model(config, VOCAB)
+    ids, places = torch.randint(VOCAB, (2, TOKENS)), torch.arange(10).expand(2, -1)
+    with (
+        torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH),
+        FlopCounterMode(display=False) as counter,
+    ):
+        F.cross_entropy(model(ids, places=places).flatten(0, 1), ids[:, :10].flatten()).backward()
+    counted = counter.get_total_flops() / ids.numel()
+    predicted = family(config).with_targets(10).flops_per_token(config, VOCAB, TOKENS)
+    assert predicted == pytest.approx(counted, rel=0.03)
 
 
 @pytest.mark.parametrize("layout", ["t5", "t5_v1_1"])

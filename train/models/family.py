@@ -65,7 +65,7 @@ class ModelFamily:
 
     def with_targets(self, length: int) -> Self:
         """The family as it answers what follows for examples with targets of so many tokens, which an encoder–decoder
-        writes; none are 0."""
+        writes, or a masked language model finds; none are 0."""
         return self
 
     def flops_per_token(self, config: Any, vocab_size: int, length: int) -> float | None:

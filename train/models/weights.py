@@ -96,5 +96,8 @@ def materialize(
 def _twin(layer: nn.Module, parameters: dict[str, nn.Parameter]) -> nn.Module:
     """The layer with other parameters in place of its own."""
     twin = copy.copy(layer)
-    twin._parameters = dict(parameters)
+    twin._parameters = {
+        **dict.fromkeys(layer._parameters),
+        **parameters,
+    }  # a norm asks for a bias that it has not
     return twin

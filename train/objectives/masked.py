@@ -35,6 +35,7 @@ class TrainedMaskedModel(TrainedModel):
 
 
 class Masked(Objective):
+    evaluation: ClassVar[str] = "eval.objectives.masked"
     score: ClassVar[HeldOutScore] = HeldOutScore(
         "masked_loss", "Loss per masked token", "{:.3f} nats a masked token"
     )

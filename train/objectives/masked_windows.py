@@ -39,10 +39,7 @@ class MaskedSequences:
 
     def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
         """input_ids, int64 [B, T]; places and labels, int64 [B, K]; where documents are kept apart, segments [B, T]."""
-        text = self._read(indices)
-        ids = text if self._frame is None else np.pad(text, ((0, 0), (1, 1)))
-        if self._frame is not None:
-            ids[:, 0], ids[:, -1] = self._frame
+        ids = self._framed(self._read(indices))
         places = self._masker.places(ids, samples, self._labels)
         labels = np.take_along_axis(ids, places, 1)
         labels[~self._masker.ordinary[labels]] = IGNORE_INDEX
@@ -51,6 +48,19 @@ class MaskedSequences:
         if self._apart:
             batch["segments"] = self._segments(ids)
         return {name: torch.from_numpy(array) for name, array in batch.items()}
+
+    def unmasked(self, index: int) -> Batch:
+        """An example before anything is hidden: input_ids and, where documents are apart, segments, int64 [1, T]."""
+        ids = self._framed(self._read(np.array([index])))
+        batch = {"input_ids": ids, "segments": self._segments(ids)} if self._apart else {"input_ids": ids}
+        return {name: torch.from_numpy(array) for name, array in batch.items()}
+
+    def _framed(self, text: np.ndarray) -> np.ndarray:
+        if self._frame is None:
+            return text
+        ids = np.pad(text, ((0, 0), (1, 1)))
+        ids[:, 0], ids[:, -1] = self._frame
+        return ids
 
     def _read(self, indices: np.ndarray) -> np.ndarray:
         """The windows' own tokens, int64 [B, size]."""

@@ -33,7 +33,8 @@ class ObjectiveConfig(Choice):
         return tokens // length
 
     def target_length(self, length: int) -> int:
-        """How many tokens an encoder–decoder writes for `length` that it reads; 0 for other models."""
+        """How many tokens are predicted for `length` that are read: those that an encoder–decoder writes, or that are
+        masked. 0 where it is the text itself."""
         return 0
 
     def summary(self) -> str:

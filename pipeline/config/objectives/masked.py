@@ -40,6 +40,9 @@ class MaskedConfig(ObjectiveConfig):
             ]
         return []
 
+    def target_length(self, length: int) -> int:
+        return max(1, round(self.share * length))
+
     def summary(self) -> str:
         unit = {"token": "", "word": ", whole words", "span": f", spans of {self.span_words:g} words"}[
             self.unit

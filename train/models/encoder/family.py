@@ -1,6 +1,7 @@
 """What the program asks of our encoder."""
 
 from pathlib import Path
+from typing import Self
 
 from safetensors.torch import load_file, save_file
 
@@ -23,15 +24,22 @@ class EncoderFamily(ModelFamily):
     def from_hf_config(self, fields: ConfigFields) -> EncoderConfig:
         return from_hf_config(fields)
 
+    def __init__(self, targets: int | None = None):
+        """Args: targets: tokens of a sequence that are predicted; None where all are."""
+        self._targets = targets
+
+    def with_targets(self, length: int) -> Self:
+        return type(self)(length or None)
+
     def build(self, config: EncoderConfig, vocab_size: int) -> Encoder:
         return Encoder(config, vocab_size)
 
     def flops_per_token(self, config: EncoderConfig, vocab_size: int, length: int) -> float:
-        """As if every token were asked for. Of a masked objective the head reads a part of them only, so that what is
-        told of throughput as a share of the peak counts its products in full where they are fewer."""
+        """The output layers read the predicted tokens alone."""
         mlp_matrices = 2 if config.layout == "bert" else 3
         block = config.hidden * (4 * config.hidden + mlp_matrices * config.mlp_width)
-        matrices = config.layers * block + config.hidden * (config.hidden + vocab_size)
+        asked = (self._targets or length) / length
+        matrices = config.layers * block + asked * config.hidden * (config.hidden + vocab_size)
         return training_flops(matrices, config.layers * config.hidden, length)
 
     def activation_bytes(

@@ -1,0 +1,120 @@
+"""`mlm_sample` and `bert_classify` in a small form: an encoder from text to labels, and a folder of BERT's."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+
+from tests.command_line import TINY
+
+pytestmark = pytest.mark.e2e
+
+SMALL = [
+    *(
+        word
+        for word in TINY
+        if word.startswith(("tracking=", "run.", "model.", "trainer.")) or "workers=" in word
+    ),
+    "tokenizer.vocab_size=800",
+    "trainer.sample_every=6",
+    "finetune.data.max_examples=200",
+    "finetune.trainer.epochs=null",
+    "finetune.trainer.steps=6",
+    "finetune.trainer.threads=1",
+    "evaluate.max_examples=40",
+    "evaluate.bootstrap=50",
+]
+
+
+@pytest.fixture
+def data(shared_data: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small copy of the real data, to which the experiments are pointed."""
+    folder = tmp_path / "data"
+    (folder / "wikitext-2").mkdir(parents=True)
+    for name, size in (("train", 400_000), ("valid", 100_000), ("test", 100_000)):
+        text = shared_data(f"wikitext-2/wiki.{name}.tokens").read_text(encoding="utf-8")
+        (folder / f"wikitext-2/wiki.{name}.tokens").write_text(text[:size], encoding="utf-8")
+    (folder / "sentence-polarity").symlink_to(shared_data("sentence-polarity"))
+    monkeypatch.setenv("LM_DATA", str(folder))
+    return folder
+
+
+def results(folder: Path) -> dict[str, float]:
+    return {row["name"]: row["value"] for row in json.loads((folder / "evaluate/results.json").read_text())}
+
+
+def test_mlm_sample(pipeline: Callable, tmp_path: Path, data: Path) -> None:
+    words = ["stage=report", *SMALL]
+    ended = pipeline(tmp_path, *words, base=["experiment=mlm_sample"])
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    run = tmp_path / "runs/mlm_sample"
+    assert {"masked_loss", "masked_accuracy", "accuracy", "f1"} <= results(run).keys()
+    sampled = [json.loads(line) for line in (run / "evaluate/samples.jsonl").read_text().splitlines()]
+    assert len(sampled) == 2
+    assert all("%" in row["continuation"] for row in sampled)
+    folder = run / "export/model"
+    assert json.loads((folder / "config.json").read_text())["architectures"] == [
+        "BertForSequenceClassification"
+    ]
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    pair = tokenizer("The Café .", "Not this one")
+    assert tokenizer.convert_ids_to_tokens(pair.input_ids)[0] == "[CLS]"
+    assert pair.input_ids.count(tokenizer.sep_token_id) == 2
+    assert pair.token_type_ids[-1] == 1
+    assert "cafe" in tokenizer.decode(pair.input_ids).replace(" ", "")
+    ended = pipeline(tmp_path, *words, "finetune=none", base=["experiment=mlm_sample"])
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    fill = transformers.pipeline("fill-mask", str(folder))
+    assert len(fill("the [MASK] of the city .")) == 5
+    assert "fill-mask" in (folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize("model_type", ["bert", "roberta"])
+def test_bert_classify(
+    pipeline: Callable, tmp_path: Path, data: Path, model_type: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of our own encoder where that computes the folder's model, else of transformers'."""
+    folder = tmp_path / "bert"
+    torch.manual_seed(0)
+    tokenizer = small_tokenizer()
+    sizes = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 2}
+    settings = transformers.AutoConfig.for_model(
+        model_type, vocab_size=len(tokenizer), max_position_embeddings=66, pad_token_id=0, **sizes
+    )
+    transformers.AutoModelForMaskedLM.from_config(settings).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    monkeypatch.setenv("BERT", str(folder))
+    words = [word for word in SMALL if word.startswith(("tracking=", "run.", "finetune.", "evaluate."))]
+    ended = pipeline(
+        tmp_path, "stage=report", *words, "finetune.max_length=64", base=["experiment=bert_classify"]
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    run = tmp_path / "runs/bert_classify"
+    assert 20 < results(run)["accuracy"] <= 100
+    exported = json.loads((run / "export/model/config.json").read_text())
+    name = {"bert": "BertForSequenceClassification", "roberta": "RobertaForSequenceClassification"}[
+        model_type
+    ]
+    assert exported["architectures"] == [name]
+
+
+def small_tokenizer() -> transformers.PreTrainedTokenizerFast:
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+
+    letters = "abcdefghijklmnopqrstuvwxyz0123456789.,'-!?;:()"
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *letters, *(f"##{letter}" for letter in letters)]
+    backend = Tokenizer(models.WordPiece({piece: id for id, piece in enumerate(pieces)}, unk_token="[UNK]"))
+    backend.normalizer = normalizers.BertNormalizer(lowercase=True)
+    backend.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    backend.post_processor = processors.BertProcessing(("[SEP]", 3), ("[CLS]", 2))
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=backend,
+        pad_token="[PAD]",
+        unk_token="[UNK]",
+        cls_token="[CLS]",
+        sep_token="[SEP]",
+        mask_token="[MASK]",
+    )
