@@ -17,7 +17,7 @@ from train.exporting.model_card import write_model_card
 from train.exporting.parity import TEXTS, Parity, check_parity, make_probe, our_logits, reload
 from train.exporting.trained_model import TrainedModel
 from train.finetuning.artifact import read_task
-from train.models import ConfigFields, family
+from train.models import Body, ConfigFields, family
 from train.objectives import pretrained_objective
 from train.weights.exported import read_choice, with_weights
 
@@ -40,7 +40,8 @@ def run(config: ExportStage, context: Context) -> StageMetrics:
     folder = context.folder / MODEL_FOLDER
     shutil.rmtree(folder, ignore_errors=True)  # what a killed attempt left
     folder.mkdir(parents=True)
-    save_tokenizer(trained.tokenizer, folder)
+    body = trained.body
+    save_tokenizer(trained.tokenizer, folder, token_types=isinstance(body, Body) and body.reads_token_types)
     fields = _write_weights(trained, folder)
     extra: dict[str, float] = {}
     if fields is None:

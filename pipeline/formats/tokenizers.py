@@ -40,17 +40,22 @@ def load_tokenizer(artifact: Path) -> "PreTrainedTokenizerFast":
         raise UserError(f"{folder} holds a damaged tokenizer ({error}); make it again") from None
 
 
-def save_tokenizer(tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
+def save_tokenizer(tokenizer: "PreTrainedTokenizerBase", folder: Path, *, token_types: bool = False) -> None:
     """Save so that transformers 4 and 5 load it.
 
     transformers 5 writes a class name and a key for special tokens that version 4 does not read; both read
     those of version 4.
+
+    Args:
+        token_types: whether it is for a model that is told which text of a pair each token is of.
     """
     tokenizer.save_pretrained(folder)
     path = folder / "tokenizer_config.json"
     values = json.loads(path.read_text())
     values["tokenizer_class"] = "PreTrainedTokenizerFast"
     values.pop("backend", None)
+    if token_types:
+        values["model_input_names"] = ["input_ids", "token_type_ids", "attention_mask"]
     values.pop(
         AUTO_MAP, None
     )  # of a pretrained tokenizer: whoever loads this one would be asked to run its code

@@ -17,7 +17,7 @@ from train.objectives.masked_windows import MaskedSequences
 from train.objectives.masking import Masker
 
 VOCAB, LENGTH, BATCH = 8192, 128, 32
-MODEL = EncoderConfig(layers=4, hidden=192, heads=6, context=LENGTH)
+MODEL = EncoderConfig(layers=2, hidden=128, heads=2, context=LENGTH)
 """Those of `mlm_sample`."""
 
 

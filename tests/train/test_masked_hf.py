@@ -6,7 +6,8 @@ import transformers
 
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.errors import UserError
-from train.models import IGNORE_INDEX, MaskedLanguageModel, build_model
+from train.checkpoints.hugging_face import read_folder
+from train.models import IGNORE_INDEX, MaskedLanguageModel, as_body, build_model
 from train.models.family import family
 
 VOCABULARY, CONTEXT = 50, 24
@@ -65,6 +66,18 @@ def test_padding_is_not_seen_and_texts_are_kept_apart_where_the_architecture_can
     else:
         with pytest.raises(UserError, match="cannot keep documents apart"):
             family(section(model_type)).check_segments(model)
+
+
+def test_a_body_alone_is_read_and_gets_new_output_layers(tmp_path):
+    torch.manual_seed(0)
+    config = transformers.AutoConfig.for_model("bert", vocab_size=VOCABULARY, **SIZES)
+    theirs = transformers.BertModel(config).eval()
+    theirs.save_pretrained(tmp_path)
+    found = read_folder(tmp_path, "finetune.init=bert")
+    assert found.config.choice == "encoder"
+    body = as_body(found.load()).eval()
+    ids = torch.randint(VOCABULARY, (2, 9))
+    torch.testing.assert_close(body.hidden(ids), theirs(ids).last_hidden_state, atol=1e-5, rtol=1e-4)
 
 
 def test_a_config_that_lacks_what_the_architecture_needs_is_told_of():

@@ -28,6 +28,7 @@ class Encoder(MaskedLanguageModel):
         self.config = config
         self.vocab_size, self.context = vocab_size, config.context
         self.width, self.head_std = config.hidden, config.init_std
+        self.reads_token_types = config.layout == "bert"
         self.exported_poolings = ("first",) if config.layout == "bert" else ("first", "mean")
         # The attributes' names are part of the parameters' names.
         if config.layout == "bert":

@@ -28,7 +28,8 @@ class HuggingFaceMaskedModel(TransformersModel, MaskedLanguageModel):
         body = self.model.base_model
         body.register_forward_hook(self._keep_places)
         self._body_accepts = frozenset(inspect.signature(body.forward).parameters)
-        self._has_types = getattr(self.model.config, "type_vocab_size", 0) > 1
+        has_types = getattr(self.model.config, "type_vocab_size", 0) > 1
+        self.reads_token_types = has_types and "token_type_ids" in self._body_accepts
         if self.model.device.type != "meta":
             check_reads(self, type(self.model).__name__)
 
@@ -87,7 +88,7 @@ class HuggingFaceMaskedModel(TransformersModel, MaskedLanguageModel):
                 inputs["position_ids"] = places - segments
         elif lengths is not None:
             inputs["attention_mask"] = (places < lengths[:, None]).long()
-        if token_types is not None and self._has_types and "token_type_ids" in self._body_accepts:
+        if token_types is not None and self.reads_token_types:
             inputs["token_type_ids"] = token_types
         return inputs
 

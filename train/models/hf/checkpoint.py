@@ -1,5 +1,6 @@
 """Models of `transformers` as they are made from a config or read from a folder, each by the class for how it reads."""
 
+import logging
 from pathlib import Path
 
 import torch
@@ -11,6 +12,8 @@ from pipeline.errors import UserError, first_line
 from pipeline.formats.architectures import Reading, reading_of
 from pipeline.formats.foreign_code import own_classes, refusing_foreign_code
 from train.models.finite import all_finite
+
+log = logging.getLogger(__name__)
 
 AUTO_CLASSES: dict[Reading, str] = {
     "left_to_right": "AutoModelForCausalLM",
@@ -82,7 +85,8 @@ def load_checkpoint(
 
     Raises:
         UserError: where its weights cannot be read, are not finite, or are not the whole model's: transformers only
-            warns of that, and leaves at random what is missing.
+            warns of that, and leaves at random what is missing. A body alone will do of a model that reads both sides:
+            what is put on it is new then.
     """
     try:
         with refusing_foreign_code(str(folder)):
@@ -104,7 +108,12 @@ def load_checkpoint(
         raise UserError(
             f"{folder}: its weights cannot be loaded ({first_line(error)}); get the folder again, or name another"
         ) from None
-    if missing := sorted(found["missing_keys"]):
+    missing: list[str] = sorted(found["missing_keys"])
+    body = f"{model.base_model_prefix}."
+    is_body = missing and not any(name.startswith(body) for name in missing)
+    if is_body and reading_of(model.config.to_dict()) == "bidirectional":
+        log.warning("%s holds no output layers of a language model: new ones are drawn", folder)
+    elif missing:
         raise UserError(
             f"{folder}: its weights are not those of the {type(model).__name__} that its config.json names: "
             f"{len(missing)} are missing ({missing[0]}, …); get the folder again, or name another"
