@@ -8,6 +8,7 @@ import torch
 from pipeline.config.lora import LoRAConfig
 from pipeline.config.models import ModelConfig
 from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.models.encoder import EncoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.models.lstm import LSTMConfig
 from pipeline.config.optimizers import OptimizerConfig
@@ -19,7 +20,7 @@ from train.adapters.lora import add_adapters
 from train.memory.check import Limit, Plan, check, known_limit, suggestions
 from train.memory.predict import predict
 from train.memory.sizes import adapter_activations, trained_model
-from train.models import build_model, count_parameters, family
+from train.models import Body, as_body, build_model, count_parameters, family
 from train.models.numerics import BF16, FP32, Numerics
 from train.models.sizes import model_sizes
 from train.optim.groups import hidden_matrices
@@ -115,6 +116,40 @@ def test_activations_of_a_block_are_what_autograd_keeps(layout: str, mode: str, 
     if mode == "autocast":  # the casts of the block's weights are counted among the buffers
         block += BF16 * sum(p.numel() for p in hidden_matrices(model)) // 2
     assert measured[1] - measured[0] == pytest.approx(block, rel=0.06)
+
+
+class Hidden(torch.nn.Module):
+    """An encoder without its head."""
+
+    def __init__(self, encoder: Body):
+        super().__init__()
+        self.encoder = encoder
+
+    def forward(self, ids: torch.Tensor, _: torch.Tensor, segments: torch.Tensor | None) -> torch.Tensor:
+        return self.encoder.hidden(ids, segments=segments)
+
+
+@pytest.mark.parametrize("layout", ["bert", "modernbert"])
+@pytest.mark.parametrize("mode", ["fp32", "bf16", "autocast"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_activations_of_an_encoders_block_are_what_autograd_keeps(
+    layout: str, mode: str, masked: bool
+) -> None:
+    numerics = Numerics(
+        FP32 if mode == "fp32" else BF16, BF16 if mode == "bf16" else FP32, mode == "autocast", on_gpu=False
+    )
+    measured, predicted = [], []
+    for layers in (1, 2):
+        config = EncoderConfig(layout=layout, layers=layers, global_every=1, **SMALL)
+        model = as_body(build_model(config, VOCAB))
+        cast = Hidden(model.bfloat16() if mode == "bf16" else model)
+        measured.append(kept_by_autograd(cast, mode == "autocast", masked))
+        predicted.append(activation_bytes(config, numerics, masked))
+    block = predicted[1] - predicted[0]
+    if mode == "autocast":
+        block += BF16 * sum(p.numel() for p in hidden_matrices(model)) // 2
+    assert measured[1] - measured[0] == pytest.approx(block, rel=0.06)
+    assert measured[0] < predicted[0]
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.1])

@@ -26,13 +26,11 @@ def _block(config: EncoderConfig, numerics: Numerics) -> int:
     """Bytes per token of one block."""
     e, h, m = numerics.compute, config.hidden, config.mlp_width
     bert = config.layout == "bert"
-    # What the linear layers read: queries, keys and values together, or under autocast a copy for each.
-    readers = (3 if bert else 1) + 1 if numerics.autocast else 2 - bert
+    # What the linear layers after a norm read: theirs together, or under autocast a copy for each.
+    readers = (3 if bert else 1) + 1 if numerics.autocast else 2
     total = 2 * numerics.residual * h + readers * e * h  # the inputs of two norms
     total += 4 * e * h + FP32 * config.heads  # attention: q, k, v, output, log of the sums
-    if bert:
-        total += 2 * numerics.residual * h  # what the norms give, which is added to later
-    else:
+    if not bert:
         total += 2 * e * h  # queries and keys before their rotation
     total += (2 if bert else 4) * e * m
     if config.dropout:

@@ -95,7 +95,10 @@ class HuggingFaceFamily(ModelFamily):
             settings.save_pretrained(folder)
         else:
             model.model.save_pretrained(folder)
-        return json.loads((folder / "config.json").read_text(encoding="utf-8")) | ids
+        fields = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        if fields.get("pad_token_id") is not None and model.config.reading == "bidirectional":
+            ids = {**ids, "pad_token_id": fields["pad_token_id"]}  # RoBERTa counts positions from it
+        return fields | ids
 
 
 def _sizes(config: HuggingFaceConfig, vocab_size: int) -> tuple[float, int]:
