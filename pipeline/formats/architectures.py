@@ -86,6 +86,37 @@ _ENCODER_DECODER = frozenset(
 )
 
 
+_POSITIONS_AFTER_PADDING = frozenset(
+    [
+        "camembert",
+        "data2vec-text",
+        "ibert",
+        "longformer",
+        "luke",
+        "mpnet",
+        "roberta",
+        "roberta-prelayernorm",
+        "xlm-roberta",
+        "xlm-roberta-xl",
+        "xmod",
+    ]
+)
+"""Architectures whose first token has the position behind the pad token's id, so they read fewer than they have."""
+
+
+def longest_sequence(fields: Mapping[str, Any]) -> int | None:
+    """Tokens that a model has positions for; None where its config names no number.
+
+    Args:
+        fields: the content of config.json.
+    """
+    names = ("max_position_embeddings", "n_positions", "max_seq_len")
+    positions = next((fields[name] for name in names if fields.get(name)), None)
+    if positions is not None and fields.get("model_type") in _POSITIONS_AFTER_PADDING:
+        return positions - (fields.get("pad_token_id") or 0) - 1
+    return positions
+
+
 def reading_of(fields: Mapping[str, Any]) -> Reading:
     """How a model reads: what its config names first, then what its architecture does where the config leaves it open.
 

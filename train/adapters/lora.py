@@ -15,7 +15,7 @@ from pipeline.config.lora import LoRAConfig
 from pipeline.config.models import ModelConfig
 from pipeline.errors import UserError
 from train.adapters import ADAPTER_FOLDER
-from train.adapters.layers import linear_layers, new_layers
+from train.adapters.layers import linear_layers, new_layers, spared_layers
 from train.adapters.quantization import quantize, round_weights
 from train.models import TrainableModel, family
 from train.models.wrapped import BODY, WrappedModel
@@ -86,6 +86,7 @@ def add_adapters(model: nn.Module, config: LoRAConfig) -> PeftModel:
             use_rslora=config.variant == "rslora",
             use_dora=config.variant == "dora",
             target_modules=targets,
+            exclude_modules=spared_layers(model) or None,
             # GPT-2 stores its linear maps as [in, out].
             fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
             modules_to_save=list(new_layers(model)) or None,

@@ -9,6 +9,7 @@ from torch import nn
 from pipeline.config.models import ModelConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.errors import UserError
+from pipeline.formats.architectures import longest_sequence
 from pipeline.formats.foreign_code import own_classes, refusing_foreign_code
 from train.checkpoints.final_model import load_weights
 from train.models import ConfigFields, TrainableModel, build_model
@@ -84,9 +85,7 @@ def _section(fields: ConfigFields) -> ModelConfig:
                 return family.from_hf_config(fields)
             except UserError:
                 pass  # a variant that this family does not compute
-    names = ("max_position_embeddings", "n_positions", "max_seq_len")
-    context = next((fields[name] for name in names if fields.get(name)), DEFAULT_CONTEXT)
-    return HuggingFaceConfig(config=fields, context=context)
+    return HuggingFaceConfig(config=fields, context=longest_sequence(fields) or DEFAULT_CONTEXT)
 
 
 def model_section(folder: Path) -> dict[str, Any]:

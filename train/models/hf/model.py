@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.errors import UserError
+from pipeline.formats.architectures import longest_sequence
 from train.models.hf.checkpoint import from_config, load_checkpoint, read_config
 from train.models.hf.label_head import ArchitectureHead
 from train.models.hf.probes import keeps_apart
@@ -26,7 +27,7 @@ class TransformersModel(Body, ABC):
         self.context = config.context
         settings = read_config(config, vocab_size)
         text = settings.get_text_config()
-        limit = getattr(text, "max_position_embeddings", None)
+        limit = longest_sequence(text.to_dict())
         if limit is not None and config.context > limit:
             raise UserError(
                 f"model.context={config.context} is longer than the {limit} positions of this "
