@@ -102,5 +102,5 @@ def test_the_reading_follows_from_the_config_and_from_the_section(tmp_path):
     assert found.reading == "bidirectional"
     assert isinstance(build_model(found, VOCABULARY), MaskedLanguageModel)
     assert family(found).flops_per_token(found, VOCABULARY, CONTEXT)
-    with pytest.raises(UserError, match="no language model of AutoModelForMaskedLM"):
+    with pytest.raises(UserError, match="is no masked language model"):
         build_model(HuggingFaceConfig(config={"model_type": "gpt2"}, reads="bidirectional"), VOCABULARY)

@@ -21,6 +21,11 @@ AUTO_CLASSES: dict[Reading, str] = {
     "encoder_decoder": "AutoModelForSeq2SeqLM",
 }
 """The class of transformers that makes a language model of each reading."""
+KINDS: dict[Reading, str] = {
+    "left_to_right": "causal",
+    "bidirectional": "masked",
+    "encoder_decoder": "encoder–decoder",
+}
 
 
 def read_config(config: HuggingFaceConfig, vocab_size: int) -> PretrainedConfig:
@@ -70,8 +75,8 @@ def from_config(settings: PretrainedConfig, reading: Reading) -> PreTrainedModel
         )
     except ValueError as error:
         raise UserError(
-            f"model_type={settings.model_type!r} is no language model of {AUTO_CLASSES[reading]} "
-            f"({first_line(error)}); set model.reads where it reads otherwise"
+            f"model_type={settings.model_type!r} is no {KINDS[reading]} language model: {first_line(error)} "
+            "(model.reads says how it reads, where that is not known)"
         ) from None
 
 

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
@@ -9,8 +10,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
+from pipeline.config.models.base import READINGS
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.module_protocols import as_protocol
+from pipeline.errors import UserError
 from train.models.experts import is_expert_stack, share_per_token
 from train.models.family import OF_THE_FOLDER, ConfigFields, ModelFamily
 from train.models.flops import training_flops
@@ -36,7 +39,16 @@ class HuggingFaceFamily(ModelFamily):
     parameter_prefix = "model."
 
     def build(self, config: HuggingFaceConfig, vocab_size: int) -> TransformersModel:
-        """By the module that is called as the model reads."""
+        """By the module that is called as the model reads.
+
+        Raises:
+            UserError: where there is none.
+        """
+        if find_spec(f"train.models.hf.{config.reading}") is None:
+            raise UserError(
+                f"model.family=hf has no models yet that {READINGS[config.reading]}, and this one is no causal "
+                "language model; choose another architecture"
+            )
         module = as_protocol(importlib.import_module(f"train.models.hf.{config.reading}"), ReadingModule)
         return module.Model(config, vocab_size)
 
