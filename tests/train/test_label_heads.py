@@ -12,7 +12,10 @@ from pipeline.config.models import ModelConfig
 from pipeline.config.models.encoder import EncoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from tests.train.test_masked_hf import FIELDS
+from train.exporting.head import rename
 from train.finetuning.classifier import Classifier, load_classifier, save_classifier
+from train.finetuning.extraction.span_finder import SpanFinder, save_span_finder
+from train.finetuning.tagging.tagger import Tagger, save_tagger
 from train.models import as_body, build_model
 from train.models.family import family
 
@@ -71,6 +74,45 @@ def test_the_export_is_what_the_class_of_transformers_for_labels_computes(name: 
         torch.testing.assert_close(ours, model(tokens, lengths), atol=0, rtol=0)
         expected = theirs.eval()(tokens, attention_mask=real.long()).logits
     torch.testing.assert_close(ours, expected, atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["bert", "hf bert", "hf roberta", "hf deberta-v2", "hf electra", "hf qwen2"])
+@pytest.mark.parametrize("task", ["TokenClassification", "QuestionAnswering"])
+def test_a_layer_on_each_token_is_exported_where_the_class_has_no_other(
+    name: str, task: str, tmp_path: Path
+) -> None:
+    torch.manual_seed(0)
+    body = as_body(build_model(SECTIONS[name], VOCABULARY))
+    tagging = task == "TokenClassification"
+    model = (Tagger(body, LABELS) if tagging else SpanFinder(body)).eval()
+    if tagging:
+        save_tagger(tmp_path, model.state_dict(), SECTIONS[name], VOCABULARY, LABELS)
+    else:
+        save_span_finder(tmp_path, model.state_dict(), SECTIONS[name], VOCABULARY)
+    folder = tmp_path / "export"
+    folder.mkdir()
+    ids = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": 1}
+    of_family = family(SECTIONS[name])
+    fields = of_family.export(body, tmp_path / "model/model.safetensors", folder, VOCABULARY, ids)
+    assert fields is not None
+    rename(folder / "model.safetensors", of_family.names_in(SECTIONS[name], f"AutoModelFor{task}"))
+    (folder / "config.json").write_text(
+        json.dumps(fields | {"architectures": [], "num_labels": 3 if tagging else 2})
+    )
+    auto_class = getattr(transformers, f"AutoModelFor{task}")
+    theirs, report = auto_class.from_pretrained(folder, output_loading_info=True)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    tokens, lengths = torch.randint(2, VOCABULARY, (2, 13)), torch.tensor([13, 13])
+    with torch.inference_mode():
+        found = theirs.eval()(tokens)
+        expected = found.logits if tagging else torch.stack([found.start_logits, found.end_logits], -1)
+        torch.testing.assert_close(model(tokens, lengths=lengths), expected, atol=2e-5, rtol=1e-4)
+
+
+def test_an_architecture_with_further_layers_is_for_our_own_loader():
+    for name in ("modernbert", "hf modernbert"):
+        assert family(SECTIONS[name]).names_in(SECTIONS[name], "AutoModelForTokenClassification") is None
 
 
 @pytest.mark.parametrize("name", ["bert", "modernbert", "hf bert"])

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from pipeline.config.tasks.classify import LabelKind
 from pipeline.context import Context
+from train.exporting.head import class_with_head
 from train.exporting.trained_model import TrainedModel
 from train.finetuning.artifact import read_test_rows
 from train.finetuning.classifier import Classifier, load_classifier
@@ -44,15 +45,11 @@ class TrainedClassifier(TrainedModel):
     def config_fields(self, fields: ConfigFields) -> ConfigFields | None:
         if self.model.pooling not in self.body.exported_poolings:
             return None
-        base = fields["architectures"][0]
-        for ending in ("LMHeadModel", "ForCausalLM", "ForMaskedLM"):
-            base = base.removesuffix(ending)
         labels = self.model.labels
         return fields | {
-            "classifier_pooling": "mean"
-            if self.model.pooling == "mean"
-            else "cls",  # which ModernBERT's reads
-            "architectures": [f"{base}ForSequenceClassification"],
+            # Which ModernBERT's class reads.
+            "classifier_pooling": "mean" if self.model.pooling == "mean" else "cls",
+            "architectures": [class_with_head(fields, "ForSequenceClassification")],
             "id2label": {str(number): label for number, label in enumerate(labels)},
             "label2id": {label: number for number, label in enumerate(labels)},
             "problem_type": PROBLEMS[self.model.kind],

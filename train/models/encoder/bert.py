@@ -6,8 +6,8 @@ from torch.nn import functional as F
 
 from pipeline.config.models.encoder import EncoderConfig
 from train.models.encoder.attention import Seen, attend
-from train.models.encoder.layers import BiasedLinear, OutputLayer
-from train.models.layers import Embedding
+from train.models.encoder.layers import OutputLayer
+from train.models.layers import BiasedLinear, Embedding
 
 
 class Embeddings(nn.Module):

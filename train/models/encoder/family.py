@@ -53,6 +53,11 @@ class EncoderFamily(ModelFamily):
     def check_segments(self, model: object) -> None:
         """Its `forward` reads them."""
 
+    def names_in(self, config: EncoderConfig, auto_class: str) -> dict[str, str] | None:
+        if config.layout == "modernbert":
+            return None  # its classes have further layers on the body
+        return {"score.": "classifier."} if auto_class == "AutoModelForTokenClassification" else {}
+
     def export(
         self, model: Encoder, weights: Path, folder: Path, vocab_size: int, ids: dict[str, int | None]
     ) -> ConfigFields:

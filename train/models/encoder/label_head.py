@@ -5,8 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pipeline.config.models.encoder import EncoderConfig
-from train.models.encoder.layers import BiasedLinear
-from train.models.layers import Linear
+from train.models.layers import BiasedLinear, Linear
 
 NAMES = {
     "bert": {"score.dense.": "bert.pooler.dense.", "score.labels.": "classifier."},

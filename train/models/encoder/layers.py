@@ -1,21 +1,9 @@
-"""Layers of encoders that differ from torch's in their initial weights, and the output matrix with a bias."""
+"""The output matrix of a masked language model."""
 
 import torch
 from torch import nn
 
 from train.models.lm_head import LMHead
-
-
-class BiasedLinear(nn.Linear):
-    """A linear map whose weight [out, in] starts as normal(0, std), and its bias as 0."""
-
-    def __init__(self, in_features: int, out_features: int, std: float):
-        self.std = std
-        super().__init__(in_features, out_features)
-
-    def reset_parameters(self) -> None:
-        nn.init.normal_(self.weight, std=self.std)
-        nn.init.zeros_(self.bias)
 
 
 class OutputLayer(LMHead):

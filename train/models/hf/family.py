@@ -2,6 +2,7 @@
 
 import importlib
 import json
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
@@ -19,13 +20,14 @@ from train.models.family import OF_THE_FOLDER, ConfigFields, ModelFamily
 from train.models.flops import training_flops
 from train.models.hf.balance import balance_factor
 from train.models.hf.checkpoint import from_config, read_config
+from train.models.hf.head_names import names_of_head
 from train.models.hf.model import TransformersModel
 from train.models.hf.plain_head import seems_plain
 from train.models.lm_head import head_bytes
 from train.models.numerics import FP32, Numerics
 
-HEAD = "score."
-"""What stands before the names of a head for labels."""
+HEAD = "score.model."
+"""What stands before the names of an architecture's own head for labels."""
 
 
 class ReadingModule(Protocol):
@@ -89,6 +91,10 @@ class HuggingFaceFamily(ModelFamily):
     def check_segments(self, model: TransformersModel) -> None:
         model.check_segments()
 
+    def names_in(self, config: HuggingFaceConfig, auto_class: str) -> Mapping[str, str] | None:
+        # More tokens than any special one's id; the models that are asked have no memory.
+        return names_of_head(read_config(config, 2**20), config.reading, auto_class)
+
     def export(
         self,
         model: TransformersModel,
@@ -101,7 +107,7 @@ class HuggingFaceFamily(ModelFamily):
         if settings.architectures is None:
             settings.architectures = [type(model.model).__name__]
         state = load_file(weights)
-        if any(name.startswith(HEAD) for name in state):
+        if any(not name.startswith("model.") for name in state):  # with a task's own layers
             named = {name.removeprefix(HEAD).removeprefix("model."): tensor for name, tensor in state.items()}
             save_file(named, folder / weights.name, metadata={"format": "pt"})
             settings.save_pretrained(folder)
