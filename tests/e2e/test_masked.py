@@ -118,3 +118,25 @@ def small_tokenizer() -> transformers.PreTrainedTokenizerFast:
         sep_token="[SEP]",
         mask_token="[MASK]",
     )
+
+
+def test_a_masked_model_of_transformers_is_pretrained_and_exported(
+    pipeline: Callable, tmp_path: Path, data: Path
+) -> None:
+    sizes = "hidden_size: 32, intermediate_size: 48, num_hidden_layers: 2, num_attention_heads: 2"
+    words = [word for word in SMALL if not word.startswith(("model.", "finetune."))]
+    model = [
+        "model=hf",
+        "model.context=64",
+        "model.config={model_type: deberta-v2, relative_attention: true, pos_att_type: [p2c, c2p], "
+        + sizes
+        + "}",
+    ]
+    ended = pipeline(
+        tmp_path, "stage=report", *words, *model, "finetune=none", base=["experiment=mlm_sample"]
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    run = tmp_path / "runs/mlm_sample"
+    assert {"masked_loss", "masked_accuracy"} <= results(run).keys()
+    exported = json.loads((run / "export/model/config.json").read_text())
+    assert exported["architectures"] == ["DebertaV2ForMaskedLM"]
