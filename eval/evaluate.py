@@ -40,9 +40,9 @@ def run(config: EvaluateStage, context: Context) -> StageMetrics:
     """Write results.json, predictions.jsonl, samples.jsonl and documents.jsonl.
 
     Returns each result's value under its name: those of the pretrained model and of the task plainly, the
-    others with `unigram_`, `bigram_` or, for the fine-tuned model's figures of text, `finetuned_` before it. Weights
-    that are exported and not those of the last step have `best_`, `average_`, `ema_` or `step_<n>_`. Before the figures
-    of a file stand its name and a slash.
+    others with `unigram_`, `bigram_`, `trigram_` or, for the fine-tuned model's figures of text, `finetuned_` before
+    it. Weights that are exported and not those of the last step have `best_`, `average_`, `ema_` or `step_<n>_`.
+    Before the figures of a file stand its name and a slash.
 
     Raises:
         UserError: where there is no text or example to score, or a model, its tokenizer and the text do not

@@ -22,7 +22,7 @@ class Result:
     are."""
 
     model: str
-    """What was measured: `pretrain`, `finetune`, `unigram` or `bigram`."""
+    """What was measured: `pretrain`, `finetune`, `unigram`, `bigram` or `trigram`."""
     name: str
     value: float
     low: float | None

@@ -116,6 +116,21 @@ def objective(root: RootConfig, known: Known) -> str:
     return root.objective.summary()
 
 
+def vectors(root: RootConfig, known: Known) -> str:
+    """Look whether the word vectors that embeddings are to start as fit the model.
+
+    Raises:
+        UserError: where they have another width, or the file is none of word2vec's.
+    """
+    if root.pretrain.vectors is None:
+        return ""
+    from train.models.sizes import build_on_meta
+    from train.models.word_vectors import check_width
+
+    table = check_width(build_on_meta(root.model, 8), Path(root.pretrain.vectors))
+    return f"vectors of {table.embedding_dim} numbers"
+
+
 def model(root: RootConfig, known: Known) -> str:
     """Ask of the model, made without memory for its weights, what the settings ask of it.
 

@@ -38,6 +38,7 @@ from train.loop import FitResult, fit, set_up_process
 from train.memory.check import Plan, check, known_limit
 from train.models import TrainableModel, count_parameters, family
 from train.models.weights import Weights
+from train.models.word_vectors import fill_embeddings, token_texts
 from train.objectives import Objective, build_objective
 from train.starting_model import Measure, StartingModel
 from train.training_plan import TrainingPlan
@@ -60,6 +61,8 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
     data = Data.of(objective, config, index, context, length)
     on_gpu = set_up_process(trainer, config.seed)
     model, weights = _model(start, on_gpu, _measure_held_out(data, objective, tokenizer, on_gpu, context))
+    if config.pretrain.vectors is not None:
+        _start_from_vectors(Path(config.pretrain.vectors), model, tokenizer, context)
     kept = family(config.model).without_weights(config.model, model.vocab_size)
     parameters = count_parameters(model)
     adapt(model, config.pretrain.lora, trainer)
@@ -123,6 +126,22 @@ def _save(
     base = Path(config.pretrain.init or "").name
     state = whole_state(config.pretrain.lora, trained, new, context.folder, base, kept)
     save_model(context.folder, state, kept, model.vocab_size, **facts, eos_id=index.eos_id)
+
+
+def _start_from_vectors(
+    path: Path, model: TrainableModel, tokenizer: "PreTrainedTokenizerFast", context: Context
+) -> None:
+    words = token_texts(tokenizer)
+    count = fill_embeddings(model, path, words)
+    if not count:
+        raise UserError(
+            f"pretrain.vectors={path} has no word that is a token of this tokenizer, so it would change nothing; name "
+            "vectors of this language, or leave it out"
+        )
+    if context.rank == 0:
+        context.log.info(
+            f"{count:,} of {len(words):,} tokens start as the vectors of {path.name}, the others at random"
+        )
 
 
 def _shards(context: Context) -> ShardIndex:

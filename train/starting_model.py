@@ -58,7 +58,9 @@ class StartingModel:
             UserError: where the weights are damaged.
         """
         trainer = self.config.trainer
-        whole = self.extension is not None or self.config.pretrain.lora is not None or trainer.steps == 0
+        settings = self.config.pretrain
+        changed = settings.vectors is not None or settings.lora is not None or self.extension is not None
+        whole = changed or trainer.steps == 0
         if not whole and draws_by_layer(self.config.model, trainer.ranks):
             empty = build_on_meta(self.config.model, self.vocab_size)
             weights = FreshWeights(empty) if self.initial is None else self.initial.weights(empty)

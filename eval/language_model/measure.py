@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from eval.language_model.document_scores import DocumentScores
+from eval.language_model.kneser_ney import MOST_TRAINING_TOKENS as MOST_TRIGRAM_TOKENS
+from eval.language_model.kneser_ney import KneserNey
 from eval.language_model.ngram import MOST_TRAINING_TOKENS, ArrayStream, Bigram, Counts, check_fitting_text
 from eval.language_model.perplexity import check_window, document_nats, perplexity_results, stream_losses
 from eval.language_model.text import TokenizedText, refuse_same_names, tokenize_file, tokenize_split
@@ -141,7 +143,8 @@ def check_finite(losses: np.ndarray, what: str, rate: str) -> None:
 def ngram_results(
     shards: Path, text: Text, config: PerplexityConfig, bootstrap: Bootstrap, context: Context
 ) -> list[Result]:
-    """Perplexities and bits per byte of a unigram and an interpolated bigram model of the training split."""
+    """Perplexities and bits per byte of a unigram, an interpolated bigram and a Kneser-Ney trigram model of the
+    training split."""
     training = TokenStream(shards, "train")
     check_fitting_text(training.index.tokens("validation"))
     validation = TokenStream(shards, "validation")
@@ -163,7 +166,13 @@ def ngram_results(
         return document_nats(pieces, text.stream.ends)
 
     signature = f"{text.signature(config)}|smoothing:jelinek-mercer|counted:{counts.tokens}"
+    most = min(len(training), MOST_TRIGRAM_TOKENS)
+    with progress("counting triples", most, "tokens", enabled=context.run.progress) as bar:
+        trigram = KneserNey(training, training.index.vocab_size, eos, bar.advance)
+    triples = document_nats(trigram.losses(scored), text.stream.ends)
+    other = f"{text.signature(config)}|smoothing:modified-kneser-ney|counted:{trigram.tokens}"
     return [
         *perplexity_results("unigram", nats(1), text.stream, bootstrap, signature),
         *perplexity_results("bigram", nats(2), text.stream, bootstrap, signature),
+        *perplexity_results("trigram", triples, text.stream, bootstrap, other),
     ]

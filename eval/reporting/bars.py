@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from eval.results import Result
 
-BASELINES = ("unigram", "bigram")
+BASELINES = ("unigram", "bigram", "trigram")
 LINEAR_UP_TO = 20
 """How many times as long as the shortest bar the longest may be on a linear scale."""
 

@@ -100,7 +100,8 @@ class EvaluateConfig(Section):
 
     perplexity: PerplexityConfig = PerplexityConfig()
     ngram_baselines: bool = True
-    """Unigram and interpolated bigram perplexity of the same split beside the model's."""
+    """Perplexity of a unigram, an interpolated bigram and a Kneser-Ney trigram model of the training split beside the
+    model's, on the same split."""
     metrics: list[Annotated[str, METRICS]] = ["bleu", "chrf", "rouge"]
     """Scored on texts generated for the fine-tuning task's test examples; see docs/evaluation.md.
     Classification is always scored by accuracy and macro-averaged F1."""

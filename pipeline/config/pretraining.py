@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import NonNegativeInt, PositiveInt
 
-from pipeline.config.base import Content, Section
+from pipeline.config.base import CONTENT, Content, Section
 from pipeline.config.lora import LoRAConfig
 from pipeline.formats.training_artifact import initial_files
 
@@ -26,6 +26,10 @@ class PretrainConfig(Section):
     new_rows_steps: NonNegativeInt = 0
     """With `tokenizer=extended`: for so many first steps only the embeddings (and output rows) of the new tokens are
     trained, all else stays as it is."""
+    vectors: Annotated[str | None, CONTENT] = None
+    """A file of word vectors in word2vec's format, text or binary, as gensim's `save_word2vec_format` writes it: the
+    embeddings of tokens whose text is one of its words start as its vector, scaled to the length of those that are
+    drawn. For training from random weights."""
     lora: LoRAConfig | None = None
     """Train adapters in place of all weights. The model is written with them merged, and they beside it."""
 
@@ -39,6 +43,11 @@ class PretrainConfig(Section):
                     ("new_rows_steps", self.new_rows_steps or None),
                 )
                 if value is not None
+            ]
+        if self.vectors is not None:
+            return [
+                "vectors are for embeddings that are drawn at random, and pretrain.init names weights that have "
+                "theirs; leave one of the two out"
             ]
         if self.with_state and self.lora is not None:
             return [

@@ -101,7 +101,7 @@ def test_a_pretrained_model(inputs, tmp_path, make_context):
         assert result["n"] == 3
         by_model.setdefault(result["model"], set()).add(result["name"])
     names = {"perplexity", "word_perplexity", "bits_per_byte"}
-    assert by_model == {"pretrain": names, "unigram": names, "bigram": names}
+    assert by_model == {"pretrain": names, "unigram": names, "bigram": names, "trigram": names}
     # Random weights know less than counting, and a bigram of letters more than their frequencies.
     assert metrics["bigram_perplexity"] < metrics["unigram_perplexity"] < 40 < metrics["perplexity"]
     assert metrics["bigram_word_perplexity"] < metrics["unigram_word_perplexity"] < metrics["word_perplexity"]

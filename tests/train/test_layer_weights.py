@@ -20,6 +20,8 @@ MODELS = [
     ),
     LSTMConfig(hidden=24, embedding=16, layers=2, tie_embeddings=False),
     LSTMConfig(hidden=24, embedding=16, layers=1),
+    LSTMConfig(cell="gru", attention=8, hidden=24, embedding=16, layers=1),
+    DecoderConfig(layout="qwen3", layers=2, hidden=32, heads=4, experts=4),
 ]
 
 

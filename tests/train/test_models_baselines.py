@@ -24,6 +24,13 @@ SMALL = {"hidden_size": 32, "num_hidden_layers": 2}
 CONFIGS = {
     "lstm": LSTMConfig(layers=2, hidden=24, embedding=16, context=CONTEXT, dropout=0.0),
     "lstm-untied": LSTMConfig(layers=1, hidden=24, embedding=16, context=CONTEXT, tie_embeddings=False),
+    "gru": LSTMConfig(cell="gru", layers=2, hidden=24, embedding=16, context=CONTEXT, dropout=0.0),
+    "lstm-attention": LSTMConfig(
+        attention=12, layers=2, hidden=24, embedding=16, context=CONTEXT, dropout=0.0
+    ),
+    "gru-attention": LSTMConfig(
+        cell="gru", attention=12, layers=1, hidden=24, embedding=16, context=CONTEXT, dropout=0.0
+    ),
     "gpt_neox": HuggingFaceConfig(config=NEOX, context=CONTEXT),
     "bloom": HuggingFaceConfig(
         config={"model_type": "bloom", "hidden_size": 32, "n_layer": 2, "n_head": 4}, context=CONTEXT

@@ -142,6 +142,7 @@ MODELS = {
     "qwen3": DecoderConfig(layout="qwen3", layers=2, hidden=32, heads=4, kv_heads=1, context=16, init_std=0.2),
     "local": DecoderConfig(layout="qwen3", layers=2, hidden=32, heads=4, context=16, init_std=0.2, sliding_window=5),
     "lstm": LSTMConfig(layers=2, hidden=16, embedding=12, context=16, dropout=0.0),
+    "gru": LSTMConfig(cell="gru", attention=8, layers=1, hidden=16, embedding=12, context=16, dropout=0.0),
     "hf": HuggingFaceConfig(
         config={"model_type": "gpt_neox", "hidden_size": 32, "num_hidden_layers": 2}
         | {"num_attention_heads": 4, "intermediate_size": 64, "initializer_range": 0.2},

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import torch
 from torch import nn
 
 from pipeline.errors import UserError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 HOW = "write it with gensim's save_word2vec_format, as text or binary=True"
 _LONGEST_WORD = 4096
@@ -104,6 +107,18 @@ def _damaged(path: Path, why: str) -> UserError:
     return UserError(f"{path} is no file of word2vec's, or damaged: {why}; {HOW}")
 
 
+def token_texts(tokenizer: "PreTrainedTokenizerFast") -> dict[str, int]:
+    """The text of each token, without the white space around it, with its id; of equal ones the first. Control tokens
+    are left out."""
+    special = set(tokenizer.all_special_ids)
+    texts = tokenizer.batch_decode([[id] for id in range(len(tokenizer))])
+    found: dict[str, int] = {}
+    for id, text in enumerate(texts):
+        if id not in special and text.strip():
+            found.setdefault(text.strip(), id)
+    return found
+
+
 @torch.no_grad()
 def fill_embeddings(model: nn.Module, path: Path, words: Mapping[str, int]) -> int:
     """Let the rows of a model's embeddings start as the vectors of their words; gives how many there were.
@@ -117,12 +132,8 @@ def fill_embeddings(model: nn.Module, path: Path, words: Mapping[str, int]) -> i
     Raises:
         UserError: where the file is damaged, or its vectors have another width than the embeddings.
     """
-    table = next((module for module in model.modules() if isinstance(module, nn.Embedding)), None)
-    if table is None:
-        raise UserError("pretrain.vectors: this model has no table of embeddings; leave it out")
-    size, found = read_vectors(path, words)
-    if size != table.embedding_dim:
-        raise UserError(wrong_width(path, size, table.embedding_dim))
+    table = check_width(model, path)
+    _, found = read_vectors(path, words)
     if found:
         ids = torch.tensor(list(found))
         rows = torch.from_numpy(np.stack(list(found.values())))
@@ -131,8 +142,18 @@ def fill_embeddings(model: nn.Module, path: Path, words: Mapping[str, int]) -> i
     return len(found)
 
 
-def wrong_width(path: Path, size: int, width: int) -> str:
-    return (
-        f"pretrain.vectors={path} holds vectors of {size} numbers, and the model's embeddings have {width}; set the "
-        f"width of the embeddings to {size}, or name other vectors"
-    )
+def check_width(model: nn.Module, path: Path) -> nn.Embedding:
+    """The model's embeddings, if the vectors of a file fit them; the model may be without memory for its weights.
+
+    Raises:
+        UserError: where they do not, or the file is none of word2vec's.
+    """
+    table = next((module for module in model.modules() if isinstance(module, nn.Embedding)), None)
+    if table is None:
+        raise UserError("pretrain.vectors: this model has no table of embeddings; leave it out")
+    if (size := vector_size(path)) != table.embedding_dim:
+        raise UserError(
+            f"pretrain.vectors={path} holds vectors of {size} numbers, and the model's embeddings have "
+            f"{table.embedding_dim}; set the width of the embeddings to {size}, or name other vectors"
+        )
+    return table
