@@ -21,6 +21,7 @@ from data_prep.reading.wikitext_detokenizer import detokenize
 from data_prep.text.document_kind import document_kind
 from data_prep.text.language import detect_language
 from data_prep.text.normalize import normalize
+from data_prep.text.reduction import StopWords
 from data_prep.text.text_features import Features
 from pipeline.config.clean import CleanConfig
 from pipeline.formats.documents import Document, Meta
@@ -106,6 +107,10 @@ class DocumentProcessor:
                 text = mask(text, overlap.spans)
             if self.contamination == "drop" or not text.strip():
                 return Outcome(*seen, reason="evaluation_text", pii=pii, overlap=overlap)
+        # Last, so that filters, languages and overlaps are found in the text as people write it.
+        text, title = self._reduced(text), self._reduced(title)
+        if not text:
+            return Outcome(*seen, reason="empty", pii=pii, overlap=overlap)
         if text is not features.text:
             features = Features(text)
         meta = {**record.meta, **facts, "language": language, "kind": kind}
@@ -151,6 +156,15 @@ class DocumentProcessor:
         elif self.format == "wikitext" and not self._is_verbatim:
             text = detokenize(text)
         return None, text, facts
+
+    def _reduced(self, text: str) -> str:
+        if self._stop_words is not None:
+            text = self._stop_words.take_out(text)
+        return text.lower() if self.config.lowercase else text
+
+    @cached_property
+    def _stop_words(self) -> StopWords | None:
+        return StopWords(self.config.stopwords) if self.config.stopwords else None
 
     def _scrub(self, text: str) -> tuple[str, Counter[str]]:
         return self._scrubber.scrub(text) if self.config.pii.action != "keep" else (text, Counter())

@@ -97,6 +97,15 @@ class CleanConfig(Section):
     normalization: Literal["NFC", "NFKC", "none"] = "NFC"
     chinese: Literal["as_is", "simplified", "traditional"] = "as_is"
     """Convert documents in Chinese with OpenCC (`pip install opencc`), and take that wording of variant markup."""
+    lowercase: bool = False
+    """Write all text in small letters. A model of it never writes a capital one, and what a sentence, a name or a
+    German noun is it has to tell without them. Held-out text of the corpus is treated alike, files scored by path are
+    not."""
+    stopwords: list[str] = []
+    """Words that are taken out of the text, case aside; `english` stands for a list of English function words. For
+    counting words and for old classifiers: a language model of such text cannot write a sentence, and its perplexity
+    says nothing of one that can. Words are what stands between spaces and punctuation, so in Chinese there are hardly
+    any."""
     namespaces: list[int] = [0]
     """Namespaces of a MediaWiki dump to keep; 0 holds the articles."""
     keep_disambiguations: bool = False
