@@ -15,6 +15,7 @@ from pipeline.errors import UserError, first_line
 
 _OVERRIDE = re.compile(r"(?P<key>[+~]{0,2}[A-Za-z_]\w*([./@:-]\w+)*)=(?P<value>.*)", re.DOTALL)
 _STRUCTURE = re.compile(r"""[\[\]{}()'"\\,]""")
+_LIST = re.compile(r"""\[[^\[\]{}()'"\\]*\]""")
 _FORCED = re.compile(r"(?!hydra\.)[a-z_]\w*(\.\w+)*=")
 
 Options = Callable[[str], list[str]]
@@ -62,15 +63,22 @@ def _own(folder: str | None, override: Override) -> Iterator[str]:
 
 
 def _quoted(word: str) -> str:
-    """A plain value with letters that Hydra's grammar lacks, such as `corpus.paths=/home/müller`, in quotes."""
+    """A plain value with letters that Hydra's grammar lacks, such as `corpus.paths=/home/müller`, in quotes; of a plain
+    list, such as `evaluate.prompts=[人工智能]`, its items."""
     found = _OVERRIDE.fullmatch(word)
-    if (
-        not found
-        or (found["value"].isascii() and "#" not in found["value"])
-        or _STRUCTURE.search(found["value"])
-    ):
+    if not found or _hydra_knows(found["value"]):
         return word
-    return f'{found["key"]}="{found["value"]}"'
+    key, value = found["key"], found["value"]
+    if _LIST.fullmatch(value):
+        items = (item.strip() for item in value[1:-1].split(","))
+        quoted = (item if _hydra_knows(item) else f'"{item}"' for item in items)
+        return f"{key}=[{','.join(quoted)}]"
+    return word if _STRUCTURE.search(value) else f'{key}="{value}"'
+
+
+def _hydra_knows(value: str) -> bool:
+    """Whether its letters are of Hydra's grammar."""
+    return value.isascii() and "#" not in value
 
 
 def _no_override(word: str, why: str) -> str:

@@ -20,11 +20,10 @@ def test_it_writes_on_in_chinese(tmp_path: Path, shared_data: Callable[[str], Pa
     result = run_pipeline(tmp_path, "stage=evaluate", *SMALL, *SIZES, *words, base=base)
     assert result.returncode == 0, result.stdout + result.stderr
     run = tmp_path / "runs" / "char_lstm_zh"
-    manifest = json.loads((run / "shards" / "manifest.json").read_text())
-    tokens = manifest["metrics"]
-    assert tokens["train_tokens"] > 0
-    rows = json.loads((run / "pretrain" / "model" / "model.json").read_text())
-    assert rows["config"]["attention"] == 8
-    assert "人工智能" in result.stdout + "".join(
-        path.read_text(errors="ignore") for path in (run / "evaluate").rglob("*.json*")
-    )
+    counts = json.loads((run / "shards" / "manifest.json").read_text())["metrics"]
+    held_out = counts["validation_tokens"] + counts["test_tokens"]
+    assert 0 < held_out < counts["train_tokens"]
+    assert json.loads((run / "pretrain" / "model" / "model.json").read_text())["model"]["attention"] == 8
+    (sample,) = map(json.loads, (run / "evaluate" / "samples.jsonl").read_text(encoding="utf-8").splitlines())
+    assert sample["prompt"] == "人工智能"
+    assert sample["continuation"]

@@ -127,7 +127,7 @@ def test_weights_that_are_exported_are_scored_beside_the_last(inputs, tiny_model
     results = json.loads((tmp_path / "out/results.json").read_text())
     assert [row["model"] for row in results[-3:]] == ["step 10"] * 3
     assert all(row["low"] < row["high"] for row in results)
-    assert len(results) == 12
+    assert len(results) == 15
     assert metrics["step_10_perplexity"] != metrics["perplexity"]
     save_model(tmp_path / "noisy", noisy.state_dict(), noisy.config, noisy.vocab_size)
     alone = run(settings(), make_context(tmp_path / "alone", **inputs | {"pretrain": tmp_path / "noisy"}))

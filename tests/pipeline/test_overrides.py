@@ -52,6 +52,11 @@ def test_letters_of_every_language_need_no_quotes() -> None:
     assert hydra_overrides(["corpus.paths=/home/müller/корпус.txt"], options) == [
         '++corpus.paths="/home/müller/корпус.txt"'
     ]
+    prompts = ["evaluate.prompts=[人工智能, The,müller]", 'evaluate.prompts=["人工", 3]']
+    assert hydra_overrides(prompts, options) == [
+        '++evaluate.prompts=["人工智能",The,"müller"]',
+        '++evaluate.prompts=["人工", 3]',
+    ]
     assert hydra_overrides(["-m", "stage=clean", "optim=adamw", "trainer.steps=1,2"], options) == [
         "-m",
         "stage=clean",
