@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
 
-Kind = tuple[str, int, bool, float]
-"""What the parameters of a group have in common: its `kind`, its `split`, whether they decay, and their peak rate."""
+Kind = tuple[str, str, int, bool]
+"""What a group's parameters have in common: `kind`, the name of their rate, `split`, and whether they decay."""
 
 
 def build(model: nn.Module, config: MuonConfig) -> "Muon":
@@ -42,11 +42,9 @@ def build(model: nn.Module, config: MuonConfig) -> "Muon":
     tables = input_embeddings(model) if config.embedding_lr else set()
     groups: dict[Kind, list[nn.Parameter]] = defaultdict(list)
     for parameter, decays in decaying(model).items():
-        if parameter in hidden:
-            kind, rate = "muon", config.muon_lr
-        else:
-            kind, rate = "adamw", config.embedding_lr if parameter in tables else None
-        groups[kind, hidden.get(parameter, 1), decays, rate or config.lr].append(parameter)
+        name = "muon_lr" if parameter in hidden else "embedding_lr" if parameter in tables else "lr"
+        kind = "muon" if parameter in hidden else "adamw"
+        groups[kind, name, hidden.get(parameter, 1), decays].append(parameter)
     if next(model.parameters()).device.type != "meta":  # else it is but to predict memory
         log.info("%s", _shares(groups))
     settings: dict[str, dict[str, Any]] = {
@@ -58,11 +56,12 @@ def build(model: nn.Module, config: MuonConfig) -> "Muon":
             "params": parameters,
             "kind": kind,
             "split": split,
-            "lr": rate,
+            "lr": getattr(config, name) or config.lr,
+            "rate_name": name,
             "weight_decay": config.weight_decay if decay else 0.0,
             **settings[kind],
         }
-        for (kind, split, decay, rate), parameters in groups.items()
+        for (kind, name, split, decay), parameters in groups.items()
     )
 
 
