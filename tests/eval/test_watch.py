@@ -7,7 +7,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
@@ -18,8 +17,7 @@ from pipeline.errors import UserError
 from pipeline.store.artifacts import finish
 from pipeline.tracking.tracker import Tracker
 
-MANIFEST: Any = {
-    "stage": "any",
+MANIFEST = {
     "config": {},
     "metrics": {},
     "inputs": {},
@@ -52,7 +50,7 @@ def spec(
 def finished(root: Path, stage: str, fingerprint: str, **inputs: str) -> None:
     folder = root / "artifacts" / stage / f"trial-{fingerprint}.partial"
     spec(root, folder, stage, fingerprint, **inputs)
-    (root / "runs/trial" / stage).symlink_to(finish(folder, MANIFEST))
+    (root / "runs/trial" / stage).symlink_to(finish(folder, {"stage": stage, **MANIFEST}))
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def names(tmp_path) -> Path:
     return write_conll(tmp_path / "names.conll", [*(sentence(draw) for _ in range(160)), long])
 
 
-@pytest.mark.parametrize(("layout", "format"), [("gpt2", "GPT2"), ("qwen3", "Qwen3")])
+@pytest.mark.parametrize(("layout", "format"), [("gpt2", "GPT2"), ("qwen3", "Qwen3"), ("bert", "Bert")])
 def test_names_are_learnt_scored_and_exported(layout, format, names, chat_tokenizer, tmp_path, make_context):
     inputs = save_base(tmp_path, chat_tokenizer, layout)
     tuned = all_stages(stage("tag", names, batching="packed"), inputs, tmp_path, make_context)
