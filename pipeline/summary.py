@@ -1,12 +1,15 @@
 """What the planner prints at the end: a row for each stage, and what to open next."""
 
 import os
+import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from pipeline.config.root import RootConfig
+from pipeline.config.tasks.base import ChatConfig
 from pipeline.planner import Outcome
 from pipeline.stages import describe
 from pipeline.store.manifest import words
@@ -20,7 +23,7 @@ def print_outcomes(root: RootConfig, outcomes: list[Outcome]) -> None:
     folders = {}
     for outcome in outcomes:
         manifest = outcome.artifact.manifest
-        folders[outcome.stage.name] = Path(os.path.relpath(outcome.artifact.folder))
+        folders[outcome.stage.name] = root.run.folder / outcome.stage.name
         time = "reused" if outcome.reused else f"{manifest['seconds']:.0f} s"
         table.add_row(
             outcome.stage.name,
@@ -35,18 +38,36 @@ def print_outcomes(root: RootConfig, outcomes: list[Outcome]) -> None:
     if sample := words(evaluated, "sample"):
         console.print("\n[bold]Sample[/bold]")
         console.print(sample, markup=False, highlight=False)
-    run_folder = root.run.folder
     console.print()
-    for stage, name, label in (
-        ("report", "report/report.html", "Report"),
-        ("export", "export/model", "Exported model"),
-    ):
-        if stage in folders:
-            console.print(f"[bold]{label}:[/bold] {run_folder / name}", highlight=False)
+    for label, what in _next(root, folders):
+        console.print(f"[bold]{label}:[/bold] {what}", highlight=False, soft_wrap=True)
     if any(_kept_offline(outcome) for outcome in outcomes):
         console.print(
-            f"[bold]W&B:[/bold] kept offline in {run_folder / 'wandb'}; `make wandb-sync` sends it",
+            f"[bold]W&B:[/bold] kept offline in {root.run.folder / 'wandb'}; `make wandb-sync` sends it",
             highlight=False,
+            soft_wrap=True,
+        )
+
+
+def _next(root: RootConfig, folders: Mapping[str, Path]) -> Iterator[tuple[str, object]]:
+    """What a person does next, by label."""
+    if "report" in folders:
+        yield "Report", folders["report"] / "report.html"
+    if "export" in folders:
+        yield "Exported model", folders["export"] / "model"
+    lmw, name = sys.argv[0] == "lmw", root.run.name
+    if isinstance(root.finetune, ChatConfig) and "finetune" in folders:
+        yield "Talk to it", f"lmw chat model={name}" if lmw else f"make chat MODEL={name}"
+    elif not root.finetune.enabled and "pretrain" in folders and root.model.reading == "left_to_right":
+        yield (
+            "Let it write",
+            f'lmw sample "…" model={name}' if lmw else f'make sample MODEL={name} PROMPT="…"',
+        )
+    if root.corpus.choice == "python_docs" and "pretrain" in folders:
+        settings = "corpus=files corpus.paths=[FOLDER]"
+        yield (
+            "Your own text",
+            f"lmw all experiment=own {settings}" if lmw else f'make all EXP=own ARGS="{settings}"',
         )
 
 

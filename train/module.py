@@ -62,7 +62,7 @@ class LanguageModule(pl.LightningModule):
         self._begun = self._judged = -1
         self._verdict: Tensor | None = None
         self.learning_rates: dict[str, float] = {}
-        """Of the step that was begun last: `lr`, and of other kinds of parameters than the first, such as `muon_lr`."""
+        """Of the step that was begun last: `lr`, and those of parameters with rates of their own, such as `muon_lr`."""
 
     @property
     def strategy(self) -> TrainingStrategy:
@@ -151,10 +151,9 @@ def _seed(seed: int, device: torch.device) -> None:
 
 
 def _learning_rates(groups: Sequence[Group]) -> dict[str, float]:
-    kinds = {
-        f"{group['kind']}_lr": group["lr"] for group in groups if group.get("kind") != groups[0].get("kind")
-    }
-    return {"lr": groups[0]["lr"], **kinds}
+    """`lr`, and by the names that an optimizer gives them as `rate_name` those of its other groups."""
+    rates = {group.get("rate_name", "lr"): group["lr"] for group in reversed(groups)}
+    return {"lr": rates.pop("lr", groups[0]["lr"]), **rates}
 
 
 class RunningLoss:

@@ -22,7 +22,7 @@ MOST_TICKS = 6
 INK, GRID, BEST = "#65707c", "#dfe1e0", "#d0713c"
 LINES = ("#1f6feb", "#1a7f4b", "#8250df", "#0b8a9a", "#9a6700", "#bf3989")
 _VARIABLES = {INK: "var(--muted)", GRID: "var(--line)", BEST: "var(--best)"}
-_STYLE = {
+STYLE = {
     **page_style(INK, GRID),
     "lines.linewidth": 1.6,
     "legend.frameon": False,
@@ -35,9 +35,9 @@ def key_plot(key: str, jobs: Sequence[Job], objective: str) -> Figure:
     best = jobs[0]
     others = [other for other in best.swept if other != key]
     groups = {job.swept[others[0]] for job in jobs} if len(others) == 1 else set()
-    lines = sorted(groups, key=_in_order) if 1 < len(groups) <= MOST_LINES else [None]
+    lines = sorted(groups, key=value_order) if 1 < len(groups) <= MOST_LINES else [None]
     places, numeric = _places([job.swept[key] for job in jobs])
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(4.4, 2.9), layout="constrained")
         axes = figure.add_subplot()
         for color, group in zip(LINES, lines, strict=False):
@@ -71,7 +71,7 @@ def key_plot(key: str, jobs: Sequence[Job], objective: str) -> Figure:
 def law_plot(metric: str, jobs: Sequence[Job], objective: str, law: PowerLaw | None) -> Figure:
     """The objective against one of the jobs' metrics, both logarithmic, with the law."""
     points = sorted((job.metrics[metric], job.reached) for job in jobs)
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         figure = Figure(figsize=(4.4, 2.9), layout="constrained")
         axes = figure.add_subplot()
         if law is not None:
@@ -84,7 +84,7 @@ def law_plot(metric: str, jobs: Sequence[Job], objective: str, law: PowerLaw | N
             axes.set_xticks([x for x, _ in points])
         axes.xaxis.set_major_formatter(EngFormatter(sep="", places=1))
         axes.xaxis.set_minor_formatter(NullFormatter())
-        _plain_log_ticks(axes)
+        plain_log_ticks(axes)
         if law is not None:
             axes.legend()
     return figure
@@ -98,20 +98,21 @@ def png(figure: Figure) -> bytes:
 
 def svg(figure: Figure, title: str) -> Markup:
     """The plot as the page shows it."""
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         return svg_element(figure, title, _VARIABLES)
 
 
 def _places(values: Sequence[str]) -> tuple[dict[str, float], bool]:
     """Where each value stands on the axis, and whether they are numbers."""
-    different = sorted(set(values), key=_in_order)
+    different = sorted(set(values), key=value_order)
     numbers = {value: number for value in different if (number := as_number(value)) is not None}
     if len(numbers) == len(different):
         return numbers, True
     return {value: float(place) for place, value in enumerate(different)}, False
 
 
-def _in_order(value: str) -> tuple[bool, float, str]:
+def value_order(value: str) -> tuple[bool, float, str]:
+    """A key that sorts values as numbers, with words behind them."""
     number = as_number(value)
     return number is None, number or 0.0, value
 
@@ -120,7 +121,7 @@ def _spans_decades(values: Sequence[float]) -> bool:
     return min(values) > 0 and max(values) >= 8 * min(values)
 
 
-def _plain_log_ticks(axes: Axes) -> None:
+def plain_log_ticks(axes: Axes) -> None:
     """Losses span less than a decade, and then only minor ticks carry labels."""
     low, high = axes.get_ylim()
     if high < 10 * low:

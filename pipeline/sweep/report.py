@@ -1,11 +1,15 @@
 """A sweep's page: one self-contained HTML file."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.redaction import shown_command
+from pipeline.store.artifacts import Store
+from pipeline.sweep.curves import loss_curves
+from pipeline.sweep.grid import heat_map, on_the_edge
 from pipeline.sweep.jobs import Job
 from pipeline.sweep.planning import SweepPlan
 from pipeline.sweep.plots import key_plot, law_plot, svg
@@ -54,20 +58,27 @@ def fit_all(jobs: Sequence[Job], metrics: Sequence[str]) -> list[Fit]:
     return fits
 
 
-def draw(jobs: Sequence[Job], objective: str, fits: Sequence[Fit]) -> dict[str, "Figure"]:
+def draw(jobs: Sequence[Job], objective: str, fits: Sequence[Fit], store: Store) -> dict[str, "Figure"]:
     """The plots by title, of the finished jobs, the best of which comes first."""
     finished = [job for job in jobs if job.objective is not None]
+    if not finished:
+        return {}
     laws = {
         f"{objective} against {fit.metric}": law_plot(fit.metric, fit.jobs, objective, fit.law)
         for fit in fits
     }
-    keys = finished[0].swept if finished else ()
-    return laws | {f"{objective} against {key}": key_plot(key, finished, objective) for key in keys}
+    against = {f"{objective} against {key}": key_plot(key, finished, objective) for key in finished[0].swept}
+    whole = {
+        f"{objective} over both keys": heat_map(finished, objective),
+        "Training losses": loss_curves(finished, store),
+    }
+    return laws | {title: figure for title, figure in whole.items() if figure is not None} | against
 
 
 def render(plan: SweepPlan, jobs: Sequence[Job], fits: Sequence[Fit], figures: Mapping[str, "Figure"]) -> str:
     """The page. Everything is escaped."""
     best = jobs[0] if jobs[0].objective is not None else None
+    finished = [job for job in jobs if job.objective is not None]
     return (
         html_templates(Path(__file__).parent)
         .get_template(TEMPLATE)
@@ -80,7 +91,17 @@ def render(plan: SweepPlan, jobs: Sequence[Job], fits: Sequence[Fit], figures: M
             command=best and shown_command(plan.command(best)),
             plots={title: svg(figure, title) for title, figure in figures.items()},
             fits=fits,
+            edges=on_the_edge(finished) if finished else [],
+            links={job.run: _link(plan, job) for job in jobs},
             seconds=sum(job.seconds or 0 for job in jobs),
             counts={state: sum(job.state == state for job in jobs) for state in ("finished", "failed")},
         )
     )
+
+
+def _link(plan: SweepPlan, job: Job) -> str | None:
+    """From the sweep's page to the job's report, or to its folder where it has none; None where it has neither."""
+    folder = Path(plan.base.runs) / job.run
+    report = folder / "report" / "report.html"
+    target = report if report.is_file() else folder
+    return os.path.relpath(target, plan.folder) if target.exists() else None

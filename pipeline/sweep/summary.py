@@ -33,7 +33,7 @@ def sum_up(plan: SweepPlan, jobs: Sequence[Job]) -> None:
     from pipeline.sweep.report import draw, fit_all, render  # matplotlib takes a second to load
 
     fits = fit_all(ordered, plan.settings.fit)
-    figures = draw(ordered, plan.settings.objective, fits)
+    figures = draw(ordered, plan.settings.objective, fits, plan.store)
     page = render(plan, ordered, fits, figures)
     (plan.folder / PAGE_FILE).write_text(page, encoding="utf-8")
     for fit in fits:

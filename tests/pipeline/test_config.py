@@ -10,6 +10,8 @@ from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
 from pipeline.__main__ import CONF, options, store_defaults
+from pipeline.config.models import ModelConfig
+from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.overrides import hydra_overrides
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
@@ -50,7 +52,7 @@ def test_experiment_composes_and_says_what_it_is(name: str) -> None:
 
 @pytest.mark.parametrize(("group", "option"), GROUPS)
 def test_every_choice_of_every_group_is_valid(group: str, option: str) -> None:
-    values = composed(f"{group}={option}")
+    values = composed(f"{group}={option}", *objective_for(group, option))
     for section in values.values():
         if isinstance(section, dict):
             fill_required(section)
@@ -63,6 +65,15 @@ def test_every_choice_of_every_group_is_valid(group: str, option: str) -> None:
     if option in ("ddp", "zero1", "zero2", "zero3"):
         values["optim"]["name"] = "adamw"
     parse_config(values)
+
+
+def objective_for(group: str, option: str) -> list[str]:
+    """The choice of an objective that such a model can learn."""
+    if group != "model":
+        return []
+    family = ModelConfig.choices()[composed(f"model={option}")["model"]["family"]]
+    fitting = [name for name, one in ObjectiveConfig.choices().items() if one.reading == family.readings[0]]
+    return [f"objective={fitting[0]}"]
 
 
 def fill_required(section: dict) -> None:

@@ -2,13 +2,15 @@
 
 import math
 import re
+from pathlib import Path
 
 import pytest
 
 from pipeline.config.objectives.causal import CausalConfig
 from pipeline.config.sweep import SweepConfig
 from pipeline.errors import UserError
-from pipeline.store.artifacts import Store, write_json
+from pipeline.store.artifacts import Store, finish, write_json
+from pipeline.sweep.grid import heat_map, on_the_edge
 from pipeline.sweep.jobs import Job, JobRecord, run_name
 from pipeline.sweep.objective import check_metric, read_metric
 from pipeline.sweep.planning import refuse_twins
@@ -17,7 +19,9 @@ from pipeline.sweep.processes import divided_gpus
 from pipeline.sweep.report import draw, fit_all
 from pipeline.sweep.scaling_law import fit_power_law
 from pipeline.sweep.summary import in_order, table_rows
+from pipeline.tracking.tracker import Tracker
 
+STORE = Store(Path("nowhere"))
 PRINTS = {"shards": "aa", "pretrain": "bb"}
 
 
@@ -101,15 +105,63 @@ def test_every_key_and_fit_has_a_plot_that_fits_into_a_page():
     jobs = [finished(lr, loss, **{"pretrain.tokens": 1 / float(lr)}) for lr, loss in losses.items()]
     fits = fit_all(in_order(jobs, "minimize"), ["pretrain.tokens", "pretrain.flops"])
     assert [fit.metric for fit in fits] == ["pretrain.tokens"]
-    plots = {title: svg(plot, title) for title, plot in draw(jobs, "pretrain.loss", fits).items()}
+    plots = {title: svg(plot, title) for title, plot in draw(jobs, "pretrain.loss", fits, STORE).items()}
     assert list(plots) == ["pretrain.loss against pretrain.tokens", "pretrain.loss against optim.lr"]
     ids = [name for plot in plots.values() for name in re.findall(r'\bid="([^"]+)"', plot)]
     assert len(ids) == len(set(ids))
 
 
+def grid(**losses: float) -> list[Job]:
+    """Jobs over two keys, best first."""
+    jobs = [
+        Job(
+            {"optim.lr": name[1:].replace("_", "e-"), "seed": name[0].replace("a", "1").replace("b", "2")},
+            name,
+            state="finished",
+            objective=loss,
+        )
+        for name, loss in losses.items()
+    ]
+    return in_order(jobs, "minimize")
+
+
+def test_two_keys_are_a_heat_map():
+    jobs = grid(a1_2=2.0, a1_3=2.5, b1_2=2.1, b1_3=2.6)
+    plot = svg(draw(jobs, "pretrain.loss", [], STORE)["pretrain.loss over both keys"], "grid")
+    assert all(f">{text}<" in plot for text in ("2", "2.5", "2.1", "2.6", "1e-2", "1e-3"))
+    assert heat_map(grid(a1_2=2.0, b1_3=2.5), "loss") is None, "drawn at random"
+    assert heat_map(grid(a1_2=2.0, a1_3=2.5), "loss") is None
+
+
+def test_a_best_value_on_the_edge_is_told():
+    jobs = [finished("0.1", 1.0), finished("0.01", 2.0), finished("0.001", 3.0)]
+    assert on_the_edge(jobs) == [
+        "The best job has the largest optim.lr of all, 0.1: larger ones may be better still."
+    ]
+    assert on_the_edge([jobs[1], jobs[0], jobs[2]]) == []
+    assert on_the_edge(jobs[:2]) == []
+
+
+def test_the_losses_of_all_jobs_are_drawn_over_each_other(tmp_path):
+    jobs = []
+    for name, loss in (("a", 1.0), ("b", 2.0)):
+        folder = tmp_path / "pretrain" / f"x-{name}.partial"
+        folder.mkdir(parents=True)
+        for step in (1, 2):
+            Tracker(folder).log({"train/loss": loss / step}, step)
+        finish(folder, {"metrics": {}, "outputs": {}})
+        jobs.append(
+            Job({"seed": name}, name, fingerprints={"pretrain": name}, state="finished", objective=loss)
+        )
+    plots = draw(jobs, "pretrain.loss", [], Store(tmp_path))
+    drawn = svg(plots["Training losses"], "losses")
+    assert ">best<" in drawn
+    assert ">others<" in drawn
+
+
 def test_values_that_are_no_numbers_are_plotted_too():
     jobs = [Job({"model": name}, name, state="finished", objective=2.0) for name in ("lstm", "llama_tiny")]
-    plot = svg(draw(jobs, "pretrain.loss", [])["pretrain.loss against model"], "m")
+    plot = svg(draw(jobs, "pretrain.loss", [], STORE)["pretrain.loss against model"], "m")
     assert ">lstm<" in plot
     assert ">llama_tiny<" in plot
 

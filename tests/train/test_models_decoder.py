@@ -136,11 +136,16 @@ def test_laid_out_for_generation_it_is_the_same_model(model):
     model.eval()
     inputs, labels = batch()
     with torch.no_grad():
-        expected, loss = model(inputs), model(inputs, labels).total
+        expected, loss, losses = (
+            model(inputs),
+            model(inputs, labels).total,
+            model.token_losses(inputs, labels),
+        )
         for _ in range(2):  # the second time does nothing
             model.lay_out_for_generation()
         torch.testing.assert_close(model(inputs), expected, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(model(inputs, labels).total, loss)
+        torch.testing.assert_close(model.token_losses(inputs, labels), losses, rtol=1e-4, atol=1e-5)
         for rows in (slice(3), slice(1, 2)):
             state = model.new_state(len(inputs[rows]), 24)
             found = [model.next_logits(inputs[rows, :9], state)]

@@ -15,6 +15,7 @@ from pipeline.config.optimizers.muon import MuonConfig
 from pipeline.config.schedules.linear import LinearSchedule
 from pipeline.errors import UserError
 from train.models import build_model
+from train.module import _learning_rates
 from train.optim import build_optimizer
 from train.optim.muon import Muon, orthogonalize
 from train.optim.scheduler import build_scheduler
@@ -65,6 +66,19 @@ def test_muon_takes_the_matrices_of_the_layers_only():
     assert len(muon) == 2 * 7
     assert muon | adamw == {name for name, _ in model.named_parameters()}
     assert {g["lr"] for g in optimizer.param_groups if g["kind"] == "muon"} == {2e-2}
+
+
+def test_embeddings_have_a_rate_of_their_own_unless_they_are_the_output_matrix_too():
+    config = OptimizerConfig.choose("muon", lr=1e-3, muon_lr=2e-2, embedding_lr=3e-2)
+    rates = {}
+    for tied in (False, True):
+        model = decoder("llama", tie_embeddings=tied)
+        groups = build_optimizer(model, config).param_groups
+        rates[tied] = {name: group["lr"] for group in groups for name in names_in(model, group)}
+    assert rates[False]["model.embed_tokens.weight"] == 3e-2
+    assert rates[False]["lm_head.weight"] == rates[True]["model.embed_tokens.weight"] == 1e-3
+    untied = build_optimizer(decoder("llama", tie_embeddings=False), config).param_groups
+    assert _learning_rates(untied) == {"lr": 1e-3, "muon_lr": 2e-2, "embedding_lr": 3e-2}
 
 
 def test_frozen_parameters_stay_out():

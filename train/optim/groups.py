@@ -34,6 +34,20 @@ def decay_groups(model: nn.Module, weight_decay: float) -> list[Group]:
     ]
 
 
+def input_embeddings(model: nn.Module) -> set[nn.Parameter]:
+    """The trainable tables that ids are looked up in and that nothing else holds: no embedding that is tied to the
+    output matrix."""
+    owners: dict[nn.Parameter, list[nn.Module]] = {}
+    for owner in model.modules():
+        for parameter in owner.parameters(recurse=False):
+            owners.setdefault(parameter, []).append(owner)
+    return {
+        parameter
+        for parameter, holding in owners.items()
+        if parameter.requires_grad and all(isinstance(owner, nn.Embedding) for owner in holding)
+    }
+
+
 def hidden_matrices(model: nn.Module) -> dict[nn.Parameter, int]:
     """Trainable matrices within the layers, each with the number of blocks that it is made of; stacks of experts too.
 

@@ -14,7 +14,7 @@ from torch.optim.adamw import adamw
 from pipeline.config.optimizers.muon import MuonConfig
 from pipeline.errors import UserError
 from train.optim import MapWhole
-from train.optim.groups import decaying, hidden_matrices
+from train.optim.groups import decaying, hidden_matrices, input_embeddings
 from train.strategies.shares import Group, whole_shape
 
 log = logging.getLogger(__name__)
@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
 
-Kind = tuple[str, int, bool]
-"""What the parameters of a group have in common: its `kind`, its `split`, and whether they decay."""
+Kind = tuple[str, str, int, bool]
+"""What a group's parameters have in common: `kind`, the name of their rate, `split`, and whether they decay."""
 
 
 def build(model: nn.Module, config: MuonConfig) -> "Muon":
@@ -39,25 +39,29 @@ def build(model: nn.Module, config: MuonConfig) -> "Muon":
         raise UserError(
             "optim.name=muon needs a model with layers of matrices, and this one has none; use adamw"
         )
+    tables = input_embeddings(model) if config.embedding_lr else set()
     groups: dict[Kind, list[nn.Parameter]] = defaultdict(list)
     for parameter, decays in decaying(model).items():
+        name = "muon_lr" if parameter in hidden else "embedding_lr" if parameter in tables else "lr"
         kind = "muon" if parameter in hidden else "adamw"
-        groups[kind, hidden.get(parameter, 1), decays].append(parameter)
+        groups[kind, name, hidden.get(parameter, 1), decays].append(parameter)
     if next(model.parameters()).device.type != "meta":  # else it is but to predict memory
         log.info("%s", _shares(groups))
-    settings = {
-        "adamw": {"lr": config.lr, "betas": config.betas, "eps": config.eps},
-        "muon": {"lr": config.muon_lr or config.lr, "momentum": config.momentum},
+    settings: dict[str, dict[str, Any]] = {
+        "adamw": {"betas": config.betas, "eps": config.eps},
+        "muon": {"momentum": config.momentum},
     }
     return Muon(
         {
             "params": parameters,
             "kind": kind,
             "split": split,
+            "lr": getattr(config, name) or config.lr,
+            "rate_name": name,
             "weight_decay": config.weight_decay if decay else 0.0,
             **settings[kind],
         }
-        for (kind, split, decay), parameters in groups.items()
+        for (kind, name, split, decay), parameters in groups.items()
     )
 
 

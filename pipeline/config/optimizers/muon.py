@@ -17,6 +17,9 @@ class MuonConfig(OptimizerConfig):
     name: Literal["muon"] = "muon"
     muon_lr: PositiveFloat | None = None
     """Peak learning rate of Muon's matrices; None means `lr`, which is AdamW's."""
+    embedding_lr: PositiveFloat | None = None
+    """Peak learning rate of the input embeddings, where they are not the output matrix, too; None means `lr`. A row is
+    seen seldom, so it can take ten times as much."""
     momentum: Fraction = 0.95
     """Muon's Nesterov momentum."""
     betas: tuple[Fraction, Fraction] = (0.9, 0.95)
@@ -25,5 +28,6 @@ class MuonConfig(OptimizerConfig):
 
     def summary(self) -> str:
         """The optimizer in a few words, for the model card."""
-        own_rate = f" (matrices {self.muon_lr:g})" if self.muon_lr else ""
-        return f"{self.name}, peak rate {self.lr:g}{own_rate}, weight decay {self.weight_decay:g}"
+        own = {"matrices": self.muon_lr, "embeddings": self.embedding_lr}
+        rates = ", ".join(f"{name} {rate:g}" for name, rate in own.items() if rate)
+        return f"{self.name}, peak rate {self.lr:g}{f' ({rates})' if rates else ''}, weight decay {self.weight_decay:g}"
