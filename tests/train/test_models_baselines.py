@@ -208,7 +208,6 @@ def test_a_model_that_sees_what_it_should_predict_is_refused():
         ({"path": "no/such/folder"}, "no/such/folder"),
         ({"config": {"model_type": "gpt5000"}}, "gpt5000"),
         ({"config": {**NEOX, "hidden_size": "wide"}}, "hidden_size"),
-        ({"config": {"model_type": "t5"}}, "this one is no causal language model"),
     ],
 )
 def test_wrong_transformers_settings_are_explained(fields, said):

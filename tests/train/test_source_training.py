@@ -106,6 +106,9 @@ def test_all_of_the_target_is_learnt_and_long_texts_are_told(
     data = Seq2SeqDataConfig(**parallel(tmp_path, pairs))
     splits = read(data)
     training = TASK.training(Seq2SeqConfig(data=data), base, splits)
+    for shown, _ in training.sampler(0)(base.load().eval()):
+        assert shown.startswith("a long source ")
+        assert shown.endswith(" → ")
     rows = np.arange(len(splits.train))
     batch = training.train.collate(rows, rows)
     assert batch["input_ids"].shape[1] <= CONTEXT

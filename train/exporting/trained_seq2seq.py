@@ -24,5 +24,5 @@ class TrainedSeq2Seq(TrainedModel):
         return torch.cat([model(row[None], decoder_input_ids=row[None]) for row in rows]).float()
 
     def generation_fields(self, fields: ConfigFields) -> ConfigFields:
-        start = {"decoder_start_token_id": fields["decoder_start_token_id"]}
+        start = {"decoder_start_token_id": fields.get("decoder_start_token_id")}
         return super().generation_fields(fields) | start

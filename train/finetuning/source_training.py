@@ -12,7 +12,8 @@ from train.finetuning.examples import pad_rows
 from train.finetuning.facts import TaskFacts, TestRow
 from train.finetuning.fitting import cut_middle
 from train.finetuning.text_ids import pad_id
-from train.finetuning.text_training import TextTraining
+from train.finetuning.text_training import SAMPLES, TextTraining
+from train.generation.samples import Sampler, sample_texts
 from train.models import IGNORE_INDEX
 
 
@@ -79,6 +80,14 @@ class SourceTraining(TextTraining[SourceExamples]):
 
     def description(self) -> TaskFacts:
         return {**super().description(), "reading": self.base.config.reading}
+
+    def sampler(self, seed: int) -> Sampler:
+        """Sources, cut as in training, each with an arrow behind it and what the model writes."""
+        sources = [example.source for example in self.splits.validation[:SAMPLES]]
+        shown = [f"{self.form.shown(source)} → " for source in sources]
+        read = [cut_middle(ids, self.length) for ids in self.form.prompt_ids(sources)]
+        prompts = list(zip(shown, read, strict=True))
+        return lambda model: sample_texts(model, self.base.tokenizer, prompts, seed, self.stops)
 
     def test_rows(self) -> list[TestRow]:
         rows = super().test_rows()

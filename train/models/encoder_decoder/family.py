@@ -6,7 +6,7 @@ from typing import Self
 
 from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
 from train.models.encoder_decoder.activations import bytes_per_source_token
-from train.models.encoder_decoder.hf_config import to_hf_config
+from train.models.encoder_decoder.hf_config import from_hf_config, to_hf_config
 from train.models.encoder_decoder.model import EncoderDecoder
 from train.models.family import ConfigFields, ModelFamily
 from train.models.lm_head import head_bytes
@@ -14,8 +14,12 @@ from train.models.numerics import Numerics
 
 
 class EncoderDecoderFamily(ModelFamily):
+    model_types = ("t5",)
     can_recompute = True
     draws_by_layer = True
+
+    def from_hf_config(self, fields: ConfigFields) -> EncoderDecoderConfig:
+        return from_hf_config(fields)
 
     def build(self, config: EncoderDecoderConfig, vocab_size: int) -> EncoderDecoder:
         return EncoderDecoder(config, vocab_size)

@@ -3,7 +3,6 @@
 import importlib
 import json
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Protocol
 
@@ -11,10 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from pipeline.config.models.base import READINGS
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.module_protocols import as_protocol
-from pipeline.errors import UserError
 from train.models.experts import is_expert_stack, share_per_token
 from train.models.family import OF_THE_FOLDER, ConfigFields, ModelFamily
 from train.models.flops import training_flops
@@ -41,16 +38,7 @@ class HuggingFaceFamily(ModelFamily):
     parameter_prefix = "model."
 
     def build(self, config: HuggingFaceConfig, vocab_size: int) -> TransformersModel:
-        """By the module that is called as the model reads.
-
-        Raises:
-            UserError: where there is none.
-        """
-        if find_spec(f"train.models.hf.{config.reading}") is None:
-            raise UserError(
-                f"model.family=hf has no models yet that {READINGS[config.reading]}, and this one is no causal "
-                "language model; choose another architecture"
-            )
+        """By the module that is called as the model reads."""
         module = as_protocol(importlib.import_module(f"train.models.hf.{config.reading}"), ReadingModule)
         return module.Model(config, vocab_size)
 
@@ -62,15 +50,19 @@ class HuggingFaceFamily(ModelFamily):
             fields.pop(name, None)
         return config.model_copy(update={"path": None, "config": fields})
 
-    def flops_per_token(self, config: HuggingFaceConfig, vocab_size: int, length: int) -> float:
+    def flops_per_token(self, config: HuggingFaceConfig, vocab_size: int, length: int) -> float | None:
+        if config.reading == "encoder_decoder":  # whose parts read texts of different length
+            return None
         matrices, attention = _sizes(config, vocab_size)
         return training_flops(matrices, attention, length)
 
     def activation_bytes(
         self, config: HuggingFaceConfig, length: int, numerics: Numerics, recompute: bool, masked: bool
-    ) -> int:
+    ) -> int | None:
         """Korthikanti et al.'s (2022) 34 bytes per token and channel in 16 bits, less the scores that fused kernels
         don't keep."""
+        if config.reading == "encoder_decoder":
+            return None
         text = read_config(config, 1).get_text_config()
         layers, block = text.num_hidden_layers, 17 * numerics.compute * text.hidden_size
         held = layers * numerics.residual * text.hidden_size + block if recompute else layers * block
