@@ -84,7 +84,10 @@ class TransformersModel(Body, ABC):
     def blocks(self) -> list[nn.Module]:
         """The modules that the architecture wants kept whole: its transformer blocks."""
         names = set(self.model._no_split_modules or ())
-        return [module for module in self.model.modules() if type(module).__name__ in names]
+        found = [module for module in self.model.modules() if type(module).__name__ in names]
+        # mBART also names the attention within its blocks.
+        inner = {part for module in found for part in module.modules() if part is not module}
+        return [module for module in found if module not in inner]
 
     @property
     def gradient_checkpointing(self) -> bool:
