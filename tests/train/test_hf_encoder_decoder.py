@@ -1,10 +1,20 @@
 """Encoder–decoders of transformers behind our interface: T5, BART and mBART with small random weights."""
 
+import json
+
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
+from pipeline.config.lora import LoRAConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
+from pipeline.config.stages import ExportStage, FinetuneStage
 from pipeline.errors import UserError
+from pipeline.formats.tokenizers import save_tokenizer
+from pipeline.store.artifacts import write_json
+from tests.train.test_export import write_manifest
+from train.export import run as export
+from train.finetune import run as finetune
 from train.models import IGNORE_INDEX, build_model
 
 VOCAB, CONTEXT = 90, 24
@@ -98,6 +108,44 @@ def test_learns_and_recomputes(model):
         optimizer.zero_grad()
         losses.append((total / tokens).item())
     assert losses[-1] < 0.5 * losses[0]
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+@pytest.mark.parametrize("lora", [None])
+def test_a_folder_is_tuned_and_exported(kind, lora, plain_tokenizer, tmp_path, make_context):
+    """`finetune.init` names a folder of the class; what is exported is read by transformers alone."""
+    base = tmp_path / "base"
+    fields = {**CONFIGS[kind], "max_position_embeddings": CONTEXT, "vocab_size": len(plain_tokenizer)}
+    settings = AutoConfig.for_model(**fields)
+    settings.architectures = None
+    AutoModelForSeq2SeqLM.from_config(settings).save_pretrained(base)
+    save_tokenizer(plain_tokenizer, base)
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text(
+        "".join(json.dumps({"source": f"{n} dogs", "target": f"{n} foxes"}) + "\n" for n in range(40))
+    )
+    trainer = {"steps": 3, "global_batch": 4, "threads": 1, "sample_every": 0, "checkpoint_every": 0}
+    tuned = {
+        "task": "seq2seq",
+        "init": str(base),
+        "lora": lora,
+        "data": {"train": str(pairs)},
+        "trainer": trainer,
+    }
+    context = make_context(tmp_path / "tuned")
+    metrics = finetune(FinetuneStage(seed=1, strategy={"name": "single"}, finetune=tuned), context)
+    assert metrics["train_loss"] > 0
+    adapters = None if lora is None else LoRAConfig(**lora).model_dump()
+    write_manifest(context.folder, finetune={**tuned, "lora": adapters, "data": {"train": [str(pairs)]}})
+    evaluated = tmp_path / "evaluate"
+    evaluated.mkdir()
+    write_json(evaluated / "manifest.json", {"metrics": {}})
+    write_json(evaluated / "results.json", [])
+    out = make_context(tmp_path / "export", finetune=context.folder, evaluate=evaluated)
+    found = export(ExportStage(export={}), out)
+    assert found["max_logit_difference"] < 1e-4
+    loaded = AutoModelForSeq2SeqLM.from_pretrained(out.folder / "model")
+    assert type(loaded).__name__ == found["format"]
 
 
 def test_one_that_only_reads_is_refused():
