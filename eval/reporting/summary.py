@@ -11,6 +11,8 @@ from pipeline.store.manifest import figure
 
 COMPUTE_OPTIMAL = 20
 """Training tokens per parameter at which a given compute is spent best (Hoffmann et al., 2022), roughly."""
+COUNTED = {"bigram": "pairs of tokens", "trigram": "triples of tokens"}
+"""What the baselines count, the better ones last."""
 LEADING = ("bits_per_byte", "word_perplexity", "perplexity")
 """Figures of held-out text, the one first that compares models of any tokenizer."""
 
@@ -35,22 +37,22 @@ def judge(results: Sequence[Result], pretrain: StageRecord) -> str:
     if leading is None:
         return ""
     measured = f"On held-out text it has {number(leading.value)} {_in_a_sentence(leading.title)}"
-    by_model = {r.model: r.value for r in results if r.name == leading.name and not r.file}
-    if "bigram" not in by_model:
+    values = {r.model: r.value for r in results if r.name == leading.name and not r.file}
+    counted = {what: values[model] for model, what in COUNTED.items() if model in values}
+    sign = 1 if leading.better == "lower" else -1
+    beaten = [what for what, value in counted.items() if sign * leading.value < sign * value]
+    ahead = [f"{what} ({number(value)})" for what, value in counted.items() if what not in beaten]
+    if not counted:
         return f"{measured}."
-    bigram = by_model["bigram"]
-    better = leading.value < bigram if leading.better == "lower" else leading.value > bigram
-    if better:
-        share = abs(1 - leading.value / bigram)
-        unigram = f", and {number(by_model['unigram'])} of single tokens" if "unigram" in by_model else ""
+    if not beaten:
         return (
-            f"{measured}, {share:.0%} {leading.better} than counts of pairs of tokens in the same training text "
-            f"({number(bigram)}{unigram}): it has learned more than which token follows which."
+            f"{measured}, and counts of {ahead[0]} in the same training text do better: it has not learned much yet."
+            f"{_why(pretrain)}"
         )
-    return (
-        f"{measured}, and counts of pairs of tokens in the same training text do better ({number(bigram)}): it has not "
-        f"learned much yet.{_why(pretrain)}"
-    )
+    best = beaten[-1]
+    share = abs(1 - leading.value / counted[best])
+    text = f"{measured}, {share:.0%} {leading.better} than counts of {best} in the same text ({number(counted[best])})"
+    return f"{text}; counts of {ahead[0]} still do better.{_why(pretrain)}" if ahead else f"{text}."
 
 
 def leading_figure(results: Sequence[Result], model: str) -> Result | None:

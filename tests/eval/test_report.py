@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -222,7 +223,7 @@ def test_a_text_from_elsewhere_has_a_chart_of_its_own(whole):
     page, _ = whole
     assert "Perplexity per word, novel.txt pretrain 388.8" in page.text
     assert "181.2 perplexity per word" in page.text, "the corpus's own text is what stands at the top"
-    assert "65% lower than counts of pairs of tokens in the same training text (516.3" in page.text
+    assert "65% lower than counts of pairs of tokens in the same text (516.3)." in page.text
 
 
 def test_every_plot_has_its_lines(whole):
@@ -305,9 +306,14 @@ def test_a_model_below_its_bigram_is_called_so_with_the_reason(inputs):
         for m, v in {"pretrain": 2.2, "bigram": 2.1}.items()
     ]
     text = judge(worse, stages["pretrain"])
-    assert "counts of pairs of tokens in the same training text do better (2.10)" in text
+    assert "counts of pairs of tokens (2.10) in the same training text do better" in text
     assert "0.098 tokens per parameter" in text
     assert "train it for longer" in text
+    between = [replace(r, value=2.0) if r.model == "pretrain" else r for r in worse]
+    between.append(replace(worse[1], model="trigram", value=1.8))
+    text = judge(between, stages["pretrain"])
+    assert "5% lower than counts of pairs of tokens in the same text (2.10)" in text
+    assert "counts of triples of tokens (1.80) still do better" in text
 
 
 def test_the_warm_up_is_drawn_though_the_log_misses_it(tmp_path):
