@@ -1,8 +1,6 @@
 """The pretrain stage: a model on token shards, by the objective that is set, from random weights or from others'."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,21 +14,15 @@ from pipeline.errors import UserError
 from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.formats.held_out import read_held_out, together, write_held_out
 from pipeline.formats.shards import ShardIndex, TokenStream
-from pipeline.formats.shared_arrays import SharedArrays
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from pipeline.formats.training_artifact import write_initial
 from pipeline.formats.vocabulary_extension import VocabularyExtension
-from pipeline.store.artifacts import SCRATCH
 from pipeline.store.manifest import StageMetrics
 from pipeline.text.counts import counted
 from train.adapters.stage import adapt, whole_state
 from train.checkpoints.final_model import save_model
 from train.checkpoints.initial import InitialWeights, initial_weights, starting_model
-from train.data.batches import Concatenation, Examples
-from train.data.mixture import Mixture
-from train.data.order import Order
-from train.data.packing import packing_figures
-from train.data.sequences import NO_VALIDATION
+from train.data.batches import Concatenation
 from train.generation.samples import SAMPLED
 from train.generation.stops import decoder
 from train.held_out import OtherTokenizer, held_out_texts
@@ -40,6 +32,7 @@ from train.models import TrainableModel, count_parameters, family
 from train.models.weights import Weights
 from train.models.word_vectors import fill_embeddings, token_texts
 from train.objectives import Objective, build_objective
+from train.pretraining_data import PretrainingData
 from train.starting_model import Measure, StartingModel
 from train.training_plan import TrainingPlan
 from train.trunk import Course, start_from_trunk, take_checkpoint
@@ -58,7 +51,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
     length = trainer.sequence_length or config.model.context
     tokenizer = load_tokenizer(context.inputs["tokenizer"])
     objective = build_objective(config.objective, tokenizer, config.seed)
-    data = Data.of(objective, config, index, context, length)
+    data = PretrainingData.of(objective, config, index, context, length)
     on_gpu = set_up_process(trainer, config.seed)
     model, weights = _model(start, on_gpu, _measure_held_out(data, objective, tokenizer, on_gpu, context))
     if config.pretrain.vectors is not None:
@@ -79,9 +72,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         validation=data.validation,
         steps=mine.steps if mine else 0,
         tokens_per_example=length,
-        flops_per_token=family(config.model)
-        .with_targets(config.objective.target_length(length))
-        .flops_per_token(config.model, vocab_size, length),
+        flops_per_token=_flops_per_token(config, vocab_size, length),
         optim=config.optim,
         schedule=config.schedule,
         trainer=trainer,
@@ -126,6 +117,11 @@ def _save(
     base = Path(config.pretrain.init or "").name
     state = whole_state(config.pretrain.lora, trained, new, context.folder, base, kept)
     save_model(context.folder, state, kept, model.vocab_size, **facts, eos_id=index.eos_id)
+
+
+def _flops_per_token(config: PretrainStage, vocab_size: int, length: int) -> float | None:
+    of = family(config.model).with_targets(config.objective.target_length(length))
+    return of.flops_per_token(config.model, vocab_size, length)
 
 
 def _start_from_vectors(
@@ -176,7 +172,11 @@ def _model(start: StartingModel, on_gpu: bool, measure: Measure) -> tuple[Traina
 
 
 def _measure_held_out(
-    data: "Data", objective: Objective, tokenizer: "PreTrainedTokenizerFast", on_gpu: bool, context: Context
+    data: PretrainingData,
+    objective: Objective,
+    tokenizer: "PreTrainedTokenizerFast",
+    on_gpu: bool,
+    context: Context,
 ) -> Measure:
     """Says in the artifact how much held-out text there is; of weights without rows for new tokens, also what they made
     of it in their own tokens."""
@@ -213,60 +213,13 @@ def _take_state(initial: InitialWeights, steps: int, context: Context) -> None:
         raise UserError(f"the checkpoint {checkpoint.folder} is gone; name another with pretrain.step=…")
 
 
-@dataclass(frozen=True)
-class Data:
-    """The examples of a run, by the parts of the corpus."""
-
-    streams: dict[str, TokenStream]
-    parts: dict[str, Examples]
-    validation: dict[str, Examples]
-    mixture: Mixture
-    length: int
-    packed: bool
-    validation_sequences: int | None
-
-    @classmethod
-    def of(
-        cls, objective: Objective, config: PretrainStage, index: ShardIndex, context: Context, length: int
-    ) -> "Data":
-        """Raises: UserError: where a part is too short for one example."""
-        shards = context.inputs["shards"]
-        shared = None
-        if context.world_size > 1:
-            shared = SharedArrays(context.folder / SCRATCH, makes=context.rank == 0)
-        streams = {part: TokenStream(shards, "train", part, shared) for part in index.part_tokens("train")}
-        parts = {part: objective.examples(stream, config.data, length) for part, stream in streams.items()}
-        mixture = Mixture(config.data, {part: len(examples) for part, examples in parts.items()}, length)
-        validation = {
-            part: objective.validation_examples(
-                TokenStream(shards, "validation", part, shared), config.data, length
-            )
-            for part, tokens in index.part_tokens("validation").items()
-            if config.objective.examples_in(tokens, length)
-        }
-        for part in streams:
-            if part not in validation and context.rank == 0:
-                context.log.warning("%s: %s", part or "the corpus", NO_VALIDATION)
-        return cls(
-            streams,
-            parts,
-            validation,
-            mixture,
-            length,
-            config.data.packing == "best_fit",
-            config.trainer.validation_sequences,
-        )
-
-    def describe(self, order: Order, steps: int, global_batch: int) -> Iterator[str]:
-        yield from self.mixture.describe(order, steps, global_batch)
-        if self.packed:
-            for part, stream in self.streams.items():
-                figures = packing_figures(stream, self.length, len(self.parts[part]))
-                yield f"packed{f' {part}' if part else ''}: {figures}"
-
-
 def _report(
-    plan: TrainingPlan, config: PretrainStage, data: Data, vocab_size: int, parameters: int, context: Context
+    plan: TrainingPlan,
+    config: PretrainStage,
+    data: PretrainingData,
+    vocab_size: int,
+    parameters: int,
+    context: Context,
 ) -> None:
     trainer, flops, objective = plan.trainer, plan.flops_per_token, config.objective
     tokens = plan.steps * trainer.global_batch * data.length

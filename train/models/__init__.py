@@ -13,10 +13,8 @@ from train.models.interface import (
     MaskedLanguageModel,
     TrainableModel,
     WritingModel,
-    as_body,
-    as_language_model,
-    as_writing_model,
 )
+from train.models.kinds import as_body, as_language_model, as_writing_model
 
 __all__ = [
     "IGNORE_INDEX",
