@@ -41,6 +41,7 @@ def test_experiment_composes_and_says_what_it_is(name: str) -> None:
     elsewhere = {  # runs that are not here
         "continue_sample": ["++pretrain.init=null"],
         "extend_vocab_zh": ["++pretrain.init=null", "++pretrain.new_rows_steps=0", "tokenizer=bpe"],
+        "bert_classify": ["++finetune.init=null"],
     }
     data = ["++corpus.path=null"] if "wikitext" in name else elsewhere.get(name, [])
     root = parse_config(composed(f"experiment={name}", *data))

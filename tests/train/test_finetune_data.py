@@ -96,7 +96,7 @@ def test_tables(tmp_path):
         ("a.json", '[{"prompt": "p"', "is not JSON"),
         ("a.json", "[" * 100_000, "is not JSON"),
         ("a.jsonl", '{"prompt": ' + "[" * 100_000 + "\n", "line 1 is not JSON"),
-        ("a.csv", "prompt,response\na,b\nc\n", "line 3: 1 columns, but the header has 2"),
+        ("a.csv", "prompt,response\na,b\nc\n", "line 3: 1 column, but the header has 2"),
         ("a.csv", 'prompt,response\na,"b\n', "line 2: unexpected end of data"),
         ("a.csv", "prompt,response,prompt\na,b,c\n", "line 1: several columns are called prompt"),
         ("a.xlsx", "PK", "not .xlsx"),
@@ -244,7 +244,7 @@ def test_columns_that_are_not_read_are_named(tmp_path):
     rows[5]["history"] = [["Hi", "Hello"]]
     found = splits("seq2seq", train=write_rows(tmp_path / "a.jsonl", rows))
     assert found.unread == {"system": 3, "history": 1}
-    assert found.describe_unread() == "not read: system (3 rows), history (1 rows)"
+    assert found.describe_unread() == "not read: system (3 rows), history (1 row)"
     pairs = write_rows(tmp_path / "b.jsonl", [{"prompt": f"{n}", "response": "r"} for n in range(50)])
     assert splits(train=pairs).describe_unread() == ""
 

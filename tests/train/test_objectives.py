@@ -152,7 +152,9 @@ def test_what_does_not_read_from_left_to_right_neither_learns_causally_nor_to_an
     assert problem.startswith("objective.name=causal needs a model that reads text from left to right, and ")
     assert "model.family=decoder reads what stands on both sides of a token" in problem
     assert "choose a family that fits the objective (hf, lstm)" in problem
-    with pytest.raises(UserError, match=r"reads? from left to right, and the model \(model.family=decoder\)"):
+    with pytest.raises(
+        UserError, match=r"reads text from left to right, and the model \(model.family=decoder\)"
+    ):
         task_of(InstructConfig).check_base(DecoderConfig(), "the model")
 
 
