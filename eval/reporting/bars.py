@@ -21,6 +21,10 @@ class Bar(NamedTuple):
     interval: tuple[float, float] | None
     """Where its whisker begins and ends, if it has one."""
 
+    @property
+    def is_baseline(self) -> bool:
+        return self.result.model in BASELINES
+
 
 @dataclass(frozen=True)
 class Bars:
