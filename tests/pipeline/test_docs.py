@@ -150,3 +150,12 @@ def test_files_that_are_named_exist(path: Path) -> None:
     words = re.findall(r"`([\w./-]+)`", shown(path))
     named = [w for w in words if w.split("/")[0] in PACKAGES and w.endswith((".py", ".yaml", ".md", "/"))]
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_messages_that_are_explained_are_written_somewhere() -> None:
+    files = [path for package in PACKAGES[:5] for path in (ROOT / package).rglob("*.py")]
+    written = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    written = re.sub(r'"\s*\n\s*f?"', "", written)  # messages over several lines
+    headings = re.findall(r"^### (.+)$", (ROOT / "docs/troubleshooting.md").read_text(), re.MULTILINE)
+    assert len(headings) > 10
+    assert [heading for heading in headings if heading not in written] == []
