@@ -35,7 +35,7 @@ def test_two_processes_train_like_one(strategy: str, alone: Path, tmp_path: Path
     for row, other in zip(rows, others, strict=True):
         assert other["train/loss"] == pytest.approx(row["train/loss"], rel=1e-4)
         assert other["train/grad_norm"] == pytest.approx(row["train/grad_norm"], rel=1e-3)
-        assert other["train/auxiliary_loss"] == pytest.approx(row["train/balance_loss"], rel=1e-3)
+        assert other["train/auxiliary_loss"] == pytest.approx(row["train/auxiliary_loss"], rel=1e-3)
         assert 1 / 48 < row["train/fullest_expert"] < 1
     weights, theirs = (load_file(folder / "model" / "model.safetensors") for folder in (alone, together))
     for name, weight in weights.items():
