@@ -13,14 +13,10 @@ from pipeline.errors import UserError
 from train.checkpoints.final_model import (
     describe_model,
     described_model,
-    load_weights,
-    read_weights,
-    save_model,
 )
-from train.finetuning.head import ModelWithHead
+from train.finetuning.head import ModelWithHead, load_with_head, save_with_head
 from train.finetuning.pooling import pool
 from train.models import IGNORE_INDEX, Body, FigureSum, LossSum, as_body, build_model
-from train.models.wrapped import BODY
 
 
 class Classifier(ModelWithHead):
@@ -104,8 +100,7 @@ def save_classifier(
     **facts: Any,
 ) -> None:
     """Write `<artifact>/model`: the weights under their Hugging Face names, the labels in model.json."""
-    named = {name.removeprefix(BODY): tensor for name, tensor in state.items()}
-    save_model(artifact, named, config, vocab_size, labels=labels, **facts)
+    save_with_head(artifact, state, config, vocab_size, labels=labels, **facts)
 
 
 def load_classifier(artifact: Path, device: str | torch.device = "cpu") -> Classifier:
@@ -122,7 +117,4 @@ def load_classifier(artifact: Path, device: str | torch.device = "cpu") -> Class
     backbone = as_body(build_model(*described_model(artifact)))
     pooling, kind = description.get("pooling", "last"), description.get("kind", "single")
     model = Classifier(backbone, description["labels"], pooling, kind)
-    state = read_weights(artifact)
-    own = {name if name.startswith("score.") else BODY + name: tensor for name, tensor in state.items()}
-    load_weights(model, own, str(artifact))
-    return model.to(device).eval()
+    return load_with_head(model, artifact, device)

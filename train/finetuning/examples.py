@@ -89,12 +89,11 @@ class LabelExamples:
 
         A row that does not count has labels that are `IGNORE_INDEX`, or, of fractions, no number.
         """
-        lengths = [1 if i == PADDING else len(self.input_ids[i]) for i in indices]
         labels = self.targets[indices]
         labels[indices == PADDING] = IGNORE_INDEX if labels.ndim == 1 else np.nan
         batch = {
             "input_ids": pad_rows(self.input_ids, indices, self.pad_id, self.context),
-            "lengths": torch.tensor(lengths),
+            "lengths": row_lengths(self.input_ids, indices),
             "labels": torch.from_numpy(labels),
         }
         if self.token_types is not None:
@@ -113,6 +112,11 @@ class LabelExamples:
             return batch
 
         return PackedExamples(self, self.input_ids, self.pad_id, self.context, others)
+
+
+def row_lengths(rows: list[np.ndarray], indices: np.ndarray) -> Tensor:
+    """How many tokens the chosen rows have before they are padded, int64 [B]; 1 where there is no row."""
+    return torch.tensor([1 if index == PADDING else len(rows[index]) for index in indices])
 
 
 def pad_rows(rows: list[np.ndarray], indices: np.ndarray, value: int, context: int) -> Tensor:

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import torch
 
-from train.data.batches import PADDING, Batch
+from train.data.batches import Batch
 from train.finetuning.data import Example
-from train.finetuning.examples import pad_rows
+from train.finetuning.examples import pad_rows, row_lengths
 from train.finetuning.facts import TaskFacts, TestRow
 from train.finetuning.fitting import cut_middle
 from train.finetuning.text_ids import pad_id
@@ -50,10 +49,9 @@ class SourceExamples:
 
     def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
         """input_ids [B, S] and labels [B, T], int64; lengths of the sources, int64 [B]."""
-        lengths = [1 if index == PADDING else len(self.input_ids[index]) for index in indices]
         return {
             "input_ids": pad_rows(self.input_ids, indices, self.pad_id, self.context),
-            "lengths": torch.tensor(lengths),
+            "lengths": row_lengths(self.input_ids, indices),
             "labels": pad_rows(self.labels, indices, IGNORE_INDEX, self.context),
         }
 

@@ -6,12 +6,10 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from pipeline.config.tasks.classify import LabelKind
-from pipeline.context import Context
 from train.exporting.head import class_with_head
-from train.exporting.trained_model import TrainedModel
-from train.finetuning.artifact import read_test_rows
 from train.finetuning.classifier import Classifier, load_classifier
-from train.models import Body, ConfigFields
+from train.finetuning.trained_with_head import TrainedWithHead
+from train.models import ConfigFields
 
 PROBLEMS: dict[LabelKind, str] = {
     "single": "single_label_classification",
@@ -21,20 +19,11 @@ PROBLEMS: dict[LabelKind, str] = {
 """How transformers calls them; it chooses by that how its pipeline makes scores of logits."""
 
 
-class TrainedClassifier(TrainedModel):
+class TrainedClassifier(TrainedWithHead):
     auto_class: ClassVar[str] = "AutoModelForSequenceClassification"
-    writes: ClassVar[bool] = False
-
-    @property
-    def body(self) -> Body:
-        return self.model.backbone
 
     def reload(self, artifact: Path) -> Classifier:
         return load_classifier(artifact)
-
-    def texts(self, context: Context, most: int) -> list[str]:
-        """The test examples' texts: a folder that is fine-tuned may come without a corpus."""
-        return [row["text"] for row in read_test_rows(self.artifact, most)]
 
     def rows(self, texts: list[list[int]], window: int, most: int, most_logits: int) -> list[list[int]]:
         return [ids[:window] for ids in texts[:most]]

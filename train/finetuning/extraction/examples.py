@@ -11,7 +11,7 @@ import torch
 from pipeline.formats.control_tokens import ControlTokens
 from train.data.batches import PADDING, Batch
 from train.data.shared_rows import PackedExamples, SharedRows
-from train.finetuning.examples import pad_rows
+from train.finetuning.examples import pad_rows, row_lengths
 from train.finetuning.extraction.rows import Question
 from train.finetuning.text_ids import Frame, pad_id
 from train.models import IGNORE_INDEX
@@ -135,12 +135,11 @@ class SpanExamples:
 
     def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
         """input_ids and token_types, int64 [B, T]; lengths, int64 [B]; labels, int64 [B, 2]."""
-        lengths = [1 if index == PADDING else len(self.windows[index].ids) for index in indices]
         labels = np.where(indices[:, None] == PADDING, IGNORE_INDEX, self.labels[indices])
         return {
             "input_ids": pad_rows(self.input_ids, indices, self.pad_id, self.context),
             "token_types": pad_rows(self._token_types, indices, 0, self.context),
-            "lengths": torch.tensor(lengths),
+            "lengths": row_lengths(self.input_ids, indices),
             "labels": torch.from_numpy(labels),
         }
 

@@ -12,14 +12,10 @@ from pipeline.errors import UserError
 from train.checkpoints.final_model import (
     describe_model,
     described_model,
-    load_weights,
-    read_weights,
-    save_model,
 )
-from train.finetuning.head import ModelWithHead
+from train.finetuning.head import ModelWithHead, load_with_head, save_with_head
 from train.models import IGNORE_INDEX, Body, FigureSum, LossSum, as_body, build_model
 from train.models.layers import BiasedLinear
-from train.models.wrapped import BODY
 
 HEAD = "qa_outputs"
 
@@ -79,8 +75,7 @@ def save_span_finder(
     artifact: Path, state: dict[str, Tensor], config: ModelConfig, vocab_size: int, **facts: Any
 ) -> None:
     """Write `<artifact>/model`, the weights under their Hugging Face names."""
-    named = {name.removeprefix(BODY): tensor for name, tensor in state.items()}
-    save_model(artifact, named, config, vocab_size, head=HEAD, **facts)
+    save_with_head(artifact, state, config, vocab_size, head=HEAD, **facts)
 
 
 def load_span_finder(artifact: Path, device: str | torch.device = "cpu") -> SpanFinder:
@@ -91,8 +86,4 @@ def load_span_finder(artifact: Path, device: str | torch.device = "cpu") -> Span
     """
     if describe_model(artifact).get("head") != HEAD:
         raise UserError(f"{artifact} holds no model that finds answers; fine-tune with finetune.task=extract")
-    model = SpanFinder(as_body(build_model(*described_model(artifact))))
-    state = read_weights(artifact)
-    own = {name if name.startswith(f"{HEAD}.") else BODY + name: tensor for name, tensor in state.items()}
-    load_weights(model, own, str(artifact))
-    return model.to(device).eval()
+    return load_with_head(SpanFinder(as_body(build_model(*described_model(artifact)))), artifact, device)

@@ -6,12 +6,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import torch
 
 from pipeline.formats.control_tokens import ControlTokens
-from train.data.batches import PADDING, Batch
+from train.data.batches import Batch
 from train.data.shared_rows import PackedExamples, SharedRows
-from train.finetuning.examples import pad_rows
+from train.finetuning.examples import pad_rows, row_lengths
 from train.finetuning.tagging.alignment import NONE, align
 from train.finetuning.tagging.sentences import TaggedSentence
 from train.finetuning.text_ids import Frame, pad_id
@@ -122,11 +121,10 @@ class TagExamples:
 
     def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
         """input_ids and labels, int64 [B, T]; lengths, int64 [B]."""
-        lengths = [1 if index == PADDING else len(self.windows[index].ids) for index in indices]
         return {
             "input_ids": pad_rows(self.input_ids, indices, self.pad_id, self.context),
             "labels": pad_rows(self._labels, indices, IGNORE_INDEX, self.context),
-            "lengths": torch.tensor(lengths),
+            "lengths": row_lengths(self.input_ids, indices),
         }
 
     def packed(self) -> PackedExamples:

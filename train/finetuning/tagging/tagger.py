@@ -13,14 +13,10 @@ from pipeline.errors import UserError
 from train.checkpoints.final_model import (
     describe_model,
     described_model,
-    load_weights,
-    read_weights,
-    save_model,
 )
-from train.finetuning.head import ModelWithHead
+from train.finetuning.head import ModelWithHead, load_with_head, save_with_head
 from train.models import IGNORE_INDEX, Body, FigureSum, LossSum, as_body, build_model
 from train.models.layers import BiasedLinear
-from train.models.wrapped import BODY
 
 HEAD = "score"
 
@@ -65,8 +61,7 @@ def save_tagger(
     **facts: Any,
 ) -> None:
     """Write `<artifact>/model`: the weights under their Hugging Face names, the tags in model.json."""
-    named = {name.removeprefix(BODY): tensor for name, tensor in state.items()}
-    save_model(artifact, named, config, vocab_size, tags=list(labels), **facts)
+    save_with_head(artifact, state, config, vocab_size, tags=list(labels), **facts)
 
 
 def load_tagger(artifact: Path, device: str | torch.device = "cpu") -> Tagger:
@@ -79,7 +74,4 @@ def load_tagger(artifact: Path, device: str | torch.device = "cpu") -> Tagger:
     if "tags" not in description:
         raise UserError(f"{artifact} holds no tagger; fine-tune with finetune.task=tag")
     model = Tagger(as_body(build_model(*described_model(artifact))), description["tags"])
-    state = read_weights(artifact)
-    own = {name if name.startswith(f"{HEAD}.") else BODY + name: tensor for name, tensor in state.items()}
-    load_weights(model, own, str(artifact))
-    return model.to(device).eval()
+    return load_with_head(model, artifact, device)
