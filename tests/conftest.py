@@ -24,6 +24,9 @@ pytest_plugins = ["tests.command_line"]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parent.parent
+# The experiments find the real data where the tests look for it.
+os.environ.setdefault("LM_DATA", str(ROOT.parent / "shared/data"))
+
 LONG = ("e2e", "extension")
 """Folders of the longest tests."""
 
@@ -36,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def shared_data() -> Callable[[str], Path]:
     """A folder or file of the real data beside the checkout; skips the test where it is absent."""
-    root = Path(os.environ.get("LM_DATA", ROOT.parent / "shared" / "data"))
+    root = Path(os.environ["LM_DATA"])
 
     def locate(name: str) -> Path:
         if not (root / name).exists():
