@@ -24,7 +24,7 @@ from train.finetuning.task import task_of
 from train.finetuning.training import TaskTraining, packed
 from train.generation.stops import decoder
 from train.loop import fit, set_up_process
-from train.models import TrainableModel, count_parameters, family
+from train.models import TrainableModel, count_parameters, family, flops_per_token
 from train.training_plan import Preparation, TrainingPlan
 
 
@@ -103,7 +103,10 @@ def _training_plan(
     rows = [len(ids) for ids in task.train.input_ids]
     by_example = np.array(rows).reshape(len(task.train), -1)  # an example may be several rows
     length = sum(rows) / len(task.train)
-    steps = count_steps(trainer, len(task.train), length, parameters)
+    flops = flops_per_token(
+        task.base.config, task.target_length, task.base.vocab_size, math.ceil(sum(rows) / len(rows))
+    )
+    steps = count_steps(trainer, len(task.train), length, parameters, flops)
     order: Order = SampleOrder(len(task.train), config.seed)
     if settings.batching == "by_length":
         order = LengthOrder(order, by_example.max(1), trainer.global_batch, steps, config.seed)
@@ -119,9 +122,7 @@ def _training_plan(
         tokens_per_example=length,
         example_tokens=by_example.sum(1),
         order=order,
-        flops_per_token=family(task.base.config)
-        .with_targets(task.target_length)
-        .flops_per_token(task.base.config, task.base.vocab_size, math.ceil(sum(rows) / len(rows))),
+        flops_per_token=flops,
         optim=settings.optim,
         schedule=settings.schedule,
         trainer=trainer,

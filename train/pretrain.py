@@ -28,7 +28,7 @@ from train.generation.stops import decoder
 from train.held_out import OtherTokenizer, held_out_texts
 from train.loop import FitResult, fit, set_up_process
 from train.memory.check import Plan, check, known_limit
-from train.models import TrainableModel, count_parameters, family
+from train.models import TrainableModel, count_parameters, family, flops_per_token
 from train.models.weights import Weights
 from train.models.word_vectors import fill_embeddings, token_texts
 from train.objectives import Objective, build_objective
@@ -62,7 +62,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
 
     def course(of: PretrainStage) -> Course:
         """What a run with these settings, on this data, does at each step."""
-        return Course.of(of, data.mixture, length, parameters)
+        return Course.of(of, data.mixture, length, parameters, vocab_size)
 
     mine = course(config) if trainer.steps != 0 else None
     plan = TrainingPlan(
@@ -72,7 +72,9 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         validation=data.validation,
         steps=mine.steps if mine else 0,
         tokens_per_example=length,
-        flops_per_token=_flops_per_token(config, vocab_size, length),
+        flops_per_token=flops_per_token(
+            config.model, config.objective.target_length(length), vocab_size, length
+        ),
         optim=config.optim,
         schedule=config.schedule,
         trainer=trainer,
@@ -117,11 +119,6 @@ def _save(
     base = Path(config.pretrain.init or "").name
     state = whole_state(config.pretrain.lora, trained, new, context.folder, base, kept)
     save_model(context.folder, state, kept, model.vocab_size, **facts, eos_id=index.eos_id)
-
-
-def _flops_per_token(config: PretrainStage, vocab_size: int, length: int) -> float | None:
-    of = family(config.model).with_targets(config.objective.target_length(length))
-    return of.flops_per_token(config.model, vocab_size, length)
 
 
 def _start_from_vectors(

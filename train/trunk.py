@@ -31,6 +31,7 @@ from train.data.mixture import Mixture
 from train.data.order import Order
 from train.data.steps import count_steps
 from train.guards.loss_guard import SKIPPED_FILE
+from train.models import flops_per_token
 from train.models.sizes import model_sizes
 
 TRUNK_FILE = "trunk.json"
@@ -47,14 +48,18 @@ class Course:
     global_batch: int
 
     @classmethod
-    def of(cls, config: PretrainStage, mixture: Mixture, length: int, parameters: int) -> Self:
+    def of(
+        cls, config: PretrainStage, mixture: Mixture, length: int, parameters: int, vocab_size: int
+    ) -> Self:
         """That of a run with these settings.
 
         Args:
             length: tokens of a sequence.
-            parameters: of the model.
+            parameters, vocab_size: of the model.
         """
-        steps = count_steps(config.trainer, mixture.epoch, length, parameters)
+        targets = config.objective.target_length(length)
+        flops = flops_per_token(config.model, targets, vocab_size, length)
+        steps = count_steps(config.trainer, mixture.epoch, length, parameters, flops)
         order = mixture.order(steps, config.trainer.global_batch, config.seed)
         return cls(config.schedule, steps, order, config.trainer.global_batch)
 
@@ -172,17 +177,15 @@ def planned_start(root: RootConfig, known: Known) -> tuple[str, list[int]] | Non
     assert isinstance(mine, PretrainStage)  # as the table of stages has it
     length = root.trainer.sequence_length or root.model.context
     sizes = {part: root.objective.examples_in(n, length) for part, n in index.part_tokens("train").items()}
-    mixture, parameters = (
-        Mixture(root.data, sizes, length),
-        model_sizes(root.model, index.vocab_size).parameters,
-    )
-    own, found = Course.of(mine, mixture, length, parameters), list[tuple[int, str, list[int]]]()
+    mixture = Mixture(root.data, sizes, length)
+    size = (length, model_sizes(root.model, index.vocab_size).parameters, index.vocab_size)
+    own, found = Course.of(mine, mixture, *size), list[tuple[int, str, list[int]]]()
     for folder, spec in known.kin(root, "pretrain"):
         try:
             theirs = PretrainStage.model_validate(spec.config)
         except ValidationError:  # of a version that knew other neutral settings
             continue
-        common = own.common_steps(Course.of(theirs, mixture, length, parameters))
+        common = own.common_steps(Course.of(theirs, mixture, *size))
         if steps := [c.step for c in list_checkpoints(folder) if c.step <= common]:
             found.append((steps[-1], folder.name, steps))
     if not found:

@@ -41,8 +41,8 @@ class TrainerConfig(Section):
     """The training loop."""
 
     steps: Annotated[NonNegativeInt | None, HORIZON] = None
-    """Optimizer steps; give this, `tokens`, `epochs` or `tokens_per_parameter`. 0 trains nothing: the weights that are
-    named (`pretrain.init`, `finetune.init`) are evaluated and exported as they are."""
+    """Optimizer steps; give this, or one of `tokens`, `epochs`, `tokens_per_parameter`, `flops` and `seconds`. 0 trains
+    nothing: the weights that are named (`pretrain.init`, `finetune.init`) are evaluated and exported as they are."""
     tokens: Annotated[PositiveInt | None, HORIZON] = None
     """Training tokens; steps follow from the global batch and the sequence length."""
     epochs: Annotated[PositiveFloat | None, HORIZON] = None
@@ -50,6 +50,14 @@ class TrainerConfig(Section):
     tokens_per_parameter: Annotated[PositiveFloat | None, HORIZON] = None
     """Training tokens per parameter of the model, embeddings included; about 20 is compute-optimal
     (Hoffmann et al., 2022)."""
+    flops: Annotated[PositiveFloat | None, HORIZON] = None
+    """Floating-point operations of the training; steps follow from what the model needs for a token (6 for each weight
+    of a matrix, and attention's: Chowdhery et al., 2022), so that models of any kind can be given as much."""
+    seconds: Annotated[PositiveFloat | None, HORIZON] = None
+    """Time of the training; steps follow from `speed`, and so are known before it starts, and the same in every run."""
+    speed: Annotated[PositiveFloat | None, HORIZON] = None
+    """Tokens per second with which `seconds` counts: what a short run of the same model on the same machine has had
+    (`tokens_per_second` among its metrics)."""
     global_batch: PositiveInt = 32
     """Sequences per optimizer step, over all ranks and accumulation steps."""
     micro_batch: Annotated[PositiveInt | None, NEUTRAL] = None
@@ -106,7 +114,7 @@ class TrainerConfig(Section):
 
     def problems(self) -> list[str]:
         found = []
-        lengths = ("steps", "tokens", "epochs", "tokens_per_parameter")
+        lengths = ("steps", "tokens", "epochs", "tokens_per_parameter", "flops", "seconds")
         given = [name for name in lengths if getattr(self, name) is not None]
         if len(given) != 1:
             told = f"give exactly one of {', '.join(lengths)}"
@@ -116,6 +124,11 @@ class TrainerConfig(Section):
                 f"({' or '.join(f'{name}=null' for name in given)})"
                 if given
                 else f"{told} (none is given)"
+            )
+        if self.seconds is not None and self.speed is None:
+            found.append(
+                f"seconds={self.seconds:g} needs the tokens per second that they are counted with: set speed to the "
+                "tokens_per_second that a short run of this model on this machine has had"
             )
         if self.keep_every and (not self.checkpoint_every or self.keep_every % self.checkpoint_every):
             found.append(

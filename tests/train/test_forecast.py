@@ -3,8 +3,10 @@
 import pytest
 
 from pipeline.config.root import RootConfig, parse_config
+from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from tests.pipeline.test_config import composed
+from train.data.steps import count_steps
 from train.memory.forecast import forecast
 
 PARTS = {"wiki": 1_280_001, "news": 320_001}
@@ -43,6 +45,33 @@ def test_masks_take_memory() -> None:
     plain, masked = (forecast(configured(packing=how), 400, None) for how in ("concatenate", "mask"))
     assert masked.memory["activations"] > plain.memory["activations"]
     assert masked.memory["parameters"] == plain.memory["parameters"]
+
+
+def planned(*words: str, model: str = "llama_tiny") -> dict[str, str]:
+    values = composed(
+        f"model={model}", "optim=adamw", "++trainer.steps=null", "++trainer.global_batch=16", *words
+    )
+    return forecast(parse_config(values), 400, None).facts
+
+
+@pytest.mark.parametrize("model", ["llama_tiny", "lstm", "moe_tiny"])
+def test_a_budget_of_flops_is_spent_and_by_no_more_than_a_step_exceeded(model: str) -> None:
+    facts = planned("++trainer.flops=3e12", model=model)
+    spent, steps = float(facts["FLOPs"]), int(facts["steps"].replace(",", ""))
+    assert 3e12 <= spent <= 3e12 * (1 + 1.1 / steps)
+
+
+def test_seconds_count_with_the_speed_that_was_measured() -> None:
+    facts = planned("++trainer.seconds=60", "++trainer.speed=5000")
+    assert facts["steps"] == f"{-(-60 * 5000 // (16 * 128)):,}"
+    with pytest.raises(UserError, match="set speed to the tokens_per_second that a short run"):
+        planned("++trainer.seconds=60")
+
+
+def test_flops_of_a_model_that_does_not_say() -> None:
+    trainer = TrainerConfig(flops=1e12)
+    with pytest.raises(UserError, match=r"give trainer.tokens or trainer.steps"):
+        count_steps(trainer, 100, 128, 1000, None)
 
 
 def test_tokens_per_parameter() -> None:

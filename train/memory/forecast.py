@@ -12,7 +12,7 @@ from train.data.steps import count_steps
 from train.memory.check import Limit, Plan, check, known_limit, runs_on_gpu
 from train.memory.predict import Memory, optimizer_sizes
 from train.memory.sizes import trained_model, trained_sizes
-from train.models import family
+from train.models import flops_per_token
 from train.models.numerics import FP32
 from train.models.sizes import model_sizes
 
@@ -101,10 +101,9 @@ def _work(
         return batch | {
             "steps": f"{trainer.epochs:g} epochs; how many steps is known when the shards are built"
         }
-    steps = count_steps(trainer, epoch or 0, length, parameters)
+    flops = flops_per_token(root.model, root.objective.target_length(length), vocab_size, length)
+    steps = count_steps(trainer, epoch or 0, length, parameters, flops)
     tokens = steps * per_step
-    of_family = family(root.model).with_targets(root.objective.target_length(length))
-    flops = of_family.flops_per_token(root.model, vocab_size, length)
     epochs = f", {steps * trainer.global_batch / epoch:.2f} epochs" if epoch else ""
     work = "unknown" if flops is None else f"{tokens * flops:.2e}"
     return batch | {"steps": f"{steps:,}", "tokens": f"{tokens:,}{epochs}", "FLOPs": work}

@@ -3,7 +3,14 @@
 A folder, or a file, for each family, with a `FAMILY` that answers all questions about it: see `train/models/family.py`.
 """
 
-from train.models.family import ConfigFields, ModelFamily, build_model, count_parameters, family
+from train.models.family import (
+    ConfigFields,
+    ModelFamily,
+    build_model,
+    count_parameters,
+    family,
+    flops_per_token,
+)
 from train.models.interface import (
     IGNORE_INDEX,
     Body,
@@ -33,4 +40,5 @@ __all__ = [
     "build_model",
     "count_parameters",
     "family",
+    "flops_per_token",
 ]

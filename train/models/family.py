@@ -141,6 +141,15 @@ def build_model(config: ModelConfig, vocab_size: int) -> TrainableModel:
     return family(config).build(config, vocab_size)
 
 
+def flops_per_token(config: ModelConfig, targets: int, vocab_size: int, length: int) -> float | None:
+    """FLOPs of training a model per token of a sequence of `length`; None where the family does not say.
+
+    Args:
+        targets: tokens of a sequence that are predicted, as `ObjectiveConfig.target_length` has it.
+    """
+    return family(config).with_targets(targets).flops_per_token(config, vocab_size, length)
+
+
 def count_parameters(model: nn.Module, *, trainable_only: bool = False) -> int:
     """Number of weights, shared ones counted once."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad or not trainable_only)
