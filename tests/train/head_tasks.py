@@ -13,6 +13,7 @@ from eval.report import run as report
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.encoder import EncoderConfig
+from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.stages import EvaluateStage, ExportStage, FinetuneStage, ReportStage
 from pipeline.context import Context
@@ -27,8 +28,8 @@ from train.models import build_model
 def save_base(folder: Path, tokenizer, layout: str = "llama", context: int = 48) -> dict[str, Path]:
     """Inputs of the stage: a tokenizer and a small model with random weights."""
     torch.manual_seed(0)
-    kind = EncoderConfig if layout in ("bert", "modernbert") else DecoderConfig
-    config = kind(layout=layout, layers=2, hidden=64, heads=2, context=context)
+    kinds = {"bert": EncoderConfig, "modernbert": EncoderConfig, "t5_v1_1": EncoderDecoderConfig}
+    config = kinds.get(layout, DecoderConfig)(layout=layout, layers=2, hidden=64, heads=2, context=context)
     save_tokenizer(tokenizer, folder / "tok" / "tokenizer")
     save_model(folder / "pre", build_model(config, len(tokenizer)).state_dict(), config, len(tokenizer))
     return {"tokenizer": folder / "tok", "pretrain": folder / "pre"}

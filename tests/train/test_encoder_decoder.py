@@ -55,6 +55,20 @@ def pair(config: EncoderDecoderConfig) -> tuple[EncoderDecoder, nn.Module]:
     return ours, theirs
 
 
+def test_hidden_states_are_those_of_the_encoder_and_know_no_padding(config):
+    ours, theirs = pair(config)
+    ids, mask = torch.randint(2, VOCAB, (2, SOURCE)), torch.ones(2, SOURCE, dtype=torch.int64)
+    mask[1, 9:] = 0
+    with torch.inference_mode():
+        hidden = ours.hidden(ids, lengths=torch.tensor([SOURCE, 9]))
+        expected = theirs.get_encoder()(input_ids=ids, attention_mask=mask).last_hidden_state
+        ours.drop_output()
+        torch.testing.assert_close(hidden[0], expected[0], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(hidden[1, :9], expected[1, :9], atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(ours.hidden(ids[1:, :9])[0], hidden[1, :9], atol=1e-4, rtol=1e-4)
+    assert len(ours.blocks) == config.layers
+
+
 def rows() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Sources with their lengths, and targets with some ignored labels at the end."""
     ids, labels = torch.randint(2, VOCAB, (3, SOURCE)), torch.randint(2, VOCAB, (3, TARGET))

@@ -16,6 +16,7 @@ class EncoderDecoderConfig(ModelConfig):
     implementation: ClassVar[str] = "train.models.encoder_decoder.family"
     readings: ClassVar[tuple[Reading, ...]] = ("encoder_decoder",)
     does_all: ClassVar[bool] = True
+    gives_hidden_states: ClassVar[bool] = True
 
     family: Literal["encoder_decoder"] = "encoder_decoder"
     layout: Layout = "t5_v1_1"

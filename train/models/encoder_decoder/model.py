@@ -15,16 +15,18 @@ from pipeline.errors import UserError
 from train.models.decoder.cache import KVCache
 from train.models.encoder_decoder.attention import WritingState, real_tokens
 from train.models.encoder_decoder.stack import Stack
-from train.models.interface import IGNORE_INDEX, Begun, LossSum, WritingModel
+from train.models.interface import IGNORE_INDEX, Begun, Body, LossSum, WritingModel
 from train.models.layers import Embedding
 from train.models.lm_head import LMHead
 from train.models.padding import pad_left, pad_right
 
 
-class EncoderDecoder(WritingModel):
-    """Reads a source as a whole, and writes a target from left to right; see `WritingModel`."""
+class EncoderDecoder(WritingModel, Body):
+    """Reads a source as a whole, and writes a target from left to right; see `WritingModel`. Its hidden states are the
+    encoder's (Ni et al., 2022, "Sentence-T5")."""
 
     peft_task: ClassVar[str] = "SEQ_2_SEQ_LM"
+    exported_poolings = ()
 
     def __init__(self, config: EncoderDecoderConfig, vocab_size: int):
         super().__init__()
@@ -33,6 +35,7 @@ class EncoderDecoder(WritingModel):
                 f"model.start_id={config.start_id} is no token: the vocabulary has {vocab_size:,}; lower it"
             )
         self.config, self.vocab_size, self.context = config, vocab_size, config.context
+        self.width = config.hidden
         # Where it is the output matrix, too, the final hidden states are scaled instead.
         self.shared = Embedding(vocab_size, config.hidden, 1.0)
         self.encoder = Stack(config, self.shared, writes=False)
@@ -44,12 +47,12 @@ class EncoderDecoder(WritingModel):
 
     @property
     def blocks(self) -> list[nn.Module]:
-        """The transformer blocks of both: units for sharding and compilation."""
-        return [*self.encoder.block, *self.decoder.block]
+        """The transformer blocks of all stacks: units for sharding and compilation."""
+        return [block for stack in self._stacks for block in stack.block]
 
     @property
     def compiled_parts(self) -> list[nn.Module]:
-        return [*self.blocks, self.lm_head]
+        return [*self.blocks, *filter(None, [getattr(self, "lm_head", None)])]
 
     @property
     def gradient_checkpointing(self) -> bool:
@@ -57,7 +60,28 @@ class EncoderDecoder(WritingModel):
 
     @gradient_checkpointing.setter
     def gradient_checkpointing(self, value: bool) -> None:
-        self.encoder.recomputes = self.decoder.recomputes = value
+        for stack in self._stacks:
+            stack.recomputes = value
+
+    @property
+    def _stacks(self) -> list[Stack]:
+        """The encoder, and the decoder where it is still there: see `drop_output`."""
+        return [self.encoder, *filter(None, [getattr(self, "decoder", None)])]
+
+    def hidden(
+        self,
+        input_ids: Tensor,
+        *,
+        segments: Tensor | None = None,
+        lengths: Tensor | None = None,
+        token_types: Tensor | None = None,
+    ) -> Tensor:
+        """Of the encoder. It knows neither rows that texts share (`ModelFamily.check_segments`) nor token types."""
+        return self.encoder(input_ids, None if lengths is None else real_tokens(lengths, input_ids.size(1)))
+
+    def drop_output(self) -> None:
+        """The decoder, too, which makes nothing of the encoder's states where a task has a head on them."""
+        del self.lm_head, self.decoder
 
     def forward(
         self,
