@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from pipeline.config.tasks.classify import ClassifyConfig, ClassifyDataConfig
@@ -19,6 +20,7 @@ from train.finetune import run
 from train.finetuning.classifier import label_loss
 from train.finetuning.label_rows import LabelledText, read_labelled
 from train.finetuning.labels import find_labels, label_weights
+from train.finetuning.matching import read_matching
 from train.models import IGNORE_INDEX
 
 
@@ -44,6 +46,24 @@ def test_rows_of_one_text_or_two(tmp_path):
     assert read(table, **settings) == [LabelledText("t", ("x", "y"), "u", several=True)]
     numbers = write(tmp_path / "d.jsonl", [{"sentence1": "a", "sentence2": "b", "score": 3.5}])
     assert read(numbers) == [LabelledText("a", ("3.5",), "b")]
+
+
+def test_texts_that_belong_together_are_told_from_others(tmp_path):
+    rows = [{"title": f"title {n}", "summary": [f"summary {n}", "another"]} for n in range(101)]
+    path = tmp_path / "pairs.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data = ClassifyDataConfig(prompt_field="title", second_field="summary", matching=True)
+    read = read_matching(path, data, Counter())
+    assert [example.source for example in read] == [row["title"] for row in rows]
+    assert sorted(str(example.second) for example in read) == sorted(row["summary"][0] for row in rows)
+    together = [example.source.split()[1] == str(example.second).split()[1] for example in read]
+    assert together == [example.targets == ("match",) for example in read]
+    assert sum(together) == 51
+    assert read == read_matching(path, data, Counter())
+    assert ClassifyDataConfig(
+        prompt_field="a", second_field="b", response_field="c", matching=True
+    ).problems()
+    assert not data.problems()
 
 
 def test_pairs_in_a_single_text_task_are_told(tmp_path):
@@ -165,6 +185,18 @@ def test_pairs_are_learnt_and_exported(batching, chat_tokenizer, tmp_path, make_
     assert "Confusion matrix" in tuned.page
     assert "<|endoftext|>" in (tuned.folder / "README.md").read_text()
     assert card_says(tuned.folder)[0].startswith("[{'label': ")
+
+
+def test_an_encoder_decoder_classifies_with_its_encoder(chat_tokenizer, tmp_path, make_context):
+    rows = [
+        {"text": f"{n} the {'dog' if n % 2 else 'fox'}", "label": ["no", "yes"][n % 2]} for n in range(160)
+    ]
+    config = stage("classify", write(tmp_path / "a.jsonl", rows), 60, 16, batching="by_length")
+    tuned = all_stages(config, save_base(tmp_path, chat_tokenizer, "t5_v1_1"), tmp_path, make_context)
+    assert tuned.figures["accuracy"] > 90 > tuned.figures["most_frequent_label_accuracy"]
+    weights = load_file(tuned.artifact / "model/model.safetensors")
+    assert not any(name.startswith(("decoder.", "lm_head.")) for name in weights)
+    assert tuned.metrics["parameters"] == sum(tensor.numel() for tensor in weights.values())
 
 
 def test_numbers_are_learnt_and_exported(chat_tokenizer, tmp_path, make_context):

@@ -24,7 +24,20 @@ class ClassifyDataConfig(FinetuneDataConfig):
     label_separator: str | None = None
     """What stands between the labels of a text, where a field of a table holds several, such as `|`."""
 
+    matching: bool = False
+    """The rows have no labels: `prompt_field` and `second_field` belong together, as a text and its translation or its
+    summary do. A half of them, drawn by a hash, get the second text of another row, and the labels are `match` and
+    `other`. Of a list of second texts the first is taken."""
+
     def problems(self) -> list[str]:
+        if self.matching:
+            found = self.file_problems()
+            if self.prompt_field is None or self.second_field is None or self.response_field is not None:
+                found.append(
+                    "finetune.data.matching makes the labels: name prompt_field and second_field, texts that belong "
+                    "together, and no response_field"
+                )
+            return found
         found = super().problems()
         if self.second_field is not None and self.prompt_field is None:
             found.append("name finetune.data.prompt_field for the first text beside second_field")

@@ -12,6 +12,7 @@ from train.finetuning.data import Example, Splits
 from train.finetuning.facts import TaskFacts
 from train.finetuning.label_rows import LabelledText, check_pairs, read_labelled
 from train.finetuning.labels import find_labels, label_weights
+from train.finetuning.matching import read_matching
 from train.finetuning.task import FinetuningTask
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ class Classify(FinetuningTask):
     def read_examples(
         self, path: RowSource, settings: Any, unread: Counter[str] | None = None
     ) -> list[Example]:
-        return list(read_labelled(path, settings.data, Counter() if unread is None else unread))
+        read = read_matching if settings.data.matching else read_labelled
+        return list(read(path, settings.data, Counter() if unread is None else unread))
 
     def describe_examples(self, settings: Any, splits: Splits) -> str:
         examples = cast(list[LabelledText], splits.train)
