@@ -49,7 +49,7 @@ def _pseudo_perplexity(pretrained: PretrainedModel, text: Text) -> Result:
     ) as bar:
         for number, index in enumerate(chosen):
             row = windows.unmasked(int(index))
-            losses = _token_losses(pretrained.model, objective, row, config.batch_size)
+            losses = token_losses(pretrained.model, objective, row, config.batch_size)
             totals[number], counts[number] = losses.sum(), len(losses)
             bar.advance(1)
     result = pretrained.bootstrap.result(
@@ -63,8 +63,8 @@ def _pseudo_perplexity(pretrained: PretrainedModel, text: Text) -> Result:
 
 
 @torch.inference_mode()
-def _token_losses(model: TrainableModel, objective: Masked, row: Batch, batch_size: int) -> np.ndarray:
-    """Cross-entropy of each ordinary token of a row, in nats."""
+def token_losses(model: TrainableModel, objective: Masked, row: Batch, batch_size: int) -> np.ndarray:
+    """Cross-entropy in nats of each ordinary token of a row, hidden alone."""
     device = next(model.parameters()).device
     ids = row["input_ids"].to(device)
     ordinary = torch.from_numpy(objective.masker.ordinary).to(device)
