@@ -23,7 +23,7 @@ PROMPT    ?=
 export PROMPT
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
+.PHONY: help venv dev demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
         sample chat serve dryrun checkpoints compare watch rate sweep config test test-distributed lint bench bench-data \
         wandb-sync train eval tests conf data install clean docs data_prep pipeline inference notebooks
 
@@ -31,12 +31,17 @@ help:  ## This list
 	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
-venv: $(VENV)/.installed  ## Make .venv and install everything, once
+venv: $(VENV)/.installed  ## Make .venv and install what the pipeline needs, once
+
+dev: $(VENV)/.installed-dev  ## And what its tests and checks need
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one with PYTHON=…")'
-	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(PYTHON) pipeline/install.py $(VENV) serve,metrics
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	@$(PYTHON) pipeline/install.py $(VENV) dev
 	@touch $@
 
 demo: venv  ## All nine stages on the built-in corpus: CPU, offline, a few minutes
@@ -102,20 +107,20 @@ sweep: venv  ## Runs over several values of some keys: SWEEP=lr_wd (see conf/swe
 config: venv  ## Print the composed configuration and run nothing
 	@$(RUN) $(ARGS) --cfg job
 
-test: venv  ## Run the tests of one process, two files at a time
+test: dev  ## Run the tests of one process, two files at a time
 	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -m "not distributed and not cluster" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-distributed: venv  ## Run those of several processes, and on a SLURM cluster of their own
+test-distributed: dev  ## Run those of several processes, and on a SLURM cluster of their own
 	@$(VENV)/bin/python -m pytest -m "distributed or cluster" $(ARGS)
 
-lint: venv  ## Formatting, lint, import rules, types
+lint: dev  ## Formatting, lint, import rules, types
 	@$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check . && $(VENV)/bin/lint-imports && $(VENV)/bin/pyrefly check \
 	  && $(VENV)/bin/pyrefly check --config tests/pyrefly.toml
 
-bench: venv  ## Ratios of training against references, measured in one run
+bench: dev  ## Ratios of training against references, measured in one run
 	@$(VENV)/bin/python -m tests.bench $(ARGS)
 
-bench-data: venv  ## Ratios of the data stages against reference libraries, in one run
+bench-data: dev  ## Ratios of the data stages against reference libraries, in one run
 	@$(VENV)/bin/python -m tests.bench.data $(ARGS)
 
 wandb-sync: venv  ## Send runs that were kept offline to Weights & Biases

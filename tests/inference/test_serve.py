@@ -15,7 +15,7 @@ import requests
 from tests.inference.conftest import start_server
 from train.opening.opened_model import open_model
 
-openai = pytest.importorskip("openai", reason="the development packages are not installed (make venv)")
+openai = pytest.importorskip("openai", reason="the development packages are not installed (make dev)")
 
 CLIENTS = 50
 
