@@ -115,7 +115,7 @@ def environment_of_sweeps() -> dict[str, str]:
 
 
 def start(folder: Path, *words: str) -> subprocess.Popen:
-    """The planner in the background; its output, stderr too, is read with `communicate`."""
+    """The planner in the background, with a process group of its own; its output, stderr too, is for `communicate`."""
     return subprocess.Popen(
         command(folder, *words),
         cwd=ROOT,
@@ -123,6 +123,7 @@ def start(folder: Path, *words: str) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        process_group=0,
     )
 
 

@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from torch.distributed.elastic.multiprocessing import SignalException
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.elastic.rendezvous import (
     RendezvousError,
@@ -81,6 +82,8 @@ def main(folder: Path, arguments: list[str]) -> int:
             ends.note([rank], how, failure.timestamp)
         _, first = error.get_first_failure()
         return first.exitcode if first.exitcode > 0 else 128 - first.exitcode
+    except SignalException as told:
+        return 128 + told.sigval
     except RendezvousError as error:
         print(f"the nodes did not meet: {type(error).__name__}: {error}", file=sys.stderr)
         return 1

@@ -12,16 +12,19 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, NoReturn
 
-from pipeline.announce import Announce
+from pipeline.announce import Announce, announce
 from pipeline.errors import Restart, UserError
 from pipeline.launch.attempts import Attempts, newest_step, take_restart
 from pipeline.launch.ranks import describe_faults, read_records, remove_records
+from pipeline.launch.stop_signals import SIGNALS, starting_deaf_to_interrupts
 from pipeline.launch.workplace import WORKER_SECONDS, Workplace, begin, new_launch
 from pipeline.machine import host_name
 
 POLL_SECONDS = 0.1
 TOLD_CODE = 2
 """Of a worker that has told the user what is wrong."""
+STOPPING = "asked to stop: what is under way is saved first"
+AGAIN = "; Ctrl-C again ends it at once"
 REUSE = "Start again to continue: finished stages are reused"
 END_SECONDS = 60.0
 """How long a launcher may take to end its workers; torchrun's agent gives them 30 s."""
@@ -109,7 +112,8 @@ def run_command(
 ) -> Ended:
     """Run a command that starts workers on this machine.
 
-    SIGTERM and SIGUSR1 are passed on to the workers; an interrupt reaches them anyway, from the terminal.
+    The signals that ask to stop are passed on to the workers. An interrupt may reach them from the terminal, too, so
+    they are sent SIGTERM for it: a second interrupt means more than the first.
 
     Args:
         over: asked while it runs; where it becomes true the command is ended.
@@ -118,18 +122,22 @@ def run_command(
     seen: set[int] = set()
     told = False
     with _signals() as received:
-        process = subprocess.Popen(command, env=dict(env), stderr=subprocess.PIPE if read_error else None)
+        with starting_deaf_to_interrupts():
+            process = subprocess.Popen(command, env=dict(env), stderr=subprocess.PIPE if read_error else None)
         reader = Thread(target=_pass_on, args=(process.stderr, read_error)) if read_error else None
         if reader:
             reader.start()
         told_at = None
         while process.poll() is None:
-            if received and signal.SIGINT not in received:
-                told_at = told_at or time.monotonic()
-                told |= _tell_workers(folder, received[0], seen)
+            if received:
+                interrupted = received[0] == signal.SIGINT
+                if told_at is None:
+                    told_at = time.monotonic()
+                    announce(STOPPING + (AGAIN if interrupted else ""))
+                told |= _tell_workers(folder, signal.SIGTERM if interrupted else received[0], seen)
                 if not told and time.monotonic() - told_at > UNANSWERED_SECONDS:
                     process.terminate()
-            if over():
+            if over() or received.count(signal.SIGINT) > 1:
                 _end(process)
             time.sleep(POLL_SECONDS)
         if reader:
@@ -157,8 +165,7 @@ def _pass_on(lines: IO[bytes], read_error: Callable[[str], None]) -> None:
 def _signals() -> Generator[list[int]]:
     """Collects the signals that ask to stop, instead of dying of them."""
     received: list[int] = []
-    numbers = (signal.SIGTERM, signal.SIGUSR1, signal.SIGINT)
-    before = {n: signal.signal(n, lambda number, frame: received.append(number)) for n in numbers}
+    before = {n: signal.signal(n, lambda number, frame: received.append(number)) for n in SIGNALS}
     try:
         yield received
     finally:

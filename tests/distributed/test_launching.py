@@ -115,14 +115,28 @@ def test_a_port_in_use_and_an_unknown_host_are_told_at_once(built: Path, cold_pi
     assert "no-such-host.invalid is not known here" in result.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
+def interrupt(planner: subprocess.Popen) -> None:
+    """As a terminal does: all processes at once."""
+    os.killpg(planner.pid, signal.SIGINT)
+
+
+@pytest.mark.parametrize(
+    ("tell", "ranks"),
+    [
+        (subprocess.Popen.terminate, TWO_RANKS),
+        (lambda planner: planner.send_signal(signal.SIGUSR1), TWO_RANKS),
+        (interrupt, TWO_RANKS),
+        (interrupt, []),
+    ],
+    ids=["SIGTERM", "SIGUSR1", "Ctrl-C", "Ctrl-C in one process"],
+)
 def test_a_planner_that_is_told_to_stop_lets_its_workers_save(
-    number: signal.Signals, built: Path, cold_pipeline: Callable
+    tell: Callable[[subprocess.Popen], None], ranks: list[str], built: Path, cold_pipeline: Callable
 ) -> None:
-    words = [*TWO_RANKS, *LONG, "trainer.steps=600"]
+    words = [*ranks, *LONG, "trainer.steps=600"]
     with started(built, *words) as planner:
         wait_for(lambda: trains(built))
-        planner.send_signal(number)
+        tell(planner)
         output = planner.communicate(timeout=60)[0]
     assert planner.returncode == 2
     assert "Traceback" not in output

@@ -176,10 +176,11 @@ def test_an_artifact_that_is_complete_makes_up_for_a_bad_end(folder: Path) -> No
     Launches(folder, renames).supervise()
 
 
-def test_a_signal_is_passed_on_to_the_workers(folder: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_passed_on_to_the_workers(number: signal.Signals, folder: Path) -> None:
     def tell() -> None:
         wait_for(lambda: read_records(folder))  # the signal's handler stands before the command starts
-        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), number)
 
     before = signal.getsignal(signal.SIGTERM)
     threading.Thread(target=tell, daemon=True).start()
@@ -225,21 +226,30 @@ def test_a_command_whose_workers_do_not_come_up_is_told_itself(
     assert run_command(command, os.environ, folder, over=tell) == Ended(-signal.SIGTERM, told_to_stop=True)
 
 
-def test_an_interrupt_is_left_to_the_terminal_which_tells_all(folder: Path) -> None:
+def test_a_second_interrupt_ends_what_does_not_answer_the_first(
+    folder: Path, capfd: pytest.CaptureFixture
+) -> None:
     command = [
         sys.executable,
         "-c",
-        "import sys, time; open(sys.argv[1], 'w'); time.sleep(0.5)",
+        "import sys, time; open(sys.argv[1], 'w'); time.sleep(60)",
         str(folder / "up"),
     ]
+    sent: list[int] = []
 
     def interrupt() -> bool:
-        if (folder / "up").exists():
-            (folder / "up").unlink()
+        if (folder / "up").exists() and len(sent) < 2:
             os.kill(os.getpid(), signal.SIGINT)
+            sent.append(signal.SIGINT)
         return False
 
-    assert run_command(command, os.environ, folder, over=interrupt) == Ended(0, told_to_stop=True)
+    assert run_command(command, os.environ, folder, over=interrupt) == Ended(
+        -signal.SIGTERM, told_to_stop=True
+    )
+    assert (
+        "asked to stop: what is under way is saved first; Ctrl-C again ends it at once\n"
+        in capfd.readouterr().out
+    )
 
 
 def test_each_line_of_stderr_is_shown_and_handed_on(folder: Path, capfd: pytest.CaptureFixture) -> None:
