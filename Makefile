@@ -25,7 +25,7 @@ export PROMPT
 .DEFAULT_GOAL := help
 .PHONY: help venv dev demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
         sample chat serve dryrun checkpoints compare watch rate sweep config test test-distributed lint bench bench-data \
-        wandb-sync train eval tests conf data install clean docs data_prep pipeline inference notebooks
+        site wandb-sync train eval tests conf data install clean docs data_prep pipeline inference notebooks
 
 help:  ## This list
 	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
@@ -123,6 +123,9 @@ bench: dev  ## Ratios of training against references, measured in one run
 bench-data: dev  ## Ratios of the data stages against reference libraries, in one run
 	@$(VENV)/bin/python -m tests.bench.data $(ARGS)
 
+site: dev  ## The documentation as a site with search, in site/
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet && echo "site/index.html"
+
 wandb-sync: venv  ## Send runs that were kept offline to Weights & Biases
 	@runs=$$(ls -d runs/*/wandb/offline-run-* runs/sweeps/*/wandb/offline-run-* 2>/dev/null); \
 	 if [ -z "$$runs" ]; then echo "no offline runs below runs/"; else $(VENV)/bin/wandb sync $$runs; fi
@@ -134,9 +137,10 @@ tests: test
 conf: config
 data: shards
 install: venv
+docs: site
 clean:
 	@echo "make clean-corpus makes documents of the corpus; artifacts are deleted by hand, in artifacts/ and runs/" >&2; exit 2
-docs data_prep pipeline inference notebooks:
+data_prep pipeline inference notebooks:
 	@echo "$@ is a folder and no target; make help lists what there is" >&2; exit 2
 .DEFAULT:
 	@echo "make $@: there is no such target; make help lists what there is" >&2; exit 2

@@ -86,6 +86,15 @@ def test_commands_compose(command: str, weights: Path) -> None:
     parse_config(OmegaConf.to_container(composed, resolve=True))
 
 
+def test_the_chinese_readme_has_the_same_commands_and_output() -> None:
+    def code(name: str) -> list[str]:
+        blocks = re.findall(r"```\w+\n.*?```", (ROOT / name).read_text(encoding="utf-8"), re.DOTALL)
+        return [re.sub(r" *(?m:# .*$)", "", block) for block in blocks]
+
+    assert len(code("README.md")) > 5
+    assert code("README.zh-CN.md") == code("README.md")
+
+
 def test_every_drop_reason_is_told() -> None:
     told = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "data.md").read_text(encoding="utf-8")))
     assert sorted({*filter_options(), *filter(None, REASONS)} - told) == []
