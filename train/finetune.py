@@ -20,9 +20,12 @@ from train.data.steps import count_steps
 from train.finetuning.artifact import TASK_FILE, TEST_FILE
 from train.finetuning.base_model import find_base_model
 from train.finetuning.data import left_out, load_splits
+from train.finetuning.facts import TaskFacts
+from train.finetuning.monitoring import best_figures, build_monitor
 from train.finetuning.task import task_of
 from train.finetuning.training import TaskTraining, packed
 from train.generation.stops import decoder
+from train.guards.monitor import Monitor
 from train.loop import fit, set_up_process
 from train.models import TrainableModel, count_parameters, family, flops_per_token
 from train.training_plan import Preparation, TrainingPlan
@@ -43,8 +46,12 @@ def run(config: FinetuneStage, context: Context) -> StageMetrics:
         settings.data, lambda path, unread: chosen.read_examples(path, settings, unread), context.locate
     )
     task = chosen.training(settings, base, splits)
+    facts = _facts(task, settings)
+    monitor = build_monitor(task, facts, settings, config.seed, context)
     if context.rank == 0:
-        _write_facts(task, settings, context)
+        # What evaluate and export need to know besides the weights.
+        save_tokenizer(task.base.tokenizer, context.folder / TOKENIZER_FOLDER)
+        write_json(context.folder / TASK_FILE, facts)
         _log_examples(task, context)
 
     on_gpu = set_up_process(settings.trainer, config.seed)
@@ -57,7 +64,7 @@ def run(config: FinetuneStage, context: Context) -> StageMetrics:
         context.log.info(
             f"{trainable:,} parameters are trained, {trainable / parameters:.1%} of the model's {parameters:,}"
         )
-    plan = _training_plan(config, task, model, parameters, on_gpu, preparation)
+    plan = _training_plan(config, task, model, parameters, on_gpu, preparation, monitor)
     result = fit(plan, context)
     if result.state is not None:
         merged = whole_state(
@@ -69,6 +76,7 @@ def run(config: FinetuneStage, context: Context) -> StageMetrics:
         "validation_loss": result.validation_loss,
         "best_validation_loss": result.best_validation_loss,
         **{f"validation_{name}": value for name, value in result.validation_figures.items()},
+        **best_figures(result.best),
         "train_loss": result.train_loss,
         "steps": result.steps,
         "tokens": result.tokens,
@@ -92,6 +100,7 @@ def _training_plan(
     parameters: int,
     on_gpu: bool,
     preparation: Preparation | None,
+    monitor: Monitor | None,
 ) -> TrainingPlan:
     """What is trained, on which examples, and for how long.
 
@@ -133,19 +142,18 @@ def _training_plan(
         decode=decoder(task.base.tokenizer),
         sampler=task.sampler(config.seed),
         preparation=preparation,
+        monitor=monitor,
     )
 
 
-def _write_facts(task: TaskTraining[Any], settings: FinetuneConfig, context: Context) -> None:
-    """What evaluate and export need to know besides the weights."""
-    save_tokenizer(task.base.tokenizer, context.folder / TOKENIZER_FOLDER)
-    facts = {
+def _facts(task: TaskTraining[Any], settings: FinetuneConfig) -> TaskFacts:
+    """What task.json says."""
+    return {
         "task": settings.choice,
         "method": "full" if settings.lora is None else settings.lora.variant,
         "base": task.base.name,
         **task.description(),
     }
-    write_json(context.folder / TASK_FILE, facts)
 
 
 def _write_test_rows(task: TaskTraining[Any], context: Context) -> None:

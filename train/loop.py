@@ -5,7 +5,7 @@ import math
 import os
 import statistics
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytorch_lightning as pl
@@ -16,7 +16,7 @@ from torch import Tensor
 from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
-from pipeline.formats.checkpoints import list_checkpoints
+from pipeline.formats.checkpoints import MonitorMemory, list_checkpoints
 from pipeline.tracking.tracker import read_metrics
 from train.callbacks import build_callbacks
 from train.checkpoints.final_state import FinalState
@@ -50,6 +50,8 @@ class FitResult:
     """What the model told beside its loss in the last validation, such as an accuracy."""
     tokens_per_second: float | None
     """Median over the logged steps."""
+    best: MonitorMemory = field(default_factory=MonitorMemory)
+    """Where the plan looks for the best validation."""
 
 
 def set_up_process(trainer: TrainerConfig, seed: int) -> bool:
@@ -116,12 +118,12 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
     epochs: Any = lightning.fit_loop.epoch_loop
     epochs._broadcast_sigterm_tensor = lambda: None
     lightning.fit(module, train_loader(run.samples, run.batches, trainer.workers, pin_memory=plan.on_gpu))
-    if (step := run.progress.step) < plan.steps:
+    if (step := run.progress.step) < run.progress.steps:
         raise UserError(
             f"training ended after step {step:,} of {plan.steps:,}, since a callback of trainer.callbacks asked "
             "Lightning to stop; set trainer.steps to where it is to end, or leave the callback out"
         )
-    return _result(plan, context, final)
+    return _result(run, final)
 
 
 def _lightning(run: TrainingRun) -> pl.Trainer:
@@ -163,7 +165,8 @@ def _state(plan: TrainingPlan) -> dict[str, Tensor]:
     return {name: p.detach() for name, p in plan.model.named_parameters() if p.requires_grad}
 
 
-def _result(plan: TrainingPlan, context: Context, final: FinalState) -> FitResult:
+def _result(run: TrainingRun, final: FinalState) -> FitResult:
+    context, steps = run.context, run.progress.steps
     history = read_metrics(context.folder) if context.rank == 0 else []
     losses, rates, validations = (
         [row[name] for row in history if name in row and row["step"] > 0]
@@ -172,14 +175,15 @@ def _result(plan: TrainingPlan, context: Context, final: FinalState) -> FitResul
     before = next((row.get("validation/loss") for row in history if row["step"] == 0), None)
     return FitResult(
         state=final.read(list_checkpoints(context.folder)[-1]) if context.rank == 0 else None,
-        steps=plan.steps,
-        tokens=plan.steps * plan.tokens_per_step,
+        steps=steps,
+        tokens=steps * run.plan.tokens_per_step,
         train_loss=losses[-1] if losses else None,
         initial_validation_loss=before,
         validation_loss=validations[-1] if validations else None,
         best_validation_loss=min((loss for loss in validations if math.isfinite(loss)), default=None),
         validation_figures=_last_figures(history),
         tokens_per_second=statistics.median(rates) if rates else None,
+        best=run.best.memory() if run.best else {},
     )
 
 

@@ -20,6 +20,7 @@ from train.data.sequences import NO_VALIDATION, check_sequences
 from train.finetuning.artifact import TASK_FILE, read_task
 from train.finetuning.data import Splits, load_splits
 from train.finetuning.limits import longest
+from train.finetuning.monitoring import describe_monitor
 from train.finetuning.task import task_of
 
 if TYPE_CHECKING:
@@ -187,6 +188,7 @@ def examples(root: RootConfig, known: Known) -> str:
             [
                 counts,
                 task.describe_examples(settings, splits),
+                describe_monitor(settings, splits),
                 splits.describe_left_out(),
                 splits.describe_unread(),
             ],

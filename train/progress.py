@@ -10,7 +10,7 @@ class Progress:
 
     def __init__(self, steps: int):
         self.steps = steps
-        """Of the whole run."""
+        """Of the whole run; fewer than were planned where it ends early."""
         self.step = 0
         """The last optimizer step that is done, from 1; 0 before the first."""
         self.step_ended = False
@@ -21,6 +21,10 @@ class Progress:
         """The last that was logged, in nats per token."""
         self.validation_loss: float | None = None
         """Of this step; None where it was not followed by a validation."""
+        self.validation_figures: dict[str, float] = {}
+        """What the model told beside its loss in the last validation."""
+        self.is_best = False
+        """Whether this step's validation was the best so far, where the plan looks for that."""
         self.throughput = Throughput()
 
     def start(self, step: int) -> None:
@@ -33,8 +37,12 @@ class Progress:
         self.step_ended = step != self.step
         if self.step_ended:
             self.step = step
-            self.validation_loss = None
+            self.validation_loss, self.is_best = None, False
             self.throughput.step_ends()
+
+    def end(self) -> None:
+        """Make this step the last one."""
+        self.steps = self.step
 
     @property
     def is_last(self) -> bool:

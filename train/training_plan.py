@@ -16,6 +16,7 @@ from train.data.losses import Loss, model_loss
 from train.data.order import Order
 from train.generation.samples import Sampler
 from train.generation.stops import Decode
+from train.guards.monitor import Monitor
 from train.models import TrainableModel
 from train.models.weights import Weights
 from train.module import LanguageModule
@@ -58,6 +59,8 @@ class TrainingPlan:
     """What the examples need of the model as it is before its first step."""
     adapted: bool = False
     """Whether the model has adapters. What results are they alone, to be merged into a new copy of the weights."""
+    monitor: Monitor | None = None
+    """What is looked at besides the validation loss, or until when; None keeps the checkpoint of the lowest loss."""
     validates_first: bool = False
     """Whether the loss on held-out examples is measured before the first step, too."""
     only_rows: OnlyRows | None = None

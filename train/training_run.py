@@ -6,6 +6,7 @@ from train.data.batches import MicroBatches, TrainSamples
 from train.data.order import SampleOrder
 from train.guards.divergence import Divergence
 from train.guards.loss_guard import SkippedData
+from train.guards.monitor import BestSoFar
 from train.preemption import StopRequest
 from train.progress import Progress
 from train.strategies.strategy import build_strategy
@@ -36,4 +37,5 @@ class TrainingRun:
         self.checkpoints = Checkpoints(
             context.folder, trainer.keep_last, trainer.keep_every, self.strategy, plan.strategy.choice
         )
+        self.best = BestSoFar(plan.monitor) if plan.monitor else None
         self.divergence = Divergence(self.checkpoints, self.strategy, self.skipped)

@@ -36,6 +36,15 @@ def check_metrics(config: EvaluateConfig) -> str:
     return ", ".join(config.metrics)
 
 
+def figures_by_metric() -> dict[str, Mapping[str, Figure]]:
+    """What each metric tells, by the metric's name; of those that need no settings of their own."""
+    return {
+        name: METRICS.load(name, MetricModule).FIGURES
+        for name in METRICS.names()
+        if not EvaluateConfig.model_construct(metrics=[name]).problems()
+    }
+
+
 def score_texts(texts: GeneratedTexts, config: EvaluateConfig) -> list[Result]:
     """The results of the metrics that `config.metrics` names, in that order."""
     results: list[Result] = []

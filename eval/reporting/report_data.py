@@ -116,6 +116,11 @@ class Training:
         names = (key.removeprefix("validation/") for key in keys if key.startswith("validation/"))
         return [name for name in names if name != "loss" and f"train/{name}" in keys]
 
+    def monitored(self) -> list[str]:
+        """Metrics of the task that its checkpoints are judged by; the loss is told anyway."""
+        keys = dict.fromkeys(key for row in self.rows for key in row if key.startswith("monitor/"))
+        return [name for key in keys if (name := key.removeprefix("monitor/")) != "loss"]
+
     def mean(self, key: str) -> float | None:
         """Over the run, the first logged step aside: it holds what starting up took."""
         values = self.series(key)[1]

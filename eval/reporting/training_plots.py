@@ -27,6 +27,9 @@ def training_plots(title: str, training: Training) -> list[Plot]:
     for name in figures:
         lines = [series("train", f"train/{name}"), series("validation", f"validation/{name}", 2, marked=True)]
         plots.append(plot(name.replace("_", " ").capitalize(), "", lines))
+    for key in training.monitored():
+        lines = [series("", f"monitor/{key}", 2, marked=True)]
+        plots.append(plot(f"{key.replace('_', ' ').capitalize()} on validation examples", "", lines))
     speed, waiting = series("", "train/tokens_per_second"), series("", "train/data_wait", scale=100)
     padding = series("", "train/padding", scale=100)
     plots += [

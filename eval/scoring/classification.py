@@ -32,7 +32,7 @@ def label_logits(
         if types is not None:
             inputs["token_types"] = _padded([types[index] for index in chosen])
         inputs["lengths"] = torch.tensor(lengths)
-        with torch.inference_mode():
+        with torch.no_grad():  # and no inference mode: training scores validations by this, too
             logits = model(**{name: tensor.to(device) for name, tensor in inputs.items()})
         found.append(logits.float().cpu())
         advance(len(chosen))

@@ -3,7 +3,8 @@
 A module has `evaluate(tuned) -> (results, predictions)`, a prediction being a row of predictions.jsonl with `prompt`,
 `prediction` and `references`, and of a conversation `turns`. Tasks may share a module: all that write text are
 scored by `written_text`. Where predictions can be scored without the model, it has
-`rescore(predictions, config, bootstrap)` as well, so that two runs can be compared.
+`rescore(predictions, config, bootstrap)` as well, so that two runs can be compared, and `figures(settings, splits)`,
+what that always tells of the task's examples, so that training can be judged by it (`eval/validation.py`).
 """
 
 import importlib
@@ -64,6 +65,8 @@ class TunedModel:
     bootstrap: Bootstrap
     seed: int
     context: Context
+    rows: list[TestRow] | None = None
+    """What it is scored on, where that is not the artifact's test examples."""
 
     def test_rows(self) -> list[TestRow]:
         """As the task wrote them, `evaluate.max_examples` at most.
@@ -71,6 +74,8 @@ class TunedModel:
         Raises:
             UserError: where there is none.
         """
+        if self.rows is not None:
+            return self.rows
         rows = read_test_rows(self.artifact, self.config.max_examples)
         if not rows:
             raise UserError(

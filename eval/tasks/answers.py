@@ -13,7 +13,9 @@ from eval.scoring.squad import squad_result, squad_scores
 from eval.scoring.tokenization import are_unspaced
 from eval.tasks import Prediction, TunedModel
 from pipeline.config.evaluation import EvaluateConfig
+from pipeline.config.tasks.extract import ExtractConfig
 from pipeline.progress import progress
+from train.finetuning.data import Splits
 from train.finetuning.extraction.examples import SpanExamples, Window, as_examples, cut_windows
 from train.finetuning.extraction.rows import Question
 from train.finetuning.facts import TestRow
@@ -66,6 +68,10 @@ def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
         for row, answer in zip(rows, answers, strict=True)
     ]
     return results, predictions
+
+
+def figures(settings: ExtractConfig, splits: Splits) -> dict[str, Figure]:
+    return {name: FIGURES[name] for name in ("exact_match", "f1")}
 
 
 def rescore(rows: Sequence[Prediction], config: EvaluateConfig, bootstrap: Bootstrap) -> list[Result]:
@@ -128,7 +134,7 @@ def best_threshold(
     return shown(results, FIGURES)
 
 
-@torch.inference_mode()
+@torch.no_grad()  # what training scores in a validation must be fit to be trained on
 def find_answers(tuned: TunedModel, rows: Sequence[TestRow]) -> list[Found]:
     """The best answer to each question, over all windows of its text."""
     facts, size = tuned.facts, tuned.config.decode.batch_size

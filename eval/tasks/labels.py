@@ -1,19 +1,25 @@
 """Labels, or numbers, that the fine-tuned classifier gives the test texts, beside what it would always say."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 
-from eval.results import CONFUSION, Bootstrap, Result
+from eval.results import CONFUSION, Bootstrap, Figure, Result
 from eval.scoring.classification import label_logits
-from eval.scoring.label_scores import classification_results, confusion, multi_label_results
+from eval.scoring.label_scores import MULTI, SINGLE, classification_results, confusion, multi_label_results
+from eval.scoring.number_scores import FIGURES as NUMBERS
 from eval.scoring.number_scores import number_results
 from eval.tasks import Prediction, TunedModel
 from pipeline.config.evaluation import EvaluateConfig
+from pipeline.config.tasks.classify import ClassifyConfig
 from pipeline.errors import UserError
 from pipeline.progress import progress
 from pipeline.store.artifacts import write_json
+from train.finetuning.data import Splits
 from train.finetuning.facts import TestRow
+from train.finetuning.label_rows import LabelledText
+from train.finetuning.labels import find_labels
 from train.finetuning.text_ids import Text, encode_texts
 
 BASELINE = "most_frequent_label"
@@ -39,6 +45,13 @@ def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
     if expected is None:
         return _numbers(tuned, rows, logits[:, 0])
     return (_single if kind == "single" else _several)(tuned, rows, logits, expected)
+
+
+def figures(settings: ClassifyConfig, splits: Splits) -> dict[str, Figure]:
+    """Of labels or of numbers, whichever the training examples have; what needs probabilities is not among them."""
+    kind = find_labels(cast(list[LabelledText], splits.train), settings).kind
+    told = {"single": SINGLE, "multi": MULTI, "regression": NUMBERS}[kind]
+    return {name: figure for name, figure in told.items() if name != "auroc"}
 
 
 def rescore(rows: Sequence[Prediction], config: EvaluateConfig, bootstrap: Bootstrap) -> list[Result]:

@@ -7,10 +7,12 @@ import numpy as np
 from eval.results import Bootstrap, Figure, Result, shown
 from eval.scoring.classification import label_logits
 from eval.scoring.entities import precision_recall_f1
-from eval.scoring.label_scores import classification_results
+from eval.scoring.label_scores import SINGLE, classification_results
 from eval.tasks import Prediction, TunedModel
 from pipeline.config.evaluation import EvaluateConfig
+from pipeline.config.tasks.relate import RelateConfig
 from pipeline.progress import progress
+from train.finetuning.data import Splits
 from train.finetuning.relations.markers import encode_marked, marked
 from train.finetuning.relations.rows import Relation
 
@@ -42,6 +44,10 @@ def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
         }
         for relation, label, row in zip(relations, predicted, rows, strict=True)
     ]
+
+
+def figures(settings: RelateConfig, splits: Splits) -> dict[str, Figure]:
+    return {**FIGURES, **{name: figure for name, figure in SINGLE.items() if name != "auroc"}}
 
 
 def rescore(rows: Sequence[Prediction], config: EvaluateConfig, bootstrap: Bootstrap) -> list[Result]:

@@ -1,19 +1,23 @@
 """Tags that the fine-tuned tagger gives the words of the test sentences: scores of entities, or of the tags alone."""
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 import torch
 
 from eval.results import Bootstrap, Figure, Result, shown
-from eval.scoring.entities import entity_results
+from eval.scoring.entities import MICRO, entity_results
 from eval.tasks import Prediction, TunedModel
 from pipeline.config.evaluation import EvaluateConfig
+from pipeline.config.tasks.tag import TagConfig
 from pipeline.progress import progress
+from train.finetuning.data import Splits
 from train.finetuning.facts import TaskFacts, TestRow
 from train.finetuning.tagging.examples import as_examples, cut_windows
 from train.finetuning.tagging.schemes import Scheme
 from train.finetuning.tagging.sentences import TaggedSentence
+from train.finetuning.tagging.tag_set import find_tags
 
 BASELINE = "most_frequent_tag"
 """What the results call the baseline: each word has the tag that it has most often in the training split."""
@@ -30,6 +34,12 @@ def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
     results += tag_results(BASELINE, usual, expected, scheme, tuned.bootstrap)
     predictions = [_prediction(row, tags, scheme) for row, tags in zip(rows, predicted, strict=True)]
     return results, predictions
+
+
+def figures(settings: TagConfig, splits: Splits) -> dict[str, Figure]:
+    """Of entities, where the tags of the training examples mark some, and of the tags alone."""
+    marks = find_tags(cast(Sequence[TaggedSentence], splits.train), settings).scheme.marks_entities
+    return {**(MICRO if marks else {}), **FIGURES}
 
 
 def rescore(rows: Sequence[Prediction], config: EvaluateConfig, bootstrap: Bootstrap) -> list[Result]:
@@ -67,7 +77,7 @@ def tag_results(
     return [*entity_results(model, predicted, expected, scheme, bootstrap), *shown([accuracy], plain)]
 
 
-@torch.inference_mode()
+@torch.no_grad()  # what training scores in a validation must be fit to be trained on
 def tag_sentences(tuned: TunedModel, rows: Sequence[TestRow]) -> list[list[str]]:
     """The model's tags for each sentence's words; what has no token gets the tag that is its most frequent one."""
     facts, size = tuned.facts, tuned.config.decode.batch_size

@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from eval.metrics import score_texts
+from eval.metrics import figures_by_metric, score_texts
 from eval.results import Bootstrap, Figure, Result, shown
 from eval.scoring.generated_texts import GeneratedTexts
 from eval.tasks import Prediction, TunedModel
 from pipeline.config.evaluation import DecodeConfig, EvaluateConfig
+from pipeline.config.tasks import FinetuneConfig
 from pipeline.progress import progress
 from pipeline.text.counts import counted
 from train.finetuning.chat import Beginning, PromptFormat, Source
 from train.finetuning.conversation import said
+from train.finetuning.data import Splits
 from train.finetuning.facts import TestRow
 from train.finetuning.fitting import fit_prompt
 from train.finetuning.written_text import WrittenText
@@ -102,6 +104,11 @@ def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
     decoding = describe_decoding(decode, tuned.seed)
     texts = GeneratedTexts([row["prediction"] for row in rows], references, tuned.bootstrap, decoding)
     return [*score_texts(texts, tuned.config), *count_failures(texts, answers)], rows
+
+
+def figures(settings: FinetuneConfig, splits: Splits) -> dict[str, Figure]:
+    """What the metrics tell that need no settings."""
+    return {name: figure for told in figures_by_metric().values() for name, figure in told.items()}
 
 
 def rescore(rows: Sequence[Prediction], config: EvaluateConfig, bootstrap: Bootstrap) -> list[Result]:

@@ -5,11 +5,12 @@ which is written last: a folder without it, or with one that was changed, does n
 file, so that no file of another checkpoint can stand for one of this.
 """
 
+import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 from pipeline.store import durable
 from pipeline.store.artifacts import PARTIAL
@@ -34,6 +35,21 @@ class GuardMemory(TypedDict, total=False):
     """How many of them in a row had a loss or a norm that is not finite."""
 
 
+class MonitorMemory(TypedDict, total=False):
+    """What a checkpoint keeps of `finetune.monitor`, so that after a resume training ends when it would have."""
+
+    metric: str
+    better: Literal["lower", "higher"]
+    step: int
+    """Of the last validation."""
+    value: float | None
+    """What it found; None where that is not finite."""
+    best: float | None
+    best_step: int
+    stale: int
+    """Validations since the best one."""
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A complete checkpoint."""
@@ -54,6 +70,8 @@ class Checkpoint:
     guard: GuardMemory = field(default_factory=GuardMemory)
     hashes: dict[str, str] = field(default_factory=dict)
     """sha256 of each file, as its rank wrote it."""
+    monitor: MonitorMemory = field(default_factory=MonitorMemory)
+    """Empty where the loss alone is looked at."""
 
     @property
     def files(self) -> list[Path]:
@@ -88,6 +106,21 @@ def checkpoint_folder(artifact: Path, step: int) -> Path:
 def list_checkpoints(artifact: Path) -> list[Checkpoint]:
     """Complete checkpoints, oldest first. One that was being written when its job died does not count."""
     return [checkpoint for _, checkpoint in _read_all(artifact) if checkpoint is not None]
+
+
+def best_checkpoint(checkpoints: Iterable[Checkpoint]) -> Checkpoint | None:
+    """That of the best validation: by `finetune.monitor.metric` where one is looked at, else by the loss. None where no
+    validation with a finite value came with a checkpoint."""
+    validated = [checkpoint for checkpoint in checkpoints if math.isfinite(_badness(checkpoint))]
+    return min(validated, key=_badness, default=None)
+
+
+def _badness(checkpoint: Checkpoint) -> float:
+    value, sign = checkpoint.validation_loss, 1
+    if monitor := checkpoint.monitor:
+        value = monitor["value"] if monitor["step"] == checkpoint.step else None
+        sign = 1 if monitor["better"] == "lower" else -1
+    return math.inf if value is None else sign * value
 
 
 def unreadable_checkpoints(artifact: Path) -> list[Path]:

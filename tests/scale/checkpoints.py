@@ -41,7 +41,9 @@ def save(folder: Path, ranks: int, by_rows: bool) -> dict[int, Figures]:
                 if piece.kind != "weight":
                     piece.tensor.fill_(rank)
             checkpoints = Checkpoints(folder, 1, 0, strategy, "played")
-            checkpoints.save(state, step=STEP, tokens=1, validation_loss=None, train_loss=None, guard={})
+            checkpoints.save(
+                state, step=STEP, tokens=1, validation_loss=None, train_loss=None, guard={}, monitor={}
+            )
             checkpoints.finish()
 
         world.play(act)

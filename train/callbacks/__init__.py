@@ -11,6 +11,7 @@ from train.callbacks.collect_garbage import CollectGarbage
 from train.callbacks.count_steps import CountSteps
 from train.callbacks.guard import Guard
 from train.callbacks.log import Log
+from train.callbacks.monitor import FollowMonitor
 from train.callbacks.plugins import plugin_callbacks
 from train.callbacks.prepare import Prepare
 from train.callbacks.record_data import RecordData
@@ -40,6 +41,7 @@ def build_callbacks(run: TrainingRun) -> list[pl.Callback]:
         Guard(run),
         Log(run),
         Validate(run),
+        *([FollowMonitor(run, run.plan.monitor, run.best)] if run.plan.monitor and run.best else []),
         *plugin_callbacks(run),
         checkpoint,
         Stop(run, checkpoint),

@@ -7,14 +7,15 @@ from train.module import LanguageModule
 
 
 class SaveCheckpoints(AfterStep):
-    """Every `trainer.checkpoint_every` steps, and after the last one."""
+    """Every `trainer.checkpoint_every` steps, after the last one, and after the best validation so far where the plan
+    looks for it."""
 
     def after_step(self, trainer: pl.Trainer, module: LanguageModule) -> None:
         checkpoints, progress = self.run.checkpoints, self.progress
         if progress.is_last:
             self.run.divergence.check_end(module.guard, progress.validation_loss)
         checkpoints.after_step()
-        if progress.is_last or progress.is_due(self.run.plan.trainer.checkpoint_every):
+        if progress.is_last or progress.is_best or progress.is_due(self.run.plan.trainer.checkpoint_every):
             self.save(module)
         if progress.is_last:
             checkpoints.finish()
@@ -34,4 +35,5 @@ class SaveCheckpoints(AfterStep):
             validation_loss=self.progress.validation_loss,
             train_loss=self.progress.train_loss,
             guard=module.guard.memory(),
+            monitor=self.run.best.memory() if self.run.best else {},
         )

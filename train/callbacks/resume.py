@@ -12,6 +12,7 @@ class Resume(pl.Callback):
 
     def __init__(self, run: TrainingRun):
         self._checkpoints, self._batches, self._context = run.checkpoints, run.batches, run.context
+        self._best = run.best
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Before the data loader starts, and when the ranks can already talk to each other."""
@@ -25,6 +26,8 @@ class Resume(pl.Callback):
             return
         self._checkpoints.load(found, pl_module.training_state())
         pl_module.guard.remember(found.guard)
+        if self._best is not None:
+            self._best.remember(found.monitor)
         # What `trainer.global_step` reads. Lightning sets it only from a whole checkpoint of its own format.
         trainer.fit_loop.epoch_loop.automatic_optimization.optim_progress.optimizer.step.total.completed = (
             found.step

@@ -34,7 +34,7 @@ class Validate(AfterStep):
         step = self.progress.step
         self.context.activity.note(f"the validation after step {step:,}")
         mean, parts, figures = self._measure(trainer, module)
-        self.progress.validation_loss = mean
+        self.progress.validation_loss, self.progress.validation_figures = mean, figures
         metrics = {f"validation/{name}_loss": loss for name, loss in parts.items()}
         metrics |= {f"validation/{name}": value for name, value in figures.items()}
         self.context.tracker.log({"validation/loss": mean, **metrics}, step)

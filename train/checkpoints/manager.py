@@ -1,12 +1,10 @@
 """Training checkpoints: written in the background, complete or absent, the last few and the best kept."""
 
 import logging
-import math
 import shutil
 import time
 from collections import ChainMap
 from dataclasses import replace
-from operator import itemgetter
 from pathlib import Path
 
 import torch
@@ -19,6 +17,8 @@ from pipeline.formats.checkpoints import (
     WRITING,
     Checkpoint,
     GuardMemory,
+    MonitorMemory,
+    best_checkpoint,
     checkpoint_folder,
     complete,
     list_checkpoints,
@@ -141,6 +141,7 @@ class Checkpoints:
         validation_loss: float | None,
         train_loss: float | None,
         guard: GuardMemory,
+        monitor: MonitorMemory,
     ) -> None:
         """Copy the state and begin to write it."""
         self.conclude()
@@ -167,6 +168,7 @@ class Checkpoints:
             seconds=0.0,
             optimizer_steps=state.steps(),
             guard=guard,
+            monitor=monitor,
         )
         self._writer.start(state.owned(rank, ranks), writing / rank_file(rank))
         self.last_step = step
@@ -223,12 +225,7 @@ class Checkpoints:
 
     def _prune(self) -> None:
         checkpoints = list_checkpoints(self._artifact)
-        validated = [
-            (c.validation_loss, c)
-            for c in checkpoints
-            if c.validation_loss is not None and math.isfinite(c.validation_loss)
-        ]
-        _, best = min(validated, key=itemgetter(0), default=(None, None))
+        best = best_checkpoint(checkpoints)
         for checkpoint in checkpoints[: -self._keep_last]:
             milestone = self._keep_every and checkpoint.step % self._keep_every == 0
             if checkpoint != best and not milestone:

@@ -1,6 +1,7 @@
 """Training of a model that chats, on conversations and texts."""
 
-from typing import ClassVar, cast
+from collections.abc import Sequence
+from typing import Any, ClassVar, cast
 
 from pipeline.config.tasks.instruct import InstructConfig
 from train.finetuning.base_model import BaseModel
@@ -30,9 +31,9 @@ class DialogueTraining(TextTraining[DialogueExamples]):
         dialogues = cast(list[Dialogue | PlainText], examples)  # as the task reads them
         return encode_dialogues(dialogues, self._chat, self.length, self._every)
 
-    def test_rows(self) -> list[TestRow]:
+    def rows(self, examples: Sequence[Any]) -> list[TestRow]:
         """With how the prompt is to be written."""
-        return [row | with_row(e) for row, e in zip(super().test_rows(), self.splits.test, strict=True)]
+        return [row | with_row(e) for row, e in zip(super().rows(examples), examples, strict=True)]
 
     def counts(self) -> dict[str, int]:
         return super().counts() | {"cut_turns": self.train.cut_turns}

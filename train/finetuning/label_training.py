@@ -1,8 +1,9 @@
 """Training of a classifier."""
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from torch import Tensor
 
@@ -60,8 +61,8 @@ class LabelTraining(TaskTraining[LabelExamples]):
         counts = Counter(tuple(sorted(labels.of(example))) for example in examples)
         return facts | {"usual": list(min(counts, key=lambda row: (-counts[row], row)))}
 
-    def test_rows(self) -> list[TestRow]:
-        return [self._row(example) for example in labelled(self.splits.test)]
+    def rows(self, examples: Sequence[Any]) -> list[TestRow]:
+        return [self._row(example) for example in labelled(examples)]
 
     def _row(self, example: LabelledText) -> TestRow:
         row: TestRow = {"text": example.source}

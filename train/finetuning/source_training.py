@@ -1,7 +1,9 @@
 """Training of a model that reads a source and writes a target: an encoder–decoder."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -87,8 +89,8 @@ class SourceTraining(TextTraining[SourceExamples]):
         prompts = list(zip(shown, read, strict=True))
         return lambda model: sample_texts(model, self.base.tokenizer, prompts, seed, self.stops)
 
-    def test_rows(self) -> list[TestRow]:
-        rows = super().test_rows()
-        for row, example in zip(rows, self.splits.test, strict=True):
+    def rows(self, examples: Sequence[Any]) -> list[TestRow]:
+        rows = super().rows(examples)
+        for row, example in zip(rows, examples, strict=True):
             row["prompt"] = self.form.shown(example.prompt)
         return rows

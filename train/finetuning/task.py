@@ -2,9 +2,9 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from pipeline.config.models import ModelConfig
 from pipeline.config.models.base import Reading
@@ -35,6 +35,10 @@ class FinetuningTask(ABC):
 
     scores_text: ClassVar[bool] = True
     """Whether the tuned model is still a language model: then its perplexity is measured, and it continues prompts."""
+
+    loss_figures: ClassVar[Mapping[str, Literal["lower", "higher"]]] = {}
+    """What the loss tells besides by which `finetune.monitor` may judge a training, with which of two values is the
+    better one; for tasks whose evaluation cannot score predictions by themselves."""
 
     evaluation: ClassVar[str]
     """The module that scores the test examples, as text: see `eval/tasks/__init__.py`."""

@@ -1,7 +1,8 @@
 """Training of tasks whose model writes a response to a prompt."""
 
 from abc import abstractmethod
-from typing import ClassVar, Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from torch import nn
 
@@ -68,10 +69,10 @@ class TextTraining(TaskTraining[E]):
             "stop_strings": self.stops.texts,
         }
 
-    def test_rows(self) -> list[TestRow]:
+    def rows(self, examples: Sequence[Any]) -> list[TestRow]:
         return [
             {"prompt": self.form.prompt(e.prompt), "references": list(e.targets), "source": e.source}
-            for e in self.splits.test
+            for e in examples
         ]
 
     def counts(self) -> dict[str, int]:

@@ -1,8 +1,9 @@
 """The training side of a fine-tuning task: examples as tensors, the model, and what the artifact says of it."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from torch import Tensor
@@ -78,8 +79,12 @@ class TaskTraining(ABC, Generic[E]):
         """The task's own part of task.json: what evaluation and export need to know besides the weights."""
 
     @abstractmethod
+    def rows(self, examples: Sequence[Any]) -> list[TestRow]:
+        """Examples as the lines of test.jsonl have them, from which the task's evaluation predicts."""
+
     def test_rows(self) -> list[TestRow]:
-        """The lines of test.jsonl, from which the task's evaluation predicts."""
+        """The lines of test.jsonl."""
+        return self.rows(self.splits.test)
 
     @property
     def target_length(self) -> int:

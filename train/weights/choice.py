@@ -1,6 +1,5 @@
 """Which checkpoints of a training the exported weights are made of. No torch: the planner asks it, too."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 from pipeline.config.evaluation import WeightsConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
-from pipeline.formats.checkpoints import Checkpoint, list_checkpoints
+from pipeline.formats.checkpoints import Checkpoint, best_checkpoint, list_checkpoints
 from pipeline.text.counts import counted
 
 
@@ -101,18 +100,17 @@ def _of_step(artifact: Path, checkpoints: Sequence[Checkpoint], step: int) -> Ch
 
 
 def _best(artifact: Path, checkpoints: Sequence[Checkpoint]) -> Choice:
-    losses = {
-        c.step: c.validation_loss
-        for c in checkpoints
-        if c.validation_loss is not None and math.isfinite(c.validation_loss)
-    }
-    if not losses:
+    best = best_checkpoint(checkpoints)
+    if best is None:
         raise UserError(
             f"export.weights=best: no checkpoint in {artifact} has a validation loss; set trainer.validate_every so "
             f"that validations come before checkpoints, or take export.step (it keeps {_steps(checkpoints)})"
         )
-    step = min(losses, key=lambda step: losses[step])
-    return Choice("best", f"the training step {step}, of the lowest validation loss", {step: 1.0})
+    why = "the lowest validation loss"
+    if monitor := best.monitor:
+        metric = monitor["metric"].replace("_", " ")
+        why = f"the {'lowest' if monitor['better'] == 'lower' else 'highest'} {metric} on validation examples"
+    return Choice("best", f"the training step {best.step}, of {why}", {best.step: 1.0})
 
 
 def check_plan(

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 from pipeline.config.base import NEUTRAL, Content, Section
 from pipeline.config.choices import Choice
 from pipeline.config.lora import LoRAConfig
+from pipeline.config.monitor import MonitorConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.schedules import ScheduleConfig
@@ -125,6 +126,7 @@ class FinetuneConfig(Choice):
     optim: OptimizerConfig = AdamWConfig(lr=2e-4, weight_decay=0.01)
     schedule: ScheduleConfig = LinearSchedule(warmup=0.05, min_ratio=0.0)
     trainer: TrainerConfig = TrainerConfig(epochs=3, global_batch=16)
+    monitor: MonitorConfig = MonitorConfig()
 
     def problems(self) -> list[str]:
         found = []
@@ -139,10 +141,23 @@ class FinetuneConfig(Choice):
                 f"finetune.batching={self.batching} is nothing that finetune.task={self.choice} knows; set it to "
                 f"{' or '.join(self.batchings)}"
             )
+        if self.monitor.active and not self.trainer.validate_every:
+            found.append(
+                "finetune.monitor looks at validations, and finetune.trainer.validate_every=0 has one at the end "
+                "alone; set it to the steps between them"
+            )
         return found
 
     def environment(self) -> dict[str, str]:
-        """Of a training checkpoint, whose files hold weights alone, also which model they are of."""
+        """Of a training checkpoint, whose files hold weights alone, also which model they are of; and of a training
+        that may end early, when its validations come and what they see."""
+        found = self._model_of_init()
+        if self.monitor.patience is not None:
+            validations = [self.trainer.validate_every, self.trainer.validation_sequences]
+            found["validations"] = json.dumps(validations)
+        return found
+
+    def _model_of_init(self) -> dict[str, str]:
         folder = Path(self.init or "")
         if not folder.is_dir():
             return {}

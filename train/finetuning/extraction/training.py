@@ -1,7 +1,8 @@
 """Training of a model that finds answers."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from torch import Tensor
 
@@ -60,10 +61,10 @@ class SpanTraining(TaskTraining[SpanExamples]):
             "may_have_none": any(not question.targets for question in self.questions),
         }
 
-    def test_rows(self) -> list[TestRow]:
+    def rows(self, examples: Sequence[Any]) -> list[TestRow]:
         return [
             {"text": question.context, "question": question.source, "answers": list(question.targets)}
-            for question in _questions(self.splits.test)
+            for question in _questions(examples)
         ]
 
     def counts(self) -> dict[str, int]:

@@ -1,8 +1,8 @@
 """Tasks that learn from pairs of answers, of which one is preferred."""
 
 from collections import Counter
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pipeline.formats.rows import RowSource
 from train.finetuning.facts import TestRow
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 class PairTask(PreferenceTask):
     """Such tasks differ in their loss alone."""
 
+    loss_figures: ClassVar[Mapping[str, Literal["lower", "higher"]]] = {
+        "accuracy": "higher",
+        "margin": "higher",
+    }
     evaluation: ClassVar[str] = "eval.tasks.pairs"
 
     def read_examples(self, path: RowSource, settings: Any, unread: Counter[str] | None = None) -> list[Any]:

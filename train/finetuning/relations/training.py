@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from torch import Tensor
 
@@ -61,10 +61,10 @@ class RelationTraining(TaskTraining[LabelExamples]):
             "no_relation": self.settings.no_relation,
         }
 
-    def test_rows(self) -> list[TestRow]:
+    def rows(self, examples: Sequence[Any]) -> list[TestRow]:
         return [
             {"text": row.source, "head": row.head, "tail": row.tail, "label": row.targets[0]}
-            for row in _relations(self.splits.test)
+            for row in _relations(examples)
         ]
 
     def counts(self) -> dict[str, int]:

@@ -1,7 +1,8 @@
 """Training of a tagger."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from torch import Tensor
 
@@ -73,7 +74,7 @@ class TagTraining(TaskTraining[TagExamples]):
             "max_length": self.length,
         }
 
-    def test_rows(self) -> list[TestRow]:
+    def rows(self, examples: Sequence[Any]) -> list[TestRow]:
         """With the tags that a word has most often in training, which evaluation compares with."""
         usual = most_frequent_tags((sentence.words, self.tags.tags(sentence)) for sentence in self.sentences)
         return [
@@ -83,7 +84,7 @@ class TagTraining(TaskTraining[TagExamples]):
                 "tags": self.tags.tags(sentence),
                 "most_frequent": [usual.get(word, usual[""]) for word in sentence.words],
             }
-            for sentence in _tagged(self.splits.test)
+            for sentence in _tagged(examples)
         ]
 
     def counts(self) -> dict[str, int]:

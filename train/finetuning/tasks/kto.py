@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pipeline.errors import UserError
 from pipeline.formats.rows import RowSource
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class KTO(PreferenceTask):
     """Each example is read twice: with its answer, and with the answer to another prompt."""
 
+    loss_figures: ClassVar[Mapping[str, Literal["lower", "higher"]]] = {"accuracy": "higher"}
     evaluation: ClassVar[str] = "eval.tasks.rated"
 
     def loss(self, settings: Mapping[str, Any]) -> "KTOLoss":
