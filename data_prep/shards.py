@@ -23,6 +23,7 @@ from pipeline.formats.tokenizers import TextEncoder, tokenizer_hash
 from pipeline.machine import usable_cores
 from pipeline.progress import progress
 from pipeline.store.markers import write_marker
+from pipeline.text.counts import counted
 
 BATCH_BYTES = 250_000
 """Text that a process encodes at a time: small enough to hold its encodings in about 50 MB."""
@@ -106,7 +107,8 @@ def encode(config: ShardsStage, context: Context) -> None:
         return
     total = sum(shard.bytes for shard in missing)
     workers = _worker_count(config.shards.workers, total)
-    context.log.info("encoding %.1f MB of text in %d processes", total / 1e6, workers)
+    processes = counted(workers, "process", "processes")
+    context.log.info("encoding %.1f MB of text in %s", total / 1e6, processes)
     batches = (batch for shard in missing for batch in _batches(shard))
     with (
         closing(ordered_map(BatchEncoder(artifact), batches, workers, "shards.workers")) as encoded,

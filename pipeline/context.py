@@ -14,6 +14,7 @@ from pipeline.remote.copying import fetch
 from pipeline.remote.listing import ARTIFACT_SCHEME, basename, is_remote
 from pipeline.store.artifacts import SCRATCH
 from pipeline.store.markers import is_done
+from pipeline.text.counts import counted
 from pipeline.tracking.tracker import Tracker
 
 
@@ -76,7 +77,8 @@ class Context:
         mine = [pieces[i] for i in self.share.pieces(len(pieces))]
         missing = [piece for piece in mine if not is_done(self.marker(phase, piece.number))]
         if len(missing) < len(mine):
-            self.log.info("%s: %d of %d pieces are done already", phase, len(mine) - len(missing), len(mine))
+            done = f"{len(mine) - len(missing):,} of {counted(len(mine), 'piece')}"
+            self.log.info("%s: %s done already", phase, done)
         return missing
 
     def locate(self, path: str) -> Path:

@@ -9,6 +9,7 @@ from pipeline.config.root import RootConfig, add_section
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.store.manifest import StageMetrics
+from pipeline.text.counts import counted
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Stage:
     """`module:function` of its body, `run(config, context) -> metrics`."""
     inputs: tuple[str, ...]
     """Stages whose artifacts it reads."""
-    headline: str
-    """Its main figure, a format string over its metrics."""
+    headline: str | Callable[[StageMetrics], str]
+    """Its main figure: a format string over its metrics, or a function of them."""
     phases: tuple[Phase, ...] = ()
     """What runs before its body, in this order."""
     trainer: Callable[[RootConfig], TrainerConfig] | None = None
@@ -61,6 +62,12 @@ class Stage:
         return tuple(name for name in self.inputs if STAGES[name].enabled(root))
 
 
+def _kept(metrics: StageMetrics) -> str:
+    documents = metrics["documents"]
+    assert isinstance(documents, int)
+    return f"{counted(documents, 'document')}, {metrics['megabytes']:,.1f} MB"
+
+
 def _pretrains(root: RootConfig) -> bool:
     return not root.finetune.replaces_pretraining
 
@@ -82,7 +89,7 @@ _TABLE = (
     Stage("download", 2, configs.DownloadStage, "data_prep.download:run", (), "{megabytes:,.1f} MB",
           enabled=_reads_corpus, checks=("data_prep.preflight:own_files",)),
     Stage("clean", 5, configs.CleanStage, "data_prep.clean:run", ("download",),
-          "{documents:,} documents, {megabytes:,.1f} MB",
+          _kept,
           phases=(Phase("prepare"), Phase("survey", parallel=True), Phase("learn"), Phase("extract", parallel=True),
                   Phase("decide"), Phase("write", parallel=True)),
           enabled=_reads_corpus, checks=("data_prep.preflight:chinese",)),
@@ -149,6 +156,7 @@ def upstream(target: str, root: RootConfig) -> list[Stage]:
 def describe(stage: Stage, metrics: StageMetrics) -> str:
     """The stage's main figure in words; where its metrics do not hold it what they say instead, if anything."""
     try:
-        return stage.headline.format(**metrics)
+        headline = stage.headline
+        return headline(metrics) if callable(headline) else headline.format(**metrics)
     except (KeyError, ValueError, TypeError):
         return str(metrics.get("headline", ""))

@@ -18,6 +18,7 @@ from data_prep.reading.pieces import Piece
 from data_prep.reading.splits import HELD_OUT, hash_share
 from pipeline.config.clean import CleanConfig
 from pipeline.store.markers import read_marker, write_marker
+from pipeline.text.counts import counted
 
 LEAST_BYTES = 16_000
 """Of text in a split: some thousand tokens, for a figure that means something."""
@@ -48,8 +49,8 @@ class HeldOut:
             yield f"{back:,} of the documents to hold out would be more than a tenth of all text, and stay in training"
         for split in HELD_OUT:
             if count := moved.count(split):
-                what = "documents are" if count > 1 else "document is"
-                yield f"{count:,} further {what} held out for {split}, which the hash of the ids left too short"
+                what = counted(count, "further document is", "further documents are")
+                yield f"{what} held out for {split}, which the hash of the ids left too short"
             if share := self.ends.get(split):
                 yield (
                     f"too few documents to hold some out for {split}: the last {share:.1%} of each is, "

@@ -16,6 +16,7 @@ import requests
 from pipeline.errors import UserError
 from pipeline.remote.errors import TRANSIENT, Stopped, pause
 from pipeline.store import durable
+from pipeline.text.counts import counted
 
 USER_AGENT = (
     f"lm-workflow/0.1 (corpus download; one file per connection) python-requests/{requests.__version__}"
@@ -132,7 +133,7 @@ class Downloader:
                 furthest = max(furthest, _size(part))
                 if failures > self._retries:
                     raise UserError(
-                        f"{remote.url}: {problem}, after {self._retries} more attempts. "
+                        f"{remote.url}: {problem}, after {counted(self._retries, 'more attempt')}. "
                         "Start again later to continue" + _kept(part)
                     ) from None
                 self._log.info("%s: %s at %d bytes; trying again", remote.name, problem, _size(part))

@@ -8,6 +8,7 @@ from eval.reporting.report_plots import compact
 from eval.results import Result
 from pipeline.formats.source import Source
 from pipeline.store.manifest import figure
+from pipeline.text.counts import counted
 
 COMPUTE_OPTIMAL = 20
 """Training tokens per parameter at which a given compute is spent best (Hoffmann et al., 2022), roughly."""
@@ -74,7 +75,7 @@ def _trained(pretrain: StageRecord, sources: Sequence[Source]) -> str:
         f"{being}trained further from the weights of {start}" if start else f"{being}trained from scratch"
     )
     corpus = f" on {' and '.join(source.name for source in sources)}" if sources else ""
-    how_long = f" for {steps:,.0f} steps" if steps else ""
+    how_long = f" for {counted(round(steps), 'step')}" if steps else ""
     read = f" ({compact(tokens)} tokens)" if tokens else ""
     took = f" in {duration(seconds)} on {hardware(pretrain.manifest)}" if seconds and not being else ""
     return f"{_article(kind)} {kind}{size}, {origin}{corpus}{how_long}{read}{took}."

@@ -6,6 +6,7 @@ from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.config.base import HORIZON, NEUTRAL, NeutralBool, Section
 from pipeline.config.modules import ModuleIn
+from pipeline.text.counts import counted
 
 CALLBACKS = ModuleIn("train.callbacks", only_plugins=True)
 
@@ -148,7 +149,8 @@ class TrainerConfig(Section):
             near = sorted(divisors, key=lambda n: abs(n - self.micro_batch))[:2]
             found.append(
                 f"micro_batch={self.micro_batch} does not divide a rank's share of the global batch "
-                f"({self.global_batch} / {ranks} ranks = {share}); nearest: {' or '.join(map(str, sorted(near)))}"
+                f"({self.global_batch} / {counted(ranks, 'rank')} = {share}); nearest: "
+                f"{' or '.join(map(str, sorted(near)))}"
             )
         return found
 

@@ -73,10 +73,14 @@ def read_rows(source: RowSource, numbered: bool = False) -> Iterator[Row]:
         raise UserError(f"{path} is not UTF-8 ({error}); convert it first") from None
     if halves:
         logger.warning(
-            "%s: %d halves of surrogate pairs, which are no characters, are taken out of %d rows",
+            "%s: %s taken out of %s",
             path,
-            halves,
-            touched,
+            counted(
+                halves,
+                "half of a surrogate pair, which is no character, is",
+                "halves of surrogate pairs, which are no characters, are",
+            ),
+            counted(touched, "row"),
         )
 
 

@@ -7,6 +7,7 @@ from pipeline.errors import Restart
 from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.store.artifacts import write_json
 from pipeline.store.markers import NotDone, read_marker, write_marker
+from pipeline.text.counts import counted
 
 RESTART_CODE = 75
 """Exit code of workers that want to be started again (EX_TEMPFAIL)."""
@@ -76,5 +77,6 @@ class Attempts:
         if self._most == 1:
             return ""
         return (
-            f"; {self._launches} launches in a row without a new checkpoint (launcher.attempts={self._most})"
+            f"; {counted(self._launches, 'launch', 'launches')} in a row without a new checkpoint "
+            f"(launcher.attempts={self._most})"
         )

@@ -15,6 +15,7 @@ from pipeline.remote.side_by_side import side_by_side
 from pipeline.store import durable
 from pipeline.store.locks import hold
 from pipeline.store.markers import is_done, write_marker
+from pipeline.text.counts import counted
 
 CONNECTIONS = 4
 """Files at a time; some stores fetch parts of a large file side by side besides."""
@@ -53,7 +54,7 @@ def copy_objects(
     """
     missing = {path: each for path, each in objects.items() if not _is_whole(path, each)}
     if len(missing) < len(objects):
-        log.info("%d of %d files are here already", len(objects) - len(missing), len(objects))
+        log.info("%d of %s here already", len(objects) - len(missing), counted(len(objects), "file"))
     total = sum(each.size or 0 for each in missing.values())
     free = shutil.disk_usage(folder).free
     if total > free:

@@ -102,5 +102,5 @@ def test_a_data_phase_that_is_told_to_stop_goes_on_behind_its_last_piece(
         cluster.wait_for_end(jobs["clean"], tmp_path / f"runs/demo/slurm/clean-{jobs['clean']}.log")
         == "COMPLETED"
     )
-    assert "pieces are done already" in log.read_text()
+    assert "pieces done already" in log.read_text()
     assert (tmp_path / "runs/demo/clean/manifest.json").is_file()

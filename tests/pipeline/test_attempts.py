@@ -90,6 +90,5 @@ def test_a_count_that_was_changed_is_not_believed(tmp_path: Path) -> None:
 def test_the_count_is_told_where_more_than_one_launch_is_allowed(tmp_path: Path) -> None:
     assert str(begun(tmp_path, 1, None)) == ""
     assert (
-        str(begun(tmp_path, 3, None))
-        == "; 1 launches in a row without a new checkpoint (launcher.attempts=3)"
+        str(begun(tmp_path, 3, None)) == "; 1 launch in a row without a new checkpoint (launcher.attempts=3)"
     )

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+from pipeline.stages import STAGES, describe
 from pipeline.text.counts import counted
 from train.finetuning.data import Splits
 
@@ -20,3 +21,8 @@ def test_what_is_left_out_and_not_read() -> None:
         "1 example is left out: it is empty; 2 examples are left out: it is long"
     )
     assert splits.describe_unread() == "not read: id (1 row), tag (3 rows)"
+
+
+def test_the_figure_of_clean() -> None:
+    assert describe(STAGES["clean"], {"documents": 1, "megabytes": 0.5}) == "1 document, 0.5 MB"
+    assert describe(STAGES["clean"], {"documents": 1200, "megabytes": 2.0}) == "1,200 documents, 2.0 MB"

@@ -258,8 +258,7 @@ def test_lone_surrogates_are_taken_out_and_told(tmp_path, caplog):
     )
     assert read_pairs(path) == [("café", ("ja 😀",)), ("b", ("r",))]
     assert (
-        f"{path}: 3 halves of surrogate pairs, which are no characters, are taken out of 1 rows"
-        in caplog.text
+        f"{path}: 3 halves of surrogate pairs, which are no characters, are taken out of 1 row" in caplog.text
     )
     array = tmp_path / "a.json"
     array.write_text(r'[{"prompt": "caf\ud83d\u00e9", "response": "ja"}]')

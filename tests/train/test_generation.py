@@ -130,7 +130,7 @@ def test_a_long_prompt_loses_its_beginning(tiny_model, caplog):
     config = DecodeConfig(max_new_tokens=10)
     with caplog.at_level(logging.WARNING, "train.generation.generate"):
         found = generate_ids(model, [long, [7]], config, 0, Stops(STOPS))
-    assert "1 of 2 prompts are longer than the 22 tokens" in caplog.text
+    assert "1 of 2 prompts is longer than the 22 tokens" in caplog.text
     assert found == generate_ids(model, [long[-22:], [7]], config, 0, Stops(STOPS))
 
 

@@ -56,7 +56,7 @@ def test_rows(tmp_path):
     assert full.words == ["Ada", "in", "London"]
     assert empty.flaw
     for bad, message in (
-        ({"tokens": ["a"], "ner_tags": ["O", "O"]}, "1 words have 2 tags"),
+        ({"tokens": ["a"], "ner_tags": ["O", "O"]}, "1 word has 2 tags"),
         ({"tokens": ["a", " "], "ner_tags": ["O", "O"]}, "word 2 "),
         ({"tokens": "a", "ner_tags": ["O"]}, "an entity is an object"),
         ({"words": ["a"], "labels": ["O"]}, "known pairs of fields"),

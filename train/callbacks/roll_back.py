@@ -3,6 +3,7 @@
 import pytorch_lightning as pl
 
 from pipeline.errors import Restart
+from pipeline.text.counts import counted
 from train.callbacks.after_step import AfterStep
 from train.checkpoints.manager import drop_after
 from train.module import LanguageModule
@@ -21,8 +22,8 @@ class RollBack(AfterStep):
             self.run.skipped.add(at=first - 1, steps=count)
             drop_after(self.context.folder, first - 1)
             self.context.log.warning(
-                f"{count} steps in a row were outliers: going back to before step {first:,}, and leaving out the "
-                f"data of these steps"
+                f"{counted(count, 'step was an outlier', 'steps in a row were outliers')}: going back to before step "
+                f"{first:,}, and leaving out the data of these steps"
             )
         trainer.strategy.barrier()
         raise Restart("rollback", first - 1)

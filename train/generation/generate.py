@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pipeline.config.evaluation import DecodeConfig
 from pipeline.formats.control_tokens import ControlTokens
+from pipeline.text.counts import counted
 from train.generation.batch import Continuation, RunningBatch
 from train.generation.beam import beam_search
 from train.generation.stops import Decode, Stops
@@ -145,20 +146,20 @@ def _shared(model: WritingModel, prompts: Sequence[Sequence[int]], config: Decod
     room, new_tokens = model.share_context(config.max_new_tokens)
     if new_tokens < config.max_new_tokens:
         logger.warning(
-            "max_new_tokens=%d is more than the model's context of %d has room for; generating up to %d tokens",
+            "max_new_tokens=%d is more than the model's context of %d has room for; generating up to %s",
             config.max_new_tokens,
             model.context,
-            new_tokens,
+            counted(new_tokens, "token"),
         )
     if long := sum(len(prompt) > room for prompt in prompts):
         logger.warning(
-            "%d of %d prompts are longer than the %d tokens that the model's context of %d leaves beside "
-            "%d new ones, and are cut",
+            "%d of %s %s longer than the %s that the model's context of %d leaves beside %s, and cut",
             long,
-            len(prompts),
-            room,
+            counted(len(prompts), "prompt"),
+            "is" if long == 1 else "are",
+            counted(room, "token"),
             model.context,
-            new_tokens,
+            counted(new_tokens, "new one"),
         )
     return room, new_tokens
 

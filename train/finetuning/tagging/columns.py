@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.config.tasks.tag import TagDataConfig
 from pipeline.errors import UserError
+from pipeline.text.counts import counted
 from train.finetuning.tagging.sentences import TaggedSentence, from_words
 
 ENDINGS = (".conll", ".conllu", ".bio", ".iob", ".iob2", ".tsv", ".txt")
@@ -31,8 +32,8 @@ def read_columns(path: Path, config: TagDataConfig) -> Iterator[TaggedSentence]:
                 for cells in kept:
                     if max(word_column, tag_column or 0) > len(cells) or len(cells) < 2:
                         raise UserError(
-                            f"{where}: the word {cells[0]!r} stands in a line of {len(cells)} columns; a word and a "
-                            "tag are needed, in the columns finetune.data.word_column and tag_column"
+                            f"{where}: the word {cells[0]!r} stands in a line of {counted(len(cells), 'column')}; a "
+                            "word and a tag are needed, in the columns finetune.data.word_column and tag_column"
                         )
                 words = [cells[word_column - 1] for cells in kept]
                 tags = [cells[-1 if tag_column is None else tag_column - 1] for cells in kept]
@@ -60,7 +61,7 @@ def _sentences(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, list[lis
         width = width or len(cells)
         if len(cells) != width:
             raise UserError(
-                f"{path}, line {number}: {len(cells)} columns, but the lines before have {width}; correct it"
+                f"{path}, line {number}: {counted(len(cells), 'column')}, but the lines before have {width}; correct it"
             )
         where = where if rows else f"{path}, line {number}"
         rows.append(cells)

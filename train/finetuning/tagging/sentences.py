@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from pipeline.errors import UserError
+from pipeline.text.counts import counted
 from train.finetuning.data import Example
 from train.finetuning.tagging.schemes import Entity, Scheme
 
@@ -42,7 +43,10 @@ def from_words(words: Sequence[str], tags: Sequence[str], where: str) -> TaggedS
         UserError: where words and tags are not as many, or one is empty.
     """
     if len(words) != len(tags):
-        raise UserError(f"{where}: {len(words)} words have {len(tags)} tags; give each word one tag")
+        raise UserError(
+            f"{where}: {counted(len(words), 'word has', 'words have')} {counted(len(tags), 'tag')}; "
+            "give each word one tag"
+        )
     text = ""
     spans: list[tuple[int, int]] = []
     for number, (word, tag) in enumerate(zip(words, tags, strict=True), 1):

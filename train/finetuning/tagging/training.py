@@ -29,7 +29,7 @@ class TagTraining(TaskTraining[TagExamples]):
         "cut_sentences": "{}: the sentence is longer than the context and is read in windows that overlap",
         "piecewise_sentences": "{}: encoded word by word, since in the text as a whole tokens would have parts of "
         "several words; for tagging give the tokenizer smaller ones",
-        "widened_entities": "{} have entities that begin or end inside a word, and are widened to it",
+        "widened_entities": "{}: entities that begin or end inside a word are widened to it",
     }
 
     def __init__(self, settings: TagConfig, base: BaseModel, splits: Splits):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 from pipeline.config.models import ModelConfig
 from pipeline.errors import UserError
 from pipeline.formats.rows import RowSource
+from pipeline.text.counts import counted
 from train.finetuning.bases import check_body
 from train.finetuning.data import Example, Splits
 from train.finetuning.extraction.rows import Question, read_questions
@@ -41,10 +42,12 @@ class Extract(FinetuningTask):
         if without == len(train):
             raise UserError("no training question has an answer; there is nothing to learn")
         moved = sum(question.moved for question in train)
-        told = [f"{without:,} training questions without an answer"] if without else []
-        told += (
-            [f"{moved:,} answers do not stand where the data says, and were found elsewhere"] if moved else []
-        )
+        told = [f"{counted(without, 'training question')} without an answer"] if without else []
+        if moved:
+            told.append(
+                counted(moved, "answer does", "answers do")
+                + " not stand where the data says: the nearest place is taken"
+            )
         return "; ".join(told)
 
     def check_base(self, model: ModelConfig, name: str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 from pipeline.errors import UserError
 from pipeline.formats.rows import RowSource
+from pipeline.text.counts import counted
 from train.finetuning.data import Splits
 from train.finetuning.facts import TestRow
 from train.finetuning.preferences.rated_rows import Rated, read_rated_answers
@@ -38,7 +39,7 @@ class KTO(PreferenceTask):
             raise UserError(
                 f"all training answers are {only} ones; kto needs both, or nothing tells them apart"
             )
-        return f"{kinds[True]:,} good answers and {kinds[False]:,} bad ones"
+        return f"{counted(kinds[True], 'good answer')} and {counted(kinds[False], 'bad one')}"
 
     def encode(self, examples: Sequence[Rated], form: "PromptFormat", max_length: int) -> "AnswerExamples":
         import numpy as np
