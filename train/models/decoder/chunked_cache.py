@@ -5,7 +5,7 @@ from torch import Tensor
 
 from train.models.decoder.cache import KVCache
 
-CHUNK = 32
+CHUNK = 16
 """Tokens whose keys, of all rows and heads, lie side by side."""
 
 
@@ -62,7 +62,7 @@ class ChunkedCache(KVCache):
         first, end = first - skipped * CHUNK, end - skipped * CHUNK
         keys, values = (kept[layer, used].flatten(0, 2) for kept in (self.keys, self.values))
         # [chunks · B · kv_heads, queries that share a head of keys, …]
-        queries = (query * size**-0.5).view(1, batch * kv_heads, -1, size).expand(chunks, -1, -1, -1)
+        queries = (query * size**-0.5).reshape(1, batch * kv_heads, -1, size).expand(chunks, -1, -1, -1)
         scores = torch.bmm(queries.flatten(0, 1), keys.transpose(1, 2))
         scores = scores.unflatten(0, (chunks, -1)).movedim(0, 2).reshape(batch, heads, chunks * CHUNK)
         if mask is not None:
