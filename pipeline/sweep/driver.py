@@ -90,8 +90,10 @@ class Sweep(Callback):
             try:
                 job = self._plan.job(overrides, [*remembered, *self._jobs])
             except UserError as error:
-                job = Job(self._plan.swept(overrides), "", list(overrides), state="failed", error=str(error))
-                if not self._started:
+                leave_out = self._plan.settings.refused == "leave_out"
+                state = "refused" if leave_out else "failed"
+                job = Job(self._plan.swept(overrides), "", list(overrides), state=state, error=str(error))
+                if not self._started and not leave_out:
                     raise UserError(f"no job was started; {job.title}: {error}") from None
             if twin := next((other for other in self._jobs if self._optuna and job.is_same(other)), None):
                 job = twin
@@ -99,7 +101,7 @@ class Sweep(Callback):
                 self._jobs.append(job)
             jobs.append(job)
         if not self._optuna:
-            refuse_twins(jobs)
+            refuse_twins([job for job in jobs if job.state != "refused"])
         return jobs
 
     def _run_all(self, jobs: Sequence[Job]) -> None:
@@ -169,7 +171,9 @@ class Sweep(Callback):
         sum_up(self._plan, self._jobs)
         if self._interrupted:
             sys.exit(130)
-        if any(job.state == "failed" for job in self._jobs):
+        if any(job.state == "failed" for job in self._jobs) or all(
+            job.state == "refused" for job in self._jobs
+        ):
             sys.exit(1)
 
     def _number(self, job: Job) -> str:

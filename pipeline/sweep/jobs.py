@@ -30,7 +30,8 @@ class Job:
     fingerprints: dict[str, str] = field(default_factory=dict)
     """Of its artifacts by stage, the last one being what the sweep brings up to date."""
     state: str = "waiting"
-    """`waiting`, `running`, `finished`, `failed` or `interrupted`."""
+    """`waiting`, `running`, `finished`, `failed` or `interrupted`; `refused` where its configuration is, and the sweep
+    goes on without."""
     objective: float | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     """What the report fits the objective against."""

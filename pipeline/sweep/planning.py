@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from pipeline.config.composition import plain_tree
 from pipeline.config.left_out import typed_keys
+from pipeline.config.models import ModelConfig
 from pipeline.config.root import parse_config
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.config.sweep import SweepConfig
@@ -24,6 +25,16 @@ from pipeline.sweep.processes import divided_gpus
 
 OWN_SECTIONS = ("run", "tracking", "sweep", "launcher")
 """Sections that all jobs have in common."""
+
+
+class _Task(Protocol):
+    def check_base(self, model: ModelConfig, name: str) -> None: ...
+
+
+class _TaskModule(Protocol):
+    """What a sweep asks of the module of a fine-tuning task."""
+
+    TASK: _Task
 
 
 class SweepPlan:
@@ -65,6 +76,12 @@ class SweepPlan:
                 "a sweep needs keys with several values, such as optim.lr=1e-3,3e-3, or an option sweep=… that "
                 "has them (conf/sweep/)"
             )
+        keys = [key.lstrip("+") for key in self._swept]
+        if self.settings.compare is not None and self.settings.compare not in keys:
+            raise UserError(
+                f"sweep.compare={self.settings.compare} is not among what is swept ({', '.join(keys)}); name one of "
+                "these, or leave it out"
+            )
         for key in self._swept:
             if key.lstrip("+").split(".")[0] in OWN_SECTIONS:
                 raise UserError(f"{key.lstrip('+')} cannot be swept: all jobs of a sweep share it")
@@ -84,6 +101,13 @@ class SweepPlan:
         root = parse_config(values, typed_keys([*self._fixed, *overrides]))
         plan = plan_stages(root, self.store)
         fingerprints = {planned.stage.name: planned.fingerprint for planned in plan}
+        if "finetune" in fingerprints and not root.finetune.replaces_pretraining:
+            root.finetune.load(_TaskModule).TASK.check_base(root.model, "the model")
+        if self.settings.compare is not None and "evaluate" not in fingerprints:
+            raise UserError(
+                f"sweep.compare shows what evaluate measures, and stage={root.stage} ends before; set "
+                "stage=evaluate, or sweep.compare=null"
+            )
         check_metric("sweep.objective", self.settings.objective, fingerprints, root.stage, root.objective)
         for metric in self.settings.fit:
             check_metric("sweep.fit", metric, fingerprints, root.stage, root.objective)

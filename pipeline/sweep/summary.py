@@ -30,12 +30,17 @@ def sum_up(plan: SweepPlan, jobs: Sequence[Job]) -> None:
         csv.writer(file).writerows([columns, *rows])
     write_json(plan.folder / JSON_FILE, [dict(zip(columns, row, strict=True)) for row in rows])
     _print_table(ordered, plan.settings.objective)
-    from pipeline.sweep.report import draw, fit_all, render  # matplotlib takes a second to load
+    # matplotlib takes a second to load.
+    from pipeline.sweep.comparison.page import write_comparison
+    from pipeline.sweep.report import draw, fit_all, render
 
     fits = fit_all(ordered, plan.settings.fit)
-    figures = draw(ordered, plan.settings.objective, fits, plan.store)
-    page = render(plan, ordered, fits, figures)
-    (plan.folder / PAGE_FILE).write_text(page, encoding="utf-8")
+    if plan.settings.compare is not None:
+        figures = write_comparison(plan, plan.settings.compare, jobs, plan.folder / PAGE_FILE)
+    else:
+        figures = draw(ordered, plan.settings.objective, fits, plan.store)
+        page = render(plan, ordered, fits, figures)
+        (plan.folder / PAGE_FILE).write_text(page, encoding="utf-8")
     for fit in fits:
         print(f"\n{fit.formula}\n  {fit.method}")
     print(f"\nReport: {plan.folder / PAGE_FILE}", flush=True)
@@ -94,9 +99,9 @@ def _print_table(jobs: Sequence[Job], objective: str) -> None:
     console.print()
     console.print(table)
     for job in jobs:
-        if job.state == "failed":
+        if job.state in ("failed", "refused"):
             where = f" ({job.log})" if job.log else ""
-            console.print(Text(f"\n{job.title} failed{where}:", style="bold"), soft_wrap=True)
+            console.print(Text(f"\n{job.title} {job.state}{where}:", style="bold"), soft_wrap=True)
             console.print(Text(job.error or ""), highlight=False, soft_wrap=True)
 
 

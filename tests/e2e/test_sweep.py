@@ -119,6 +119,11 @@ def test_an_optuna_study_goes_on_where_it_was(
         (["optim.lr=1e-3,1e-2", "sweep.objective=evaluate.bleu"], "no evaluate"),
         (["optim.lr=1e-3,1e-2", "sweep.objective=pretrain.los"], "pretrain has no such metric"),
         (["optim.lr=1e-3"], "a sweep needs keys with several values"),
+        (
+            ["optim.lr=1e-3,1e-2", "sweep.compare=model"],
+            "sweep.compare=model is not among what is swept (optim.lr)",
+        ),
+        (["optim.lr=1e-3,1e-2", "sweep.compare=optim.lr"], "sweep.compare shows what evaluate measures"),
     ],
 )
 def test_a_mistake_is_told_before_anything_runs(

@@ -53,13 +53,14 @@ def test_experiment_composes_and_says_what_it_is(name: str) -> None:
 
 @pytest.mark.parametrize(("group", "option"), GROUPS)
 def test_every_choice_of_every_group_is_valid(group: str, option: str) -> None:
-    values = composed(f"{group}={option}", *objective_for(group, option))
+    of_experiment = ["experiment=compare_objectives"] if group in ("variant", "downstream") else []
+    values = composed(*of_experiment, f"{group}={option}", *objective_for(group, option))
     for section in values.values():
         if isinstance(section, dict):
             fill_required(section)
     if group == "model" and option == "hf":
         values["model"]["path"] = "folder"
-    if option == "mixture":
+    if (group, option) == ("corpus", "mixture"):
         values["corpus"]["parts"] = {"wiki": {"kind": "wikipedia"}}
     if group == "tokenizer" and option == "pretrained":
         values["tokenizer"]["path"] = "folder"
