@@ -25,8 +25,9 @@ from pipeline.tracking.tracker import read_jsonl
 from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import load_model, save_model
 from train.finetuning.chat_templates import named_template
-from train.finetuning.classifier import Classifier, save_classifier
+from train.finetuning.classifier import Classifier
 from train.finetuning.fitting import cut_middle
+from train.finetuning.head import save_with_head
 from train.generation.generate import generate
 from train.generation.stops import Stops
 from train.models import build_model
@@ -331,7 +332,7 @@ def test_a_classifier(inputs, tmp_path, save_tokenizer, make_context):
     folder, labels = save_tokenizer(tmp_path / "classifier"), ["negative", "positive"]
     config = DecoderConfig(layers=1, hidden=32, heads=4, mlp=64, context=64)
     model = Classifier(build_model(config, 261), labels)
-    save_classifier(folder, model.state_dict(), config, 261, labels)
+    save_with_head(folder, model.state_dict(), config, 261, labels=labels)
     (folder / "task.json").write_text(json.dumps({"task": "classify", "labels": labels, "max_length": 64}))
     rows = [{"text": SENTENCES[n % 4] * (1 + n), "label": labels[n % 2]} for n in range(8)]
     (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

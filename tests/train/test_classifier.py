@@ -8,7 +8,8 @@ from safetensors.torch import load_file
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.errors import UserError
 from train.checkpoints.final_model import load_model, save_model
-from train.finetuning.classifier import Classifier, load_classifier, save_classifier
+from train.finetuning.classifier import Classifier, load_classifier
+from train.finetuning.head import save_with_head
 from train.models import IGNORE_INDEX, build_model
 from train.models.decoder.hf_config import to_hf_config
 
@@ -29,7 +30,7 @@ def small_classifier(config: DecoderConfig) -> Classifier:
 def test_saved_weights_are_those_of_transformers(layout, tie, tmp_path):
     config = decoder(layout, tie)
     model = small_classifier(config)
-    save_classifier(tmp_path, model.state_dict(), config, VOCABULARY, LABELS)
+    save_with_head(tmp_path, model.state_dict(), config, VOCABULARY, labels=LABELS)
     fields = to_hf_config(config, VOCABULARY, pad_token_id=PAD)
     theirs = transformers.AutoModelForSequenceClassification.from_config(
         transformers.AutoConfig.for_model(**fields, num_labels=len(LABELS))
@@ -65,11 +66,11 @@ def test_a_language_model_is_no_classifier_and_the_other_way_round(tmp_path):
     save_model(tmp_path / "lm", build_model(config, VOCABULARY).state_dict(), config, VOCABULARY)
     with pytest.raises(UserError, match="task=classify"):
         load_classifier(tmp_path / "lm")
-    save_classifier(tmp_path / "cls", small_classifier(config).state_dict(), config, VOCABULARY, LABELS)
+    save_with_head(tmp_path / "cls", small_classifier(config).state_dict(), config, VOCABULARY, labels=LABELS)
     with pytest.raises(UserError, match="another architecture"):
         load_model(tmp_path / "cls")
-    save_classifier(
-        tmp_path / "wide", small_classifier(config).state_dict(), decoder("gpt2"), VOCABULARY, LABELS
+    save_with_head(
+        tmp_path / "wide", small_classifier(config).state_dict(), decoder("gpt2"), VOCABULARY, labels=LABELS
     )
     with pytest.raises(UserError, match="another architecture"):
         load_classifier(tmp_path / "wide")

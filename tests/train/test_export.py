@@ -25,7 +25,8 @@ from train.checkpoints.final_model import described_model, load_model, save_mode
 from train.export import run
 from train.exporting import parity
 from train.finetuning.chat import ChatFormat, find_stops, set_chat_template
-from train.finetuning.classifier import Classifier, save_classifier
+from train.finetuning.classifier import Classifier
+from train.finetuning.head import save_with_head
 from train.generation.generate import generate_ids
 from train.generation.stops import Stops
 from train.models import build_model
@@ -279,7 +280,7 @@ def test_a_classifier_keeps_its_labels(make_inputs, chat_tokenizer, tmp_path, ma
     save_tokenizer(chat_tokenizer, tuned / "tokenizer")
     classifier = Classifier(load_model(inputs["pretrain"]), ["bad", "good"])
     torch.nn.init.normal_(classifier.score.weight)
-    save_classifier(tuned, classifier.state_dict(), GPT2, len(chat_tokenizer), ["bad", "good"])
+    save_with_head(tuned, classifier.state_dict(), GPT2, len(chat_tokenizer), labels=["bad", "good"])
     write_json(tuned / "task.json", {"task": "classify", "labels": ["bad", "good"]})
     rows = [{"text": text[: 10 + 3 * n], "label": "good"} for n, text in enumerate(TEXTS)]
     (tuned / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

@@ -13,9 +13,10 @@ from pipeline.config.models.encoder import EncoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from tests.train.test_masked_hf import FIELDS
 from train.exporting.head import rename
-from train.finetuning.classifier import Classifier, load_classifier, save_classifier
-from train.finetuning.extraction.span_finder import SpanFinder, save_span_finder
-from train.finetuning.tagging.tagger import Tagger, save_tagger
+from train.finetuning.classifier import Classifier, load_classifier
+from train.finetuning.extraction.span_finder import HEAD, SpanFinder
+from train.finetuning.head import save_with_head
+from train.finetuning.tagging.tagger import Tagger
 from train.models import as_body, build_model
 from train.models.family import family
 
@@ -48,7 +49,9 @@ def small(name: str) -> Classifier:
 @pytest.mark.parametrize("name", SECTIONS)
 def test_the_export_is_what_the_class_of_transformers_for_labels_computes(name: str, tmp_path: Path) -> None:
     model = small(name)
-    save_classifier(tmp_path, model.state_dict(), SECTIONS[name], VOCABULARY, LABELS, pooling=model.pooling)
+    save_with_head(
+        tmp_path, model.state_dict(), SECTIONS[name], VOCABULARY, labels=LABELS, pooling=model.pooling
+    )
     loaded = load_classifier(tmp_path)
     folder = tmp_path / "export"
     folder.mkdir()
@@ -86,9 +89,9 @@ def test_a_layer_on_each_token_is_exported_where_the_class_has_no_other(
     tagging = task == "TokenClassification"
     model = (Tagger(body, LABELS) if tagging else SpanFinder(body)).eval()
     if tagging:
-        save_tagger(tmp_path, model.state_dict(), SECTIONS[name], VOCABULARY, LABELS)
+        save_with_head(tmp_path, model.state_dict(), SECTIONS[name], VOCABULARY, tags=LABELS)
     else:
-        save_span_finder(tmp_path, model.state_dict(), SECTIONS[name], VOCABULARY)
+        save_with_head(tmp_path, model.state_dict(), SECTIONS[name], VOCABULARY, head=HEAD)
     folder = tmp_path / "export"
     folder.mkdir()
     ids = {"bos_token_id": None, "eos_token_id": None, "pad_token_id": 1}

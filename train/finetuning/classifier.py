@@ -1,5 +1,6 @@
 """Text classification: a model's body, and a linear map of a text's hidden state to labels."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -7,14 +8,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.config.models import ModelConfig
 from pipeline.config.tasks.classify import LabelKind, Pooling
 from pipeline.errors import UserError
 from train.checkpoints.final_model import (
     describe_model,
     described_model,
 )
-from train.finetuning.head import ModelWithHead, load_with_head, save_with_head
+from train.finetuning.head import ModelWithHead, load_with_head
 from train.finetuning.pooling import pool
 from train.models import IGNORE_INDEX, Body, FigureSum, LossSum, as_body, build_model
 
@@ -43,23 +43,17 @@ class Classifier(ModelWithHead):
         self.weights = weights
         self.score = backbone.label_head(len(labels))
 
-    def forward(
+    def judge(
         self,
-        input_ids: Tensor,
-        lengths: Tensor,
+        hidden: Tensor,
+        lengths: Tensor | None,
         labels: Tensor | None = None,
         rows: Tensor | None = None,
         segments: Tensor | None = None,
-        token_types: Tensor | None = None,
     ) -> Tensor | LossSum:
-        """Logits [B, labels] of right-padded input_ids [B, T] with lengths [B]; or, where texts share rows
-        (`segments`), of those that end in `rows` [B] after `lengths` places.
-
-        With labels, as `LabelExamples.collate` gives them, their summed loss: cross-entropy, the mean over the labels
-        of the binary one, or the squared error.
-        """
-        real = lengths if rows is None else None
-        hidden = self.backbone.hidden(input_ids, segments=segments, lengths=real, token_types=token_types)
+        """Logits [N, labels]. With labels, as `LabelExamples.collate` gives them, their summed loss: cross-entropy, the
+        mean over the labels of the binary one, or the squared error."""
+        assert lengths is not None
         logits = self.score(pool(hidden, lengths, rows, segments, self.pooling))
         return logits if labels is None else label_loss(self.kind, logits, labels, self.weights)
 
@@ -91,16 +85,10 @@ def label_loss(kind: LabelKind, logits: Tensor, labels: Tensor, weights: list[fl
     return LossSum((each.mean(-1) * counts).sum(), counts.sum(), figures=figures)
 
 
-def save_classifier(
-    artifact: Path,
-    state: dict[str, Tensor],
-    config: ModelConfig,
-    vocab_size: int,
-    labels: list[str],
-    **facts: Any,
-) -> None:
-    """Write `<artifact>/model`: the weights under their Hugging Face names, the labels in model.json."""
-    save_with_head(artifact, state, config, vocab_size, labels=labels, **facts)
+def classifier_on(backbone: Body, description: Mapping[str, Any]) -> Classifier:
+    """Args: description: what model.json says."""
+    pooling, kind = description.get("pooling", "last"), description.get("kind", "single")
+    return Classifier(backbone, description["labels"], pooling, kind)
 
 
 def load_classifier(artifact: Path, device: str | torch.device = "cpu") -> Classifier:
@@ -115,6 +103,4 @@ def load_classifier(artifact: Path, device: str | torch.device = "cpu") -> Class
             f"{artifact} holds a language model, not a classifier; fine-tune with finetune.task=classify"
         )
     backbone = as_body(build_model(*described_model(artifact)))
-    pooling, kind = description.get("pooling", "last"), description.get("kind", "single")
-    model = Classifier(backbone, description["labels"], pooling, kind)
-    return load_with_head(model, artifact, device)
+    return load_with_head(classifier_on(backbone, description), artifact, device)

@@ -2,28 +2,24 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from torch import Tensor
-
 from pipeline.config.tasks.classify import ClassifyConfig
-from pipeline.formats.tokenizers import tokenizer_hash
 from train.finetuning.augmented import augmented
 from train.finetuning.base_model import BaseModel
-from train.finetuning.classifier import Classifier, save_classifier
+from train.finetuning.classifier import Classifier
 from train.finetuning.data import Splits
 from train.finetuning.examples import LabelExamples, encode_labels
 from train.finetuning.facts import TaskFacts, TestRow
+from train.finetuning.head_training import HeadTraining
 from train.finetuning.label_rows import LabelledText, check_pairs
 from train.finetuning.labels import find_labels, label_weights
 from train.finetuning.limits import longest
 from train.finetuning.pooling import BY_READING
-from train.finetuning.training import TaskTraining
-from train.models import as_body
+from train.models import Body
 
 
-class LabelTraining(TaskTraining[LabelExamples]):
+class LabelTraining(HeadTraining[LabelExamples]):
     """Raises: UserError: where an example has a label that is not trained on, or there is only one."""
 
     advice: ClassVar[dict[str, str]] = {
@@ -43,14 +39,11 @@ class LabelTraining(TaskTraining[LabelExamples]):
         self.labels.targets(splits.test)  # a wrong label is told now, not in evaluate
         self.weights = label_weights(self.labels, self.train.targets, settings)
 
-    def new_model(self) -> Classifier:
-        labels = self.labels
-        return Classifier(as_body(self.base.load()), labels.names, self.pooling, labels.kind, self.weights)
+    def model_on(self, body: Body) -> Classifier:
+        return Classifier(body, self.labels.names, self.pooling, self.labels.kind, self.weights)
 
-    def save(self, artifact: Path, state: dict[str, Tensor]) -> None:
-        base, labels = self.base, self.labels
-        facts = {"pooling": self.pooling, "kind": labels.kind, "tokenizer": tokenizer_hash(artifact)}
-        save_classifier(artifact, state, base.config, base.vocab_size, labels.names, **facts)
+    def head_facts(self) -> dict[str, Any]:
+        return {"labels": self.labels.names, "pooling": self.pooling, "kind": self.labels.kind}
 
     def description(self) -> TaskFacts:
         """`usual` is what evaluation compares with: the most frequent label, or set of labels, or the mean."""

@@ -112,6 +112,8 @@ class Body(TrainableModel, ABC):
     exported_poolings: Collection[str] = ("last",)
     """Of which tokens the architecture's class of transformers takes the states for a text's label: see `Pooling`."""
 
+    has_output: bool = True
+    """Whether it still has the layers after its hidden states; see `drop_output`."""
     reads_token_types: bool = False
     """Whether it has embeddings that tell the texts of a pair apart."""
 

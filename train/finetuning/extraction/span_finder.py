@@ -1,19 +1,18 @@
 """A model's body, and a linear map of each token's hidden state to how well an answer begins and ends there."""
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.config.models import ModelConfig
 from pipeline.errors import UserError
 from train.checkpoints.final_model import (
     describe_model,
     described_model,
 )
-from train.finetuning.head import ModelWithHead, load_with_head, save_with_head
+from train.finetuning.head import ModelWithHead, load_with_head
 from train.models import IGNORE_INDEX, Body, FigureSum, LossSum, as_body, build_model
 from train.models.layers import BiasedLinear
 
@@ -30,24 +29,20 @@ class SpanFinder(ModelWithHead):
         super().__init__(backbone)
         self.qa_outputs = BiasedLinear(backbone.width, 2, backbone.head_std)
 
-    def forward(
+    def judge(
         self,
-        input_ids: Tensor,
-        lengths: Tensor,
+        hidden: Tensor,
+        lengths: Tensor | None,
         labels: Tensor | None = None,
         rows: Tensor | None = None,
         segments: Tensor | None = None,
-        token_types: Tensor | None = None,
     ) -> Tensor | LossSum:
-        """Logits [N, T, 2] of starts and ends in right-padded input_ids [N, T] with lengths [N]; minus infinity where
-        a place is no window's. Where windows share rows (`segments`), of those that end in `rows` [N] after `lengths`
-        places.
+        """Logits [N, T, 2] of starts and ends; minus infinity where a place is no window's.
 
         With labels (int64 [N, 2], places in the window) the sum of the means of their two cross-entropies (Devlin et
         al., 2019).
         """
-        real = lengths if rows is None else None
-        hidden = self.backbone.hidden(input_ids, segments=segments, lengths=real, token_types=token_types)
+        assert lengths is not None
         logits = self.qa_outputs(hidden).float()
         starts = torch.zeros_like(lengths)
         if rows is not None:
@@ -69,13 +64,6 @@ class SpanFinder(ModelWithHead):
         return LossSum(
             (starting + ending) / 2, counts.sum(), figures={"exact": FigureSum(right, counts.sum())}
         )
-
-
-def save_span_finder(
-    artifact: Path, state: dict[str, Tensor], config: ModelConfig, vocab_size: int, **facts: Any
-) -> None:
-    """Write `<artifact>/model`, the weights under their Hugging Face names."""
-    save_with_head(artifact, state, config, vocab_size, head=HEAD, **facts)
 
 
 def load_span_finder(artifact: Path, device: str | torch.device = "cpu") -> SpanFinder:

@@ -1,25 +1,21 @@
 """Training of a model that finds answers."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from torch import Tensor
-
 from pipeline.config.tasks.extract import ExtractConfig
-from pipeline.formats.tokenizers import tokenizer_hash
 from train.finetuning.base_model import BaseModel
 from train.finetuning.data import Splits
 from train.finetuning.extraction.examples import SpanExamples, Windows, as_examples, cut_windows
 from train.finetuning.extraction.rows import Question
-from train.finetuning.extraction.span_finder import SpanFinder, save_span_finder
+from train.finetuning.extraction.span_finder import HEAD, SpanFinder
 from train.finetuning.facts import TaskFacts, TestRow
+from train.finetuning.head_training import HeadTraining
 from train.finetuning.limits import longest
-from train.finetuning.training import TaskTraining
-from train.models import as_body
+from train.models import Body
 
 
-class SpanTraining(TaskTraining[SpanExamples]):
+class SpanTraining(HeadTraining[SpanExamples]):
     """A window without the answer learns that it has none, also where the question has one elsewhere."""
 
     advice: ClassVar[dict[str, str]] = {
@@ -43,12 +39,11 @@ class SpanTraining(TaskTraining[SpanExamples]):
         )
         return windows, as_examples(windows.windows, questions, tokenizer, self.length)
 
-    def new_model(self) -> SpanFinder:
-        return SpanFinder(as_body(self.base.load()))
+    def model_on(self, body: Body) -> SpanFinder:
+        return SpanFinder(body)
 
-    def save(self, artifact: Path, state: dict[str, Tensor]) -> None:
-        base = self.base
-        save_span_finder(artifact, state, base.config, base.vocab_size, tokenizer=tokenizer_hash(artifact))
+    def head_facts(self) -> dict[str, Any]:
+        return {"head": HEAD}
 
     def description(self) -> TaskFacts:
         settings = self.settings

@@ -1,29 +1,25 @@
 """Training of a model that tells relations: a classifier of texts in which two parts are marked."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from torch import Tensor
-
 from pipeline.config.tasks.relate import RelateConfig
-from pipeline.formats.tokenizers import tokenizer_hash
 from train.finetuning.base_model import BaseModel
-from train.finetuning.classifier import Classifier, save_classifier
+from train.finetuning.classifier import Classifier
 from train.finetuning.data import Splits
 from train.finetuning.examples import LabelExamples
 from train.finetuning.facts import TaskFacts, TestRow
+from train.finetuning.head_training import HeadTraining
 from train.finetuning.labels import LabelSet, label_names
 from train.finetuning.limits import longest
 from train.finetuning.pooling import BY_READING
 from train.finetuning.relations.markers import encode_marked, with_markers
 from train.finetuning.relations.rows import Relation
 from train.finetuning.text_ids import pad_id
-from train.finetuning.training import TaskTraining
-from train.models import as_body
+from train.models import Body
 
 
-class RelationTraining(TaskTraining[LabelExamples]):
+class RelationTraining(HeadTraining[LabelExamples]):
     """Raises: UserError: where an example has a relation that is not trained on, or there is only one."""
 
     advice: ClassVar[dict[str, str]] = {
@@ -46,13 +42,11 @@ class RelationTraining(TaskTraining[LabelExamples]):
         targets = self.labels.targets(relations)
         return LabelExamples(encoded.input_ids, targets, pad_id(tokenizer), self.length, encoded.cut)
 
-    def new_model(self) -> Classifier:
-        return Classifier(as_body(self.base.load()), self.labels.names, self.pooling)
+    def model_on(self, body: Body) -> Classifier:
+        return Classifier(body, self.labels.names, self.pooling)
 
-    def save(self, artifact: Path, state: dict[str, Tensor]) -> None:
-        base = self.base
-        facts = {"pooling": self.pooling, "kind": "single", "tokenizer": tokenizer_hash(artifact)}
-        save_classifier(artifact, state, base.config, base.vocab_size, self.labels.names, **facts)
+    def head_facts(self) -> dict[str, Any]:
+        return {"labels": self.labels.names, "pooling": self.pooling, "kind": "single"}
 
     def description(self) -> TaskFacts:
         return {

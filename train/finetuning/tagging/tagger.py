@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pipeline.config.models import ModelConfig
 from pipeline.errors import UserError
 from train.checkpoints.final_model import (
     describe_model,
     described_model,
 )
-from train.finetuning.head import ModelWithHead, load_with_head, save_with_head
+from train.finetuning.head import ModelWithHead, load_with_head
 from train.models import IGNORE_INDEX, Body, FigureSum, LossSum, as_body, build_model
 from train.models.layers import BiasedLinear
 
@@ -32,16 +31,15 @@ class Tagger(ModelWithHead):
         self.labels = list(labels)
         self.score = BiasedLinear(backbone.width, len(labels), backbone.head_std)
 
-    def forward(
+    def judge(
         self,
-        input_ids: Tensor,
+        hidden: Tensor,
+        lengths: Tensor | None,
         labels: Tensor | None = None,
-        lengths: Tensor | None = None,
+        rows: Tensor | None = None,
         segments: Tensor | None = None,
     ) -> Tensor | LossSum:
-        """Logits [B, T, tags] of right-padded input_ids [B, T] with lengths [B]; or, with labels (int64 [B, T]), their
-        summed cross-entropy."""
-        hidden = self.backbone.hidden(input_ids, segments=segments, lengths=lengths)
+        """Logits [B, T, tags]; or, with labels (int64 [B, T]), their summed cross-entropy."""
         if labels is None:
             return self.score(hidden)
         counts = labels != IGNORE_INDEX
@@ -50,18 +48,6 @@ class Tagger(ModelWithHead):
         total = F.cross_entropy(logits.float(), expected, reduction="sum")
         right = (logits.argmax(-1) == expected).sum()
         return LossSum(total, counts.sum(), figures={"accuracy": FigureSum(right, counts.sum())})
-
-
-def save_tagger(
-    artifact: Path,
-    state: dict[str, Tensor],
-    config: ModelConfig,
-    vocab_size: int,
-    labels: Sequence[str],
-    **facts: Any,
-) -> None:
-    """Write `<artifact>/model`: the weights under their Hugging Face names, the tags in model.json."""
-    save_with_head(artifact, state, config, vocab_size, tags=list(labels), **facts)
 
 
 def load_tagger(artifact: Path, device: str | torch.device = "cpu") -> Tagger:

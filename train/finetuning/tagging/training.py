@@ -1,26 +1,22 @@
 """Training of a tagger."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, ClassVar, cast
 
-from torch import Tensor
-
 from pipeline.config.tasks.tag import TagConfig
-from pipeline.formats.tokenizers import tokenizer_hash
 from train.finetuning.base_model import BaseModel
 from train.finetuning.data import Splits
 from train.finetuning.facts import TaskFacts, TestRow
+from train.finetuning.head_training import HeadTraining
 from train.finetuning.limits import longest
 from train.finetuning.tagging.examples import TagExamples, Windows, as_examples, cut_windows
 from train.finetuning.tagging.sentences import TaggedSentence
 from train.finetuning.tagging.tag_set import count_flaws, find_tags, most_frequent_tags
-from train.finetuning.tagging.tagger import Tagger, save_tagger
-from train.finetuning.training import TaskTraining
-from train.models import as_body
+from train.finetuning.tagging.tagger import Tagger
+from train.models import Body
 
 
-class TagTraining(TaskTraining[TagExamples]):
+class TagTraining(HeadTraining[TagExamples]):
     """Raises: UserError: where a tag of another split is not trained on, or there is only one."""
 
     advice: ClassVar[dict[str, str]] = {
@@ -50,19 +46,11 @@ class TagTraining(TaskTraining[TagExamples]):
         windows = cut_windows(sentences, self.base.tokenizer, self.length, self.at)
         return windows, as_examples(windows.windows, labels, self.base.tokenizer, self.length)
 
-    def new_model(self) -> Tagger:
-        return Tagger(as_body(self.base.load()), self.tags.labels)
+    def model_on(self, body: Body) -> Tagger:
+        return Tagger(body, self.tags.labels)
 
-    def save(self, artifact: Path, state: dict[str, Tensor]) -> None:
-        base = self.base
-        save_tagger(
-            artifact,
-            state,
-            base.config,
-            base.vocab_size,
-            self.tags.labels,
-            tokenizer=tokenizer_hash(artifact),
-        )
+    def head_facts(self) -> dict[str, Any]:
+        return {"tags": self.tags.labels}
 
     def description(self) -> TaskFacts:
         scheme = self.tags.scheme

@@ -1,6 +1,7 @@
 """Labels or a number for a text: a new output layer for the hidden state of one token, or the mean of all."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -10,10 +11,10 @@ from train.finetuning.augmented import check_augmentation
 from train.finetuning.bases import check_body
 from train.finetuning.data import Example, Splits
 from train.finetuning.facts import TaskFacts
+from train.finetuning.head_task import HeadTask
 from train.finetuning.label_rows import LabelledText, check_pairs, read_labelled
 from train.finetuning.labels import find_labels, label_weights
 from train.finetuning.matching import read_matching
-from train.finetuning.task import FinetuningTask
 
 if TYPE_CHECKING:
     import torch
@@ -22,12 +23,12 @@ if TYPE_CHECKING:
     from train.finetuning.classifier import Classifier
     from train.finetuning.label_training import LabelTraining
     from train.finetuning.trained_classifier import TrainedClassifier
+    from train.models import Body
 
 
-class Classify(FinetuningTask):
+class Classify(HeadTask):
     """Labels are the texts that stand in the training examples, or what the settings call their numbers."""
 
-    scores_text: ClassVar[bool] = False
     evaluation: ClassVar[str] = "eval.tasks.labels"
 
     def read_examples(
@@ -58,6 +59,11 @@ class Classify(FinetuningTask):
 
         self.check_base(base.config, base.name)
         return LabelTraining(settings, base, splits)
+
+    def model_on(self, body: "Body", description: Mapping[str, Any]) -> "Classifier":
+        from train.finetuning.classifier import classifier_on
+
+        return classifier_on(body, description)
 
     def load_model(self, artifact: Path, device: "str | torch.device" = "cpu") -> "Classifier":
         from train.finetuning.classifier import load_classifier

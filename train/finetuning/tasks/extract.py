@@ -1,7 +1,7 @@
 """The part of a text that answers a question: a new output layer for where it begins and ends."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pipeline.config.models import ModelConfig
@@ -12,7 +12,7 @@ from train.finetuning.bases import check_body
 from train.finetuning.data import Example, Splits
 from train.finetuning.extraction.rows import Question, read_questions
 from train.finetuning.facts import TaskFacts
-from train.finetuning.task import FinetuningTask
+from train.finetuning.head_task import HeadTask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from train.finetuning.extraction.span_finder import SpanFinder
     from train.finetuning.extraction.trained_span_finder import TrainedSpanFinder
     from train.finetuning.extraction.training import SpanTraining
+    from train.models import Body
 
 
-class Extract(FinetuningTask):
+class Extract(HeadTask):
     """Answers stand in the text, word for word; questions may have none, as in SQuAD 2.0."""
 
-    scores_text: ClassVar[bool] = False
     evaluation: ClassVar[str] = "eval.tasks.answers"
 
     def read_examples(
@@ -58,6 +58,11 @@ class Extract(FinetuningTask):
 
         self.check_base(base.config, base.name)
         return SpanTraining(settings, base, splits)
+
+    def model_on(self, body: "Body", description: Mapping[str, Any]) -> "SpanFinder":
+        from train.finetuning.extraction.span_finder import SpanFinder
+
+        return SpanFinder(body)
 
     def load_model(self, artifact: "Path", device: "str | torch.device" = "cpu") -> "SpanFinder":
         from train.finetuning.extraction.span_finder import load_span_finder

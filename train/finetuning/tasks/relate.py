@@ -1,6 +1,7 @@
 """How two parts of a text relate: markers around both, and a label for the text."""
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.config.models import ModelConfig
@@ -8,9 +9,9 @@ from pipeline.formats.rows import RowSource
 from train.finetuning.bases import check_body
 from train.finetuning.data import Example, Splits
 from train.finetuning.facts import TaskFacts
+from train.finetuning.head_task import HeadTask
 from train.finetuning.labels import LabelSet, label_names
 from train.finetuning.relations.rows import read_relations
-from train.finetuning.task import FinetuningTask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
     from train.finetuning.classifier import Classifier
     from train.finetuning.relations.training import RelationTraining
     from train.finetuning.trained_classifier import TrainedClassifier
+    from train.models import Body
 
 
-class Relate(FinetuningTask):
+class Relate(HeadTask):
     """Relations are the labels that stand in the training examples; one of them may be that there is none."""
 
-    scores_text: ClassVar[bool] = False
     evaluation: ClassVar[str] = "eval.tasks.relations"
 
     def read_examples(
@@ -52,6 +53,11 @@ class Relate(FinetuningTask):
 
         self.check_base(base.config, base.name)
         return RelationTraining(settings, base, splits)
+
+    def model_on(self, body: "Body", description: Mapping[str, Any]) -> "Classifier":
+        from train.finetuning.classifier import classifier_on
+
+        return classifier_on(body, description)
 
     def load_model(self, artifact: "Path", device: "str | torch.device" = "cpu") -> "Classifier":
         from train.finetuning.classifier import load_classifier

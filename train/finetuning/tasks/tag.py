@@ -1,7 +1,7 @@
 """A tag for each word: a new output layer for a hidden state of each."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pipeline.config.models import ModelConfig
@@ -9,10 +9,10 @@ from pipeline.formats.rows import RowSource
 from train.finetuning.bases import check_body
 from train.finetuning.data import Example, Splits
 from train.finetuning.facts import TaskFacts
+from train.finetuning.head_task import HeadTask
 from train.finetuning.tagging.rows import read_tagged
 from train.finetuning.tagging.sentences import TaggedSentence
 from train.finetuning.tagging.tag_set import count_flaws, find_tags
-from train.finetuning.task import FinetuningTask
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from train.finetuning.tagging.tagger import Tagger
     from train.finetuning.tagging.trained_tagger import TrainedTagger
     from train.finetuning.tagging.training import TagTraining
+    from train.models import Body
 
 SHOWN = 12
 """Tags that are named before training."""
 
 
-class Tag(FinetuningTask):
+class Tag(HeadTask):
     """Tags are the texts that stand in the training examples; those of entities are completed to their scheme."""
 
-    scores_text: ClassVar[bool] = False
     evaluation: ClassVar[str] = "eval.tasks.tags"
 
     def read_examples(
@@ -61,6 +61,11 @@ class Tag(FinetuningTask):
 
         self.check_base(base.config, base.name)
         return TagTraining(settings, base, splits)
+
+    def model_on(self, body: "Body", description: Mapping[str, Any]) -> "Tagger":
+        from train.finetuning.tagging.tagger import Tagger
+
+        return Tagger(body, description["tags"])
 
     def load_model(self, artifact: "Path", device: "str | torch.device" = "cpu") -> "Tagger":
         from train.finetuning.tagging.tagger import load_tagger
