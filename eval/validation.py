@@ -4,15 +4,15 @@ Fine-tuning finds this module by the name that `pipeline.config.monitor` gives.
 """
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Literal, Protocol
 
 from eval.metrics import check_metrics, figures_by_metric
-from eval.results import Bootstrap, Figure, Result
-from eval.tasks import Prediction, TunedModel
+from eval.results import Bootstrap, Result
+from eval.tasks import Prediction, TunedModel, task_figures
 from pipeline.config.evaluation import DecodeConfig, EvaluateConfig
 from pipeline.config.module_protocols import as_protocol
 from pipeline.config.tasks import FinetuneConfig
@@ -32,11 +32,6 @@ class RescoringModule(Protocol):
     """A module of `eval/tasks/` whose predictions can be scored without the model."""
 
     @staticmethod
-    def figures(settings: FinetuneConfig, splits: Splits) -> Mapping[str, Figure]:
-        """Of the results of `rescore` those that there are whatever the predictions."""
-        ...
-
-    @staticmethod
     def evaluate(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]: ...
 
     @staticmethod
@@ -45,11 +40,7 @@ class RescoringModule(Protocol):
 
 def metrics(settings: FinetuneConfig, splits: Splits) -> dict[str, Literal["lower", "higher"]]:
     """What can be measured of the task's validation examples, by name, and which of two values is the better one."""
-    module = importlib.import_module(task_of(settings).evaluation)
-    if not hasattr(module, "figures"):
-        return {}
-    found = as_protocol(module, RescoringModule).figures(settings, splits)
-    return {name: figure.better for name, figure in found.items()}
+    return {name: figure.better for name, figure in task_figures(settings, splits).items()}
 
 
 def check(settings: FinetuneConfig) -> None:

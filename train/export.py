@@ -121,9 +121,8 @@ def _export_for_own_loader(trained: TrainedModel, context: Context) -> Parity:
     for name in (WEIGHTS, DESCRIPTION):
         shutil.copyfile(trained.artifact / MODEL_FOLDER / name, folder / name)
     section, _ = described_model(trained.artifact)
-    context.log.warning(
-        f"model.family={section.choice} has no class in transformers: the folder is for this project's own loader"
-    )
+    what = trained.unknown_to_transformers or f"model.family={section.choice}"
+    context.log.warning(f"{what} has no class in transformers: the folder is for this project's own loader")
     probe = make_probe(trained, trained.texts(context, TEXTS))
     reloaded = our_logits(trained, probe, trained.reload(context.folder))
     difference = (reloaded - our_logits(trained, probe)).abs().max()

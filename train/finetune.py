@@ -15,11 +15,10 @@ from pipeline.store.artifacts import write_json
 from pipeline.store.manifest import StageMetrics
 from train.adapters.stage import adapt, whole_state
 from train.data.length_order import LengthOrder
-from train.data.order import Order, SampleOrder
 from train.data.steps import count_steps
 from train.finetuning.artifact import TASK_FILE, TEST_FILE
 from train.finetuning.base_model import find_base_model
-from train.finetuning.data import left_out, load_splits
+from train.finetuning.data import left_out
 from train.finetuning.facts import TaskFacts
 from train.finetuning.monitoring import best_figures, build_monitor
 from train.finetuning.task import task_of
@@ -42,9 +41,7 @@ def run(config: FinetuneStage, context: Context) -> StageMetrics:
     settings = config.finetune
     base = find_base_model(settings.init, context)
     chosen = task_of(settings)
-    splits = load_splits(
-        settings.data, lambda path, unread: chosen.read_examples(path, settings, unread), context.locate
-    )
+    splits = chosen.read_splits(settings, context.locate)
     task = chosen.training(settings, base, splits)
     facts = _facts(task, settings)
     monitor = build_monitor(task, facts, settings, config.seed, context)
@@ -111,12 +108,12 @@ def _training_plan(
     settings, trainer = config.finetune, config.finetune.trainer
     rows = [len(ids) for ids in task.train.input_ids]
     by_example = np.array(rows).reshape(len(task.train), -1)  # an example may be several rows
-    length = sum(rows) / len(task.train)
+    order = task.order(config.seed)
+    length = float(by_example.sum(1)[order.items(np.arange(len(task.train)))].mean())
     flops = flops_per_token(
         task.base.config, task.target_length, task.base.vocab_size, math.ceil(sum(rows) / len(rows))
     )
     steps = count_steps(trainer, len(task.train), length, parameters, flops)
-    order: Order = SampleOrder(len(task.train), config.seed)
     if settings.batching == "by_length":
         order = LengthOrder(order, by_example.max(1), trainer.global_batch, steps, config.seed)
     train, validation = task.train, task.validation
@@ -126,7 +123,7 @@ def _training_plan(
     return TrainingPlan(
         model=model,
         train=train,
-        validation={"": validation},
+        validation=task.validation_parts(validation),
         steps=steps,
         tokens_per_example=length,
         example_tokens=by_example.sum(1),

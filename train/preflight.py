@@ -18,7 +18,7 @@ from pipeline.preflight import Known
 from pipeline.text.counts import counted
 from train.data.sequences import NO_VALIDATION, check_sequences
 from train.finetuning.artifact import TASK_FILE, read_task
-from train.finetuning.data import Splits, load_splits
+from train.finetuning.data import Splits
 from train.finetuning.limits import longest
 from train.finetuning.monitoring import describe_monitor
 from train.finetuning.task import task_of
@@ -221,10 +221,7 @@ def lengths(root: RootConfig, known: Known) -> str:
 
 
 def _splits(root: RootConfig, known: Known) -> Splits:
-    settings, task = root.finetune, task_of(root.finetune)
-    return load_splits(
-        settings.data, lambda path, unread: task.read_examples(path, settings, unread), known.locate
-    )
+    return task_of(root.finetune).read_splits(root.finetune, known.locate)
 
 
 def base_model(root: RootConfig, known: Known) -> str:

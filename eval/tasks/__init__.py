@@ -8,19 +8,21 @@ what that always tells of the task's examples, so that training can be judged by
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired, Protocol, TypedDict
 
-from eval.results import Bootstrap, Result
+from eval.results import Bootstrap, Figure, Result
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.config.module_protocols import as_protocol
+from pipeline.config.tasks import FinetuneConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from train.finetuning.artifact import TEST_FILE, read_test_rows
+from train.finetuning.data import Splits
 from train.finetuning.facts import TaskFacts, TestRow
-from train.finetuning.task import FinetuningTask
+from train.finetuning.task import FinetuningTask, task_of
 from train.models import TrainableModel
 
 if TYPE_CHECKING:
@@ -47,6 +49,9 @@ class Prediction(TypedDict):
     """The label that is none, where relations are told."""
     value: NotRequired[float]
     """The number that was given, where one was asked for."""
+    part: NotRequired[str]
+    """Of several tasks, which one it is of, and what that is."""
+    task: NotRequired[str]
     scheme: NotRequired[dict[str, Any]]
     """How tags mark entities: see `train.finetuning.tagging.schemes`."""
 
@@ -95,6 +100,24 @@ class EvaluationModule(Protocol):
 def evaluate_task(tuned: TunedModel) -> tuple[list[Result], list[Prediction]]:
     """The figures of the model's task, and its predictions."""
     return as_protocol(importlib.import_module(tuned.task.evaluation), EvaluationModule).evaluate(tuned)
+
+
+class FiguresModule(Protocol):
+    """A module whose predictions can be scored without the model."""
+
+    figures: Callable[[Any, Splits], Mapping[str, Figure]]
+
+
+def task_figures(settings: FinetuneConfig, splits: Splits) -> Mapping[str, Figure]:
+    """What the predictions of a task's model can be scored by, whatever they are; nothing where they need the model."""
+    module = importlib.import_module(task_of(settings).evaluation)
+    return as_protocol(module, FiguresModule).figures(settings, splits) if hasattr(module, "figures") else {}
+
+
+def rescore_task(
+    task: FinetuningTask, rows: Sequence[Prediction], config: EvaluateConfig, bootstrap: Bootstrap
+) -> list[Result]:
+    return rescore(task.evaluation, rows, config, bootstrap)
 
 
 def rescore(

@@ -88,7 +88,8 @@ class RootConfig(Section):
         if config.action == "auto":
             wikitext = [name for name in scored if Path(name).name.startswith("wiki.")]
             return [*config.files, *(wikitext if self.corpus.may_hold_wikipedia() else [])]
-        tests = self.finetune.data.named.get("test", {}) if self.finetune.enabled else {}
+        sections = self.finetune.data_sections if self.finetune.enabled else []
+        tests = [name for section in sections for name in section.named.get("test", {})]
         files = [name for name in tests if not name.startswith(SCHEME)]
         return list(dict.fromkeys([*scored, *config.files, *files]))
 
@@ -109,7 +110,12 @@ class RootConfig(Section):
     @property
     def reads_corpus(self) -> bool:
         """Whether anything of this run reads the corpus; else it is neither downloaded nor cleaned."""
-        named = (name for files in self.finetune.data.named.values() for name in files)
+        named = [
+            name
+            for section in self.finetune.data_sections
+            for files in section.named.values()
+            for name in files
+        ]
         of_corpus = tuple(f"{ARTIFACT_SCHEME}{stage}/" for stage in ("download", "clean"))
         return (
             not self.finetune.replaces_pretraining

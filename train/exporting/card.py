@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from train.exporting.usage import load_with_this_project
+
 
 @dataclass(frozen=True)
 class Card:
@@ -15,5 +17,7 @@ class Card:
     """From the folder's name to Python code that uses the model in it."""
     pipeline_tag: str = "text-generation"
     """How the Hugging Face hub calls what it does."""
+    own_usage: Callable[[str], str] = load_with_this_project
+    """The same for a folder that only this project can load."""
     notes: tuple[str, ...] = ()
     """Paragraphs after the code, in Markdown."""

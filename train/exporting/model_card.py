@@ -18,7 +18,6 @@ from pipeline.templates import markdown_templates
 from pipeline.text.counts import counted
 from train.exporting.card import Card
 from train.exporting.trained_model import TrainedModel
-from train.exporting.usage import load_with_this_project
 
 TEMPLATE = "model_card.md.jinja"
 SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
@@ -44,7 +43,7 @@ def write_model_card(
     data = _read(context, "clean", "stats.json") if "pretrain" in context.inputs else None
     license = config.license or _license(data)
     loadable = export["format"] != "lm-workflow"
-    usage = trained.card.usage if loadable else load_with_this_project
+    usage = trained.card.usage if loadable else trained.card.own_usage
     card = (
         markdown_templates(Path(__file__).parent)
         .get_template(TEMPLATE)
@@ -130,7 +129,9 @@ def _training(context: Context, stage: str) -> TrainingFacts:
     if stage == "finetune":
         facts["task"] = f"{config['task']}, {_trained(config['lora'])}"
         facts["base"] = Path(config["init"]).name if config["init"] else "the pretrained model above"
-        facts["data"] = ", ".join(Path(name).name for name in config["data"]["train"])
+        sections = [config["data"], *(part["data"] for part in config.get("parts", {}).values())]
+        names = [name for section in sections for name in section["train"] or ()]
+        facts["data"] = ", ".join(Path(name).name for name in names)
     else:
         if (initial := context.inputs[stage] / INITIAL_FILE).is_file():
             facts["starts from"] = read_json(initial, context.inputs[stage], ("name",))["name"]

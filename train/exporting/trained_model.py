@@ -31,6 +31,8 @@ class TrainedModel:
     """The class of transformers that reads the exported folder."""
     output: ClassVar[str] = "logits"
     """What that class calls the numbers that are compared."""
+    unknown_to_transformers: ClassVar[str] = ""
+    """What is told to have no class there, where that is not the model's family."""
     writes: ClassVar[bool] = True
     """Whether it continues a prompt: then what it writes is compared, and it has a generation config."""
 

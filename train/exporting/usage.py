@@ -156,6 +156,25 @@ def load_with_this_project(folder: str) -> str:
     )
 
 
+def judge_by_several_heads(task: str) -> Callable[[str], str]:
+    """Hidden states that the heads of several tasks judge, one of them named."""
+
+    def usage(folder: str) -> str:
+        return (
+            "# Several heads on one body have no class in transformers. In a checkout of this project, where this\n"
+            "# folder lies as FOLDER/model:\n"
+            "from pathlib import Path\n"
+            "import torch\n"
+            "from transformers import AutoTokenizer\n"
+            "from train.finetuning.multi.model import load_multi\n\n"
+            'model = load_multi(Path("FOLDER"))\n'
+            'ids = AutoTokenizer.from_pretrained("FOLDER/model")("A text.", return_tensors="pt").input_ids\n'
+            f"print(model.part({json.dumps(task)})(ids, torch.tensor([ids.size(1)])))"
+        )
+
+    return usage
+
+
 def write_to_a_source(source: str, *, frames_itself: bool = False) -> Callable[[str], str]:
     """A source that an encoder–decoder writes a target to.
 

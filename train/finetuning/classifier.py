@@ -22,7 +22,7 @@ from train.models import IGNORE_INDEX, Body, FigureSum, LossSum, as_body, build_
 class Classifier(ModelWithHead):
     """A body with `score` for its output layers, as in its `…ForSequenceClassification` class."""
 
-    new_layers: ClassVar[tuple[str, ...]] = ("score",)
+    new_layers: tuple[str, ...] = ("score",)
     peft_task: ClassVar[str] = "SEQ_CLS"
 
     def __init__(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import torch
@@ -67,6 +67,8 @@ class ResponseExamples:
 @dataclass(frozen=True)
 class LabelExamples:
     """Texts or pairs of texts with labels, drawn by index: see `train.data.batches.Examples`."""
+
+    labels_by_token: ClassVar[bool] = False
 
     input_ids: list[np.ndarray]
     targets: np.ndarray

@@ -55,7 +55,7 @@ class ModelWithHead(WrappedModel, ABC):
         """Logits of hidden states [B, T, width], or with labels their summed loss."""
 
 
-M = TypeVar("M", bound=ModelWithHead)
+M = TypeVar("M", bound=WrappedModel)
 
 
 def save_with_head(

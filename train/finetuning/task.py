@@ -10,7 +10,7 @@ from pipeline.config.models import ModelConfig
 from pipeline.config.models.base import Reading
 from pipeline.config.tasks import FinetuneConfig
 from pipeline.formats.rows import RowSource
-from train.finetuning.data import TEXT_FIELDS, Example, Splits, read_pairs
+from train.finetuning.data import TEXT_FIELDS, Example, Splits, load_splits, read_pairs
 from train.finetuning.facts import TaskFacts
 
 if TYPE_CHECKING:
@@ -56,6 +56,19 @@ class FinetuningTask(ABC):
             UserError: naming the line that is no example.
         """
         return read_pairs(path, settings.data, self.field_pairs, unread)
+
+    def read_splits(self, settings: Any, locate: Callable[[str], Path]) -> Splits:
+        """The examples of all files, as training, validation and test split.
+
+        Args:
+            locate: from a path in the configuration to a file, as `Context.locate`.
+
+        Raises:
+            UserError: as `load_splits`.
+        """
+        return load_splits(
+            settings.data, lambda path, unread: self.read_examples(path, settings, unread), locate
+        )
 
     def describe_examples(self, settings: Any, splits: Splits) -> str:
         """What is worth telling of the examples before training starts, besides how many there are.

@@ -1,7 +1,7 @@
 """The training side of a fine-tuning task: examples as tensors, the model, and what the artifact says of it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar, runtime_checkable
 
@@ -13,6 +13,7 @@ from pipeline.formats.tokenizers import tokenizer_hash
 from pipeline.text.counts import counted
 from train.checkpoints.final_model import save_model
 from train.data.batches import Examples
+from train.data.order import Order, SampleOrder
 from train.finetuning.base_model import BaseModel
 from train.finetuning.data import Splits
 from train.finetuning.facts import TaskFacts, TestRow
@@ -63,6 +64,18 @@ class TaskTraining(ABC, Generic[E]):
     def new_model(self) -> TrainableModel:
         """A new copy of the base model, with the task's head."""
         return self.base.load()
+
+    def order(self, seed: int) -> Order:
+        """Of the training examples: all of them in each epoch."""
+        return SampleOrder(len(self.train), seed)
+
+    def validation_parts(self, examples: Examples) -> Mapping[str, Examples]:
+        """The validation examples by the name of the part whose loss is told by itself; "" where there is one alone.
+
+        Args:
+            examples: `validation`, or the same in rows that they share.
+        """
+        return {"": examples}
 
     def preparation(self, model: TrainableModel, trainer: TrainerConfig) -> "Preparation | None":
         """What the examples need of the new model before its first step; None where they need nothing."""

@@ -1,7 +1,7 @@
 """A module around a base model, which a task trains in its place."""
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 from torch import nn
 
@@ -14,7 +14,7 @@ BODY = "backbone."
 class WrappedModel(TrainableModel):
     """The base model is `backbone`; sharding, checkpoints, recomputation and LoRA see through to it."""
 
-    new_layers: ClassVar[tuple[str, ...]] = ()
+    new_layers: tuple[str, ...] = ()
     """Names of layers that the base model does not have: trained whole where the body gets adapters."""
 
     backbone: Any

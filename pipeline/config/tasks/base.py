@@ -167,9 +167,20 @@ class FinetuneConfig(Choice):
         return {"model": json.dumps(artifact.described(checkpoint), sort_keys=True)}
 
     @property
+    def data_sections(self) -> list[FinetuneDataConfig]:
+        """All that names files of examples."""
+        return [self.data]
+
+    @property
     def replaces_pretraining(self) -> bool:
         """Whether it starts from weights that exist, so that this run trains no model for it."""
         return self.enabled and self.init is not None
+
+
+class HeadTaskConfig(FinetuneConfig):
+    """A task with a head of its own on a body, which may also be one of several that are trained together."""
+
+    tag: ClassVar[str] = "task"  # of a field that takes any of these and no other task
 
 
 class ChatConfig(FinetuneConfig):

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import PositiveFloat
 
 from pipeline.config.augmentation import AugmentationConfig
-from pipeline.config.tasks.base import Batching, FieldName, FinetuneConfig, FinetuneDataConfig
+from pipeline.config.tasks.base import Batching, FieldName, FinetuneDataConfig, HeadTaskConfig
 
 Pooling = Literal["first", "last", "mean"]
 LabelKind = Literal["single", "multi", "regression"]
@@ -44,7 +44,7 @@ class ClassifyDataConfig(FinetuneDataConfig):
         return found
 
 
-class ClassifyConfig(FinetuneConfig):
+class ClassifyConfig(HeadTaskConfig):
     """Labels or a number for each text or pair of texts."""
 
     implementation: ClassVar[str] = "train.finetuning.tasks.classify"

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 
-from pipeline.config.tasks.base import Batching, FieldName, FinetuneConfig, FinetuneDataConfig
+from pipeline.config.tasks.base import Batching, FieldName, FinetuneDataConfig, HeadTaskConfig
 
 
 class ExtractDataConfig(FinetuneDataConfig):
@@ -23,7 +23,7 @@ class ExtractDataConfig(FinetuneDataConfig):
         return self.file_problems()
 
 
-class ExtractConfig(FinetuneConfig):
+class ExtractConfig(HeadTaskConfig):
     """The part of a text that answers a question (Rajpurkar et al., 2016)."""
 
     implementation: ClassVar[str] = "train.finetuning.tasks.extract"

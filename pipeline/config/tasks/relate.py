@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from pipeline.config.tasks.base import Batching, FieldName, FinetuneConfig, FinetuneDataConfig
+from pipeline.config.tasks.base import Batching, FieldName, FinetuneDataConfig, HeadTaskConfig
 from pipeline.config.tasks.classify import Pooling
 
 
@@ -24,7 +24,7 @@ class RelateDataConfig(FinetuneDataConfig):
         return self.file_problems()
 
 
-class RelateConfig(FinetuneConfig):
+class RelateConfig(HeadTaskConfig):
     """The relation between two parts of a text, which are marked by tokens of their own."""
 
     implementation: ClassVar[str] = "train.finetuning.tasks.relate"

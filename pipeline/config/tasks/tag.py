@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import PositiveInt
 
-from pipeline.config.tasks.base import Batching, FieldName, FinetuneConfig, FinetuneDataConfig
+from pipeline.config.tasks.base import Batching, FieldName, FinetuneDataConfig, HeadTaskConfig
 
 
 class TagDataConfig(FinetuneDataConfig):
@@ -22,7 +22,7 @@ class TagDataConfig(FinetuneDataConfig):
     """Column of the tag in such a file; None is the last, in CoNLL-U the fourth (UPOS)."""
 
 
-class TagConfig(FinetuneConfig):
+class TagConfig(HeadTaskConfig):
     """A tag for each word, such as its part of speech or the entity that it belongs to."""
 
     implementation: ClassVar[str] = "train.finetuning.tasks.tag"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 import torch
@@ -112,6 +112,8 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
 @dataclass(frozen=True)
 class SpanExamples:
     """Windows with the places of their answers, drawn by index: see `train.data.batches.Examples`."""
+
+    labels_by_token: ClassVar[bool] = False
 
     windows: list[Window]
     labels: np.ndarray

@@ -22,7 +22,7 @@ HEAD = "qa_outputs"
 class SpanFinder(ModelWithHead):
     """A body with `qa_outputs` for its output layers, as in the `…ForQuestionAnswering` classes."""
 
-    new_layers: ClassVar[tuple[str, ...]] = (HEAD,)
+    new_layers: tuple[str, ...] = (HEAD,)
     peft_task: ClassVar[str] = "QUESTION_ANS"
 
     def __init__(self, backbone: Body):

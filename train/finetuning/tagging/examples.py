@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -88,6 +88,8 @@ def _parts(tokens: int, room: int) -> Iterator[tuple[int, int, int]]:
 @dataclass(frozen=True)
 class TagExamples:
     """Windows with labels, drawn by index: see `train.data.batches.Examples`."""
+
+    labels_by_token: ClassVar[bool] = True
 
     windows: list[Window]
     label_ids: list[np.ndarray]

@@ -23,7 +23,7 @@ HEAD = "score"
 class Tagger(ModelWithHead):
     """A body with `score` for its output layers."""
 
-    new_layers: ClassVar[tuple[str, ...]] = (HEAD,)
+    new_layers: tuple[str, ...] = (HEAD,)
     peft_task: ClassVar[str] = "TOKEN_CLS"
 
     def __init__(self, backbone: Body, labels: Sequence[str]):
