@@ -156,7 +156,8 @@ def _sections() -> Iterator[str]:
             yield f"{_prose(kind.__doc__ or '')} {_readers(name)} All choices have these keys:\n"
             yield _table(_HEADER, list(_rows(kind, name, default, _is_seen(name), shared)))
         for section in classes:
-            tag = next((n for n in tag_fields() if n in section.model_fields), None) if classes[1:] else None
+            tags = [kind.tag] if kind else tag_fields()
+            tag = next((n for n in tags if n in section.model_fields), None) if classes[1:] else None
             chosen = f" with `{name}.{tag}={section.model_fields[tag].default}`" if tag else ""
             yield f"### `{name}`{chosen}\n"
             yield _prose(section.__doc__ or "") + ("" if shared else f" {_readers(name)}") + "\n"

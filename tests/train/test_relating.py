@@ -13,14 +13,18 @@ import transformers
 from eval.results import Bootstrap
 from eval.tasks.relations import relation_results
 from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.models.encoder import EncoderConfig
 from pipeline.config.tasks.relate import RelateDataConfig
 from pipeline.errors import UserError
 from pipeline.formats.control_tokens import ControlTokens
+from pipeline.formats.tokenizers import load_tokenizer
 from tests.train.head_tasks import all_stages, card_says, save_base, stage
 from train.finetuning.base_model import BaseModel
-from train.finetuning.relations.markers import MARKERS, encode_marked, marked, with_markers
+from train.finetuning.relations.loading import load_related
+from train.finetuning.relations.marked_classifier import MarkedClassifier
+from train.finetuning.relations.markers import HEAD, MARKERS, encode_marked, marked, with_markers
 from train.finetuning.relations.rows import Relation, read_relations
-from train.models import build_model
+from train.models import as_body, build_model
 
 
 def write(path: Path, rows: list[dict]) -> Path:
@@ -107,16 +111,53 @@ def test_scores_without_no_relation():
     assert found["accuracy"] == 40
 
 
-def test_relations_are_learnt_scored_and_exported(chat_tokenizer, tmp_path, make_context):
-    """Which of two animals comes first in the relation, the markers alone tell."""
+@pytest.mark.parametrize(("layout", "batching"), [("bert", "padded"), ("llama", "packed")])
+def test_relations_are_told_from_both_markers(
+    layout, batching, chat_tokenizer, tmp_path, make_context
+) -> None:
+    """Which of two animals is the head, the markers alone tell."""
+    path = write(tmp_path / "a.jsonl", jumps(200))
+    config = stage("relate", path, 80, 16, batching=batching, pooling="markers")
+    tuned = all_stages(config, save_base(tmp_path, chat_tokenizer, layout), tmp_path, make_context)
+    assert tuned.figures["relation_f1"] > 90
+    assert tuned.format == "lm-workflow"
+    model, tokenizer = load_related(tuned.folder.parent), load_tokenizer(tuned.artifact)
+    assert isinstance(model, MarkedClassifier)
+    reads = HEAD[1] if layout == "llama" else HEAD[0]  # what has seen the part, where the rest is not seen
+    assert tokenizer.convert_ids_to_tokens(model.marks[0]) == reads
+    said = (tuned.folder / "README.md").read_text()
+    assert "load_related" in said
+
+
+def test_the_states_are_those_of_each_texts_own_markers() -> None:
+    """Of texts that share a row, and of a text without a marker, the first token stands for it."""
+    config = EncoderConfig(layout="bert", layers=1, hidden=16, heads=2, context=16)
+    torch.manual_seed(0)
+    model = MarkedClassifier(as_body(build_model(config, 20)), ["a", "b"], marks=[8, 9]).eval()
+    one, two, none = [1, 8, 2, 9, 3], [9, 4, 4, 8], [5, 6]
+    alone = [model(torch.tensor([row]), torch.tensor([len(row)])) for row in (one, two, none)]
+    packed = torch.tensor([[*one, *two], [*none, *[0] * 7]])
+    segments = torch.tensor([[0] * 5 + [5] * 4, [0] * 2 + [2] * 7])
+    shared = model(packed, torch.tensor([5, 9, 2]), rows=torch.tensor([0, 0, 1]), segments=segments)
+    torch.testing.assert_close(shared, torch.cat(alone), atol=1e-5, rtol=1e-4)
+    hidden = model.backbone.hidden(torch.tensor([none]), lengths=torch.tensor([2]))
+    torch.testing.assert_close(alone[2], model.score(torch.cat([hidden[:, 0], hidden[:, 0]], -1)))
+
+
+def jumps(count: int) -> list[dict]:
     draw, rows = random.Random(0), []
-    for number in range(200):
+    for number in range(count):
         text = f"{number} the dog jumps over the fox"
         spans = [(text.index("dog"), text.index("dog") + 3), (text.index("fox"), text.index("fox") + 3)]
         order = draw.random() < 0.5
         head, tail = spans if order else spans[::-1]
         rows.append({"text": text, "head": head, "tail": tail, "relation": ["no_relation", "over"][order]})
-    config = stage("relate", write(tmp_path / "a.jsonl", rows), 80, 16, batching="packed")
+    return rows
+
+
+def test_relations_are_learnt_scored_and_exported(chat_tokenizer, tmp_path, make_context):
+    """Which of two animals comes first in the relation, the markers alone tell."""
+    config = stage("relate", write(tmp_path / "a.jsonl", jumps(200)), 80, 16, batching="packed")
     tuned = all_stages(config, save_base(tmp_path, chat_tokenizer), tmp_path, make_context)
     assert tuned.figures["relation_f1"] > 90
     assert "[E1]" in tuned.page

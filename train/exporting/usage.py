@@ -156,6 +156,22 @@ def load_with_this_project(folder: str) -> str:
     )
 
 
+def load_related(folder: str) -> str:
+    """A text whose two marked parts are related by the states at their markers."""
+    return (
+        "# A head of two markers has no class in transformers. In a checkout of this project, where this folder lies\n"
+        "# as FOLDER/model:\n"
+        "from pathlib import Path\n"
+        "import torch\n"
+        "from transformers import AutoTokenizer\n"
+        "from train.finetuning.relations.loading import load_related\n\n"
+        'model = load_related(Path("FOLDER"))\n'
+        'text = "[E1]Ada Lovelace[/E1] lived in [E2]London[/E2]."\n'
+        'ids = AutoTokenizer.from_pretrained("FOLDER/model")(text, return_tensors="pt").input_ids\n'
+        "print(model.labels[model(ids, torch.tensor([ids.size(1)])).argmax()])"
+    )
+
+
 def judge_by_several_heads(task: str) -> Callable[[str], str]:
     """Hidden states that the heads of several tasks judge, one of them named."""
 

@@ -46,6 +46,7 @@ class Classifier(ModelWithHead):
     def judge(
         self,
         hidden: Tensor,
+        input_ids: Tensor,
         lengths: Tensor | None,
         labels: Tensor | None = None,
         rows: Tensor | None = None,

@@ -41,18 +41,19 @@ class ModelWithHead(WrappedModel, ABC):
         """
         real = lengths if rows is None else None
         hidden = self.backbone.hidden(input_ids, segments=segments, lengths=real, token_types=token_types)
-        return self.judge(hidden, lengths, labels, rows, segments)
+        return self.judge(hidden, input_ids, lengths, labels, rows, segments)
 
     @abstractmethod
     def judge(
         self,
         hidden: Tensor,
+        input_ids: Tensor,
         lengths: Tensor | None,
         labels: Tensor | None = None,
         rows: Tensor | None = None,
         segments: Tensor | None = None,
     ) -> Tensor | LossSum:
-        """Logits of hidden states [B, T, width], or with labels their summed loss."""
+        """Logits of hidden states [B, T, width] of tokens [B, T], or with labels their summed loss."""
 
 
 M = TypeVar("M", bound=WrappedModel)

@@ -35,5 +35,7 @@ class RelateConfig(HeadTaskConfig):
     data: RelateDataConfig = RelateDataConfig()
     no_relation: str = "no_relation"
     """The label of two parts that do not relate, which the scores do not count as found."""
-    pooling: Pooling | None = None
-    """Which hidden states the relation is made from, as of `finetune.task=classify`."""
+    pooling: Pooling | Literal["markers"] | None = None
+    """Which hidden states the relation is made from: as of `finetune.task=classify`, or `markers`: those at the markers
+    of both parts, side by side (Baldini Soares et al., 2019); at the ones that open them, and where a model reads from
+    left to right at the ones that close them, which have seen the parts."""

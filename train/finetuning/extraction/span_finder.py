@@ -32,6 +32,7 @@ class SpanFinder(ModelWithHead):
     def judge(
         self,
         hidden: Tensor,
+        input_ids: Tensor,
         lengths: Tensor | None,
         labels: Tensor | None = None,
         rows: Tensor | None = None,

@@ -69,7 +69,9 @@ class MultiModel(WrappedModel):
         figures: dict[str, FigureSum] = {}
         for name in self._parts:
             places = labels[PLACES + name]
-            loss = self.part(name).judge(hidden[places], lengths[places], labels[LABELS + name])
+            loss = self.part(name).judge(
+                hidden[places], input_ids[places], lengths[places], labels[LABELS + name]
+            )
             assert isinstance(loss, LossSum)
             total = total + loss.total / self._targets[name]
             figures |= {f"{name}_{figure}": value for figure, value in loss.figures.items()}

@@ -5,15 +5,16 @@ from typing import Any, ClassVar, cast
 
 from pipeline.config.tasks.relate import RelateConfig
 from train.finetuning.base_model import BaseModel
-from train.finetuning.classifier import Classifier
 from train.finetuning.data import Splits
 from train.finetuning.examples import LabelExamples
 from train.finetuning.facts import TaskFacts, TestRow
+from train.finetuning.head import ModelWithHead
 from train.finetuning.head_training import HeadTraining
 from train.finetuning.labels import LabelSet, label_names
 from train.finetuning.limits import longest
 from train.finetuning.pooling import BY_READING
-from train.finetuning.relations.markers import encode_marked, with_markers
+from train.finetuning.relations.loading import MARKS, related_on
+from train.finetuning.relations.markers import HEAD, TAIL, encode_marked, with_markers
 from train.finetuning.relations.rows import Relation
 from train.finetuning.text_ids import pad_id
 from train.models import Body
@@ -42,17 +43,27 @@ class RelationTraining(HeadTraining[LabelExamples]):
         targets = self.labels.targets(relations)
         return LabelExamples(encoded.input_ids, targets, pad_id(tokenizer), self.length, encoded.cut)
 
-    def model_on(self, body: Body) -> Classifier:
-        return Classifier(body, self.labels.names, self.pooling)
+    def model_on(self, body: Body) -> ModelWithHead:
+        return related_on(body, self.head_facts())
 
     def head_facts(self) -> dict[str, Any]:
-        return {"labels": self.labels.names, "pooling": self.pooling, "kind": "single"}
+        names = self.labels.names
+        if self.pooling == "markers":
+            return {"labels": names, MARKS: self._marks()}
+        return {"labels": names, "pooling": self.pooling, "kind": "single"}
+
+    def _marks(self) -> list[int]:
+        """The markers that have seen most of their part."""
+        closing = self.base.config.reading == "left_to_right"
+        known = self.base.tokenizer.get_vocab()
+        return [known[markers[closing]] for markers in (HEAD, TAIL)]
 
     def description(self) -> TaskFacts:
         return {
             "labels": self.labels.names,
             "max_length": self.length,
             "no_relation": self.settings.no_relation,
+            "pooling": self.pooling,
         }
 
     def rows(self, examples: Sequence[Any]) -> list[TestRow]:

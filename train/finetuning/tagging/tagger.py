@@ -34,6 +34,7 @@ class Tagger(ModelWithHead):
     def judge(
         self,
         hidden: Tensor,
+        input_ids: Tensor,
         lengths: Tensor | None,
         labels: Tensor | None = None,
         rows: Tensor | None = None,

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import torch
 
     from train.finetuning.base_model import BaseModel
-    from train.finetuning.classifier import Classifier
+    from train.finetuning.head import ModelWithHead
     from train.finetuning.relations.training import RelationTraining
-    from train.finetuning.trained_classifier import TrainedClassifier
+    from train.finetuning.trained_with_head import TrainedWithHead
     from train.models import Body
 
 
@@ -54,21 +54,22 @@ class Relate(HeadTask):
         self.check_base(base.config, base.name)
         return RelationTraining(settings, base, splits)
 
-    def model_on(self, body: "Body", description: Mapping[str, Any]) -> "Classifier":
-        from train.finetuning.classifier import classifier_on
+    def model_on(self, body: "Body", description: Mapping[str, Any]) -> "ModelWithHead":
+        from train.finetuning.relations.loading import related_on
 
-        return classifier_on(body, description)
+        return related_on(body, description)
 
-    def load_model(self, artifact: "Path", device: "str | torch.device" = "cpu") -> "Classifier":
-        from train.finetuning.classifier import load_classifier
+    def load_model(self, artifact: "Path", device: "str | torch.device" = "cpu") -> "ModelWithHead":
+        from train.finetuning.relations.loading import load_related
 
-        return load_classifier(artifact, device)
+        return load_related(artifact, device)
 
-    def trained_model(self, artifact: "Path", facts: TaskFacts) -> "TrainedClassifier":
+    def trained_model(self, artifact: "Path", facts: TaskFacts) -> "TrainedWithHead":
         from pipeline.formats.tokenizers import load_tokenizer
         from train.exporting.card import Card
-        from train.exporting.usage import classify_a_text
+        from train.exporting.usage import classify_a_text, load_related
         from train.finetuning.relations.markers import MARKERS
+        from train.finetuning.relations.trained_marked import TrainedMarked
         from train.finetuning.trained_classifier import TrainedClassifier
 
         card = Card(
@@ -76,11 +77,13 @@ class Relate(HeadTask):
             "lm-workflow",
             classify_a_text("[E1]Ada Lovelace[/E1] lived in [E2]London[/E2]."),
             pipeline_tag="text-classification",
+            own_usage=load_related,
             notes=(
                 f"Relations: {', '.join(facts['labels'])}. The two parts stand between {' '.join(MARKERS)}.",
             ),
         )
-        return TrainedClassifier(artifact, self.load_model(artifact), load_tokenizer(artifact), card, facts)
+        trained = TrainedMarked if facts.get("pooling") == "markers" else TrainedClassifier
+        return trained(artifact, self.load_model(artifact), load_tokenizer(artifact), card, facts)
 
 
 TASK = Relate()
