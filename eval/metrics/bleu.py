@@ -1,5 +1,7 @@
 """Corpus BLEU (Papineni et al., 2002; Post, 2018); all references of an example count."""
 
+from collections.abc import Sequence
+
 from sacrebleu.metrics import BLEU
 
 from eval.results import Figure, Result
@@ -20,17 +22,25 @@ FIGURES = {"bleu": Figure("BLEU", "BLEU {:.1f}")}
 
 def check(config: EvaluateConfig) -> None:
     """Raises: UserError: where sacrebleu cannot make the tokenizer that the configuration names."""
-    _bleu(config.bleu_tokenize)
+    bleu_of(config.bleu_tokenize)
 
 
 def score(texts: GeneratedTexts, config: EvaluateConfig) -> list[Result]:
-    tokenize = config.bleu_tokenize
-    if tokenize == "auto":
-        tokenize = bleu_tokenizer(texts.references)
-    return [sacrebleu_result("bleu", _bleu(tokenize), texts)]
+    return [sacrebleu_result("bleu", bleu_of(config.bleu_tokenize, texts.references), texts)]
 
 
-def _bleu(tokenize: str) -> BLEU:
+def bleu_of(tokenize: str, references: Sequence[Sequence[str]] = ()) -> BLEU:
+    """sacrebleu's metric.
+
+    Args:
+        tokenize: the setting `evaluate.bleu_tokenize`.
+        references: of whose script the tokenizer is taken where the setting leaves it open.
+
+    Raises:
+        UserError: where sacrebleu cannot make the tokenizer.
+    """
+    if tokenize == "auto" and references:
+        tokenize = bleu_tokenizer(references)
     try:
         # force: a model trained on tokenized text writes " .", which is no mistake to warn of.
         return BLEU(tokenize="13a" if tokenize == "auto" else tokenize, force=True)

@@ -55,6 +55,25 @@ def test_ter_and_chrf_plus_plus_are_sacrebleus():
 
 
 @pytest.mark.parametrize(
+    ("predictions", "references", "tokenize"),
+    [
+        (PREDICTIONS, REFERENCES, "13a"),
+        (["今天下雨", "他跑回家了，很快"], [["今天北方下雨"], ["他跑回家", "他很快地跑回家了"]], "zh"),
+        (["", "a b c d e f g"], [["a b"], ["a b"]], "13a"),
+    ],
+)
+def test_the_length_ratio_is_sacrebleus(predictions, references, tokenize):
+    most = max(map(len, references))
+    streams = [[row[i] if i < len(row) else None for row in references] for i in range(most)]
+    package = sacrebleu.metrics.BLEU(tokenize=tokenize).corpus_score(predictions, streams)
+    found = scored("length_ratio", predictions=predictions, references=references)["length_ratio"]
+    assert found.value == pytest.approx(100 * package.ratio)
+    assert found.value == pytest.approx(100 * package.sys_len / package.ref_len)
+    assert f"tok:{tokenize}" in found.signature
+    assert found.low <= found.value <= found.high
+
+
+@pytest.mark.parametrize(
     ("prediction", "reference", "rate"),
     [  # of sacrebleu's own tests
         ("aaaa bbbb cccc dddd", "aaaa bbbb cccc dddd", 0),

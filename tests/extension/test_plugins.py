@@ -21,7 +21,7 @@ WORDS = [
     "optim=sgd",
     "optim.lr=0.1",
     "schedule=polynomial",
-    "evaluate.metrics=[bleu,length_ratio]",
+    "evaluate.metrics=[bleu,size_ratio]",
     "finetune=continue",
     "finetune.text_field=response",
     "longest.documents=2",
@@ -80,8 +80,8 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     card = (whole / "runs/demo/export/model/README.md").read_text()
     assert "sgd, peak rate 0.1" in card
     assert "polynomial" in card
-    assert "Length ratio" in (whole / "runs/demo/report/report.html").read_text()
-    assert "length ratio" in done.stdout
+    assert "Size ratio" in (whole / "runs/demo/report/report.html").read_text()
+    assert "size ratio" in done.stdout
     assert "the longest has" in (whole / "runs/demo/report/report.html").read_text()
     assert len((whole / "runs/demo/longest/longest.txt").read_text().split("\n\n")) >= 2
     manifest = json.loads((whole / "runs/demo/longest/manifest.json").read_text())

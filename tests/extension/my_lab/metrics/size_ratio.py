@@ -6,7 +6,7 @@ from eval.results import Figure, Result
 from eval.scoring.generated_texts import GeneratedTexts
 from pipeline.config.evaluation import EvaluateConfig
 
-FIGURES = {"length_ratio": Figure("Length ratio", "length ratio {:.0f}%")}
+FIGURES = {"size_ratio": Figure("Size ratio", "size ratio {:.0f}%")}
 
 
 def score(texts: GeneratedTexts, config: EvaluateConfig) -> list[Result]:
@@ -14,7 +14,7 @@ def score(texts: GeneratedTexts, config: EvaluateConfig) -> list[Result]:
     expected = np.array([len(row[0]) for row in texts.references])
     return [
         texts.result(
-            "length_ratio",
+            "size_ratio",
             lambda rows: 100 * predicted[rows].sum() / max(expected[rows].sum(), 1),
             "characters",
         )
