@@ -111,8 +111,8 @@ def test_learns_and_recomputes(model):
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
-@pytest.mark.parametrize("lora", [None])
-def test_a_folder_is_tuned_and_exported(kind, lora, plain_tokenizer, tmp_path, make_context):
+@pytest.mark.parametrize(("lora", "batching"), [(None, "padded"), ({"rank": 4}, "by_length")])
+def test_a_folder_is_tuned_and_exported(kind, lora, batching, plain_tokenizer, tmp_path, make_context):
     """`finetune.init` names a folder of the class; what is exported is read by transformers alone."""
     base = tmp_path / "base"
     fields = {**CONFIGS[kind], "max_position_embeddings": CONTEXT, "vocab_size": len(plain_tokenizer)}
@@ -129,6 +129,7 @@ def test_a_folder_is_tuned_and_exported(kind, lora, plain_tokenizer, tmp_path, m
         "task": "seq2seq",
         "init": str(base),
         "lora": lora,
+        "batching": batching,
         "data": {"train": str(pairs)},
         "trainer": trainer,
     }
