@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, PositiveInt
 
-from pipeline.config.base import Section
+from pipeline.config.base import CONTENT, Section
 from pipeline.config.modules import ModuleIn
 
 AUGMENTATIONS = ModuleIn("train.finetuning.augmentation")
@@ -15,13 +15,22 @@ class AugmentationConfig(Section):
 
     by: list[Annotated[str, AUGMENTATIONS]] = []
     """How copies are changed, in turn: `swap` and `deletion` of words and `synonyms` from WordNet (Wei and Zou, 2019),
-    or `noise` of characters. Of scripts without spaces between words each character is one."""
+    `neighbours` of words by their vectors, or `noise` of characters. Of scripts without spaces between words each
+    character is one."""
+    vectors: Annotated[str | None, CONTENT] = None
+    """For `neighbours`: a file of word vectors in word2vec's format, such as those that gensim has learned on the
+    corpus (`save_word2vec_format`)."""
     copies: PositiveInt = 1
     """Changed copies of each example."""
     rate: Annotated[float, Field(gt=0, lt=1)] = 0.1
     """Share of the words that are changed."""
     seed: int = 0
     """Of what is drawn."""
+
+    def problems(self) -> list[str]:
+        if "neighbours" in self.by and self.vectors is None:
+            return ["by=neighbours needs word vectors: name a file in word2vec's format as vectors"]
+        return []
 
     def environment(self) -> dict[str, str]:
         """The code of those that plugins bring."""

@@ -6,8 +6,9 @@ import pytest
 
 from pipeline.config.augmentation import AugmentationConfig
 from pipeline.config.stages import FinetuneStage
-from train.finetuning.augmentation import deletion, noise, swap, synonyms
-from train.finetuning.augmented import augmented
+from pipeline.errors import UserError
+from train.finetuning.augmentation import deletion, neighbours, noise, swap, synonyms
+from train.finetuning.augmented import augmented, check_augmentation
 from train.finetuning.label_rows import LabelledText
 
 WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "the", "lazy", "dog"]
@@ -61,9 +62,51 @@ def test_copies_have_their_labels_and_follow_from_the_seed():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match="known: deletion, noise, swap, synonyms"):
+    with pytest.raises(ValueError, match="known: deletion, neighbours, noise, swap, synonyms"):
         FinetuneStage(
             seed=1,
             strategy={"name": "single"},
             finetune={"task": "classify", "data": {"train": "a.csv"}, "augmentation": {"by": ["nothing"]}},
         )
+
+
+@pytest.fixture
+def vectors(tmp_path):
+    """Animals, colours and a number that is like none of them, as gensim writes vectors."""
+    rows = {
+        "fox": "1 0.1 0",
+        "dog": "1 0 0",
+        "Dog": "1 0 0.01",
+        "wolf": "0.9 0.2 0",
+        "brown": "0 1 0",
+        "red": "0.1 1 0",
+        "nine": "0 0 1",
+    }
+    path = tmp_path / "vectors.txt"
+    lines = [f"{len(rows)} 3", *(f"{word} {numbers}" for word, numbers in rows.items())]
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+def test_neighbours_are_words_of_like_vectors(vectors):
+    way = neighbours.prepare(AugmentationConfig(by=["neighbours"], vectors=vectors))
+    changed = way.change(WORDS, Random(0), 0.9)
+    places = [place for place, word in enumerate(WORDS) if changed[place] != word]
+    assert [WORDS[place] for place in places] == ["brown", "fox", "dog"], "the others have no vector"
+    assert changed[2] == "red"
+    assert changed[3] in ("dog", "Dog", "wolf")
+    assert changed[8] in ("fox", "wolf"), "a word in another case is the same word"
+    assert sum(a != b for a, b in zip(WORDS, way.change(WORDS, Random(0), 0.1), strict=True)) == 1
+    assert way.change(["nine"], Random(0), 0.9) == ["nine"], "what is nearest is not near"
+
+
+def test_copies_by_neighbours_need_a_file_of_vectors(vectors, tmp_path):
+    examples = [LabelledText(" ".join(WORDS), ("x",))]
+    (copy,) = augmented(examples, AugmentationConfig(by=["neighbours"], vectors=vectors))
+    assert copy.source != examples[0].source
+    assert "needs word vectors" in AugmentationConfig(by=["neighbours"]).problems()[0]
+    (tmp_path / "none.txt").write_text("a text\n")
+    with pytest.raises(UserError, match="no file of word2vec's"):
+        check_augmentation(AugmentationConfig(by=["neighbours"], vectors=str(tmp_path / "none.txt")))
+    with pytest.raises(UserError, match="name a file of word2vec"):
+        check_augmentation(AugmentationConfig(by=["neighbours"], vectors=str(tmp_path / "gone")))

@@ -11,15 +11,28 @@ from train.finetuning.label_rows import LabelledText
 
 
 class Augmentation(Protocol):
-    """A module of `train/finetuning/augmentation/`, or of a plugin's folder of that name."""
+    """Changes a text a little."""
 
     @staticmethod
     def change(words: Sequence[str], draw: Random, rate: float) -> list[str]: ...
 
 
+class AugmentationModule(Protocol):
+    """A module of `train/finetuning/augmentation/`, or of a plugin's folder of that name: an `Augmentation`, or one
+    that is `Prepared`."""
+
+
+@runtime_checkable
+class Prepared(Protocol):
+    """It reads something first that the settings name."""
+
+    @staticmethod
+    def prepare(settings: AugmentationConfig) -> Augmentation: ...
+
+
 @runtime_checkable
 class Checked(Protocol):
-    """One that needs something which may be missing."""
+    """It needs something which may be missing."""
 
     @staticmethod
     def check() -> None: ...
@@ -27,10 +40,20 @@ class Checked(Protocol):
 
 def check_augmentation(settings: AugmentationConfig) -> None:
     """Raises: UserError: where something that one of them needs is missing."""
-    for name in settings.by:
-        module = AUGMENTATIONS.load(name, Augmentation)
-        if isinstance(module, Checked):
-            module.check()
+    _ways(settings)
+
+
+def _ways(settings: AugmentationConfig) -> list[Augmentation]:
+    return [_way(name, settings) for name in settings.by]
+
+
+def _way(name: str, settings: AugmentationConfig) -> Augmentation:
+    module = AUGMENTATIONS.load(name, AugmentationModule)
+    if isinstance(module, Checked):
+        module.check()
+    return (
+        module.prepare(settings) if isinstance(module, Prepared) else AUGMENTATIONS.load(name, Augmentation)
+    )
 
 
 def augmented(examples: Sequence[LabelledText], settings: AugmentationConfig) -> list[LabelledText]:
@@ -38,8 +61,7 @@ def augmented(examples: Sequence[LabelledText], settings: AugmentationConfig) ->
 
     What is drawn follows from the seed, the text and the copy's number alone.
     """
-    check_augmentation(settings)
-    modules = [AUGMENTATIONS.load(name, Augmentation) for name in settings.by]
+    modules = _ways(settings)
     copies = []
     for example in examples:
         for number in range(settings.copies if modules else 0):

@@ -30,19 +30,36 @@ def read_vectors(path: Path, words: Mapping[str, int]) -> tuple[int, dict[int, n
         UserError: where the file is none of word2vec's, damaged or cut off.
     """
     found: dict[int, np.ndarray] = {}
+    for word, vector in _entries(path):
+        number = words.get(word)
+        if number is not None and number not in found:
+            found[number] = _finite(word, vector, path)
+    return vector_size(path), found
+
+
+def read_all_vectors(path: Path) -> dict[str, np.ndarray]:
+    """The vector of each word of a file, fp32. Raises: UserError: as `read_vectors`."""
+    found: dict[str, np.ndarray] = {}
+    for word, vector in _entries(path):
+        if word not in found:
+            found[word] = _finite(word, vector, path)
+    return found
+
+
+def _entries(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     try:
         with path.open("rb") as file:
             count, size = _header(file, path)
             read = _binary if _is_binary(path, size) else _text
-            for word, vector in read(file, count, size, path):
-                number = words.get(word)
-                if number is not None and number not in found:
-                    if not np.isfinite(vector).all():
-                        raise _damaged(path, f"the vector of {word!r} is not finite")
-                    found[number] = vector.astype(np.float32)
+            yield from read(file, count, size, path)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; name a file of word2vec") from None
-    return size, found
+
+
+def _finite(word: str, vector: np.ndarray, path: Path) -> np.ndarray:
+    if not np.isfinite(vector).all():
+        raise _damaged(path, f"the vector of {word!r} is not finite")
+    return vector.astype(np.float32)
 
 
 def vector_size(path: Path) -> int:
