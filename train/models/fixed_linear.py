@@ -9,8 +9,8 @@ from torch.nn import functional as F
 
 BLOCK = 16
 """Outputs that lie side by side for one row of input: as many as a vector register holds."""
-ROWS = 8
-"""From so many rows of input on the product with the weight to the left is the quicker one."""
+FEW = range(8, 64)
+"""For so many rows of input the product with the weight to the left is the quicker one."""
 
 
 class FixedLinear(nn.Module):
@@ -18,8 +18,8 @@ class FixedLinear(nn.Module):
 
     On a CPU, in fp32, a product of few rows is made otherwise than by `F.linear`. A single row is as fast as memory
     gives the weight, which it does in runs: blocks of outputs [out / 16, in, 16], made when the first such row comes.
-    With more rows W·xᵀ is quicker than x·Wᵀ, since BLAS then goes over the weight as it lies and the rows fit into its
-    cache; the result is the transposed view of what it gives, [out, rows].
+    With a few rows W·xᵀ is quicker than x·Wᵀ; the result is a transposed view of [out, rows]. With many, as in prompts,
+    both take the same time, and what follows is slower on such a view.
     """
 
     def __init__(self, weights: Sequence[Tensor], bias: Tensor | None = None):
@@ -33,7 +33,7 @@ class FixedLinear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """x [..., in] → [..., sum of out]."""
         rows = x.numel() // x.size(-1)
-        if not self._on_cpu or 1 < rows < ROWS:
+        if not self._on_cpu or (rows != 1 and rows not in FEW):
             return F.linear(x, self._weight, self._bias)
         found = self._of_one(x) if rows == 1 else torch.mm(self._weight, x.reshape(rows, -1).t()).t()
         found = found.view(*x.shape[:-1], -1)
