@@ -81,7 +81,7 @@ def power_of_ten(number: float) -> str:
     """Such as 2.5 × 10¹¹."""
     digits, _, exponent = f"{number:.2e}".partition("e")
     raised = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{float(digits):g} × 10{raised}"
+    return f"{float(digits):g}\N{NO-BREAK SPACE}×\N{NO-BREAK SPACE}10{raised}"
 
 
 def _figures(
