@@ -113,7 +113,7 @@ def test_a_batch_is_each_tasks_own_batch_in_common_rows(
     alone = model(**examples.collate(np.array([0]), np.array([0])))
     own = training.parts["mood"].train
     assert alone.total.item() == pytest.approx(
-        float(model.part("mood")(**own.collate(np.array([0]), np.array([0]))).total), rel=1e-4
+        model.part("mood")(**own.collate(np.array([0]), np.array([0]))).total.item(), rel=1e-4
     )
     alone.total.backward()
     assert all(p.grad is not None for part in ("names", "asked") for p in model.part(part).parameters())

@@ -3,6 +3,7 @@
 import pytorch_lightning as pl
 import torch
 
+from pipeline.text.counts import counted
 from train.callbacks.after_step import AfterStep
 from train.guards.monitor import BestSoFar, Measure, Monitor
 from train.module import LanguageModule
@@ -63,6 +64,6 @@ class FollowMonitor(AfterStep):
         if self.context.rank == 0:
             found = self._best.memory()
             self.context.log.info(
-                f"training ends after step {self.progress.step:,}: {found['stale']} validations in a row have brought "
-                f"no better {self._monitor.metric} ({self._since()})"
+                f"training ends after step {self.progress.step:,}: {counted(found['stale'], 'validation')} in a row "
+                f"brought no better {self._monitor.metric} ({self._since()})"
             )

@@ -9,6 +9,7 @@ from pipeline.config.tasks import FinetuneConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import MonitorMemory
+from pipeline.text.counts import counted
 from train.finetuning.data import Splits
 from train.finetuning.facts import TaskFacts
 from train.finetuning.task import task_of
@@ -42,7 +43,7 @@ def describe_monitor(settings: FinetuneConfig, splits: Splits) -> str:
     better = _better(settings, splits)
     if monitor.metric not in ("loss", *task_of(settings).loss_figures):
         _scoring(settings).check(settings)
-    ends = f", and training ends after {monitor.patience} validations without a better one"
+    ends = f", and training ends after {counted(monitor.patience or 0, 'validation')} without a better one"
     told = "the lowest" if better == "lower" else "the highest"
     return f"the best checkpoint has {told} {monitor.metric}{ends if monitor.patience else ''}"
 

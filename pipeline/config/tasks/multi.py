@@ -44,7 +44,8 @@ class MultiConfig(FinetuneConfig):
             )
         if self.data.train is not None:
             found.append(
-                "finetune.data is not read; name the files of each task in finetune.parts.<name>.data"
+                "finetune.data is not read: name the files of each task in finetune.parts.<name>.data, and set "
+                "finetune.data.train=null where an experiment names some"
             )
         if self.weights and self.weights.keys() != self.parts.keys():
             found.append(

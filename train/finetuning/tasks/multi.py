@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pipeline.config.models import ModelConfig
 from pipeline.config.tasks.multi import MultiConfig
+from pipeline.text.counts import counted
 from train.finetuning.data import Splits
 from train.finetuning.facts import TaskFacts
 from train.finetuning.head_task import HeadTask, head_task
@@ -34,7 +35,7 @@ class Multi(FinetuningTask):
         own = cast(MultiSplits, splits).parts
         told = {name: task.describe_examples(section, own[name]) for name, section, task in _parts(settings)}
         return "; ".join(
-            f"{name}: {len(own[name].train):,} examples, {words}" for name, words in told.items()
+            f"{name}: {counted(len(own[name].train), 'example')}, {words}" for name, words in told.items()
         )
 
     def check_base(self, model: ModelConfig, name: str) -> None:
