@@ -96,6 +96,7 @@ def gather(
         "checkpoints": checkpoint_rows(points),
         "predictions": data.read_rows(evaluate and evaluate / "predictions.jsonl", most),
         "samples": data.read_rows(evaluate and evaluate / "samples.jsonl", most),
+        "forms": data.read_forms(inputs.get("export")),
         "model_card": data.read_model_card(inputs.get("export")),
         "differences": differences(
             RootConfig, {k: v for k, v in settings.items() if k in RootConfig.model_fields}

@@ -8,13 +8,14 @@ from safetensors.torch import load_file, save_file
 
 from pipeline.config.stages import ExportStage
 from pipeline.context import Context
-from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER
+from pipeline.formats.model_folder import DESCRIPTION, FORMS_FILE, MODEL_FOLDER
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
 from pipeline.store.manifest import StageMetrics
 from train.checkpoints.final_model import WEIGHTS, described_model
 from train.exporting.model_card import write_model_card
-from train.exporting.parity import TEXTS, Parity, check_parity, make_probe, our_logits, reload
+from train.exporting.parity import TEXTS, Parity, Probe, check_parity, make_probe, our_logits, reload
+from train.exporting.shipping import make_reference, ship
 from train.exporting.trained_model import TrainedModel
 from train.finetuning.artifact import read_task
 from train.models import Body, ConfigFields, family
@@ -39,6 +40,7 @@ def run(config: ExportStage, context: Context) -> StageMetrics:
     trained = _load(context)
     folder = context.folder / MODEL_FOLDER
     shutil.rmtree(folder, ignore_errors=True)  # what a killed attempt left
+    (context.folder / FORMS_FILE).unlink(missing_ok=True)
     folder.mkdir(parents=True)
     body = trained.body
     save_tokenizer(trained.tokenizer, folder, token_types=isinstance(body, Body) and body.reads_token_types)
@@ -97,6 +99,8 @@ def _export(
     probe = make_probe(trained, trained.texts(context, TEXTS))
     _write_configs(trained, fields, folder, "float32")
     parity = check_parity(folder, trained, probe, config.export.tolerance)
+    if config.export.formats:
+        _ship(trained, probe, config, context, folder)
     if config.export.dtype == "fp32":
         return parity, {}
     name, dtype = DTYPES[config.export.dtype]
@@ -106,6 +110,15 @@ def _export(
     _, logits = reload(folder, probe)
     difference = float((our_logits(trained, probe) - logits).abs().max())
     return parity, {f"{config.export.dtype}_logit_difference": difference}
+
+
+def _ship(trained: TrainedModel, probe: Probe, config: ExportStage, context: Context, folder: Path) -> None:
+    """The further forms, made of the folder as it is in fp32."""
+    room = trained.model.room_after(len(probe.prompt))
+    reference = make_reference(
+        trained.tokenizer, probe.rows, our_logits(trained, probe), probe.texts, probe.prompt, room
+    )
+    ship(folder, config.export, reference, context.log)
 
 
 def _write_configs(trained: TrainedModel, fields: ConfigFields, folder: Path, dtype: str) -> None:

@@ -9,7 +9,13 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from data_prep.tokenizing.corpus_training import check_size, train_on_corpus
 from pipeline.config.tokenizers.byte_bpe import ByteBPE
 from pipeline.context import Context
-from pipeline.text.text_splitting import GPT2_CUT, LINE_CUT, modern_pattern
+from pipeline.text.text_splitting import (
+    GPT2_CUT,
+    LINE_CUT,
+    LLAMA3_PATTERN,
+    QWEN2_PATTERN,
+    modern_pattern,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -24,8 +30,8 @@ def build(config: ByteBPE, context: Context) -> "PreTrainedTokenizerFast":
 
 def learn(config: ByteBPE, pieces: Iterator[str], show_progress: bool) -> Tokenizer:
     """Ids: the 256 bytes, then what the merges make, in their order."""
-    pattern = None if config.pattern == "gpt2" else modern_pattern(config.han_run)
-    tokenizer = byte_level_bpe({}, [], pattern)
+    patterns = {"gpt2": None, "llama3": LLAMA3_PATTERN, "qwen2": QWEN2_PATTERN}
+    tokenizer = byte_level_bpe({}, [], patterns.get(config.pattern, modern_pattern(config.han_run)))
     trainer = trainers.BpeTrainer(
         vocab_size=config.learned_size,
         min_frequency=config.min_frequency,

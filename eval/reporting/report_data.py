@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.formats.documents import read_texts
 from pipeline.formats.held_out import HeldOutText, read_held_out, together
+from pipeline.formats.model_folder import FORMS_FILE
 from pipeline.formats.source import PARTS_FOLDER, SOURCE_FILE, Source, load_parts
 from pipeline.formats.training_artifact import INITIAL_FILE
 from pipeline.formats.vocabulary_extension import EXTENSION_TABLE
@@ -284,6 +285,12 @@ def _read_json(folder: Path, name: str, kind: type, keys: Sequence[str] = ()) ->
 def read_longest_tokens(tokenizer: Path | None) -> list[str]:
     rows = read_jsonl(tokenizer / TABLES_FOLDER / "longest_tokens.jsonl") if tokenizer else []
     return [row["token"] for row in rows]
+
+
+def read_forms(export: Path | None) -> dict[str, Any] | None:
+    """What each form is worth that the model is handed on in; None where it is the Hugging Face folder alone."""
+    path = export / FORMS_FILE if export else None
+    return read_json(path, path.parent) if path and path.is_file() else None
 
 
 def read_model_card(export: Path | None) -> str:

@@ -3,9 +3,11 @@
 from pathlib import PurePath
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.config.base import CONTENT, NEUTRAL, Content, NeutralBool, Section
+from pipeline.config.export_formats import ExportFormat
+from pipeline.config.export_formats.base import named
 from pipeline.config.modules import ModuleIn
 from pipeline.formats.endings import ROW_ENDINGS, TEXT_ENDINGS
 from pipeline.formats.model_folder import model_and_tokenizer_files
@@ -173,13 +175,21 @@ class WeightsConfig(Section):
 
 
 class ExportConfig(WeightsConfig):
-    """The export stage: a Hugging Face folder."""
+    """The export stage: a Hugging Face folder, and other forms of the same model."""
 
     dtype: Literal["fp32", "bf16"] = "fp32"
     tolerance: PositiveFloat = 1e-4
     """Largest absolute logit difference between our model and the exported one, in fp32."""
+    formats: Annotated[list[ExportFormat], BeforeValidator(named)] = []
+    """Further forms in which the model is handed on: names of formats, as `[gguf]`, or formats with settings, as
+    `[{format: gguf, type: q8_0}]`; see docs/shipping.md."""
     license: str | None = None
     """Licence named on the model card; None takes the corpus's."""
+
+    def problems(self) -> list[str]:
+        labels = [format.label for format in self.formats]
+        twice = sorted({label for label in labels if labels.count(label) > 1})
+        return super().problems() + [f"formats names {label} twice; leave one of them out" for label in twice]
 
 
 class ReportConfig(Section):

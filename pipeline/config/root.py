@@ -142,6 +142,8 @@ class RootConfig(Section):
             found.append(f"data names {', '.join(unknown)}, no part of this corpus; {what}")
         if not self.finetune.replaces_pretraining:
             found += self.tokenizer.misfits(self.pretrain, parts)
+            misfits = (each for format in self.export.formats for each in format.misfits(self.tokenizer))
+            found += dict.fromkeys(misfits)
         if self.pretrain.init is not None and self.finetune.replaces_pretraining:
             found.append(
                 f"finetune.init={self.finetune.init} leaves nothing to pretrain; leave it out to fine-tune what "

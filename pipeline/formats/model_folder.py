@@ -19,6 +19,8 @@ TOKENIZER_FILES = (
 CONFIG_FILES = ("config.json", "generation_config.json", "adapter_config.json", "adapter_model.*")
 MODEL_FOLDER, DESCRIPTION = "model", "model.json"
 """Of an artifact of ours: where its model is, and the file there that says how to build it."""
+FORMS_FILE = "forms.json"
+"""Of an export artifact: what each form is worth that the model is handed on in."""
 TOKENIZER_FOLDER = "tokenizer"
 """Folder inside an artifact that `transformers.AutoTokenizer` loads."""
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")

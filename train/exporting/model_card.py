@@ -11,6 +11,7 @@ from pipeline.config.evaluation import ExportConfig
 from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.context import Context
+from pipeline.formats.model_folder import FORMS_FILE
 from pipeline.formats.training_artifact import INITIAL_FILE
 from pipeline.store.artifacts import MANIFEST, read_json
 from pipeline.store.manifest import Manifest, StageMetrics, words
@@ -63,6 +64,7 @@ def write_model_card(
             results=_read(context, "evaluate", "results.json", list),
             lacks=_lacks(context),
             parity=_parity(export),
+            forms=_forms(context),
         )
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
@@ -164,6 +166,12 @@ def _show(value: Any) -> str:
         if isinstance(value, int)
         else str(value)
     )
+
+
+def _forms(context: Context) -> dict[str, Any] | None:
+    """What the further forms are worth, where there are some."""
+    path = context.folder / FORMS_FILE
+    return read_json(path, context.folder) if path.is_file() else None
 
 
 def _parity(export: StageMetrics) -> str:

@@ -103,6 +103,11 @@ class ModelFamily:
         """
         return None
 
+    def config_fields(self, config: Any, vocab_size: int) -> ConfigFields | None:
+        """What config.json of an export will say of the architecture; None where there is no class for it, or nothing
+        is known of it yet."""
+        return None
+
     def export(
         self, model: Any, weights: Path, folder: Path, vocab_size: int, ids: dict[str, int | None]
     ) -> ConfigFields | None:

@@ -33,6 +33,12 @@ class TokenizerConfig(Choice):
         return None
 
     @property
+    def splits_as(self) -> str | None:
+        """The published tokenizer as which text is split into words (gpt2, llama3, qwen2), or `own`; None where only
+        its files tell."""
+        return None
+
+    @property
     def adds(self) -> int:
         """How many tokens are learned behind those that the weights of `pretrain.init` know."""
         return 0
@@ -89,6 +95,10 @@ class TrainedTokenizer(TokenizerConfig):
         named = [self.eos_token, self.pad_token, *filter(None, framing)]
         sentinels = map(SENTINEL.format, range(self.sentinels))
         return list(dict.fromkeys([*named, *self.special_tokens, *sentinels]))
+
+    @property
+    def splits_as(self) -> str:
+        return "own"
 
     @property
     def learned_size(self) -> int:

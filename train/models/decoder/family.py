@@ -52,6 +52,9 @@ class DecoderFamily(ModelFamily):
         # There the body is called so for the sake of old checkpoints.
         return {"model.": "transformer."} if auto_class == "AutoModelForQuestionAnswering" else {}
 
+    def config_fields(self, config: DecoderConfig, vocab_size: int) -> ConfigFields:
+        return to_hf_config(config, vocab_size)
+
     def export(
         self, model: Decoder, weights: Path, folder: Path, vocab_size: int, ids: dict[str, int | None]
     ) -> ConfigFields:

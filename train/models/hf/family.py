@@ -87,6 +87,9 @@ class HuggingFaceFamily(ModelFamily):
         # More tokens than any special one's id; the models that are asked have no memory.
         return names_of_head(read_config(config, 2**20), config.reading, auto_class)
 
+    def config_fields(self, config: HuggingFaceConfig, vocab_size: int) -> ConfigFields:
+        return read_config(config, vocab_size).to_dict()
+
     def export(
         self,
         model: TransformersModel,

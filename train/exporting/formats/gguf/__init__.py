@@ -1,0 +1,1 @@
+"""Files for llama.cpp, written through the `gguf` package (format: ggml-org/ggml, docs/gguf.md)."""
