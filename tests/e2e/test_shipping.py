@@ -16,7 +16,10 @@ def test_every_form_is_checked_and_told(pipeline: Callable, tmp_path: Path) -> N
     formats = [
         "{format: gguf, type: f32}",
         "{format: gguf, type: q8_0}",
+        "int8",
+        "{format: int8, activations: bf16}",
     ]
+    formats += ["int4"]
     exact = ["gguf-f32"]
     named = f"export.formats=[{', '.join(formats)}]"
     ended = pipeline(tmp_path, "stage=report", "tokenizer.pattern=llama3", named, *QUICK)
@@ -24,7 +27,7 @@ def test_every_form_is_checked_and_told(pipeline: Callable, tmp_path: Path) -> N
     run = tmp_path / "runs" / "demo"
     table = json.loads((run / "export/forms.json").read_text())
     rows = {row["form"]: row for row in table["forms"]}
-    smaller = ["gguf-q8_0"]
+    smaller = ["int4-32", "int8-dynamic", "int8-weights", "gguf-q8_0"]
     assert set(rows) == {"fp32", *smaller, *exact}
     assert all(rows[name]["megabytes"] < rows["gguf-f32"]["megabytes"] for name in smaller)
     for row in rows.values():
