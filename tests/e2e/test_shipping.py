@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ def test_every_form_is_checked_and_told(pipeline: Callable, tmp_path: Path) -> N
     ]
     formats += ["int4"]
     exact = ["gguf-f32"]
+    if find_spec("onnxscript") and find_spec("onnxruntime"):
+        formats, exact = [*formats, "onnx"], [*exact, "onnx"]
     named = f"export.formats=[{', '.join(formats)}]"
     ended = pipeline(tmp_path, "stage=report", "tokenizer.pattern=llama3", named, *QUICK)
     assert ended.returncode == 0, ended.stdout + ended.stderr

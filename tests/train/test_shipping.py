@@ -70,7 +70,7 @@ def test_a_name_stands_for_a_format_with_its_defaults() -> None:
         ExportConfig(formats=["ggml"])
 
 
-@pytest.mark.parametrize("name", ["gguf"])
+@pytest.mark.parametrize("name", ["gguf", "onnx"])
 def test_a_package_that_is_missing_is_told_with_what_installs_it(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,1 @@
+"""Graphs for ONNX runtimes, made by torch's exporter."""

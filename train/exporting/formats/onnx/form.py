@@ -1,0 +1,72 @@
+"""The format `onnx`: what is asked of it before, the file itself, and how it is read."""
+
+import contextlib
+import io
+import json
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline.config.export_formats.onnx import ONNX
+from pipeline.errors import UserError
+from train.exporting.formats import Form
+from train.exporting.formats.decoder_layout import read_layout
+from train.exporting.formats.onnx.graph import (
+    GIVEN,
+    CachedStep,
+    dynamic_sizes,
+    example,
+    past_names,
+    present_names,
+)
+from train.models.family import ConfigFields
+
+OPSET = 18
+
+
+def check_installed(config: ONNX) -> None:
+    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
+    if missing:
+        raise UserError(f"format=onnx needs {', '.join(missing)}: pip install 'lm-workflow[onnx]'")
+
+
+def check_model(config: ONNX, fields: ConfigFields) -> None:
+    read_layout(fields, config.choice)
+
+
+def check_tokenizer(config: ONNX, tokenizer: Mapping[str, Any]) -> None:
+    """It is the folder's own."""
+
+
+def write(config: ONNX, source: Path) -> Path:
+    from transformers import AutoModelForCausalLM
+
+    layout = read_layout(json.loads((source / "config.json").read_text(encoding="utf-8")), config.choice)
+    # Attention as plain products: of the fused one the graph would hold a function that few runtimes know.
+    model: Any = AutoModelForCausalLM.from_pretrained(
+        source, attn_implementation="eager", trust_remote_code=False
+    )
+    path = source / "onnx" / "model.onnx"
+    path.parent.mkdir()
+    with torch.inference_mode(), contextlib.redirect_stdout(io.StringIO()):  # it tells of every step
+        program = torch.onnx.export(
+            CachedStep(model.eval(), layout.layers),
+            example(layout),
+            dynamo=True,
+            dynamic_shapes=dynamic_sizes(layout.layers),
+            input_names=[*GIVEN, *past_names(layout.layers)],
+            output_names=["logits", *present_names(layout.layers)],
+            opset_version=OPSET,
+        )
+    assert program is not None  # as it is where it is written at once
+    program.save(path)  # weights of 2 GB and more go into a file beside it
+    return path
+
+
+def open_form(config: ONNX, path: Path, source: Path) -> Form:
+    from train.exporting.formats.onnx.reading import OnnxForm
+
+    return OnnxForm(path)
