@@ -21,11 +21,12 @@ MODEL     ?= $(if $(filter file,$(origin EXP)),,$(EXP))
 WHICH      = $(if $(MODEL),"model=$(MODEL)")
 PROMPT    ?=
 export PROMPT
+REPO      ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help venv dev demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
-        sample chat serve dryrun checkpoints compare watch rate sweep config test test-distributed lint bench bench-data \
-        site wandb-sync train eval tests conf data install clean docs data_prep pipeline inference notebooks
+        sample chat serve publish dryrun checkpoints compare watch rate sweep config test test-distributed lint \
+        bench bench-data site wandb-sync train eval tests conf data install clean docs data_prep pipeline inference notebooks
 
 help:  ## This list
 	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
@@ -88,6 +89,9 @@ serve: venv  ## Serve a model over HTTP, as OpenAI does, with a page to chat in:
 
 chat: venv  ## Talk to a model in the terminal: [MODEL=…]
 	@$(VENV)/bin/python -m inference.chat $(WHICH) $(ARGS)
+
+publish: venv  ## Send the export to the Hugging Face hub: REPO=me/name; tells what it would send, until ARGS="send=true"
+	@$(VENV)/bin/python -m inference.publish "$(REPO)" $(WHICH) $(ARGS)
 
 checkpoints: venv  ## List the training checkpoints: step, tokens, loss, size, whole or damaged
 	@$(VENV)/bin/python -m pipeline.formats.checkpoints $(ARGS)

@@ -17,6 +17,10 @@ _PROGRAMS = {
     "sample": ("inference.sample", 'what a model makes of a prompt: lmw sample "Once upon a time"'),
     "serve": ("inference.serve", "serve a model over HTTP, as OpenAI does, with a page to chat in"),
     "chat": ("inference.chat", "talk to a model in the terminal"),
+    "publish": (
+        "inference.publish",
+        "send the export to the Hugging Face hub: lmw publish me/name send=true",
+    ),
     "compare": ("eval.compare", "two runs beside each other, with significance: lmw compare first second"),
     "watch": ("eval.watch", "a run's report while it is made, in the browser"),
     "rate": ("eval.rate", "a page on which people judge the texts of one or two runs"),

@@ -1,0 +1,112 @@
+"""Send an exported folder to the Hugging Face hub: `python -m inference.publish OWNER/NAME [key=value …]`.
+
+Without `send=true` nothing is sent: it prints what would be.
+"""
+
+import re
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipeline.config.base import Section
+from pipeline.config.command_words import read_settings, usage
+from pipeline.errors import UserError, exit_on_user_error, first_line
+from pipeline.formats.location import find_model
+from pipeline.text.counts import counted
+
+REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
+
+
+class PublishSettings(Section):
+    """What is sent, and how."""
+
+    model: str | None = None
+    """A run whose export is sent, or an exported folder; by default the newest run."""
+    runs: str = "runs"
+    """The folder of runs."""
+    revision: str | None = None
+    """A branch of the repository, made where it is not there; None is its main one."""
+    private: bool = True
+    """Whether a repository that is made for it can be seen by its owner alone."""
+    message: str = "Upload the exported model"
+    """Of the commit."""
+    send: bool = False
+    """Send it; else only tell what would be sent."""
+
+
+def main(words: Sequence[str]) -> None:
+    """Print what is sent, or would be."""
+    if not words or words[0] in ("-h", "--help"):
+        print(usage(PublishSettings))
+        return
+    with exit_on_user_error():
+        repository, settings = words[0], read_settings(PublishSettings, words[1:])
+        if not REPOSITORY.fullmatch(repository):
+            raise UserError(
+                f"{repository!r} is no repository of the hub; name it OWNER/NAME: make publish REPO=me/demo"
+            )
+        folder = exported_folder(settings)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        for path in files:
+            print(f"{path.stat().st_size / 1e6:>12,.2f} MB  {path.relative_to(folder)}")
+        total = sum(path.stat().st_size for path in files) / 1e6
+        place = repository + (f"@{settings.revision}" if settings.revision else "")
+        what = f"{counted(len(files), 'file')}, {total:,.1f} MB, from {folder} to {place}"
+        if not settings.send:
+            kind = "private" if settings.private else "public"
+            print(f"would send {what} ({kind}, where it is made for it); to do so: send=true")
+            return
+        print(f"sent {what}: {_send(repository, folder, settings)}")
+
+
+def exported_folder(settings: PublishSettings) -> Path:
+    """The Hugging Face folder, with its card.
+
+    Raises:
+        UserError: where the run has none, or the folder is no export.
+    """
+    name, runs = settings.model, Path(settings.runs)
+    if name is None:
+        name = find_model(None, runs=runs).name
+    is_folder = Path(name).expanduser().is_dir() and not (runs / name).is_dir()
+    found = find_model(name if is_folder else f"{name}/export", runs=runs)
+    if found.is_artifact or not (found.folder / "README.md").is_file():
+        raise UserError(
+            f"{found.folder} is no exported folder with a model card; export the model first: make export"
+        )
+    return found.folder
+
+
+def _send(repository: str, folder: Path, settings: PublishSettings) -> str:
+    """Returns the commit's address."""
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import HfHubHTTPError
+
+    api = HfApi()
+    try:
+        api.create_repo(repository, private=settings.private, exist_ok=True)
+        if settings.revision is not None:
+            api.create_branch(repository, branch=settings.revision, exist_ok=True)
+        sent = api.upload_folder(
+            repo_id=repository,
+            folder_path=folder,
+            revision=settings.revision,
+            commit_message=settings.message,
+        )
+    except HfHubHTTPError as error:
+        status = error.response.status_code if error.response is not None else None
+        advice = (
+            "; log in with `hf auth login`, or set HF_TOKEN to a token that may write"
+            if status in (401, 403)
+            else ""
+        )
+        raise UserError(f"the hub refuses {repository} ({first_line(error)}){advice}") from None
+    except OSError as error:
+        raise UserError(
+            f"the hub cannot be reached ({first_line(error)}); nothing is lost, send again"
+        ) from None
+    return str(sent)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
