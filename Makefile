@@ -24,9 +24,23 @@ export PROMPT
 REPO      ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help venv dev demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
+TARGETS := help venv dev demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
         sample chat serve publish dryrun checkpoints compare watch rate sweep config test test-distributed lint \
         bench bench-data site wandb-sync train eval tests conf data install clean docs data_prep pipeline inference notebooks
+.PHONY: $(TARGETS)
+
+# What cannot be meant is told before anything runs.
+VARIABLES := EXP ARGS NPROC GPUS NODES NNODES LAUNCH MODEL PROMPT REPO RUNS STAGE SWEEP PYTHON
+on_command_line := $(strip $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
+unknown_variables := $(filter-out $(VARIABLES) MAKE%,$(on_command_line))
+unknown_targets   := $(filter-out $(TARGETS) $(VENV)/%,$(MAKECMDGOALS))
+ifneq ($(unknown_variables),)
+$(error $(foreach name,$(unknown_variables),$(name) is no variable here: settings go into ARGS="$(name)=$($(name))"; )what the Makefile knows is $(VARIABLES))
+endif
+ifneq ($(unknown_targets),)
+$(error make $(unknown_targets): there is no such target; make help lists what there is$(if $(PROMPT),; a prompt with spaces stands in quotes))
+endif
+
 
 help:  ## This list
 	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
@@ -93,8 +107,8 @@ chat: venv  ## Talk to a model in the terminal: [MODEL=…]
 publish: venv  ## Send the export to the Hugging Face hub: REPO=me/name; tells what it would send, until ARGS="send=true"
 	@$(VENV)/bin/python -m inference.publish "$(REPO)" $(WHICH) $(ARGS)
 
-checkpoints: venv  ## List the training checkpoints: step, tokens, loss, size, whole or damaged
-	@$(VENV)/bin/python -m pipeline.formats.checkpoints $(ARGS)
+checkpoints: venv  ## List the training checkpoints, of all runs or of one: [RUNS=name]
+	@$(VENV)/bin/python -m pipeline.formats.checkpoints $(RUNS) $(ARGS)
 
 compare: venv  ## Two runs beside each other, with significance: RUNS="first second"
 	@$(VENV)/bin/python -m eval.compare $(RUNS) $(ARGS)
@@ -146,5 +160,3 @@ clean:
 	@echo "make clean-corpus makes documents of the corpus; artifacts are deleted by hand, in artifacts/ and runs/" >&2; exit 2
 data_prep pipeline inference notebooks:
 	@echo "$@ is a folder and no target; make help lists what there is" >&2; exit 2
-.DEFAULT:
-	@echo "make $@: there is no such target; make help lists what there is" >&2; exit 2

@@ -116,7 +116,9 @@ class Run:
         self.name, self._runs = name, runs
         self.folder = Path(runs) / name
         if not self.folder.is_dir():
-            raise UserError(f"there is no run {name!r} in {Path(runs).resolve()}")
+            raise UserError(
+                f"there is no run {name!r} in {Path(runs).resolve()}; say where its folder is: Run({name!r}, runs=…)"
+            )
 
     def artifact(self, stage: str) -> Path:
         """The folder of what a stage made.

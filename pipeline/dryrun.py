@@ -17,6 +17,7 @@ from pipeline.planner import unheeded
 from pipeline.preflight import Finding, Preflight, refuse
 from pipeline.stages import describe
 from pipeline.store.artifacts import Artifact, Store
+from pipeline.text.sizes import size_in_words
 
 
 def dry_run(root: RootConfig) -> None:
@@ -95,7 +96,7 @@ def _facts(stage: str, forecast: Forecast, root: RootConfig) -> Table:
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
-    words = f"{_gb(forecast.disk)} for checkpoints and model, {_gb(free)} free"
+    words = f"{size_in_words(forecast.disk)} for checkpoints and model, {size_in_words(free)} free"
     table.add_row("disk", words if forecast.disk <= free else f"[bold red]{words}: too little[/bold red]")
     return table
 
@@ -109,18 +110,14 @@ def _memory(forecast: Forecast) -> Table:
         table.add_row(f"not predicted: {forecast.unpredicted}")
         return table
     table.add_column("component", no_wrap=True)
-    table.add_column("GB", justify="right", no_wrap=True)
+    table.add_column("size", justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
     total = sum(forecast.memory.values())
     for name, size in forecast.memory.items():
         if size:
-            table.add_row(name, f"{size / 1e9:,.2f}", "█" * round(30 * size / total))
+            table.add_row(name, size_in_words(size), "█" * round(30 * size / total))
     style = "bold red" if forecast.refusal else "bold"
-    table.add_row("in all", f"{total / 1e9:,.2f}", f"of {forecast.limit}", style=style)
+    table.add_row("in all", size_in_words(total), f"of {forecast.limit}", style=style)
     if forecast.host:
-        table.add_row("on the host", f"{forecast.host / 1e9:,.2f}", "per rank, offloaded")
+        table.add_row("on the host", size_in_words(forecast.host), "per rank, offloaded")
     return table
-
-
-def _gb(size: float) -> str:
-    return f"{size / 1e9:,.1f} GB"

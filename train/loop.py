@@ -22,6 +22,7 @@ from train.callbacks import build_callbacks
 from train.checkpoints.final_state import FinalState
 from train.compiling import compile_model
 from train.data.batches import train_loader
+from train.devices import check_gpus
 from train.guards.loss_guard import LossGuard
 from train.guards.step_judge import StepJudge
 from train.memory.hardware import share_cpu_threads
@@ -60,14 +61,9 @@ def set_up_process(trainer: TrainerConfig, seed: int) -> bool:
     Raises:
         UserError: where GPUs are asked for and there are fewer.
     """
-    gpus = torch.cuda.device_count()
-    on_gpu = trainer.accelerator == "gpu" or (trainer.accelerator == "auto" and gpus > 0)
-    if on_gpu and gpus < trainer.devices:
-        raise UserError(
-            f"trainer.devices={trainer.devices} GPUs are asked for and {gpus} are visible; "
-            "lower trainer.devices, check CUDA_VISIBLE_DEVICES, or set trainer.accelerator=cpu"
-        )
+    on_gpu = trainer.accelerator == "gpu" or (trainer.accelerator == "auto" and torch.cuda.device_count() > 0)
     if on_gpu:
+        check_gpus(trainer)
         torch.set_float32_matmul_precision("high")
     else:
         share_cpu_threads(trainer.threads, trainer.devices)

@@ -10,6 +10,7 @@ from pipeline.config.base_weights import SETTING
 from pipeline.config.lora import LoRAConfig
 from pipeline.config.models import ModelConfig
 from pipeline.config.root import RootConfig
+from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import Checkpoint
 from pipeline.formats.shards import ShardIndex
@@ -28,6 +29,30 @@ if TYPE_CHECKING:
 
     from train.checkpoints.initial import InitialWeights
     from train.models import TrainableModel
+
+
+def gpus(root: RootConfig, known: Known) -> str:
+    """Raises: UserError: where pretraining asks for more GPUs than this machine has, on which it is to run."""
+    return _visible_gpus(root, root.trainer)
+
+
+def gpus_of_finetuning(root: RootConfig, known: Known) -> str:
+    """Raises: UserError: as `gpus`."""
+    return _visible_gpus(root, root.finetune.trainer)
+
+
+def _visible_gpus(root: RootConfig, trainer: TrainerConfig) -> str:
+    if trainer.accelerator != "gpu" or not root.launcher.here:
+        return ""
+    from train.devices import check_gpus
+
+    try:
+        check_gpus(trainer)
+    except UserError as lacking:
+        if root.dryrun:  # of a run on another machine, perhaps
+            return f"not here: {lacking}"
+        raise
+    return counted(trainer.devices, "GPU")
 
 
 def sequences(root: RootConfig, known: Known) -> str:

@@ -23,6 +23,7 @@ from train.adapters.stage import adapt, whole_state
 from train.checkpoints.final_model import save_model
 from train.checkpoints.initial import InitialWeights, initial_weights, starting_model
 from train.data.batches import Concatenation
+from train.data.sequences import too_often
 from train.generation.samples import SAMPLED
 from train.generation.stops import decoder
 from train.held_out import OtherTokenizer, held_out_texts
@@ -228,6 +229,8 @@ def _report(
         f"{counted(trainer.accumulation, 'micro-batch', 'micro-batches')} per step, "
         + ("FLOPs unknown" if flops is None else f"{tokens * flops:.1e} FLOPs")
     )
+    if warning := too_often(epochs):
+        context.log.warning(warning)
     if plan.adapted:
         trained = count_parameters(plan.model, trainable_only=True)
         context.log.info(

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from data_prep.mediawiki.dump import read_site
 from data_prep.mediawiki.site import WIKIMEDIA, WIKIMEDIA_LICENSE
+from data_prep.reading.encodings import refuse_other_encodings
 from data_prep.reading.text_documents import describe_text_files, splits_at_blank_lines
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.context import Context
@@ -44,8 +45,8 @@ def fetch(corpus: FilesCorpus, context: Context) -> Source:
     """Record the files that `corpus.paths` names, those in a store after copying them.
 
     Raises:
-        UserError: where a path names nothing, the formats are mixed or unknown, all files are empty, or a
-            Parquet or JSON lines file has no text field; where a store cannot be reached or refuses.
+        UserError: where a path names nothing, the formats are mixed or unknown, all files are empty, a text file is
+            not UTF-8, or a Parquet or JSON lines file has no text field; where a store cannot be reached or refuses.
     """
     local = expand_paths(path for path in corpus.paths if not is_remote(path))
     paths = [path for path in local if not path.name.startswith(".")]
@@ -74,6 +75,8 @@ def fetch(corpus: FilesCorpus, context: Context) -> Source:
     wikimedia = wiki if wiki and WIKIMEDIA.search(wiki.base) else None
     described = [describe_file(path, context.folder) for path in filled]
     if file_format == "text":
+        for path in filled:
+            refuse_other_encodings(path)
         described = [
             replace(file, split_documents=splits_at_blank_lines(path, corpus.split_documents))
             for path, file in zip(filled, described, strict=True)
@@ -98,7 +101,7 @@ def foretell(corpus: FilesCorpus, known: Known) -> Iterator[str]:
     """Say what becomes of text files: which are one document, and which are cut into several.
 
     Raises:
-        UserError: where the files are of several formats, or of none that is known.
+        UserError: where the files are of several formats, or of none that is known; where one is not UTF-8.
     """
     paths = [path for path in known.locate_files(corpus.paths) if not path.name.startswith(".")]
     filled = [path for path in paths if path.stat().st_size]
@@ -106,6 +109,8 @@ def foretell(corpus: FilesCorpus, known: Known) -> Iterator[str]:
         corpus.format if corpus.format != "auto" or not filled else common_format([*map(str, filled)])
     )
     if file_format == "text":
+        for path in filled:
+            refuse_other_encodings(path)
         sizes = [(path, path.stat().st_size) for path in filled]
         yield from describe_text_files(
             [(path, size, splits_at_blank_lines(path, corpus.split_documents)) for path, size in sizes]

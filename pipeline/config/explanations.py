@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.config.base import Section
 from pipeline.config.choices import as_kind, section_classes, tag_fields
+from pipeline.config.other_names import HERE
 
 
 def explain(root: type[Section], details: Any, values: Mapping[str, Any]) -> str:
@@ -23,13 +24,11 @@ def explain(root: type[Section], details: Any, values: Mapping[str, Any]) -> str
         return told
     if details["type"] == "extra_forbidden":
         known = _known_keys(root, location[:-1], values)
-        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.6)
-        hint = (
-            f"; did you mean {'.'.join(map(str, [*location[:-1], near[0]]))}?"
-            if near
-            else f"; known: {', '.join(known)}"
-        )
-        return f"{key}: no such key{hint}"
+        meant = [name for name in HERE.get(str(location[-1]), ()) if name in known]
+        near = meant or difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.6)
+        places = [".".join(map(str, [*location[:-1], name])) for name in near]
+        hint = f"did you mean {' or '.join(places)}?" if near else f"known: {', '.join(known)}"
+        return f"{key}: no such key; {hint}"
     if details["type"] == "missing":
         return f"{key} is missing"
     if details["type"] == "union_tag_not_found":
@@ -44,6 +43,10 @@ def explain(root: type[Section], details: Any, values: Mapping[str, Any]) -> str
         return (
             f"{key}={value}: input should be a text; write '{value}', with quotes within those of the shell"
         )
+    if details["type"] == "list_type":
+        return f"{key}={details['input']}: input should be a list: {key}=[{details['input']}]"
+    if details["type"] == "bool_parsing":
+        return f"{key}={details['input']}: input should be true or false"
     return f"{key}={details['input']!r}: {details['msg'][0].lower()}{details['msg'][1:]}"
 
 

@@ -140,6 +140,8 @@ class RootConfig(Section):
         if unknown := sorted(self.data.parts - set(parts)):
             what = f"its parts are {', '.join(parts)}" if parts else "only corpus=mixture has parts"
             found.append(f"data names {', '.join(unknown)}, no part of this corpus; {what}")
+        if self.reads_corpus:
+            found += self._incomplete_corpora()
         if not self.finetune.replaces_pretraining:
             found += self.tokenizer.misfits(self.pretrain, parts)
             misfits = (each for format in self.export.formats for each in format.misfits(self.tokenizer))
@@ -176,6 +178,12 @@ class RootConfig(Section):
                 f"evaluate.perplexity.stride={scored.stride} must be at most its context of {window}"
             )
         return found
+
+    def _incomplete_corpora(self) -> Iterator[str]:
+        for part, corpus in self.corpus.by_part.items():
+            if corpus.missing:
+                example = f"corpus.{f'parts.{part}.' if part else ''}{corpus.missing}"
+                yield f"{example.partition('=')[0]} is missing: say what is to be read, {example}"
 
     def _untrained(self) -> Iterator[str]:
         """Trainings of no steps that start from nothing."""

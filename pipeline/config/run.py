@@ -1,5 +1,6 @@
 """Where and how a run happens: none of it changes a result."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,11 +10,15 @@ from pipeline.config.base import Section
 from pipeline.redaction import masked
 from pipeline.remote.listing import is_remote
 
+NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
+"""Of what becomes a folder, and a name of W&B's."""
+NAME_IN_WORDS = "must begin with a letter of A to Z or a digit, and have none but these and _ . - in it"
+
 
 class RunConfig(Section):
     """A run's name and folders."""
 
-    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=128)] = "demo"
+    name: Annotated[str, Field(max_length=128)] = "demo"
     """Folder below `runs`, W&B group (of 128 characters at most), and label of the artifacts that this run builds."""
     artifacts: str = "artifacts"
     """The store: shared by all runs, safe to share between users of a cluster."""
@@ -29,7 +34,8 @@ class RunConfig(Section):
         return Path(self.runs) / self.name
 
     def problems(self) -> list[str]:
-        return [
+        named = [] if re.fullmatch(NAME, self.name) else [f"name={self.name!r} {NAME_IN_WORDS}"]
+        return named + [
             f"{name}={masked(place)} must be a folder, on a file system that all machines of the run share: object "
             "storage has no renames and locks, by which artifacts are complete or absent"
             for name, place in (("artifacts", self.artifacts), ("runs", self.runs))

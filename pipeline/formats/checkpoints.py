@@ -16,6 +16,7 @@ from pipeline.store import durable
 from pipeline.store.artifacts import PARTIAL
 from pipeline.store.file_hashes import hash_file
 from pipeline.store.markers import NotDone, read_marker, write_marker
+from pipeline.text.sizes import size_in_words
 
 FOLDER = "checkpoints"
 META = "meta.json"
@@ -161,15 +162,15 @@ def written_hashes(artifact: Path) -> dict[str, str]:
     return found
 
 
-def main(store: Path) -> int:
-    """Print every training artifact's checkpoints, but for unreadable ones; 1 where there are none."""
+def main(place: Path) -> int:
+    """Print the checkpoints of every training artifact in a store, or of a run's; 1 where there are none."""
     from rich.console import Console
     from rich.table import Table
 
-    artifacts = sorted({path.parent for path in store.glob(f"*/*/{FOLDER}")})
+    artifacts = sorted({path.parent for depth in ("*/*", "*") for path in place.glob(f"{depth}/{FOLDER}")})
     found = {artifact: list_checkpoints(artifact) for artifact in artifacts}
     if not any(found.values()):
-        print(f"no checkpoints below {store}")
+        print(f"no checkpoints below {place}")
         return 1
     console = Console()
     for artifact, checkpoints in found.items():
@@ -184,7 +185,7 @@ def main(store: Path) -> int:
                 f"{checkpoint.tokens:,}",
                 _loss(checkpoint.train_loss if checkpoint.train_loss != shown else None),
                 _loss(checkpoint.validation_loss),
-                f"{checkpoint.bytes / 1e6:,.1f} MB",
+                size_in_words(checkpoint.bytes),
                 f"{checkpoint.ranks} × {checkpoint.strategy}",
                 checkpoint.damage() or "yes",
             )
@@ -205,4 +206,7 @@ def _loss(value: float | None) -> str:
 
 if __name__ == "__main__":
     named = sys.argv[1] if len(sys.argv) > 1 else "artifacts"
-    sys.exit(main(Path(named.removeprefix("run.artifacts="))))  # as the other targets of make have it
+    run = Path("runs", named)
+    sys.exit(
+        main(run if run.is_dir() else Path(named.removeprefix("run.artifacts=")))
+    )  # as other targets have it

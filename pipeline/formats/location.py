@@ -60,13 +60,19 @@ def find_model(name: str | None, step: int | None = None, runs: Path = Path("run
         if found is not None:
             return replace(_at_step(found, step), name=name)
         _refuse_run_without_model(place)
-    known = [file.parent.name for file in started]
-    near = difflib.get_close_matches(name, known, n=1)
+    near = difflib.get_close_matches(name, [file.parent.name for file in started], n=1)
+    known = [file.parent.name for file in started if _holds_model(file.parent)]
     advice = f"did you mean {near[0]}?" if near else _listed("runs here", known, f"none in {runs.resolve()}")
     what = f"the folder {name} holds no model" if given.is_dir() else f"there is no model {name!r}"
     raise UserError(
         f"{what}: name a run, the folder of an artifact or a checkpoint, or a Hugging Face folder; {advice}"
     )
+
+
+def _holds_model(run: Path) -> bool:
+    with suppress(UserError):  # of one whose artifact is gone
+        return _in_folder(run) is not None
+    return False
 
 
 def _in_folder(folder: Path) -> Location | None:

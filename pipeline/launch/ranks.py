@@ -44,7 +44,7 @@ class RankRecord:
     state: State = "running"
     """One that stays `running` when its launch is over ended without a word."""
     error: str = ""
-    """The last lines of what went wrong."""
+    """The last lines of what went wrong; the whole message where it is for the user."""
     users: bool = False
     """Whether only the user can mend it, so that another launch would fail alike."""
     time: float = 0.0
@@ -88,7 +88,7 @@ class RankFile:
     def set(self, state: State, error: str = "", users: bool = False) -> None:
         """Note a new state. A full disk, or a folder that has been moved away, is not worth another error."""
         lines = [line for line in error.strip().splitlines() if not MARKER.fullmatch(line)]
-        last = "\n".join(lines[-ERROR_LINES:])
+        last = "\n".join(lines if users else lines[-ERROR_LINES:])
         self._heartbeat.stop()  # every further state is a last one
         record = replace(self._record, state=state, error=last, users=users, time=time.time())
         try:

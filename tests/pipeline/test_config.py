@@ -42,6 +42,7 @@ def test_experiment_composes_and_says_what_it_is(name: str) -> None:
         "continue_sample": ["++pretrain.init=null"],
         "extend_vocab_zh": ["++pretrain.init=null", "++pretrain.new_rows_steps=0", "tokenizer=bpe"],
         "bert_classify": ["++finetune.init=null"],
+        "own": ["++corpus.paths=[some/path]"],
     }
     data = ["++corpus.path=null"] if "wikitext" in name else elsewhere.get(name, [])
     root = parse_config(composed(f"experiment={name}", *data))
@@ -80,7 +81,7 @@ def objective_for(group: str, option: str) -> list[str]:
 
 def fill_required(section: dict) -> None:
     for key, value in section.items():
-        if value == "???":
+        if value == "???" or (key == "paths" and not value):
             section[key] = ["some/path"] if key == "paths" else "some/path"
         elif isinstance(value, dict):
             fill_required(value)
@@ -101,6 +102,41 @@ def test_a_number_is_no_text_but_may_name_a_column() -> None:
     assert parse_config(composed(*fields)).finetune.data.response_field == "2"
     with pytest.raises(UserError, match=r"run\.name=2024: input should be a text; write '2024', with quotes"):
         parse_config(composed("++run.name=2024"))
+
+
+def test_the_names_of_other_programs_are_understood() -> None:
+    words = ["+trainer.batch_size=16", "+optim.learning_rate=1", "+model.d_model=8"]
+    with pytest.raises(UserError) as told:
+        parse_config(composed(*words))
+    message = str(told.value)
+    assert (
+        "trainer.batch_size: no such key; did you mean trainer.global_batch or trainer.micro_batch?"
+        in message
+    )
+    assert "optim.learning_rate: no such key; did you mean optim.lr?" in message
+    assert "model.d_model: no such key; did you mean model.hidden?" in message
+
+
+def test_what_a_value_should_be_is_shown() -> None:
+    with pytest.raises(UserError) as told:
+        parse_config(composed("corpus=files", "++corpus.paths=notes", "++trainer.compile=ja"))
+    assert "corpus.paths=notes: input should be a list: corpus.paths=[notes]" in str(told.value)
+    assert "trainer.compile=ja: input should be true or false" in str(told.value)
+    with pytest.raises(UserError, match=r"run: name='小文' must begin with a letter of A to Z or a digit"):
+        parse_config(composed("++run.name='小文'"))
+
+
+def test_own_text_has_to_be_named_where_it_is_read() -> None:
+    with pytest.raises(
+        UserError, match=r"corpus\.paths is missing: say what is to be read, corpus\.paths=\[FOLDER\]"
+    ):
+        parse_config(composed("experiment=own"))
+    part = "++corpus.parts={a: {kind: files}}"
+    with pytest.raises(UserError, match=r"corpus\.parts\.a\.paths is missing"):
+        parse_config(composed("corpus=mixture", part))
+    init = "++finetune.init='artifact://pretrain/model'"  # what the stage looks up itself
+    tuned = composed("experiment=own", "finetune=instruct", init, "++finetune.data.train=talks.jsonl")
+    assert not parse_config(tuned).reads_corpus
 
 
 def test_texts_are_utf8() -> None:

@@ -112,6 +112,10 @@ def test_a_text_is_a_beginning_and_the_rest(tmp_path: Path) -> None:
             "line 1: the field 'messages' has a message of the role 'wizard'",
         ),
         (
+            {"messages": [{"role": "user", "text": "Hi"}]},
+            "line 1: the field 'messages' has a message without content; it has role, text",
+        ),
+        (
             {"messages": [turn("user", "Hi"), turn("assistant", "", tool_calls=[{"id": 1}])]},
             "a function's name",
         ),

@@ -39,11 +39,15 @@ def is_conversation(value: Any) -> bool:
     return isinstance(value, dict) or (isinstance(value, list) and any(isinstance(x, dict) for x in value))
 
 
+CONTENTS = ("content", "value", "tool_calls")
+"""A message has one of them at least."""
+
+
 def read_turns(where: str, field: str, value: Any) -> list[Turn]:
     """The messages of a field, each with `role` and `content`, or ShareGPT's `from` and `value`.
 
     Raises:
-        UserError: for what is no message, and for a role that is not known.
+        UserError: for what is no message, for a role that is not known, and for a message without content.
     """
     if not isinstance(value, (dict, list)):
         raise UserError(f"{where}: the field {field!r} must be a list of messages, not {value!r:.60}")
@@ -58,6 +62,10 @@ def read_turns(where: str, field: str, value: Any) -> list[Turn]:
             raise UserError(
                 f"{where}: the field {field!r} has a message of the role {role!r}; the known roles are "
                 f"{', '.join(ROLES)}"
+            )
+        if message.keys().isdisjoint(CONTENTS):
+            raise UserError(
+                f"{where}: the field {field!r} has a message without content; it has {', '.join(message)}"
             )
         content = message.get("content", message.get("value"))
         turn: Turn = {"role": ROLES[role], "content": _read_content(where, field, content)}

@@ -117,7 +117,7 @@ def load_splits(config: FinetuneDataConfig, read_file: ReadFile, locate: Callabl
             left_out.update(example.flaw for example in rows if example.flaw)
             examples = [example for example in rows if not example.flaw]
             if not examples:
-                why = f"of all {counted(len(rows), 'row')} {rows[0].flaw}" if rows else "it is empty"
+                why = f"{counted(len(rows), 'row')}: {rows[0].flaw}" if rows else "it is empty"
                 raise UserError(
                     f"{name} holds no examples ({why}); give it one per line, or another {split} file"
                 )

@@ -6,8 +6,10 @@ from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.forecast import Forecast
 from pipeline.text.counts import counted
+from pipeline.text.sizes import size_in_words
 from train.checkpoints.initial import initial_weights
 from train.data.mixture import Mixture
+from train.data.sequences import too_often
 from train.data.steps import count_steps
 from train.memory.check import Limit, Plan, check, known_limit, runs_on_gpu
 from train.memory.predict import Memory, optimizer_sizes
@@ -60,7 +62,8 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
         f"{trainer.precision}, {'GPU' if on_gpu else 'CPU'}",
         **_work(root, vocab_size, train_tokens, sizes.parameters),
         **({"start": _start(memory, trainer.devices)} if memory else {}),
-        "checkpoint": f"{_gb(checkpoint)} each, up to {kept} at a time; final model {_gb(FP32 * sizes.parameters)}",
+        "checkpoint": f"{size_in_words(checkpoint)} each, up to {kept} at a time; "
+        f"final model {size_in_words(FP32 * sizes.parameters)}",
     }
     return Forecast(
         facts,
@@ -104,14 +107,17 @@ def _work(
     flops = flops_per_token(root.model, root.objective.target_length(length), vocab_size, length)
     steps = count_steps(trainer, epoch or 0, length, parameters, flops)
     tokens = steps * per_step
-    epochs = f", {steps * trainer.global_batch / epoch:.2f} epochs" if epoch else ""
+    times = steps * trainer.global_batch / epoch if epoch else 0.0
+    epochs = f", {times:.2f} epochs" if epoch else ""
     work = "unknown" if flops is None else f"{tokens * flops:.2e}"
-    return batch | {"steps": f"{steps:,}", "tokens": f"{tokens:,}{epochs}", "FLOPs": work}
+    warning = {"warning": said} if (said := too_often(times)) else {}
+    return batch | {"steps": f"{steps:,}", "tokens": f"{tokens:,}{epochs}", **warning, "FLOPs": work}
 
 
 def _start(memory: Memory, devices: int) -> str:
     """What the host holds while the model is built."""
-    return f"{_gb(memory.start)} of weights on the host per rank, {_gb(devices * memory.start)} per machine"
+    rank, machine = size_in_words(memory.start), size_in_words(devices * memory.start)
+    return f"{rank} of weights on the host per rank, {machine} per machine"
 
 
 def _refusal(plan: Plan, limit: Limit | None) -> str | None:
@@ -127,8 +133,4 @@ def _refusal(plan: Plan, limit: Limit | None) -> str | None:
 def _limit(limit: Limit | None) -> str:
     if limit is None:
         return "not known: no GPU is visible here; give trainer.device_memory_gb"
-    return f"{_gb(limit.device)} ({limit.source})"
-
-
-def _gb(size: float) -> str:
-    return f"{size / 1e9:,.2f} GB"
+    return f"{size_in_words(limit.device)} ({limit.source})"

@@ -38,6 +38,11 @@ class SingleCorpus(CorpusConfig):
         """Only itself, without a name."""
         return {"": self}
 
+    @property
+    def missing(self) -> str:
+        """The key that still needs a value before it can be read, with an example; nothing where it is complete."""
+        return ""
+
     def may_hold_wikipedia(self) -> bool:
         return False
 

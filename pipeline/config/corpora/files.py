@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
-
 from pipeline.config.base import CONTENT
 from pipeline.config.corpora.base import SingleCorpus
 
@@ -16,7 +14,7 @@ class FilesCorpus(SingleCorpus):
     implementation: ClassVar[str] = "data_prep.sources.files"
 
     kind: Literal["files"] = "files"
-    paths: Annotated[list[str], CONTENT, Field(min_length=1)]
+    paths: Annotated[list[str], CONTENT] = []
     """Files, folders (with all below them, links to other folders followed) and globs, also `s3://…`, `gs://…`, …;
     hidden files are left out, and of folders hidden ones with all below them. No file is taken twice."""
     format: Literal["auto", "text", "jsonl", "parquet", "mediawiki"] = "auto"
@@ -27,6 +25,10 @@ class FilesCorpus(SingleCorpus):
     """Whether a blank line ends a document in text files, or each file is one document. `auto` takes a file as one,
     unless it is clearly a list of short texts: at least 100 blocks between blank lines in its first MB, of which at
     most 5% have fewer than 200 characters. Else a file of more than 16 MB is cut at a blank line about every MB."""
+
+    @property
+    def missing(self) -> str:
+        return "" if self.paths else "paths=[FOLDER]"
 
     def may_hold_wikipedia(self) -> bool:
         return self.format == "mediawiki" or any(".xml" in Path(path).name for path in self.paths)

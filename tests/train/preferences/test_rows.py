@@ -202,7 +202,7 @@ def test_pairs_that_teach_nothing_are_left_out_and_counted(tmp_path: Path) -> No
         "their prompt or one of their answers is empty": 3,
     }
     assert len(found.train) + len(found.validation) + len(found.test) == 50
-    with pytest.raises(UserError, match="of all 3 rows their answers are the same"):
+    with pytest.raises(UserError, match="3 rows: their answers are the same"):
         splits(PreferenceDataConfig(train=str(write(tmp_path, *same))))
 
 

@@ -1,0 +1,31 @@
+"""What other programs call the keys of this one, so that a message can say which is meant."""
+
+HERE = {
+    "batch_size": ("global_batch", "micro_batch"),
+    "per_device_train_batch_size": ("micro_batch",),
+    "gradient_accumulation_steps": ("global_batch", "micro_batch"),
+    "learning_rate": ("lr",),
+    "max_steps": ("steps",),
+    "max_iters": ("steps",),
+    "max_epochs": ("epochs",),
+    "num_train_epochs": ("epochs",),
+    "num_epochs": ("epochs",),
+    "gpus": ("devices",),
+    "num_nodes": ("nodes",),
+    "gradient_checkpointing": ("activation_checkpointing",),
+    "n_layer": ("layers",),
+    "num_layers": ("layers",),
+    "num_hidden_layers": ("layers",),
+    "n_embd": ("hidden",),
+    "d_model": ("hidden",),
+    "hidden_size": ("hidden",),
+    "n_head": ("heads",),
+    "num_heads": ("heads",),
+    "num_attention_heads": ("heads",),
+    "intermediate_size": ("mlp",),
+    "block_size": ("context",),
+    "max_length": ("context",),
+    "max_position_embeddings": ("context",),
+    "seq_length": ("sequence_length",),
+}
+"""By the names of transformers, Lightning, nanoGPT and LitGPT."""
