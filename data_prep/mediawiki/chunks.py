@@ -2,14 +2,13 @@
 
 import gzip
 import sys
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from data_prep.mediawiki.bz2_blocks import Block, decompress
 from data_prep.mediawiki.damage import Damage
-from pipeline.formats.gzipped import is_gzip
+from pipeline.formats.compressed import DAMAGE, is_gzip
 
 _READ_SIZE = 1 << 20
 
@@ -47,7 +46,7 @@ def _read_gzip(file: BinaryIO, size: int) -> Iterator[Block | Damage]:
         offset = file.tell()
         try:
             data = source.read1(_READ_SIZE)  # unlike read, gives what comes before an error
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        except DAMAGE as error:
             yield Damage(offset, size - offset, str(error))
             return
         if not data:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from data_prep.mediawiki.dump import is_splittable
-from pipeline.formats.gzipped import is_gzip
+from pipeline.formats.compressed import is_compressed
 from pipeline.formats.parquet_files import read_metadata
 from pipeline.formats.source import Source
 from pipeline.formats.text_lists import UTF16_MARKS
@@ -29,7 +29,7 @@ def cut_points(path: Path, source: Source, piece_bytes: int) -> list[int]:
     wanted = range(piece_bytes, size, piece_bytes)
     if source.format == "mediawiki":
         return list(wanted) if is_splittable(path) else []  # its reader takes any range
-    by_line = source.format == "jsonl" and not is_gzip(path)
+    by_line = source.format == "jsonl" and not is_compressed(path)
     if not by_line and source.format != "text":
         return []
     with path.open("rb") as file:

@@ -1,8 +1,6 @@
 """The raw documents of a corpus, whatever its format, a span of a file at a time."""
 
-import gzip
 import json
-import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -17,10 +15,11 @@ import pyarrow.parquet as pq
 from data_prep.mediawiki.dump import Damage, Page, iter_pages, read_site
 from data_prep.mediawiki.site import Site
 from data_prep.reading.pieces import Piece, Span
+from data_prep.reading.row_text import title_and_text
 from pipeline.errors import UserError
 from pipeline.formats import wikitext
+from pipeline.formats.compressed import DAMAGE, decompress, open_content
 from pipeline.formats.documents import Meta
-from pipeline.formats.gzipped import is_gzip, open_content
 from pipeline.formats.parquet_files import reading
 from pipeline.formats.rows import Fields
 from pipeline.formats.source import Source
@@ -104,10 +103,10 @@ class CorpusReader:
 
     @cached_property
     def _labels(self) -> list[str]:
-        return _labels([file.path for file in self._source.files])
+        return shortest_labels([file.path for file in self._source.files])
 
 
-def _labels(paths: list[str]) -> list[str]:
+def shortest_labels(paths: Sequence[str]) -> list[str]:
     """The shortest end of each path that tells it from the others: the file's name, where that suffices."""
     parts = [Path(path).parts for path in paths]
     depth = [1] * len(parts)
@@ -171,7 +170,7 @@ def _jsonl(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str, i
                 row = json.loads(line)
                 if not isinstance(row, dict):
                     raise UserError(f"a {type(row).__name__} stands where an object must be")
-                title, text = _fields(row, source.text_field, "key")
+                title, text = title_and_text(row, source.text_field, "key")
             except (ValueError, RecursionError) as error:
                 where = _line_number(path, position)
                 raise UserError(f"{where}: this is no JSON ({error}); correct or delete the line") from None
@@ -203,15 +202,15 @@ def _lines_of(raw: BinaryIO, path: Path, span: Span) -> Iterator[tuple[str, int]
 
 def _lines(raw: BinaryIO, path: Path) -> Iterator[bytes]:
     try:
-        yield from gzip.GzipFile(fileobj=raw) if is_gzip(path) else raw
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        yield from decompress(raw, path)
+    except DAMAGE as error:
         raise UserError(f"{path} is cut or damaged ({error}); get it again") from None
 
 
 def _parquet(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str, int]]:
     for row, number in _parquet_rows(path, span, [source.text_field], ["title"]):
         try:
-            title, text = _fields(row, source.text_field, "column")
+            title, text = title_and_text(row, source.text_field, "column")
         except UserError as error:
             raise UserError(f"{path}, row {number}: {error}") from None
         yield title, text, number
@@ -243,17 +242,3 @@ def _values(column: pa.Array) -> list[Any]:
         plain = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
         cells = plain.cast(pa.large_binary()).to_pylist()
         return [None if cell is None else cell.decode("utf-8", "replace") for cell in cells]
-
-
-def _fields(row: Fields, text_field: str, kind: str) -> tuple[str, str]:
-    """Title (empty where there is none) and text. A null is no text."""
-    if text_field not in row:
-        raise UserError(
-            f"no {kind} {text_field!r}; there is: {', '.join(row) or 'none'}. Set corpus.text_field"
-        )
-    text, title = row[text_field], row.get("title")
-    if text is not None and not isinstance(text, str):
-        raise UserError(
-            f"{text_field!r} holds a {type(text).__name__}, not text. Set corpus.text_field to another {kind}"
-        )
-    return title if isinstance(title, str) else "", text or ""

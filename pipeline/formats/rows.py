@@ -1,16 +1,18 @@
 """Rows of jsonl, json, csv, tsv and Parquet files, and of zip archives of labelled texts, whatever their fields."""
 
 import csv
+import io
 import json
 import logging
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TextIO
 
 import pyarrow.parquet as pq
 
 from pipeline.errors import UserError
+from pipeline.formats.compressed import DAMAGE, content_ending, open_content
 from pipeline.formats.hub import HubSplit
 from pipeline.formats.label_files import read_label_files
 from pipeline.formats.parallel_files import ParallelFiles
@@ -28,13 +30,14 @@ RowSource = Path | HubSplit | ParallelFiles
 """Where rows are read from."""
 
 
-def read_rows(source: RowSource, numbered: bool = False) -> Iterator[Row]:
+def read_rows(source: RowSource, numbered: bool = False, ending: str | None = None) -> Iterator[Row]:
     """The rows of a data set of the hub, of two files of pairs, or of a file by its ending; .txt is read as .tsv. Lone
-    halves of surrogate pairs are taken out.
+    halves of surrogate pairs are taken out. Files of text may be compressed (.gz, .zst).
 
     Args:
         numbered: the fields of a csv or tsv are the numbers of its columns, from 1, and its first line is a row;
             else it is a header with the fields' names.
+        ending: how a file is read that is not called so.
 
     Raises:
         UserError: for another ending, and naming the line, for what is no row.
@@ -50,27 +53,30 @@ def read_rows(source: RowSource, numbered: bool = False) -> Iterator[Row]:
         yield from ((where, take_out_surrogates(row)[0]) for where, row in source.rows())
         return
     path = source
+    ending = ending or content_ending(path)
     read = {
         ".jsonl": _read_json,
         ".json": _read_json,
-        ".csv": _read_table,
+        ".csv": _read_quoted_table,
         ".tsv": _read_table,
         ".txt": _read_table,
         ".parquet": _read_parquet,
         ".zip": _read_zip,
     }
-    if path.suffix not in read:
+    if ending not in read:
         raise UserError(f"{path}: rows are read from {', '.join(read)} files, not {path.suffix or 'this'}")
-    if numbered and read[path.suffix] is not _read_table:
+    if numbered and read[ending] not in (_read_quoted_table, _read_table):
         raise UserError(f"{path}: columns have numbers in csv and tsv files only; name the fields")
     halves = touched = 0
     try:
-        for where, row in read[path.suffix](path, numbered):
+        for where, row in read[ending](path, numbered):
             row, count = take_out_surrogates(row)
             halves, touched = halves + count, touched + (count > 0)
             yield where, row
     except UnicodeDecodeError as error:
         raise UserError(f"{path} is not UTF-8 ({error}); convert it first") from None
+    except DAMAGE as error:
+        raise UserError(f"{path} is cut or damaged ({error}); get it again") from None
     if halves:
         logger.warning(
             "%s: %s taken out of %s",
@@ -97,9 +103,9 @@ def _read_parquet(path: Path, _: bool) -> Iterator[Row]:
 
 def _read_json(path: Path, _: bool) -> Iterator[Row]:
     """One array, or one object per line: files named .json hold either."""
-    with path.open(encoding="utf-8-sig") as file:
+    with _open_text(path) as file:
         is_array = file.read(256).lstrip()[:1] == "["
-        file.seek(0)
+    with _open_text(path) as file:
         if is_array:
             try:
                 rows = json.load(file)
@@ -123,12 +129,22 @@ def _json_lines(path: Path, lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
                 raise UserError(f"{path}, line {number} is not JSON: {error}") from None
 
 
-def _read_table(path: Path, numbered: bool) -> Iterator[Row]:
-    """Comma separated with quotes, or tab separated without; a header unless the columns have numbers."""
+def _open_text(path: Path, newline: str | None = None) -> TextIO:
+    return io.TextIOWrapper(open_content(path), encoding="utf-8-sig", newline=newline)
+
+
+def _read_quoted_table(path: Path, numbered: bool) -> Iterator[Row]:
+    """Separated by commas, with quotes around cells that hold commas, quotes or line ends."""
+    return _read_table(path, numbered, ",", csv.QUOTE_MINIMAL)
+
+
+def _read_table(
+    path: Path, numbered: bool, delimiter: str = "\t", quoting: Literal[0, 3] = csv.QUOTE_NONE
+) -> Iterator[Row]:
+    """Separated by tabs, without quotes; with a header unless the columns have numbers."""
     csv.field_size_limit(sys.maxsize)
-    dialect: dict[str, Any] = {} if path.suffix == ".csv" else {"delimiter": "\t", "quoting": csv.QUOTE_NONE}
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.reader(file, strict=True, **dialect)
+    with _open_text(path, newline="") as file:
+        reader = csv.reader(file, strict=True, delimiter=delimiter, quoting=quoting)
         names: list[str] | None = None
         try:
             for cells in reader:

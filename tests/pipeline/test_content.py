@@ -23,6 +23,7 @@ from tests.command_line import OWN, run_pipeline
 PATH_LIKE = re.compile(r"(^|_)(path|paths|files?|folders?|dir|init|checkpoint|deepspeed)$", re.IGNORECASE)
 SAYS_PATH = re.compile(r"\b(path|folder)s?\b", re.IGNORECASE)
 NO_PATHS = {
+    "FilesCorpus.format": "the name of a format, or of one of a plugin, whose code enters",
     "HuggingFaceConfig.config": "the fields of an architecture, from which no file is read",
     "PythonDocsCorpus.packages": "names of packages, whose versions enter",
     "TrainerConfig.callbacks": "names of modules of plugins, whose code enters",

@@ -5,11 +5,14 @@ from typing import Annotated, ClassVar, Literal
 
 from pipeline.config.base import CONTENT
 from pipeline.config.corpora.base import SingleCorpus
+from pipeline.config.modules import ModuleIn
+
+FORMATS = ModuleIn("data_prep.sources.file_formats")
 
 
 class FilesCorpus(SingleCorpus):
-    """Files, by path or glob: local ones, or in an object store: text, JSON lines, Parquet or MediaWiki dumps, all of
-    one format. `corpus=files 'corpus.paths=[notes/**/*.txt]'`"""
+    """Files, by path or glob: local ones, or in an object store: text, JSON, tables, Parquet, Arrow or MediaWiki dumps,
+    all of one format. `corpus=files 'corpus.paths=[notes/**/*.txt]'`"""
 
     implementation: ClassVar[str] = "data_prep.sources.files"
 
@@ -17,10 +20,12 @@ class FilesCorpus(SingleCorpus):
     paths: Annotated[list[str], CONTENT] = []
     """Files, folders (with all below them, links to other folders followed) and globs, also `s3://…`, `gs://…`, …;
     hidden files are left out, and of folders hidden ones with all below them. No file is taken twice."""
-    format: Literal["auto", "text", "jsonl", "parquet", "mediawiki"] = "auto"
-    """`auto` goes by the ending: .txt .text .md, .jsonl .jsonl.gz, .parquet, .xml .xml.bz2 .xml.gz (MediaWiki)."""
+    format: str = "auto"
+    """`auto` goes by the ending: `text` (.txt .text .md), `jsonl`, `json`, `csv` and `tsv` (also with .gz or .zst
+    behind), `parquet`, `arrow` (a folder that `save_to_disk` of `datasets` has written), `mediawiki` (.xml, .xml.bz2,
+    .xml.gz). Else one of these names: all files are read as that, whatever their endings."""
     text_field: str = "text"
-    """Column or key that holds the text in jsonl and parquet."""
+    """Column or key that holds the text in formats of rows."""
     split_documents: Literal["auto"] | bool = "auto"
     """Whether a blank line ends a document in text files, or each file is one document. `auto` takes a file as one,
     unless it is clearly a list of short texts: at least 100 blocks between blank lines in its first MB, of which at
@@ -29,6 +34,18 @@ class FilesCorpus(SingleCorpus):
     @property
     def missing(self) -> str:
         return "" if self.paths else "paths=[FOLDER]"
+
+    def problems(self) -> list[str]:
+        known = ["auto", *FORMATS.names()]
+        return [] if self.format in known else [f"format={self.format!r} is none of {', '.join(known)}"]
+
+    def environment(self) -> dict[str, str]:
+        """The code of formats that plugins bring."""
+        return FORMATS.plugin_code(FORMATS.names() if self.format == "auto" else [self.format])
+
+    def may_hold_out(self, split: Literal["validation", "test"]) -> bool:
+        """A folder of `datasets` may have splits, each in a folder of its own."""
+        return any((Path(path) / split / "state.json").is_file() for path in self.paths)
 
     def may_hold_wikipedia(self) -> bool:
         return self.format == "mediawiki" or any(".xml" in Path(path).name for path in self.paths)
