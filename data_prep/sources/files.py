@@ -27,8 +27,9 @@ def fetch(corpus: FilesCorpus, context: Context) -> Source:
     """Record the files that `corpus.paths` names, those in a store after copying them, or convert them.
 
     Raises:
-        UserError: where a path names nothing, the formats are mixed or unknown, all files are empty, a text file is
-            not UTF-8, or a file of rows is damaged or has no text field; where a store cannot be reached or refuses.
+        UserError: where a path names nothing, the formats do not go together or are unknown, all files are empty, a
+            text file is not UTF-8, or a file of rows is damaged or has no text field; where a store cannot be reached
+            or refuses.
     """
     local = expand_paths(path for path in corpus.paths if not is_remote(path))
     paths = [path for path in local if not path.name.startswith(".")]
@@ -41,41 +42,47 @@ def fetch(corpus: FilesCorpus, context: Context) -> Source:
         raise UserError(f"empty corpus: {what} at corpus.paths={corpus.paths}; name files with text")
     if empty := len(paths) + len(stored) - len(filled) - len(wanted):
         context.log.info("%s left out", counted(empty, "empty file is", "empty files are"))
-    chosen = choose_files([*filled, *wanted], corpus.format)
-    copies = {
-        context.folder / COPIES / wanted[name].place: wanted[name] for name in chosen.names if name in wanted
-    }
+    chosen = choose_files([*filled, *wanted], corpus)
+    if chosen.left_out:
+        context.log.info("%s", chosen.left_out)
+    copies = {context.folder / COPIES / wanted[name].place: name for name in chosen.formats if name in wanted}
     if copies:
-        copy_objects(copies, context.folder, context.log, context.run.progress)
-    files = [*(filled[name] for name in chosen.names if name in filled), *copies]
+        objects = {path: wanted[name] for path, name in copies.items()}
+        copy_objects(objects, context.folder, context.log, context.run.progress)
+    formats = {filled[name]: kind for name, kind in chosen.formats.items() if name in filled}
+    formats |= {path: chosen.formats[name] for path, name in copies.items()}
+    files = list(formats)
     name = files[0].name.partition(".")[0] if len(files) == 1 else "files"
-    module = file_format(chosen.format)
-    if not isinstance(module, ReadInPlace):
-        described = convert([(path, chosen.format) for path in files], corpus, name, context)
-        return Source("documents", name, described)
+    module = file_format(chosen.kinds[0])
+    if len(chosen.kinds) > 1 or not isinstance(module, ReadInPlace):
+        return Source("documents", name, convert(list(formats.items()), corpus, name, context))
     described = tuple(describe_file(path, context.folder) for path in files)
-    source = Source(cast(Format, chosen.format), name, described, text_field=corpus.text_field)
+    source = Source(cast(Format, chosen.kinds[0]), name, described, text_field=corpus.text_field)
     return module.describe(source, files, corpus, context.log)
 
 
 def foretell(corpus: FilesCorpus, known: Known) -> Iterator[str]:
-    """Say what becomes of text files: which are one document, and which are cut into several.
+    """Say which files are left out, and what becomes of text files: which are one document, and which are cut into
+    several.
 
     Raises:
-        UserError: where the files are of several formats, or of none that is known; where one is not UTF-8.
+        UserError: where the files are of formats that do not go together, or of none that is known; where one is not
+            UTF-8.
     """
     paths = [path for path in known.locate_files(corpus.paths) if not path.name.startswith(".")]
-    filled = [path for path in paths if path.stat().st_size]
+    filled = {str(path): path for path in paths if path.stat().st_size}
     if not filled:
         return
-    chosen = choose_files(list(map(str, filled)), corpus.format)
-    if chosen.format == "text":
-        for path in filled:
-            refuse_other_encodings(path)
-        sizes = [(path, path.stat().st_size) for path in filled]
-        yield from describe_text_files(
-            [(path, size, splits_at_blank_lines(path, corpus.split_documents)) for path, size in sizes]
-        )
+    chosen = choose_files(list(filled), corpus)
+    if chosen.left_out:
+        yield chosen.left_out
+    texts = [filled[name] for name, kind in chosen.formats.items() if kind == "text"]
+    for path in texts:
+        refuse_other_encodings(path)
+    sizes = [(path, path.stat().st_size) for path in texts]
+    yield from describe_text_files(
+        [(path, size, splits_at_blank_lines(path, corpus.split_documents)) for path, size in sizes]
+    )
 
 
 def _stored(paths: Sequence[str]) -> list[StoredObject]:

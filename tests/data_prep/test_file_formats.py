@@ -13,10 +13,13 @@ import pytest
 from data_prep.download import run
 from data_prep.reading.pieces import plan_pieces
 from data_prep.reading.readers import CorpusReader, Record
+from data_prep.sources import foretell
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
 from pipeline.formats.source import Source
+from pipeline.preflight import Known
+from pipeline.store.artifacts import Store
 
 ROWS = [
     {"title": "Sea", "text": 'The sea, "blue"\nand wide.', "n": "1"},
@@ -171,3 +174,27 @@ def test_the_same_bytes_each_time(download, write, tmp_path) -> None:
     path = write("a.csv", b"text\n" + b"".join(b"Row %d of it.\n" % n for n in range(1000)))
     first = download(path).files[0].sha256
     assert download(path).files[0].sha256 == first
+
+
+def test_unknown_endings_of_a_folder_are_left_out_and_counted(download, write, tmp_path, caplog) -> None:
+    for name in ("in/a.txt", "in/1.jpg", "in/2.JPG", "in/3.jpg", "in/4.zip", "in/Makefile"):
+        write(name, "Some words.")
+    caplog.set_level("INFO")
+    assert [Path(file.path).name for file in download(tmp_path / "in").files] == ["a.txt"]
+    assert "3 .jpg, 1 .zip and 1 without an ending are left out" in caplog.text
+    (tmp_path / "in" / "a.txt").unlink()
+    with pytest.raises(UserError, match=r"3 \.jpg, 1 \.zip and 1 without an ending: no format is known"):
+        download(tmp_path / "in")
+
+
+def test_a_file_of_an_unknown_ending_that_is_named_is_an_error(download, write) -> None:
+    picture, text = write("a.jpg", "no text"), write("a.txt", "Some words.")
+    with pytest.raises(UserError, match=r"a\.jpg: no format is known for this ending"):
+        download(text, picture)
+
+
+def test_the_dry_run_says_what_is_left_out(write, tmp_path) -> None:
+    write("in/a.txt", "Some words."), write("in/b.doc", "no text")
+    known = Known(Store(tmp_path / "store"), {})
+    words = list(foretell(FilesCorpus(paths=[str(tmp_path / "in")]), known))
+    assert words == ["1 .doc is left out", "1 text file is one document"]

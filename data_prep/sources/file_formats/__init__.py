@@ -19,6 +19,8 @@ class FileFormat(Protocol):
 
     ENDINGS: tuple[str, ...]
     """In small letters."""
+    ONE_DOCUMENT: bool
+    """Whether a file is a document, as a rule: such files may stand beside those of other such formats."""
 
 
 @runtime_checkable

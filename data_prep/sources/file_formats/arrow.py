@@ -12,6 +12,7 @@ from pipeline.errors import UserError
 from pipeline.formats.source import Split
 
 ENDINGS = (".arrow",)
+ONE_DOCUMENT = False
 COMPANIONS = ("dataset_info.json", "state.json", "dataset_dict.json")
 """What the library keeps beside them."""
 _FILE_MARK = b"ARROW1"

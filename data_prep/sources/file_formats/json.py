@@ -7,6 +7,7 @@ from data_prep.reading.row_text import row_texts
 from pipeline.config.corpora.files import FilesCorpus
 
 ENDINGS = (".json", ".json.gz", ".json.zst")
+ONE_DOCUMENT = False
 
 
 def texts(path: Path, corpus: FilesCorpus) -> Iterator[tuple[str, str]]:

@@ -11,6 +11,7 @@ from pipeline.formats.compressed import DAMAGE, open_content
 from pipeline.formats.source import Source
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".jsonl.zst")
+ONE_DOCUMENT = False
 
 
 def describe(source: Source, paths: Sequence[Path], corpus: FilesCorpus, log: logging.Logger) -> Source:

@@ -11,6 +11,7 @@ from pipeline.config.corpora.files import FilesCorpus
 from pipeline.formats.source import Source
 
 ENDINGS = (".xml", ".xml.bz2", ".xml.gz")
+ONE_DOCUMENT = False
 
 
 def describe(source: Source, paths: Sequence[Path], corpus: FilesCorpus, log: logging.Logger) -> Source:

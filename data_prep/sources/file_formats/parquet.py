@@ -12,6 +12,7 @@ from pipeline.formats.parquet_files import reading
 from pipeline.formats.source import Source
 
 ENDINGS = (".parquet",)
+ONE_DOCUMENT = False
 
 
 def describe(source: Source, paths: Sequence[Path], corpus: FilesCorpus, log: logging.Logger) -> Source:
