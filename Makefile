@@ -20,17 +20,18 @@ all finetune evaluate export report: RUN += $(call ranks,finetune.trainer)
 MODEL     ?= $(if $(filter file,$(origin EXP)),,$(EXP))
 WHICH      = $(if $(MODEL),"model=$(MODEL)")
 PROMPT    ?=
-export PROMPT
+TEXT      ?=
+export PROMPT TEXT
 REPO      ?=
 
 .DEFAULT_GOAL := help
 TARGETS := help venv dev demo all download clean-corpus tokenizer shards pretrain finetune evaluate export report \
-        sample chat serve publish dryrun checkpoints compare watch rate sweep config test test-distributed lint \
+        sample chat serve trace publish dryrun checkpoints compare watch rate sweep config test test-distributed lint \
         bench bench-data site wandb-sync train eval tests conf data install clean docs data_prep pipeline inference notebooks
 .PHONY: $(TARGETS)
 
 # What cannot be meant is told before anything runs.
-VARIABLES := EXP ARGS NPROC GPUS NODES NNODES LAUNCH MODEL PROMPT REPO RUNS STAGE SWEEP PYTHON
+VARIABLES := EXP ARGS NPROC GPUS NODES NNODES LAUNCH MODEL PROMPT TEXT REPO RUNS STAGE SWEEP PYTHON
 on_command_line := $(strip $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
 unknown_variables := $(filter-out $(VARIABLES) MAKE%,$(on_command_line))
 unknown_targets   := $(filter-out $(TARGETS) $(VENV)/%,$(MAKECMDGOALS))
@@ -103,6 +104,9 @@ serve: venv  ## Serve a model over HTTP, as OpenAI does, with a page to chat in:
 
 chat: venv  ## Talk to a model in the terminal: [MODEL=…]
 	@$(VENV)/bin/python -m inference.chat $(WHICH) $(ARGS)
+
+trace: venv  ## Which training documents hold a text, and which steps read it: TEXT="…" [MODEL=run]
+	@$(VENV)/bin/python -m inference.trace "$$TEXT" $(WHICH) $(ARGS)
 
 publish: venv  ## Send the export to the Hugging Face hub: REPO=me/name; tells what it would send, until ARGS="send=true"
 	@$(VENV)/bin/python -m inference.publish "$(REPO)" $(WHICH) $(ARGS)

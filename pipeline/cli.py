@@ -17,6 +17,7 @@ _PROGRAMS = {
     "sample": ("inference.sample", 'what a model makes of a prompt: lmw sample "Once upon a time"'),
     "serve": ("inference.serve", "serve a model over HTTP, as OpenAI does, with a page to chat in"),
     "chat": ("inference.chat", "talk to a model in the terminal"),
+    "trace": ("inference.trace", "which training documents hold a text, and which steps read it"),
     "publish": (
         "inference.publish",
         "send the export to the Hugging Face hub: lmw publish me/name send=true",

@@ -149,7 +149,25 @@ def count_documents(folder: Path, split: str) -> int:
 def read_documents(folder: Path, split: str, batch_size: int = 256) -> Iterator[Document]:
     """The split's documents in order, a batch in memory at a time."""
     for row in _rows(document_files(folder, split), SCHEMA.names, batch_size):
-        yield Document(row["id"], row["text"], row["title"], row["source"], json.loads(row["meta"]))
+        yield _document(row)
+
+
+def pick_documents(folder: Path, split: str, part: str, numbers: Collection[int]) -> dict[int, Document]:
+    """Some documents of a part of the corpus, by their numbers in it, from 0: those that there are. Only the row groups
+    that hold them are read."""
+    found: dict[int, Document] = {}
+    first = 0
+    for path in document_files(folder, split):
+        if document_part(path) != part:
+            continue
+        with reading(path, REMEDY), pq.ParquetFile(path, page_checksum_verification=True) as file:
+            for group in range(file.metadata.num_row_groups):
+                end = first + file.metadata.row_group(group).num_rows
+                if wanted := sorted(number for number in numbers if first <= number < end):
+                    rows = file.read_row_group(group, SCHEMA.names).take([n - first for n in wanted])
+                    found |= zip(wanted, map(_document, rows.to_pylist()), strict=True)
+                first = end
+    return found
 
 
 def read_texts(folder: Path, split: str, batch_size: int = 256) -> Iterator[str]:
@@ -206,6 +224,10 @@ def sample_texts(folder: Path, split: str, megabytes: float, parts: Collection[s
                         yield text
                         taken += size
                     seen += size
+
+
+def _document(row: dict[str, str]) -> Document:
+    return Document(row["id"], row["text"], row["title"], row["source"], json.loads(row["meta"]))
 
 
 def _rows(files: Iterable[Path], columns: list[str], batch_size: int) -> Iterator[dict[str, str]]:

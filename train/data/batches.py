@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -64,6 +64,20 @@ class Tokens(Protocol):
         """Where each document starts in the stream, and the end; int64 [documents + 1]."""
 
 
+@runtime_checkable
+class StreamExamples(Examples, Protocol):
+    """Examples that are made of a stream of tokens, and say of which places."""
+
+    def overlaps(self, start: int, stop: int) -> dict[int, int]:
+        """Which examples hold some of the tokens [start, stop) of the stream, and how many of them in a row."""
+
+
+def windows_over(start: int, stop: int, stride: int, size: int, count: int) -> dict[int, int]:
+    """`StreamExamples.overlaps` of `count` windows of `size` tokens, of which one begins every `stride` tokens."""
+    windows = range(max(0, (start - size) // stride + 1), min(count, -(-stop // stride)))
+    return {w: min(stop, w * stride + size) - max(start, w * stride) for w in windows}
+
+
 class TokenWindows:
     """Consecutive windows of a token stream, `length` tokens each and the token after as the last label."""
 
@@ -85,6 +99,9 @@ class TokenWindows:
         labels = tokens[:, 1:].clone()
         labels[torch.from_numpy(indices == PADDING)] = IGNORE_INDEX
         return {"input_ids": tokens[:, :-1].contiguous(), "labels": labels}
+
+    def overlaps(self, start: int, stop: int) -> dict[int, int]:
+        return windows_over(start, stop, self._length, self._length + 1, self._count)
 
 
 class Concatenation:

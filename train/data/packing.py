@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from pipeline.config.data import DataConfig
-from train.data.batches import PADDING, Batch, Examples, Tokens, TokenWindows
+from train.data.batches import PADDING, Batch, StreamExamples, Tokens, TokenWindows
 from train.models import IGNORE_INDEX
 
 
-def pack(config: DataConfig, stream: Tokens, length: int) -> Examples:
+def pack(config: DataConfig, stream: Tokens, length: int) -> StreamExamples:
     """The examples of a stream, `length` tokens each, as `data.packing` says.
 
     Raises:
@@ -101,6 +101,17 @@ class PackedDocuments:
             segments[row, place:] = place
         batch = {"input_ids": inputs, "labels": labels, "segments": segments}
         return {name: torch.from_numpy(array) for name, array in batch.items()}
+
+    def overlaps(self, start: int, stop: int) -> dict[int, int]:
+        # The token before a piece, the eos of another document or the end of this one's piece before, is an input, too.
+        before = np.maximum(self._starts - 1, 0)
+        shared = np.minimum(self._starts + self._sizes, stop) - np.maximum(before, start)
+        pieces = np.flatnonzero(shared > 0)
+        sequences = np.searchsorted(self._bounds, pieces, side="right") - 1
+        found: dict[int, int] = {}
+        for sequence, tokens in zip(sequences.tolist(), shared[pieces].tolist(), strict=True):
+            found[sequence] = max(tokens, found.get(sequence, 0))
+        return found
 
 
 def _plan(stream: Tokens, length: int) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from train.data.batches import PADDING, Batch, Examples
+from train.data.batches import PADDING, Batch, StreamExamples
 from train.data.packing import segments_of
 from train.objectives.draws import generator
 
@@ -95,7 +95,7 @@ class FillInTheMiddle:
 
     def __init__(
         self,
-        examples: Examples,
+        examples: StreamExamples,
         tokenizer: "PreTrainedTokenizerFast",
         tokens: Sentinels,
         eos: int,
@@ -131,6 +131,10 @@ class FillInTheMiddle:
         if "segments" in batch:
             batch["segments"] = segments_of(batch["input_ids"], self._eos)
         return batch
+
+    def overlaps(self, start: int, stop: int) -> dict[int, int]:
+        # As the text stands: what is told in another order is still the same tokens.
+        return self._examples.overlaps(start, stop)
 
     def _retold(self, row: np.ndarray, draw: np.random.Generator) -> np.ndarray:
         """A window of the same length."""

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from train.data.batches import PADDING, Batch, Tokens
+from train.data.batches import PADDING, Batch, Tokens, windows_over
 from train.data.sequences import check_sequences
 from train.models import IGNORE_INDEX
 from train.objectives.masking import Masker
@@ -48,6 +48,9 @@ class MaskedSequences:
         if self._apart:
             batch["segments"] = self._segments(ids)
         return {name: torch.from_numpy(array) for name, array in batch.items()}
+
+    def overlaps(self, start: int, stop: int) -> dict[int, int]:
+        return windows_over(start, stop, self._size, self._size, self._count)
 
     def unmasked(self, index: int) -> Batch:
         """An example before anything is hidden: input_ids and, where documents are apart, segments, int64 [1, T]."""

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from pipeline.config.objectives.span_corruption import SpanLengths
-from train.data.batches import PADDING, Batch, Tokens
+from train.data.batches import PADDING, Batch, Tokens, windows_over
 from train.data.sequences import check_sequences
 from train.models import IGNORE_INDEX
 from train.objectives.draws import generator
@@ -38,6 +38,10 @@ class SpanWindows:
         target = self._joined(text[is_missing], missing, sentinel_first=True)
         target[indices == PADDING] = IGNORE_INDEX
         return {"input_ids": torch.from_numpy(source), "labels": torch.from_numpy(target)}
+
+    def overlaps(self, start: int, stop: int) -> dict[int, int]:
+        size = self._lengths.window
+        return windows_over(start, stop, size, size, self._count)
 
     def _draw(self, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lengths of the pieces that are there and of those that are missing, int64 [B, spans] each.

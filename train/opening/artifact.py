@@ -52,7 +52,7 @@ class TrainingArtifact(ArtifactFolder):
             return None
         if self.has_model:
             return described_objective(self.folder)
-        return self._settings(PretrainStage).objective
+        return self.settings(PretrainStage).objective
 
     def load(self, checkpoint: Checkpoint | None = None) -> TrainableModel:
         """The final model, or that of a checkpoint, in evaluation mode.
@@ -73,7 +73,12 @@ class TrainingArtifact(ArtifactFolder):
             )
         return load(checkpoint).eval()
 
-    def _settings(self, kind: type[S]) -> S:
+    def settings(self, kind: type[S]) -> S:
+        """The sections that its stage saw.
+
+        Raises:
+            UserError: where another version of this project wrote them.
+        """
         try:
             return kind.model_validate(self.spec.config)
         except ValidationError as error:
@@ -86,14 +91,14 @@ class TrainingArtifact(ArtifactFolder):
         from train.weights.states import set_weights  # with all that training needs: slow
 
         if self.adapted:
-            settings = self._settings(PretrainStage)
+            settings = self.settings(PretrainStage)
             model = starting_model(settings, self.vocab_size)
             set_weights(model, checkpoint, settings.pretrain.lora)
             return model
         if self.has_model:  # its section names no file, while that of the settings may
             config, vocab_size = described_model(self.folder)
         else:
-            config, vocab_size = self._settings(PretrainStage).model, self.vocab_size
+            config, vocab_size = self.settings(PretrainStage).model, self.vocab_size
         model = build_model(family(config).without_weights(config, vocab_size), vocab_size)
         set_weights(model, checkpoint, None)
         return model
@@ -103,7 +108,7 @@ class TrainingArtifact(ArtifactFolder):
         from train.finetuning.base_model import find_base_model
         from train.weights.states import set_weights
 
-        settings = self._settings(FinetuneStage).finetune
+        settings = self.settings(FinetuneStage).finetune
         inputs = {name: self.input(name) for name in self.spec.input_fingerprints}
         log = logging.getLogger(__name__)
         context = Context(self.folder, inputs, Tracker(self.folder), log, RunConfig(progress=False))
