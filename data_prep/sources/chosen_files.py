@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path, PurePath
 
-from data_prep.sources.file_formats import WithCompanions, file_format, known_endings
+from data_prep.sources.file_formats import WithCompanions, WithPackages, file_format, known_endings
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.errors import UserError
 
@@ -32,7 +33,7 @@ def choose_files(names: Sequence[str], corpus: FilesCorpus) -> ChosenFiles:
 
     Raises:
         UserError: for an unknown ending of a file that is named, where no other file is there, or where two formats
-            do not go together.
+            do not go together, or one needs a package that is not installed.
     """
     formats, unknown = _by_ending(names, corpus.format)
     named = {str(Path(path).expanduser()) for path in corpus.paths} | set(corpus.paths)
@@ -45,6 +46,7 @@ def choose_files(names: Sequence[str], corpus: FilesCorpus) -> ChosenFiles:
             f"corpus.paths={corpus.paths}: {_by_kind(unknown) or 'no file with text'}: {_unknown()}"
         )
     _check_mixture(formats)
+    _check_packages(formats)
     words = f"{_by_kind(unknown)} {'is' if len(unknown) == 1 else 'are'} left out" if unknown else ""
     return ChosenFiles(formats, words)
 
@@ -92,6 +94,17 @@ def _check_mixture(formats: Mapping[str, str]) -> None:
             f"corpus.paths mixes formats: {examples}; narrow corpus.paths to one, or give each "
             "format a part of its own (corpus=mixture). Only files of documents, such as text, stand beside each other"
         )
+
+
+def _check_packages(formats: Mapping[str, str]) -> None:
+    for name, kind in formats.items():
+        module = file_format(kind)
+        if not isinstance(module, WithPackages):
+            continue
+        if missing := [package for package in module.PACKAGES if find_spec(package) is None]:
+            raise UserError(
+                f"{name}: to read it, {', '.join(missing)} must be installed: pip install 'lm-workflow[documents]'"
+            )
 
 
 def _companions(kind: str) -> tuple[str, ...]:

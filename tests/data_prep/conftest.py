@@ -3,14 +3,18 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from data_prep import download
 from data_prep.cleaning.document_processor import DocumentProcessor
 from data_prep.mediawiki.dump import MAX_PAGE
 from data_prep.reading.pieces import plan_pieces
-from data_prep.reading.readers import CorpusReader
+from data_prep.reading.readers import CorpusReader, Record
 from pipeline.config.clean import CleanConfig
+from pipeline.config.corpora.files import FilesCorpus
+from pipeline.config.stages import DownloadStage
 from pipeline.context import Context
 from pipeline.formats.source import Source, describe_file
 from tests.data_prep import cleaning
@@ -48,5 +52,31 @@ def wiki_articles(shared_data: Callable[[str], Path]) -> Callable[[str], list[tu
         records = CorpusReader(source, folder, MAX_PAGE).read_piece(piece, lambda *damage: None)
         found = [candidate for record in records if (candidate := processor.process(record).candidate)]
         return [(candidate.document.title, candidate.document.text) for candidate in found]
+
+    return read
+
+
+@pytest.fixture
+def download_files(make_context: Callable[..., Context], tmp_path: Path) -> Callable[..., Source]:
+    """Run the download stage over files; returns its source.json."""
+
+    def run_stage(*paths: Path, **settings: Any) -> Source:
+        folder = tmp_path / "artifact"
+        corpus = FilesCorpus(paths=[str(path) for path in paths], **settings)
+        download.run(DownloadStage(corpus=corpus), make_context(folder))
+        return Source.load(folder)
+
+    return run_stage
+
+
+@pytest.fixture
+def records(download_files: Callable[..., Source], tmp_path: Path) -> Callable[..., list[Record]]:
+    """Download files, and read them as the clean stage does."""
+
+    def read(*paths: Path, **settings: Any) -> list[Record]:
+        source, folder = download_files(*paths, **settings), tmp_path / "artifact"
+        reader = CorpusReader(source, folder, max_page=1 << 20)
+        pieces = plan_pieces({"": (source, folder)}, 1 << 20)
+        return [record for piece in pieces for record in reader.read_piece(piece, lambda *damage: None)]
 
     return read

@@ -3,21 +3,15 @@
 import csv
 import gzip
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import datasets
 import pyarrow as pa
 import pytest
 
-from data_prep.download import run
-from data_prep.reading.pieces import plan_pieces
-from data_prep.reading.readers import CorpusReader, Record
 from data_prep.sources import foretell
 from pipeline.config.corpora.files import FilesCorpus
-from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
-from pipeline.formats.source import Source
 from pipeline.preflight import Known
 from pipeline.store.artifacts import Store
 
@@ -28,32 +22,6 @@ ROWS = [
     {"title": "Land", "text": "Hills.", "n": "4"},
 ]
 READ = [(row["title"], row["text"]) for row in ROWS if row["text"]]
-
-
-@pytest.fixture
-def download(make_context, tmp_path) -> Callable[..., Source]:
-    """Run the download stage over files; returns its source.json."""
-
-    def run_stage(*paths: Path, **settings) -> Source:
-        folder = tmp_path / "artifact"
-        corpus = FilesCorpus(paths=[str(path) for path in paths], **settings)
-        run(DownloadStage(corpus=corpus), make_context(folder))
-        return Source.load(folder)
-
-    return run_stage
-
-
-@pytest.fixture
-def records(download, tmp_path) -> Callable[..., list[Record]]:
-    """Download files, and read them as the clean stage does."""
-
-    def read(*paths: Path, **settings) -> list[Record]:
-        source, folder = download(*paths, **settings), tmp_path / "artifact"
-        reader = CorpusReader(source, folder, max_page=1 << 20)
-        pieces = plan_pieces({"": (source, folder)}, 1 << 20)
-        return [record for piece in pieces for record in reader.read_piece(piece, lambda *damage: None)]
-
-    return read
 
 
 def zstd(data: bytes) -> bytes:
@@ -128,14 +96,14 @@ def test_another_text_field_and_a_format_that_is_said(records, write) -> None:
         ("a.json", "[]", "empty corpus"),
     ],
 )
-def test_damaged_rows_are_told_with_their_place(download, write, name, body, words) -> None:
+def test_damaged_rows_are_told_with_their_place(download_files, write, name, body, words) -> None:
     with pytest.raises(UserError, match=words):
-        download(write(name, body))
+        download_files(write(name, body))
 
 
 def test_unknown_format(write) -> None:
     assert FilesCorpus(format="docs").problems() == [
-        "format='docs' is none of auto, arrow, csv, json, jsonl, mediawiki, parquet, text, tsv"
+        "format='docs' is none of auto, arrow, csv, docx, epub, html, json, jsonl, mediawiki, parquet, pdf, text, tsv"
     ]
 
 
@@ -150,11 +118,11 @@ def test_folder_of_datasets(records, tmp_path) -> None:
         records(tmp_path / "saved", text_field="body")
 
 
-def test_folder_of_datasets_with_splits(download, tmp_path) -> None:
+def test_folder_of_datasets_with_splits(download_files, tmp_path) -> None:
     rows = datasets.Dataset.from_list(ROWS)
     several = datasets.DatasetDict({"train": rows, "test": rows.select([0])})
     several.save_to_disk(tmp_path / "saved")
-    source = download(tmp_path / "saved")
+    source = download_files(tmp_path / "saved")
     assert [(file.path, file.split) for file in source.files] == [
         ("documents/test-00000.parquet", "test"),
         ("documents/train-00000.parquet", "train"),
@@ -170,27 +138,29 @@ def test_arrow_in_the_file_format(records, tmp_path) -> None:
     assert [(record.title, record.text) for record in records(tmp_path / "a.arrow")] == READ
 
 
-def test_the_same_bytes_each_time(download, write, tmp_path) -> None:
+def test_the_same_bytes_each_time(download_files, write, tmp_path) -> None:
     path = write("a.csv", b"text\n" + b"".join(b"Row %d of it.\n" % n for n in range(1000)))
-    first = download(path).files[0].sha256
-    assert download(path).files[0].sha256 == first
+    first = download_files(path).files[0].sha256
+    assert download_files(path).files[0].sha256 == first
 
 
-def test_unknown_endings_of_a_folder_are_left_out_and_counted(download, write, tmp_path, caplog) -> None:
+def test_unknown_endings_of_a_folder_are_left_out_and_counted(
+    download_files, write, tmp_path, caplog
+) -> None:
     for name in ("in/a.txt", "in/1.jpg", "in/2.JPG", "in/3.jpg", "in/4.zip", "in/Makefile"):
         write(name, "Some words.")
     caplog.set_level("INFO")
-    assert [Path(file.path).name for file in download(tmp_path / "in").files] == ["a.txt"]
+    assert [Path(file.path).name for file in download_files(tmp_path / "in").files] == ["a.txt"]
     assert "3 .jpg, 1 .zip and 1 without an ending are left out" in caplog.text
     (tmp_path / "in" / "a.txt").unlink()
     with pytest.raises(UserError, match=r"3 \.jpg, 1 \.zip and 1 without an ending: no format is known"):
-        download(tmp_path / "in")
+        download_files(tmp_path / "in")
 
 
-def test_a_file_of_an_unknown_ending_that_is_named_is_an_error(download, write) -> None:
+def test_a_file_of_an_unknown_ending_that_is_named_is_an_error(download_files, write) -> None:
     picture, text = write("a.jpg", "no text"), write("a.txt", "Some words.")
     with pytest.raises(UserError, match=r"a\.jpg: no format is known for this ending"):
-        download(text, picture)
+        download_files(text, picture)
 
 
 def test_the_dry_run_says_what_is_left_out(write, tmp_path) -> None:

@@ -38,7 +38,7 @@ class ReadInPlace(Protocol):
 
 
 @runtime_checkable
-class Converted(Protocol):
+class Converted(FileFormat, Protocol):
     """A format that becomes documents while the corpus is fetched."""
 
     @staticmethod
@@ -49,6 +49,14 @@ class Converted(Protocol):
             UserError: where it is damaged, or has no such field as the corpus's settings say.
         """
         ...
+
+
+@runtime_checkable
+class WithPackages(Protocol):
+    """What a format may have that needs packages which not everyone has."""
+
+    PACKAGES: tuple[str, ...]
+    """As they are imported; the extra `documents` brings them."""
 
 
 @runtime_checkable

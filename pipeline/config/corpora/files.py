@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pipeline.config.base import CONTENT
+from pipeline.config.base import CONTENT, NEUTRAL
 from pipeline.config.corpora.base import SingleCorpus
 from pipeline.config.modules import ModuleIn
 
@@ -11,8 +11,8 @@ FORMATS = ModuleIn("data_prep.sources.file_formats")
 
 
 class FilesCorpus(SingleCorpus):
-    """Files, by path or glob: local ones, or in an object store: text, JSON, tables, Parquet, Arrow or MediaWiki dumps,
-    all of one format. `corpus=files 'corpus.paths=[notes/**/*.txt]'`"""
+    """Files, by path or glob: local ones, or in an object store: text, documents, JSON, tables, Parquet, Arrow or
+    MediaWiki dumps. Text and documents may be mixed. `corpus=files 'corpus.paths=[notes/**/*.txt]'`"""
 
     implementation: ClassVar[str] = "data_prep.sources.files"
 
@@ -21,11 +21,13 @@ class FilesCorpus(SingleCorpus):
     """Files, folders (with all below them, links to other folders followed) and globs, also `s3://…`, `gs://…`, …;
     hidden files are left out, and of folders hidden ones with all below them. No file is taken twice."""
     format: str = "auto"
-    """`auto` goes by the ending: `text` (.txt .text .md), `jsonl`, `json`, `csv` and `tsv` (also with .gz or .zst
-    behind), `parquet`, `arrow` (a folder that `save_to_disk` of `datasets` has written), `mediawiki` (.xml, .xml.bz2,
-    .xml.gz). Else one of these names: all files are read as that, whatever their endings."""
+    """`auto` goes by the ending: `text` (.txt .text .md), `html` (.html .htm), `docx`, `epub`, `pdf`; `jsonl`, `json`,
+    `csv` and `tsv` (also with .gz or .zst behind), `parquet`, `arrow` (a folder that `save_to_disk` of `datasets` has
+    written), `mediawiki` (.xml, .xml.bz2, .xml.gz). Else one of these names: all files are read as that."""
     text_field: str = "text"
     """Column or key that holds the text in formats of rows."""
+    damage: Annotated[Literal["fail", "skip"], NEUTRAL] = "fail"
+    """Documents (`html`, `pdf`, …) that cannot be read: `fail` reads on, names them, and fails. `skip` does without."""
     split_documents: Literal["auto"] | bool = "auto"
     """Whether a blank line ends a document in text files, or each file is one document. `auto` takes a file as one,
     unless it is clearly a list of short texts: at least 100 blocks between blank lines in its first MB, of which at
