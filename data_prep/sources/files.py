@@ -1,6 +1,7 @@
 """A corpus of files: local ones are used in place, those in a store copied into the artifact; formats that the clean
 stage does not read become documents there."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import cast
 
@@ -76,6 +77,11 @@ def foretell(corpus: FilesCorpus, known: Known) -> Iterator[str]:
     chosen = choose_files(list(filled), corpus)
     if chosen.left_out:
         yield chosen.left_out
+    if documents := [
+        kind for kind in chosen.formats.values() if kind != "text" and file_format(kind).ONE_DOCUMENT
+    ]:
+        kinds = [f"{count:,} {kind}" for kind, count in sorted(Counter(documents).items())]
+        yield f"{', '.join(kinds)}: each file is one document"
     texts = [filled[name] for name, kind in chosen.formats.items() if kind == "text"]
     for path in texts:
         refuse_other_encodings(path)

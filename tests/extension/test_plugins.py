@@ -251,6 +251,21 @@ def test_its_filter_drops_what_it_is_told_to(
     assert "banned_word" in (tmp_path / "runs/demo/clean/data_card.md").read_text()
 
 
+def test_its_format_of_files_stands_beside_text(
+    lab: Path, tmp_path: Path, pipeline: Callable[..., subprocess.CompletedProcess]
+) -> None:
+    (tmp_path / "films").mkdir()
+    (tmp_path / "films" / "a.srt").write_text("1\n00:00:01,000 --> 00:00:02,000\nHello there.\n")
+    (tmp_path / "films" / "b.txt").write_text("About the film.\n")
+    words = ["stage=download", "corpus=files", f"corpus.paths=[{tmp_path / 'films'}]"]
+    done = pipeline(tmp_path, "plugins=[my_lab]", *words, base=WITHOUT_CORPUS)
+    assert done.returncode == 0, done.stdout + done.stderr
+    texts = list(read_texts(tmp_path / "runs/demo/download/documents", "all"))
+    assert texts == ["Hello there.", "About the film.\n"]
+    done = pipeline(tmp_path, *words, base=WITHOUT_CORPUS)
+    assert "1 .srt is left out" in done.stdout
+
+
 def test_its_tokenizer_makes_the_tokens(
     lab: Path, tmp_path: Path, pipeline: Callable[..., subprocess.CompletedProcess]
 ) -> None:
