@@ -11,6 +11,7 @@ import torch
 from eval.checkpoints.exported import find_weights
 from eval.language_model.document_scores import DocumentScores, write_documents
 from eval.language_model.measure import Text, check_tokenizer, model_results
+from eval.language_model.memorization import memorization_results
 from eval.objectives import PretrainedModel, evaluate_objective
 from eval.ratings.answers import read_answers
 from eval.ratings.results import rating_results
@@ -97,6 +98,10 @@ class Evaluation:
             return
         if isinstance(model, LanguageModel):
             model.lay_out_for_generation()  # its loss is measured: from here on it only writes
+            if self._config.memorization.prefixes:
+                self._add(
+                    memorization_results(model, self._config, self.bootstrap, self._seed, context), None
+                )
         self._sampled = _samples(objective, model, self._config, self._seed)
         self._lacking = _lacking(objective, self._sampled)
         for words in self._lacking:

@@ -104,6 +104,28 @@ def files(root: RootConfig, known: Known) -> str:
     return "; ".join(_check_window(root, known, file_texts(path), path.name) for path in paths)
 
 
+def memorization(root: RootConfig, known: Known) -> str:
+    """Look whether the pretrained model can be asked for its training text.
+
+    Raises:
+        UserError: where it writes no text, or has no room for that much.
+    """
+    config = root.evaluate.memorization
+    if not config.prefixes:
+        return ""
+    if root.finetune.replaces_pretraining or not root.objective.gives_perplexity:
+        raise UserError(
+            "evaluate.memorization asks a model that this run pretrains from left to right; set its prefixes to 0"
+        )
+    most = root.model.context - root.model.context // 2
+    if config.tokens > most or config.prefix_tokens + config.tokens > root.model.context:
+        raise UserError(
+            f"evaluate.memorization: prefix_tokens={config.prefix_tokens} and tokens={config.tokens} do not fit into "
+            f"the model's context of {root.model.context}, half of which may be written; lower them"
+        )
+    return f"{counted(config.prefixes, 'prefix', 'prefixes')} of {config.prefix_tokens} tokens"
+
+
 def weights(root: RootConfig, known: Known) -> str:
     """Look whether the checkpoints that are to be exported are there, or will be.
 

@@ -68,6 +68,14 @@ PERPLEXITIES = {
 }
 """What is measured of a causal model on plain text."""
 
+MEMORIZATION = {
+    "memorized": Figure("Training passages recited, %", better="lower"),
+    "memorized_once": Figure("Recited of those that stand there once, %", better="lower"),
+    "memorized_repeated": Figure("Recited of those that stand there several times, %", better="lower"),
+    "memorized_held_out": Figure("Held-out passages recited, %", better="lower"),
+}
+"""How much of a text a causal model continues just as it stands."""
+
 
 def shown(results: Iterable[Result], figures: Mapping[str, Figure]) -> list[Result]:
     """The results with what `figures` says of each name: title, headline, direction."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from eval.results import Result
+from eval.results import MEMORIZATION, Result
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,14 @@ class ResultTable:
 
 
 def result_tables(results: Sequence[Result]) -> list[ResultTable]:
-    """A table of held-out text and one of the task's test examples; one that would be empty is left out."""
+    """Tables of held-out text, of memorized text and of the task's test examples; one that would be empty is left
+    out."""
     groups = {
         "Held-out text": [result for result in results if result.of_text],
-        "Test examples": [result for result in results if not result.of_text],
+        "Memorized text": [result for result in results if result.name in MEMORIZATION],
+        "Test examples": [
+            result for result in results if not result.of_text and result.name not in MEMORIZATION
+        ],
     }
     return [_table(title, group) for title, group in groups.items() if group]
 

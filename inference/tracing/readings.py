@@ -7,12 +7,12 @@ from operator import itemgetter
 
 import numpy as np
 
-from inference.tracing.passages import Passage, PassageFinder
 from inference.tracing.training import TracedTraining
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, pick_documents
 from pipeline.formats.shards import TokenStream
 from pipeline.formats.tokenizers import TextEncoder
+from train.data.passages import Passage, PassageFinder
 
 AROUND = 16
 """Tokens that are shown on either side of a passage."""

@@ -97,6 +97,19 @@ class BertScoreConfig(Section):
     bert-base-uncased and bert-base-multilingual-cased, 8 for bert-base-chinese, 17 for roberta-large."""
 
 
+class MemorizationConfig(Section):
+    """How much of its training text the pretrained model recites (Carlini et al., 2023, "Quantifying Memorization
+    Across Neural Language Models")."""
+
+    prefixes: NonNegativeInt = 0
+    """Passages of the training text, and as many of `evaluate.perplexity.split`, whose beginnings the model is given; 0
+    leaves it out."""
+    prefix_tokens: PositiveInt = 50
+    """Length of such a beginning."""
+    tokens: PositiveInt = 50
+    """How many tokens after it the model must write just as they stand there, the likeliest one after the other."""
+
+
 class EvaluateConfig(Section):
     """The evaluate stage."""
 
@@ -128,6 +141,7 @@ class EvaluateConfig(Section):
     checkpoints: bool = False
     """Score every checkpoint that pretraining has kept (`trainer.keep_last`, `trainer.keep_every`), and the averages of
     the last two, three, …, on the validation split: a curve in the report."""
+    memorization: MemorizationConfig = MemorizationConfig()
     ratings: Annotated[list[str], CONTENT] = []
     """Files of answers that people have saved on a sheet of `make rate`: how often they prefer the model, or how they
     rate it, and how far they agree."""

@@ -119,6 +119,15 @@ def test_a_pretrained_model(inputs, tmp_path, make_context):
     }  # fmt: skip
 
 
+def test_memorization_is_told_where_it_is_asked_for(inputs, tmp_path, make_context):
+    asked = {"prefixes": 6, "prefix_tokens": 20, "tokens": 10}
+    metrics = run(settings(memorization=asked), make_context(tmp_path / "out", **inputs))
+    assert metrics["memorized"] == metrics["memorized_held_out"] == 0  # its weights are random
+    results = json.loads((tmp_path / "out/results.json").read_text())
+    asked_for = {each["name"]: each["n"] for each in results if each["name"].startswith("memorized")}
+    assert asked_for["memorized"] == asked_for["memorized_held_out"] == 6
+
+
 def test_weights_that_are_exported_are_scored_beside_the_last(inputs, tiny_model, tmp_path, make_context):
     last, noisy = tiny_model(), tiny_model(seed=7)
     for step, model in ((10, noisy), (20, last), (30, last)):

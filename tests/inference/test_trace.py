@@ -12,8 +12,6 @@ import yaml
 
 from data_prep import shards
 from inference import trace
-from inference.tracing import passages
-from inference.tracing.passages import Passage, PassageFinder
 from pipeline.config.data import DataConfig
 from pipeline.config.shards import ShardsConfig
 from pipeline.config.stages import ShardsStage
@@ -23,8 +21,10 @@ from pipeline.formats.tokenizers import TextEncoder, save_tokenizer
 from pipeline.store.artifacts import MANIFEST, SPEC_FILE, write_json
 from tests.train.conftest import train_tokenizer
 from tests.train.mixture_worker import LENGTH, PHASES, pretrain
+from train.data import passages
 from train.data.batches import Concatenation
 from train.data.packing import pack
+from train.data.passages import Passage, PassageFinder
 from train.guards.loss_guard import SkippedData
 
 PLANTED = "The capital of France is what the lazy fox jumps over."

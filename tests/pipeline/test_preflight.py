@@ -203,3 +203,24 @@ def test_a_job_that_trains_looks_ahead_by_itself(tmp_path: Path) -> None:
     spec.save(tmp_path / "pretrain.yaml")
     with pytest.raises(UserError, match=r"stage evaluate would fail: clean\.test_fraction=0"):
         StageSpec.load(tmp_path / "pretrain.yaml").refuse_what_will_fail()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["evaluate.memorization.tokens=150"],
+            "prefix_tokens=50 and tokens=150 do not fit into the model's context",
+        ),
+        (["evaluate.memorization.prefix_tokens=240"], "prefix_tokens=240 and tokens=50 do not fit"),
+    ],
+)
+def test_memorized_passages_that_do_not_fit_are_told_before_anything_starts(
+    tmp_path: Path, words: list[str], message: str
+) -> None:
+    settings = ["finetune.task=none", "evaluate.memorization.prefixes=5"]
+    assert "5 prefixes of 50 tokens" in [
+        f.words for f in preflight(configured(tmp_path, *settings)).findings()
+    ]
+    with pytest.raises(UserError, match=f"stage evaluate would fail: .*{message}"):
+        preflight(configured(tmp_path, *settings, *words)).refuse_what_will_fail()

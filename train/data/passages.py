@@ -51,7 +51,7 @@ class PassageFinder:
     def find(self, stream: Tokens) -> Iterator[Passage]:
         """The passages in the stream's order. Of those that overlap the longest is told, the first of several."""
         pending: Passage | None = None
-        for passage in self._runs(stream):
+        for passage in self.runs(stream):
             if pending is None or passage.start >= pending.stop:
                 if pending is not None:
                     yield pending
@@ -61,7 +61,8 @@ class PassageFinder:
         if pending is not None:
             yield pending
 
-    def _runs(self, stream: Tokens) -> Iterator[Passage]:
+    def runs(self, stream: Tokens) -> Iterator[Passage]:
+        """All of them, also those that overlap."""
         for first in range(0, len(stream) - self._least + 1, CHUNK):
             chunk = stream.read(first, CHUNK + self._least - 1)
             starts = _all_true(self._is_known[chunk], self._least)
