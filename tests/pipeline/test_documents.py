@@ -11,10 +11,12 @@ from pipeline.formats import documents
 from pipeline.formats.documents import (
     SCHEMA,
     Document,
+    DocumentFile,
     DocumentWriter,
     count_documents,
     document_files,
     document_name,
+    pick_documents,
     read_documents,
     read_texts,
     sample_texts,
@@ -144,3 +146,16 @@ def test_invalid_utf8_is_a_message(tmp_path: Path) -> None:
     ):
         with pytest.raises(UserError, match="is damaged"):
             list(reading)
+
+
+def test_documents_are_picked_by_their_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(documents, "ROW_GROUP_BYTES", 100)  # a few documents each
+    for part in ("a", "b"):
+        for file in range(2):
+            with DocumentFile(tmp_path / document_name("train", file, part)) as writer:
+                for number in range(20 * file, 20 * file + 20):
+                    writer.write(Document(f"{part}{number}", f"text {number} of {part}"))
+    picked = pick_documents(tmp_path, "train", "b", [39, 0, 7, 20, 99])
+    assert {number: document.id for number, document in picked.items()} == {
+        number: f"b{number}" for number in (0, 7, 20, 39)
+    }

@@ -8,7 +8,7 @@ import torch
 
 from pipeline.errors import UserError
 from pipeline.formats.shards import ShardIndex, ShardWriter, TokenStream, token_dtype
-from train.data.batches import MicroBatches, TokenWindows, TrainSamples, ValidationSamples
+from train.data.batches import MicroBatches, TokenWindows, TrainSamples, ValidationSamples, windows_over
 from train.data.order import SampleOrder
 from train.models import IGNORE_INDEX
 
@@ -118,3 +118,14 @@ def test_a_split_shorter_than_one_sequence_is_the_users_mistake(tmp_path: Path) 
     ShardIndex("<u2", 500, 0, "hash", {"train": [writer.file]}).save(tmp_path)
     with pytest.raises(UserError, match="fewer than one sequence of 8"):
         TokenWindows(TokenStream(tmp_path, "train"), 8)
+
+
+@pytest.mark.parametrize("size", [5, 6])  # as of windows that share nothing, and of those that share a label
+def test_which_windows_hold_a_run_of_tokens(size: int) -> None:
+    stride, count = 5, 4
+    windows = [set(range(window * stride, window * stride + size)) for window in range(count)]
+    for start in range(23):
+        for stop in range(start + 1, 25):
+            shared = {window: len(held & set(range(start, stop))) for window, held in enumerate(windows)}
+            expected = {window: tokens for window, tokens in shared.items() if tokens}
+            assert windows_over(start, stop, stride, size, count) == expected
