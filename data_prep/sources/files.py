@@ -1,6 +1,7 @@
 """A corpus of files: local ones are used in place, those in a store copied into the artifact; formats that the clean
 stage does not read become documents there."""
 
+import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import cast
@@ -56,7 +57,9 @@ def fetch(corpus: FilesCorpus, context: Context) -> Source:
     name = files[0].name.partition(".")[0] if len(files) == 1 else "files"
     module = file_format(chosen.kinds[0])
     if len(chosen.kinds) > 1 or not isinstance(module, ReadInPlace):
-        return Source("documents", name, convert(list(formats.items()), corpus, name, context))
+        documents = convert(list(formats.items()), corpus, name, context)
+        shutil.rmtree(context.folder / COPIES, ignore_errors=True)
+        return Source("documents", name, documents)
     described = tuple(describe_file(path, context.folder) for path in files)
     source = Source(cast(Format, chosen.kinds[0]), name, described, text_field=corpus.text_field)
     return module.describe(source, files, corpus, context.log)

@@ -134,6 +134,14 @@ def test_documents_of_several_formats_stand_beside_each_other(records, write, tm
         records(tmp_path / "in")
 
 
+def test_lists_of_short_texts_stay_lists_beside_documents(records, write) -> None:
+    texts = write("list.txt", "".join(f"Text {n}: {ARTICLE[:250]}\n\n" for n in range(200)))
+    alone = [record.text for record in records(texts)]
+    beside = records(texts, write("a.html", "<p>Hi.</p>"))
+    assert len(alone) == 200
+    assert [record.text for record in beside if record.id.startswith("list.txt:")] == alone
+
+
 BOMB = word("<w:document>" + " " * 1_000_000)
 ENTITIES = f'<!DOCTYPE d [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><w:document {W}><w:p>&b;</w:p></w:document>'
 

@@ -22,6 +22,7 @@ from pipeline.config.corpora.wikitext import WikiTextCorpus
 from pipeline.config.root import parse_config
 from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
+from pipeline.formats.documents import read_texts
 from pipeline.formats.source import Source
 from pipeline.remote import errors as remote_errors
 from tests.command_line import ROOT, environment
@@ -98,6 +99,14 @@ def test_files_are_copied_into_the_artifact(store, download, tmp_path, name, fil
     assert (source.format, metrics["files"]) == (file_format, 1)
     assert not Path(file.path).is_absolute()
     assert (tmp_path / "artifact" / file.path).read_bytes() == (store.folder / name).read_bytes()
+
+
+def test_files_that_become_documents_leave_no_copies(store, download, tmp_path):
+    store.write("a.csv", 'text,n\n"Ein Text,\nlang.",1\n')
+    metrics, source = download(FilesCorpus(paths=[f"{store.url}/a.csv"]))
+    assert (source.format, metrics["documents"]) == ("documents", 1)
+    assert list(read_texts(tmp_path / "artifact" / "documents", "all")) == ["Ein Text,\nlang."]
+    assert not list((tmp_path / "artifact").rglob("*.csv"))
 
 
 def test_folders_globs_hidden_and_empty_files(store, download, tmp_path):

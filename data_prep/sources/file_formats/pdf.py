@@ -1,5 +1,6 @@
 """PDF files that hold text; pictures of pages are not read."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ def texts(path: Path, corpus: FilesCorpus) -> Iterator[tuple[str, str]]:
     """Title and text of all pages."""
     from pypdf import PdfReader
 
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # it tells of each small fault that it reads past
     try:
         reader = PdfReader(path)
         title = reader.metadata.title if reader.metadata else None
