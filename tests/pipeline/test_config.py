@@ -63,6 +63,10 @@ def test_every_choice_of_every_group_is_valid(group: str, option: str) -> None:
         values["model"]["path"] = "folder"
     if (group, option) == ("corpus", "mixture"):
         values["corpus"]["parts"] = {"wiki": {"kind": "wikipedia"}}
+    if (group, option) == ("finetune", "multi"):
+        parts = {"mood": "classify", "names": "tag"}
+        values["finetune"]["data"]["train"] = None
+        values["finetune"]["parts"] = {name: {"task": t, "data": {"train": "a"}} for name, t in parts.items()}
     if group == "tokenizer" and option == "pretrained":
         values["tokenizer"]["path"] = "folder"
     if option in ("ddp", "zero1", "zero2", "zero3"):

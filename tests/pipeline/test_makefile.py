@@ -1,10 +1,17 @@
 """What make says of words that it cannot mean."""
 
+import os
 import subprocess
 
 import pytest
 
 from tests.command_line import ROOT
+
+
+def make(*words: str) -> subprocess.CompletedProcess[str]:
+    """As from a shell, and not as from another make, which may run the tests."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(["make", *words], cwd=ROOT, env=environment, capture_output=True, text=True)
 
 
 @pytest.mark.parametrize(
@@ -23,13 +30,12 @@ from tests.command_line import ROOT
     ],
 )
 def test_what_cannot_be_meant_is_told_before_anything_runs(words: list[str], told: str) -> None:
-    done = subprocess.run(["make", *words], cwd=ROOT, capture_output=True, text=True)
+    done = make(*words)
     assert done.returncode == 2
     assert told in done.stderr
     assert done.stdout == ""
 
 
 def test_words_with_spaces_and_quotes_arrive_as_they_are() -> None:
-    words = ["make", "-n", "demo", "ARGS=corpus.paths='[a b]' trainer.steps=3"]
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    done = make("-n", "demo", "ARGS=corpus.paths='[a b]' trainer.steps=3")
     assert done.stdout.endswith("experiment=demo stage=report corpus.paths='[a b]' trainer.steps=3\n")

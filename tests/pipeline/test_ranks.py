@@ -44,9 +44,13 @@ def test_a_worker_is_on_record_from_its_start_to_its_end(tmp_path: Path) -> None
     assert is_running(tmp_path, 2)
     assert not is_running(tmp_path, 0)
     lines = [f"line {number}" for number in range(9)]
-    record.set("failed", "\n".join([*lines, "    ~~~~^^^^", "ValueError: bad"]), users=True)
+    record.set("failed", "\n".join([*lines, "    ~~~~^^^^", "ValueError: bad"]))
     (failed,) = read_records(tmp_path)
     assert failed.error.splitlines() == [*lines[-5:], "ValueError: bad"], "the last lines, without markers"
+    assert not failed.users
+    record.set("failed", "\n".join(lines), users=True)
+    (failed,) = read_records(tmp_path)
+    assert failed.error.splitlines() == lines, "what is for the user stays whole"
     assert failed.users
     assert failed.time >= running.time
     assert not is_running(tmp_path, 2)

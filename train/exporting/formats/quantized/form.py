@@ -50,7 +50,8 @@ def check_model(config: Int8 | Int4, fields: ConfigFields) -> None:
 def _empty(fields: ConfigFields) -> Any:
     kind = fields["model_type"]
     return transformers.AutoModelForCausalLM.from_config(
-        transformers.AutoConfig.for_model(kind, **{k: v for k, v in fields.items() if k != "model_type"})
+        transformers.AutoConfig.for_model(kind, **{k: v for k, v in fields.items() if k != "model_type"}),
+        trust_remote_code=False,
     )
 
 

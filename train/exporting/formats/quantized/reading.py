@@ -50,7 +50,7 @@ def load_quantized(folder: str | Path) -> Any:
         raise UserError(f"{folder} has no {SETTINGS}: it holds no weights of export.formats int8 or int4")
     dynamic = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))["activations"] == "int8"
     config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-    model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
+    model: Any = AutoModelForCausalLM.from_config(config, dtype=torch.float32, trust_remote_code=False).eval()
     state = load_file(folder / WEIGHTS)
     kinds = quantizable(model)
     embedding = next(name for name, kind in kinds.items() if kind == "embedding")
