@@ -33,6 +33,8 @@ from train.weights.choice import Choice
 from train.weights.exported import exported_stage, with_weights
 
 PREDICTIONS, SAMPLES = "predictions.jsonl", "samples.jsonl"
+OWN_MODELS = ("pretrain", "finetune")
+"""What results call the models that the run trains."""
 SAMPLE_CHARS = 600
 TABLE_ROWS = 200
 
@@ -183,7 +185,9 @@ class Evaluation:
             self._add(rating_results(model, answers, written, self.bootstrap), None)
 
     def _add(self, found: Iterable[Result], label: str | None) -> None:
-        for result in found if label is None else (replace(each, model=label) for each in found):
+        if label is not None:  # what stands beside the run's own model is the same whatever its weights
+            found = [replace(result, model=label) for result in found if result.model in OWN_MODELS]
+        for result in found:
             self._context.log.info("%s", result)
             self._context.log.debug("%s", result.signature)
             self._results.append(result)

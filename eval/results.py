@@ -22,7 +22,8 @@ class Result:
     are."""
 
     model: str
-    """What was measured: `pretrain`, `finetune`, `unigram`, `bigram` or `trigram`."""
+    """What was measured: `pretrain`, `finetune`, what stands beside them (`bigram`, `most_frequent_label`, …), or the
+    label of exported weights that are not the last ones."""
     name: str
     value: float
     low: float | None

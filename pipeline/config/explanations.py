@@ -6,7 +6,7 @@ from typing import Any
 
 from pipeline.config.base import Section
 from pipeline.config.choices import as_kind, section_classes, tag_fields
-from pipeline.config.other_names import HERE
+from pipeline.config.other_names import ELSEWHERE, HERE
 
 
 def explain(root: type[Section], details: Any, values: Mapping[str, Any]) -> str:
@@ -26,8 +26,10 @@ def explain(root: type[Section], details: Any, values: Mapping[str, Any]) -> str
         known = _known_keys(root, location[:-1], values)
         meant = [name for name in HERE.get(str(location[-1]), ()) if name in known]
         near = meant or difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.6)
-        places = [".".join(map(str, [*location[:-1], name])) for name in near]
-        hint = f"did you mean {' or '.join(places)}?" if near else f"known: {', '.join(known)}"
+        places = " or ".join(".".join(map(str, [*location[:-1], name])) for name in near)
+        if not meant and str(location[-1]) in ELSEWHERE:
+            places = ELSEWHERE[str(location[-1])]
+        hint = f"did you mean {places}?" if places else f"known: {', '.join(known)}"
         return f"{key}: no such key; {hint}"
     if details["type"] == "missing":
         return f"{key} is missing"

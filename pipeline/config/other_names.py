@@ -27,5 +27,21 @@ HERE = {
     "max_length": ("context",),
     "max_position_embeddings": ("context",),
     "seq_length": ("sequence_length",),
+    "r": ("rank",),
+    "lora_alpha": ("alpha",),
+    "lora_dropout": ("dropout",),
 }
-"""By the names of transformers, Lightning, nanoGPT and LitGPT."""
+"""In the same section, by the names of transformers, Lightning, nanoGPT, LitGPT and peft."""
+
+ELSEWHERE = {
+    "batch_size": "trainer.global_batch or trainer.micro_batch",
+    "bf16": "trainer.precision",
+    "fp16": "trainer.precision",
+    "gradient_accumulation_steps": "trainer.global_batch and trainer.micro_batch, from which it follows",
+    "learning_rate": "optim.lr",
+    "lr": "optim.lr",
+    "max_steps": "trainer.steps",
+    "num_train_epochs": "trainer.epochs",
+    "weight_decay": "optim.weight_decay",
+}
+"""In another section."""

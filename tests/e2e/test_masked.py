@@ -1,6 +1,7 @@
 """`mlm_sample` and `bert_classify` in a small form: an encoder from text to labels, and a folder of BERT's."""
 
 import json
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,12 +93,15 @@ def test_bert_classify(
     tokenizer.save_pretrained(folder)
     monkeypatch.setenv("BERT", str(folder))
     words = [word for word in SMALL if word.startswith(("tracking=", "run.", "finetune.", "evaluate."))]
-    ended = pipeline(
-        tmp_path, "stage=report", *words, "finetune.max_length=64", base=["experiment=bert_classify"]
-    )
+    words += ["finetune.max_length=64", "finetune.trainer.checkpoint_every=2", "export.step=4"]
+    ended = pipeline(tmp_path, "stage=report", *words, base=["experiment=bert_classify"])
     assert ended.returncode == 0, ended.stdout + ended.stderr
     run = tmp_path / "runs/bert_classify"
     assert 20 < results(run)["accuracy"] <= 100
+    scored = json.loads((run / "evaluate/results.json").read_text())
+    by_model = Counter((row["model"], row["name"]) for row in scored)
+    assert {model for model, _ in by_model} == {"finetune", "most_frequent_label", "step 4"}
+    assert set(by_model.values()) == {1}
     exported = json.loads((run / "export/model/config.json").read_text())
     name = {"bert": "BertForSequenceClassification", "roberta": "RobertaForSequenceClassification"}[
         model_type

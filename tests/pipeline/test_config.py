@@ -109,7 +109,12 @@ def test_a_number_is_no_text_but_may_name_a_column() -> None:
 
 
 def test_the_names_of_other_programs_are_understood() -> None:
-    words = ["+trainer.batch_size=16", "+optim.learning_rate=1", "+model.d_model=8"]
+    words = [
+        "+trainer.batch_size=16",
+        "+optim.learning_rate=1",
+        "+model.d_model=8",
+        "+trainer.learning_rate=1",
+    ]
     with pytest.raises(UserError) as told:
         parse_config(composed(*words))
     message = str(told.value)
@@ -118,6 +123,7 @@ def test_the_names_of_other_programs_are_understood() -> None:
         in message
     )
     assert "optim.learning_rate: no such key; did you mean optim.lr?" in message
+    assert "trainer.learning_rate: no such key; did you mean optim.lr?" in message
     assert "model.d_model: no such key; did you mean model.hidden?" in message
 
 
