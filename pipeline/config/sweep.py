@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PositiveInt
 
 from pipeline.config.base import Section
+from pipeline.config.run import NAME
 
 MetricName = Annotated[str, Field(pattern=r"^[a-z]+\.\S+$")]
 
@@ -12,7 +13,7 @@ MetricName = Annotated[str, Field(pattern=r"^[a-z]+\.\S+$")]
 class SweepConfig(Section):
     """Several runs that differ in some keys, started with `--multirun` (see docs/sweeps.md)."""
 
-    name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")] = None
+    name: Annotated[str | None, Field(pattern=rf"^{NAME}$")] = None
     """Folder below `<run.runs>/sweeps`, W&B group and beginning of the runs' names; None takes `<run.name>-<sweep>`."""
     objective: MetricName = "pretrain.validation_loss"
     """What the runs are compared by, `<stage>.<metric>`: any number among a stage's metrics."""
