@@ -37,6 +37,8 @@ def test_every_form_is_checked_and_told(pipeline: Callable, tmp_path: Path) -> N
         assert (run / "export/model" / row["file"]).exists()
         assert row["perplexity"] == pytest.approx(rows["fp32"]["perplexity"], rel=0.05)
     assert all("the same text" in rows[name]["gate"] for name in exact)
+    if find_spec("cyllama"):  # llama.cpp itself has read them
+        assert all("token ids" in rows[name]["gate"] for name in ("gguf-f32", "gguf-q8_0"))
     card, page = (run / "export/model/README.md").read_text(), (run / "report/report.html").read_text()
     assert all(f"| {name} |" in card and f"<td>{name}</td>" in page for name in rows)
 

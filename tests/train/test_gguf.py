@@ -111,7 +111,7 @@ def test_transformers_reads_the_same_model(layout: str, type: str, tolerance: fl
     torch.testing.assert_close(read.logits(ids), plain.logits(ids), atol=tolerance, rtol=0)
 
 
-@pytest.mark.skipif(find_spec("llama_cpp") is None, reason="llama-cpp-python is not installed (extra: llama)")
+@pytest.mark.skipif(find_spec("cyllama") is None, reason="cyllama is not installed (extra: llama)")
 @pytest.mark.parametrize("name", [*LAYOUTS, *SCALED])
 def test_llama_cpp_reads_the_same_model_and_tokenizer(name: str, tmp_path: Path) -> None:
     config, pattern = LAYOUTS[name] if name in LAYOUTS else (SCALED[name], LLAMA3_PATTERN)
