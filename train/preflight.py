@@ -95,13 +95,14 @@ def weights(root: RootConfig, known: Known) -> str:
     if initial is None:
         return ""  # on the hub
     initial.check_files()
-    _refuse_classifier(Path(root.pretrain.init), initial)
+    refuse_classifier(Path(root.pretrain.init), initial)
     if root.pretrain.with_state and initial.checkpoint is not None:
         _check_state(root, initial.checkpoint)
     return f"it starts from {initial.name}"
 
 
-def _refuse_classifier(folder: Path, initial: "InitialWeights") -> None:
+def refuse_classifier(folder: Path, initial: "InitialWeights") -> None:
+    """Raises: UserError: where the weights in an artifact's folder are of a task's head in place of next tokens."""
     if (folder / TASK_FILE).is_file():
         task, facts = read_task(folder)
         if not task.scores_text:
@@ -282,7 +283,7 @@ def _check_run(init: str) -> None:
 
         found = find_weights(init, SETTING)
         found.check_files()
-        _refuse_classifier(Path(init), found)
+        refuse_classifier(Path(init), found)
 
 
 def prompts(root: RootConfig, known: Known) -> str:

@@ -22,8 +22,10 @@ from pipeline.text.counts import counted
 from train.adapters.stage import adapt, whole_state
 from train.checkpoints.final_model import save_model
 from train.checkpoints.initial import InitialWeights, initial_weights, starting_model
+from train.checkpoints.teacher import describe_teacher, flops_with_teacher, named_teacher
 from train.data.batches import Concatenation
 from train.data.sequences import too_often
+from train.distillation.loss import taught_loss
 from train.generation.samples import SAMPLED
 from train.generation.stops import decoder
 from train.held_out import OtherTokenizer, held_out_texts
@@ -65,6 +67,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         """What a run with these settings, on this data, does at each step."""
         return Course.of(of, data.mixture, length, parameters, vocab_size)
 
+    flops = flops_per_token(config.model, config.objective.target_length(length), vocab_size, length)
     mine = course(config) if trainer.steps != 0 else None
     plan = TrainingPlan(
         model=model,
@@ -73,9 +76,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         validation=data.validation,
         steps=mine.steps if mine else 0,
         tokens_per_example=length,
-        flops_per_token=flops_per_token(
-            config.model, config.objective.target_length(length), vocab_size, length
-        ),
+        flops_per_token=flops_with_teacher(flops, config.pretrain.distill, "pretrain", length),
         optim=config.optim,
         schedule=config.schedule,
         trainer=trainer,
@@ -87,7 +88,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         validates_first=initial is not None,
         order=mine.order if mine else None,
         only_rows=start.only_rows(),
-        loss=objective.loss,
+        loss=taught_loss(config.pretrain.distill, "pretrain", vocab_size, objective.loss),
         sampler=objective.sampler(trainer.sample_prompts, SAMPLED, config.seed),
     )
     if context.rank == 0:
@@ -161,7 +162,8 @@ def _model(start: StartingModel, on_gpu: bool, measure: Measure) -> tuple[Traina
     if trainer.steps != 0:
         of = (config.model, start.vocab_size, config.optim, trainer, config.strategy)
         targets = config.objective.target_length(trainer.sequence_length or config.model.context)
-        memory = Plan(*of, on_gpu, masked, lora, targets)
+        teacher = named_teacher(distill, "pretrain") if (distill := config.pretrain.distill) else None
+        memory = Plan(*of, on_gpu, masked, lora, targets, teacher)
         check(memory, known_limit(trainer, on_gpu))
     model, weights = start.build(measure)
     if masked:
@@ -237,6 +239,8 @@ def _report(
             f"{trained:,} parameters are trained, {trained / parameters:.1%} of the model's {parameters:,}"
         )
     context.log.info(f"objective: {objective.summary()}")
+    if (distill := config.pretrain.distill) is not None:
+        context.log.info(describe_teacher(distill, "pretrain"))
     if not objective.gives_perplexity:
         context.log.info(objective.lacks("perplexity"))
     if plan.sampler is None:

@@ -27,6 +27,7 @@ from pipeline.store.artifacts import SPEC_FILE, write_json
 from pipeline.store.written_spec import WrittenSpec
 from pipeline.text.counts import counted
 from pipeline.tracking.tracker import read_metrics
+from train.checkpoints.teacher import flops_with_teacher
 from train.data.mixture import Mixture
 from train.data.order import Order
 from train.data.steps import count_steps
@@ -58,7 +59,8 @@ class Course:
             parameters, vocab_size: of the model.
         """
         targets = config.objective.target_length(length)
-        flops = flops_per_token(config.model, targets, vocab_size, length)
+        student = flops_per_token(config.model, targets, vocab_size, length)
+        flops = flops_with_teacher(student, config.pretrain.distill, "pretrain", length)
         steps = count_steps(config.trainer, mixture.epoch, length, parameters, flops)
         order = mixture.order(steps, config.trainer.global_batch, config.seed)
         return cls(config.schedule, steps, order, config.trainer.global_batch)

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import NonNegativeInt, PositiveInt
 
 from pipeline.config.base import CONTENT, Content, Section
+from pipeline.config.distillation import DistillConfig
 from pipeline.config.lora import LoRAConfig
 from pipeline.formats.training_artifact import initial_files
 
@@ -32,6 +33,8 @@ class PretrainConfig(Section):
     drawn. For training from random weights."""
     lora: LoRAConfig | None = None
     """Train adapters in place of all weights. The model is written with them merged, and they beside it."""
+    distill: DistillConfig | None = None
+    """Learn from a teacher beside the text."""
 
     def problems(self) -> list[str]:
         if self.init is None:

@@ -29,6 +29,7 @@ from pipeline.config.shards import ShardsConfig
 from pipeline.config.strategies import StrategyConfig
 from pipeline.config.sweep import SweepConfig
 from pipeline.config.tasks import FinetuneConfig
+from pipeline.config.teachers import with_teachers
 from pipeline.config.tokenizers import TokenizerConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
@@ -151,9 +152,16 @@ class RootConfig(Section):
                 f"finetune.init={self.finetune.init} leaves nothing to pretrain; leave it out to fine-tune what "
                 "pretrain.init is continued to, or leave pretrain.init out"
             )
+        if self.pretrain.distill is not None and self.finetune.replaces_pretraining:
+            found.append(
+                f"finetune.init={self.finetune.init} leaves nothing to pretrain, so pretrain.distill would do nothing; "
+                "teach the fine-tuning with finetune.distill, or leave it out"
+            )
         found += self._untrained()
         if not self.finetune.replaces_pretraining:
             found += self.objective.misfits(self.model, self.data)
+            if self.pretrain.distill is not None:
+                found += self.objective.distill_misfits(self.model)
         found += self._adapted()
         trainers = {"trainer": self.trainer}
         if self.finetune.enabled:
@@ -236,7 +244,7 @@ def parse_config(values: Mapping[str, Any], typed: Collection[str] = ()) -> Root
         UserError: with all problems, one per line: key, value, what would be right.
     """
     of_weights: list[str] = []
-    for find in (partial(with_initial_weights, typed=typed), with_base_weights):
+    for find in (partial(with_initial_weights, typed=typed), with_base_weights, with_teachers):
         try:
             values = find(values)
         except UserError as error:

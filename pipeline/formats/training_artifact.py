@@ -1,5 +1,6 @@
 """What an artifact of pretrain or finetune says of itself, read without torch, since the planner asks."""
 
+import json
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -156,6 +157,18 @@ def checkpoint_in(folder: Path, setting: str) -> Checkpoint | None:
     if found is None:
         raise UserError(f"{setting}: the checkpoint {folder} is gone or damaged; name another step")
     return found
+
+
+def described_checkpoint(name: str | None, setting: str) -> dict[str, str]:
+    """Which model the files of a training checkpoint are of, for a fingerprint, since they hold weights alone; nothing
+    for what is none."""
+    folder = Path(name or "")
+    if not folder.is_dir():
+        return {}
+    checkpoint, artifact = checkpoint_in(folder, setting), artifact_of(folder)
+    if checkpoint is None or artifact is None:
+        return {}
+    return {"model": json.dumps(artifact.described(checkpoint), sort_keys=True)}
 
 
 def _is_checkpoint(folder: Path) -> bool:

@@ -65,6 +65,7 @@ def pretrain(
     init: Path | str | None = None,
     model: ModelConfig | None = None,
     lora: dict[str, Any] | None = None,
+    distill: dict[str, Any] | None = None,
     **trainer: Any,
 ) -> dict[str, Any]:
     """The stage, in this process, as rank `$RANK` of `$WORLD_SIZE`."""
@@ -93,7 +94,7 @@ def pretrain(
     }
     config = PretrainStage(
         seed=7,
-        pretrain=PretrainConfig(init=None if init is None else str(init), lora=lora),
+        pretrain=PretrainConfig(init=None if init is None else str(init), lora=lora, distill=distill),
         data=data,
         model=model or DecoderConfig(layers=1, hidden=16, heads=2, mlp=32, context=LENGTH, dropout=dropout),
         objective=CausalConfig(),

@@ -1,25 +1,21 @@
 """What fine-tuning starts from: what this run has pretrained, or weights that exist, with their tokenizer."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from pydantic import TypeAdapter
 
 from pipeline.config.base_weights import SETTING
 from pipeline.config.models import ModelConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.foreign_code import refusing_foreign_code
-from pipeline.formats.hub_models import description_folder, is_model_name, weights_folder
+from pipeline.formats.hub_models import is_model_name
 from pipeline.formats.model_folder import tokenizer_files
 from pipeline.formats.tokenizers import load_tokenizer
-from pipeline.formats.training_artifact import ArtifactFolder, artifact_of, checkpoint_in
 from train.checkpoints.final_model import described_model, load_model
-from train.checkpoints.hugging_face import read_folder
-from train.checkpoints.initial import find_weights, folder_name
-from train.models import TrainableModel, build_model, family
+from train.checkpoints.named_model import NamedModel, named_model
+from train.models import TrainableModel
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
@@ -56,12 +52,8 @@ def named_base(init: str, locate: Callable[[str], Path]) -> BaseModel:
     Raises:
         UserError: where there is no model or no tokenizer, or the two do not fit.
     """
-    place = f"{SETTING}={init}"
-    if not Path(init).expanduser().exists() and is_model_name(init):
-        return _checked(_of_hub(init, place))
-    folder = locate(init)
-    artifact = artifact_of(folder)
-    return _checked(_hugging_face(folder, place) if artifact is None else _of_run(folder, artifact))
+    is_on_hub = not Path(init).expanduser().exists() and is_model_name(init)
+    return _checked(_with_tokenizer(named_model(init if is_on_hub else str(locate(init)), SETTING), init))
 
 
 def base_in_folder(folder: Path, setting: str = SETTING) -> BaseModel:
@@ -73,7 +65,7 @@ def base_in_folder(folder: Path, setting: str = SETTING) -> BaseModel:
     Raises:
         UserError: where there is no model or no tokenizer, or the two do not fit.
     """
-    return _checked(_hugging_face(folder, f"{setting}={folder}"))
+    return _checked(_with_tokenizer(named_model(str(folder), setting), str(folder), setting))
 
 
 def _checked(base: BaseModel) -> BaseModel:
@@ -102,36 +94,24 @@ def _pretrained(context: Context) -> BaseModel:
     )
 
 
-def _of_run(folder: Path, artifact: ArtifactFolder) -> BaseModel:
-    """The finished model of an artifact, or that of a checkpoint of pretraining."""
-    section, vocab_size = artifact.described(checkpoint_in(folder, SETTING))
-    config = TypeAdapter(ModelConfig).validate_python(section)
-    config = family(config).without_weights(config, vocab_size)
-    found = find_weights(str(folder), SETTING)
-
-    def load() -> TrainableModel:
-        model = build_model(config, vocab_size)
-        found.fill(model)
-        return model.train()
-
-    return BaseModel(found.name, config, vocab_size, load_tokenizer(artifact.tokenizer_artifact), load)
+def _with_tokenizer(model: NamedModel, init: str, setting: str = SETTING) -> BaseModel:
+    """Args: init: what was named, for messages."""
+    if model.artifact is not None:
+        tokenizer = load_tokenizer(model.artifact.tokenizer_artifact)
+    else:
+        tokenizer = _fast_tokenizer(model.tokenizer, f"{setting}={init}")
+    return BaseModel(model.name, model.config, model.vocab_size, tokenizer, model.load)
 
 
-def _of_hub(name: str, place: str) -> BaseModel:
-    described = _hugging_face(description_folder(name, place), place)
-    return replace(described, name=name, load=lambda: read_folder(weights_folder(name, place), place).load())
-
-
-def _hugging_face(folder: Path, place: str) -> BaseModel:
+def _fast_tokenizer(folder: Path, place: str) -> "PreTrainedTokenizerFast":
     from transformers import PreTrainedTokenizerFast
 
-    found = read_folder(folder, place)
     tokenizer = _tokenizer(folder, place)
     if not isinstance(tokenizer, PreTrainedTokenizerFast):
         raise UserError(
             f"the tokenizer in {folder} has no tokenizer.json; convert it to a fast tokenizer first"
         )
-    return BaseModel(folder_name(folder), found.config, found.vocab_size, tokenizer, found.load)
+    return tokenizer
 
 
 def _tokenizer(folder: Path, place: str) -> "PreTrainedTokenizerBase":

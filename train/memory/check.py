@@ -13,6 +13,7 @@ from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.strategies import StrategyConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
+from train.checkpoints.named_model import NamedModel
 from train.memory.predict import Memory, predict, strategy_memory
 from train.models import family
 
@@ -44,6 +45,7 @@ class Plan:
     lora: LoRAConfig | None = None
     targets: int = 0
     """Tokens that an encoder–decoder writes to an example."""
+    teacher: NamedModel | None = None
 
     def memory(self) -> Memory | None:
         """None where it is not predicted."""
@@ -57,6 +59,7 @@ class Plan:
             masked=self.masked,
             lora=self.lora,
             targets=self.targets,
+            teacher=self.teacher,
         )
 
     def unpredicted(self) -> str:

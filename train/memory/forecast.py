@@ -8,6 +8,8 @@ from pipeline.forecast import Forecast
 from pipeline.text.counts import counted
 from pipeline.text.sizes import size_in_words
 from train.checkpoints.initial import initial_weights
+from train.checkpoints.named_model import NamedModel
+from train.checkpoints.teacher import flops_with_teacher, named_teacher
 from train.data.mixture import Mixture
 from train.data.sequences import too_often
 from train.data.steps import count_steps
@@ -26,6 +28,7 @@ _COMPONENTS = {
     "activations": "activations",
     "loss": "logits and loss",
     "step": "optimizer's step",
+    "teacher": "teacher",
     "runtime": "runtime",
 }
 
@@ -46,7 +49,10 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
     masked = root.data.packing != "concatenate"
     lora = root.pretrain.lora
     targets = root.objective.target_length(trainer.sequence_length or root.model.context)
-    plan = Plan(root.model, vocab_size, root.optim, trainer, root.strategy, on_gpu, masked, lora, targets)
+    teacher = named_teacher(distill, "pretrain") if (distill := root.pretrain.distill) else None
+    plan = Plan(
+        root.model, vocab_size, root.optim, trainer, root.strategy, on_gpu, masked, lora, targets, teacher
+    )
     limit = known_limit(trainer, on_gpu)
     memory = plan.memory() if trainer.steps != 0 else None
     sizes = model_sizes(root.model, vocab_size)
@@ -56,6 +62,7 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
     facts = {
         **({"starts from": initial.name} if initial else {}),
         "model": f"{sizes.parameters:,} parameters, {vocab_size:,} token ids",
+        **({"teacher": _teacher(teacher)} if teacher else {}),
         **({"adapters": f"{trained:,} parameters are trained"} if lora else {}),
         "objective": root.objective.summary(),
         "ranks": f"{trainer.ranks} ({trainer.nodes} × {trainer.devices}), strategy {root.strategy.choice}, "
@@ -104,7 +111,8 @@ def _work(
         return batch | {
             "steps": f"{trainer.epochs:g} epochs; how many steps is known when the shards are built"
         }
-    flops = flops_per_token(root.model, root.objective.target_length(length), vocab_size, length)
+    student = flops_per_token(root.model, root.objective.target_length(length), vocab_size, length)
+    flops = flops_with_teacher(student, root.pretrain.distill, "pretrain", length)
     steps = count_steps(trainer, epoch or 0, length, parameters, flops)
     tokens = steps * per_step
     times = steps * trainer.global_batch / epoch if epoch else 0.0
@@ -112,6 +120,11 @@ def _work(
     work = "unknown" if flops is None else f"{tokens * flops:.2e}"
     warning = {"warning": said} if (said := too_often(times)) else {}
     return batch | {"steps": f"{steps:,}", "tokens": f"{tokens:,}{epochs}", **warning, "FLOPs": work}
+
+
+def _teacher(teacher: NamedModel) -> str:
+    parameters = model_sizes(teacher.config, teacher.vocab_size).parameters
+    return f"{teacher.name}, {parameters:,} parameters, whole on each rank"
 
 
 def _start(memory: Memory, devices: int) -> str:

@@ -7,6 +7,7 @@ activations and loss the model's family (`train/models/family.py`).
 from dataclasses import dataclass, fields
 from functools import cache
 
+import torch
 from pydantic import TypeAdapter
 
 from pipeline.config.lora import LoRAConfig
@@ -14,9 +15,12 @@ from pipeline.config.models import ModelConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.strategies import StrategyConfig
 from pipeline.config.training import TrainerConfig
+from train.checkpoints.named_model import NamedModel
 from train.memory.sizes import adapter_activations, trained_model, trained_sizes
 from train.models import TrainableModel, family
+from train.models.lm_head import tokens_per_chunk
 from train.models.numerics import BF16, FP32, Numerics
+from train.models.sizes import model_sizes
 from train.models.weights import draws_by_layer
 from train.optim import STEP, build_optimizer, optimizer_module
 from train.strategies.memory import StrategyMemory
@@ -24,6 +28,9 @@ from train.strategies.strategy import strategy_class
 
 RUNTIME_GPU, RUNTIME_CPU = 1_000_000_000, 500_000_000
 """Bytes that CUDA's context, kernels' workspaces and the allocator's gaps take, or Python with its libraries."""
+
+DISTRIBUTIONS = 5
+"""Arrays of a chunk of tokens times the vocabulary that a comparison with a teacher makes besides the student's."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,8 @@ class Memory:
     start: int = 0
     """In the host's memory, while the model is built: all of its weights, or where ranks draw them layer by layer the
     largest ones."""
+    teacher: int = 0
+    """Whom the model learns from: its weights, what it reads, and what is compared of a chunk."""
 
     @property
     def states(self) -> int:
@@ -118,10 +127,11 @@ def predict(
     masked: bool = False,
     lora: LoRAConfig | None = None,
     targets: int = 0,
+    teacher: NamedModel | None = None,
 ) -> Memory | None:
     """Memory of one rank in training `model`, or adapters of it; `masked` where a mask keeps documents apart, `targets`
-    the tokens that an encoder–decoder writes to an example. None where the strategy, or the model's family, does not
-    say what it needs."""
+    the tokens that an encoder–decoder writes to an example, `teacher` whom it learns from. None where
+    the strategy, or the family of the model or its teacher, does not say what it needs."""
     kept = strategy_memory(model, vocab_size, optim, trainer, strategy, on_gpu, lora)
     if kept is None:
         return None
@@ -135,7 +145,8 @@ def predict(
     of_family = family(model).with_targets(targets)
     per_token = of_family.activation_bytes(model, length, numerics, trainer.activation_checkpointing, masked)
     loss = of_family.loss_bytes(model, vocab_size, tokens, numerics)
-    if per_token is None or loss is None:
+    taught = 0 if teacher is None else _teacher_bytes(teacher, vocab_size, tokens, length, numerics, masked)
+    if per_token is None or loss is None or taught is None:
         return None
     if lora is not None:
         per_token += adapter_activations(trained, lora, compute)
@@ -151,4 +162,20 @@ def predict(
         RUNTIME_GPU if on_gpu else RUNTIME_CPU,
         kept.host,
         FP32 * (sizes.largest if lora is None and draws_by_layer(model, trainer.ranks) else sizes.parameters),
+        taught,
     )
+
+
+def _teacher_bytes(
+    teacher: NamedModel, vocab_size: int, tokens: int, length: int, numerics: Numerics, masked: bool
+) -> int | None:
+    """Weights of the teacher, what its reading of a micro-batch takes, and both distributions of a chunk; None where
+    its family does not say."""
+    of_family = family(teacher.config)
+    # Without gradients one block at a time is there; its input, which recomputation keeps of each, is a little more.
+    per_token = of_family.activation_bytes(teacher.config, length, numerics, True, masked)
+    if per_token is None:
+        return None
+    chunk = min(tokens, tokens_per_chunk(vocab_size, torch.device("cuda" if numerics.on_gpu else "cpu")))
+    weights = FP32 * model_sizes(teacher.config, teacher.vocab_size).parameters
+    return weights + tokens * per_token + DISTRIBUTIONS * chunk * vocab_size * FP32

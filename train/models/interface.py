@@ -236,9 +236,15 @@ class LanguageModel(Body, WritingModel):
     ) -> Tensor | LossSum:
         """As of any model, with documents kept apart where segments are given.
 
-        Where its section says `regularizes`, it takes what is added to the loss in training as `regularization`, too
-        (`lm_head.py`).
+        Where its section says `regularizes`, it takes what changes the loss in training as `regularization`, too
+        (`LossChange` in `lm_head.py`).
         """
+
+    @property
+    def output_layer(self) -> Linear | None:
+        """The layer that makes logits of what `hidden` gives, and all that is done to it; None where more is done. Then
+        the logits of a whole batch are made at once where they are asked for."""
+        return None
 
     @abstractmethod
     def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:

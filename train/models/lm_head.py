@@ -8,13 +8,20 @@ together with the loss, while a chunk's logits are at hand: nothing is computed 
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from train.models.head_gradients import (
+    HeadGradients,
+    add_gradients,
+    cast_like,
+    cast_to,
+    computing_dtype,
+)
 from train.models.interface import IGNORE_INDEX, NO_FIGURES, FigureSum, LossSum
 from train.models.layers import Linear
 from train.models.numerics import FP32, Numerics
@@ -37,6 +44,29 @@ def head_bytes(width: int, vocab_size: int, tokens: int, numerics: Numerics) -> 
     return logits + gradient + tokens * width * numerics.residual
 
 
+class RegularizedLoss(NamedTuple):
+    """Sums over tokens, fp32 scalars."""
+
+    trained: Tensor
+    """The cross-entropy with what regularizes it; differentiable."""
+    plain: Tensor
+    """The cross-entropy alone, without a gradient."""
+    taught: Tensor | None = None
+    """Of a model that learns from a teacher, how far it is from the teacher, without a gradient."""
+
+
+class LossChange(Protocol):
+    """What is trained on in place of the plain cross-entropy: something is added to it, or a part of it replaced."""
+
+    def in_chunks(
+        self, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
+    ) -> RegularizedLoss:
+        """Of hidden states [N, H], weight [V, H], bias [V] and targets [N], without the logits of all of them."""
+
+    def of_logits(self, logits: Tensor, targets: Tensor) -> RegularizedLoss:
+        """Of logits [N, V] that are there as a whole."""
+
+
 class Regularization(NamedTuple):
     """What is added to the cross-entropy that is trained on."""
 
@@ -45,14 +75,19 @@ class Regularization(NamedTuple):
     label_smoothing: float = 0.0
     """Share of each label's probability that is spread over all tokens (Szegedy et al., 2016)."""
 
+    def in_chunks(
+        self, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor
+    ) -> RegularizedLoss:
+        return RegularizedLoss(*_SummedLoss.apply(hidden, weight, bias, targets, *self))
 
-class RegularizedLoss(NamedTuple):
-    """Sums over tokens, fp32 scalars."""
-
-    trained: Tensor
-    """The cross-entropy with what regularizes it; differentiable."""
-    plain: Tensor
-    """The cross-entropy alone, without a gradient."""
+    def of_logits(self, logits: Tensor, targets: Tensor) -> RegularizedLoss:
+        scores = logits.float()
+        counts = (targets != IGNORE_INDEX).float()
+        log_partition = scores.logsumexp(-1)
+        picked = scores.gather(1, torch.where(targets == IGNORE_INDEX, 0, targets)[:, None])[:, 0]
+        plain = ((log_partition - picked) * counts).sum()
+        extra = self.z_loss * log_partition.square() + self.label_smoothing * (picked - scores.mean(-1))
+        return RegularizedLoss(plain + (extra * counts).sum(), plain.detach())
 
 
 class LMHead(Linear):
@@ -66,12 +101,12 @@ class LMHead(Linear):
         input: Tensor,
         labels: Tensor | None = None,
         reduction: Literal["sum", "none"] = "sum",
-        regularization: Regularization | None = None,
+        regularization: LossChange | None = None,
     ) -> Tensor | RegularizedLoss:
         """Logits [..., V] of hidden states [..., H]; with labels [...] their cross-entropy in nats, fp32.
 
         `sum` gives a scalar, `none` the shape of the labels with 0 where one is ignored. What regularizes it counts
-        where gradients are made of a sum; see `regularized_loss`.
+        where gradients are made of a sum.
         """
         weight, bias = self.weight, self.bias
         if labels is None:
@@ -84,14 +119,14 @@ class LMHead(Linear):
             return _token_losses(flat, weight, bias, targets).sum()
         if regularization is None:
             return _SummedLoss.apply(flat, weight, bias, targets, 0.0, 0.0)[0]
-        return RegularizedLoss(*_SummedLoss.apply(flat, weight, bias, targets, *regularization))
+        return regularization.in_chunks(flat, weight, bias, targets)
 
 
 def loss_sum(
     head: LMHead,
     hidden: Tensor,
     labels: Tensor,
-    regularization: Regularization | None = None,
+    regularization: LossChange | None = None,
     auxiliary: Tensor | None = None,
     figures: Mapping[str, FigureSum] = NO_FIGURES,
 ) -> LossSum:
@@ -101,21 +136,21 @@ def loss_sum(
     found = head(hidden, labels, regularization=regularization)
     if isinstance(found, Tensor):
         return LossSum(found, tokens, auxiliary, figures)
-    # The gradients of both are made together, so they all come by way of the difference.
+    return changed_loss(found, tokens, auxiliary, figures)
+
+
+def changed_loss(
+    found: RegularizedLoss,
+    tokens: Tensor,
+    auxiliary: Tensor | None = None,
+    figures: Mapping[str, FigureSum] = NO_FIGURES,
+) -> LossSum:
+    """A loss that is told without what changes it: the gradients of both are made together, so they all come by way of
+    the difference."""
     extra = found.trained - found.plain
+    if found.taught is not None:
+        figures = {**figures, "distillation_loss": FigureSum(found.taught, tokens)}
     return LossSum(found.plain, tokens, extra if auxiliary is None else extra + auxiliary, figures)
-
-
-def regularizing(logits: Tensor, labels: Tensor, regularization: Regularization) -> Tensor:
-    """What is added to the summed cross-entropy of logits [..., V] that are there as a whole."""
-    scores = logits.flatten(0, -2).float()
-    counts = (labels.flatten() != IGNORE_INDEX).float()
-    log_partition = scores.logsumexp(-1)
-    picked = scores.gather(1, torch.where(labels.flatten() == IGNORE_INDEX, 0, labels.flatten())[:, None])[
-        :, 0
-    ]
-    z_loss, smoothing = regularization
-    return ((z_loss * log_partition.square() + smoothing * (picked - scores.mean(-1))) * counts).sum()
 
 
 def tokens_per_chunk(vocab_size: int, device: torch.device) -> int:
@@ -144,18 +179,16 @@ class _TokenLosses(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, bias: Tensor | None, targets: Tensor) -> Tensor:
-        device = hidden.device.type
-        mixed = torch.is_autocast_enabled(device)
-        ctx.dtype = torch.get_autocast_dtype(device) if mixed else hidden.dtype
+        ctx.dtype = computing_dtype(hidden)
         ctx.save_for_backward(hidden, weight, bias, targets)
-        return _token_losses(hidden, weight.to(ctx.dtype), _cast(bias, ctx.dtype), targets)
+        return _token_losses(hidden, weight.to(ctx.dtype), cast_to(bias, ctx.dtype), targets)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_losses: Tensor) -> tuple[Tensor | None, ...]:
         hidden, weight, bias, targets = ctx.saved_tensors
         needs_hidden, needs_weight, needs_bias, _ = ctx.needs_input_grad
-        matrix, offsets = weight.to(ctx.dtype), _cast(bias, ctx.dtype)
+        matrix, offsets = weight.to(ctx.dtype), cast_to(bias, ctx.dtype)
         grad_hidden = torch.empty_like(hidden) if needs_hidden else None
         grad_weight = torch.zeros_like(weight, dtype=torch.float32) if needs_weight else None
         grad_bias = torch.zeros_like(bias, dtype=torch.float32) if needs_bias else None
@@ -176,7 +209,7 @@ class _TokenLosses(torch.autograd.Function):
                 grad_weight += grad_logits.t() @ part
             if grad_bias is not None:
                 grad_bias += scores.sum(0)
-        return grad_hidden, _like(grad_weight, weight), _like(grad_bias, bias), None
+        return grad_hidden, cast_like(grad_weight, weight), cast_like(grad_bias, bias), None
 
 
 class _SummedLoss(torch.autograd.Function):
@@ -193,14 +226,9 @@ class _SummedLoss(torch.autograd.Function):
         z_loss: float,
         smoothing: float,
     ) -> tuple[Tensor, Tensor]:
-        needs_hidden, needs_weight, needs_bias, *_ = ctx.needs_input_grad
-        device = hidden.device.type
-        dtype = torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else hidden.dtype
-        matrix, offsets = weight.to(dtype), _cast(bias, dtype)
-        grad_hidden = torch.empty_like(hidden) if needs_hidden else None
-        # Summed over chunks in fp32: in bf16 the small later terms would be lost.
-        grad_weight = torch.zeros_like(weight, dtype=torch.float32) if needs_weight else None
-        grad_bias = torch.zeros_like(weight[:, 0], dtype=torch.float32) if needs_bias else None
+        dtype = computing_dtype(hidden)
+        matrix, offsets = weight.to(dtype), cast_to(bias, dtype)
+        grads = HeadGradients.empty(ctx.needs_input_grad, hidden, weight)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         extra = torch.zeros_like(total)
         size = tokens_per_chunk(weight.size(0), hidden.device)
@@ -230,17 +258,8 @@ class _SummedLoss(torch.autograd.Function):
             scores.mul_(factors).scatter_add_(1, target, -share)
             if smoothing:
                 scores.sub_(counts * (smoothing / scores.size(1)))
-            grad_logits = scores.to(dtype)
-            if grad_hidden is not None:
-                grad_hidden[start : start + size] = grad_logits @ matrix
-            if grad_weight is not None:
-                if dtype == torch.float32:
-                    grad_weight.addmm_(grad_logits.t(), part)
-                else:
-                    grad_weight += grad_logits.t() @ part
-            if grad_bias is not None:
-                grad_bias += scores.sum(0)
-        ctx.save_for_backward(grad_hidden, _like(grad_weight, weight), _like(grad_bias, bias))
+            add_gradients(grads, scores, part, matrix, start)
+        ctx.save_for_backward(grads.hidden, cast_like(grads.weight, weight), cast_like(grads.bias, bias))
         ctx.mark_non_differentiable(total)
         return total + extra, total
 
@@ -249,12 +268,3 @@ class _SummedLoss(torch.autograd.Function):
     def backward(ctx: Any, grad_trained: Tensor, _: Tensor) -> tuple[Tensor | None, ...]:
         grads = (None if grad is None else grad * grad_trained.to(grad.dtype) for grad in ctx.saved_tensors)
         return *grads, None, None, None
-
-
-def _cast(bias: Tensor | None, dtype: torch.dtype) -> Tensor | None:
-    return None if bias is None else bias.to(dtype)
-
-
-def _like(gradient: Tensor | None, parameter: Tensor | None) -> Tensor | None:
-    """The gradient in its parameter's type."""
-    return gradient if gradient is None or parameter is None else gradient.to(parameter.dtype)

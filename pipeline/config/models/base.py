@@ -29,7 +29,7 @@ class ModelConfig(Choice):
     sequence, and recomputes its blocks: so that nobody needs to build one to see."""
 
     regularizes: ClassVar[bool] = False
-    """Whether the model's `forward` takes what an objective adds to its loss, as `regularization`."""
+    """Whether the model's `forward` takes what changes its loss in training, such as a teacher, as `regularization`."""
 
     readings: ClassVar[tuple[Reading, ...]] = ("left_to_right",)
     """How models of this family can read; where there are several ways, `reading` says which one is set."""

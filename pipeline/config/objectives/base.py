@@ -45,6 +45,13 @@ class ObjectiveConfig(Choice):
         """Tells that runs with this objective go without something."""
         return f"no {what}: the objective `{self.choice}` has none"
 
+    def distill_misfits(self, model: ModelConfig) -> Iterator[str]:
+        """Why such a model cannot learn this from a teacher as well, one sentence each, with the remedy."""
+        yield (
+            f"pretrain.distill teaches the distribution of each next token, and objective.name={self.choice} predicts "
+            "something else; leave it out, or set objective=causal"
+        )
+
     def misfits(self, model: ModelConfig, data: DataConfig) -> Iterator[str]:
         """Why such a model cannot learn this from such data, one sentence each, with the remedy."""
         if model.reading != self.reading:

@@ -49,6 +49,18 @@ class CausalConfig(ObjectiveConfig):
         )
         return ", ".join([self.choice, *(f"{name} {value:g}" for name, value in extras if value)])
 
+    def distill_misfits(self, model: ModelConfig) -> Iterator[str]:
+        if self.regularizes:
+            yield (
+                "pretrain.distill already softens the labels; set objective.z_loss and objective.label_smoothing to 0, "
+                "or leave it out"
+            )
+        if not model.regularizes:
+            yield (
+                f"model.family={model.choice} does not add to the loss, so it cannot learn from a teacher; leave "
+                "pretrain.distill out, or choose another family"
+            )
+
     def misfits(self, model: ModelConfig, data: DataConfig) -> Iterator[str]:
         yield from super().misfits(model, data)
         if self.regularizes and not model.regularizes:

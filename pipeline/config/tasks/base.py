@@ -1,13 +1,13 @@
 """What all fine-tuning tasks have in common: the examples, what is trained, and how."""
 
 import json
-from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
 
 from pipeline.config.base import NEUTRAL, Content, Section
 from pipeline.config.choices import Choice
+from pipeline.config.distillation import DistillConfig
 from pipeline.config.lora import LoRAConfig
 from pipeline.config.monitor import MonitorConfig
 from pipeline.config.optimizers import OptimizerConfig
@@ -17,7 +17,7 @@ from pipeline.config.schedules.linear import LinearSchedule
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.formats.hub import SCHEME, HubSplit
-from pipeline.formats.training_artifact import artifact_of, base_files, checkpoint_in
+from pipeline.formats.training_artifact import base_files, described_checkpoint
 
 FieldName = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) is int else value)]
 """A number on the command line is one for YAML too, and names a column."""
@@ -106,6 +106,8 @@ class FinetuneConfig(Choice):
     """Values of `batching` that the task knows."""
     enabled: ClassVar[bool] = True
     """Whether there is anything to do."""
+    distills: ClassVar[bool] = False
+    """Whether what is learnt are next tokens, whose distribution a teacher may give."""
 
     init: Annotated[str | None, Content(base_files, or_name=True)] = None
     """What to start from: a run's name (with `/pretrain` behind it, its model before fine-tuning), the folder of an
@@ -115,6 +117,8 @@ class FinetuneConfig(Choice):
     """The checkpoint of pretraining to take of the run or artifact that `init` names; None takes its finished model."""
     lora: LoRAConfig | None = None
     """Train adapters in place of all weights. The model is written with them merged, and they beside it."""
+    distill: DistillConfig | None = None
+    """Learn from a teacher beside the examples."""
     data: FinetuneDataConfig = FinetuneDataConfig()
     max_length: PositiveInt | None = None
     """Longest example in tokens; None means the model's context. A longer prompt
@@ -141,6 +145,11 @@ class FinetuneConfig(Choice):
                 f"finetune.batching={self.batching} is nothing that finetune.task={self.choice} knows; set it to "
                 f"{' or '.join(self.batchings)}"
             )
+        if self.distill is not None and not self.distills:
+            found.append(
+                f"finetune.distill is for tasks that learn next tokens, and finetune.task={self.choice} learns "
+                "something else; leave it out"
+            )
         if self.monitor.active and not self.trainer.validate_every:
             found.append(
                 "finetune.monitor looks at validations, and finetune.trainer.validate_every=0 has one at the end "
@@ -151,20 +160,11 @@ class FinetuneConfig(Choice):
     def environment(self) -> dict[str, str]:
         """Of a training checkpoint, whose files hold weights alone, also which model they are of; and of a training
         that may end early, when its validations come and what they see."""
-        found = self._model_of_init()
+        found = described_checkpoint(self.init, "finetune.init")
         if self.monitor.patience is not None:
             validations = [self.trainer.validate_every, self.trainer.validation_sequences]
             found["validations"] = json.dumps(validations)
         return found
-
-    def _model_of_init(self) -> dict[str, str]:
-        folder = Path(self.init or "")
-        if not folder.is_dir():
-            return {}
-        checkpoint, artifact = checkpoint_in(folder, "finetune.init"), artifact_of(folder)
-        if checkpoint is None or artifact is None:
-            return {}
-        return {"model": json.dumps(artifact.described(checkpoint), sort_keys=True)}
 
     @property
     def data_sections(self) -> list[FinetuneDataConfig]:

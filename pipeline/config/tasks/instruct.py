@@ -28,6 +28,7 @@ class InstructConfig(ChatConfig):
 
     implementation: ClassVar[str] = "train.finetuning.tasks.instruct"
     batchings: ClassVar[tuple[Batching, ...]] = ("padded", "by_length", "packed")
+    distills: ClassVar[bool] = True
 
     task: Literal["instruct"] = "instruct"
     """Answers in a chat. The loss is on what the assistant says only, and on plain texts."""

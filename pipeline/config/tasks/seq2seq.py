@@ -58,6 +58,7 @@ class Seq2SeqConfig(FinetuneConfig):
 
     implementation: ClassVar[str] = "train.finetuning.tasks.seq2seq"
     batchings: ClassVar[tuple[Batching, ...]] = ("padded", "by_length", "packed")
+    distills: ClassVar[bool] = True
 
     task: Literal["seq2seq"] = "seq2seq"
     """Text to text. The loss is on the target only."""

@@ -21,7 +21,7 @@ from train.models.decoder.llama import LlamaBody
 from train.models.decoder.nearby import nearby_mask
 from train.models.fixed_linear import FixedLinear
 from train.models.interface import IGNORE_INDEX, LanguageModel, LossSum
-from train.models.lm_head import LMHead, Regularization, loss_sum
+from train.models.lm_head import LMHead, LossChange, loss_sum
 
 
 class Decoder(LanguageModel):
@@ -66,7 +66,7 @@ class Decoder(LanguageModel):
         input_ids: Tensor,
         labels: Tensor | None = None,
         segments: Tensor | None = None,
-        regularization: Regularization | None = None,
+        regularization: LossChange | None = None,
     ) -> Tensor | LossSum:
         # Padding is no load; where documents share a row there is hardly any.
         pads = self.config.experts is not None and labels is not None and segments is None
@@ -89,6 +89,10 @@ class Decoder(LanguageModel):
             return None
         balance, z = router_losses(routed, seen)
         return (factors[0] * balance + factors[1] * z) * tokens
+
+    @property
+    def output_layer(self) -> LMHead:
+        return self.lm_head
 
     def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
         return self.lm_head(self.hidden(input_ids), labels, reduction="none")

@@ -20,7 +20,7 @@ from train.models.hf.probes import (
 )
 from train.models.hf.states import KeyValueCache, Rereading
 from train.models.interface import IGNORE_INDEX, LanguageModel, LossSum
-from train.models.lm_head import Regularization, loss_sum, regularizing
+from train.models.lm_head import LMHead, LossChange, changed_loss, loss_sum
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ class HuggingFaceModel(TransformersModel, LanguageModel):
         input_ids: Tensor,
         labels: Tensor | None = None,
         segments: Tensor | None = None,
-        regularization: Regularization | None = None,
+        regularization: LossChange | None = None,
     ) -> Tensor | LossSum:
         balances = self.training and self._balance > 0
         if labels is not None and not balances and (head := found_head(self.model)) is not None:
@@ -66,11 +66,10 @@ class HuggingFaceModel(TransformersModel, LanguageModel):
         tokens = (labels != IGNORE_INDEX).sum()
         # In proportion to the tokens, so that over micro-batches and ranks it becomes a mean as the loss does.
         auxiliary = self._balance * self._balance_loss(outputs) * tokens if balances else None
-        total = cross_entropy(outputs.logits, labels, "sum")
         if regularization is not None:
-            extra = regularizing(outputs.logits, labels, regularization)
-            auxiliary = extra if auxiliary is None else auxiliary + extra
-        return LossSum(total, tokens, auxiliary)
+            found = regularization.of_logits(outputs.logits.flatten(0, 1), labels.flatten())
+            return changed_loss(found, tokens, auxiliary)
+        return LossSum(cross_entropy(outputs.logits, labels, "sum"), tokens, auxiliary)
 
     def _balance_loss(self, outputs: ModelOutput) -> Tensor:
         loss = getattr(outputs, "aux_loss", None)
@@ -80,6 +79,10 @@ class HuggingFaceModel(TransformersModel, LanguageModel):
                 "router_aux_loss_coef, aux_loss_coef and output_router_logits from model.config"
             )
         return loss
+
+    @property
+    def output_layer(self) -> LMHead | None:
+        return found_head(self.model)
 
     def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
         if (head := found_head(self.model)) is not None:

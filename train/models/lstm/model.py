@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import (
 from pipeline.config.models.lstm import LSTMConfig
 from train.models.interface import LanguageModel, LossSum
 from train.models.layers import Embedding, Linear
-from train.models.lm_head import LMHead, Regularization, loss_sum
+from train.models.lm_head import LMHead, LossChange, loss_sum
 from train.models.lstm.attention import AdditiveAttention
 
 _INIT_STD = 0.02
@@ -80,12 +80,16 @@ class LSTM(LanguageModel):
         input_ids: Tensor,
         labels: Tensor | None = None,
         segments: Tensor | None = None,
-        regularization: Regularization | None = None,
+        regularization: LossChange | None = None,
     ) -> Tensor | LossSum:
         hidden = self.hidden(input_ids, segments=segments)
         if labels is None:
             return self.lm_head(hidden)
         return loss_sum(self.lm_head, hidden, labels, regularization)
+
+    @property
+    def output_layer(self) -> LMHead:
+        return self.lm_head
 
     def token_losses(self, input_ids: Tensor, labels: Tensor) -> Tensor:
         return self.lm_head(self.hidden(input_ids), labels, reduction="none")

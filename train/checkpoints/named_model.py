@@ -1,0 +1,81 @@
+"""The model that a setting names, once the planner has found its place: a folder, or a pinned name on the hub."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from pipeline.config.models import ModelConfig
+from pipeline.formats.hub_models import description_folder, is_model_name, weights_folder
+from pipeline.formats.model_folder import TOKENIZER_FOLDER
+from pipeline.formats.training_artifact import ArtifactFolder, artifact_of, checkpoint_in
+from train.checkpoints.hugging_face import read_folder
+from train.checkpoints.initial import find_weights, folder_name
+from train.models import TrainableModel, build_model, family
+
+
+@dataclass(frozen=True)
+class NamedModel:
+    """A trained model; no weights are read before it is loaded."""
+
+    name: str
+    """For people to read."""
+    config: ModelConfig
+    vocab_size: int
+    """Rows of its embeddings."""
+    folder: Path
+    """Of what describes it."""
+    artifact: ArtifactFolder | None
+    """Where it is of a run of this project."""
+    load: Callable[[], TrainableModel]
+    """A new copy of the model, ready to be trained."""
+
+    @property
+    def tokenizer(self) -> Path:
+        """The folder where its tokenizer's files are, if there are any.
+
+        Raises:
+            UserError: where it is of a run whose tokenizer is gone.
+        """
+        return self.folder if self.artifact is None else self.artifact.tokenizer_artifact / TOKENIZER_FOLDER
+
+
+def named_model(name: str, setting: str) -> NamedModel:
+    """
+    Args:
+        name: a folder of an artifact, of a training checkpoint or of Hugging Face, or a pinned name on the hub.
+        setting: what names it, for messages.
+
+    Raises:
+        UserError: where there is no model.
+    """
+    folder, place = Path(name).expanduser(), f"{setting}={name}"
+    if not folder.exists() and is_model_name(name):
+        description = description_folder(name, place)
+        found = read_folder(description, place)
+
+        def fetch() -> TrainableModel:
+            return read_folder(weights_folder(name, place), place).load()
+
+        return NamedModel(name, found.config, found.vocab_size, description, None, fetch)
+    artifact = artifact_of(folder)
+    if artifact is None:
+        found = read_folder(folder, place)
+        return NamedModel(folder_name(folder), found.config, found.vocab_size, folder, None, found.load)
+    return _of_run(folder, artifact, setting)
+
+
+def _of_run(folder: Path, artifact: ArtifactFolder, setting: str) -> NamedModel:
+    """The finished model of an artifact, or that of a checkpoint of pretraining."""
+    section, vocab_size = artifact.described(checkpoint_in(folder, setting))
+    config = TypeAdapter(ModelConfig).validate_python(section)
+    config = family(config).without_weights(config, vocab_size)
+    weights = find_weights(str(folder), setting)
+
+    def load() -> TrainableModel:
+        model = build_model(config, vocab_size)
+        weights.fill(model)
+        return model.train()
+
+    return NamedModel(weights.name, config, vocab_size, folder, artifact, load)
