@@ -16,6 +16,7 @@ from data_prep.cleaning.tally import Tally, WrittenTally
 from data_prep.cleaning.template_cache import cache_path, read_learned, write_learned
 from data_prep.cleaning.template_survey import TemplateSurveyor, dump_pieces, learn_rules
 from data_prep.cleaning.write_documents import PieceWriter
+from data_prep.contamination.benchmark_texts import compared_items
 from data_prep.contamination.guard import evaluation_texts, guard_action
 from data_prep.contamination.index import build_index
 from data_prep.filters import options
@@ -27,6 +28,7 @@ from pipeline.config.clean import CleanConfig
 from pipeline.config.stages import CleanStage
 from pipeline.context import Context
 from pipeline.errors import UserError
+from pipeline.formats.benchmark_items import write_compared
 from pipeline.formats.documents import SPLITS
 from pipeline.formats.source import load_parts
 from pipeline.store.artifacts import write_json
@@ -172,6 +174,7 @@ def run(config: CleanStage, context: Context) -> StageMetrics:
         context.log.info("%s documents hold evaluation text", f"{tally.contamination.documents:,}")
     stats = tally.stats(parts, clean, guard_action(config, parts))
     write_json(context.folder / STATS_FILE, stats)
+    _tell_of_benchmarks(config, tally, context)
     write_data_card(stats, context.folder / DATA_CARD)
     context.tracker.table("funnel", ["step", "documents", "megabytes"], list(funnel.rows()))
     context.tracker.table("dropped_examples", ["reason", "title", "beginning"], sorted(funnel.examples))
@@ -187,6 +190,19 @@ def run(config: CleanStage, context: Context) -> StageMetrics:
     if losses := describe_losses(funnel):
         context.log.warning("%s", losses)
     return _metrics(tally)
+
+
+def _tell_of_benchmarks(config: CleanStage, tally: Tally, context: Context) -> None:
+    if not config.compared_benchmarks:
+        return
+    compared = compared_items(context.scratch / EVALUATION, tally.contamination)
+    write_compared(context.folder, compared)
+    for name, items in compared.items():
+        context.log.info(
+            "benchmark %s: %s of %s stand in the training text, %s too short to be found",
+            *(name, f"{len(items['contaminated']):,}", counted(items["items"], "item")),
+            counted(len(items["too_short"]), "is", "are"),
+        )
 
 
 def _check_damage(tally: Tally, clean: CleanConfig, context: Context) -> None:

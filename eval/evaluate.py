@@ -96,6 +96,8 @@ class Evaluation:
         kept = None if label else self._documents
         pretrained = PretrainedModel(model, objective, self._texts, config, self.bootstrap, context, kept)
         self._add(evaluate_objective(pretrained), label)
+        if isinstance(model, LanguageModel):
+            self._score_benchmarks("pretrain", model, tokenizer, label)
         if label:
             return
         if isinstance(model, LanguageModel):
@@ -131,6 +133,7 @@ class Evaluation:
                     ),
                     label,
                 )
+            self._score_benchmarks("finetune", model, artifact, label)
             model.lay_out_for_generation()  # its loss is measured: from here on it only writes
             causal = build_objective(CausalConfig(), tokenizer, self._seed)
             self._sampled = self._sampled or _samples(causal, model, self._config, self._seed)
@@ -148,6 +151,19 @@ class Evaluation:
         found, predictions = evaluate_task(tuned)
         self._predictions = self._predictions or predictions
         self._add(found, label)
+
+    def _score_benchmarks(
+        self, name: str, model: LanguageModel, tokenizer_artifact: Path, label: str | None
+    ) -> None:
+        if not self._config.benchmarks:
+            return
+        from eval.benchmarks.scores import Examinee, benchmark_results  # of an extra
+
+        tokenizer, digest = load_tokenizer(tokenizer_artifact), tokenizer_hash(tokenizer_artifact)
+        examinee = Examinee(name, model, tokenizer, digest)
+        found = benchmark_results(examinee, self._config, self.bootstrap, self._seed, self._context)
+        there = {(result.model, result.file, result.name) for result in self._results}
+        self._add((each for each in found if (each.model, each.file, each.name) not in there), label)
 
     def finish(self) -> StageMetrics:
         """Write it down. Returns the stage's metrics.
@@ -225,14 +241,19 @@ def _key(result: Result) -> str:
     name = result.name if result.model == "pretrain" else f"{result.model}_{result.name}"
     name = name.replace(" ", "_")
     if result.model == "finetune":
-        name = f"finetuned_{result.name}" if result.of_text else result.name
+        name = f"finetuned_{result.name}" if result.of_text or result.benchmark else result.name
     return f"{result.file}/{name}" if result.file else name
 
 
 def _headline(results: Iterable[Result]) -> str:
-    """The main figures in words, for the table that a run ends with: the pretrained model's and the task's."""
-    main = (result for result in results if _key(result) == result.name)
-    return ", ".join(result.headline for result in main if result.headline)
+    """The main figures in words, for the table that a run ends with: the pretrained model's, the task's, and the first
+    of each benchmark."""
+    results = list(results)
+    main = [result.headline for result in results if _key(result) == result.name]
+    first = {
+        result.file: result.headline for result in reversed(results) if result.benchmark and result.headline
+    }
+    return ", ".join(each for each in [*main, *reversed(first.values())] if each)
 
 
 def _write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -34,7 +34,8 @@ class Result:
     signature: str
     """All that two values must share to be comparable."""
     file: str | None = None
-    """Name of the file whose text was scored, where it is no text of the corpus or the task."""
+    """Name of the file whose text was scored, where it is no text of the corpus or the task; of a benchmark the name of
+    its task."""
     title: str = ""
     """The name as people write it."""
     headline: str | None = None
@@ -43,6 +44,8 @@ class Result:
     """Which of two values is the better one."""
     of_text: bool = False
     """Whether it was measured on held-out text, and not on a task's examples."""
+    benchmark: bool = False
+    """Whether it is of a benchmark."""
 
     def __str__(self) -> str:
         digits = 2 if self.value >= 10 else 3

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from data_prep.contamination.benchmark_texts import benchmark_texts
 from data_prep.contamination.evaluation_texts import read_evaluation_texts
 from data_prep.contamination.index import EvaluationText
 from data_prep.reading.pieces import Parts, Piece
@@ -16,7 +17,7 @@ def guard_action(config: CleanStage, parts: Parts) -> str:
     """What to do about evaluation text in training documents: `off`, `report`, `drop` or `mask`."""
     action = config.clean.contamination.action
     brings_held_out = any(file.split in HELD_OUT for source, _ in parts.values() for file in source.files)
-    if action == "off" or not (config.evaluation_files or brings_held_out):
+    if action == "off" or not (config.evaluation_files or config.compared_benchmarks or brings_held_out):
         return "off"
     if action != "auto":
         return action
@@ -31,11 +32,12 @@ def guard_action(config: CleanStage, parts: Parts) -> str:
 def evaluation_texts(
     config: CleanStage, context: Context, parts: Parts, pieces: Sequence[Piece]
 ) -> Iterator[EvaluationText]:
-    """Those of the run's evaluation files, and those that the corpora hold out themselves.
+    """Those of the run's evaluation files, the items of its benchmarks, and those that the corpora hold out themselves.
 
     Raises:
-        UserError: where a file is absent or of no format that is known.
+        UserError: where a file is absent or of no format that is known, or a benchmark cannot be loaded.
     """
+    yield from benchmark_texts(config.compared_benchmarks)
     for name in config.evaluation_files:
         for path in context.locate_files([name]):
             yield from read_evaluation_texts(path)

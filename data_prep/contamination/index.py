@@ -17,6 +17,7 @@ MOST_TEXTS = 10
 """An n-gram in more evaluation texts than this is boilerplate (a prompt's template, a stock sentence): it is not
 what any of them tests. Texts that equal one another count as one."""
 EXCERPT_CHARS = 200
+_TWINS = "twins.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,8 @@ class EvaluationText:
     name: str
     """For a person: the file and what it is in there, such as `wiki.test.tokens: = Robert Boulter =`."""
     text: str
+    is_item: bool = False
+    """Whether it is the item of a benchmark, of which each must be known by itself: see `read_twins`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,15 @@ def build_index(texts: Iterable[EvaluationText], config: ContaminationConfig, fo
     """
     names: list[str] = []
     pieces: list[np.ndarray] = []
-    seen: set[bytes] = set()
+    seen: dict[bytes, str] = {}
+    twins: dict[str, str | None] = {}
     for text in texts:
         found = np.unique(ngrams(normalize(text.text), config.ngram)[0])
         content = blake2b(found.tobytes(), digest_size=16).digest()
+        if text.is_item:
+            twins[text.name] = seen.get(content, text.name) if len(found) else None
         if len(found) and content not in seen:
-            seen.add(content)
+            seen[content] = text.name
             names.append(text.name)
             pieces.append(found)
     hashes = np.concatenate(pieces) if pieces else np.empty(0, np.uint64)
@@ -80,7 +86,14 @@ def build_index(texts: Iterable[EvaluationText], config: ContaminationConfig, fo
     np.save(folder / "sizes.npy", np.bincount(owners[telling], minlength=len(names)))
     facts = {"ngram": config.ngram, "min_matches": config.min_matches, "names": names}
     write_json(folder / "index.json", facts)
+    write_json(folder / _TWINS, twins)
     return len(names)
+
+
+def read_twins(folder: Path) -> dict[str, str | None]:
+    """For each item of a benchmark the name of the text that stands for it in the index: its own, or that of an equal
+    one before it; None where it is too short to be found."""
+    return json.loads((folder / _TWINS).read_text(encoding="utf-8"))
 
 
 class EvaluationIndex:

@@ -32,11 +32,14 @@ class ResultTable:
 
 
 def result_tables(results: Sequence[Result]) -> list[ResultTable]:
-    """Tables of held-out text, of memorized text and of the task's test examples; one that would be empty is left
-    out."""
+    """Tables of held-out text, of memorized text, of benchmarks and of the task's test examples; one that would be
+    empty is left out."""
+    benchmarks = [result for result in results if result.benchmark]
+    results = [result for result in results if not result.benchmark]
     groups = {
         "Held-out text": [result for result in results if result.of_text],
         "Memorized text": [result for result in results if result.name in MEMORIZATION],
+        "Benchmarks": benchmarks,
         "Test examples": [
             result for result in results if not result.of_text and result.name not in MEMORIZATION
         ],

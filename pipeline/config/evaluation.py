@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.config.base import CONTENT, NEUTRAL, Content, NeutralBool, Section
+from pipeline.config.benchmarks import BenchmarkConfig, repeated
+from pipeline.config.benchmarks import named as named_benchmarks
 from pipeline.config.export_formats import ExportFormat
 from pipeline.config.export_formats.base import named
 from pipeline.config.modules import ModuleIn
@@ -142,15 +144,19 @@ class EvaluateConfig(Section):
     """Score every checkpoint that pretraining has kept (`trainer.keep_last`, `trainer.keep_every`), and the averages of
     the last two, three, …, on the validation split: a curve in the report."""
     memorization: MemorizationConfig = MemorizationConfig()
+    benchmarks: Annotated[list[BenchmarkConfig], BeforeValidator(named_benchmarks)] = []
+    """Tasks of lm-evaluation-harness that the run's models are scored on: names, as `[hellaswag, my_task.yaml]`, or
+    tasks with settings, as `[{task: hellaswag, fewshot: 10, limit: 1000}]`; see docs/model_benchmarks.md."""
     ratings: Annotated[list[str], CONTENT] = []
     """Files of answers that people have saved on a sheet of `make rate`: how often they prefer the model, or how they
     rate it, and how far they agree."""
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], NEUTRAL] = "auto"
 
     def problems(self) -> list[str]:
+        found = repeated(self.benchmarks)
         if "bertscore" in self.metrics and self.bertscore.encoder is None:
-            return ["metrics=bertscore needs an encoder; name its folder: evaluate.bertscore.encoder=…"]
-        return []
+            found.append("metrics=bertscore needs an encoder; name its folder: evaluate.bertscore.encoder=…")
+        return found
 
     def environment(self) -> dict[str, str]:
         """The code of metrics that plugins bring."""

@@ -10,6 +10,7 @@ from pydantic.fields import FieldInfo
 
 from pipeline.config.base import Section
 from pipeline.config.base_weights import with_base_weights
+from pipeline.config.benchmarks import BenchmarkItems
 from pipeline.config.clean import CleanConfig
 from pipeline.config.corpora import CorpusConfig
 from pipeline.config.credentials import credential_problems
@@ -93,6 +94,14 @@ class RootConfig(Section):
         tests = [name for section in sections for name in section.named.get("test", {})]
         files = [name for name in tests if not name.startswith(SCHEME)]
         return list(dict.fromkeys([*scored, *config.files, *files]))
+
+    @property
+    def compared_benchmarks(self) -> list[BenchmarkItems]:
+        """Benchmarks whose items the corpus is compared with; as `evaluation_files` part of its fingerprint, and so
+        only where `clean.contamination.action` says what to do about them."""
+        if self.clean.contamination.action in ("off", "auto"):
+            return []
+        return [BenchmarkItems(task=each.task, data=each.data) for each in self.evaluate.benchmarks]
 
     @property
     def exported_weights(self) -> WeightsConfig:

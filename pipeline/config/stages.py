@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from pipeline.config.base import CONTENT, HORIZON, NEUTRAL, Section
+from pipeline.config.benchmarks import BenchmarkItems
 from pipeline.config.clean import CleanConfig
 from pipeline.config.corpora import CorpusConfig
 from pipeline.config.data import DataConfig
@@ -27,6 +28,8 @@ class CleanStage(Section):
     clean: CleanConfig
     evaluation_files: Annotated[list[str], CONTENT] = []
     """What this run's models are evaluated on: `RootConfig.evaluation_files`."""
+    compared_benchmarks: list[BenchmarkItems] = []
+    """`RootConfig.compared_benchmarks`."""
 
 
 class TokenizerStage(Section):

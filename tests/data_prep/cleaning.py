@@ -8,6 +8,7 @@ from types import NoneType
 from typing import Any, get_args
 
 from data_prep.clean import DOCUMENTS_FOLDER, STATS_FILE
+from pipeline.config.benchmarks import BenchmarkItems
 from pipeline.config.clean import CleanConfig
 from pipeline.config.filters import FilterConfig
 from pipeline.config.stages import CleanStage
@@ -65,6 +66,7 @@ def clean_corpus(
     source: dict[str, Any] | None = None,
     evaluation_files: Sequence[str] = (),
     split_documents: bool = True,
+    benchmarks: Sequence[BenchmarkItems] = (),
     **config: Any,
 ) -> Cleaned:
     """Clean `files` (paths, with the corpus's own split of each) in `folder`, with one worker unless told."""
@@ -77,5 +79,9 @@ def clean_corpus(
     )
     Source(file_format, "corpus", described, **(source or {})).save(download)
     context = make_context(folder / "clean", download=download)
-    stage = CleanStage(clean=CleanConfig(**{"workers": 1, **config}), evaluation_files=list(evaluation_files))
+    stage = CleanStage(
+        clean=CleanConfig(**{"workers": 1, **config}),
+        evaluation_files=list(evaluation_files),
+        compared_benchmarks=list(benchmarks),
+    )
     return Cleaned(context.folder, run_stage(STAGES["clean"], stage, context))

@@ -13,8 +13,12 @@ from data_prep.contamination.index import MOST_TEXTS, EvaluationIndex, Evaluatio
 from data_prep.contamination.masking import mask
 from data_prep.contamination.report import ContaminationReport
 from data_prep.reading.wikitext_detokenizer import detokenize
+from pipeline.config.benchmarks import BenchmarkItems
 from pipeline.config.clean import ContaminationConfig
 from pipeline.errors import UserError
+from pipeline.formats.benchmark_items import read_compared
+from tests.data_prep.cleaning import PROSE
+from tests.eval.benchmark_files import CHOICE, write_task
 
 QUOTATION = "We hold these truths to be self-evident, that all men are created equal"
 ENWIKI = "wikidump/enwiki-latest-pages-articles1.xml-p10p30302-shortened.xml.bz2"
@@ -239,3 +243,31 @@ def test_the_report_shows_the_texts_that_most_documents_hold(index) -> None:
     assert first["examples"][0]["share"] == 1
     assert second["examples"][0]["excerpt"].startswith("word500 word501")
     assert json.loads(json.dumps(report.rows())) == report.rows()
+
+
+@pytest.mark.parametrize("action", ["report", "drop"])
+def test_items_of_benchmarks_that_stand_in_the_corpus(action: str, clean_corpus, tmp_path) -> None:
+    """Known by their numbers whatever becomes of the document: with equal ones, and those that are too short apart."""
+    asked = [numbered(100 * number, 30) for number in range(5)]
+    asked[3], asked[4] = asked[1], "too short"
+    items = [
+        {"question": each, "choices": [numbered(9000 + n, 1), "no"], "answer": 0}
+        for n, each in enumerate(asked)
+    ]
+    items[3]["choices"] = items[1]["choices"]
+    task = write_task(tmp_path, "toy_choice", items, CHOICE)
+    documents = [
+        f"{PROSE} {asked[1]} {PROSE}",
+        f"{PROSE} {numbered(7000, 40)}",
+        f"{numbered(8000, 40)} {PROSE}",
+    ]
+    corpus = tmp_path / "corpus.jsonl"
+    corpus.write_text("".join(json.dumps({"text": text}) + "\n" for text in documents))
+    cleaned = clean_corpus(
+        tmp_path / action, "jsonl", [corpus], benchmarks=[BenchmarkItems(task=task)],
+        contamination={"action": action}, validation_fraction=0, test_fraction=0,
+    )  # fmt: skip
+    assert read_compared(cleaned.folder) == {
+        "toy_choice": {"items": 5, "contaminated": [1, 3], "too_short": [4]}
+    }
+    assert len(cleaned.documents) == (3 if action == "report" else 2)

@@ -13,15 +13,19 @@ from eval.checkpoints.points import read_points
 from eval.evaluate import run
 from eval.language_model.document_scores import read_documents
 from eval.ratings.written import written_texts
+from eval.reporting.result_table import result_tables
+from eval.results import read_results
 from pipeline.config.evaluation import DecodeConfig, EvaluateConfig, PerplexityConfig, WeightsConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.stages import EvaluateStage
 from pipeline.errors import UserError
+from pipeline.formats.benchmark_items import write_compared
 from pipeline.formats.documents import Document, DocumentWriter, read_texts
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.shards import ShardIndex, ShardWriter
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from pipeline.tracking.tracker import read_jsonl
+from tests.eval.benchmark_files import CHOICE, choice_items, write_task
 from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import load_model, save_model
 from train.finetuning.chat_templates import named_template
@@ -400,3 +404,30 @@ def test_without_validation_text_the_baselines_are_to_be_left_out(inputs, tmp_pa
     with pytest.raises(UserError, match=r"evaluate\.ngram_baselines=false"):
         run(settings(), make_context(tmp_path / "out", **inputs))
     assert run(settings(ngram_baselines=False), make_context(tmp_path / "plain", **inputs))["perplexity"] > 1
+
+
+def test_benchmarks_of_both_models_with_contaminated_items_apart(inputs, finetune, tmp_path, make_context):
+    items = choice_items(12)
+    task = write_task(tmp_path, "toy_choice", items, CHOICE)
+    write_compared(inputs["clean"], {"toy_choice": {"items": 12, "contaminated": [1, 4], "too_short": [7]}})
+    context = make_context(tmp_path / "out", **inputs, finetune=finetune)
+    metrics = run(settings(benchmarks=[task], ngram_baselines=False), context)
+    results = read_results(tmp_path / "out")
+    found = {(r.model, r.name): r for r in results if r.file == "toy_choice"}
+    assert len(found) == len([r for r in results if r.benchmark]) == 3 * 6
+    for model in ("pretrain", "finetune"):
+        for name in ("acc", "acc_norm"):
+            whole, bad, good = (found[model, f"{name}{part}"] for part in ("", "_contaminated", "_clean"))
+            assert (whole.n, bad.n, good.n) == (12, 2, 9)
+            right = round(whole.value * 12 / 100), round(bad.value * 2 / 100) + round(good.value * 9 / 100)
+            assert 0 <= right[0] - right[1] <= 1  # one is told of neither
+    sizes = [len(item["choices"]) for item in items]
+    assert found["chance", "acc_contaminated"].value == pytest.approx(50 * (1 / sizes[1] + 1 / sizes[4]))
+    assert metrics["toy_choice/acc"] == found["pretrain", "acc"].value
+    assert metrics["toy_choice/finetuned_acc"] == found["finetune", "acc"].value
+    assert f"toy_choice acc {found['finetune', 'acc'].value:.1f}" in metrics["headline"]
+    (table,) = [table for table in result_tables(results) if table.title == "Benchmarks"]
+    assert table.models == ["pretrain", "chance", "finetune"]
+    assert [(row.file, row.title) for row in table.rows[:2]] == [
+        ("toy_choice", "acc, %"), ("toy_choice", "acc_contaminated, %")
+    ]  # fmt: skip

@@ -8,13 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from eval.benchmarks.preflight import benchmarks as check_benchmarks
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
+from pipeline.formats.benchmark_tasks import load_tasks
 from pipeline.plan import fingerprints, plan_stages
-from pipeline.preflight import Preflight
+from pipeline.preflight import Known, Preflight
 from pipeline.stage_spec import PlanSpec, StageSpec
 from pipeline.store.artifacts import Store
 from tests.command_line import OWN, ROOT
+from tests.eval.benchmark_files import CHOICE, WRITTEN, choice_items, write_task
 from tests.pipeline.test_config import composed
 
 TEXT = "The harbour was quiet when the first boats came in, and nobody had slept much. "
@@ -224,3 +227,57 @@ def test_memorized_passages_that_do_not_fit_are_told_before_anything_starts(
     ]
     with pytest.raises(UserError, match=f"stage evaluate would fail: .*{message}"):
         preflight(configured(tmp_path, *settings, *words)).refuse_what_will_fail()
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "more", "told"),
+    [
+        ("hellaswg", (), "knows no task 'hellaswg'; did you mean hellaswag"),
+        ("absent.yaml", (), "'absent.yaml' does not exist; name a yaml file"),
+        ("{task: TASK, data: {test: [absent.jsonl]}}", (), "absent.jsonl, does not exist"),
+        ("LOST", (), r"LOST.yaml cannot be loaded: .*\(its items are in .*LOST.jsonl.*look whether"),
+        ("BROKEN", (), "BROKEN.yaml cannot be loaded: UndefinedError: .*no attribute"),
+        ("WRITTEN", ("model.context=32",), "writes up to 20 tokens .* context of 32 writes 16 at most"),
+        ("{task: ZERO, fewshot: 2}", (), "is made for no solved examples"),
+        ("humaneval", ("HF_HUB_OFFLINE",), "humaneval cannot be loaded: .*data set of the hub"),
+    ],
+)  # fmt: skip
+def test_benchmarks_that_cannot_be_scored(
+    benchmark: str, more: tuple[str, ...], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    items = choice_items(3)
+    written = {**WRITTEN, "generation_kwargs": {"until": ["."], "max_gen_toks": 20}}
+    for name, fields in (
+        ("TASK", CHOICE),
+        ("LOST", CHOICE),
+        ("BROKEN", {**CHOICE, "doc_to_text": "{{question.nothing.at_all}}"}),
+        ("WRITTEN", written),
+        ("ZERO", {**CHOICE, "num_fewshot": 0}),
+    ):
+        benchmark = benchmark.replace(name, write_task(tmp_path, name, items, fields))
+    (tmp_path / "LOST.jsonl").unlink()
+    words = [f"evaluate.benchmarks=[{benchmark}]", *(word for word in more if "=" in word)]
+    (found,) = [
+        found for found in preflight(configured(tmp_path, *words)).findings() if found.check == "benchmarks"
+    ]
+    assert found.state == "problem"
+    assert re.search(told, found.words), found.words
+
+
+def test_benchmarks_of_a_model_that_reads_both_sides(tmp_path: Path) -> None:
+    task = write_task(tmp_path, "toy", choice_items(3), CHOICE)
+    words = ["corpus=python_docs", "objective=masked", "model=bert_tiny", "tokenizer=bert"]
+    root = parse_config(composed(*OWN[:1], *words, f"evaluate.benchmarks=[{task}]"))
+    with pytest.raises(
+        UserError, match="a model that reads from left to right, and not one of objective=masked"
+    ):
+        check_benchmarks(root, Known(Store(tmp_path), {}))
+
+
+def test_the_harness_is_asked_for_by_the_name_of_its_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.formats.benchmark_tasks.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install 'lm-workflow\[benchmarks\]'"):
+        load_tasks("hellaswag", {})

@@ -1,0 +1,1 @@
+"""Models of this project as lm-evaluation-harness asks them."""
