@@ -2,7 +2,7 @@
 
 Its phases: `prepare` cuts the input into pieces; `survey` reads the templates of dumps, and `learn` what they show;
 `extract` makes candidates of each piece, by itself; `decide` sees all of them at once, for what stands in the corpus
-twice; `write` writes each piece's documents. The documents do not
+twice; `write` writes each piece's documents, and canaries between them. The documents do not
 depend on how many processes or machines take part, byte for byte, and memory does not grow with the corpus.
 """
 
@@ -12,6 +12,7 @@ from data_prep.cleaning.data_card import DATA_CARD, write_data_card
 from data_prep.cleaning.decide import KEYS, decide_pieces, pieces_in_use
 from data_prep.cleaning.extract import Extractor
 from data_prep.cleaning.losses import describe_losses
+from data_prep.cleaning.planting import canaries_of
 from data_prep.cleaning.tally import Tally, WrittenTally
 from data_prep.cleaning.template_cache import cache_path, read_learned, write_learned
 from data_prep.cleaning.template_survey import TemplateSurveyor, dump_pieces, learn_rules
@@ -29,6 +30,7 @@ from pipeline.config.stages import CleanStage
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.benchmark_items import write_compared
+from pipeline.formats.canaries import write_canaries
 from pipeline.formats.documents import SPLITS
 from pipeline.formats.source import load_parts
 from pipeline.store.artifacts import write_json
@@ -40,6 +42,8 @@ DOCUMENTS_FOLDER = "documents"
 STATS_FILE = "stats.json"
 PLAN, EVALUATION, TEMPLATES = "plan.json", "evaluation", "templates.json"
 """In the scratch folder."""
+MUCH_PLANTED = 0.01
+"""Share of canaries in the training text from which a warning is given."""
 
 
 def prepare(config: CleanStage, context: Context) -> None:
@@ -176,6 +180,7 @@ def run(config: CleanStage, context: Context) -> StageMetrics:
     write_json(context.folder / STATS_FILE, stats)
     _tell_of_benchmarks(config, tally, context)
     write_data_card(stats, context.folder / DATA_CARD)
+    _list_canaries(tally, clean, context)
     context.tracker.table("funnel", ["step", "documents", "megabytes"], list(funnel.rows()))
     context.tracker.table("dropped_examples", ["reason", "title", "beginning"], sorted(funnel.examples))
     for part in parts:
@@ -202,6 +207,23 @@ def _tell_of_benchmarks(config: CleanStage, tally: Tally, context: Context) -> N
             "benchmark %s: %s of %s stand in the training text, %s too short to be found",
             *(name, f"{len(items['contaminated']):,}", counted(items["items"], "item")),
             counted(len(items["too_short"]), "is", "are"),
+        )
+
+
+def _list_canaries(tally: Tally, clean: CleanConfig, context: Context) -> None:
+    if not clean.canaries.count:
+        return
+    write_canaries(context.folder, canaries_of(clean.canaries))
+    documents, size = tally.planted["documents"], tally.planted["bytes"]
+    share = size / (size + tally.funnel.split_bytes("train"))
+    context.log.info(
+        "planted %s as canaries: %.3f%% of the training text", counted(documents, "document"), 100 * share
+    )
+    if share > MUCH_PLANTED:
+        context.log.warning(
+            "canaries are %.1f%% of the training text, which changes the model that they are to tell of; lower "
+            "clean.canaries.count or its repeats",
+            100 * share,
         )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from eval.checkpoints.exported import find_weights
+from eval.language_model.canaries import canary_results
 from eval.language_model.document_scores import DocumentScores, write_documents
 from eval.language_model.measure import Text, check_tokenizer, model_results
 from eval.language_model.memorization import memorization_results
@@ -102,6 +103,7 @@ class Evaluation:
             return
         if isinstance(model, LanguageModel):
             model.lay_out_for_generation()  # its loss is measured: from here on it only writes
+            self._add(canary_results(model, self._config, self.bootstrap, context), None)
             if self._config.memorization.prefixes:
                 self._add(
                     memorization_results(model, self._config, self.bootstrap, self._seed, context), None

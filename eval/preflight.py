@@ -11,6 +11,7 @@ from eval.language_model.ngram import check_fitting_text
 from eval.language_model.text import check_length, check_split, file_texts, refuse_same_names
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
+from pipeline.formats.canaries import check_lengths, draw_canaries
 from pipeline.formats.documents import read_texts, text_bytes
 from pipeline.formats.tokenizers import TextEncoder
 from pipeline.preflight import Known, NotYet
@@ -124,6 +125,26 @@ def memorization(root: RootConfig, known: Known) -> str:
             f"the model's context of {root.model.context}, half of which may be written; lower them"
         )
     return f"{counted(config.prefixes, 'prefix', 'prefixes')} of {config.prefix_tokens} tokens"
+
+
+def canaries(root: RootConfig, known: Known) -> str:
+    """Look whether the model can be asked for what is planted.
+
+    Raises:
+        UserError: where no model of this run reads the planted text, or none that says how likely a text is; where a
+            canary is longer than the model's context.
+    """
+    config = root.clean.canaries
+    if not config.count:
+        return ""
+    if root.finetune.replaces_pretraining or not root.objective.gives_perplexity:
+        raise UserError(
+            "clean.canaries are planted for a model that this run pretrains from left to right, and it pretrains none; "
+            "set clean.canaries.count to 0"
+        )
+    planted = draw_canaries(config.format, config.count, config.repeats, config.seed)
+    check_lengths(planted, TextEncoder(known.folder("tokenizer")).encode_batch, root.model.context)
+    return counted(sum(canary.repeats for canary in planted), "planted document")
 
 
 def weights(root: RootConfig, known: Known) -> str:

@@ -12,6 +12,7 @@ from eval.reporting import report_data as data
 from eval.reporting.bars import BASELINES, comparison_bars, describe_bars
 from eval.reporting.confusion import read_confusion
 from eval.reporting.pages import duration, hardware, number, render
+from eval.reporting.planted import read_planted
 from eval.reporting.report_plots import compact
 from eval.reporting.result_table import result_tables
 from eval.reporting.summary import leading_figure, summarize
@@ -70,6 +71,7 @@ def gather(
         "tiles": headline_figures(by_name, results),
         "sources": sources,
         "funnel": data.read_funnel(inputs.get("clean")),
+        "planted": read_planted(inputs.get("clean")),
         "tokenizer_tiles": tokenizer_figures(by_name.get("tokenizer")),
         "extension": data.read_extension(inputs.get("tokenizer")),
         "token_pieces": data.tokenize_example(

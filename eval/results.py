@@ -81,6 +81,11 @@ MEMORIZATION = {
 """How much of a text a causal model continues just as it stands."""
 
 
+def tells_memorization(name: str) -> bool:
+    """Whether a figure of this name says what a model remembers of its training text."""
+    return name in MEMORIZATION or name.startswith("exposure_")
+
+
 def shown(results: Iterable[Result], figures: Mapping[str, Figure]) -> list[Result]:
     """The results with what `figures` says of each name: title, headline, direction."""
     return [

@@ -1,4 +1,5 @@
-"""The phase of cleaning that sees all candidates at once: what of them stands in the corpus already."""
+"""The phase of cleaning that sees all candidates at once: what of them stands in the corpus already, what is held out,
+and where canaries are planted."""
 
 import json
 from collections import defaultdict
@@ -8,6 +9,7 @@ import numpy as np
 
 from data_prep.cleaning.candidates import candidate_path, reading_candidates
 from data_prep.cleaning.hold_out import hold_out
+from data_prep.cleaning.planting import plan_planting
 from data_prep.dedup.clusters import clusters
 from data_prep.dedup.decisions import Decisions, decide
 from data_prep.dedup.keys import Keys
@@ -17,7 +19,8 @@ from pipeline.config.clean import CleanConfig
 from pipeline.context import Context
 from pipeline.store.markers import is_done, read_marker, write_marker
 
-KEYS, DECISIONS, LIMITS, MORE_HELD_OUT = "keys", "decisions", "limits.json", "held_out.json"
+KEYS, DECISIONS, LIMITS = "keys", "decisions", "limits.json"
+MORE_HELD_OUT, PLANTING = "held_out.json", "planting.json"
 """In the scratch folder. The limits: how many documents each piece may still keep, where `max_documents` asks."""
 CLUSTERS_FILE = "clusters.jsonl"
 _BEGINNING = 120
@@ -48,11 +51,14 @@ def decide_pieces(pieces: Sequence[Piece], config: CleanConfig, context: Context
     decisions = decide(keys, config.deduplicate, context.scratch / DECISIONS)
     _write_clusters(decisions, pieces, context)
     limits = _limits(decisions, pieces, config.max_documents)
-    held_out = hold_out(pieces, decisions, limits, config, context.scratch / "extract", guarded)
+    candidates = context.scratch / "extract"
+    held_out = hold_out(pieces, decisions, limits, config, candidates, guarded)
     held_out.save(context.scratch / MORE_HELD_OUT)
     for line in held_out.describe():
         context.log.info("%s", line)
-    made = [context.folder / CLUSTERS_FILE, context.scratch / MORE_HELD_OUT]
+    planting = plan_planting(pieces, decisions, limits, held_out, config.canaries, candidates)
+    planting.save(context.scratch / PLANTING)
+    made = [context.folder / CLUSTERS_FILE, *(context.scratch / name for name in (MORE_HELD_OUT, PLANTING))]
     write_marker(context.scratch / LIMITS, limits, [*made, *(context.scratch / DECISIONS).iterdir()])
 
 

@@ -136,6 +136,10 @@ class Funnel:
     def documents(self, split: str) -> int:
         return self._splits[split]["documents"]
 
+    def split_bytes(self, split: str) -> int:
+        """Of the text kept."""
+        return self._splits[split]["bytes"]
+
     def dropped(self, reason: str | None) -> int:
         """Documents dropped for a reason; 0 for one that there is not."""
         return self._dropped[reason]["documents"] if reason in self._dropped else 0

@@ -71,7 +71,7 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
-class _Kept:
+class Kept:
     """The documents of a piece that are kept."""
 
     piece: int
@@ -102,7 +102,7 @@ def hold_out(
     most = {split: max(MOST, 2 * fraction) for split, fraction in fractions.items()}
     have, total = dict.fromkeys(fractions, 0), 0
     large: list[tuple[int, int, str, int]] = []
-    for kept in _kept(pieces, decisions, limits, candidates):
+    for kept in kept_documents(pieces, decisions, limits, candidates):
         total += int(kept.sizes.sum())
         for split in fractions:
             of_split = kept.splits == split
@@ -119,7 +119,7 @@ def hold_out(
         split: max(least, fractions[split] * total) - size for split, size in have.items() if size < least
     }
     if short:
-        train = _Training.of(_kept(pieces, decisions, limits, candidates), candidates)
+        train = _Training.of(kept_documents(pieces, decisions, limits, candidates), candidates)
         _fill(held_out, short, train, fractions)
     return held_out
 
@@ -133,7 +133,7 @@ class _Training:
     sizes: list[int]
 
     @classmethod
-    def of(cls, kept: Iterable[_Kept], candidates: Path) -> "_Training":
+    def of(cls, kept: Iterable[Kept], candidates: Path) -> "_Training":
         found = []
         for of_piece in kept:
             with reading_candidates(candidate_path(candidates, of_piece.piece)) as file:
@@ -162,9 +162,10 @@ def _fill(
             held_out.ends[split] = max(fractions[split], min(wanted / max(total, 1), LEAST_SHARE))
 
 
-def _kept(
+def kept_documents(
     pieces: Sequence[Piece], decisions: Decisions, limits: Sequence[int | None], candidates: Path
-) -> Iterator[_Kept]:
+) -> Iterator[Kept]:
+    """Of each piece that the corpus does not hold out itself. Args: as for `hold_out`."""
     for piece, limit in zip(pieces, limits, strict=True):
         path = candidate_path(candidates, piece.number)
         if piece.is_held_out or not path.exists():
@@ -173,7 +174,7 @@ def _kept(
         rows = np.flatnonzero(np.asarray(decisions.code[start:end]) == KEEP)[:limit]
         with reading_candidates(path) as file:
             table = file.read(columns=["split", "bytes"]).take(rows)
-        yield _Kept(piece.number, rows, table.column("split").to_numpy(), table.column("bytes").to_numpy())
+        yield Kept(piece.number, rows, table.column("split").to_numpy(), table.column("bytes").to_numpy())
 
 
 def cut_ends(text: str, shares: Mapping[str, float]) -> tuple[str, dict[str, str]]:

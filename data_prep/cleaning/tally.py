@@ -10,7 +10,9 @@ from data_prep.contamination.report import ContaminationReport, Report
 from data_prep.mediawiki.dump import Damage
 from data_prep.parallel.map_pieces import PieceTally
 from data_prep.reading.pieces import Parts
-from pipeline.config.clean import CleanConfig
+from pipeline.config.clean import CanariesConfig, CleanConfig
+from pipeline.formats.canaries import CanaryFormat
+from pipeline.formats.documents import Document
 from pipeline.formats.source import Source
 
 MOST_TEXTS = 100
@@ -35,6 +37,7 @@ class WrittenTally(PieceTally):
     damage: list[LostPart]
     contamination: Report
     paragraphs: Mapping[str, int]
+    planted: Mapping[str, int]
 
 
 class Tally:
@@ -52,6 +55,8 @@ class Tally:
         self.contamination = ContaminationReport()
         self.paragraphs: Counter[str] = Counter()
         """Repeated ones that were taken out: `paragraphs`, `bytes`, and `documents` that held one."""
+        self.planted: Counter[str] = Counter()
+        """Canaries in the training split, which nothing else counts: `documents` and `bytes`."""
 
     def count(self, outcome: Outcome, name: str, held_out: bool) -> None:
         """Take in what became of a record."""
@@ -66,6 +71,10 @@ class Tally:
         if outcome.overlap:
             self.contamination.add(name, outcome.overlap)
 
+    def plant(self, canary: Document) -> None:
+        """A canary was written."""
+        self.planted.update(documents=1, bytes=len(canary.text.encode()))
+
     def note_damage(self, file: str, damage: Damage) -> None:
         self.damage.append(
             {"file": file, "offset": damage.offset, "bytes": damage.bytes, "reason": damage.reason}
@@ -78,6 +87,7 @@ class Tally:
         self.contamination.merge(values["contamination"])
         self.pii.update(values["pii"])
         self.paragraphs.update(values["paragraphs"])
+        self.planted.update(values["planted"])
         self.damage += values["damage"]
 
     def to_json(self) -> WrittenTally:
@@ -89,6 +99,7 @@ class Tally:
             "damage": self.damage,
             "contamination": self.contamination.to_json(),
             "paragraphs": self.paragraphs,
+            "planted": self.planted,
         }
 
     def stats(self, parts: Parts, clean: CleanConfig, contamination: str) -> dict[str, Any]:
@@ -110,7 +121,15 @@ class Tally:
                 "texts": texts[:MOST_TEXTS],
             },
             "damage": self.damage,
+            "canaries": self._canaries(clean.canaries),
         }
+
+    def _canaries(self, config: CanariesConfig) -> dict[str, Any]:
+        """What was planted; empty where nothing was."""
+        if not config.count:
+            return {}
+        settings = config.model_dump(mode="json")
+        return {**settings, "secrets": CanaryFormat(config.format).size, **self.planted}
 
 
 def _facts(part: str, source: Source) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""The last parallel phase of cleaning: a piece's candidates, less what was decided against, to documents."""
+"""The last parallel phase of cleaning: a piece's candidates, less what was decided against, to documents, and between
+them the canaries."""
 
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -6,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_prep.cleaning.candidates import Candidate, candidate_path, read_candidates
-from data_prep.cleaning.decide import DECISIONS, LIMITS, MORE_HELD_OUT
+from data_prep.cleaning.decide import DECISIONS, LIMITS, MORE_HELD_OUT, PLANTING
 from data_prep.cleaning.hold_out import HeldOut, cut_ends
+from data_prep.cleaning.planting import Planting
 from data_prep.cleaning.tally import Tally, WrittenTally
 from data_prep.dedup.decisions import Decisions
 from data_prep.dedup.paragraphs import remove_paragraphs
@@ -34,6 +36,7 @@ class PieceWriter:
         tally, decisions = Tally(), Decisions(self.scratch / DECISIONS).piece(piece.number)
         held_out = HeldOut.load(self.scratch / MORE_HELD_OUT)
         moved = held_out.documents.get(piece.number, {})
+        planted = Planting.load(self.scratch / PLANTING).of_piece(piece.number)
         limit, kept = read_marker(self.scratch / LIMITS)[piece.number], 0
         candidates = read_candidates(candidate_path(self.scratch / "extract", piece.number))
         with ExitStack() as stack:
@@ -43,6 +46,9 @@ class PieceWriter:
             }
             for row, candidate in enumerate(candidates):
                 tally.documents += 1
+                if row in planted:
+                    files["train"].write(planted[row])
+                    tally.plant(planted[row])
                 reason = decisions.reasons[row]
                 if reason is None and kept == limit:
                     reason = "beyond_max_documents"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from eval.results import MEMORIZATION, Result
+from eval.results import Result, tells_memorization
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ def result_tables(results: Sequence[Result]) -> list[ResultTable]:
     results = [result for result in results if not result.benchmark]
     groups = {
         "Held-out text": [result for result in results if result.of_text],
-        "Memorized text": [result for result in results if result.name in MEMORIZATION],
+        "Memorized text": [result for result in results if tells_memorization(result.name)],
         "Benchmarks": benchmarks,
         "Test examples": [
-            result for result in results if not result.of_text and result.name not in MEMORIZATION
+            result for result in results if not result.of_text and not tells_memorization(result.name)
         ],
     }
     return [_table(title, group) for title, group in groups.items() if group]

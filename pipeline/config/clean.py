@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.config.base import CONTENT, NEUTRAL, Fraction, Section
 from pipeline.config.filters import FilterConfig
+from pipeline.formats.canaries import CanaryFormat
 
 
 class MarkupConfig(Section):
@@ -89,6 +90,37 @@ class ContaminationConfig(Section):
     fingerprint: other files make the corpus, and all behind it, anew."""
 
 
+class CanariesConfig(Section):
+    """Texts with random secrets, planted in the training split as documents of their own, after all filters and
+    deduplication. Evaluate tells how well the model remembers them (Carlini et al., 2019, "The Secret Sharer")."""
+
+    count: NonNegativeInt = 0
+    """Canaries for each number of repeats, and as many that are never planted, for comparison. 0 plants none."""
+    repeats: Annotated[list[PositiveInt], Field(min_length=1)] = [1, 4, 16]
+    """Documents that are the same canary."""
+    format: str = "The secret number is {digits:9}."
+    """A canary's text. Its secret stands in one slot or several: `{digits:9}`, `{letters:9}` or `{hex:9}`, of so many
+    random characters."""
+    seed: int = 0
+    """What secrets and places are drawn from."""
+
+    def problems(self) -> list[str]:
+        if not self.count:
+            return []
+        found = []
+        if len(set(self.repeats)) < len(self.repeats):
+            found.append(f"repeats={self.repeats} names a number twice; leave one of them out")
+        if problem := CanaryFormat.problem(self.format):
+            return [*found, f"format={self.format!r} {problem}"]
+        size, needed = CanaryFormat(self.format).size, self.count * (len(self.repeats) + 1)
+        if needed > size:
+            found.append(
+                f"format={self.format!r} has room for {size:,} secrets, and count={self.count} asks for {needed:,}, "
+                "those that are never planted included; lengthen the slot, or lower count"
+            )
+        return found
+
+
 class CleanConfig(Section):
     """From raw input to documents."""
 
@@ -119,6 +151,7 @@ class CleanConfig(Section):
     deduplicate: DeduplicateConfig = DeduplicateConfig()
     pii: PiiConfig = PiiConfig()
     contamination: ContaminationConfig = ContaminationConfig()
+    canaries: CanariesConfig = CanariesConfig()
     validation_fraction: Fraction = 0.01
     """Share of the documents held out by a hash of their id, where the corpus has no such split itself."""
     test_fraction: Fraction = 0.01

@@ -101,7 +101,7 @@ class BertScoreConfig(Section):
 
 class MemorizationConfig(Section):
     """How much of its training text the pretrained model recites (Carlini et al., 2023, "Quantifying Memorization
-    Across Neural Language Models")."""
+    Across Neural Language Models"), and how well it remembers canaries."""
 
     prefixes: NonNegativeInt = 0
     """Passages of the training text, and as many of `evaluate.perplexity.split`, whose beginnings the model is given; 0
@@ -110,6 +110,9 @@ class MemorizationConfig(Section):
     """Length of such a beginning."""
     tokens: PositiveInt = 50
     """How many tokens after it the model must write just as they stand there, the likeliest one after the other."""
+    candidates: Annotated[int, Field(ge=100)] = 10_000
+    """Texts among which each canary of `clean.canaries` is ranked: all of its format where there are no more, else so
+    many that are drawn at random, by the distribution of their losses."""
 
 
 class EvaluateConfig(Section):

@@ -281,3 +281,25 @@ def test_the_harness_is_asked_for_by_the_name_of_its_extra(
     monkeypatch.setattr("pipeline.formats.benchmark_tasks.find_spec", lambda name: None)
     with pytest.raises(UserError, match=r"pip install 'lm-workflow\[benchmarks\]'"):
         load_tasks("hellaswag", {})
+
+
+def test_canaries_are_refused_where_no_model_tells_how_likely_a_text_is(tmp_path: Path) -> None:
+    planted = ["finetune.task=none", "clean.canaries.count=2"]
+    (finding,) = [f for f in preflight(configured(tmp_path, *planted)).findings() if f.check == "canaries"]
+    assert (finding.state, finding.words) == ("later", "looked at when tokenizer is built")
+    masked = [
+        "model=bert_tiny",
+        "objective=masked",
+        "corpus=files",
+        f"++corpus.paths=[{tmp_path / 'notes.txt'}]",
+    ]
+    words = [
+        *masked,
+        "tokenizer=wordpiece",
+        f"++run.artifacts={tmp_path / 'artifacts'}",
+        *(f"++{w}" for w in planted),
+    ]
+    with pytest.raises(
+        UserError, match=r"stage evaluate would fail: clean\.canaries are planted for a model that"
+    ):
+        preflight(parse_config(composed(*words))).refuse_what_will_fail()
