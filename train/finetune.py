@@ -14,8 +14,10 @@ from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
 from pipeline.store.manifest import StageMetrics
 from train.adapters.stage import adapt, whole_state
+from train.checkpoints.teacher import describe_teacher, flops_with_teacher
 from train.data.length_order import LengthOrder
 from train.data.steps import count_steps
+from train.distillation.teach import teach_finetuning
 from train.finetuning.artifact import TASK_FILE, TEST_FILE
 from train.finetuning.base_model import find_base_model
 from train.finetuning.data import left_out
@@ -61,7 +63,7 @@ def run(config: FinetuneStage, context: Context) -> StageMetrics:
         context.log.info(
             f"{trainable:,} parameters are trained, {trainable / parameters:.1%} of the model's {parameters:,}"
         )
-    plan = _training_plan(config, task, model, parameters, on_gpu, preparation, monitor)
+    plan = _training_plan(config, task, model, parameters, on_gpu, preparation, monitor, context)
     result = fit(plan, context)
     if result.state is not None:
         merged = whole_state(
@@ -86,6 +88,7 @@ def run(config: FinetuneStage, context: Context) -> StageMetrics:
         "empty_examples": splits.empty,
         "leaked_examples": splits.leaked,
         **task.counts(),
+        **({"teacher": describe_teacher(distill, "finetune")} if (distill := settings.distill) else {}),
         **({} if plan.steps else {"headline": f"the weights of {base.name}, not trained"}),
     }
 
@@ -98,6 +101,7 @@ def _training_plan(
     on_gpu: bool,
     preparation: Preparation | None,
     monitor: Monitor | None,
+    context: Context,
 ) -> TrainingPlan:
     """What is trained, on which examples, and for how long.
 
@@ -110,9 +114,9 @@ def _training_plan(
     by_example = np.array(rows).reshape(len(task.train), -1)  # an example may be several rows
     order = task.order(config.seed)
     length = float(by_example.sum(1)[order.items(np.arange(len(task.train)))].mean())
-    flops = flops_per_token(
-        task.base.config, task.target_length, task.base.vocab_size, math.ceil(sum(rows) / len(rows))
-    )
+    mean = math.ceil(sum(rows) / len(rows))
+    student = flops_per_token(task.base.config, task.target_length, task.base.vocab_size, mean)
+    flops = flops_with_teacher(student, settings.distill, "finetune", mean)
     steps = count_steps(trainer, len(task.train), length, parameters, flops)
     if settings.batching == "by_length":
         order = LengthOrder(order, by_example.max(1), trainer.global_batch, steps, config.seed)
@@ -120,9 +124,13 @@ def _training_plan(
     if settings.batching == "packed":
         family(task.base.config).check_segments(model)
         train, validation = packed(train), packed(validation)
+    taught = teach_finetuning(settings, task.train, train, task.base.vocab_size, context)
+    if settings.distill is not None and context.rank == 0:
+        context.log.info(f"teacher: {describe_teacher(settings.distill, 'finetune')}")
     return TrainingPlan(
         model=model,
-        train=train,
+        train=taught.train,
+        loss=taught.loss,
         validation=task.validation_parts(validation),
         steps=steps,
         tokens_per_example=length,
@@ -138,7 +146,7 @@ def _training_plan(
         adapted=settings.lora is not None,
         decode=decoder(task.base.tokenizer),
         sampler=task.sampler(config.seed),
-        preparation=preparation,
+        preparation=preparation or taught.preparation,
         monitor=monitor,
     )
 

@@ -25,7 +25,7 @@ from train.checkpoints.initial import InitialWeights, initial_weights, starting_
 from train.checkpoints.teacher import describe_teacher, flops_with_teacher, named_teacher
 from train.data.batches import Concatenation
 from train.data.sequences import too_often
-from train.distillation.loss import taught_loss
+from train.distillation.teach import teach_pretraining
 from train.generation.samples import SAMPLED
 from train.generation.stops import decoder
 from train.held_out import OtherTokenizer, held_out_texts
@@ -68,11 +68,13 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         return Course.of(of, data.mixture, length, parameters, vocab_size)
 
     flops = flops_per_token(config.model, config.objective.target_length(length), vocab_size, length)
+    whole = Concatenation(list(data.parts.values()))
+    taught = teach_pretraining(config, whole, objective.loss, index, length, vocab_size, context)
     mine = course(config) if trainer.steps != 0 else None
     plan = TrainingPlan(
         model=model,
         weights=weights,
-        train=Concatenation(list(data.parts.values())),
+        train=taught.train,
         validation=data.validation,
         steps=mine.steps if mine else 0,
         tokens_per_example=length,
@@ -88,7 +90,8 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         validates_first=initial is not None,
         order=mine.order if mine else None,
         only_rows=start.only_rows(),
-        loss=taught_loss(config.pretrain.distill, "pretrain", vocab_size, objective.loss),
+        loss=taught.loss,
+        preparation=taught.preparation,
         sampler=objective.sampler(trainer.sample_prompts, SAMPLED, config.seed),
     )
     if context.rank == 0:
@@ -240,7 +243,7 @@ def _report(
         )
     context.log.info(f"objective: {objective.summary()}")
     if (distill := config.pretrain.distill) is not None:
-        context.log.info(describe_teacher(distill, "pretrain"))
+        context.log.info(f"teacher: {describe_teacher(distill, 'pretrain')}")
     if not objective.gives_perplexity:
         context.log.info(objective.lacks("perplexity"))
     if plan.sampler is None:
@@ -266,6 +269,8 @@ def _metrics(
     }
     if plan.adapted:
         metrics["trainable_parameters"] = count_parameters(plan.model, trainable_only=True)
+    if (distill := config.pretrain.distill) is not None:
+        metrics["teacher"] = describe_teacher(distill, "pretrain")
     if plan.flops_per_token is not None:
         metrics["flops"] = plan.flops_per_token * result.tokens
     if plan.steps == 0:

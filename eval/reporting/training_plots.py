@@ -27,6 +27,8 @@ def training_plots(title: str, training: Training) -> list[Plot]:
     for name in figures:
         lines = [series("train", f"train/{name}"), series("validation", f"validation/{name}", 2, marked=True)]
         plots.append(plot(name.replace("_", " ").capitalize(), "", lines))
+    teacher = [series("", "train/distillation_loss")]
+    plots.append(plot("Distillation loss", "nats per token, times temperature squared", teacher))
     for key in training.monitored():
         lines = [series("", f"monitor/{key}", 2, marked=True)]
         plots.append(plot(f"{key.replace('_', ' ').capitalize()} on validation examples", "", lines))

@@ -4,6 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipeline import ROOT
 from pipeline.errors import UserError
 from pipeline.formats.hub_models import is_model_name
 from pipeline.formats.location import STAGES, Location, find_model
@@ -52,7 +53,13 @@ class NamedWeights:
         try:
             return find_model(name, step, self.runs)
         except UserError as error:
-            raise UserError(f"{self.place}: {error}") from None
+            raise UserError(f"{self.place}: {error}{self._how_to_make_it()}") from None
+
+    def _how_to_make_it(self) -> str:
+        """Where an experiment makes a run of that name, and has not yet."""
+        run = Path(self.name).parts[0] if self.name else ""
+        is_experiment = (ROOT / "conf" / "experiment" / f"{run}.yaml").is_file()
+        return f"; an experiment makes it: make pretrain EXP={run}" if is_experiment else ""
 
     @property
     def _pretraining(self) -> str:

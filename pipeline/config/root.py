@@ -170,7 +170,7 @@ class RootConfig(Section):
         if not self.finetune.replaces_pretraining:
             found += self.objective.misfits(self.model, self.data)
             if self.pretrain.distill is not None:
-                found += self.objective.distill_misfits(self.model)
+                found += self.objective.distill_misfits(self.model, self.pretrain.distill)
         found += self._adapted()
         trainers = {"trainer": self.trainer}
         if self.finetune.enabled:

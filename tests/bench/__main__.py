@@ -4,6 +4,7 @@ Absolute figures move with the machine and with what else it does; the ratios mu
 """
 
 from tests.bench.batching import bench_batching
+from tests.bench.distillation import bench_distillation
 from tests.bench.encoder import bench_encoder
 from tests.bench.encoder_decoder import bench_encoder_decoder
 from tests.bench.generation import bench_generation
@@ -22,6 +23,7 @@ def main() -> None:
         "encoder_decoder",
         "batching",
         "preferences",
+        "distillation",
         "generation",
         "serving",
     )
@@ -37,6 +39,7 @@ def main() -> None:
         "encoder_decoder": lambda: bench_encoder_decoder(args.rounds),
         "batching": lambda: bench_batching(args.rounds),
         "preferences": lambda: bench_preferences(args.rounds),
+        "distillation": lambda: bench_distillation(args.rounds),
         "generation": lambda: bench_generation(args.rounds),
         "serving": lambda: bench_serving(args.seconds),
     }

@@ -76,7 +76,7 @@ def pretrain(
         {name: inputs / name for name in ("shards", "tokenizer")},
         Tracker(folder if rank == 0 else None),
         logging.getLogger("train.test"),
-        RunConfig(progress=False),
+        RunConfig(progress=False, artifacts=str(inputs / "store")),
         rank,
         ranks,
     )

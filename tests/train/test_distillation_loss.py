@@ -10,6 +10,7 @@ from tests.train.test_regularized_loss import MODELS, VOCAB, WIDTH, batch
 from train.models import IGNORE_INDEX, build_model, lm_head
 from train.models.distillation import Distillation, SoftTargets, WholeDistribution
 from train.models.lm_head import LMHead, RegularizedLoss
+from train.models.top_tokens import TopTokens
 
 TEACHER_WIDTH = 7
 
@@ -55,6 +56,43 @@ def test_it_is_the_definition_with_its_gradients(
     grads = torch.autograd.grad(found.trained, (hidden, head.weight))
     for grad, want in zip(grads, torch.autograd.grad(wanted, exact), strict=True):
         torch.testing.assert_close(grad.double(), want, rtol=1e-4, atol=1e-5)
+
+
+def merged(logits: Tensor, likeliest: Tensor) -> Tensor:
+    """Log-probabilities [N, k + 1] of logits [N, V]: of the likeliest tokens, and of all others together."""
+    log_probs = logits.log_softmax(-1)
+    others = 1 - log_probs.exp().gather(1, likeliest).sum(-1, keepdim=True)
+    return torch.cat([log_probs.gather(1, likeliest), others.log()], -1)
+
+
+@pytest.mark.parametrize("k", [1, 5, VOCAB - 1])
+def test_of_the_likeliest_tokens_it_is_the_divergence_with_all_others_as_one(k: int) -> None:
+    torch.manual_seed(1)
+    theirs, temperature = teacher_of(18), 2.0
+    teacher = F.linear(*theirs)[:, :VOCAB] / temperature
+    whole = WholeDistribution(*(tensor.float() for tensor in theirs), VOCAB, temperature)
+    top = TopTokens.of(whole, 18, k)
+    assert torch.equal(top.tokens.sort(-1).values.long(), teacher.topk(k).indices.sort(-1).values)
+    scores = torch.randn(18, VOCAB, dtype=torch.float64, requires_grad=True)
+    log_p = merged(teacher, top.tokens.long())
+    torch.testing.assert_close(top.log_probs.double(), log_p, rtol=1e-3, atol=1e-3)
+    rounded = top.log_probs.double().log_softmax(-1)
+    wanted = F.kl_div(merged(scores, top.tokens.long()), rounded, reduction="none", log_target=True).sum(-1)
+    found = top.compare(scores.detach().float(), 0)
+    torch.testing.assert_close(found.total[:, 0].double(), wanted, rtol=1e-4, atol=1e-5)
+    grad = torch.autograd.grad(wanted.sum(), scores)[0]
+    torch.testing.assert_close(found.gradient.double(), grad, rtol=1e-4, atol=1e-5)
+    if k == VOCAB - 1:  # the others are one token: nothing is lost but what rounding to fp16 takes
+        exact = whole.compare(scores.detach().float(), 0)
+        torch.testing.assert_close(found.total, exact.total, rtol=2e-3, atol=2e-3)
+        torch.testing.assert_close(found.gradient, exact.gradient, rtol=2e-3, atol=2e-3)
+
+
+def test_a_student_that_gives_the_others_nothing_is_told_a_finite_loss() -> None:
+    top = TopTokens(torch.tensor([[0, 1]]), torch.tensor([[0.4, 0.4, 0.2]]).log().half())
+    found = top.compare(torch.tensor([[300.0, 300.0, 0.0, 0.0]]), 0)
+    assert bool(torch.isfinite(found.total).all())
+    assert bool(torch.isfinite(found.gradient).all())
 
 
 def test_a_student_like_its_teacher_has_nothing_to_learn_of_it() -> None:

@@ -24,14 +24,14 @@ def named_teacher(settings: DistillConfig, section: str) -> NamedModel:
 def flops_with_teacher(
     flops: float | None, settings: DistillConfig | None, section: str, length: int
 ) -> float | None:
-    """FLOPs of training per token, with those of the teacher that reads the same: a third of what training it would
+    """FLOPs of training per token, with those of the teacher where it reads along: a third of what training it would
     take, since it makes no gradients. None where one of the two is not known.
 
     Args:
         flops: of the student.
         length: tokens of a sequence.
     """
-    if settings is None or flops is None:
+    if settings is None or settings.cache or flops is None:
         return flops
     teacher = named_teacher(settings, section)
     theirs = flops_per_token(teacher.config, 0, teacher.vocab_size, length)
@@ -39,9 +39,10 @@ def flops_with_teacher(
 
 
 def describe_teacher(settings: DistillConfig, section: str) -> str:
-    """Who teaches, and how much it counts, for the log."""
+    """Who teaches, and how much it counts, for people to read."""
     teacher = named_teacher(settings, section)
+    told = "" if settings.top_k is None else f", {settings.top_k} tokens of each told apart"
     return (
-        f"teacher: {teacher.name}; {settings.weight:.0%} of the loss are its distributions, at temperature "
-        f"{settings.temperature:g}"
+        f"{teacher.name}; {settings.weight:.0%} of the loss are its distributions, at temperature "
+        f"{settings.temperature:g}{told}"
     )

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.config.distillation import DistillConfig
 from pipeline.config.root import RootConfig
 from pipeline.config.teachers import teacher_setting
 from pipeline.errors import UserError
@@ -42,7 +43,7 @@ def tokenizer_of_the_teacher(root: RootConfig, known: Known) -> str:
     folder = known.folder("tokenizer")
     from train.checkpoints.teacher import named_teacher
 
-    _check_tokenizer(named_teacher(settings, "pretrain"), "pretrain", folder / TOKENIZER_FOLDER)
+    _check_tokenizer(named_teacher(settings, "pretrain"), "pretrain", folder / TOKENIZER_FOLDER, settings)
     return "it is the student's"
 
 
@@ -71,7 +72,7 @@ def teacher_of_finetuning(root: RootConfig, known: Known) -> str:
     length = longest(root.finetune, model, name)
     _check(teacher, "finetune", length, "finetune.max_length", root.finetune.batching == "packed")
     folder = known.folder("tokenizer") / TOKENIZER_FOLDER if init is None else _tokenizer(init, known)
-    _check_tokenizer(teacher, "finetune", folder)
+    _check_tokenizer(teacher, "finetune", folder, settings)
     return _words(teacher)
 
 
@@ -118,7 +119,7 @@ def _check(teacher: "NamedModel", section: str, length: int, shorten: str, apart
         family(teacher.config).check_segments(build_on_meta(teacher.config, teacher.vocab_size))
 
 
-def _check_tokenizer(teacher: "NamedModel", section: str, folder: Path) -> None:
+def _check_tokenizer(teacher: "NamedModel", section: str, folder: Path, settings: DistillConfig) -> None:
     """Args: folder: of the student's tokenizer."""
     setting = teacher_setting(section)
     ours, theirs = read_vocabulary(folder), read_vocabulary(teacher.tokenizer)
@@ -138,6 +139,11 @@ def _check_tokenizer(teacher: "NamedModel", section: str, folder: Path) -> None:
         raise UserError(
             f"{setting}: {teacher.name} gives logits to {teacher.vocab_size:,} tokens, and its tokenizer has "
             f"{theirs.size:,}: they do not belong together"
+        )
+    if settings.top_k is not None and settings.top_k >= ours.size:
+        raise UserError(
+            f"{section}.distill.top_k={settings.top_k} tells all of the {ours.size:,} tokens apart that there are; set "
+            f"it below {ours.size}, or leave it out to compare whole distributions"
         )
 
 

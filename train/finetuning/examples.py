@@ -1,9 +1,9 @@
 """Fine-tuning examples as token ids, with labels where the loss counts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 import torch
@@ -54,6 +54,10 @@ class ResponseExamples:
             "input_ids": pad_rows(self.input_ids, indices, self.pad_id, self.context),
             "labels": pad_rows(self.labels, indices, IGNORE_INDEX, self.context),
         }
+
+    def with_labels(self, labels: list[np.ndarray]) -> Self:
+        """The same with others in the places of the labels."""
+        return replace(self, labels=labels)
 
     def packed(self) -> PackedExamples:
         """The same in batches of which several share a row."""

@@ -59,10 +59,12 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
     trained = trained_sizes(root.model, vocab_size, lora).trained
     checkpoint = FP32 * (trained + _states(plan))
     kept = trainer.keep_last + 2  # the best one besides, and one that is being written
+    stored = _stored_bytes(root, vocab_size, train_tokens)
     facts = {
         **({"starts from": initial.name} if initial else {}),
         "model": f"{sizes.parameters:,} parameters, {vocab_size:,} token ids",
         **({"teacher": _teacher(teacher)} if teacher else {}),
+        **({"teacher's store": f"{size_in_words(stored)}, shared with other students"} if stored else {}),
         **({"adapters": f"{trained:,} parameters are trained"} if lora else {}),
         "objective": root.objective.summary(),
         "ranks": f"{trainer.ranks} ({trainer.nodes} × {trainer.devices}), strategy {root.strategy.choice}, "
@@ -78,7 +80,7 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
         "" if memory else "nothing is trained" if trainer.steps == 0 else plan.unpredicted(),
         memory.host if memory else 0,
         _limit(limit),
-        kept * checkpoint + FP32 * sizes.parameters,
+        kept * checkpoint + FP32 * sizes.parameters + stored,
         _refusal(plan, limit),
     )
 
@@ -125,6 +127,15 @@ def _work(
 def _teacher(teacher: NamedModel) -> str:
     parameters = model_sizes(teacher.config, teacher.vocab_size).parameters
     return f"{teacher.name}, {parameters:,} parameters, whole on each rank"
+
+
+def _stored_bytes(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] | None) -> int:
+    """Of what the teacher says of all places, where it is kept; 0 where the shards are not there yet."""
+    distill, length = root.pretrain.distill, root.trainer.sequence_length or root.model.context
+    if distill is None or distill.top_k is None or not distill.cache or train_tokens is None:
+        return 0
+    sequences = sum(root.objective.examples_in(tokens, length) for tokens in train_tokens.values())
+    return sequences * length * distill.bytes_per_token(vocab_size)
 
 
 def _start(memory: Memory, devices: int) -> str:

@@ -126,16 +126,20 @@ class WholeDistribution:
             weight, bias: of its output layer, [V, H] and [V].
             vocab_size: tokens that the student knows; the teacher may have further logits, of no token.
         """
-        self._hidden, self._vocab_size, self._temperature = hidden, vocab_size, temperature
+        self._hidden, self.vocab_size, self._temperature = hidden, vocab_size, temperature
         self._weight = None if weight is None else weight[:vocab_size].to(hidden.dtype)
         self._bias = None if bias is None else bias[:vocab_size].to(hidden.dtype)
+
+    @property
+    def device(self) -> torch.device:
+        return self._hidden.device
 
     def logits(self, start: int, count: int) -> Tensor:
         """Of the places from `start` on, divided by the temperature, fp32 [count, V]."""
         part = self._hidden[start : start + count]
         if self._weight is not None:
             part = F.linear(part, self._weight, self._bias)
-        return part[:, : self._vocab_size].float() / self._temperature
+        return part[:, : self.vocab_size].float() / self._temperature
 
     def compare(self, scores: Tensor, start: int) -> Divergence:
         theirs = self.logits(start, scores.size(0)).log_softmax(-1)

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from pipeline.config.choices import Choice
 from pipeline.config.data import DataConfig, Packing
+from pipeline.config.distillation import DistillConfig
 from pipeline.config.models.base import READINGS, ModelConfig, Reading
 
 
@@ -45,7 +46,7 @@ class ObjectiveConfig(Choice):
         """Tells that runs with this objective go without something."""
         return f"no {what}: the objective `{self.choice}` has none"
 
-    def distill_misfits(self, model: ModelConfig) -> Iterator[str]:
+    def distill_misfits(self, model: ModelConfig, distill: DistillConfig) -> Iterator[str]:
         """Why such a model cannot learn this from a teacher as well, one sentence each, with the remedy."""
         yield (
             f"pretrain.distill teaches the distribution of each next token, and objective.name={self.choice} predicts "

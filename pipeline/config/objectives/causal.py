@@ -7,6 +7,7 @@ from pydantic import Field, NonNegativeFloat
 
 from pipeline.config.base import Fraction
 from pipeline.config.data import DataConfig, Packing
+from pipeline.config.distillation import DistillConfig
 from pipeline.config.models.base import ModelConfig
 from pipeline.config.objectives.base import ObjectiveConfig
 
@@ -49,7 +50,12 @@ class CausalConfig(ObjectiveConfig):
         )
         return ", ".join([self.choice, *(f"{name} {value:g}" for name, value in extras if value)])
 
-    def distill_misfits(self, model: ModelConfig) -> Iterator[str]:
+    def distill_misfits(self, model: ModelConfig, distill: DistillConfig) -> Iterator[str]:
+        if distill.cache and self.fim_rate:
+            yield (
+                "pretrain.distill.cache keeps what the teacher says of each text once, and objective.fim_rate tells a "
+                "text in another order each time; set pretrain.distill.cache=false, or objective.fim_rate=0"
+            )
         if self.regularizes:
             yield (
                 "pretrain.distill already softens the labels; set objective.z_loss and objective.label_smoothing to 0, "
