@@ -83,6 +83,8 @@ def test_commands_compose(command: str, weights: Path) -> None:
     if composed.pretrain.init is not None:
         composed.pretrain.init, composed.pretrain.step = str(weights), None  # the runs are not here
         composed.pretrain.with_state = False
+    if composed.pretrain.get("distill") is not None:
+        composed.pretrain.distill.teacher = str(weights)
     parse_config(OmegaConf.to_container(composed, resolve=True))
 
 
