@@ -129,11 +129,13 @@ sweep: venv  ## Runs over several values of some keys: SWEEP=lr_wd (see conf/swe
 config: venv  ## Print the composed configuration and run nothing
 	@$(RUN) $(ARGS) --cfg job
 
+TWO_FILES := -n 2 --dist loadfile --no-loadscope-reorder
+
 test: dev  ## Run the tests of one process, two files at a time
-	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -m "not distributed and not cluster" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@OMP_NUM_THREADS=1 $(VENV)/bin/python -m pytest -m "not distributed and not cluster" $(TWO_FILES) $(ARGS)
 
 test-distributed: dev  ## Run those of several processes, and on a SLURM cluster of their own
-	@$(VENV)/bin/python -m pytest -m "distributed or cluster" $(ARGS)
+	@$(VENV)/bin/python -m pytest -m "distributed or cluster" $(TWO_FILES) $(ARGS)
 
 lint: dev  ## Formatting, lint, import rules, types
 	@$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check . && $(VENV)/bin/lint-imports && $(VENV)/bin/pyrefly check \

@@ -15,6 +15,8 @@ from pipeline.tracking.tracker import Tracker
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
 
     from train.models import LanguageModel
 
@@ -27,13 +29,24 @@ ROOT = Path(__file__).resolve().parent.parent
 # The experiments find the real data where the tests look for it.
 os.environ.setdefault("LM_DATA", str(ROOT.parent / "shared/data"))
 
-LONG = ("e2e", "extension")
+LONG = ("e2e", "extension", "cluster")
 """Folders of the longest tests."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest come first, so that all of several processes have work until the end."""
     items.sort(key=lambda item: item.path.parent.name not in LONG)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: "Producer") -> "LoadFileScheduling":
+    """A process takes whole files; one takes all that need the cluster, of which a machine can have one."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "tests/cluster" if nodeid.startswith("tests/cluster/") else super()._split_scope(nodeid)
+
+    return ByFile(config, log)
 
 
 @pytest.fixture(scope="session")
