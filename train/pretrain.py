@@ -20,6 +20,7 @@ from pipeline.formats.vocabulary_extension import VocabularyExtension
 from pipeline.store.manifest import StageMetrics
 from pipeline.text.counts import counted
 from train.adapters.stage import adapt, whole_state
+from train.benchmarks.probes import Probes
 from train.checkpoints.final_model import save_model
 from train.checkpoints.initial import InitialWeights, initial_weights, starting_model
 from train.checkpoints.teacher import describe_teacher, flops_with_teacher, named_teacher
@@ -93,6 +94,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         loss=taught.loss,
         preparation=taught.preparation,
         sampler=objective.sampler(trainer.sample_prompts, SAMPLED, config.seed),
+        probes=Probes.of(config, tokenizer),
     )
     if context.rank == 0:
         _report(plan, config, data, vocab_size, parameters, context)

@@ -11,6 +11,7 @@ from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.strategies import StrategyConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
+from train.benchmarks.probes import Probes
 from train.data.batches import Examples
 from train.data.losses import Loss, model_loss
 from train.data.order import Order
@@ -55,6 +56,8 @@ class TrainingPlan:
     loss: Loss = model_loss
     sampler: Sampler | None = None
     """None writes no sample texts."""
+    probes: Probes | None = None
+    """Benchmarks and texts that are followed."""
     preparation: Preparation | None = None
     """What the examples need of the model as it is before its first step."""
     adapted: bool = False

@@ -5,7 +5,7 @@ from typing import Any
 from pipeline.config.benchmarks import BenchmarkConfig
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
-from pipeline.formats.benchmark_tasks import check_harness, load_tasks, quiet_harness, set_up
+from pipeline.formats.benchmark_tasks import check_harness, check_items, load_tasks, set_up
 from pipeline.preflight import Known
 from pipeline.text.counts import counted
 from train.finetuning.task import task_of
@@ -53,18 +53,10 @@ def _context(root: RootConfig, known: Known) -> int:
 def _check(benchmark: BenchmarkConfig, context: int) -> str:
     loaded = load_tasks(benchmark.task, benchmark.data)
     set_up(loaded, benchmark.fewshot, benchmark.max_new_tokens)
-    items = 0
+    items = check_items(loaded, benchmark.limit)
     for name, task in loaded["tasks"].items():
-        try:
-            with quiet_harness():
-                task.build_all_requests(limit=1)
-        except Exception as error:  # of the task's templates and its own code
-            raise UserError(
-                f"benchmarks: no question can be made of the first item of {name}: {type(error).__name__}: {error}"
-            ) from None
         for instance in task.instances:
             _check_writing(name, instance, context)
-        items += min(len(task.eval_docs), benchmark.limit or len(task.eval_docs))
     return f"{benchmark.task}: {counted(items, 'item')}"
 
 

@@ -21,6 +21,9 @@ from pipeline.formats.benchmark_tasks import (
     FEWSHOT_SEED,
     HarnessTask,
     LoadedTasks,
+    as_percent,
+    chance_level,
+    is_share,
     load_tasks,
     quiet_harness,
     set_up,
@@ -37,10 +40,8 @@ CHANCE = "chance"
 FAST = (mean, weighted_perplexity, bits_per_byte)
 """Summed up in no time; of other figures, such as BLEU, fewer resamples are drawn, as the harness does."""
 MOST_SLOW_RESAMPLES = 100
-SHARES = ("acc", "exact_match", "pct_")
-"""How the names of figures begin that are shares of the items, told in percent."""
-CHOSEN = ("acc", "pct_stereotype")
-"""And of those that a guess among an item's choices has a value of."""
+GUESSED = ("acc", "pct_stereotype")
+"""How the names of figures begin that a guess among an item's choices has a value of."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Scored:
 
     @property
     def is_share(self) -> bool:
-        return self.name.startswith(SHARES)
+        return is_share(self.name)
 
     @property
     def title(self) -> str:
@@ -177,17 +178,13 @@ def _results(
         shown = replace(result, file=name, title=part.title, better=better, benchmark=True)
         headline = f"{name} {part.name} {result.value:.1f}" if part is figure else None
         yield replace(shown, headline=headline)
-        if task.OUTPUT_TYPE == "multiple_choice" and figure.name.startswith(CHOSEN):
-            guessed = 100 * float(np.mean([1 / _choices(task, number) for number in part.numbers]))
+        guessed = chance_level(task, part.numbers)
+        if guessed is not None and figure.name.startswith(GUESSED):
             yield replace(shown, model=CHANCE, value=guessed, low=None, high=None, signature="1/choices")
 
 
 def _fewer(bootstrap: Bootstrap) -> Bootstrap:
     return replace(bootstrap, resamples=min(bootstrap.resamples, MOST_SLOW_RESAMPLES))
-
-
-def _choices(task: HarnessTask, number: int) -> int:
-    return len(task.doc_to_choice(task.eval_docs[number]))
 
 
 def _group_results(model: str, report: Mapping[str, Any]) -> Iterator[Result]:
@@ -200,11 +197,10 @@ def _group_results(model: str, report: Mapping[str, Any]) -> Iterator[Result]:
             if not chosen_by or metric.endswith("_stderr") or not isinstance(value, float):
                 continue
             label = metric if chosen_by == "none" else key
-            share = label.startswith(SHARES)
             told = f"{_harness()}|group:{name}|tasks:{','.join(members)}|items:{items}"
             yield Result(
-                model, label, 100 * value if share else value, None, None, items, told,
-                file=name, title=f"{label}, %" if share else label, benchmark=True,
+                model, label, as_percent(label, value), None, None, items, told,
+                file=name, title=f"{label}, %" if is_share(label) else label, benchmark=True,
             )  # fmt: skip
 
 

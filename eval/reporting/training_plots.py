@@ -32,6 +32,11 @@ def training_plots(title: str, training: Training) -> list[Plot]:
     for key in training.monitored():
         lines = [series("", f"monitor/{key}", 2, marked=True)]
         plots.append(plot(f"{key.replace('_', ' ').capitalize()} on validation examples", "", lines))
+    for name, keys in _probed(training).items():
+        lines = [
+            series(key.rpartition("/")[2], key, number, marked=True) for number, key in enumerate(keys, 1)
+        ]
+        plots.append(plot(name, "", lines))
     speed, waiting = series("", "train/tokens_per_second"), series("", "train/data_wait", scale=100)
     padding = series("", "train/padding", scale=100)
     plots += [
@@ -43,6 +48,14 @@ def training_plots(title: str, training: Training) -> list[Plot]:
         plot("Padding", "percent of a batch's places", [padding], from_zero=True),
     ]
     return [plot for plot in plots if plot.drawing is not None]
+
+
+def _probed(training: Training) -> dict[str, list[str]]:
+    """What was followed besides: the metrics of each benchmark and text, by its name."""
+    found: dict[str, list[str]] = {}
+    for key in dict.fromkeys(key for row in training.rows for key in row if key.startswith("probe/")):
+        found.setdefault(key.removeprefix("probe/").rpartition("/")[0], []).append(key)
+    return found
 
 
 def _loss_plot(title: str, training: Training, in_nats: bool) -> Plot:

@@ -4,9 +4,10 @@ from typing import Annotated
 
 from pydantic import NonNegativeInt, PositiveInt
 
-from pipeline.config.base import CONTENT, Content, Section
+from pipeline.config.base import CONTENT, NEUTRAL, Content, Section
 from pipeline.config.distillation import DistillConfig
 from pipeline.config.lora import LoRAConfig
+from pipeline.config.probes import ProbesConfig
 from pipeline.formats.training_artifact import initial_files
 
 
@@ -35,6 +36,8 @@ class PretrainConfig(Section):
     """Train adapters in place of all weights. The model is written with them merged, and they beside it."""
     distill: DistillConfig | None = None
     """Learn from a teacher beside the text."""
+
+    probes: Annotated[ProbesConfig, NEUTRAL] = ProbesConfig()
 
     def problems(self) -> list[str]:
         if self.init is None:

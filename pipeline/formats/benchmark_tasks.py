@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import tempfile
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from importlib.util import find_spec
@@ -32,6 +32,8 @@ FEWSHOT_SEED = 1234
 
 _ELSEWHERE = ("task", "dataset_path", "dataset_name", "dataset_kwargs", "metadata", "num_fewshot", "tag")
 """What a task's description says that is told otherwise, or differs from machine to machine."""
+_SHARES = ("acc", "exact_match", "pct_")
+"""How the names of figures begin that are shares of a task's items."""
 _NAMED = re.compile(r"^(?:task|group)\s*:\s*['\"]?([^\s'\"\[\]{}#]+)", re.MULTILINE)
 _TAGGED = re.compile(r"^tag\s*:[ \t]*(?:([^\s\[#]+)|((?:\n[ \t]*-[ \t]*\S+)+))", re.MULTILINE)
 _ITEM = re.compile(r"-[ \t]*(\S+)")
@@ -91,6 +93,46 @@ def set_up(loaded: LoadedTasks, fewshot: int | None, max_new_tokens: int | None)
         task.set_fewshot_seed(FEWSHOT_SEED)
         if max_new_tokens is not None and task.OUTPUT_TYPE == "generate_until":
             task.set_config("generation_kwargs", {"max_gen_toks": max_new_tokens}, update=True)
+
+
+def check_items(loaded: LoadedTasks, limit: int | None) -> int:
+    """Make the requests of each task's first item, of which the tasks then hold what a model is asked.
+
+    Returns:
+        How many items a model is asked about.
+
+    Raises:
+        UserError: where no question can be made of one.
+    """
+    items = 0
+    for name, task in loaded["tasks"].items():
+        try:
+            with quiet_harness():
+                task.build_all_requests(limit=1)
+        except Exception as error:  # of the task's templates and its own code
+            raise UserError(
+                f"benchmarks: no question can be made of the first item of {name}: {type(error).__name__}: {error}"
+            ) from None
+        items += min(len(task.eval_docs), limit or len(task.eval_docs))
+    return items
+
+
+def is_share(figure: str) -> bool:
+    """Whether a task's figure is a share of its items, which is told in percent."""
+    return figure.startswith(_SHARES)
+
+
+def as_percent(figure: str, value: float) -> float:
+    """A figure's value as the harness has it, or in percent where it is a share."""
+    return 100 * value if is_share(figure) else value
+
+
+def chance_level(task: HarnessTask, items: Iterable[int]) -> float | None:
+    """What guessing among their choices has of items, by number, in percent; None of a task without choices."""
+    if task.OUTPUT_TYPE != "multiple_choice":
+        return None
+    shares = [1 / len(task.doc_to_choice(task.eval_docs[number])) for number in items]
+    return 100 * sum(shares) / len(shares) if shares else None
 
 
 def item_text(task: HarnessTask, item: Any) -> str:
@@ -214,9 +256,10 @@ def _with_data(task: str, path: Path | None, data: Mapping[str, Sequence[str]], 
             f"benchmarks: the data of {task} must be files of one kind, jsonl, json, csv or parquet; these end in "
             f"{', '.join(sorted(endings))}"
         )
-    made = scratch / path.name
-    options = {"data_files": files}
-    description = {"include": str(path), "dataset_path": builders.pop(), "dataset_name": None}
+    made, builder = scratch / path.name, builders.pop()
+    own = fields.get("dataset_kwargs") if fields.get("dataset_path") == builder else None
+    options = {**(own or {}), "data_files": files}
+    description = {"include": str(path), "dataset_path": builder, "dataset_name": None}
     made.write_text(yaml.safe_dump({**description, "dataset_kwargs": options}), encoding="utf-8")
     return made
 

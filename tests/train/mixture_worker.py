@@ -18,6 +18,7 @@ from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.objectives.causal import CausalConfig
 from pipeline.config.optimizers.adamw import AdamWConfig
 from pipeline.config.pretraining import PretrainConfig
+from pipeline.config.probes import ProbesConfig
 from pipeline.config.run import RunConfig
 from pipeline.config.schedules.cosine import CosineSchedule
 from pipeline.config.stages import PretrainStage
@@ -66,6 +67,7 @@ def pretrain(
     model: ModelConfig | None = None,
     lora: dict[str, Any] | None = None,
     distill: dict[str, Any] | None = None,
+    probes: dict[str, Any] | None = None,
     **trainer: Any,
 ) -> dict[str, Any]:
     """The stage, in this process, as rank `$RANK` of `$WORLD_SIZE`."""
@@ -94,7 +96,12 @@ def pretrain(
     }
     config = PretrainStage(
         seed=7,
-        pretrain=PretrainConfig(init=None if init is None else str(init), lora=lora, distill=distill),
+        pretrain=PretrainConfig(
+            init=None if init is None else str(init),
+            lora=lora,
+            distill=distill,
+            probes=ProbesConfig(**probes or {}),
+        ),
         data=data,
         model=model or DecoderConfig(layers=1, hidden=16, heads=2, mlp=32, context=LENGTH, dropout=dropout),
         objective=CausalConfig(),

@@ -2,6 +2,7 @@
 models of transformers answers of the exported folder."""
 
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,12 +17,15 @@ from torch import Tensor
 from pipeline.config.evaluation import DecodeConfig
 from pipeline.errors import UserError
 from pipeline.progress import progress
+from pipeline.text.counts import counted
 from train.generation.generate import END_OF_TURN, decode_text, generate_ids
 from train.generation.stops import Stops
 from train.models import LanguageModel
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+logger = logging.getLogger(__name__)
 
 Pair = tuple[Any, list[int], list[int]]
 """A key of the harness's, the tokens of a context, and those of what continues it."""
@@ -113,6 +117,7 @@ class HarnessModel(TemplateLM):
         token."""
         order = sorted(range(len(requests)), key=lambda i: -len(requests[i][1]) - len(requests[i][2]))
         found = torch.zeros(len(requests), 2, dtype=torch.float64, device=self._device)
+        self._tell_of_long(requests)
         batches = self._batches([len(requests[i][1]) + len(requests[i][2]) for i in order])
         # Every rank makes as many passes: where it holds a part of the weights only, all must take part in each.
         with progress("answering", len(batches), "batches", enabled=self._show_progress) as bar:
@@ -126,6 +131,14 @@ class HarnessModel(TemplateLM):
                 bar.advance(min(self._ranks.count, len(batches) - number))
         rows: list[list[float]] = self._ranks.add_up(found).tolist()
         return [(score, bool(greedy)) for score, greedy in rows]
+
+    def _tell_of_long(self, requests: Sequence[Pair]) -> None:
+        long = sum(len(context) + len(rest) > self.max_length + 1 for _, context, rest in requests)
+        if long and self._ranks.rank == 0:
+            logger.warning(
+                "%s of %s longer than the model's context of %d tokens, and their beginnings are cut off",
+                *(f"{long:,}", counted(len(requests), "request is", "requests are"), self.max_length),
+            )
 
     def _batches(self, lengths: Sequence[int]) -> list[tuple[int, int]]:
         """Runs of rows, the longest first, whose logits fit."""
@@ -150,7 +163,7 @@ class HarnessModel(TemplateLM):
         scores = []
         for row, (text, (_, _, rest)) in enumerate(zip(texts, pairs, strict=True)):
             asked = min(len(rest), len(text) - 1)
-            labels = torch.tensor(text[-asked:], device=self._device)
+            labels = torch.tensor(text[len(text) - asked :], dtype=torch.long, device=self._device)
             predicted = logits[row, len(text) - 1 - asked : len(text) - 1].float().log_softmax(-1)
             total = predicted.gather(-1, labels[:, None]).sum().double()
             greedy = (predicted.argmax(-1) == labels).all()

@@ -14,6 +14,7 @@ from train.callbacks.log import Log
 from train.callbacks.monitor import FollowMonitor
 from train.callbacks.plugins import plugin_callbacks
 from train.callbacks.prepare import Prepare
+from train.callbacks.probe import Probe
 from train.callbacks.record_data import RecordData
 from train.callbacks.resume import Resume
 from train.callbacks.roll_back import RollBack
@@ -41,6 +42,7 @@ def build_callbacks(run: TrainingRun) -> list[pl.Callback]:
         Guard(run),
         Log(run),
         Validate(run),
+        *([Probe(run)] if run.plan.probes else []),
         *([FollowMonitor(run, run.plan.monitor, run.best)] if run.plan.monitor and run.best else []),
         *plugin_callbacks(run),
         checkpoint,
