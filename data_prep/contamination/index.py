@@ -16,6 +16,8 @@ from pipeline.store.artifacts import write_json
 MOST_TEXTS = 10
 """An n-gram in more evaluation texts than this is boilerplate (a prompt's template, a stock sentence): it is not
 what any of them tests. Texts that equal one another count as one."""
+MOST_ITEMS = 0.05
+"""And of the items of benchmarks so large a share, where that is more: several ask about one passage."""
 EXCERPT_CHARS = 200
 _TWINS = "twins.json"
 
@@ -62,6 +64,7 @@ def build_index(texts: Iterable[EvaluationText], config: ContaminationConfig, fo
         The number of different texts in it. Those without an n-gram are left out: they are too short to be found.
     """
     names: list[str] = []
+    is_item: list[bool] = []
     pieces: list[np.ndarray] = []
     seen: dict[bytes, str] = {}
     twins: dict[str, str | None] = {}
@@ -73,13 +76,15 @@ def build_index(texts: Iterable[EvaluationText], config: ContaminationConfig, fo
         if len(found) and content not in seen:
             seen[content] = text.name
             names.append(text.name)
+            is_item.append(text.is_item)
             pieces.append(found)
     hashes = np.concatenate(pieces) if pieces else np.empty(0, np.uint64)
     owners = np.repeat(np.arange(len(pieces), dtype=np.uint32), [len(piece) for piece in pieces])
     order = np.argsort(hashes, kind="stable")
     hashes, owners = hashes[order], owners[order]
     _, which, times = np.unique(hashes, return_inverse=True, return_counts=True)
-    telling = times[which] <= MOST_TEXTS
+    most = np.where(is_item, max(MOST_TEXTS, int(MOST_ITEMS * sum(is_item))), MOST_TEXTS)
+    telling = times[which] <= most[owners]
     folder.mkdir(parents=True, exist_ok=True)
     np.save(folder / "ngrams.npy", hashes[telling])
     np.save(folder / "texts.npy", owners[telling])

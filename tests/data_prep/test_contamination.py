@@ -271,3 +271,22 @@ def test_items_of_benchmarks_that_stand_in_the_corpus(action: str, clean_corpus,
         "toy_choice": {"items": 5, "contaminated": [1, 3], "too_short": [4]}
     }
     assert len(cleaned.documents) == (3 if action == "report" else 2)
+
+
+def test_a_passage_that_many_items_ask_about_is_no_boilerplate(index) -> None:
+    """As of reading comprehension; what a twentieth of all items have in common is."""
+    passage, template = numbered(50_000, 40), numbered(60_000, 40)
+    asked = [
+        EvaluationText(f"a: item {n}", f"{passage} {numbered(50 * n, 20)}", True)
+        for n in range(MOST_TEXTS + 2)
+    ]
+    others = [
+        EvaluationText(f"b: item {n}", f"{template} {numbered(20_000 + 50 * n, 20)}", True)
+        for n in range(300)
+    ]
+    built = index([*asked, *others])
+    found = built.check(passage)
+    assert found is not None
+    assert {match.name for match in found.matches} == {text.name for text in asked}
+    assert built.check(template) is None
+    assert index(asked[:11]).check(passage) is None  # eleven of eleven
