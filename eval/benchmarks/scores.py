@@ -176,7 +176,7 @@ def _results(
             continue
         better = "higher" if figure.higher_is_better else "lower"
         shown = replace(result, file=name, title=part.title, better=better, benchmark=True)
-        headline = f"{name} {part.name} {result.value:.1f}" if part is figure else None
+        headline = f"{name} {part.name} {result.value:.1f}%" if part is figure and part.is_share else None
         yield replace(shown, headline=headline)
         guessed = chance_level(task, part.numbers)
         if guessed is not None and figure.name.startswith(GUESSED):

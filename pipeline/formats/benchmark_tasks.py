@@ -131,7 +131,8 @@ def chance_level(task: HarnessTask, items: Iterable[int]) -> float | None:
     """What guessing among their choices has of items, by number, in percent; None of a task without choices."""
     if task.OUTPUT_TYPE != "multiple_choice":
         return None
-    shares = [1 / len(task.doc_to_choice(task.eval_docs[number])) for number in items]
+    asked = task.eval_docs  # made anew each time, by the task's own code
+    shares = [1 / len(task.doc_to_choice(asked[number])) for number in items]
     return 100 * sum(shares) / len(shares) if shares else None
 
 

@@ -44,7 +44,7 @@ def test_benchmark_sample(
     file = f"data: {{test: [{data}/xquad/xquad.en.json]}}"
     tasks = [
         f"{{task: benchmarks/xquad_{name}.yaml, {file}, limit: {limit}}}"
-        for name, limit in (("choice", 12), ("answer", 3), ("text", 2))
+        for name, limit in (("choice", 20), ("answer", 3), ("text", 2))
     ]
     benchmarks = f"evaluate.benchmarks=[{', '.join(tasks)}, benchmarks/pronouns.yaml]"
     ended = pipeline(tmp_path, "stage=report", *SMALL, benchmarks, base=["experiment=benchmark_sample"])
@@ -58,8 +58,8 @@ def test_benchmark_sample(
     }
     contaminated = rows["xquad_choice", "pretrain", "acc_contaminated"]
     clean = rows["xquad_choice", "pretrain", "acc_clean"]
-    assert contaminated["n"] > 0
-    assert contaminated["n"] + clean["n"] == rows["xquad_choice", "pretrain", "acc"]["n"] == 12
+    assert contaminated["n"] == 14  # all that ask about the planted paragraph
+    assert contaminated["n"] + clean["n"] == rows["xquad_choice", "pretrain", "acc"]["n"] == 20
     assert rows["xquad_choice", "chance", "acc"]["value"] == pytest.approx(25)
     assert rows["pronouns", "chance", "pct_stereotype"]["value"] == pytest.approx(50)
     assert rows["pronouns", "pretrain", "likelihood_diff"]["value"] > 0
