@@ -19,6 +19,8 @@ from eval.ratings.results import rating_results
 from eval.ratings.written import written_texts
 from eval.results import Bootstrap, Result, write_results
 from eval.tasks import Prediction, TunedModel, evaluate_task
+from eval.views.records import View, write_views
+from eval.views.view import make_views
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.config.objectives.causal import CausalConfig
 from pipeline.config.stages import EvaluateStage
@@ -76,6 +78,7 @@ class Evaluation:
         self._predictions: list[Prediction] = []
         self._lacking: list[str] = []
         self._documents: list[DocumentScores] = []
+        self._views: list[View] = []
 
     def score_chosen(self, choice: Choice) -> None:
         """Score the model that is exported, where its weights are not those of the last step."""
@@ -101,6 +104,7 @@ class Evaluation:
             self._score_benchmarks("pretrain", model, tokenizer, label)
         if label:
             return
+        self._views = make_views(model, self._texts[0].tokenizer, self._config.views, context)
         if isinstance(model, LanguageModel):
             model.lay_out_for_generation()  # its loss is measured: from here on it only writes
             self._add(canary_results(model, self._config, self.bootstrap, context), None)
@@ -177,6 +181,7 @@ class Evaluation:
         self._add_ratings(sampled)
         write_results(context.folder, self._results)
         write_documents(context.folder, self._documents)
+        write_views(context.folder, self._views)
         _write_jsonl(context.folder / SAMPLES, sampled)
         _write_jsonl(context.folder / PREDICTIONS, self._predictions)
         figures = {_key(result): result.value for result in self._results}

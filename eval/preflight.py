@@ -5,6 +5,7 @@ torch is imported only where a check cannot do without.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 
 from eval.language_model.ngram import check_fitting_text
@@ -145,6 +146,25 @@ def canaries(root: RootConfig, known: Known) -> str:
     planted = draw_canaries(config.format, config.count, config.repeats, config.seed)
     check_lengths(planted, TextEncoder(known.folder("tokenizer")).encode_batch, root.model.context)
     return counted(sum(canary.repeats for canary in planted), "planted document")
+
+
+def views(root: RootConfig, known: Known) -> str:
+    """Look whether there will be a model whose reading of texts can be shown.
+
+    Raises:
+        UserError: where this run pretrains neither a decoder nor an encoder.
+    """
+    if not root.evaluate.views:
+        return ""
+    if root.finetune.replaces_pretraining or root.model.reading == "encoder_decoder":
+        raise UserError(
+            "evaluate.views shows how a decoder or an encoder reads that this run pretrains, and it pretrains none; "
+            "set it to []"
+        )
+    told = counted(len(root.evaluate.views), "text")
+    if root.model.reading == "left_to_right" and find_spec("captum") is None:
+        return f"{told}; what predictions are due to needs captum: pip install 'lm-workflow[views]'"
+    return told
 
 
 def weights(root: RootConfig, known: Known) -> str:

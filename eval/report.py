@@ -18,6 +18,7 @@ from eval.reporting.result_table import result_tables
 from eval.reporting.summary import leading_figure, summarize
 from eval.reporting.training_plots import training_plots
 from eval.results import Result, read_results
+from eval.views.records import read_views
 from pipeline.config.differences import differences
 from pipeline.config.evaluation import ReportConfig
 from pipeline.config.root import RootConfig
@@ -98,6 +99,7 @@ def gather(
         "checkpoints": checkpoint_rows(points),
         "predictions": data.read_rows(evaluate and evaluate / "predictions.jsonl", most),
         "samples": data.read_rows(evaluate and evaluate / "samples.jsonl", most),
+        "views": read_views(evaluate),
         "forms": data.read_forms(inputs.get("export")),
         "model_card": data.read_model_card(inputs.get("export")),
         "differences": differences(

@@ -116,7 +116,7 @@ _TABLE = (
           ("clean", "tokenizer", "shards", "pretrain", "finetune"), "{headline}", gpu=_evaluates_on_gpu,
           checks=("eval.preflight:device", "eval.preflight:metrics", "eval.preflight:ratings",
                   "eval.preflight:held_out_text", "eval.preflight:files", "eval.preflight:memorization",
-                  "eval.preflight:canaries", "eval.benchmarks.preflight:benchmarks",
+                  "eval.preflight:canaries", "eval.preflight:views", "eval.benchmarks.preflight:benchmarks",
                   "eval.preflight:weights")),
     Stage("export", 6, configs.ExportStage, "train.export:run",
           ("clean", "tokenizer", "pretrain", "finetune", "evaluate"), "logits differ by {max_logit_difference:.1e}",

@@ -37,3 +37,64 @@ for (const figure of document.querySelectorAll("figure[data-points]")) {
   });
   svg.addEventListener("pointerleave", hide);
 }
+
+// Attention: a picture for each head, and for the chosen one, which tokens the one that is pointed at looks at.
+for (const figure of document.querySelectorAll("figure[data-attention]")) {
+  const weights = Uint8Array.from(atob(figure.dataset.attention), letter => letter.charCodeAt(0));
+  const tokens = [...figure.querySelectorAll(".reading button")], size = tokens.length;
+  const causal = figure.dataset.causal === "1", heads = +figure.dataset.heads, layers = +figure.dataset.layers;
+  const each = causal ? size * (size + 1) / 2 : size * size, said = figure.querySelector(".said");
+  let head = heads * (layers - 1), token = size - 1;
+  const weight = (head, q, k) =>
+    causal && k > q ? 0 : weights[head * each + (causal ? q * (q + 1) / 2 : q * size) + k] / 255;
+  const draw = (canvas, head, scale) => {
+    canvas.width = canvas.height = size * scale;
+    const pen = canvas.getContext("2d");
+    pen.fillStyle = getComputedStyle(figure).getPropertyValue("--accent");
+    for (let q = 0; q < size; q++) for (let k = 0; k < size; k++) {
+      pen.globalAlpha = weight(head, q, k);
+      pen.fillRect(k * scale, q * scale, scale, scale);
+    }
+  };
+  const large = figure.querySelector(".large");
+  const show = () => {
+    const row = tokens.map((_, k) => weight(head, token, k));
+    tokens.forEach((button, k) => {
+      button.style.background = `color-mix(in srgb, var(--accent) ${Math.round(85 * row[k])}%, transparent)`;
+      button.title = `${Math.round(100 * row[k])}%`;
+      button.setAttribute("aria-pressed", k === token);
+    });
+    const most = row.map((value, k) => [value, k]).sort((a, b) => b[0] - a[0]).slice(0, 3);
+    const names = most.filter(([value]) => value >= 0.005)
+      .map(([value, k]) => `“${tokens[k].textContent}” ${Math.round(100 * value)}%`);
+    said.textContent = `Layer ${Math.floor(head / heads) + 1}, head ${head % heads + 1}: “${tokens[token].textContent}” looks at ${names.join(", ")}. Point at a token, or at a row of the large picture, and choose a head below.`;
+  };
+  const choose = number => {
+    buttons[head].classList.remove("chosen");
+    head = number;
+    buttons[head].classList.add("chosen");
+    draw(large, head, Math.max(4, Math.floor(640 / size)));
+    show();
+  };
+  const buttons = Array.from({length: layers * heads}, (_, number) => {
+    const button = document.createElement("button"), canvas = document.createElement("canvas");
+    button.type = "button";
+    button.title = `Layer ${Math.floor(number / heads) + 1}, head ${number % heads + 1}`;
+    button.setAttribute("aria-label", button.title);
+    draw(canvas, number, 1);
+    button.append(canvas);
+    button.addEventListener("click", () => choose(number));
+    figure.querySelector(".heads").append(button);
+    return button;
+  });
+  const point = number => {
+    token = number;
+    show();
+  };
+  tokens.forEach((button, number) => {
+    for (const event of ["pointerenter", "focus", "click"]) button.addEventListener(event, () => point(number));
+  });
+  large.addEventListener("pointermove", event =>
+    point(Math.min(size - 1, Math.max(0, Math.floor(event.offsetY / large.clientHeight * size)))));
+  choose(head);
+}

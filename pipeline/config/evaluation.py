@@ -150,6 +150,9 @@ class EvaluateConfig(Section):
     benchmarks: Annotated[list[BenchmarkConfig], BeforeValidator(named_benchmarks)] = []
     """Tasks of lm-evaluation-harness that the run's models are scored on: names, as `[hellaswag, my_task.yaml]`, or
     tasks with settings, as `[{task: hellaswag, fewshot: 10, limit: 1000}]`; see docs/model_benchmarks.md."""
+    views: list[str] = []
+    """Texts that the report shows as the pretrained model reads them: what each attention head looks at, and which
+    tokens its prediction of the next one is due to. A few short ones: at most 64 tokens are shown."""
     ratings: Annotated[list[str], CONTENT] = []
     """Files of answers that people have saved on a sheet of `make rate`: how often they prefer the model, or how they
     rate it, and how far they agree."""
@@ -159,6 +162,8 @@ class EvaluateConfig(Section):
         found = repeated(self.benchmarks)
         if "bertscore" in self.metrics and self.bertscore.encoder is None:
             found.append("metrics=bertscore needs an encoder; name its folder: evaluate.bertscore.encoder=…")
+        if not all(text.strip() for text in self.views):
+            found.append("views holds an empty text, of which there is nothing to see; leave it out")
         return found
 
     def environment(self) -> dict[str, str]:

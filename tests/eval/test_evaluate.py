@@ -15,6 +15,7 @@ from eval.language_model.document_scores import read_documents
 from eval.ratings.written import written_texts
 from eval.reporting.result_table import result_tables
 from eval.results import read_results
+from eval.views.records import read_views
 from pipeline.config.evaluation import DecodeConfig, EvaluateConfig, PerplexityConfig, WeightsConfig
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.stages import EvaluateStage
@@ -123,13 +124,16 @@ def test_a_pretrained_model(inputs, tmp_path, make_context):
     }  # fmt: skip
 
 
-def test_memorization_is_told_where_it_is_asked_for(inputs, tmp_path, make_context):
+def test_memorization_and_views_are_told_where_they_are_asked_for(inputs, tmp_path, make_context):
     asked = {"prefixes": 6, "prefix_tokens": 20, "tokens": 10}
-    metrics = run(settings(memorization=asked), make_context(tmp_path / "out", **inputs))
+    metrics = run(settings(memorization=asked, views=["The cat"]), make_context(tmp_path / "out", **inputs))
     assert metrics["memorized"] == metrics["memorized_held_out"] == 0  # its weights are random
     results = json.loads((tmp_path / "out/results.json").read_text())
     asked_for = {each["name"]: each["n"] for each in results if each["name"].startswith("memorized")}
     assert asked_for["memorized"] == asked_for["memorized_held_out"] == 6
+    (view,) = read_views(tmp_path / "out")
+    assert "".join(view["tokens"]) == "The␣cat"
+    assert len(view["attribution"]["values"]) == 7
 
 
 def test_weights_that_are_exported_are_scored_beside_the_last(inputs, tiny_model, tmp_path, make_context):

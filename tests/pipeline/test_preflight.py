@@ -303,3 +303,20 @@ def test_canaries_are_refused_where_no_model_tells_how_likely_a_text_is(tmp_path
         UserError, match=r"stage evaluate would fail: clean\.canaries are planted for a model that"
     ):
         preflight(parse_config(composed(*words))).refuse_what_will_fail()
+
+
+def test_views_of_a_model_that_is_not_pretrained_are_refused(tmp_path: Path) -> None:
+    shown = ["finetune.task=none", "evaluate.views=[The cat]"]
+    (finding,) = [f for f in preflight(configured(tmp_path, *shown)).findings() if f.check == "views"]
+    assert finding.words.startswith("1 text")
+    corpus = ["corpus=files", f"++corpus.paths=[{tmp_path / 'notes.txt'}]"]
+    words = [
+        "model=t5_tiny",
+        "objective=span_corruption",
+        *corpus,
+        f"++run.artifacts={tmp_path / 'artifacts'}",
+    ]
+    with pytest.raises(
+        UserError, match=r"stage evaluate would fail: evaluate\.views shows how a decoder or an"
+    ):
+        preflight(parse_config(composed(*words, *(f"++{word}" for word in shown)))).refuse_what_will_fail()
