@@ -13,6 +13,7 @@ from eval.reporting.bars import BASELINES, comparison_bars, describe_bars
 from eval.reporting.confusion import read_confusion
 from eval.reporting.pages import duration, hardware, number, render
 from eval.reporting.planted import read_planted
+from eval.reporting.pruning import describe_pruning
 from eval.reporting.report_plots import compact
 from eval.reporting.result_table import result_tables
 from eval.reporting.summary import leading_figure, summarize
@@ -84,6 +85,7 @@ def gather(
                 "title": title,
                 "plots": training_plots(title, training),
                 "starts_from": data.read_initial(training.record.folder),
+                "pruned": describe_pruning(training.record.metrics),
                 "before_after": training.before_after(),
                 "progressions": data.read_progressions(training.record.folder, most),
             }

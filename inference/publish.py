@@ -8,9 +8,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from inference.checkpoint_folders import ExportedCheckpoints
 from pipeline.config.base import Section
 from pipeline.config.command_words import read_settings, usage
 from pipeline.errors import UserError, exit_on_user_error, first_line
+from pipeline.formats.checkpoints import Checkpoint
 from pipeline.formats.location import find_model
 from pipeline.text.counts import counted
 
@@ -26,6 +28,8 @@ class PublishSettings(Section):
     """The folder of runs."""
     revision: str | None = None
     """A branch of the repository, made where it is not there; None is its main one."""
+    checkpoints: bool = False
+    """Send the training checkpoints that were kept, too, each as a model on a branch of its own: `step-400`."""
     private: bool = True
     """Whether a repository that is made for it can be seen by its owner alone."""
     message: str = "Upload the exported model"
@@ -52,11 +56,30 @@ def main(words: Sequence[str]) -> None:
         total = sum(path.stat().st_size for path in files) / 1e6
         place = repository + (f"@{settings.revision}" if settings.revision else "")
         what = f"{counted(len(files), 'file')}, {total:,.1f} MB, from {folder} to {place}"
+        steps = ExportedCheckpoints(folder.resolve().parent) if settings.checkpoints else None
+        for checkpoint in steps.all if steps else ():
+            print(
+                f"{checkpoint.bytes / 1e6:>12,.2f} MB  {checkpoint.folder.name} → {repository}@{_branch(checkpoint)}"
+            )
         if not settings.send:
             kind = "private" if settings.private else "public"
             print(f"would send {what} ({kind}, where it is made for it); to do so: send=true")
             return
         print(f"sent {what}: {_send(repository, folder, settings)}")
+        if steps is not None:
+            _send_checkpoints(repository, steps, settings)
+
+
+def _send_checkpoints(repository: str, steps: ExportedCheckpoints, settings: PublishSettings) -> None:
+    """Each to its branch."""
+    for checkpoint in steps.all:
+        branch = settings.model_copy(update={"revision": _branch(checkpoint)})
+        with steps.folder(checkpoint, repository.partition("/")[2]) as folder:
+            print(f"sent {checkpoint.folder.name}: {_send(repository, folder, branch)}")
+
+
+def _branch(checkpoint: Checkpoint) -> str:
+    return f"step-{checkpoint.step}"
 
 
 def exported_folder(settings: PublishSettings) -> Path:

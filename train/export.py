@@ -8,6 +8,7 @@ from safetensors.torch import load_file, save_file
 
 from pipeline.config.stages import ExportStage
 from pipeline.context import Context
+from pipeline.errors import UserError
 from pipeline.formats.model_folder import DESCRIPTION, FORMS_FILE, MODEL_FOLDER
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
@@ -16,10 +17,12 @@ from train.checkpoints.final_model import WEIGHTS, described_model
 from train.exporting.model_card import write_model_card
 from train.exporting.parity import TEXTS, Parity, Probe, check_parity, make_probe, our_logits, reload
 from train.exporting.shipping import make_reference, ship
+from train.exporting.sparsity import exported_sparsity
 from train.exporting.trained_model import TrainedModel
 from train.finetuning.artifact import read_task
 from train.models import Body, ConfigFields, family
 from train.objectives import pretrained_objective
+from train.weights.choice import Choice
 from train.weights.exported import read_choice, with_weights
 
 DTYPES = {"fp32": ("float32", torch.float32), "bf16": ("bfloat16", torch.bfloat16)}
@@ -50,6 +53,11 @@ def run(config: ExportStage, context: Context) -> StageMetrics:
         parity = _export_for_own_loader(trained, context)
     else:
         parity, extra = _export(trained, fields, config, context, folder)
+    if (
+        "finetune" not in context.inputs
+        and (sparsity := exported_sparsity(folder, trained.artifact)) is not None
+    ):
+        extra |= {"sparsity": sparsity}
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     metrics = {
         "max_logit_difference": parity.logit_difference,
@@ -66,6 +74,27 @@ def run(config: ExportStage, context: Context) -> StageMetrics:
         f"ours by {parity.logit_difference:.1e} at most"
     )
     return metrics
+
+
+def write_checkpoint(context: Context, step: int, folder: Path) -> None:
+    """Write a training checkpoint for a class of transformers, in fp32: weights, configs and tokenizer. It is not
+    compared with ours: the run's export was, whose names and shapes are the same.
+
+    Args:
+        context: with the inputs of an export, and a folder for what is needed on the way.
+
+    Raises:
+        UserError: where the checkpoint is gone or damaged; where transformers has no class for the model.
+    """
+    words = f"training step {step:,}"
+    trained = _load(with_weights(context, Choice(words, words, {step: 1.0})))
+    folder.mkdir(parents=True)
+    body = trained.body
+    save_tokenizer(trained.tokenizer, folder, token_types=isinstance(body, Body) and body.reads_token_types)
+    fields = _write_weights(trained, folder)
+    if fields is None:
+        raise UserError("transformers has no class for this model, so its checkpoints cannot be published")
+    _write_configs(trained, fields, folder, "float32")
 
 
 def _load(context: Context) -> TrainedModel:

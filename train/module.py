@@ -20,6 +20,7 @@ from train.guards.step_judge import StepJudge
 from train.models import FigureSum, LossSum, TrainableModel
 from train.models.weights import Weights
 from train.optim import NeedsWhole, build_optimizer, optimizer_module
+from train.optim.kept_zeros import KeptZeros
 from train.optim.only_rows import OnlyRows, stepping_only
 from train.optim.scheduler import build_scheduler
 from train.strategies.shares import Group, Share
@@ -53,6 +54,8 @@ class LanguageModule(pl.LightningModule):
         self._optim, self._schedule, self._steps, self._seed = optim, schedule, steps, seed
         self._only_rows = only_rows
         self._shares: list[Share] = []
+        self.kept_zeros: KeptZeros | None = None
+        """Set where weights were pruned, before the first step."""
         self.seen = RunningLoss()
         """Loss since the last time somebody took it."""
         self.auxiliary = RunningLoss()
@@ -121,6 +124,8 @@ class LanguageModule(pl.LightningModule):
 
     def _around_step(self) -> AbstractContextManager[None]:
         rows = self._only_rows
+        if self.kept_zeros is not None:
+            return self.kept_zeros.stepping()
         if rows is None or self._begun >= rows.steps:
             return nullcontext()
         return stepping_only(self.strategy.own_optimizer, self._shares, rows.elements(self.model))

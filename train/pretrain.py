@@ -15,7 +15,7 @@ from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.formats.held_out import read_held_out, together, write_held_out
 from pipeline.formats.shards import ShardIndex, TokenStream
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
-from pipeline.formats.training_artifact import write_initial
+from pipeline.formats.training_artifact import pruned_matrices, write_initial
 from pipeline.formats.vocabulary_extension import VocabularyExtension
 from pipeline.store.manifest import StageMetrics
 from pipeline.text.counts import counted
@@ -37,6 +37,7 @@ from train.models.weights import Weights
 from train.models.word_vectors import fill_embeddings, token_texts
 from train.objectives import Objective, build_objective
 from train.pretraining_data import PretrainingData
+from train.pruning.stage import pruning_metrics
 from train.starting_model import Measure, StartingModel
 from train.training_plan import TrainingPlan
 from train.trunk import Course, start_from_trunk, take_checkpoint
@@ -57,6 +58,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
     objective = build_objective(config.objective, tokenizer, config.seed)
     data = PretrainingData.of(objective, config, index, context, length)
     on_gpu = set_up_process(trainer, config.seed)
+    start = start.pruned(data.parts, data.validation, objective.loss, on_gpu, context)
     model, weights = _model(start, on_gpu, _measure_held_out(data, objective, tokenizer, on_gpu, context))
     if config.pretrain.vectors is not None:
         _start_from_vectors(Path(config.pretrain.vectors), model, tokenizer, context)
@@ -93,6 +95,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         only_rows=start.only_rows(),
         loss=taught.loss,
         preparation=taught.preparation,
+        keeps_zeros_of=pruned_matrices(context.folder),
         sampler=objective.sampler(trainer.sample_prompts, SAMPLED, config.seed),
         probes=Probes.of(config, tokenizer),
     )
@@ -108,7 +111,8 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
     result = fit(plan, context)
     if result.state is not None:
         _save(config, result.state, model, kept, index, vocab_size, context)
-    return {**_metrics(plan, config, initial, parameters, result), **_bits_per_byte(context, result)}
+    metrics = {**_metrics(plan, config, initial, parameters, result), **_bits_per_byte(context, result)}
+    return {**metrics, **pruning_metrics(context.folder, result.state, config.objective)}
 
 
 def _save(

@@ -1,17 +1,22 @@
 """The model that pretraining starts with: random, of weights that exist, or of such with rows for new tokens."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Self
 
 from pipeline.config.stages import PretrainStage
+from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.vocabulary_extension import VocabularyExtension
 from train.checkpoints.initial import InitialWeights
+from train.data.batches import Examples
+from train.data.losses import Loss
 from train.models import TrainableModel, build_model
 from train.models.new_rows import fill_with_new_rows, vocabulary_axes
 from train.models.sizes import build_on_meta
 from train.models.weights import FreshWeights, Weights, draws_by_layer
 from train.optim.only_rows import OnlyRows
+from train.pruning.stage import PruningPlan
 
 Measure = Callable[[TrainableModel | None], None]
 """See `StartingModel.build`."""
@@ -81,6 +86,35 @@ class StartingModel:
         fill_with_new_rows(model, base.state_dict(), axes, self.extension)
         measure(base)
         return model, None
+
+    def pruned(
+        self,
+        train: Mapping[str, Examples],
+        validation: Mapping[str, Examples],
+        loss: Loss,
+        on_gpu: bool,
+        context: Context,
+    ) -> Self:
+        """With the initial weights as `pretrain.prune` has them; as it is without.
+
+        Args:
+            train, validation: what a method and its cost are measured on, by parts of the corpus.
+        """
+        config = self.config
+        if config.pretrain.prune is None or self.initial is None:
+            return self
+        plan = PruningPlan(
+            config=config.pretrain.prune,
+            section=config.model,
+            initial=self.initial,
+            train=train,
+            validation=validation,
+            validation_sequences=config.trainer.validation_sequences,
+            loss=loss,
+            seed=config.seed,
+            on_gpu=on_gpu,
+        )
+        return replace(self, initial=plan.carry_out(context))
 
     def only_rows(self) -> OnlyRows | None:
         """What `pretrain.new_rows_steps` asks for."""

@@ -68,6 +68,8 @@ class TrainingPlan:
     """Whether the loss on held-out examples is measured before the first step, too."""
     only_rows: OnlyRows | None = None
     """What the first steps train, where it is not all of the model."""
+    keeps_zeros_of: frozenset[str] = frozenset()
+    """Parameters whose weights stay zero where they are zero at first."""
     example_tokens: np.ndarray | None = None
     """Tokens of each training example, int64 [examples]; None where batches have no padding to tell of."""
     order: Order | None = None

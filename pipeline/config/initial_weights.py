@@ -14,6 +14,7 @@ from pipeline.formats.location import Location
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.training_artifact import ArtifactFolder
 from pipeline.formats.vocabulary import read_vocabulary
+from pipeline.text.counts import counted
 
 HUGGING_FACE = "train.checkpoints.hugging_face"
 """The module whose `model_section` reads a Hugging Face folder: it needs transformers, and is imported where there is
@@ -68,7 +69,7 @@ def _with(
     return {
         **values,
         "pretrain": settings,
-        "model": _model(values, typed, model, init),
+        "model": _without_layers(settings, _model(values, typed, model, init)),
         "tokenizer": _tokenizer(values, typed, tokenizer, init),
     }
 
@@ -103,6 +104,28 @@ def _model(
             "or train that model from random weights (pretrain.init=null)"
         )
     return {**theirs, **_given(values, typed, "model", free)}
+
+
+def _without_layers(settings: Mapping[str, Any], model: dict[str, Any]) -> dict[str, Any]:
+    """The model as it is when `pretrain.prune` has taken its layers out.
+
+    Raises:
+        UserError: where none would be left.
+    """
+    prune, layers = settings.get("prune"), model.get("layers")
+    if not isinstance(prune, Mapping) or prune.get("method") != "layers" or not isinstance(layers, int):
+        return model
+    drop = prune.get("drop", 1)
+    if not isinstance(drop, int) or drop < 1:
+        return model  # pydantic says what is wrong
+    if drop >= layers:
+        raise UserError(
+            f"pretrain.prune.drop={drop} would leave nothing of a model of {counted(layers, 'layer')}; drop fewer"
+            if layers > 1
+            else "pretrain.prune.method=layers: the model has a single layer, which cannot be left out; use "
+            "method=wanda or magnitude"
+        )
+    return {**model, "layers": layers - drop}
 
 
 def _contradictions(

@@ -7,7 +7,9 @@ from pydantic import NonNegativeInt, PositiveInt
 from pipeline.config.base import CONTENT, NEUTRAL, Content, Section
 from pipeline.config.distillation import DistillConfig
 from pipeline.config.lora import LoRAConfig
+from pipeline.config.models import ModelConfig
 from pipeline.config.probes import ProbesConfig
+from pipeline.config.pruning import PruneConfig
 from pipeline.formats.training_artifact import initial_files
 
 
@@ -36,6 +38,8 @@ class PretrainConfig(Section):
     """Train adapters in place of all weights. The model is written with them merged, and they beside it."""
     distill: DistillConfig | None = None
     """Learn from a teacher beside the text."""
+    prune: PruneConfig | None = None
+    """Prune the weights first; training is then what they recover by, and with `trainer.steps=0` there is none."""
 
     probes: Annotated[ProbesConfig, NEUTRAL] = ProbesConfig()
 
@@ -47,6 +51,7 @@ class PretrainConfig(Section):
                     ("step", self.step),
                     ("with_state", self.with_state or None),
                     ("new_rows_steps", self.new_rows_steps or None),
+                    ("prune.method", self.prune and self.prune.choice),
                 )
                 if value is not None
             ]
@@ -60,4 +65,29 @@ class PretrainConfig(Section):
                 "with_state goes on with the optimizer's state of all weights, and pretrain.lora trains adapters in "
                 "their place; leave one of the two out"
             ]
-        return []
+        return self._pruned()
+
+    def _pruned(self) -> list[str]:
+        if self.prune is None:
+            return []
+        others = {
+            "with_state goes on with the optimizer's state of weights that are not pruned": self.with_state,
+            "lora's products would be added to the weights that prune sets to zero": self.lora is not None,
+        }
+        return [f"{why}; leave one of the two out" for why, given in others.items() if given]
+
+    def pruning_misfits(self, model: ModelConfig, *, fine_tunes: bool) -> list[str]:
+        """What cannot be pruned, and what would undo it.
+
+        Args:
+            fine_tunes: whether the run tunes the model afterwards.
+        """
+        if self.prune is None or self.init is None:
+            return []
+        found = self.prune.misfits(model)
+        if self.prune.keeps_zeros and fine_tunes:
+            found.append(
+                "pretrain.prune sets weights to zero, which fine-tuning would change again: fine-tune first, and prune "
+                "what it gives (finetune=none pretrain.init=RUN)"
+            )
+        return found

@@ -171,7 +171,10 @@ class RootConfig(Section):
             found += self.objective.misfits(self.model, self.data)
             if self.pretrain.distill is not None:
                 found += self.objective.distill_misfits(self.model, self.pretrain.distill)
-        found += self._adapted()
+        found += [
+            *self._adapted(),
+            *self.pretrain.pruning_misfits(self.model, fine_tunes=self.finetune.enabled),
+        ]
         trainers = {"trainer": self.trainer}
         if self.finetune.enabled:
             trainers["finetune.trainer"] = self.finetune.trainer

@@ -20,6 +20,8 @@ from pipeline.store.written_spec import WrittenSpec
 
 INITIAL_FILE = "initial.json"
 """Says in an artifact of pretrain which weights it started from, where they were not random."""
+PRUNING_FILE = "pruning.json"
+"""Says how these were pruned, and what that cost: see `train/pruning/stage.py`."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +118,12 @@ class ArtifactFolder:
 def write_initial(folder: Path, name: str, vocab_size: int) -> None:
     """Say in an artifact of pretrain whose weights it starts from."""
     write_json(folder / INITIAL_FILE, {"name": name, "vocab_size": vocab_size})
+
+
+def pruned_matrices(folder: Path) -> frozenset[str]:
+    """The parameters of an artifact of pretrain of whose weights some were set to zero; none where nothing was."""
+    path = folder / PRUNING_FILE
+    return frozenset(read_json(path, folder).get("matrices", ()) if path.is_file() else ())
 
 
 def initial_files(folder: Path) -> list[Path]:

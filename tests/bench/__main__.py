@@ -10,6 +10,7 @@ from tests.bench.encoder_decoder import bench_encoder_decoder
 from tests.bench.generation import bench_generation
 from tests.bench.preferences import bench_preferences
 from tests.bench.serving import bench_serving
+from tests.bench.shipping import bench_shipping
 from tests.bench.table import parser, print_table
 from tests.bench.training import bench_decoder, bench_host, bench_trainer
 
@@ -26,6 +27,7 @@ def main() -> None:
         "distillation",
         "generation",
         "serving",
+        "shipping",
     )
     arguments = parser("make bench", __doc__, parts)
     arguments.add_argument("--rounds", type=int, default=15)
@@ -42,6 +44,7 @@ def main() -> None:
         "distillation": lambda: bench_distillation(args.rounds),
         "generation": lambda: bench_generation(args.rounds),
         "serving": lambda: bench_serving(args.seconds),
+        "shipping": lambda: bench_shipping(args.rounds),
     }
     print_table(benches, args.only, ("torch", "pytorch-lightning", "transformers"))
 

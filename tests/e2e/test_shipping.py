@@ -7,30 +7,27 @@ from pathlib import Path
 
 import pytest
 
+from tests.command_line import TINY
+
 pytestmark = pytest.mark.e2e
 
 QUICK = ["finetune=none", "evaluate.ngram_baselines=false", "evaluate.prompts=[]", "model.layout=qwen3"]
 
 
 def test_every_form_is_checked_and_told(pipeline: Callable, tmp_path: Path) -> None:
-    pytest.importorskip("gguf", reason="the gguf package is not installed (extra: gguf)")
-    formats = [
-        "{format: gguf, type: f32}",
-        "{format: gguf, type: q8_0}",
-        "int8",
-        "{format: int8, activations: bf16}",
-    ]
-    formats += ["int4"]
-    exact = ["gguf-f32"]
-    if find_spec("onnxscript") and find_spec("onnxruntime"):
-        formats, exact = [*formats, "onnx"], [*exact, "onnx"]
-    named = f"export.formats=[{', '.join(formats)}]"
-    ended = pipeline(tmp_path, "stage=report", "tokenizer.pattern=llama3", named, *QUICK)
+    """`quantize_sample` in a small form."""
+    for package in ("gguf", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package, reason=f"{package} is not installed (extras: gguf, onnx)")
+    small = [word for word in TINY if not word.startswith(("experiment=", "finetune."))]
+    ended = pipeline(tmp_path, "stage=report", *QUICK, base=["experiment=quantize_sample", *small])
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    run = tmp_path / "runs" / "demo"
+    run = tmp_path / "runs" / "quantize_sample"
     table = json.loads((run / "export/forms.json").read_text())
     rows = {row["form"]: row for row in table["forms"]}
-    smaller = ["int4-32", "int8-dynamic", "int8-weights", "gguf-q8_0"]
+    exact, smaller = (
+        ["gguf-f32", "onnx"],
+        ["int4-32", "int8-dynamic", "int8-weights", "gguf-q8_0", "gguf-q4_0"],
+    )
     assert set(rows) == {"fp32", *smaller, *exact}
     assert all(rows[name]["megabytes"] < rows["gguf-f32"]["megabytes"] for name in smaller)
     for row in rows.values():
@@ -55,6 +52,10 @@ def test_every_form_is_checked_and_told(pipeline: Callable, tmp_path: Path) -> N
         (
             ["export.formats=[{format: gguf, type: q4_0}]", "tokenizer.pattern=gpt2", "model.hidden=48"],
             "blocks of 32 numbers, which do not divide model.hidden, 48",
+        ),
+        (
+            ["export.formats=[{format: int4, group: 64}]", "model.hidden=96", "model.heads=4"],
+            "columns in groups of 64, which do not divide the 96 of model.layers.0.self_attn.q_proj.weight",
         ),
     ],
 )

@@ -91,12 +91,14 @@ def train(
     optim: OptimizerConfig | None = None,
     validates_first: bool = False,
     only_rows: OnlyRows | None = None,
+    zeros_of: frozenset[str] = frozenset(),
     **trainer: object,
 ) -> FitResult:
     """Fit once, in this process, as rank `$RANK` of so many.
 
     Args:
         validation_steps: validate on other examples, with the poison where they would be these training steps'.
+        zeros_of: parameters whose negative weights are set to zero, and stay zero.
     """
     folder.mkdir(exist_ok=True)
     rank = int(os.environ.get("RANK", 0))
@@ -117,8 +119,11 @@ def train(
         "guard": LossGuardConfig(**{"action": action, "patience": len(BAD_STEPS)} | (guard or {})),
     }
     settings = TrainerConfig(**fields | trainer)
+    model = Poisoned(factor)
+    for name in zeros_of:
+        model.get_parameter(name).data.clamp_(min=0)
     plan = TrainingPlan(
-        model=Poisoned(factor),
+        model=model,
         train=Rows(bad_steps),
         validation={} if validation_steps is None else {"": Rows(validation_steps)},
         steps=settings.steps,
@@ -134,6 +139,7 @@ def train(
         sampler=sampler,
         validates_first=validates_first,
         only_rows=only_rows,
+        keeps_zeros_of=zeros_of,
     )
     return fit(plan, context)
 

@@ -4,15 +4,12 @@ import json
 from importlib.util import find_spec
 from pathlib import Path
 from pydoc_data.topics import topics
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tokenizers import pre_tokenizers, trainers
 
-from data_prep.tokenizing.byte_bpe import byte_level_bpe
 from pipeline.config.export_formats.gguf import GGUF
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.rope_scaling import RopeScalingConfig
@@ -20,15 +17,12 @@ from pipeline.errors import UserError
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
 from pipeline.text.text_splitting import LLAMA3_PATTERN, QWEN2_PATTERN, modern_pattern
-from tests.train.written_exports import write_export
+from tests.train.written_exports import trained_tokenizer, write_export
 from train.exporting.formats.gguf import form
 from train.exporting.formats.gguf.pre_tokenizer import pre_tokenizer_name
 from train.exporting.formats.transformers_form import read_folder, read_gguf
 from train.exporting.measure import HARD_TEXTS
 from train.models import family
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
 
 pytest.importorskip("gguf", reason="the gguf package is not installed (extra: gguf)")
 
@@ -49,22 +43,9 @@ SCALED = {
 }
 
 
-def train_tokenizer(pattern: str | None) -> "PreTrainedTokenizerFast":
-    from transformers import PreTrainedTokenizerFast
-
-    backend = byte_level_bpe({}, [], pattern)
-    trainer = trainers.BpeTrainer(
-        vocab_size=600, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
-    )
-    backend.train_from_iterator([topics["strings"], "我想在工作 我想在工作 " * 9, "ที่ที่ " * 9], trainer)
-    made = PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="<|endoftext|>", pad_token="<|pad|>")
-    made.add_special_tokens({"extra_special_tokens": ["<|user|>", "<|end|>"]})
-    return made
-
-
 def export(folder: Path, config: DecoderConfig, pattern: str | None) -> Path:
     """An exported folder of a model with random weights and a tokenizer that is trained anew."""
-    tokenizer = train_tokenizer(pattern)
+    tokenizer = trained_tokenizer(pattern)
     save_tokenizer(tokenizer, folder)
     write_export(folder, config, len(tokenizer))
     ends = [tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids("<|end|>")]
@@ -133,7 +114,7 @@ def test_llama_cpp_reads_the_same_model_and_tokenizer(name: str, tmp_path: Path)
     ("pattern", "name"), [(None, "gpt-2"), (LLAMA3_PATTERN, "smaug-bpe"), (QWEN2_PATTERN, "qwen2")]
 )
 def test_the_equal_pre_tokenizer_is_named(pattern: str | None, name: str) -> None:
-    described = json.loads(train_tokenizer(pattern).backend_tokenizer.to_str())
+    described = json.loads(trained_tokenizer(pattern).backend_tokenizer.to_str())
     assert pre_tokenizer_name(described) == name
     if pattern == LLAMA3_PATTERN:  # as Meta's own takes a word that is a token
         described["model"]["ignore_merges"] = True
@@ -141,7 +122,7 @@ def test_the_equal_pre_tokenizer_is_named(pattern: str | None, name: str) -> Non
 
 
 def test_where_none_is_equal_it_is_said_which_setting_would_be() -> None:
-    described = json.loads(train_tokenizer(modern_pattern(4)).backend_tokenizer.to_str())
+    described = json.loads(trained_tokenizer(modern_pattern(4)).backend_tokenizer.to_str())
     with pytest.raises(UserError, match=r"tokenizer\.pattern=llama3, qwen2 or gpt2"):
         pre_tokenizer_name(described)
 

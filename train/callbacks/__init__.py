@@ -10,6 +10,7 @@ from train.callbacks.checkpoint import SaveCheckpoints
 from train.callbacks.collect_garbage import CollectGarbage
 from train.callbacks.count_steps import CountSteps
 from train.callbacks.guard import Guard
+from train.callbacks.keep_zeros import KeepZeros
 from train.callbacks.log import Log
 from train.callbacks.monitor import FollowMonitor
 from train.callbacks.plugins import plugin_callbacks
@@ -34,6 +35,7 @@ def build_callbacks(run: TrainingRun) -> list[pl.Callback]:
     return [
         # Before the first step.
         Prepare(run),
+        KeepZeros(run),
         Resume(run),
         # After each micro-batch.
         *([RecordData(run)] if run.plan.trainer.record_data else []),

@@ -14,7 +14,7 @@ from pipeline.context import Context
 from pipeline.formats.model_folder import FORMS_FILE
 from pipeline.formats.training_artifact import INITIAL_FILE
 from pipeline.store.artifacts import MANIFEST, read_json
-from pipeline.store.manifest import Manifest, StageMetrics, words
+from pipeline.store.manifest import Manifest, StageMetrics, figure, words
 from pipeline.templates import markdown_templates
 from pipeline.text.counts import counted
 from train.exporting.card import Card
@@ -105,6 +105,8 @@ def _model(context: Context, export: StageMetrics) -> dict[str, str]:
     trained = _read(context, "finetune" if "finetune" in context.inputs else "pretrain", MANIFEST)
     facts = {"class": f"`{export['format']}`", "parameters": f"{trained['metrics']['parameters']:,}"}
     facts |= {"weights": f"{export['dtype']}, {export['megabytes']:,.1f} MB with the tokenizer"}
+    if (sparsity := figure(export, "sparsity")) is not None:
+        facts["zeros"] = f"{sparsity:.1%} of the weights of linear layers, which were pruned"
     facts |= {"taken from": words(export, "weights")}
     if pretrained := _read(context, "pretrain", MANIFEST):
         model = pretrained["config"]["model"]

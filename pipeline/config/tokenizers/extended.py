@@ -85,6 +85,11 @@ class ExtendedTokenizer(TokenizerConfig):
                 "pretrain.lora trains adapters alone, and the rows of the tokens that tokenizer=extended adds would "
                 "stay as they begin; leave it out"
             )
+        if pretrain.prune is not None:
+            found.append(
+                "pretrain.prune prunes weights as they are, and tokenizer=extended gives them more rows; do one after "
+                "the other, in two runs"
+            )
         if unknown := sorted(set(self.parts) - set(parts)):
             what = f"its parts are {', '.join(parts)}" if parts else "only corpus=mixture has parts"
             found.append(f"tokenizer.parts names {', '.join(unknown)}, no part of this corpus; {what}")

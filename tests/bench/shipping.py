@@ -1,0 +1,122 @@
+"""What handing a model on costs: the speed of each form that this project runs itself, against fp32 in the same turns,
+and the memory that writing a form takes in a process of its own, of two sizes of model."""
+
+import gc
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from pipeline.config.export_formats import ExportFormat
+from pipeline.config.models.decoder import DecoderConfig
+from pipeline.text.text_splitting import LLAMA3_PATTERN
+from tests.bench.table import Row
+
+SPEED = DecoderConfig(layers=8, hidden=768, heads=12, context=512)
+"""57 million parameters within the layers."""
+SIZES = {"100M": (12, 768), "300M": (20, 1088)}
+"""Layers and width; with a vocabulary of 16,384."""
+PROMPT, NEW, VOCAB = 32, 16, 2048
+FORMATS = {
+    "int8": {},
+    "int8, activations in bf16": {"activations": "bf16"},
+    "int4": {},
+}
+WRITTEN = ("gguf", "onnx", "int8", "int4")
+
+
+def bench_shipping(rounds: int) -> Iterator[Row]:
+    """Tokens a second that a text is continued by, and megabytes of memory beyond the weights."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield from _speeds(Path(folder), min(rounds, 5))
+    for name, (layers, hidden) in SIZES.items():
+        for format in WRITTEN:
+            if format in ("gguf", "onnx") and find_spec(format) is None:
+                continue
+            with tempfile.TemporaryDirectory() as folder:
+                yield _memory(Path(folder), name, layers, hidden, format)
+
+
+def _speeds(folder: Path, rounds: int) -> Iterator[Row]:
+    from tests.train.written_exports import write_export
+    from train.exporting.formats import Form, module_of
+    from train.exporting.formats.transformers_form import read_folder
+
+    source = write_export(folder, SPEED, VOCAB)
+    forms: dict[str, Form] = {"fp32": read_folder(source)}
+    for label, settings in FORMATS.items():
+        config = ExportFormat.choose(label.partition(",")[0], **settings)
+        module = module_of(config)
+        forms[label] = module.open_form(config, module.write(config, source), source)
+    prompt = list(range(PROMPT))
+    seconds: dict[str, list[float]] = {label: [] for label in forms}
+    for _ in range(rounds):
+        for label, form in forms.items():
+            started = time.process_time()
+            form.continue_greedily(prompt, NEW)
+            seconds[label].append(time.process_time() - started)
+    plain = seconds.pop("fp32")
+    for label, found in seconds.items():
+        ratio = statistics.median(a / b for a, b in zip(plain, found, strict=True))
+        yield (
+            f"{label}: a prompt of {PROMPT} tokens and {NEW} more, 57M parameters, CPU time",
+            f"{NEW / statistics.median(found):,.1f} tokens/s",
+            f"{NEW / statistics.median(plain):,.1f} tokens/s in fp32",
+            f"{ratio:.2f}×",
+        )
+
+
+def _memory(folder: Path, name: str, layers: int, hidden: int, format: str) -> Row:
+    """Peak of the process that writes the form, less what it had before it began."""
+    sizes = json.dumps([layers, hidden])
+    for act in ("make", "write"):
+        command = [sys.executable, "-m", "tests.bench.shipping", act, str(folder), sizes, format]
+        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    found = json.loads(said.splitlines()[-1])
+    weights = (folder / "model.safetensors").stat().st_size / 1e6
+    return (
+        f"{format} of {name} parameters: memory while it is written",
+        f"{found['peak']:,.0f} MB",
+        f"{weights:,.0f} MB of weights",
+        f"{found['peak'] - weights:+,.0f} MB",
+    )
+
+
+def _make(folder: Path, layers: int, hidden: int) -> None:
+    """An exported folder with random weights and a tokenizer that llama.cpp knows."""
+    from pipeline.formats.tokenizers import save_tokenizer
+    from tests.train.written_exports import trained_tokenizer, write_export
+
+    config = DecoderConfig(layers=layers, hidden=hidden, heads=hidden // 64, context=512)
+    write_export(folder, config, 16_384)
+    save_tokenizer(trained_tokenizer(LLAMA3_PATTERN), folder)
+
+
+def _write(folder: Path, format: str) -> None:
+    from train.exporting.formats import module_of
+
+    config = ExportFormat.choose(format)
+    module = module_of(config)
+    gc.collect()
+    before = _resident()
+    module.write(config, folder)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+    print(json.dumps({"peak": peak, "before": before}))
+
+
+def _resident() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+
+
+if __name__ == "__main__":
+    place = Path(sys.argv[2])
+    if sys.argv[1] == "make":
+        _make(place, *json.loads(sys.argv[3]))
+    else:
+        _write(place, sys.argv[4])

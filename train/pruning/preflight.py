@@ -1,0 +1,15 @@
+"""Whether weights can be pruned as a run asks for, looked at before anything starts: see `pipeline.preflight`."""
+
+from pipeline.config.root import RootConfig
+from pipeline.preflight import Known
+
+
+def prunable(root: RootConfig, known: Known) -> str:
+    """Raises: UserError: where `pretrain.prune` cannot prune the model."""
+    if (config := root.pretrain.prune) is None:
+        return ""
+    from train.models.sizes import build_on_meta
+    from train.pruning import method_of
+
+    method_of(config).check(config, build_on_meta(root.model, root.tokenizer.expected_size() or 1))
+    return config.summary()
