@@ -24,9 +24,9 @@ from train.data.losses import model_loss
 from train.models import TrainableModel, build_model
 from train.models.sizes import build_on_meta
 from train.optim.kept_zeros import count_zeros
-from train.pruning import Calibration, Reader, method_of
 from train.pruning.layers import block_influence
 from train.pruning.matrices import matrices
+from train.pruning.methods import Calibration, Reader, method_of
 
 VOCAB = 67
 LAYOUTS: dict[str, ModelConfig] = {

@@ -7,7 +7,6 @@ from pipeline.errors import UserError
 from pipeline.formats.benchmark_tasks import check_items, load_tasks, set_up
 from pipeline.preflight import Known
 from pipeline.text.counts import counted
-from train.benchmarks.probes import read_text, refuse_writing
 
 
 def probes(root: RootConfig, known: Known) -> str:
@@ -19,6 +18,8 @@ def probes(root: RootConfig, known: Known) -> str:
     config = root.pretrain.probes
     if not config.enabled:
         return ""
+    from train.benchmarks.probes import read_text, refuse_writing
+
     if not root.objective.gives_perplexity:
         raise UserError(
             "pretrain.probes asks how likely texts are, which takes a model that reads from left to right, and not one "

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from pipeline.config.models import ModelConfig
 from pipeline.config.pruning.layers import Layers
 from train.models import TrainableModel, build_model
-from train.pruning import Calibration, Pruned
+from train.pruning.methods import Calibration, Pruned
 
 
 def check(config: Layers, model: TrainableModel) -> None:

@@ -3,8 +3,8 @@
 from pipeline.config.models import ModelConfig
 from pipeline.config.pruning.magnitude import Magnitude
 from train.models import TrainableModel
-from train.pruning import Calibration, Pruned
 from train.pruning.matrices import check_sparse, matrices
+from train.pruning.methods import Calibration, Pruned
 from train.pruning.zeros import zero_least, zero_two_of_four
 
 

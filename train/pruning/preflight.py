@@ -9,7 +9,7 @@ def prunable(root: RootConfig, known: Known) -> str:
     if (config := root.pretrain.prune) is None:
         return ""
     from train.models.sizes import build_on_meta
-    from train.pruning import method_of
+    from train.pruning.methods import method_of
 
     method_of(config).check(config, build_on_meta(root.model, root.tokenizer.expected_size() or 1))
     return config.summary()

@@ -28,8 +28,8 @@ from train.data.losses import Loss
 from train.data.order import SampleOrder
 from train.models import TrainableModel, build_model, count_parameters
 from train.optim.kept_zeros import count_zeros
-from train.pruning import Calibration, Reader, method_of
 from train.pruning.matrices import matrices
+from train.pruning.methods import Calibration, Reader, method_of
 
 AT_ONCE, POLL_SECONDS = 8, 0.5
 

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from pipeline.config.models import ModelConfig
 from pipeline.config.pruning.wanda import Wanda
 from train.models import TrainableModel
-from train.pruning import Calibration, Pruned
 from train.pruning.matrices import Matrix, block_matrices, check_sparse
+from train.pruning.methods import Calibration, Pruned
 from train.pruning.zeros import zero_least, zero_two_of_four
 
 
