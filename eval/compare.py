@@ -18,6 +18,7 @@ from eval.results import Result
 from pipeline.config.base import Section
 from pipeline.config.command_words import read_settings, usage
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.text.counts import counted
 
 
 class CompareSettings(Section):
@@ -47,7 +48,7 @@ def main(words: Sequence[str]) -> None:
         settings = read_settings(CompareSettings, [word for word in words if "=" in word])
         if len(names) != 2:
             raise UserError(
-                f"two runs are compared, and {len(names)} are given"
+                f"two runs are compared, and {counted(len(names), 'is', 'are')} given"
                 f'{": " + ", ".join(names) if names else ""}; name two: make compare RUNS="first second"'
             )
         first, second = (find_run(name, Path(settings.runs)) for name in names)

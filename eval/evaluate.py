@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from eval.objectives import PretrainedModel, evaluate_objective
 from eval.ratings.answers import read_answers
 from eval.ratings.results import rating_results
 from eval.ratings.written import written_texts
-from eval.results import Bootstrap, Result, write_results
+from eval.results import Bootstrap, Result, results_of_exported, write_results
 from eval.tasks import Prediction, TunedModel, evaluate_task
 from eval.views.records import View, write_views
 from eval.views.view import make_views
@@ -30,10 +31,11 @@ from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from pipeline.store.manifest import StageMetrics
 from train.checkpoints.final_model import load_model
 from train.finetuning.artifact import read_task
+from train.generation.openings import prompts_or_openings
 from train.models import LanguageModel, TrainableModel
 from train.objectives import Objective, build_objective, pretrained_objective
-from train.weights.choice import Choice
-from train.weights.exported import exported_stage, with_weights
+from train.weights.choice import Choice, exported_stage
+from train.weights.exported import with_weights
 
 PREDICTIONS, SAMPLES = "predictions.jsonl", "samples.jsonl"
 OWN_MODELS = ("pretrain", "finetune")
@@ -75,14 +77,18 @@ class Evaluation:
         self._texts: list[Text] = []
         self._results: list[Result] = []
         self._sampled: list[dict[str, str]] | None = None
+        self._writer = "pretrain"
+        """What results call the model that wrote the samples: of pretrained weights those that are exported."""
         self._predictions: list[Prediction] = []
         self._lacking: list[str] = []
         self._documents: list[DocumentScores] = []
         self._views: list[View] = []
+        self._chosen: tuple[str, Choice] | None = None
 
     def score_chosen(self, choice: Choice) -> None:
         """Score the model that is exported, where its weights are not those of the last step."""
         stage = exported_stage(self._context.inputs)
+        self._chosen = stage, choice
         artifact = with_weights(self._context, choice).inputs[stage]
         {"pretrain": self.score_pretrained, "finetune": self.score_finetuned}[stage](artifact, choice.label)
 
@@ -100,19 +106,19 @@ class Evaluation:
         kept = None if label else self._documents
         pretrained = PretrainedModel(model, objective, self._texts, config, self.bootstrap, context, kept)
         self._add(evaluate_objective(pretrained), label)
+        if not label:
+            self._views = make_views(model, self._texts[0].tokenizer, self._config.views, context)
         if isinstance(model, LanguageModel):
             self._score_benchmarks("pretrain", model, tokenizer, label)
+            model.lay_out_for_generation()  # its loss is measured: from here on it only writes
+            if not label:
+                self._score_memory(model)
+        self._sampled, self._writer = (
+            _samples(objective, model, self._prompts, self._config, self._seed),
+            label or "pretrain",
+        )
         if label:
             return
-        self._views = make_views(model, self._texts[0].tokenizer, self._config.views, context)
-        if isinstance(model, LanguageModel):
-            model.lay_out_for_generation()  # its loss is measured: from here on it only writes
-            self._add(canary_results(model, self._config, self.bootstrap, context), None)
-            if self._config.memorization.prefixes:
-                self._add(
-                    memorization_results(model, self._config, self.bootstrap, self._seed, context), None
-                )
-        self._sampled = _samples(objective, model, self._config, self._seed)
         self._lacking = _lacking(objective, self._sampled)
         for words in self._lacking:
             context.log.info(words)
@@ -142,7 +148,9 @@ class Evaluation:
             self._score_benchmarks("finetune", model, artifact, label)
             model.lay_out_for_generation()  # its loss is measured: from here on it only writes
             causal = build_objective(CausalConfig(), tokenizer, self._seed)
-            self._sampled = self._sampled or _samples(causal, model, self._config, self._seed)
+            if not self._sampled or (label and "pretrain" not in self._context.inputs):
+                self._sampled = _samples(causal, model, self._prompts, self._config, self._seed)
+                self._writer = label or "finetune"
         tuned = TunedModel(
             artifact,
             task,
@@ -157,6 +165,13 @@ class Evaluation:
         found, predictions = evaluate_task(tuned)
         self._predictions = self._predictions or predictions
         self._add(found, label)
+
+    def _score_memory(self, model: LanguageModel) -> None:
+        """How well the pretrained model remembers canaries and passages of its training text."""
+        self._add(canary_results(model, self._config, self.bootstrap, self._context), None)
+        if self._config.memorization.prefixes:
+            found = memorization_results(model, self._config, self.bootstrap, self._seed, self._context)
+            self._add(found, None)
 
     def _score_benchmarks(
         self, name: str, model: LanguageModel, tokenizer_artifact: Path, label: str | None
@@ -196,15 +211,30 @@ class Evaluation:
             columns = ["prompt", "continuation"]
             context.tracker.table("samples", columns, [[row[name] for name in columns] for row in sampled])
             told["sample"] = (sampled[0]["prompt"] + sampled[0]["continuation"])[:SAMPLE_CHARS]
+            if self._writer not in OWN_MODELS:
+                told["sample_of"] = self._writer
         if self._lacking:
             told["lacks"] = "; ".join(self._lacking)
-        return {**figures, **told, "headline": _headline(self._results)}
+        stage, choice = self._chosen or ("pretrain", None)
+        label = choice.label if choice else None
+        headline = _headline(results_of_exported(self._results, stage, label), label)
+        return {**figures, **told, "headline": headline}
+
+    @cached_property
+    def _prompts(self) -> list[str]:
+        """What the sample texts go on from."""
+        inputs = self._context.inputs
+        if "shards" not in inputs:
+            return self._config.prompts or []
+        return prompts_or_openings(
+            self._config.prompts, inputs["shards"], load_tokenizer(inputs["tokenizer"])
+        )
 
     def _add_ratings(self, sampled: list[dict[str, str]]) -> None:
         if self._config.ratings:
             answers = read_answers(self._context.locate_files(self._config.ratings))
             written = written_texts(self._predictions, sampled)
-            model = "finetune" if self._predictions else "pretrain"
+            model = "finetune" if self._predictions else self._writer
             self._add(rating_results(model, answers, written, self.bootstrap), None)
 
     def _add(self, found: Iterable[Result], label: str | None) -> None:
@@ -217,14 +247,14 @@ class Evaluation:
 
 
 def _samples(
-    objective: Objective, model: TrainableModel, config: EvaluateConfig, seed: int
+    objective: Objective, model: TrainableModel, prompts: list[str], config: EvaluateConfig, seed: int
 ) -> list[dict[str, str]] | None:
     """Rows of samples.jsonl: what the model makes of each prompt; None where the objective shows nothing.
 
     Sampled even where the task is decoded greedily: a small model's likeliest text goes in circles.
     """
     decode = config.decode.model_copy(update={"method": "sample", "max_new_tokens": config.prompt_tokens})
-    sampler = objective.sampler(config.prompts, decode, seed)
+    sampler = objective.sampler(prompts, decode, seed)
     if sampler is None:
         return None
     return [{"prompt": prompt, "continuation": continuation} for prompt, continuation in sampler(model)]
@@ -252,15 +282,20 @@ def _key(result: Result) -> str:
     return f"{result.file}/{name}" if result.file else name
 
 
-def _headline(results: Iterable[Result]) -> str:
+def _headline(results: Iterable[Result], label: str | None) -> str:
     """The main figures in words, for the table that a run ends with: the pretrained model's, the task's, and the first
-    of each benchmark."""
+    of each benchmark.
+
+    Args:
+        label: of the exported weights, where they are not those of the last step.
+    """
     results = list(results)
     main = [result.headline for result in results if _key(result) == result.name]
     first = {
         result.file: result.headline for result in reversed(results) if result.benchmark and result.headline
     }
-    return ", ".join(each for each in [*main, *reversed(first.values())] if each)
+    figures = ", ".join(each for each in [*main, *reversed(first.values())] if each)
+    return f"{label}: {figures}" if label and figures else figures
 
 
 def _write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -49,7 +49,8 @@ def main(words: Sequence[str]) -> None:
         settings = read_settings(RateSettings, [word for word in words if "=" in word])
         if len(names) not in (1, 2):
             raise UserError(
-                f'one or two runs are rated, and {len(names)} are given; name them: make rate RUNS="first second"'
+                f"one or two runs are rated, and {counted(len(names), 'is', 'are')} given; name them: "
+                'make rate RUNS="first second"'
             )
         runs = [find_run(name, Path(settings.runs)) for name in names]
         page, items = write_sheet(runs, settings)

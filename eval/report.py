@@ -18,7 +18,7 @@ from eval.reporting.report_plots import compact
 from eval.reporting.result_table import result_tables
 from eval.reporting.summary import leading_figure, summarize
 from eval.reporting.training_plots import training_plots
-from eval.results import Result, read_results
+from eval.results import Result, read_results, results_of_exported
 from eval.views.records import read_views
 from pipeline.config.differences import differences
 from pipeline.config.evaluation import ReportConfig
@@ -27,6 +27,7 @@ from pipeline.config.run import RunConfig
 from pipeline.config.stages import ReportStage
 from pipeline.context import Context
 from pipeline.store.manifest import StageMetrics, figure, words
+from train.weights.choice import exported_stage, read_choice
 
 REPORT_FILE = "report.html"
 
@@ -63,14 +64,16 @@ def gather(
     finetune = data.read_training(by_name.get("finetune"))
     evaluate = inputs.get("evaluate")
     results = read_results(evaluate) if evaluate else []
+    choice = read_choice(evaluate) if evaluate else None
+    exported = results_of_exported(results, exported_stage(inputs), choice.label if choice else None)
     points = read_points(evaluate) if evaluate else []
     sources = data.read_sources(inputs.get("download"))
     settings = data.merged_config(stages)
     return {
         "title": config.title or run.name,
-        "summary": summarize(by_name, results, sources),
+        "summary": summarize(by_name, exported, sources, choice.words if choice else None),
         "stages": stages,
-        "tiles": headline_figures(by_name, results),
+        "tiles": headline_figures(by_name, exported),
         "sources": sources,
         "funnel": data.read_funnel(inputs.get("clean")),
         "planted": read_planted(inputs.get("clean")),

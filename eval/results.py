@@ -1,7 +1,7 @@
 """What a measurement is reported as: a value with its confidence interval and the settings that define it."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -158,6 +158,22 @@ def read_results(folder: Path) -> list[Result]:
     """
     path = folder / RESULTS
     return [read_result(row, path) for row in read_json(path, folder, kind=list)] if path.is_file() else []
+
+
+def results_of_exported(results: Sequence[Result], stage: str, label: str | None) -> list[Result]:
+    """The results with those of the exported weights in the place of those of the last step.
+
+    Args:
+        stage: the training whose model is exported.
+        label: what the results call the exported weights; None where they are those of the last step.
+    """
+    if label is None:
+        return list(results)
+    return [
+        replace(result, model=stage) if result.model == label else result
+        for result in results
+        if result.model != stage
+    ]
 
 
 def read_result(row: Any, path: Path) -> Result:

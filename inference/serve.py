@@ -7,7 +7,6 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from pydantic import Field, PositiveInt
 from inference.settings import ModelSettings
 from pipeline.config.command_words import read_settings, usage
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.packages import check_packages
 
 KEY = "LM_SERVE_KEY"
 """Environment variable with the key that clients must send; a command line could be read by others."""
@@ -62,8 +62,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _check_installed() -> None:
-    if not all(map(find_spec, ("starlette", "uvicorn"))):
-        raise UserError("serving needs two more packages: pip install 'lm-workflow[serve]'")
+    check_packages("serving", ["starlette", "uvicorn"], "serve")
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -98,14 +98,18 @@ class Chat:
             self._interrupted = True
         print()
         if written.tokens.ended == "length":
-            print(
-                f"(cut after {counted(len(written.tokens.ids), 'token')}: max_new_tokens, or the model's context)"
-            )
+            print(f"(cut after {counted(len(written.tokens.ids), 'token')}: {self._why_cut(written)})")
         if said:
             self._conversation.answer(said)
         else:
             self._conversation.take_back()
             print("(no answer; your turn is taken back)")
+
+    def _why_cut(self, written: Text) -> str:
+        most = self._settings.max_new_tokens
+        if len(written.tokens.ids) >= most:
+            return f"max_new_tokens={most}; start with a larger one for longer answers"
+        return f"the model reads and writes {self._opened.model.context:,} tokens at once, and they are full"
 
     def _system(self, text: str) -> None:
         """TEXT: set the system prompt; without TEXT there is none."""

@@ -13,8 +13,9 @@ from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.forecast import Forecast, forecast_of
 from pipeline.plan import PlannedStage, find_artifacts, fingerprints, plan_stages
-from pipeline.planner import unheeded
+from pipeline.planner import shown_settings, unheeded
 from pipeline.preflight import Finding, Preflight, refuse
+from pipeline.run_changes import changes, last_settings
 from pipeline.stages import describe
 from pipeline.store.artifacts import Artifact, Store
 from pipeline.text.sizes import size_in_words
@@ -48,7 +49,8 @@ def dry_run(root: RootConfig) -> None:
         elif planned.stage.trainer and not planned.stage.forecast and found[planned.stage.name] is None:
             console.print(f"\n{planned.stage.name}: memory is not predicted for this stage")
     findings = Preflight(root, fingerprints(plan), store).findings()
-    for words in unheeded(root, found):
+    changed = changes(root, plan, last_settings(root.run.folder), shown_settings(root))
+    for words in (*changed, *unheeded(root, found)):
         console.print(f"\n{words}", markup=False, highlight=False)
     if findings:
         console.print()

@@ -18,6 +18,10 @@ class UserError(Exception):
     """
 
 
+class Stopped(UserError):
+    """Work that ended early since it was asked to, with what it had done kept: told without calling it an error."""
+
+
 class Restart(Exception):
     """A worker that ends early and wants to be started again: it continues from a checkpoint."""
 
@@ -31,7 +35,7 @@ def message_for_user(error: BaseException) -> str | None:
     if isinstance(error, UserError):
         return str(error)
     if isinstance(error, KeyboardInterrupt):
-        return "interrupted; start again to continue"
+        return "stopped by Ctrl-C; give the same command again to go on"
     return system_message(error)
 
 
@@ -47,7 +51,9 @@ def exit_on_user_error() -> Generator[None]:
         message = message_for_user(error)
         if message is None:
             raise
-        fail(f"error: {message}", 130 if isinstance(error, KeyboardInterrupt) else 2)
+        interrupted = isinstance(error, KeyboardInterrupt)
+        told = message if interrupted or isinstance(error, Stopped) else f"error: {message}"
+        fail(told, 130 if interrupted else 2)
 
 
 def first_line(error: BaseException) -> str:

@@ -12,10 +12,12 @@ from pipeline.announce import Announce
 from pipeline.checkout import git_commit
 from pipeline.config.root import RootConfig
 from pipeline.forecast import refuse_what_cannot_fit
+from pipeline.formats.run_folder import RUN_FILE
 from pipeline.launch import launcher_module
 from pipeline.plan import find_artifacts, fingerprints, plan_stages
 from pipeline.preflight import Preflight
 from pipeline.redaction import MASK, redacted_tree
+from pipeline.run_changes import changes, last_settings
 from pipeline.stage_spec import PlanSpec, StageSpec
 from pipeline.stages import Stage
 from pipeline.store.artifacts import Artifact, Store
@@ -47,9 +49,13 @@ def execute(root: RootConfig, announce: Announce) -> list[Outcome]:
     """
     check_key(root.tracking, os.environ | root.launcher.env)
     store = Store(Path(root.run.artifacts))
+    before, now = last_settings(root.run.folder), shown_settings(root)
     root.run.folder.mkdir(parents=True, exist_ok=True)
-    (root.run.folder / "config.yaml").write_text(_shown(root), encoding="utf-8")
+    text = yaml.safe_dump(now, sort_keys=False, allow_unicode=True)
+    (root.run.folder / RUN_FILE).write_text(text, encoding="utf-8")
     plan, commit = plan_stages(root, store), git_commit()
+    for words in changes(root, plan, before, now):
+        announce(f"{'run':<9} | {words}")
     for words in unheeded(root, find_artifacts(root, plan, store)):
         announce(words)
     refuse_what_cannot_fit(root, plan, store)
@@ -91,8 +97,8 @@ def unheeded(root: RootConfig, found: Mapping[str, Artifact | None]) -> Iterator
             )
 
 
-def _shown(root: RootConfig) -> str:
-    """The configuration as YAML, without what may be secret in it."""
+def shown_settings(root: RootConfig) -> dict[str, Any]:
+    """The configuration as a plain tree, without what may be secret in it."""
     values = redacted_tree(root.model_dump(mode="json"))
     values["launcher"]["env"] = dict.fromkeys(root.launcher.env, MASK)
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+    return values

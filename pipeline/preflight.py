@@ -18,6 +18,7 @@ from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.formats.folders import data_hint, expand_paths
+from pipeline.packages import Need, NotInstalled
 from pipeline.remote.listing import ARTIFACT_SCHEME, is_remote
 from pipeline.stages import STAGES
 from pipeline.store.artifacts import HASHES, PARTIAL, SPEC_FILE, Store
@@ -99,6 +100,8 @@ class Finding:
     """What was looked at, in words."""
     state: Literal["fine", "later", "problem"]
     words: str
+    needs: tuple[Need, ...] = ()
+    """Packages that are missing, where that is the problem."""
 
 
 class Preflight:
@@ -130,7 +133,8 @@ class Preflight:
             except UserError as error:
                 # Several checks of a stage may meet the same one.
                 if all((each.stage, each.words) != (stage, str(error)) for each in found):
-                    found.append(Finding(stage, what, "problem", str(error)))
+                    needs = error.needs if isinstance(error, NotInstalled) else ()
+                    found.append(Finding(stage, what, "problem", str(error), needs))
         return found
 
     def refuse_what_will_fail(self) -> None:
@@ -145,7 +149,13 @@ class Preflight:
 def refuse(findings: list[Finding]) -> None:
     """Raises: UserError: with all problems among the findings."""
     problems = [
-        f"stage {found.stage} would fail: {found.words}" for found in findings if found.state == "problem"
+        f"stage {found.stage} would fail: {found.words}"
+        for found in findings
+        if found.state == "problem" and not found.needs
     ]
+    if lacking := [found for found in findings if found.needs]:
+        stages = " and ".join(dict.fromkeys(found.stage for found in lacking))
+        told = NotInstalled([need for found in lacking for need in found.needs])
+        problems.insert(0, f"packages are missing, and {stages} would fail: {told}")
     if problems:
         raise UserError("\n".join(problems))

@@ -8,8 +8,11 @@ from pipeline.config.base import Section
 from pipeline.config.root import RootConfig, add_section
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
-from pipeline.store.manifest import StageMetrics
+from pipeline.store.manifest import StageMetrics, words
 from pipeline.text.counts import counted
+
+LAST_STEP = "the last training step"
+"""What export calls the weights that a training has ended with."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,12 @@ def _kept(metrics: StageMetrics) -> str:
     return f"{counted(documents, 'document')}, {metrics['megabytes']:,.1f} MB"
 
 
+def _exported(metrics: StageMetrics) -> str:
+    """What of the training it is, where it is not its end, and how well it was exported."""
+    of = "" if words(metrics, "weights") in ("", LAST_STEP) else f"{metrics['weights']}; "
+    return f"{of}logits differ by {metrics['max_logit_difference']:.1e}"
+
+
 def _pretrains(root: RootConfig) -> bool:
     return not root.finetune.replaces_pretraining
 
@@ -120,7 +129,7 @@ _TABLE = (
                   "eval.preflight:canaries", "eval.preflight:views", "eval.benchmarks.preflight:benchmarks",
                   "eval.preflight:weights")),
     Stage("export", 6, configs.ExportStage, "train.export:run",
-          ("clean", "tokenizer", "pretrain", "finetune", "evaluate"), "logits differ by {max_logit_difference:.1e}",
+          ("clean", "tokenizer", "pretrain", "finetune", "evaluate"), _exported,
           checks=("train.export_preflight:formats",)),
     Stage("report", 2, configs.ReportStage, "eval.report:run",
           ("download", "clean", "tokenizer", "shards", "pretrain", "finetune", "evaluate", "export"),

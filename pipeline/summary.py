@@ -36,7 +36,8 @@ def print_outcomes(root: RootConfig, outcomes: list[Outcome]) -> None:
     console.print(table)
     evaluated = next((o.artifact.metrics for o in outcomes if o.stage.name == "evaluate"), {})
     if sample := words(evaluated, "sample"):
-        console.print("\n[bold]Sample[/bold]")
+        of = words(evaluated, "sample_of")
+        console.print(f"\n[bold]Sample{f' of {of}' if of else ''}[/bold]", highlight=False)
         console.print(sample, markup=False, highlight=False)
     console.print()
     for label, what in _next(root, folders):
@@ -56,6 +57,8 @@ def _next(root: RootConfig, folders: Mapping[str, Path]) -> Iterator[tuple[str, 
     if "export" in folders:
         yield "Exported model", folders["export"] / "model"
     lmw, name = sys.argv[0] == "lmw", root.run.name
+    if "export" in folders and root.export.chooses:
+        name = f"{name}/export"  # the run's own name means the weights of the last step
     if isinstance(root.finetune, ChatConfig) and "finetune" in folders:
         yield "Talk to it", f"lmw chat model={name}" if lmw else f"make chat MODEL={name}"
     elif not root.finetune.enabled and "pretrain" in folders and root.model.reading == "left_to_right":

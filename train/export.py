@@ -11,6 +11,7 @@ from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.model_folder import DESCRIPTION, FORMS_FILE, MODEL_FOLDER
 from pipeline.formats.tokenizers import save_tokenizer
+from pipeline.stages import LAST_STEP
 from pipeline.store.artifacts import write_json
 from pipeline.store.manifest import StageMetrics
 from train.checkpoints.final_model import WEIGHTS, described_model
@@ -22,8 +23,8 @@ from train.exporting.trained_model import TrainedModel
 from train.finetuning.artifact import read_task
 from train.models import Body, ConfigFields, family
 from train.objectives import pretrained_objective
-from train.weights.choice import Choice
-from train.weights.exported import read_choice, with_weights
+from train.weights.choice import Choice, read_choice
+from train.weights.exported import with_weights
 
 DTYPES = {"fp32": ("float32", torch.float32), "bf16": ("bfloat16", torch.bfloat16)}
 
@@ -64,7 +65,7 @@ def run(config: ExportStage, context: Context) -> StageMetrics:
         "parity_tokens": parity.tokens,
         "format": parity.loaded_class,
         "dtype": config.export.dtype,
-        "weights": "the last training step" if choice is None else choice.words,
+        "weights": LAST_STEP if choice is None else choice.words,
         "megabytes": size / 1e6,
         **extra,
     }

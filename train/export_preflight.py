@@ -1,12 +1,14 @@
 """Whether a run's model can be handed on in the formats that it names, looked at before anything trains."""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
+from pipeline.packages import check_each
 from pipeline.preflight import Known
 
 if TYPE_CHECKING:
@@ -23,8 +25,7 @@ def formats(root: RootConfig, known: Known) -> str:
         return ""
     from train.exporting.formats import module_of
 
-    for format in root.export.formats:
-        module_of(format).check_installed(format)
+    check_each(partial(module_of(format).check_installed, format) for format in root.export.formats)
     fields = _fields(root, known)
     for format in root.export.formats:
         module_of(format).check_model(format, fields)

@@ -108,7 +108,7 @@ def refuse_classifier(folder: Path, initial: "InitialWeights") -> None:
         if not task.scores_text:
             raise UserError(
                 f"{initial.setting}: {initial.name} is fine-tuned to the task {facts['task']!r} and predicts no text; "
-                "name the model before (its run's name with /pretrain behind it)"
+                f"name the model before: {ArtifactFolder(folder).model_before(str(folder))}"
             )
 
 

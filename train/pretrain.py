@@ -27,6 +27,7 @@ from train.checkpoints.teacher import describe_teacher, flops_with_teacher, name
 from train.data.batches import Concatenation
 from train.data.sequences import too_often
 from train.distillation.teach import teach_pretraining
+from train.generation.openings import prompts_or_openings
 from train.generation.samples import SAMPLED
 from train.generation.stops import decoder
 from train.held_out import OtherTokenizer, held_out_texts
@@ -74,6 +75,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
     whole = Concatenation(list(data.parts.values()))
     taught = teach_pretraining(config, whole, objective.loss, index, length, vocab_size, context)
     mine = course(config) if trainer.steps != 0 else None
+    prompts = prompts_or_openings(trainer.sample_prompts, context.inputs["shards"], tokenizer)
     plan = TrainingPlan(
         model=model,
         weights=weights,
@@ -96,7 +98,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         loss=taught.loss,
         preparation=taught.preparation,
         keeps_zeros_of=pruned_matrices(context.folder),
-        sampler=objective.sampler(trainer.sample_prompts, SAMPLED, config.seed),
+        sampler=objective.sampler(prompts, SAMPLED, config.seed),
         probes=Probes.of(config, tokenizer),
     )
     if context.rank == 0:

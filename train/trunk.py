@@ -67,14 +67,25 @@ class Course:
 
     def common_steps(self, other: "Course") -> int:
         """How many first steps are the same in both."""
-        steps = min(self.steps, other.steps)
-        same_data = self.order.common_samples(other.order)
-        if same_data is not None:
-            steps = min(steps, same_data // self.global_batch)
+        steps = self._steps_of_the_same_data(other)
         for step in range(steps):
-            if self.schedule.factor(step, self.steps) != other.schedule.factor(step, other.steps):
+            if not self._has_the_same_rate(other, step):
                 return step
         return steps
+
+    def differs_in(self, other: "Course") -> str:
+        """What is another in the first step that is not the same in both, in words."""
+        step = self.common_steps(other)
+        if step == self._steps_of_the_same_data(other):
+            return "the order of its data"
+        return f"its learning rate (schedule={other.schedule.choice})"
+
+    def _steps_of_the_same_data(self, other: "Course") -> int:
+        steps, samples = min(self.steps, other.steps), self.order.common_samples(other.order)
+        return steps if samples is None else min(steps, samples // self.global_batch)
+
+    def _has_the_same_rate(self, other: "Course", step: int) -> bool:
+        return self.schedule.factor(step, self.steps) == other.schedule.factor(step, other.steps)
 
 
 def start_from_trunk(context: Context, mine: Course, course_of: Callable[[PretrainStage], Course]) -> None:
@@ -88,15 +99,12 @@ def start_from_trunk(context: Context, mine: Course, course_of: Callable[[Pretra
     usable: list[Checkpoint] = []
     for folder, config in _runs_of_the_same_trunk(context.folder):
         checkpoints = list_checkpoints(folder)
-        common = mine.common_steps(course_of(config))
+        theirs = course_of(config)
+        common = mine.common_steps(theirs)
         early = [checkpoint for checkpoint in checkpoints if checkpoint.step <= common]
         usable += early
         if checkpoints and not early:
-            context.log.info(
-                f"{folder.name} differs only in how far it goes, but does the same as this run for its first "
-                f"{counted(common, 'step')} only, and its first checkpoint is of step {checkpoints[0].step:,}: this "
-                "run starts at step 1 (trainer.keep_every keeps checkpoints along the way)"
-            )
+            context.log.info(_why_not(folder.name, common, mine.differs_in(theirs), checkpoints[0].step))
     for checkpoint in sorted(usable, key=lambda each: each.step, reverse=True):
         if (damage := checkpoint.damage()) is not None:
             context.log.warning("the checkpoint %s is damaged: %s; it is not used", checkpoint.folder, damage)
@@ -106,6 +114,23 @@ def start_from_trunk(context: Context, mine: Course, course_of: Callable[[Pretra
             trunk = checkpoint.folder.parent.parent.name
             context.log.info(f"the first {steps} of {trunk}: going on from there")
             return
+
+
+def _why_not(name: str, common: int, difference: str, first: int) -> str:
+    """Why a run of the same trunk is not gone on from.
+
+    Args:
+        common: how many first steps both have.
+        difference: what is another then, in words.
+        first: the step of its first checkpoint.
+    """
+    begins = f"{name} differs only in how far it goes, but {difference} is another one"
+    if not common:
+        return f"{begins} from the first step on: this run starts at step 1"
+    return (
+        f"{begins} after {counted(common, 'common step')}, and its first checkpoint is of step {first:,}: this run "
+        "starts at step 1 (trainer.keep_every keeps checkpoints along the way)"
+    )
 
 
 def _runs_of_the_same_trunk(folder: Path) -> Iterator[tuple[Path, PretrainStage]]:

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pipeline.errors import UserError
+from pipeline.packages import Need, NotInstalled
 
 _CONFIGURATIONS = {"simplified": "t2s", "traditional": "s2t"}
 
@@ -31,8 +31,6 @@ def _open(kind: str) -> Any:
     try:
         import opencc
     except ImportError:
-        raise UserError(
-            f"clean.chinese={kind} needs OpenCC: pip install opencc (and uninstall opencc-python-reimplemented where "
-            "it is installed: both use the same folder)."
-        ) from None
+        what = f"clean.chinese={kind} (without opencc-python-reimplemented, which uses the same folder)"
+        raise NotInstalled([Need(what, ("opencc",), "chinese")]) from None
     return opencc.OpenCC(_CONFIGURATIONS[kind])

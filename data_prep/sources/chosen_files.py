@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
+from functools import partial
 from pathlib import Path, PurePath
 
 from data_prep.sources.file_formats import WithCompanions, WithPackages, file_format, known_endings
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.errors import UserError
+from pipeline.packages import check_each, check_packages
 
 
 @dataclass(frozen=True)
@@ -97,14 +98,15 @@ def _check_mixture(formats: Mapping[str, str]) -> None:
 
 
 def _check_packages(formats: Mapping[str, str]) -> None:
+    first: dict[str, str] = {}
     for name, kind in formats.items():
-        module = file_format(kind)
-        if not isinstance(module, WithPackages):
-            continue
-        if missing := [package for package in module.PACKAGES if find_spec(package) is None]:
-            raise UserError(
-                f"{name}: to read it, {', '.join(missing)} must be installed: pip install 'lm-workflow[documents]'"
-            )
+        first.setdefault(kind, name)
+    modules = ((name, file_format(kind)) for kind, name in first.items())
+    check_each(
+        partial(check_packages, f"reading {name}", module.PACKAGES, "documents")
+        for name, module in modules
+        if isinstance(module, WithPackages)
+    )
 
 
 def _companions(kind: str) -> tuple[str, ...]:

@@ -9,8 +9,7 @@ from eval.checkpoints.points import Point, write_points
 from eval.results import Bootstrap
 from pipeline.config.stages import EvaluateStage
 from pipeline.context import Context
-from train.weights.choice import Choice, choose
-from train.weights.exported import exported_stage, write_choice
+from train.weights.choice import Choice, choose, exported_stage, write_choice
 
 
 def find_weights(

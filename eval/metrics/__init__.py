@@ -5,11 +5,13 @@ percentages, by the field's reference package where there is one.
 """
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Protocol
 
 from eval.results import Figure, Result, shown
 from eval.scoring.generated_texts import GeneratedTexts
 from pipeline.config.evaluation import METRICS, EvaluateConfig
+from pipeline.packages import check_each
 
 
 class MetricModule(Protocol):
@@ -27,12 +29,11 @@ def check_metrics(config: EvaluateConfig) -> str:
     A module that needs something has `check(config)`.
 
     Raises:
-        UserError: where something is missing, with what to do.
+        UserError: where something is missing, with what to do; packages of all metrics together.
     """
-    for name in config.metrics:
-        check = getattr(METRICS.load(name, MetricModule), "check", None)
-        if check is not None:
-            check(config)
+    modules = (METRICS.load(name, MetricModule) for name in config.metrics)
+    checks = [module.check for module in modules if hasattr(module, "check")]
+    check_each(partial(check, config) for check in checks)
     return ", ".join(config.metrics)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from pipeline.errors import UserError
+from pipeline.text.validation import objection
 
 FORMAT = "lm-workflow ratings 1"
 CHOICES = {"left": 0.0, "tie": 0.5, "right": 1.0}
@@ -74,8 +75,8 @@ def _read(path: Path) -> Answers:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "all of it"
         raise UserError(
-            f"{path} is no file that a rating sheet has saved ({place}: {first['msg']}); name those that `make rate`'s "
-            "page saves"
+            f"{path} is no file that a rating sheet has saved ({place}: {objection(first['msg'])}); name those that "
+            "`make rate`'s page saves"
         ) from None
     if problem := answers.problem():
         raise UserError(f"{path}: {problem}; let {answers.rater} save the file again")

@@ -7,6 +7,7 @@ from eval.reporting.report_data import StageRecord, read_initial
 from eval.reporting.report_plots import compact
 from eval.results import Result
 from pipeline.formats.source import Source
+from pipeline.formats.training_artifact import weights_name
 from pipeline.store.manifest import figure
 from pipeline.text.counts import counted
 
@@ -19,9 +20,17 @@ LEADING = ("bits_per_byte", "word_perplexity", "perplexity")
 
 
 def summarize(
-    stages: Mapping[str, StageRecord], results: Sequence[Result], sources: Sequence[Source]
+    stages: Mapping[str, StageRecord],
+    results: Sequence[Result],
+    sources: Sequence[Source],
+    exported: str | None = None,
 ) -> list[str]:
-    """The sentences, of what there is."""
+    """The sentences, of what there is.
+
+    Args:
+        results: of the exported weights in the place of those of the last step.
+        exported: which weights these are, in words, where they are others.
+    """
     found = []
     if pretrain := stages.get("pretrain"):
         found.append(_trained(pretrain, sources))
@@ -29,6 +38,8 @@ def summarize(
             found.append(verdict)
     if finetune := stages.get("finetune"):
         found.append(_tuned(finetune, results, alone=pretrain is None))
+    if exported and found:
+        found.append(f"Exported is {exported}, and so are the figures.")
     return found
 
 
@@ -83,7 +94,10 @@ def _trained(pretrain: StageRecord, sources: Sequence[Source]) -> str:
 
 def _tuned(finetune: StageRecord, results: Sequence[Result], alone: bool) -> str:
     section = (finetune.manifest.get("config") or {}).get("finetune") or {}
-    task, start = section.get("task", ""), read_initial(finetune.folder) or section.get("init") or ""
+    task, start = (
+        section.get("task", ""),
+        read_initial(finetune.folder) or weights_name(section.get("init") or ""),
+    )
     headlines = [r.headline for r in results if r.model == "finetune" and not r.of_text and r.headline]
     subject = f"{start or 'A model'} was" if alone else "It was then"
     scores = f"; on its test examples it reaches {', '.join(headlines[:2])}" if headlines else ""

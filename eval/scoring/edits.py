@@ -8,8 +8,8 @@ import numpy as np
 
 from eval.results import Result
 from eval.scoring.generated_texts import GeneratedTexts
-from eval.scoring.packages import need
 from eval.scoring.tokenization import space_letters
+from pipeline.packages import check_packages
 
 if TYPE_CHECKING:
     from jiwer import CharacterOutput, WordOutput
@@ -30,7 +30,7 @@ class Edits(NamedTuple):
 
 def check_jiwer() -> None:
     """Raises: UserError: where jiwer is not installed."""
-    need("jiwer", "word and character error rates", "metrics")
+    check_packages("a word or character error rate", ["jiwer"], "metrics")
 
 
 def edit_rate(

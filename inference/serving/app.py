@@ -23,6 +23,7 @@ from inference.serving.requests import MOST_TEXTS, ChatRequest, CompletionReques
 from inference.serving.responses import Shape, error, error_body, event
 from inference.writing import Text, TooLong
 from pipeline.errors import UserError
+from pipeline.text.validation import objection
 from train.opening.opened_model import OpenedModel
 
 PAGE = Path(__file__).with_name("chat.html")
@@ -197,4 +198,4 @@ def _parse(kind: type[R], values: dict[str, Any]) -> R:
 
 
 def _problem(details: ErrorDetails) -> str:
-    return "is not served here" if details["type"] == "extra_forbidden" else details["msg"]
+    return "is not served here" if details["type"] == "extra_forbidden" else objection(details["msg"])

@@ -6,7 +6,6 @@ from typing import Any
 
 from pipeline.config.named_weights import NamedWeights
 from pipeline.config.tasks import FinetuneConfig
-from pipeline.formats.hub_models import pinned
 from pipeline.formats.training_artifact import ArtifactFolder
 from pipeline.remote.listing import ARTIFACT_SCHEME, is_remote
 
@@ -31,7 +30,7 @@ def with_base_weights(values: Mapping[str, Any]) -> Mapping[str, Any]:
     runs = Path(str(run.get("runs", "runs")))
     named = NamedWeights(SETTING, init, runs, runs / str(run.get("name", "")))
     if named.is_on_hub:
-        return {**values, "finetune": {**settings, "init": pinned(init, named.place)}}
+        return {**values, "finetune": {**settings, "init": named.on_hub()}}
     place = named.find(step)
     if place.checkpoint is not None:
         ArtifactFolder(place.folder).described(place.checkpoint)  # refuses those that hold no whole model

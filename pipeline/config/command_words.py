@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from pipeline.config.base import Section
 from pipeline.config.choices import section_classes
 from pipeline.errors import UserError
+from pipeline.text.validation import objection
 
 S = TypeVar("S", bound=Section)
 
@@ -50,7 +51,7 @@ def read_values(kind: type[S], values: Mapping[str, Any]) -> S:
 def _problem(kind: type[Section], details: ErrorDetails) -> str:
     key = ".".join(map(str, details["loc"]))
     if details["type"] != "extra_forbidden":
-        return f"{key}={details['input']}: {details['msg']}"
+        return f"{key}={details['input']}: {objection(details['msg'])}"
     near = difflib.get_close_matches(key, _keys(kind), n=1)
     return f"{key} is no key" + (f"; did you mean {near[0]}?" if near else "; --help lists them")
 

@@ -138,9 +138,10 @@ class EvaluateConfig(Section):
     bootstrap: NonNegativeInt = 1000
     """Resamples behind each confidence interval; 0 leaves them out."""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
-    prompts: list[str] = ["The"]
+    prompts: list[str] | None = None
     """Prompts continued by the pretrained model, for the report and the model card: sampled with `decode`'s
-    temperature, top_k and top_p, whatever its method."""
+    temperature, top_k and top_p, whatever its method. None takes the first words of two documents of the validation
+    split; where the run has no tokens of a corpus (`finetune.init`) there are none then."""
     prompt_tokens: PositiveInt = 80
     """New tokens per prompt."""
     checkpoints: bool = False

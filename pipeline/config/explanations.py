@@ -7,6 +7,7 @@ from typing import Any
 from pipeline.config.base import Section
 from pipeline.config.choices import as_kind, section_classes, tag_fields
 from pipeline.config.other_names import ELSEWHERE, HERE
+from pipeline.text.validation import objection
 
 
 def explain(root: type[Section], details: Any, values: Mapping[str, Any]) -> str:
@@ -49,7 +50,7 @@ def explain(root: type[Section], details: Any, values: Mapping[str, Any]) -> str
         return f"{key}={details['input']}: input should be a list: {key}=[{details['input']}]"
     if details["type"] == "bool_parsing":
         return f"{key}={details['input']}: input should be true or false"
-    return f"{key}={details['input']!r}: {details['msg'][0].lower()}{details['msg'][1:]}"
+    return f"{key}={details['input']!r}: {objection(details['msg'])}"
 
 
 def _key_of_others(root: type[Section], location: list[Any], values: Mapping[str, Any]) -> str:

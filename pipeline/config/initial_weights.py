@@ -9,7 +9,7 @@ from pipeline.config.models import ModelConfig
 from pipeline.config.named_weights import NamedWeights
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import list_checkpoints
-from pipeline.formats.hub_models import description_folder, pinned
+from pipeline.formats.hub_models import description_folder
 from pipeline.formats.location import Location
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.training_artifact import ArtifactFolder
@@ -39,7 +39,7 @@ def with_initial_weights(values: Mapping[str, Any], typed: Collection[str]) -> M
     runs = Path(str(run.get("runs", "runs")))
     named = NamedWeights("pretrain.init", init, runs, runs / str(run.get("name", "")))
     if named.is_on_hub:
-        found = pinned(init, named.place)
+        found = named.on_hub()
         folder = description_folder(found, named.place)
         model = importlib.import_module(HUGGING_FACE).model_section(folder)
         return _with(values, typed, init, {**settings, "init": found}, model, folder)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pipeline import ROOT
 from pipeline.errors import UserError
-from pipeline.formats.hub_models import is_model_name
-from pipeline.formats.location import STAGES, Location, find_model
+from pipeline.formats.hub_models import is_model_name, pinned
+from pipeline.formats.location import STAGES, Location, find_model, known_runs, nearest_run
 from pipeline.formats.run_folder import is_run
 
 
@@ -31,11 +31,27 @@ class NamedWeights:
 
     @property
     def is_on_hub(self) -> bool:
-        """Whether the name is none of a folder or run here, and written as those on the hub are."""
+        """Whether the name is none of a folder or run here, nor nearly that of a run, and written as those on the hub
+        are."""
         place = Path(self.name).expanduser()
         if place.exists() or not is_model_name(self.name):
             return False
+        if len(place.parts) == 1 and nearest_run(self.name, self.runs) is not None:
+            return False
         return place.name not in STAGES and not (self.runs / place.parts[0]).exists()
+
+    def on_hub(self) -> str:
+        """The name with the commit that it stands for now.
+
+        Raises:
+            UserError: where the hub has no such model, or cannot be reached.
+        """
+        try:
+            return pinned(self.name, self.place)
+        except UserError as error:
+            if "/" in self.name:
+                raise
+            raise UserError(f"{error}; {known_runs(self.runs)}") from None
 
     def find(self, step: int | None, checkpoint: bool = False) -> Location:
         """The folder that holds them.

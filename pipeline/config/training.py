@@ -83,7 +83,8 @@ class TrainerConfig(Section):
     """Checkpoints of steps that this number divides are kept too, for whatever is to start from them; 0 keeps none."""
     sample_every: Annotated[NonNegativeInt, NEUTRAL] = 500
     """Steps between sample texts; 0 turns them off."""
-    sample_prompts: Annotated[list[str], NEUTRAL] = ["The"]
+    sample_prompts: Annotated[list[str] | None, NEUTRAL] = None
+    """What sample texts go on from; None takes the first words of two documents of the validation split."""
     log_every: Annotated[PositiveInt, NEUTRAL] = 10
     """Steps between logged metrics."""
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], NEUTRAL] = "auto"

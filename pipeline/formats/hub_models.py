@@ -7,13 +7,14 @@ from pathlib import Path
 from pipeline.errors import UserError, first_line
 from pipeline.formats.model_folder import CONFIG_FILES, TOKENIZER_FILES
 
-_NAME = re.compile(r"(?P<repository>[A-Za-z0-9][\w.-]*/[\w.-]+)(@(?P<revision>[\w./-]+))?")
+_NAME = re.compile(r"(?P<repository>([A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w./-]+))?")
 _WEIGHTS = ("*.safetensors", "*.safetensors.index.json")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
 def is_model_name(name: str) -> bool:
-    """Whether it is written as those on the hub are: `owner/name`, or `owner/name@revision`."""
+    """Whether it is written as those on the hub are: `owner/name`, or `owner/name@revision`; of a few old models, such
+    as `gpt2`, the hub knows the name without an owner."""
     return _NAME.fullmatch(name) is not None
 
 
@@ -74,7 +75,8 @@ def _fetch(name: str, place: str, patterns: tuple[str, ...]) -> Path:
     except Exception as error:  # a library of its own for connections, and its many errors
         raise UserError(
             f"{place} is no folder or run here, and the Hugging Face hub cannot be reached ({first_line(error)}); "
-            "connect this machine, or download the model elsewhere and name its folder"
+            "connect this machine, or download the model elsewhere and name its folder: "
+            f"{place.partition('=')[0]}=FOLDER"
         ) from None
     return Path(folder)
 

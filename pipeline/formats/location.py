@@ -45,12 +45,11 @@ def find_model(name: str | None, step: int | None = None, runs: Path = Path("run
     Raises:
         UserError: where there is no such model or checkpoint; the message names those that are near.
     """
-    started = sorted(runs.glob(f"*/{RUN_FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
     if name is None:
-        for file in started:
+        for run in _started(runs):
             with suppress(UserError):  # of one whose artifact is gone
-                if found := _in_folder(file.parent):
-                    return replace(_at_step(found, step), name=file.parent.name)
+                if found := _in_folder(run):
+                    return replace(_at_step(found, step), name=run.name)
         raise UserError(
             f"no run below {runs.resolve()} has a model yet; train one (make demo), or name a folder"
         )
@@ -60,13 +59,30 @@ def find_model(name: str | None, step: int | None = None, runs: Path = Path("run
         if found is not None:
             return replace(_at_step(found, step), name=name)
         _refuse_run_without_model(place)
-    near = difflib.get_close_matches(name, [file.parent.name for file in started], n=1)
-    known = [file.parent.name for file in started if _holds_model(file.parent)]
-    advice = f"did you mean {near[0]}?" if near else _listed("runs here", known, f"none in {runs.resolve()}")
+    near = nearest_run(name, runs)
+    advice = f"did you mean {near}?" if near else known_runs(runs)
     what = f"the folder {name} holds no model" if given.is_dir() else f"there is no model {name!r}"
     raise UserError(
         f"{what}: name a run, the folder of an artifact or a checkpoint, or a Hugging Face folder; {advice}"
     )
+
+
+def nearest_run(name: str, runs: Path) -> str | None:
+    """The run that nearly has the name."""
+    near = difflib.get_close_matches(name, [run.name for run in _started(runs)], n=1)
+    return near[0] if near else None
+
+
+def known_runs(runs: Path) -> str:
+    """The runs with a model, in words."""
+    known = [run.name for run in _started(runs) if _holds_model(run)]
+    return _listed("runs here", known, f"none in {runs.resolve()}")
+
+
+def _started(runs: Path) -> list[Path]:
+    """Folders of runs, the newest first."""
+    files = sorted(runs.glob(f"*/{RUN_FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
+    return [file.parent for file in files]
 
 
 def _holds_model(run: Path) -> bool:

@@ -1,6 +1,7 @@
 """What an artifact of pretrain or finetune says of itself, read without torch, since the planner asks."""
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +19,7 @@ from pipeline.formats.model_folder import (
 from pipeline.store.artifacts import SPEC_FILE, Store, damaged, read_json, write_json
 from pipeline.store.written_spec import WrittenSpec
 
+_PINNED = re.compile(r"(.+)@[0-9a-f]{40}")
 INITIAL_FILE = "initial.json"
 """Says in an artifact of pretrain which weights it started from, where they were not random."""
 PRUNING_FILE = "pruning.json"
@@ -65,6 +67,20 @@ class ArtifactFolder:
             UserError: where it is gone.
         """
         return self.folder if (self.folder / TOKENIZER_FOLDER).is_dir() else self.input("tokenizer")
+
+    def model_before(self, name: str) -> str:
+        """What names the model that was fine-tuned here.
+
+        Args:
+            name: what this one was named by.
+        """
+        init = (self.spec.config.get("finetune") or {}).get("init")
+        if init is not None:
+            return str(init)
+        if "/" not in name:  # a run's
+            return f"{name}/pretrain"
+        store, pattern = self.folder.parents[1], f"pretrain/*-{self.spec.input_fingerprints.get('pretrain')}"
+        return str(next(store.glob(pattern), store / pattern))
 
     def described(self, checkpoint: Checkpoint | None = None) -> tuple[dict[str, Any], int]:
         """The `model` section of its final model, or of a checkpoint of pretraining, and the size of its vocabulary.
@@ -134,6 +150,20 @@ def initial_files(folder: Path) -> list[Path]:
     if (model / DESCRIPTION).is_file():
         return [model / DESCRIPTION, *sorted(model.glob("*.safetensors"))]
     return model_files(folder)
+
+
+def weights_name(init: str) -> str:
+    """What people call the weights that a setting names by their place, which may be a path of this machine's.
+
+    Args:
+        init: a folder of an artifact, of a checkpoint or of transformers, or a name on the hub with its commit.
+    """
+    if found := _PINNED.fullmatch(init):
+        return found[1]
+    folder = Path(init)
+    if _is_checkpoint(folder):
+        return f"{folder.parents[1].name}, step {int(folder.name.removeprefix('step-')):,}"
+    return folder.parent.name if folder.name == MODEL_FOLDER else folder.name
 
 
 def base_files(folder: Path) -> list[Path]:

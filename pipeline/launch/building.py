@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.announce import Announce
-from pipeline.errors import UserError
+from pipeline.errors import Stopped, UserError
 from pipeline.launch.attempts import Attempts
 from pipeline.launch.commands import check_devices
 from pipeline.launch.supervise import Ended, run_command, supervise
@@ -43,6 +43,8 @@ def build(
                 # A worker of an earlier launch that comes late finds that this is over.
                 (folder / LAUNCH_FILE).unlink(missing_ok=True)
             start(folder)
+    except Stopped as stopped:
+        raise Stopped(f"{spec.stage} {stopped}") from stopped
     except UserError as error:
         raise UserError(f"stage {spec.stage}: {error}") from error
     if artifact := spec.find():

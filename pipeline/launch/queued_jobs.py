@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipeline.announce import Announce
-from pipeline.errors import UserError
+from pipeline.errors import Stopped, UserError
 from pipeline.launch.units import Unit, shape
 
 POLL_SECONDS = 2.0
@@ -86,7 +86,7 @@ def stay(jobs: Sequence[QueuedJob], look: Callable[[str], JobState], cancel: str
             _stay_with(job, look, announce)
     except KeyboardInterrupt:
         ids = " ".join(job.id for job in jobs)
-        raise UserError(
+        raise Stopped(
             f"the jobs stay queued: the same command follows them again, `{cancel} {ids}` ends them"
         ) from None
 

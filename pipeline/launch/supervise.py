@@ -13,7 +13,7 @@ from threading import Thread
 from typing import IO, NoReturn
 
 from pipeline.announce import Announce, announce
-from pipeline.errors import Restart, UserError
+from pipeline.errors import Restart, Stopped, UserError
 from pipeline.launch.attempts import Attempts, newest_step, take_restart
 from pipeline.launch.ranks import describe_faults, read_records, remove_records
 from pipeline.launch.stop_signals import SIGNALS, starting_deaf_to_interrupts
@@ -59,7 +59,8 @@ def supervise(
         requeue: gives the place back and starts again later; None launches again at once, and stops when told to.
 
     Raises:
-        UserError: where it fails for good, or was told to stop.
+        UserError: where it fails for good.
+        Stopped: where it was told to stop.
     """
     counts = True
     while True:
@@ -77,9 +78,10 @@ def supervise(
             announce(f"rolled back to step {restart.step:,}; launching again")
             continue
         if restart is not None or ended.told_to_stop:
-            why = _stopped(folder, restart)
+            step = restart.step if restart else newest_step(folder)
             if requeue is None:
-                raise UserError(f"{why}; start again to continue")
+                raise Stopped(_stopped(step))
+            why = f"stopped at step {step:,}" if step > 0 else "stopped"
         else:
             why = _explain_failure(folder, ended, announce)
         if attempts.exhausted():
@@ -196,9 +198,10 @@ def _agreed_restart(folder: Path) -> Restart | None:
     return restart if agreed else None
 
 
-def _stopped(folder: Path, restart: Restart | None) -> str:
-    step = restart.step if restart else newest_step(folder)
-    return f"stopped at step {step:,}" if step >= 0 else "stopped"
+def _stopped(step: int) -> str:
+    """What a stage's name stands before."""
+    kept = f"Its training is saved up to step {step:,}" if step > 0 else "What it had finished is kept"
+    return f"stopped, as it was asked to. {kept}; give the same command again to go on from there"
 
 
 def _explain_failure(folder: Path, ended: Ended, announce: Announce) -> str:

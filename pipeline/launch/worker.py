@@ -115,7 +115,7 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
             _ask_for_restart(folder, stop)  # before W&B, which may take its time
         tracker.pause()
         if isinstance(stop, Restart):
-            log.info(f"{stop.reason}: a checkpoint is kept, step {stop.step:,}")
+            log.info(_told(stop))
         raise
     except BaseException as error:
         tracker.finish({}, None)
@@ -131,6 +131,12 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
     record.wait_for_others(world_size)
     context.activity.note("hashing outputs")  # for minutes, where they are large: signs of life go on
     tracker.finish(metrics, finish(folder, facts, written_hashes(folder), record.close))
+
+
+def _told(stop: Restart) -> str:
+    if stop.reason == "rollback":
+        return f"going back to the checkpoint of step {stop.step:,}"
+    return f"told to stop: saved up to step {stop.step:,}" if stop.step else "told to stop"
 
 
 def _facts(

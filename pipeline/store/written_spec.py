@@ -7,6 +7,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from pipeline.store.artifacts import SPEC_FILE
+from pipeline.text.validation import objection
 
 
 class WrittenSpec(BaseModel):
@@ -36,4 +37,6 @@ class WrittenSpec(BaseModel):
             raise ValueError(str(error)) from None
         except ValidationError as error:
             first = error.errors()[0]
-            raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {first['msg']}") from None
+            raise ValueError(
+                f"{'.'.join(map(str, first['loc'])) or 'all of it'}: {objection(first['msg'])}"
+            ) from None

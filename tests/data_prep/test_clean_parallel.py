@@ -89,7 +89,10 @@ def test_ctrl_c_is_one_line_also_while_workers_start(tmp_path: Path, seconds: st
         text=True,
         timeout=60,
     )
-    assert (done.returncode, done.stderr) == (130, "error: interrupted; start again to continue\n")
+    assert (done.returncode, done.stderr) == (
+        130,
+        "stopped by Ctrl-C; give the same command again to go on\n",
+    )
 
 
 def test_a_worker_that_the_system_killed_is_explained() -> None:

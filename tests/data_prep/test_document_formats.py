@@ -10,9 +10,10 @@ pytest.importorskip("trafilatura", reason="the packages of the extra documents a
 from pypdf import PdfWriter
 from pypdf.generic import DecodedStreamObject, DictionaryObject, NameObject
 
-from data_prep.sources import chosen_files, foretell
+from data_prep.sources import foretell
 from data_prep.sources.zipped import opening
 from data_prep.text.html_text import html_text
+from pipeline import packages
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.errors import UserError
 from pipeline.preflight import Known
@@ -194,8 +195,6 @@ def test_a_missing_package_is_told_before_anything_runs(write, tmp_path, monkeyp
     known = Known(Store(tmp_path / "store"), {})
     corpus = FilesCorpus(paths=[str(tmp_path / "in")])
     assert list(foretell(corpus, known)) == ["1 pdf: each file is one document"]
-    monkeypatch.setattr(chosen_files, "find_spec", lambda name: None)
-    with pytest.raises(
-        UserError, match=rf"{Path(path).name}: to read it, pypdf must be installed: pip install 'lm-w"
-    ):
+    monkeypatch.setattr(packages, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=rf"reading .*{Path(path).name} needs pypdf: pip install 'lm-w"):
         list(foretell(corpus, known))

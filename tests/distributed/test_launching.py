@@ -143,7 +143,10 @@ def test_a_planner_that_is_told_to_stop_lets_its_workers_save(
     (partial,) = built.glob("artifacts/pretrain/*.partial")
     (checkpoint,) = list_checkpoints(partial)
     step = checkpoint.step
-    assert f"stopped at step {step:,}; start again to continue" in output
+    assert f"told to stop: saved up to step {step:,}" in output
+    assert f"pretrain stopped, as it was asked to. Its training is saved up to step {step:,}; give" in output
+    assert "error" not in output
+    assert "preempted" not in output
     result = cold_pipeline(built, *SETTINGS, *words)
     assert result.returncode == 0, result.stdout + result.stderr
     assert f"continuing from step {step:,}" in result.stdout

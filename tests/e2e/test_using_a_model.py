@@ -140,7 +140,7 @@ def test_what_is_wrong_with_a_command_is_one_message(runs: Path) -> None:
     for words, message in (
         (["x", "model=dem", f"runs={runs}"], "did you mean demo?"),
         (["x", "temprature=1"], "did you mean temperature?"),
-        (["x", "top_p=3"], "top_p=3: Input should be less than or equal to 1"),
+        (["x", "top_p=3"], "top_p=3: input should be less than or equal to 1"),
         (["x", "hot"], "'hot' is no setting: write key=value"),
         ([""], "there is no prompt"),
         (["word " * 100, "model=demo", f"runs={runs}"], "shorten the prompt"),

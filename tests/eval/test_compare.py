@@ -128,4 +128,4 @@ def test_bad_runs_are_told(runs, tmp_path, capsys):
         find_run("good", tmp_path / "runs")
     with pytest.raises(SystemExit):
         main(["good"])
-    assert "two runs are compared, and 1 are given: good" in capsys.readouterr().err
+    assert "two runs are compared, and 1 is given: good" in capsys.readouterr().err

@@ -150,9 +150,11 @@ def test_weights_that_are_exported_are_scored_beside_the_last(inputs, tiny_model
     save_model(tmp_path / "noisy", noisy.state_dict(), noisy.config, noisy.vocab_size)
     alone = run(settings(), make_context(tmp_path / "alone", **inputs | {"pretrain": tmp_path / "noisy"}))
     assert metrics["step_10_perplexity"] == pytest.approx(alone["perplexity"])
-    assert read_jsonl(tmp_path / "out/samples.jsonl")[0]["continuation"] == metrics["sample"].removeprefix(
-        "The cat"
+    assert metrics["headline"] == f"step 10: {alone['headline']}", (
+        "the table at the end tells of what is exported"
     )
+    assert (metrics["sample"], metrics["sample_of"]) == (alone["sample"], "step 10")
+    assert read_jsonl(tmp_path / "out/samples.jsonl") == read_jsonl(tmp_path / "alone/samples.jsonl")
 
     points = read_points(tmp_path / "out")
     assert [(point.kind, point.steps) for point in points] == [
@@ -188,11 +190,15 @@ def test_the_fine_tuned_model_of_another_step(inputs, finetune, tiny_model, tmp_
     config = {"seed": 1, "strategy": {"name": "single"}}
     task = {"task": "instruct", "data": {"train": "a.jsonl"}, "trainer": {"steps": 1}}
     (finetune / "manifest.json").write_text(json.dumps({"config": {**config, "finetune": task}}))
-    chosen = settings(metrics=["chrf"]).model_copy(update={"exported_weights": WeightsConfig(step=5)})
+    chosen = settings(metrics=["bleu"]).model_copy(update={"exported_weights": WeightsConfig(step=5)})
     metrics = run(chosen, make_context(tmp_path / "out", **inputs, finetune=finetune))
-    assert {"chrf", "finetuned_perplexity", "step_5_chrf", "step_5_perplexity"} <= metrics.keys()
+    assert {"bleu", "finetuned_perplexity", "step_5_bleu", "step_5_perplexity"} <= metrics.keys()
     assert metrics["step_5_perplexity"] != metrics["finetuned_perplexity"]
     assert len(read_jsonl(tmp_path / "out/predictions.jsonl")) == 5
+    text, task_words = metrics["headline"].removeprefix("step 5: ").rsplit(", ", 1)
+    assert f"perplexity {metrics['perplexity']:,.1f} a token" in text, "of pretraining, which is as it is"
+    assert task_words == f"BLEU {metrics['step_5_bleu']:.1f}"
+    assert "sample_of" not in metrics
 
 
 def test_judgements_of_people_are_read_back(inputs, finetune, tmp_path, make_context):

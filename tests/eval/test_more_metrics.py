@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import sacrebleu
 import torch
+from eval.scoring.packages import need
 from nltk.corpus.reader import WordNetCorpusReader
 from nltk.corpus.util import LazyCorpusLoader
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
@@ -18,7 +19,6 @@ from transformers import BertConfig, BertModel, BertTokenizerFast
 from eval.metrics import check_metrics, score_texts
 from eval.results import Bootstrap
 from eval.scoring.generated_texts import GeneratedTexts
-from eval.scoring.packages import need
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.errors import UserError
 

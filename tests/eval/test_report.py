@@ -6,6 +6,7 @@ import json
 import logging
 import math
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -28,6 +29,7 @@ from pipeline.launch.stage_code import run_stage
 from pipeline.stages import STAGES
 from pipeline.store.artifacts import finish
 from pipeline.tracking.tracker import Tracker
+from train.weights.choice import Choice, write_choice
 
 HOSTILE = "</p><script>alert('x')</script><img src=https://example.org/x.png onerror=alert(1)>&amp;"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -314,6 +316,21 @@ def test_a_model_below_its_bigram_is_called_so_with_the_reason(inputs):
     text = judge(between, stages["pretrain"])
     assert "5% lower than counts of pairs of tokens in the same text (2.10)" in text
     assert "counts of triples of tokens (1.80) still do better" in text
+
+
+def test_what_is_exported_is_what_the_page_begins_with(inputs, tmp_path):
+    """And not the weights of the last step, where others are exported."""
+    evaluate = tmp_path / "evaluate"
+    shutil.copytree(inputs["evaluate"], evaluate)
+    rows = json.loads((evaluate / "results.json").read_text())
+    early = [{**row, "model": "step 20", "value": 1.5} for row in rows if row["model"] == "pretrain"]
+    (evaluate / "results.json").write_text(json.dumps([*rows, *early]))
+    write_choice(evaluate, Choice("step 20", "the training step 20", {20: 1.0}))
+    alone = {name: folder for name, folder in inputs.items() if name != "finetune"}
+    page, _ = report(tmp_path, **alone | {"evaluate": evaluate})
+    summary = page.text.partition("stages in")[0]
+    assert "Exported is the training step 20, and so are the figures." in summary
+    assert "1.50 perplexity per word" in summary or "1.50 bits per byte" in summary
 
 
 def test_the_warm_up_is_drawn_though_the_log_misses_it(tmp_path):

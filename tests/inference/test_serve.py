@@ -119,7 +119,7 @@ def test_other_refusals(address: str) -> None:
     tool = {"messages": [{"role": "tool", "content": "a"}, {"role": "user", "content": "b"}]}
     found = requests.post(f"{address}/v1/chat/completions", json=tool, timeout=30)
     assert found.status_code == 400
-    assert "messages.0.role: Input should be 'system'" in found.json()["error"]["message"]
+    assert "messages.0.role: input should be 'system'" in found.json()["error"]["message"]
     with socket.create_connection(tuple(address.removeprefix("http://").split(":"))) as raw:
         raw.sendall(b"\x00\xff nonsense\r\n\r\n")
         assert raw.recv(100).startswith(b"HTTP/1.1 400")

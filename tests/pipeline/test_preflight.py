@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from eval.benchmarks.preflight import benchmarks as check_benchmarks
+from pipeline import packages
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
 from pipeline.formats.benchmark_tasks import load_tasks
@@ -320,3 +321,20 @@ def test_views_of_a_model_that_is_not_pretrained_are_refused(tmp_path: Path) -> 
         UserError, match=r"stage evaluate would fail: evaluate\.views shows how a decoder or an"
     ):
         preflight(parse_config(composed(*words, *(f"++{word}" for word in shown)))).refuse_what_will_fail()
+
+
+def test_all_missing_packages_are_told_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of several metrics, formats and stages, with one command for all."""
+    there = packages.find_spec
+    gone = ("jiwer", "gguf", "onnx", "onnxruntime")
+    monkeypatch.setattr(packages, "find_spec", lambda name: None if name in gone else there(name))
+    rows = [{"prompt": f"{n}?", "response": f"{n}."} for n in range(40)]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["finetune.task=instruct", f"finetune.data.train={tmp_path / 'rows.jsonl'}", "stage=export"]
+    words += ["evaluate.metrics=[wer,cer]", "export.formats=[gguf,onnx]", "tokenizer.pattern=llama3"]
+    with pytest.raises(UserError) as told:
+        preflight(configured(tmp_path, *words)).refuse_what_will_fail()
+    assert str(told.value) == (
+        "packages are missing, and evaluate and export would fail: a word or character error rate needs jiwer; "
+        "format=gguf needs gguf; format=onnx needs onnx and onnxruntime: pip install 'lm-workflow[metrics,gguf,onnx]'"
+    )

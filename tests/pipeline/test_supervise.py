@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import Restart, UserError
+from pipeline.errors import Restart, Stopped, UserError
 from pipeline.launch import supervise as module
 from pipeline.launch.attempts import RESTART_CODE, Attempts, ask_for_restart
 from pipeline.launch.ranks import RankRecord, read_records
@@ -86,7 +86,8 @@ def test_a_rollback_is_launched_again_and_counts_as_no_attempt(folder: Path) -> 
 
 
 def test_who_is_told_to_stop_stops_or_is_queued_again(folder: Path) -> None:
-    with pytest.raises(UserError, match=r"^stopped at step 3; start again to continue$"):
+    told = r"^stopped, as it was asked to\. Its training is saved up to step 3; give the same command again to go on"
+    with pytest.raises(Stopped, match=told):
         Launches(folder, asks_for("preempted", 3)).supervise(attempts=3)
 
     def requeue(why: str) -> None:
@@ -139,7 +140,9 @@ def test_a_worker_that_had_no_room_for_its_last_word_has_told_the_reason(folder:
 
 def test_a_launch_that_was_told_to_stop_is_not_begun_again(folder: Path) -> None:
     told = Launches(folder, lambda place: Ended(-signal.SIGTERM, told_to_stop=True))
-    with pytest.raises(UserError, match=r"^stopped; start again to continue$"):
+    with pytest.raises(
+        Stopped, match=r"^stopped, as it was asked to\. What it had finished is kept; give the same "
+    ):
         told.supervise(attempts=3)
 
 

@@ -2,11 +2,13 @@
 
 import copy
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast
 
@@ -159,10 +161,30 @@ def test_what_is_nothing_to_start_from_is_told(
         configured(tmp_path, init, *words)
 
 
+def test_without_a_network_the_hub_is_named_and_how_to_do_without_it(
+    tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise ConnectionError("no route")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    told = r"finetune\.init=gpt2 is no folder or run here, and the Hugging Face hub cannot be reached \(no route\); .*"
+    with pytest.raises(UserError, match=told + r"name its folder: finetune\.init=FOLDER; runs here: base"):
+        configured(tmp_path, "gpt2")
+
+
 def test_a_classifier_writes_no_answers(tmp_path: Path, base: Path) -> None:
+    """The model before is named: what it was tuned from, which may be no pretraining of this run."""
     write_json(base / "task.json", {"task": "classify"})
-    with pytest.raises(UserError, match=r"task 'classify' and predicts no text; name the model before"):
-        checks(configured(tmp_path, "base"))
+    spec = yaml.safe_load((base / "stage.yaml").read_text())
+    for changes, before in (
+        ({"input_fingerprints": {"pretrain": "5"}}, str(base.parent / "*-5")),
+        ({"config": {"finetune": {"init": "weights/of/others"}}}, "weights/of/others"),
+    ):
+        (base / "stage.yaml").write_text(yaml.safe_dump(spec | changes))
+        told = f"task 'classify' and predicts no text; name the model before: {re.escape(before)}"
+        with pytest.raises(UserError, match=told):
+            checks(configured(tmp_path, "base"))
 
 
 def test_a_checkpoint_of_finetuning_is_refused(tmp_path: Path, base: Path) -> None:

@@ -30,8 +30,7 @@ from train.finetuning.head import save_with_head
 from train.generation.generate import generate_ids
 from train.generation.stops import Stops
 from train.models import build_model
-from train.weights.choice import choose
-from train.weights.exported import write_choice
+from train.weights.choice import choose, write_choice
 
 TEXTS = [
     f"The model reads {n} tokens and writes the next; that is all it does. Übung №{n}." for n in range(40)
@@ -166,6 +165,8 @@ def test_bf16_and_the_model_card(make_inputs, tmp_path, make_context):
     )
     for fact in (*facts, "perplexity", "123.46"):
         assert fact in card, fact
+    for setting in ("expert", "router_z_loss", "balance_loss", "layer_types", "rope_theta"):
+        assert setting not in card, "what this model has not got is not told of it"
     assert "[120.00, 127.00]" in card
     assert "bf16 weights in this folder differ by" in card
     # The card's code runs as it stands, but for the folder's name.

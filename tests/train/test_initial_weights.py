@@ -295,7 +295,7 @@ def test_a_name_on_the_hub_gives_model_tokenizer_and_weights(
     with torch.inference_mode():
         expected = sum(float(parameter.double().sum()) for parameter in tiny_model(264).parameters())
     with serving("owner/name", folder) as (endpoint, asked):
-        found, lacking = of_hub(tmp_path, endpoint, "owner/name", "owner/other")
+        found, lacking, bare = of_hub(tmp_path, endpoint, "owner/name", "owner/other", "gpt9")
     fetched = [path.rpartition("/")[2] for path in asked]
     assert found.pop("weights") == pytest.approx(expected)
     assert "264 token ids" in found.pop("model")
@@ -307,6 +307,10 @@ def test_a_name_on_the_hub_gives_model_tokenizer_and_weights(
     }
     assert fetched.index("tokenizer.json") < fetched.index("model.safetensors")
     assert "the Hugging Face hub has no such model" in lacking["error"]
+    assert (
+        "pretrain.init=gpt9 is no folder or run here, and the Hugging Face hub has no such" in bare["error"]
+    )
+    assert "; runs here: none in " in bare["error"]
 
 
 def test_no_steps_are_for_weights_that_exist(tmp_path: Path, folder: Path) -> None:

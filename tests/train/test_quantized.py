@@ -7,12 +7,14 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from pipeline.config.export_formats.base import ExportFormat
 from pipeline.config.export_formats.int4 import Int4
 from pipeline.config.export_formats.int8 import Int8
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.errors import UserError
+from pipeline.formats.tokenizers import save_tokenizer
 from tests.train.written_exports import write_export
 from train.exporting.formats.quantized import form
 from train.exporting.formats.quantized.layers import DynamicInt8Linear, Int4Linear, Int8Linear
@@ -24,6 +26,7 @@ from train.exporting.formats.quantized.rounding import (
     unpack,
 )
 from train.exporting.formats.transformers_form import read_folder
+from train.finetuning.chat import set_chat_template
 from train.models import family
 
 LAYOUTS = {
@@ -81,9 +84,16 @@ def test_weights_may_begin_anywhere_in_memory(weight: torch.Tensor) -> None:
     ids=["int8-dynamic", "int8-weights", "int4"],
 )
 def test_the_folder_holds_the_model_in_fewer_bytes(
-    layout: str, config: ExportFormat, tolerance: float, factor: float, tmp_path: Path
+    layout: str,
+    config: ExportFormat,
+    tolerance: float,
+    factor: float,
+    tmp_path: Path,
+    chat_tokenizer: PreTrainedTokenizerFast,
 ) -> None:
     source = write_export(tmp_path, LAYOUTS[layout])
+    set_chat_template(chat_tokenizer)
+    save_tokenizer(chat_tokenizer, source)
     path = form.write(config, source)
     assert path.name == config.label
     stored = load_file(path / "model.safetensors")
@@ -98,6 +108,9 @@ def test_the_folder_holds_the_model_in_fewer_bytes(
     assert load_quantized(path).generate(
         torch.tensor([ids[:8]]), max_new_tokens=4, do_sample=False
     ).shape == (1, 12)
+    alone = AutoTokenizer.from_pretrained(path, trust_remote_code=False)
+    assert alone("a b c").input_ids == chat_tokenizer("a b c").input_ids
+    assert alone.chat_template == chat_tokenizer.chat_template
 
 
 def test_groups_that_do_not_divide_are_refused() -> None:

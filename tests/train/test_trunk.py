@@ -9,7 +9,7 @@ from pipeline.config.data import DataConfig
 from pipeline.config.schedules import ScheduleConfig
 from train.data.mixture import Mixture
 from train.data.order import Order, SampleOrder
-from train.trunk import Course, start_from_trunk
+from train.trunk import Course, _why_not, start_from_trunk
 
 SAME = SampleOrder(1000, seed=0)
 
@@ -31,6 +31,21 @@ def course(name: str, steps: int, order: Order = SAME, **settings: float) -> Cou
 )
 def test_steps_are_common_as_long_as_the_rates_agree(mine: Course, theirs: Course, common: int) -> None:
     assert mine.common_steps(theirs) == theirs.common_steps(mine) == common
+
+
+def test_what_is_another_is_told_with_where_it_begins() -> None:
+    mine, theirs = course("linear", 200, warmup=0.05), course("linear", 100, warmup=0.05)
+    said = _why_not("base-1", mine.common_steps(theirs), mine.differs_in(theirs), 50)
+    assert said == (
+        "base-1 differs only in how far it goes, but its learning rate (schedule=linear) is another one from the first "
+        "step on: this run starts at step 1"
+    )
+    mine, theirs = course("cosine", 200, warmup=5), course("cosine", 100, warmup=5)
+    said = _why_not("base-1", mine.common_steps(theirs), mine.differs_in(theirs), 50)
+    assert "is another one after 6 common steps, and its first checkpoint is of step 50" in said
+    other = Mixture(DataConfig.model_validate({"weights": {"a": 3, "b": 1}}), {"a": 500, "b": 300}, 64)
+    mixed = course("constant", 100, other.order(100, 4, 0), warmup=5)
+    assert mixed.differs_in(course("constant", 100, warmup=5)) == "the order of its data"
 
 
 def test_and_as_long_as_the_phases_of_the_data_agree() -> None:

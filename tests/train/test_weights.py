@@ -21,8 +21,8 @@ from tests.written_checkpoints import write_checkpoint
 from train import finetune
 from train.checkpoints.final_model import load_model, save_model
 from train.finetuning.classifier import load_classifier
-from train.weights.choice import average, check_plan, choose, several
-from train.weights.exported import read_choice, with_weights, write_choice
+from train.weights.choice import average, check_plan, choose, read_choice, several, write_choice
+from train.weights.exported import with_weights
 from train.weights.states import TrainedStates
 
 LOSSES = {10: 3.0, 20: 2.0, 30: 2.5, 40: None, 50: float("nan")}

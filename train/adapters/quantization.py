@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from transformers.pytorch_utils import Conv1D
 
 from pipeline.config.lora import LoRAConfig
-from pipeline.errors import UserError
+from pipeline.packages import Need, NotInstalled
 from train.adapters.layers import linear_layers
 
 
@@ -77,8 +77,8 @@ def _bitsandbytes(config: LoRAConfig) -> ModuleType:
     try:
         import bitsandbytes
     except ImportError:
-        raise UserError(
-            f"lora.quantize={config.quantize} needs bitsandbytes: pip install 'lm-workflow[quantize]', or set "
-            "lora.quantize=none"
-        ) from None
+        need = Need(
+            f"lora.quantize={config.quantize}", ("bitsandbytes",), "quantize", "set lora.quantize=none"
+        )
+        raise NotInstalled([need]) from None
     return bitsandbytes

@@ -8,11 +8,12 @@ import yaml
 from pydantic import TypeAdapter
 
 from pipeline.config.evaluation import ExportConfig
+from pipeline.config.models import ModelConfig
 from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.context import Context
 from pipeline.formats.model_folder import FORMS_FILE
-from pipeline.formats.training_artifact import INITIAL_FILE
+from pipeline.formats.training_artifact import INITIAL_FILE, weights_name
 from pipeline.store.artifacts import MANIFEST, read_json
 from pipeline.store.manifest import Manifest, StageMetrics, figure, words
 from pipeline.templates import markdown_templates
@@ -110,8 +111,11 @@ def _model(context: Context, export: StageMetrics) -> dict[str, str]:
     facts |= {"taken from": words(export, "weights")}
     if pretrained := _read(context, "pretrain", MANIFEST):
         model = pretrained["config"]["model"]
+        without_effect = TypeAdapter(ModelConfig).validate_python(model).without_effect
         sizes = {
-            key: value for key, value in model.items() if value is not None and not isinstance(value, dict)
+            key: weights_name(value) if key == "path" else value
+            for key, value in model.items()
+            if key not in without_effect and value is not None and not isinstance(value, dict)
         }
         facts["settings"] = ", ".join(f"{key} {value}" for key, value in sizes.items())
     return facts
@@ -132,7 +136,7 @@ def _training(context: Context, stage: str) -> TrainingFacts:
     facts: dict[str, str] = {}
     if stage == "finetune":
         facts["task"] = f"{config['task']}, {_trained(config['lora'])}"
-        facts["base"] = Path(config["init"]).name if config["init"] else "the pretrained model above"
+        facts["base"] = weights_name(config["init"]) if config["init"] else "the pretrained model above"
         sections = [config["data"], *(part["data"] for part in config.get("parts", {}).values())]
         names = [name for section in sections for name in section["train"] or ()]
         facts["data"] = ", ".join(Path(name).name for name in names)

@@ -146,10 +146,10 @@ def _shared(model: WritingModel, prompts: Sequence[Sequence[int]], config: Decod
     room, new_tokens = model.share_context(config.max_new_tokens)
     if new_tokens < config.max_new_tokens:
         logger.warning(
-            "max_new_tokens=%d is more than the model's context of %d has room for; generating up to %s",
-            config.max_new_tokens,
+            "%s asked for, and the model's context of %d leaves room for %s: texts end there at the latest",
+            counted(config.max_new_tokens, "new token is", "new tokens are"),
             model.context,
-            counted(new_tokens, "token"),
+            f"{new_tokens:,}",
         )
     if long := sum(len(prompt) > room for prompt in prompts):
         logger.warning(

@@ -99,8 +99,8 @@ def _open_artifact(place: Location) -> OpenedModel:
         task, facts = read_task(place.folder)
         if not task.scores_text:
             raise UserError(
-                f"{place.name} is fine-tuned to the task {facts['task']!r} and writes no text; {place.name}/pretrain "
-                "is the model before"
+                f"{place.name} is fine-tuned to the task {facts['task']!r} and writes no text; the model before is "
+                f"{artifact.model_before(place.name)}"
             )
         if isinstance(task, WrittenText):
             form = task.trained_format(tokenizer, facts)

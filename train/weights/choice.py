@@ -1,6 +1,6 @@
 """Which checkpoints of a training the exported weights are made of. No torch: the planner asks it, too."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,7 +8,11 @@ from pipeline.config.evaluation import WeightsConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import Checkpoint, best_checkpoint, list_checkpoints
+from pipeline.store.artifacts import read_json, write_json
 from pipeline.text.counts import counted
+
+CHOICE_FILE = "weights.json"
+"""In an artifact of evaluate: which weights it has scored besides the last, and are exported."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,29 @@ class Choice:
     """What the model card says of the weights."""
     shares: dict[int, float]
     """Each checkpoint's part by its step; together 1."""
+
+
+def exported_stage(inputs: Mapping[str, Path]) -> str:
+    """The training whose model is exported."""
+    return "finetune" if "finetune" in inputs else "pretrain"
+
+
+def write_choice(folder: Path, choice: Choice) -> None:
+    """Tell export what was chosen."""
+    shares = {str(step): share for step, share in choice.shares.items()}
+    write_json(folder / CHOICE_FILE, {"label": choice.label, "words": choice.words, "shares": shares})
+
+
+def read_choice(evaluate: Path) -> Choice | None:
+    """What an artifact of evaluate says of the weights that are exported; None for those of the last step.
+
+    Raises:
+        UserError: where the file is damaged.
+    """
+    if not (evaluate / CHOICE_FILE).is_file():
+        return None
+    said = read_json(evaluate / CHOICE_FILE, evaluate, ("label", "words", "shares"))
+    return Choice(said["label"], said["words"], {int(step): share for step, share in said["shares"].items()})
 
 
 def choose(artifact: Path, config: WeightsConfig) -> Choice:

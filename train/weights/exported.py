@@ -1,7 +1,6 @@
 """The folder of a training as if it had ended with other weights: what reads artifacts reads it all the same."""
 
 import shutil
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,36 +11,9 @@ from torch import Tensor
 from pipeline.context import Context
 from pipeline.formats.checkpoints import FOLDER
 from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER
-from pipeline.store.artifacts import read_json, write_json
 from train.checkpoints.final_model import WEIGHTS
-from train.weights.choice import Choice
+from train.weights.choice import Choice, exported_stage
 from train.weights.states import TrainedStates
-
-CHOICE_FILE = "weights.json"
-"""In an artifact of evaluate: which weights it has scored besides the last, and are exported."""
-
-
-def exported_stage(inputs: Mapping[str, Path]) -> str:
-    """The training whose model is exported."""
-    return "finetune" if "finetune" in inputs else "pretrain"
-
-
-def write_choice(folder: Path, choice: Choice) -> None:
-    """Tell export what was chosen."""
-    shares = {str(step): share for step, share in choice.shares.items()}
-    write_json(folder / CHOICE_FILE, {"label": choice.label, "words": choice.words, "shares": shares})
-
-
-def read_choice(evaluate: Path) -> Choice | None:
-    """What an artifact of evaluate says of the weights that are exported; None for those of the last step.
-
-    Raises:
-        UserError: where the file is damaged.
-    """
-    if not (evaluate / CHOICE_FILE).is_file():
-        return None
-    said = read_json(evaluate / CHOICE_FILE, evaluate, ("label", "words", "shares"))
-    return Choice(said["label"], said["words"], {int(step): share for step, share in said["shares"].items()})
 
 
 def with_weights(context: Context, choice: Choice) -> Context:

@@ -52,6 +52,11 @@ class ModelConfig(Choice):
         return ("dropout",)
 
     @property
+    def without_effect(self) -> frozenset[str]:
+        """Settings that say nothing of this model, since others leave them no part in it."""
+        return frozenset()
+
+    @property
     def pretrained_path(self) -> str | None:
         """The folder or hub name of weights that training starts from; None for random ones."""
         return None

@@ -69,6 +69,15 @@ class DecoderConfig(ModelConfig):
         return ("dropout",) if fields.get("layout") == "gpt2" else ("dropout", *reach)
 
     @property
+    def without_effect(self) -> frozenset[str]:
+        experts = {"experts_per_token", "expert_mlp", "norm_topk_prob", "balance_loss", "router_z_loss"}
+        return frozenset(
+            (experts if self.experts is None else set())
+            | ({"layer_types"} if self.sliding_window is None else set())
+            | ({"rope_theta"} if self.layout == "gpt2" else set())
+        )
+
+    @property
     def key_value_heads(self) -> int:
         return self.kv_heads or self.heads
 

@@ -46,6 +46,12 @@ class EncoderConfig(ModelConfig):
     """Standard deviation of the initial weights; with modernbert residual projections get it / sqrt(2 × layers)."""
 
     @property
+    def without_effect(self) -> frozenset[str]:
+        if self.layout == "modernbert":
+            return frozenset({"token_types"})
+        return frozenset({"window", "global_every", "rope_theta", "local_rope_theta"})
+
+    @property
     def head_width(self) -> int:
         return self.hidden // self.heads
 

@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal
 
 from pipeline.config.tasks.base import Batching, FieldName, Files, FinetuneConfig, FinetuneDataConfig
+from pipeline.text.counts import counted
 
 
 class Seq2SeqDataConfig(FinetuneDataConfig):
@@ -40,7 +41,8 @@ class Seq2SeqDataConfig(FinetuneDataConfig):
                 found.append(f"the files of {split}_targets have weights; give them to those of {split}")
             if len(targets) != len(self.named.get(split, {})):
                 found.append(
-                    f"{split}_targets names {len(targets)} files and {split} {len(self.named.get(split, {}))}; "
+                    f"{split}_targets names {counted(len(targets), 'file')} and {split} "
+                    f"{len(self.named.get(split, {}))}; "
                     "each file of sources needs one of targets"
                 )
             if self.prompt_field is not None:

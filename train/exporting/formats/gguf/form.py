@@ -4,14 +4,13 @@ import json
 import math
 from collections.abc import Mapping
 from contextlib import ExitStack
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from pipeline.config.export_formats.gguf import GGUF
-from pipeline.errors import UserError
+from pipeline.packages import check_packages
 from train.exporting.formats import Form
 from train.exporting.formats.gguf.layout import (
     add_architecture,
@@ -28,8 +27,7 @@ WHOLE = ("f32", "f16", "bf16")
 
 
 def check_installed(config: GGUF) -> None:
-    if find_spec("gguf") is None:
-        raise UserError("format=gguf needs the gguf package: pip install 'lm-workflow[gguf]'")
+    check_packages("format=gguf", ["gguf"], "gguf")
 
 
 def check_model(config: GGUF, fields: ConfigFields) -> None:

@@ -4,14 +4,13 @@ import contextlib
 import io
 import json
 from collections.abc import Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from pipeline.config.export_formats.onnx import ONNX
-from pipeline.errors import UserError
+from pipeline.packages import check_packages
 from train.exporting.formats import Form
 from train.exporting.formats.decoder_layout import read_layout
 from train.exporting.formats.onnx.graph import (
@@ -28,9 +27,7 @@ OPSET = 18
 
 
 def check_installed(config: ONNX) -> None:
-    missing = [name for name in ("onnx", "onnxscript", "onnxruntime") if find_spec(name) is None]
-    if missing:
-        raise UserError(f"format=onnx needs {', '.join(missing)}: pip install 'lm-workflow[onnx]'")
+    check_packages("format=onnx", ["onnx", "onnxscript", "onnxruntime"], "onnx")
 
 
 def check_model(config: ONNX, fields: ConfigFields) -> None:

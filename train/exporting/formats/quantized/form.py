@@ -15,7 +15,7 @@ from torch import Tensor
 from pipeline.config.export_formats.int4 import Int4
 from pipeline.config.export_formats.int8 import Int8
 from pipeline.errors import UserError
-from pipeline.formats.model_folder import weight_files
+from pipeline.formats.model_folder import tokenizer_files, weight_files
 from pipeline.store.artifacts import write_json
 from train.exporting.formats import Form
 from train.exporting.formats.quantized.reading import (
@@ -83,9 +83,13 @@ def write(config: Int8 | Int4, source: Path) -> Path:
     folder = source / config.label
     folder.mkdir()
     save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
-    shutil.copyfile(source / "config.json", folder / "config.json")
-    if (source / "generation_config.json").is_file():
-        shutil.copyfile(source / "generation_config.json", folder / "generation_config.json")
+    settings = [
+        path for name in ("config.json", "generation_config.json") if (path := source / name).is_file()
+    ]
+    for path in (*settings, *tokenizer_files(source)):  # so that the folder can be handed on alone
+        target = folder / path.relative_to(source)
+        target.parent.mkdir(exist_ok=True)
+        shutil.copyfile(path, target)
     write_json(folder / SETTINGS, {"activations": getattr(config, "activations", "bf16")})
     return folder
 

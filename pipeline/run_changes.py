@@ -1,0 +1,113 @@
+"""What a start changes in a run that is there: said before anything is built, since its links then lead elsewhere."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from pipeline.config.root import RootConfig
+from pipeline.formats.run_folder import RUN_FILE, command_for
+from pipeline.plan import PlannedStage
+from pipeline.stages import STAGES
+from pipeline.store.written_spec import WrittenSpec
+
+PASSING = ("stage", "dryrun", "verify", "run", "launcher", "tracking", "sweep")
+"""Settings of a start and not of what it makes."""
+SHOWN = 6
+"""Settings that are listed at most."""
+
+
+def last_settings(run: Path) -> dict[str, Any]:
+    """With what the run was started last; nothing where it was not, or its file is damaged."""
+    try:
+        found = yaml.safe_load((run / RUN_FILE).read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def changes(
+    root: RootConfig, plan: Sequence[PlannedStage], before: Mapping[str, Any], now: Mapping[str, Any]
+) -> Iterator[str]:
+    """Which links of the run will lead to other artifacts, and why, in words; nothing where none will.
+
+    Args:
+        before, now: the settings of the run's last start and of this one, as its file holds them.
+    """
+    run = root.run.folder
+    links = {name: link.readlink().name for name in STAGES if (link := run / name).is_symlink()}
+    planned = {each.stage.name: each.fingerprint for each in plan}
+    moving = [
+        name
+        for name, fingerprint in planned.items()
+        if name in links and not links[name].endswith(fingerprint)
+    ]
+    if not moving:
+        return
+    others = _listed_changes(before, now) or "the program or files that it reads have changed"
+    where = _in_a_row([f"{name} ({links[name]})" for name in moving])
+    yield (
+        f"the run {run.name} was started otherwise before: {others}. Its links will lead to what this start makes, in "
+        f"place of {where}, which {'stays' if len(moving) == 1 else 'stay'} in {root.run.artifacts}; to keep both as "
+        "runs, give this one a name of its own (run.name=…)"
+    )
+    if old := [name for name in links if name not in planned and _is_outdated(run / name, planned)]:
+        yield (
+            f"its {_in_a_row(old)} {'stays' if len(old) == 1 else 'stay'} as before, made from what was: "
+            f"stage={old[-1]} brings all up to date"
+        )
+    newest = _newest_other(run)
+    if newest is not None and _experiment(last_settings(newest)) != _experiment(now):
+        yield f"should {newest.name} be meant, the run that was started last: {command_for(newest, root.stage)}"
+
+
+def _listed_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    old, new = (dict(_leaves(each, "")) for each in (before, now))
+    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+    shown = [f"{key} {_value(old.get(key))} → {_value(new.get(key))}" for key in keys[:SHOWN]]
+    return _in_a_row([*shown, *([f"{len(keys) - SHOWN} more"] if len(keys) > SHOWN else [])])
+
+
+def _in_a_row(words: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
+
+
+def _experiment(settings: Mapping[str, Any]) -> str:
+    """That of the command, as far as it names one."""
+    command = str((settings.get("run") or {}).get("command") or "")
+    found = [word.removeprefix("experiment=") for word in command.split() if word.startswith("experiment=")]
+    return found[-1] if found else ""
+
+
+def _leaves(tree: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        key = f"{path}.{name}" if path else name
+        if not path and name in PASSING:
+            continue
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, key)
+        else:
+            yield key, value
+
+
+def _value(value: Any) -> str:
+    """As it is typed, cut where it is long."""
+    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _is_outdated(link: Path, planned: Mapping[str, str]) -> bool:
+    """Whether an artifact was made of others than this start brings up to date."""
+    try:
+        inputs = WrittenSpec.read(link).input_fingerprints
+    except (OSError, ValueError):
+        return False  # gone or damaged: whoever reads it says so
+    return any(planned.get(name, fingerprint) != fingerprint for name, fingerprint in inputs.items())
+
+
+def _newest_other(run: Path) -> Path | None:
+    """The run that was started last, unless it is this one."""
+    files = [*run.parent.glob(f"*/{RUN_FILE}")]
+    newest = max(files, key=lambda file: file.stat().st_mtime, default=None)
+    return newest.parent if newest is not None and newest.parent != run else None
