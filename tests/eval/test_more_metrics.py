@@ -21,6 +21,7 @@ from eval.results import Bootstrap
 from eval.scoring.generated_texts import GeneratedTexts
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.errors import UserError
+from pipeline.packages import check_packages
 
 BOOTSTRAP = Bootstrap(50, 0.95, 1)
 PREDICTIONS = ["the cat sat on the mat", "a dog ran home", "it rains in the north today", "no"]
@@ -243,7 +244,7 @@ def test_what_is_not_there_is_told(monkeypatch, tmp_path):
     with pytest.raises(UserError, match="let sacrebleu fetch its vocabulary once"):
         check_metrics(EvaluateConfig(bleu_tokenize="flores200"))
     with pytest.raises(UserError, match=re.escape("pip install 'lm-workflow[metrics]'")):
-        need("no_such_package", "error rates", "metrics")
+        check_packages("an error rate", ["no_such_package"], "metrics")
     [problem] = EvaluateConfig(metrics=["bertscore"]).problems()
     assert "needs an encoder; name its folder" in problem
 
