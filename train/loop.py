@@ -89,6 +89,11 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
     """
     if plan.steps == 0:
         return _untrained(plan, context)
+    if plan.trainer.profile and plan.trainer.profile[-1] > plan.steps:
+        raise UserError(
+            f"trainer.profile={plan.trainer.profile} ends behind the last step, {plan.steps:,}; name steps that "
+            "training comes to"
+        )
     _quiet()
     run, model, trainer = TrainingRun(plan, context), plan.model, plan.trainer
     if trainer.activation_checkpointing:

@@ -9,6 +9,7 @@ from pipeline.formats.shards import ShardIndex, TokenStream
 from pipeline.formats.shared_arrays import SharedArrays
 from pipeline.store.artifacts import SCRATCH
 from train.data.batches import Examples
+from train.data.first_examples import first_examples
 from train.data.mixture import Mixture
 from train.data.order import Order
 from train.data.packing import packing_figures
@@ -38,7 +39,10 @@ class PretrainingData:
         if context.world_size > 1:
             shared = SharedArrays(context.folder / SCRATCH, makes=context.rank == 0)
         streams = {part: TokenStream(shards, "train", part, shared) for part in index.part_tokens("train")}
-        parts = {part: objective.examples(stream, config.data, length) for part, stream in streams.items()}
+        parts = {
+            part: first_examples(objective.examples(stream, config.data, length), config.data.first)
+            for part, stream in streams.items()
+        }
         mixture = Mixture(config.data, {part: len(examples) for part, examples in parts.items()}, length)
         validation = {
             part: objective.validation_examples(

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from pipeline.config.base import Section
 
@@ -33,6 +33,9 @@ class DataConfig(Section):
     """Training tokens of each part, rounded up to sequences. `trainer.epochs=1` is all of them, once."""
     phases: list[PhaseConfig] = Field(default_factory=list)
     """A curriculum: phases one after the other. Each goes on in every part where the one before stopped."""
+    first: PositiveInt | None = None
+    """Train on so many first sequences of each part alone, again and again, to see whether the model learns them by
+    heart (`debug=overfit`); None takes all."""
     packing: Packing = "concatenate"
     """`concatenate`: consecutive windows of the documents' stream. `mask`: the same windows, but no token attends to
     another document, and positions start again at each one. `best_fit`: whole documents packed into sequences, masked

@@ -107,6 +107,9 @@ class TrainerConfig(Section):
     validation of a step and before its checkpoint, in the order given here."""
     record_data: NeutralBool = False
     """Write which windows each step saw to `data/rank-<n>.jsonl`, to check what a run has read."""
+    profile: Annotated[list[PositiveInt] | None, NEUTRAL] = None
+    """The first and the last of the steps whose time is looked into, as [10, 12]: a trace for chrome://tracing or
+    ui.perfetto.dev in the artifact's `profile/`, and the heaviest operators in the log."""
     deterministic: bool = False
     """Ask torch for deterministic kernels; bitwise equal runs, somewhat slower."""
 
@@ -137,6 +140,7 @@ class TrainerConfig(Section):
                 f"keep_every={self.keep_every} must be a multiple of checkpoint_every={self.checkpoint_every}: only "
                 "checkpoints that are written can be kept"
             )
+        found += self._profile_problems()
         ranks = self.devices * self.nodes
         if self.global_batch % ranks:
             below = self.global_batch - self.global_batch % ranks
@@ -154,6 +158,17 @@ class TrainerConfig(Section):
                 f"{' or '.join(map(str, sorted(near)))}"
             )
         return found
+
+    def _profile_problems(self) -> list[str]:
+        if self.profile is None:
+            return []
+        if len(self.profile) != 2 or self.profile[0] > self.profile[1]:
+            return [f"profile={self.profile} must be the first and the last step of a stretch, as [10, 12]"]
+        if self.steps is not None and self.profile[1] > self.steps:
+            return [
+                f"profile={self.profile} ends behind steps={self.steps}; name steps that training comes to"
+            ]
+        return []
 
     @property
     def ranks(self) -> int:

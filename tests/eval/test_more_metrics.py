@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import sacrebleu
 import torch
-from eval.scoring.packages import need
 from nltk.corpus.reader import WordNetCorpusReader
 from nltk.corpus.util import LazyCorpusLoader
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu

@@ -53,6 +53,27 @@ def test_experiment_composes_and_says_what_it_is(name: str) -> None:
     assert text[1].startswith("# ")
 
 
+@pytest.mark.parametrize("preset", ["limit", "one_batch", "overfit", "profile"])
+@pytest.mark.parametrize("name", ["demo", "own", "llama_1b", "gpt2_124m", "t5_sample", "dpo_sample"])
+def test_a_debug_preset_shortens_any_experiment(name: str, preset: str) -> None:
+    """Under a name of its own, so that the links of the experiment's run stay, and with all data stages as they are."""
+    data = {"t5_sample": ["++corpus.path=null"], "own": ["++corpus.paths=[some/path]"]}
+    words = [*data.get(name, []), "++trainer.devices=1", "++trainer.nodes=1", "strategy=single"]
+    plain, root = (
+        parse_config(composed(f"experiment={name}", *words, *more)) for more in ((), (f"debug={preset}",))
+    )
+    assert root.run.name == "debug"
+    steps = {"one_batch": (1, 1), "overfit": (60, 60)}.get(preset, (8, 4))
+    assert (root.trainer.steps, root.finetune.trainer.steps) == steps
+    assert root.evaluate.max_examples == 4
+    assert (root.data.first, root.trainer.profile) == (
+        4 if preset == "overfit" else None,
+        [4, 7] if preset == "profile" else None,
+    )
+    for section in ("corpus", "clean", "tokenizer", "shards", "model", "optim"):
+        assert getattr(root, section) == getattr(plain, section)
+
+
 @pytest.mark.parametrize(("group", "option"), GROUPS)
 def test_every_choice_of_every_group_is_valid(group: str, option: str) -> None:
     of_experiment = ["experiment=compare_objectives"] if group in ("variant", "downstream") else []

@@ -16,6 +16,7 @@ from train.callbacks.monitor import FollowMonitor
 from train.callbacks.plugins import plugin_callbacks
 from train.callbacks.prepare import Prepare
 from train.callbacks.probe import Probe
+from train.callbacks.profile import Profile
 from train.callbacks.record_data import RecordData
 from train.callbacks.resume import Resume
 from train.callbacks.roll_back import RollBack
@@ -40,6 +41,7 @@ def build_callbacks(run: TrainingRun) -> list[pl.Callback]:
         # After each micro-batch.
         *([RecordData(run)] if run.plan.trainer.record_data else []),
         CountSteps(run),
+        *([Profile(run, *steps)] if (steps := run.plan.trainer.profile) else []),
         # After each optimizer step.
         Guard(run),
         Log(run),
