@@ -57,7 +57,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Path:
     """What stands for the weights that a command names."""
     folder = tmp_path_factory.mktemp("weights")
     save_tokenizer(tokenizer, folder)
-    sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 32}
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
     write_json(folder / "config.json", {"model_type": "llama", "vocab_size": 261, **sizes})
     return folder
 
