@@ -31,12 +31,13 @@ class NamedWeights:
 
     @property
     def is_on_hub(self) -> bool:
-        """Whether the name is none of a folder or run here, nor nearly that of a run, and written as those on the hub
-        are."""
+        """Whether the name is none of a folder, run or experiment here, nor nearly that of a run, and written as those
+        on the hub are."""
         place = Path(self.name).expanduser()
         if place.exists() or not is_model_name(self.name):
             return False
-        if len(place.parts) == 1 and nearest_run(self.name, self.runs) is not None:
+        ours = self.name == self.own.name or self._how_to_make_it() or nearest_run(self.name, self.runs)
+        if len(place.parts) == 1 and ours:
             return False
         return place.name not in STAGES and not (self.runs / place.parts[0]).exists()
 

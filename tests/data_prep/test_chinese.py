@@ -26,5 +26,5 @@ def test_a_converter_can_be_sent_to_other_processes():
 
 def test_what_to_install_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "opencc", None)
-    with pytest.raises(UserError, match="pip install opencc"):
+    with pytest.raises(UserError, match=r"pip install 'lm-workflow\[chinese\]'"):
         ChineseConverter("simplified")

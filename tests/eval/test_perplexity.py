@@ -151,6 +151,7 @@ def test_results_are_json(tmp_path):
         {
             "model": "pretrain", "name": "perplexity", "value": 4.0, "low": None, "high": None, "n": 4,
             "signature": "s", "file": None, "title": "", "headline": None, "better": "higher", "of_text": False,
+            "benchmark": False,
         }
     ]  # fmt: skip
     broken = NO_INTERVAL.result("pretrain", "perplexity", lambda rows: math.inf, 4, "s")

@@ -141,8 +141,8 @@ def test_files_of_other_lengths_do_not_belong_together(tmp_path):
 @pytest.mark.parametrize(
     ("settings", "told"),
     [
-        ({"train": ["a", "b"], "train_targets": "c"}, "train_targets names 1 files and train 2"),
-        ({"train": "a", "test_targets": "c"}, "test_targets names 1 files and test 0"),
+        ({"train": ["a", "b"], "train_targets": "c"}, "train_targets names 1 file and train 2"),
+        ({"train": "a", "test_targets": "c"}, "test_targets names 1 file and test 0"),
         ({"train": "a", "train_targets": "c", "prompt_field": "x", "response_field": "y"}, "without fields"),
         ({"train": "a.csv", "reference_fields": ["b"]}, "name prompt_field and response_field"),
     ],
