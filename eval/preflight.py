@@ -115,7 +115,7 @@ def memorization(root: RootConfig, known: Known) -> str:
     config = root.evaluate.memorization
     if not config.prefixes:
         return ""
-    if root.finetune.replaces_pretraining or not root.objective.gives_perplexity:
+    if not _pretrains_left_to_right(root):
         raise UserError(
             "evaluate.memorization asks a model that this run pretrains from left to right; set its prefixes to 0"
         )
@@ -128,6 +128,11 @@ def memorization(root: RootConfig, known: Known) -> str:
     return f"{counted(config.prefixes, 'prefix', 'prefixes')} of {config.prefix_tokens} tokens"
 
 
+def _pretrains_left_to_right(root: RootConfig) -> bool:
+    """Whether this run makes a pretrained model that says how likely a text is."""
+    return not root.finetune.replaces_pretraining and root.objective.gives_perplexity
+
+
 def canaries(root: RootConfig, known: Known) -> str:
     """Look whether the model can be asked for what is planted.
 
@@ -138,7 +143,7 @@ def canaries(root: RootConfig, known: Known) -> str:
     config = root.clean.canaries
     if not config.count:
         return ""
-    if root.finetune.replaces_pretraining or not root.objective.gives_perplexity:
+    if not _pretrains_left_to_right(root):
         raise UserError(
             "clean.canaries are planted for a model that this run pretrains from left to right, and it pretrains none; "
             "set clean.canaries.count to 0"

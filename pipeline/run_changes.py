@@ -11,6 +11,7 @@ from pipeline.formats.run_folder import RUN_FILE, command_for
 from pipeline.plan import PlannedStage
 from pipeline.stages import STAGES
 from pipeline.store.written_spec import WrittenSpec
+from pipeline.text.enumeration import enumerated
 
 PASSING = ("stage", "dryrun", "verify", "run", "launcher", "tracking", "sweep")
 """Settings of a start and not of what it makes."""
@@ -46,7 +47,7 @@ def changes(
     if not moving:
         return
     others = _listed_changes(before, now) or "the program or files that it reads have changed"
-    where = _in_a_row([f"{name} ({links[name]})" for name in moving])
+    where = enumerated([f"{name} ({links[name]})" for name in moving])
     yield (
         f"the run {run.name} was started otherwise before: {others}. Its links will lead to what this start makes, in "
         f"place of {where}, which {'stays' if len(moving) == 1 else 'stay'} in {root.run.artifacts}; to keep both as "
@@ -54,7 +55,7 @@ def changes(
     )
     if old := [name for name in links if name not in planned and _is_outdated(run / name, planned)]:
         yield (
-            f"its {_in_a_row(old)} {'stays' if len(old) == 1 else 'stay'} as before, made from what was: "
+            f"its {enumerated(old)} {'stays' if len(old) == 1 else 'stay'} as before, made from what was: "
             f"stage={old[-1]} brings all up to date"
         )
     newest = _newest_other(run)
@@ -66,11 +67,7 @@ def _listed_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     old, new = (dict(_leaves(each, "")) for each in (before, now))
     keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
     shown = [f"{key} {_value(old.get(key))} → {_value(new.get(key))}" for key in keys[:SHOWN]]
-    return _in_a_row([*shown, *([f"{len(keys) - SHOWN} more"] if len(keys) > SHOWN else [])])
-
-
-def _in_a_row(words: Sequence[str]) -> str:
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]])) if words else ""
+    return enumerated([*shown, *([f"{len(keys) - SHOWN} more"] if len(keys) > SHOWN else [])])
 
 
 def _experiment(settings: Mapping[str, Any]) -> str:

@@ -47,6 +47,12 @@ TINY = [
     "evaluate.bootstrap=50",
 ]
 
+
+def tiny_words(*beginnings: str) -> list[str]:
+    """Those of `TINY` that begin so, and how many workers there are: for other experiments in a small form."""
+    return [word for word in TINY if word.startswith(beginnings) or "workers=" in word]
+
+
 OWN = ["experiment=own", "run.name=demo", "tracking=none", "run.progress=false", "corpus=files"]
 """For a corpus of the test's own."""
 

@@ -10,6 +10,7 @@ from data_prep.sources.file_formats import WithCompanions, WithPackages, file_fo
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.errors import UserError
 from pipeline.packages import check_each, check_packages
+from pipeline.text.enumeration import enumerated
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def _by_kind(names: Collection[str]) -> str:
         f"{count:,} {ending}"
         for ending, count in sorted(counts.items(), key=lambda each: (-each[1], each[0]))
     ]
-    return " and ".join([", ".join(parts[:-1]), parts[-1]] if parts[1:] else parts)
+    return enumerated(parts)
 
 
 def _check_mixture(formats: Mapping[str, str]) -> None:

@@ -9,16 +9,12 @@ import pytest
 import torch
 import transformers
 
-from tests.command_line import TINY
+from tests.command_line import tiny_words
 
 pytestmark = pytest.mark.e2e
 
 SMALL = [
-    *(
-        word
-        for word in TINY
-        if word.startswith(("tracking=", "run.", "model.", "trainer.")) or "workers=" in word
-    ),
+    *tiny_words("tracking=", "run.", "model.", "trainer."),
     "tokenizer.vocab_size=800",
     "trainer.sample_every=6",
     "finetune.data.max_examples=200",

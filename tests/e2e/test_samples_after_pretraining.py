@@ -7,16 +7,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.tracking.tracker import read_metrics
-from tests.command_line import TINY
+from tests.command_line import tiny_words
 
 pytestmark = pytest.mark.e2e
 
 SMALL = [
-    *(
-        word
-        for word in TINY
-        if word.startswith(("tracking=", "run.", "model.", "trainer.", "tokenizer.")) or "workers=" in word
-    ),
+    *tiny_words("tracking=", "run.", "model.", "trainer.", "tokenizer."),
     "model.context=128",
     "trainer.compile=false",
     "trainer.steps=8",

@@ -36,7 +36,7 @@ def build_callbacks(run: TrainingRun) -> list[pl.Callback]:
     return [
         # Before the first step.
         Prepare(run),
-        KeepZeros(run),
+        *([KeepZeros(run)] if run.plan.keeps_zeros_of else []),
         Resume(run),
         # After each micro-batch.
         *([RecordData(run)] if run.plan.trainer.record_data else []),

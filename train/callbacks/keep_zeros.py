@@ -16,6 +16,5 @@ class KeepZeros(pl.Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """When the strategy is set up, and before a checkpoint is read: in one a weight may be zero by chance."""
         assert isinstance(pl_module, LanguageModule)
-        if self._names:
-            shares = pl_module.strategy.shares(pl_module.model)
-            pl_module.kept_zeros = KeptZeros.of(pl_module.model, self._names, shares)
+        shares = pl_module.strategy.shares(pl_module.model)
+        pl_module.kept_zeros = KeptZeros.of(pl_module.model, self._names, shares)

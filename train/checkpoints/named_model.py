@@ -51,7 +51,7 @@ def named_model(name: str, setting: str) -> NamedModel:
         UserError: where there is no model.
     """
     folder, place = Path(name).expanduser(), f"{setting}={name}"
-    if not folder.exists() and is_model_name(name):
+    if _is_on_hub(name):
         description = description_folder(name, place)
         found = read_folder(description, place)
 
@@ -64,6 +64,19 @@ def named_model(name: str, setting: str) -> NamedModel:
         found = read_folder(folder, place)
         return NamedModel(folder_name(folder), found.config, found.vocab_size, folder, None, found.load)
     return _of_run(folder, artifact, setting)
+
+
+def located_model(name: str, locate: Callable[[str], Path], setting: str) -> NamedModel:
+    """As `named_model`, of a folder as the configuration names it.
+
+    Args:
+        locate: from a path in the configuration to a folder, as `Context.locate`.
+    """
+    return named_model(name if _is_on_hub(name) else str(locate(name)), setting)
+
+
+def _is_on_hub(name: str) -> bool:
+    return not Path(name).expanduser().exists() and is_model_name(name)
 
 
 def _of_run(folder: Path, artifact: ArtifactFolder, setting: str) -> NamedModel:

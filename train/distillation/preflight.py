@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.config.base_weights import SETTING
 from pipeline.config.distillation import DistillConfig
 from pipeline.config.root import RootConfig
 from pipeline.config.teachers import teacher_setting
@@ -55,6 +56,7 @@ def teacher_of_finetuning(root: RootConfig, known: Known) -> str:
     """
     if (settings := root.finetune.distill) is None:
         return ""
+    from train.checkpoints.named_model import located_model
     from train.checkpoints.teacher import named_teacher
     from train.finetuning.base_model import named_base
     from train.finetuning.limits import longest
@@ -71,21 +73,16 @@ def teacher_of_finetuning(root: RootConfig, known: Known) -> str:
     teacher = named_teacher(settings, "finetune")
     length = longest(root.finetune, model, name)
     _check(teacher, "finetune", length, "finetune.max_length", root.finetune.batching == "packed")
-    folder = known.folder("tokenizer") / TOKENIZER_FOLDER if init is None else _tokenizer(init, known)
+    if init is None:
+        folder = known.folder("tokenizer") / TOKENIZER_FOLDER
+    else:
+        folder = located_model(init, known.locate, SETTING).tokenizer
     _check_tokenizer(teacher, "finetune", folder, settings)
     return _words(teacher)
 
 
 def _words(teacher: "NamedModel") -> str:
     return f"{teacher.name}, which reads up to {teacher.config.context:,} tokens"
-
-
-def _tokenizer(init: str, known: Known) -> Path:
-    from pipeline.formats.hub_models import is_model_name
-    from train.checkpoints.named_model import named_model
-
-    is_on_hub = not Path(init).expanduser().exists() and is_model_name(init)
-    return named_model(init if is_on_hub else str(known.locate(init)), "finetune.init").tokenizer
 
 
 def _check(teacher: "NamedModel", section: str, length: int, shorten: str, apart: bool) -> None:

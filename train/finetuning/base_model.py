@@ -10,11 +10,10 @@ from pipeline.config.models import ModelConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.foreign_code import refusing_foreign_code
-from pipeline.formats.hub_models import is_model_name
 from pipeline.formats.model_folder import tokenizer_files
 from pipeline.formats.tokenizers import load_tokenizer
 from train.checkpoints.final_model import described_model, load_model
-from train.checkpoints.named_model import NamedModel, named_model
+from train.checkpoints.named_model import NamedModel, located_model, named_model
 from train.models import TrainableModel
 
 if TYPE_CHECKING:
@@ -52,8 +51,7 @@ def named_base(init: str, locate: Callable[[str], Path]) -> BaseModel:
     Raises:
         UserError: where there is no model or no tokenizer, or the two do not fit.
     """
-    is_on_hub = not Path(init).expanduser().exists() and is_model_name(init)
-    return _checked(_with_tokenizer(named_model(init if is_on_hub else str(locate(init)), SETTING), init))
+    return _checked(_with_tokenizer(located_model(init, locate, SETTING), init))
 
 
 def base_in_folder(folder: Path, setting: str = SETTING) -> BaseModel:
