@@ -4,11 +4,12 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.formats.direction import Better
 from pipeline.store.artifacts import damaged, read_json, write_json
 
 RESULTS = "results.json"
@@ -40,7 +41,7 @@ class Result:
     """The name as people write it."""
     headline: str | None = None
     """The figure in words, if it is one that tells most: for the table at a run's end and the report's top."""
-    better: Literal["lower", "higher"] = "higher"
+    better: Better = "higher"
     """Which of two values is the better one."""
     of_text: bool = False
     """Whether it was measured on held-out text, and not on a task's examples."""
@@ -61,7 +62,7 @@ class Figure:
     title: str
     headline: str | None = None
     """A format of the value, such as `BLEU {:.1f}`, where it is one that tells most; see `Result.headline`."""
-    better: Literal["lower", "higher"] = "higher"
+    better: Better = "higher"
     of_text: bool = False
 
 

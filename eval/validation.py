@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from eval.metrics import check_metrics, figures_by_metric
 from eval.results import Bootstrap, Result
@@ -18,6 +18,7 @@ from pipeline.config.module_protocols import as_protocol
 from pipeline.config.tasks import FinetuneConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
+from pipeline.formats.direction import Better
 from train.finetuning.data import Splits
 from train.finetuning.facts import TaskFacts, TestRow
 from train.finetuning.task import task_of
@@ -38,7 +39,7 @@ class RescoringModule(Protocol):
     def rescore(rows: Sequence[Prediction], config: EvaluateConfig, bootstrap: Bootstrap) -> list[Result]: ...
 
 
-def metrics(settings: FinetuneConfig, splits: Splits) -> dict[str, Literal["lower", "higher"]]:
+def metrics(settings: FinetuneConfig, splits: Splits) -> dict[str, Better]:
     """What can be measured of the task's validation examples, by name, and which of two values is the better one."""
     return {name: figure.better for name, figure in task_figures(settings, splits).items()}
 

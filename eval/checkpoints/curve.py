@@ -12,6 +12,7 @@ from eval.objectives import PretrainedModel, evaluate_objective
 from eval.results import Bootstrap, Result
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.context import Context
+from pipeline.formats.direction import badness
 from train.checkpoints.final_model import load_model, load_weights
 from train.objectives import pretrained_objective
 from train.weights.choice import Choice, average
@@ -71,11 +72,11 @@ class Curve:
 def best_average(points: Sequence[Point]) -> Choice:
     """Of as many of the last checkpoints as score best; of the last alone where no mean is better."""
 
-    def badness(point: Point) -> float:
+    def how_bad(point: Point) -> float:
         first = point.results[0]
-        return first.value if first.better == "lower" else -first.value
+        return badness(first.better, first.value)
 
-    best = min((point for point in points if point.kind == "average"), key=badness)
+    best = min((point for point in points if point.kind == "average"), key=how_bad)
     if len(best.steps) == 1:
         [step] = best.steps
         words = f"the last training step, {step}: on the validation split no mean of the last checkpoints was better"

@@ -11,6 +11,7 @@ from eval.comparison.text_figures import text_differences
 from eval.reporting.bars import BASELINES
 from eval.results import Result
 from eval.tasks import Prediction, rescore
+from pipeline.formats.direction import badness
 from train.finetuning.artifact import read_task
 
 ACROSS_TOKENIZERS = ("word_perplexity", "bits_per_byte")
@@ -51,8 +52,8 @@ class Row:
         """Which run is the better one, where that is sure."""
         if not self.is_sure or self.first is None or self.second is None:
             return None
-        higher = self.second.value > self.first.value
-        return "second" if higher == (self.known.better == "higher") else "first"
+        first, second = (badness(self.known.better, each.value) for each in (self.first, self.second))
+        return None if first == second else "first" if first < second else "second"
 
 
 def compare_figures(

@@ -10,7 +10,7 @@ from eval.scoring.generated_texts import GeneratedTexts
 from eval.scoring.sacrebleu_scores import sacrebleu_result
 from pipeline.config.evaluation import EvaluateConfig
 
-FIGURES = {"length_ratio": Figure("Length ratio")}
+FIGURES = {"length_ratio": Figure("Length ratio", None, "nearest_100")}
 
 
 def check(config: EvaluateConfig) -> None:

@@ -14,7 +14,7 @@ from pipeline.progress import progress
 from train.data.batches import Batch
 from train.models import TrainableModel
 from train.objectives.masked import Masked
-from train.objectives.masked_windows import MaskedSequences
+from train.objectives.masked_windows import MaskedExamples
 
 NAME = "pseudo_perplexity"
 FIGURES = {
@@ -39,7 +39,7 @@ def _pseudo_perplexity(pretrained: PretrainedModel, text: Text) -> Result:
     config, objective = pretrained.config.perplexity, pretrained.objective
     assert isinstance(objective, Masked)
     windows, window, name = mean_loss.windows_of(pretrained, text)
-    assert isinstance(windows, MaskedSequences)
+    assert isinstance(windows, MaskedExamples)
     count = min(len(windows), config.pseudo_windows)
     # Spread over the text, and the same ones each time.
     chosen = np.linspace(0, len(windows) - 1, count).round().astype(np.int64)
@@ -71,7 +71,7 @@ def token_losses(model: TrainableModel, objective: Masked, row: Batch, batch_siz
     places = ordinary[ids[0]].nonzero()
     losses = []
     for part in places.split(batch_size):
-        batch = {name: tensor.to(device).expand(len(part), -1) for name, tensor in row.items()}
+        batch = {name: tensor.to(device).expand(len(part), *tensor.shape[1:]) for name, tensor in row.items()}
         hidden = batch["input_ids"].scatter(1, part, objective.masker.mask_id)
         logits = model(**{**batch, "input_ids": hidden, "places": part})[:, 0].float()
         losses.append(F.cross_entropy(logits, ids[0, part[:, 0]], reduction="none"))

@@ -7,6 +7,7 @@ from itertools import product
 from typing import NamedTuple
 
 from eval.results import Result
+from pipeline.formats.direction import badness
 
 BASELINES = ("unigram", "bigram", "trigram")
 LINEAR_UP_TO = 20
@@ -47,7 +48,7 @@ def comparison_bars(results: Iterable[Result]) -> list[Bars]:
         same = [result for result in results if (result.file, result.name) == (file, name)]
         if not same:
             continue
-        ordered = sorted(same, key=lambda result: result.value, reverse=same[0].better == "lower")
+        ordered = sorted(same, key=lambda result: badness(result.better, result.value), reverse=True)
         title = f"{ordered[0].title}, {file}" if file else ordered[0].title
         charts.append(_bars(title, ordered))
     return charts

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from eval.results import Result, tells_memorization
+from pipeline.formats.direction import ARROWS, Better, badness
 
 
 @dataclass(frozen=True)
@@ -13,13 +14,18 @@ class ResultRow:
     title: str
     file: str | None
     """Of the text, where it is none of the corpus or the task."""
-    better: str
+    better: Better
     cells: list[Result | None]
     """By model, in the table's order; None where a model has no such figure."""
     best: Result | None
     """The best of several."""
     signatures: list[str]
     """Of the cells: one where all are comparable."""
+
+    @property
+    def arrow(self) -> str:
+        """Which way is better."""
+        return ARROWS[self.better]
 
 
 @dataclass(frozen=True)
@@ -58,8 +64,7 @@ def _table(title: str, results: Sequence[Result]) -> ResultTable:
 def _row(models: Iterable[str], results: Sequence[Result]) -> ResultRow:
     first = results[0]
     by_model = {result.model: result for result in results}
-    choose = min if first.better == "lower" else max
-    best = choose(results, key=lambda result: result.value) if len(results) > 1 else None
+    best = min(results, key=lambda result: badness(first.better, result.value)) if len(results) > 1 else None
     signatures = list(dict.fromkeys(result.signature for result in results))
     cells = [by_model.get(model) for model in models]
     return ResultRow(first.title or first.name, first.file, first.better, cells, best, signatures)

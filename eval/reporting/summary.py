@@ -6,6 +6,7 @@ from eval.reporting.pages import duration, hardware, number
 from eval.reporting.report_data import StageRecord, read_initial
 from eval.reporting.report_plots import compact
 from eval.results import Result
+from pipeline.formats.direction import badness
 from pipeline.formats.source import Source
 from pipeline.formats.training_artifact import weights_name
 from pipeline.store.manifest import figure
@@ -51,8 +52,8 @@ def judge(results: Sequence[Result], pretrain: StageRecord) -> str:
     measured = f"On held-out text it has {number(leading.value)} {_in_a_sentence(leading.title)}"
     values = {r.model: r.value for r in results if r.name == leading.name and not r.file}
     counted = {what: values[model] for model, what in COUNTED.items() if model in values}
-    sign = 1 if leading.better == "lower" else -1
-    beaten = [what for what, value in counted.items() if sign * leading.value < sign * value]
+    mine = badness(leading.better, leading.value)
+    beaten = [what for what, value in counted.items() if mine < badness(leading.better, value)]
     ahead = [f"{what} ({number(value)})" for what, value in counted.items() if what not in beaten]
     if not counted:
         return f"{measured}."

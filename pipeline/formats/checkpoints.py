@@ -10,8 +10,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Literal, TypedDict
+from typing import TypedDict, cast
 
+from pipeline.formats.direction import Better, badness
 from pipeline.store import durable
 from pipeline.store.artifacts import PARTIAL
 from pipeline.store.file_hashes import hash_file
@@ -40,7 +41,7 @@ class MonitorMemory(TypedDict, total=False):
     """What a checkpoint keeps of `finetune.monitor`, so that after a resume training ends when it would have."""
 
     metric: str
-    better: Literal["lower", "higher"]
+    better: Better
     step: int
     """Of the last validation."""
     value: float | None
@@ -117,11 +118,11 @@ def best_checkpoint(checkpoints: Iterable[Checkpoint]) -> Checkpoint | None:
 
 
 def _badness(checkpoint: Checkpoint) -> float:
-    value, sign = checkpoint.validation_loss, 1
+    value, better = checkpoint.validation_loss, cast(Better, "lower")
     if monitor := checkpoint.monitor:
         value = monitor["value"] if monitor["step"] == checkpoint.step else None
-        sign = 1 if monitor["better"] == "lower" else -1
-    return math.inf if value is None else sign * value
+        better = monitor["better"]
+    return math.inf if value is None else badness(better, value)
 
 
 def unreadable_checkpoints(artifact: Path) -> list[Path]:

@@ -52,6 +52,11 @@ def ends_sentence(line: str) -> bool:
     return len(line) > _SHORT_LINE and 2 * len(_UNSTOPPED_LETTER.findall(line)) > len(line)
 
 
+def closes_sentence(text: str) -> bool:
+    """Whether a text ends with a mark that ends sentences, or with such a mark and what closes quotations behind it."""
+    return ends_sentence(text.rstrip(f"{_QUOTES})]"))
+
+
 def has_sentences(text: str, count: int) -> bool:
     """Whether as many sentences end in the text."""
     ends = chain(_SENTENCE_END.finditer(text), () if text.isascii() else _STRETCH_END.finditer(text))

@@ -1,4 +1,5 @@
-"""The masked objective on our encoder trains under every strategy like one process: real processes over gloo."""
+"""The masked objective with sentence pairs on our encoder trains under every strategy like one process: real processes
+over gloo."""
 
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tests.distributed.test_strategies import same, train
 
 pytestmark = pytest.mark.distributed
 ENCODER = ["objective=masked", "model=bert_tiny", "tokenizer=bert", "finetune=none"]
+PAIRS = ["objective.pairs=next_sentence", "model.pair_head=true", "optim.lr=3e-4"]
 MORE = ["model.layers=2", "model.hidden=32", "model.heads=2", "model.context=64", "tokenizer.vocab_size=400"]
 
 
@@ -22,7 +24,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory, shards: Path) -> Path:
-    return train(tmp_path_factory.mktemp("alone"), shards, *ENCODER, *MORE)
+    return train(tmp_path_factory.mktemp("alone"), shards, *ENCODER, *PAIRS, *MORE)
 
 
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp", "zero2", "zero3"])
@@ -30,4 +32,4 @@ def test_two_processes_hide_the_same_tokens_and_train_like_one(
     strategy: str, alone: Path, tmp_path: Path, shards: Path
 ) -> None:
     words = [f"strategy={strategy}", "trainer.devices=2", "trainer.micro_batch=1"]
-    same(alone, train(tmp_path, shards, *ENCODER, *MORE, *words))
+    same(alone, train(tmp_path, shards, *ENCODER, *PAIRS, *MORE, *words))

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import jiwer
@@ -15,7 +16,10 @@ from nltk.corpus.util import LazyCorpusLoader
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from transformers import BertConfig, BertModel, BertTokenizerFast
 
+from eval.comparison.figures import Row
+from eval.comparison.significance import Significance
 from eval.metrics import check_metrics, score_texts
+from eval.reporting.result_table import result_tables
 from eval.results import Bootstrap
 from eval.scoring.generated_texts import GeneratedTexts
 from pipeline.config.evaluation import EvaluateConfig
@@ -71,6 +75,10 @@ def test_the_length_ratio_is_sacrebleus(predictions, references, tokenize):
     assert found.value == pytest.approx(100 * package.sys_len / package.ref_len)
     assert f"tok:{tokenize}" in found.signature
     assert found.low <= found.value <= found.high
+    of_three = [replace(found, model=str(value), value=value) for value in (130.0, 95.0, 88.0)]
+    ((row,),) = (table.rows for table in result_tables(of_three))
+    assert (row.best, row.arrow) == (of_three[1], "→100")
+    assert Row(of_three[0], of_three[2], Significance(-42, -50, -30, 0.01, 0.01)).better == "second"
 
 
 @pytest.mark.parametrize(

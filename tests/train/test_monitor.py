@@ -29,7 +29,14 @@ from train.guards.monitor import BestSoFar, Monitor
 from train.weights.choice import choose
 
 
-@pytest.mark.parametrize(("better", "values"), [("higher", [1.0, 3.0, 2.0]), ("lower", [3.0, 1.0, 2.0])])
+@pytest.mark.parametrize(
+    ("better", "values"),
+    [
+        ("higher", [1.0, 3.0, 2.0]),
+        ("lower", [3.0, 1.0, 2.0]),
+        ("nearest_100", [120.0, 98.0, 110.0]),
+    ],
+)
 def test_the_best_and_the_patience_are_remembered(better, values) -> None:
     found = BestSoFar(Monitor("f1", better, patience=3))
     assert [found.note(step, value) for step, value in enumerate(values, 1)] == [True, True, False]

@@ -12,7 +12,7 @@ from pipeline.errors import UserError
 from pipeline.formats.architectures import longest_sequence
 from pipeline.formats.foreign_code import own_classes, refusing_foreign_code
 from train.checkpoints.final_model import load_weights
-from train.models import ConfigFields, TrainableModel, build_model
+from train.models import ConfigFields, MaskedLanguageModel, TrainableModel, build_model
 from train.models.family import OF_THE_FOLDER, family_of
 
 DEFAULT_CONTEXT = 1024
@@ -48,7 +48,8 @@ class FolderModel:
 
         ours = self.config.choice != "hf"
         target = model if ours else cast(nn.Module, model.model)
-        theirs = load_checkpoint(self.folder, reading=self.config.reading)
+        pairs = isinstance(model, MaskedLanguageModel) and model.judges_pairs
+        theirs = load_checkpoint(self.folder, reading=self.config.reading, pairs=pairs)
         load_weights(target, theirs.state_dict(), str(self.folder))
 
 

@@ -2,13 +2,14 @@
 
 import importlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pipeline.config.module_protocols import as_protocol
 from pipeline.config.tasks import FinetuneConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import MonitorMemory
+from pipeline.formats.direction import BEST, Better
 from pipeline.text.counts import counted
 from train.finetuning.data import Splits
 from train.finetuning.facts import TaskFacts
@@ -17,8 +18,6 @@ from train.finetuning.task import task_of
 if TYPE_CHECKING:  # the planner checks names, and needs no torch for that
     from train.finetuning.training import TaskTraining
     from train.guards.monitor import Measure, Monitor
-
-Better = Literal["lower", "higher"]
 
 
 class ScoringModule(Protocol):
@@ -44,8 +43,7 @@ def describe_monitor(settings: FinetuneConfig, splits: Splits) -> str:
     if monitor.metric not in ("loss", *task_of(settings).loss_figures):
         _scoring(settings).check(settings)
     ends = f", and training ends after {counted(monitor.patience or 0, 'validation')} without a better one"
-    told = "the lowest" if better == "lower" else "the highest"
-    return f"the best checkpoint has {told} {monitor.metric}{ends if monitor.patience else ''}"
+    return f"the best checkpoint has {BEST[better]} {monitor.metric}{ends if monitor.patience else ''}"
 
 
 def build_monitor(

@@ -4,11 +4,12 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from pipeline.config.models import ModelConfig
 from pipeline.config.models.base import Reading
 from pipeline.config.tasks import FinetuneConfig
+from pipeline.formats.direction import Better
 from pipeline.formats.rows import RowSource
 from train.finetuning.data import TEXT_FIELDS, Example, Splits, load_splits, read_pairs
 from train.finetuning.facts import TaskFacts
@@ -36,7 +37,7 @@ class FinetuningTask(ABC):
     scores_text: ClassVar[bool] = True
     """Whether the tuned model is still a language model: then its perplexity is measured, and it continues prompts."""
 
-    loss_figures: ClassVar[Mapping[str, Literal["lower", "higher"]]] = {}
+    loss_figures: ClassVar[Mapping[str, Better]] = {}
     """What the loss tells besides by which `finetune.monitor` may judge a training, with which of two values is the
     better one; for tasks whose evaluation cannot score predictions by themselves."""
 

@@ -3,9 +3,9 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from pipeline.formats.checkpoints import MonitorMemory
+from pipeline.formats.direction import Better, badness
 from train.models import TrainableModel
 from train.strategies.strategy import TrainingStrategy
 
@@ -19,7 +19,7 @@ class Monitor:
 
     metric: str
     """`loss`, a figure that the model tells beside it, or what `measure` finds."""
-    better: Literal["lower", "higher"]
+    better: Better
     patience: int | None
     """Validations without a better value after which training ends."""
     measure: Measure | None = None
@@ -45,9 +45,8 @@ class BestSoFar:
         """Take note of a validation. Returns whether it is the best so far; a value that is not finite never is."""
         memory, finite = self._memory, math.isfinite(value)
         memory["step"], memory["value"] = step, value if finite else None
-        sign = 1 if self._monitor.better == "higher" else -1
-        best = memory["best"]
-        improved = finite and (best is None or sign * value > sign * best)
+        best, better = memory["best"], self._monitor.better
+        improved = finite and (best is None or badness(better, value) < badness(better, best))
         if improved:
             memory["best"], memory["best_step"], memory["stale"] = value, step, 0
         else:

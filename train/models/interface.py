@@ -153,6 +153,9 @@ class Body(TrainableModel, ABC):
 class MaskedLanguageModel(Body):
     """A model that reads both sides of a token, and says which one stands behind a mask: `Encoder`."""
 
+    judges_pairs: bool = False
+    """Whether it says of two texts whether they belong together as they stand, too."""
+
     @abstractmethod
     def forward(
         self,
@@ -162,6 +165,7 @@ class MaskedLanguageModel(Body):
         segments: Tensor | None = None,
         lengths: Tensor | None = None,
         token_types: Tensor | None = None,
+        pairs: Tensor | None = None,
     ) -> Tensor | LossSum:
         """As of any model. A label is the token that stands at its own place.
 
@@ -169,7 +173,13 @@ class MaskedLanguageModel(Body):
             places: int64 [B, K], the only places of each row that are asked for: then logits are [B, K, V] and labels
                 [B, K], and the output layers are spared the other tokens, most of a text. None asks for all.
             segments, lengths, token_types: as of `Body.hidden`.
+            pairs: int64 [B], the labels of pairs of texts, of which a model that judges them makes a loss besides: see
+                `with_pairs`.
         """
+
+    def judge(self, input_ids: Tensor, *, lengths: Tensor, token_types: Tensor) -> Tensor:
+        """Logits [B, 2] of pairs of texts: that they belong together as they stand, and that they do not."""
+        raise NotImplementedError(f"{type(self).__name__} judges no pairs")
 
 
 class Begun(NamedTuple):

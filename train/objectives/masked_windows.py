@@ -1,15 +1,25 @@
 """Windows of a stream of tokens, some of which are hidden."""
 
+from typing import Protocol, runtime_checkable
+
 import numpy as np
 import torch
 
-from train.data.batches import PADDING, Batch, Tokens, windows_over
+from train.data.batches import PADDING, Batch, StreamExamples, Tokens, windows_over
 from train.data.sequences import check_sequences
 from train.models import IGNORE_INDEX
 from train.objectives.masking import Masker
 
 Frame = tuple[int, int]
 """What stands before and behind a sequence: the ids of [CLS] and [SEP]."""
+
+
+@runtime_checkable
+class MaskedExamples(StreamExamples, Protocol):
+    """Examples of a stream with hidden tokens, which can be had without any hidden."""
+
+    def unmasked(self, index: int) -> Batch:
+        """An example before anything is hidden, as a batch of one: what the model reads of it, without labels."""
 
 
 class MaskedSequences:
@@ -53,7 +63,6 @@ class MaskedSequences:
         return windows_over(start, stop, self._size, self._size, self._count)
 
     def unmasked(self, index: int) -> Batch:
-        """An example before anything is hidden: input_ids and, where documents are apart, segments, int64 [1, T]."""
         ids = self._framed(self._read(np.array([index])))
         batch = {"input_ids": ids, "segments": self._segments(ids)} if self._apart else {"input_ids": ids}
         return {name: torch.from_numpy(array) for name, array in batch.items()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar
 
 from torch import nn
 
@@ -14,6 +14,7 @@ from pipeline.config.data import DataConfig
 from pipeline.config.evaluation import DecodeConfig
 from pipeline.config.objectives import ObjectiveConfig
 from pipeline.formats.control_tokens import ControlTokens
+from pipeline.formats.direction import Better
 from train.data.batches import Batch, Examples, Tokens
 from train.data.losses import model_loss
 from train.exporting.trained_model import TrainedModel
@@ -34,7 +35,7 @@ class HeldOutScore:
     """As people write it."""
     headline: str
     """A format of the value, for the tables at the end of a run and the report's top."""
-    better: Literal["lower", "higher"] = "lower"
+    better: Better = "lower"
     scale: float = 1.0
     """What the value is told in: 100 of one that is in percent."""
 
@@ -52,7 +53,7 @@ class Objective(ABC):
 
     score: ClassVar[HeldOutScore] = HeldOutScore("held_out_loss", "Held-out loss", "held-out loss {:.3f}")
 
-    figures: ClassVar[Mapping[str, HeldOutScore]] = MappingProxyType({})
+    figures: Mapping[str, HeldOutScore] = MappingProxyType({})
     """What the figures are called that `example_losses` gives besides, by their names there."""
 
     def __init__(self, config: ObjectiveConfig, tokenizer: "PreTrainedTokenizerFast", seed: int):

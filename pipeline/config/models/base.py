@@ -38,6 +38,11 @@ class ModelConfig(Choice):
     """Longest sequence the model can read, in tokens."""
 
     @property
+    def judges_pairs(self) -> bool:
+        """Whether the model has layers that say of two texts whether they belong together as they stand."""
+        return False
+
+    @property
     def reading(self) -> Reading:
         """How this model reads, which decides on the objectives and tasks that it can learn."""
         return self.readings[0]

@@ -1,7 +1,8 @@
 """Our encoder's settings."""
 
 import math
-from typing import Annotated, ClassVar, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -30,6 +31,8 @@ class EncoderConfig(ModelConfig):
     """Longest sequence the model can read, in tokens."""
     token_types: PositiveInt = 2
     """Embeddings that tell the texts of a pair apart (bert)."""
+    pair_head: bool = False
+    """Layers of `BertForPreTraining` that judge a pair of texts, which `objective.pairs` trains (bert)."""
     window: PositiveInt = 128
     """Tokens that local attention sees, half of them on each side (modernbert)."""
     global_every: PositiveInt = 3
@@ -44,6 +47,14 @@ class EncoderConfig(ModelConfig):
     """None means 1e-12 for bert, else 1e-5."""
     init_std: PositiveFloat = 0.02
     """Standard deviation of the initial weights; with modernbert residual projections get it / sqrt(2 × layers)."""
+
+    @classmethod
+    def left_open(cls, fields: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("dropout", "pair_head")
+
+    @property
+    def judges_pairs(self) -> bool:
+        return self.pair_head
 
     @property
     def without_effect(self) -> frozenset[str]:
@@ -83,5 +94,10 @@ class EncoderConfig(ModelConfig):
             found.append(
                 f"hidden={self.hidden} over heads={self.heads} gives heads of {self.head_width} channels, and rotary "
                 "positions turn pairs of them; change one of the two"
+            )
+        if self.pair_head and (self.layout != "bert" or self.token_types < 2):
+            found.append(
+                "pair_head=true is of BERT's layout and needs embeddings for both texts of a pair; set layout=bert and "
+                "token_types=2, or leave it out"
             )
         return found

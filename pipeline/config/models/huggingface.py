@@ -1,5 +1,6 @@
 """A model of transformers."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -33,6 +34,18 @@ class HuggingFaceConfig(ModelConfig):
     (a causal language model), `bidirectional` (a masked one) or `encoder_decoder`. None goes by config.json; of a model
     that only its hub name is known of, it means `left_to_right`."""
 
+    pair_head: bool = False
+    """Take the architecture's class for pretraining, as BERT and ALBERT have one, whose further layers judge a pair of
+    texts; `objective.pairs` trains them."""
+
+    @classmethod
+    def left_open(cls, fields: Mapping[str, Any]) -> tuple[str, ...]:
+        return ("dropout", "pair_head")
+
+    @property
+    def judges_pairs(self) -> bool:
+        return self.pair_head
+
     @property
     def reading(self) -> Reading:
         if self.reads is not None:
@@ -47,4 +60,6 @@ class HuggingFaceConfig(ModelConfig):
     def problems(self) -> list[str]:
         if self.path is None and "model_type" not in self.config:
             return ["model.family=hf needs model.path, or model.config with a model_type"]
+        if self.pair_head and self.reading != "bidirectional":
+            return ["pair_head=true is of models that read both sides of a token; leave it out"]
         return []

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from pipeline.formats.direction import Better
 from pipeline.formats.rows import RowSource
 from train.finetuning.facts import TestRow
 from train.finetuning.preferences.rows import Pair, read_pairs_of_answers
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 class PairTask(PreferenceTask):
     """Such tasks differ in their loss alone."""
 
-    loss_figures: ClassVar[Mapping[str, Literal["lower", "higher"]]] = {
+    loss_figures: ClassVar[Mapping[str, Better]] = {
         "accuracy": "higher",
         "margin": "higher",
     }

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from pipeline.errors import UserError
+from pipeline.formats.direction import Better
 from pipeline.formats.rows import RowSource
 from pipeline.text.counts import counted
 from train.finetuning.data import Splits
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 class KTO(PreferenceTask):
     """Each example is read twice: with its answer, and with the answer to another prompt."""
 
-    loss_figures: ClassVar[Mapping[str, Literal["lower", "higher"]]] = {"accuracy": "higher"}
+    loss_figures: ClassVar[Mapping[str, Better]] = {"accuracy": "higher"}
     evaluation: ClassVar[str] = "eval.tasks.rated"
 
     def loss(self, settings: Mapping[str, Any]) -> "KTOLoss":

@@ -87,6 +87,16 @@ class Layers(nn.Module):
         self.layer = nn.ModuleList(Block(config) for _ in range(config.layers))
 
 
+class Pooler(nn.Module):
+    def __init__(self, config: EncoderConfig):
+        super().__init__()
+        self.dense = BiasedLinear(config.hidden, config.hidden, config.init_std)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The vector [B, H] of texts [B, T, H], made of their first tokens' states."""
+        return torch.tanh(self.dense(x[:, 0]))
+
+
 class BertBody(nn.Module):
     """Token ids → final hidden states; `bert.*` of the Hugging Face classes."""
 
@@ -94,6 +104,8 @@ class BertBody(nn.Module):
         super().__init__()
         self.embeddings = Embeddings(config, vocab_size)
         self.encoder = Layers(config)
+        if config.pair_head:
+            self.pooler = Pooler(config)
 
     @property
     def embedding(self) -> nn.Embedding:
@@ -139,8 +151,10 @@ class Predictions(nn.Module):
 
 
 class PredictionHead(nn.Module):
-    """`cls.*` of `BertForMaskedLM`."""
+    """`cls.*` of `BertForMaskedLM`, or with a head for pairs of `BertForPreTraining`."""
 
     def __init__(self, config: EncoderConfig, vocab_size: int):
         super().__init__()
         self.predictions = Predictions(config, vocab_size)
+        if config.pair_head:
+            self.seq_relationship = BiasedLinear(config.hidden, 2, config.init_std)

@@ -65,6 +65,9 @@ class EncoderFamily(ModelFamily):
         # names of a head for labels.
         state = load_file(weights)
         named = {in_transformers(name, model.config.layout): tensor for name, tensor in state.items()}
+        if not model.config.tie_embeddings and (bias := named.get("cls.predictions.bias")) is not None:
+            # Which transformers reads under one name, or with a matrix of its own under the other.
+            named["cls.predictions.decoder.bias"] = bias.clone()
         save_file(named, folder / weights.name, metadata={"format": "pt"})
         return to_hf_config(model.config, vocab_size, **ids)
 

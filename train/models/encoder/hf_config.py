@@ -20,7 +20,7 @@ def to_hf_config(
     """The content of `config.json`, with which `AutoModelForMaskedLM` loads our state dict."""
     fields: ConfigFields = {
         "model_type": config.layout,
-        "architectures": [ARCHITECTURES[config.layout]],
+        "architectures": ["BertForPreTraining" if config.pair_head else ARCHITECTURES[config.layout]],
         "vocab_size": vocab_size,
         "bos_token_id": bos_token_id,
         "eos_token_id": eos_token_id,

@@ -16,6 +16,7 @@ from train.models.encoder.attention import what_is_seen
 from train.models.encoder.label_head import LabelHead
 from train.models.encoder.layers import OutputLayer
 from train.models.interface import IGNORE_INDEX, LossSum, MaskedLanguageModel
+from train.models.pairs import with_pairs
 
 
 class Encoder(MaskedLanguageModel):
@@ -29,6 +30,7 @@ class Encoder(MaskedLanguageModel):
         self.vocab_size, self.context = vocab_size, config.context
         self.width, self.head_std = config.hidden, config.init_std
         self.reads_token_types = config.layout == "bert"
+        self.judges_pairs = config.pair_head
         self.exported_poolings = ("first",) if config.layout == "bert" else ("first", "mean")
         # The attributes' names are part of the parameters' names.
         if config.layout == "bert":
@@ -69,6 +71,8 @@ class Encoder(MaskedLanguageModel):
     def drop_output(self) -> None:
         if self.config.layout == "bert":
             del self.cls
+            if self.judges_pairs:
+                del self.bert.pooler
         else:
             del self.head, self.decoder
 
@@ -80,14 +84,24 @@ class Encoder(MaskedLanguageModel):
         segments: Tensor | None = None,
         lengths: Tensor | None = None,
         token_types: Tensor | None = None,
+        pairs: Tensor | None = None,
     ) -> Tensor | LossSum:
-        hidden = self.hidden(input_ids, segments=segments, lengths=lengths, token_types=token_types)
+        states = self.hidden(input_ids, segments=segments, lengths=lengths, token_types=token_types)
+        asked = states
         if places is not None:
-            hidden = hidden.gather(1, places[..., None].expand(-1, -1, self.width))
-        hidden = self.transform(hidden)
+            asked = states.gather(1, places[..., None].expand(-1, -1, self.width))
+        asked = self.transform(asked)
         if labels is None:
-            return self.output(hidden)
-        return LossSum(self.output(hidden, labels), (labels != IGNORE_INDEX).sum())
+            return self.output(asked)
+        loss = LossSum(self.output(asked, labels), (labels != IGNORE_INDEX).sum())
+        return loss if pairs is None else with_pairs(loss, self._judge(states), pairs, labels)
+
+    def judge(self, input_ids: Tensor, *, lengths: Tensor, token_types: Tensor) -> Tensor:
+        return self._judge(self.hidden(input_ids, lengths=lengths, token_types=token_types))
+
+    def _judge(self, states: Tensor) -> Tensor:
+        """Logits [B, 2] of the final hidden states of pairs."""
+        return self.cls.seq_relationship(self.bert.pooler(states))
 
     def hidden(
         self,

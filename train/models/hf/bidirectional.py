@@ -1,16 +1,24 @@
 """Any masked language model of `transformers` behind our interface."""
 
 import inspect
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from pipeline.config.models.huggingface import HuggingFaceConfig
+from pipeline.errors import UserError
 from train.models.hf.model import TransformersModel
 from train.models.hf.probes import check_reads
 from train.models.interface import IGNORE_INDEX, LossSum, MaskedLanguageModel
+from train.models.pairs import with_pairs
+
+PAIR_LOGITS = {
+    "next_sentence_label": "seq_relationship_logits",
+    "sentence_order_label": "sop_logits",
+}
+"""What classes of transformers call the labels of pairs, and what they give for them."""
 
 
 class HuggingFaceMaskedModel(TransformersModel, MaskedLanguageModel):
@@ -28,10 +36,27 @@ class HuggingFaceMaskedModel(TransformersModel, MaskedLanguageModel):
         body = self.model.base_model
         body.register_forward_hook(self._keep_places)
         self._body_accepts = frozenset(inspect.signature(body.forward).parameters)
+        self.judges_pairs = config.pair_head
+        if config.pair_head:
+            self._pair_logits = self._name_of_pair_logits()
         has_types = getattr(self.model.config, "type_vocab_size", 0) > 1
         self.reads_token_types = has_types and "token_type_ids" in self._body_accepts
         if self.model.device.type != "meta":
             check_reads(self, type(self.model).__name__)
+
+    def _name_of_pair_logits(self) -> str:
+        for label, logits in PAIR_LOGITS.items():
+            if label in self._accepts:
+                return logits
+        raise UserError(
+            f"model.pair_head=true: {type(self.model).__name__} of transformers has no layers that judge pairs of "
+            "texts; leave it and objective.pairs out, or choose an architecture that has some, such as bert or albert"
+        )
+
+    def drop_output(self) -> None:
+        super().drop_output()
+        if self.judges_pairs:
+            cast(Any, self.model.base_model).pooler = None  # as in the classes that judge no pairs
 
     def _keep_places(self, body: torch.nn.Module, inputs: Any, output: Any) -> Any:
         if self._places is not None:
@@ -51,18 +76,24 @@ class HuggingFaceMaskedModel(TransformersModel, MaskedLanguageModel):
         segments: Tensor | None = None,
         lengths: Tensor | None = None,
         token_types: Tensor | None = None,
+        pairs: Tensor | None = None,
     ) -> Tensor | LossSum:
         self._places = places
         try:
-            logits = self.model(**self._inputs(input_ids, segments, lengths, token_types)).logits
+            given = self.model(**self._inputs(input_ids, segments, lengths, token_types))
         finally:
             self._places = None
+        logits = given.prediction_logits if self.judges_pairs else given.logits
         if labels is None:
             return logits
         total = F.cross_entropy(
             logits.flatten(0, 1).float(), labels.flatten(), ignore_index=IGNORE_INDEX, reduction="sum"
         )
-        return LossSum(total, (labels != IGNORE_INDEX).sum())
+        loss = LossSum(total, (labels != IGNORE_INDEX).sum())
+        return loss if pairs is None else with_pairs(loss, given[self._pair_logits], pairs, labels)
+
+    def judge(self, input_ids: Tensor, *, lengths: Tensor, token_types: Tensor) -> Tensor:
+        return self.model(**self._inputs(input_ids, None, lengths, token_types))[self._pair_logits]
 
     def hidden(
         self,

@@ -21,6 +21,8 @@ AUTO_CLASSES: dict[Reading, str] = {
     "encoder_decoder": "AutoModelForSeq2SeqLM",
 }
 """The class of transformers that makes a language model of each reading."""
+PAIRS_CLASS = "AutoModelForPreTraining"
+"""The class that makes a masked language model with layers that judge pairs of texts, where an architecture has one."""
 KINDS: dict[Reading, str] = {
     "left_to_right": "causal",
     "bidirectional": "masked",
@@ -63,14 +65,17 @@ def read_config(config: HuggingFaceConfig, vocab_size: int) -> PretrainedConfig:
         ) from None
 
 
-def from_config(settings: PretrainedConfig, reading: Reading) -> PreTrainedModel:
+def from_config(settings: PretrainedConfig, reading: Reading, *, pairs: bool = False) -> PreTrainedModel:
     """A language model with random weights, in fp32.
+
+    Args:
+        pairs: of the class that judges pairs of texts, too.
 
     Raises:
         UserError: where the architecture has none that reads so.
     """
     try:
-        return getattr(transformers, AUTO_CLASSES[reading]).from_config(
+        return getattr(transformers, PAIRS_CLASS if pairs else AUTO_CLASSES[reading]).from_config(
             settings, dtype=torch.float32, trust_remote_code=False
         )
     except ValueError as error:
@@ -81,12 +86,17 @@ def from_config(settings: PretrainedConfig, reading: Reading) -> PreTrainedModel
 
 
 def load_checkpoint(
-    folder: str | Path, settings: PretrainedConfig | None = None, reading: Reading | None = None
+    folder: str | Path,
+    settings: PretrainedConfig | None = None,
+    reading: Reading | None = None,
+    *,
+    pairs: bool = False,
 ) -> PreTrainedModel:
     """The language model in a folder, in fp32.
 
     Args:
         reading: None goes by its config.json.
+        pairs: as of `from_config`.
 
     Raises:
         UserError: where its weights cannot be read, are not finite, or are not the whole model's: transformers only
@@ -97,7 +107,8 @@ def load_checkpoint(
         with refusing_foreign_code(str(folder)):
             if settings is None:
                 settings = AutoConfig.from_pretrained(folder, trust_remote_code=False)
-            auto_class = AUTO_CLASSES[reading or reading_of(settings.to_dict())]
+            reading = reading or reading_of(settings.to_dict())
+            auto_class = PAIRS_CLASS if pairs else AUTO_CLASSES[reading]
             model, found = getattr(transformers, auto_class).from_pretrained(
                 folder,
                 config=settings,

@@ -118,7 +118,7 @@ def _sizes(config: HuggingFaceConfig, vocab_size: int) -> tuple[float, int]:
     """Weights of matrix products, and layers × heads × head size, of a model made without memory."""
     settings = read_config(config, vocab_size)
     with torch.device("meta"):
-        model = from_config(settings, config.reading)
+        model = from_config(settings, config.reading, pairs=config.pair_head)
     text = settings.get_text_config()
     matrices, seen = 0.0, {m.weight for m in model.modules() if isinstance(m, nn.Embedding)}
     output = model.get_output_embeddings()

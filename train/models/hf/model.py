@@ -35,9 +35,9 @@ class TransformersModel(Body, ABC):
             )
         self.width: int = text.hidden_size
         if config.path is None:
-            self.model = from_config(settings, config.reading)
+            self.model = from_config(settings, config.reading, pairs=config.pair_head)
         else:
-            self.model = load_checkpoint(config.path, settings, config.reading)
+            self.model = load_checkpoint(config.path, settings, config.reading, pairs=config.pair_head)
         embeddings = self.model.get_input_embeddings().weight
         assert isinstance(embeddings, Tensor)
         self.vocab_size = embeddings.size(0)
