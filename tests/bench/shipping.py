@@ -1,8 +1,6 @@
 """What handing a model on costs: the speed of each form that this project runs itself, against fp32 in the same turns,
-and the memory that writing a form takes in a process of its own, of two sizes of model."""
+and the memory that writing a form takes in a process of its own, of three sizes of model."""
 
-import gc
-import json
 import resource
 import statistics
 import subprocess
@@ -20,7 +18,7 @@ from tests.bench.table import Row
 
 SPEED = DecoderConfig(layers=8, hidden=768, heads=12, context=512)
 """57 million parameters within the layers."""
-SIZES = {"100M": (12, 768), "300M": (20, 1088)}
+SIZES = {"100M": (12, 768), "300M": (20, 1088), "1B": (20, 2048)}
 """Layers and width; with a vocabulary of 16,384."""
 PROMPT, NEW, VOCAB = 32, 16, 2048
 FORMATS = {
@@ -35,12 +33,8 @@ def bench_shipping(rounds: int) -> Iterator[Row]:
     """Tokens a second that a text is continued by, and megabytes of memory beyond the weights."""
     with tempfile.TemporaryDirectory() as folder:
         yield from _speeds(Path(folder), min(rounds, 5))
-    for name, (layers, hidden) in SIZES.items():
-        for format in WRITTEN:
-            if format in ("gguf", "onnx") and find_spec(format) is None:
-                continue
-            with tempfile.TemporaryDirectory() as folder:
-                yield _memory(Path(folder), name, layers, hidden, format)
+    for name, sizes in SIZES.items():
+        yield from _memory(name, *sizes)
 
 
 def _speeds(folder: Path, rounds: int) -> Iterator[Row]:
@@ -72,20 +66,28 @@ def _speeds(folder: Path, rounds: int) -> Iterator[Row]:
         )
 
 
-def _memory(folder: Path, name: str, layers: int, hidden: int, format: str) -> Row:
-    """Peak of the process that writes the form, less what it had before it began."""
-    sizes = json.dumps([layers, hidden])
-    for act in ("make", "write"):
-        command = [sys.executable, "-m", "tests.bench.shipping", act, str(folder), sizes, format]
-        said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    found = json.loads(said.splitlines()[-1])
-    weights = (folder / "model.safetensors").stat().st_size / 1e6
-    return (
-        f"{format} of {name} parameters: memory while it is written",
-        f"{found['peak']:,.0f} MB",
-        f"{weights:,.0f} MB of weights",
-        f"{found['peak'] - weights:+,.0f} MB",
-    )
+def _memory(name: str, layers: int, hidden: int) -> Iterator[Row]:
+    """Peak of the process that writes a form of fp32 weights, and how much it is beyond these."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        _run(place, "make", str(layers), str(hidden))
+        weights = (folder / "model.safetensors").stat().st_size / 1e6
+        for format in WRITTEN:
+            if format in ("gguf", "onnx") and find_spec(format) is None:
+                continue
+            peak = float(_run(place, "write", format).splitlines()[-1])
+            yield (
+                f"{format} of {name} parameters: memory while it is written",
+                f"{peak:,.0f} MB",
+                f"{weights:,.0f} MB of weights in fp32",
+                f"{peak - weights:+,.0f} MB",
+            )
+
+
+def _run(*arguments: str) -> str:
+    """Run this module's main with them, in a process of its own."""
+    command = [sys.executable, "-m", "tests.bench.shipping", *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def _make(folder: Path, layers: int, hidden: int) -> None:
@@ -99,24 +101,17 @@ def _make(folder: Path, layers: int, hidden: int) -> None:
 
 
 def _write(folder: Path, format: str) -> None:
+    """Print the process's peak in MB."""
     from train.exporting.formats import module_of
 
     config = ExportFormat.choose(format)
-    module = module_of(config)
-    gc.collect()
-    before = _resident()
-    module.write(config, folder)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    print(json.dumps({"peak": peak, "before": before}))
-
-
-def _resident() -> float:
-    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+    module_of(config).write(config, folder)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
 
 
 if __name__ == "__main__":
-    place = Path(sys.argv[2])
-    if sys.argv[1] == "make":
-        _make(place, *json.loads(sys.argv[3]))
+    place, act, *rest = sys.argv[1:]
+    if act == "make":
+        _make(Path(place), *map(int, rest))
     else:
-        _write(place, sys.argv[4])
+        _write(Path(place), *rest)

@@ -86,7 +86,9 @@ def _tokens_per_second(form: Form, reference: Reference) -> float:
 
 
 def _megabytes(path: Path) -> float:
-    files = [path] if path.is_file() else [each for each in path.iterdir() if each.is_file()]
+    # A file's own name begins that of what it keeps beside it, as `model.onnx_data`.
+    found = path.parent.glob(f"{path.name}*") if path.is_file() else path.iterdir()
+    files = [each for each in found if each.is_file()]
     return sum(each.stat().st_size for each in files) / 1e6
 
 

@@ -24,6 +24,9 @@ from train.exporting.formats.onnx.graph import (
 from train.models.family import ConfigFields
 
 OPSET = 18
+INLINE_BYTES = 2**28
+"""Weights of more go into a file beside the graph, one tensor after the other. Within the graph they stand in memory
+almost four times while it is written, and protobuf ends at 2 GB."""
 
 
 def check_installed(config: ONNX) -> None:
@@ -39,6 +42,7 @@ def check_tokenizer(config: ONNX, tokenizer: Mapping[str, Any]) -> None:
 
 
 def write(config: ONNX, source: Path) -> Path:
+    import onnx_ir
     from transformers import AutoModelForCausalLM
 
     layout = read_layout(json.loads((source / "config.json").read_text(encoding="utf-8")), config.choice)
@@ -59,7 +63,9 @@ def write(config: ONNX, source: Path) -> Path:
             opset_version=OPSET,
         )
     assert program is not None  # as it is where it is written at once
-    program.save(path)  # weights of 2 GB and more go into a file beside it
+    weights = sum(value.const_value.nbytes for value in program.model.graph.initializers.values())
+    beside = f"{path.name}_data" if weights > INLINE_BYTES else None  # the name that transformers.js asks for
+    onnx_ir.save(program.model, path, external_data=beside)
     return path
 
 
