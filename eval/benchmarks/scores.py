@@ -100,6 +100,12 @@ def benchmark_results(
         UserError: where a task or its data is not there, or it asks for what the model cannot do.
     """
     compared = read_compared(context.inputs.get("clean"))
+    if config.benchmarks and not compared:
+        context.log.info(
+            "%s: whether the training text holds items of the benchmarks was not looked at; with "
+            "clean.contamination.action=report, set before the training, they are told apart",
+            examinee.name,
+        )
     for benchmark in config.benchmarks:
         context.log.info("%s: benchmark %s", examinee.name, benchmark.task)
         loaded = load_tasks(benchmark.task, benchmark.data)

@@ -83,6 +83,9 @@ def test_what_was_stored_teaches_as_the_teacher_does(
     assert all(path.read_bytes() == content for path, (content, _) in written.items())
     made = [path for path, (_, time) in written.items() if path.stat().st_mtime_ns != time]
     assert made == pieces[1:3]
+    shutil.rmtree(tmp_path / "again/model")
+    drop_after(tmp_path / "again", 2)  # it resumes with what is stored
+    pretrain(mixture_inputs, tmp_path / "again", distill=distill | {"cache": True}, **RUN)
     again = weights(tmp_path / "again")
     assert all(torch.equal(again[name], tensor) for name, tensor in cached.items())
 
