@@ -38,7 +38,7 @@ def scores_of(results: list[Result]) -> dict[tuple[str | None, str], float]:
 
 
 def test_the_harness_says_the_same_of_the_exported_folder(
-    examinee: Examinee, make_context: Callable, tmp_path: Path
+    examinee: Examinee, make_context: Callable, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Multiple choice, a perplexity of texts longer than the context, a likeliest continuation, and written texts."""
     from lm_eval import simple_evaluate
@@ -54,7 +54,9 @@ def test_the_harness_says_the_same_of_the_exported_folder(
     ]
     config = EvaluateConfig(benchmarks=files)
     context = make_context(tmp_path / "out")
-    found = list(benchmark_results(examinee, config, Bootstrap(20, 0.95, 0), 3, context))
+    with caplog.at_level("INFO"):
+        found = list(benchmark_results(examinee, config, Bootstrap(20, 0.95, 0), 3, context))
+    assert "holds items of the benchmarks was not looked at" in caplog.text
     folder = written_export(tmp_path / "export", examinee)
     theirs = simple_evaluate(
         "hf",
