@@ -158,19 +158,21 @@ def task_hash(task: HarnessTask) -> str:
 
 @contextmanager
 def quiet_harness() -> Generator[None]:
-    """Leaves out the harness's words below warnings, and its progress bars and those of its data sets."""
+    """Leaves out the harness's words below errors, the hub's of each try, and progress bars of both."""
     import datasets
 
     tasks: Any = importlib.import_module("lm_eval.api.task")
-    logger, bar, shown = logging.getLogger("lm_eval"), tasks.tqdm, datasets.is_progress_bar_enabled()
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    bar, shown = tasks.tqdm, datasets.is_progress_bar_enabled()
+    levels = {logger: logger.level for logger in map(logging.getLogger, ("lm_eval", "huggingface_hub"))}
+    for logger in levels:
+        logger.setLevel(logging.ERROR)
     tasks.tqdm = partial(bar, disable=True)
     datasets.disable_progress_bars()
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger, level in levels.items():
+            logger.setLevel(level)
         tasks.tqdm = bar
         if shown:
             datasets.enable_progress_bars()
