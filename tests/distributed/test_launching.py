@@ -70,7 +70,7 @@ def two_machines(port: int) -> list[str]:
 
 
 def test_the_same_command_on_two_machines_trains_one_model(
-    built: Path, tmp_path_factory: pytest.TempPathFactory, shards: Path, cold_pipeline: Callable
+    built: Path, tmp_path_factory: pytest.TempPathFactory, shards: Path, pipeline: Callable
 ) -> None:
     words = two_machines(free_port())
     with started(built, *words) as first, started(built, *words) as second:
@@ -82,7 +82,7 @@ def test_the_same_command_on_two_machines_trains_one_model(
     assert not (artifact / "ranks").exists()
     alone = tmp_path_factory.mktemp("alone")
     copy_data_stages(shards, alone)
-    assert cold_pipeline(alone, *SETTINGS).returncode == 0
+    assert pipeline(alone, *SETTINGS).returncode == 0
     losses = [[row["train/loss"] for row in read_metrics(f / "runs/demo/pretrain")] for f in (built, alone)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
@@ -131,7 +131,7 @@ def interrupt(planner: subprocess.Popen) -> None:
     ids=["SIGTERM", "SIGUSR1", "Ctrl-C", "Ctrl-C in one process"],
 )
 def test_a_planner_that_is_told_to_stop_lets_its_workers_save(
-    tell: Callable[[subprocess.Popen], None], ranks: list[str], built: Path, cold_pipeline: Callable
+    tell: Callable[[subprocess.Popen], None], ranks: list[str], built: Path, pipeline: Callable
 ) -> None:
     words = [*ranks, *LONG, "trainer.steps=600"]
     with started(built, *words) as planner:
@@ -147,7 +147,7 @@ def test_a_planner_that_is_told_to_stop_lets_its_workers_save(
     assert f"pretrain stopped, as it was asked to. Its training is saved up to step {step:,}; give" in output
     assert "error" not in output
     assert "preempted" not in output
-    result = cold_pipeline(built, *SETTINGS, *words)
+    result = pipeline(built, *SETTINGS, *words)
     assert result.returncode == 0, result.stdout + result.stderr
     assert f"continuing from step {step:,}" in result.stdout
 

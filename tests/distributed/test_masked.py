@@ -27,7 +27,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory, shards: Path) -> Path:
     return train(tmp_path_factory.mktemp("alone"), shards, *ENCODER, *PAIRS, *MORE)
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp", "zero2", "zero3"])
+@pytest.mark.parametrize("strategy", ["fsdp", "zero3"])
 def test_two_processes_hide_the_same_tokens_and_train_like_one(
     strategy: str, alone: Path, tmp_path: Path, shards: Path
 ) -> None:

@@ -59,7 +59,7 @@ def alone(
     return found(tune(tmp_path_factory.mktemp("alone") / "run", pretrained, pipeline, words))
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp", "zero2", "zero3"])
+@pytest.mark.parametrize("strategy", ["ddp", "zero3"])
 def test_two_ranks_end_where_one_does(
     strategy: str,
     alone: tuple[list[tuple[int, float]], MonitorMemory],

@@ -55,7 +55,7 @@ def alone(
     return tune(tmp_path_factory.mktemp("alone") / "run", pretrained, pipeline, words)
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp", "zero3"])
+@pytest.mark.parametrize("strategy", ["fsdp", "zero3"])
 def test_two_ranks_train_what_one_does(
     strategy: str, alone: Path, words: list[str], pretrained: Path, tmp_path: Path, pipeline: Callable
 ) -> None:

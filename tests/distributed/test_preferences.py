@@ -88,7 +88,7 @@ def same(expected: Path, found: Path) -> None:
         torch.testing.assert_close(weights[name], others[name], atol=5e-4, rtol=1e-3)
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp", "zero1", "zero2", "zero3"])
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp", "zero3"])
 def test_dpo_on_two_ranks_is_dpo_on_one(
     strategy: str, alone: Callable, pretrained: Path, pairs: Path, tmp_path: Path, pipeline: Callable
 ) -> None:
@@ -96,12 +96,11 @@ def test_dpo_on_two_ranks_is_dpo_on_one(
     same(alone("dpo"), tune(tmp_path / "run", pretrained, pipeline, settings("dpo", pairs, *words)))
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "zero3"])
 def test_kto_on_two_ranks_is_kto_on_one(
-    strategy: str, alone: Callable, pretrained: Path, pairs: Path, tmp_path: Path, pipeline: Callable
+    alone: Callable, pretrained: Path, pairs: Path, tmp_path: Path, pipeline: Callable
 ) -> None:
     """How far the model has moved is a mean over all ranks."""
-    words = [f"strategy={strategy}", "finetune.trainer.devices=2"]
+    words = ["strategy=zero3", "finetune.trainer.devices=2"]
     same(alone("kto"), tune(tmp_path / "run", pretrained, pipeline, settings("kto", pairs, *words)))
 
 

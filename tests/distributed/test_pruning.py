@@ -40,7 +40,7 @@ def alone(prune: Callable[..., dict[str, torch.Tensor]]) -> dict[str, torch.Tens
     return prune()
 
 
-@pytest.mark.parametrize("strategy", ["ddp", "fsdp", "zero2", "zero3"])
+@pytest.mark.parametrize("strategy", ["fsdp", "zero2", "zero3"])
 def test_two_processes_keep_the_zeros_of_one(
     strategy: str, alone: dict[str, torch.Tensor], prune: Callable[..., dict[str, torch.Tensor]]
 ) -> None:

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +15,8 @@ from safetensors.torch import load_file
 from pipeline.formats.checkpoints import list_checkpoints
 from pipeline.tracking.tracker import read_metrics
 from tests import command_line
-from tests.command_line import copy_data_stages, kill
+from tests.command_line import copy_data_stages, environment, warm
+from tests.warm.process import PipedProcess
 
 pytestmark = pytest.mark.distributed
 STEPS = 240
@@ -34,8 +34,15 @@ SETTINGS = [
 ]
 
 
-def start(folder: Path, *words: str) -> subprocess.Popen:
-    return command_line.start(folder, *SETTINGS, *words)
+def start(folder: Path, *words: str) -> PipedProcess:
+    """The planner; its workers are killed with it, by the server of both."""
+    return PipedProcess(environment(), "pipeline", *warm(folder, *SETTINGS, *words), together=True)
+
+
+def kill(planner: PipedProcess) -> str:
+    """What it and its workers said until their end."""
+    planner.kill()
+    return planner.communicate(timeout=60)[0]
 
 
 def finish(folder: Path, *words: str) -> Path:
@@ -98,8 +105,7 @@ def test_killed_at_twenty_moments_it_ends_bitwise_the_same(whole: Path, base: Ca
         while newest(folder) <= before and process.poll() is None:
             time.sleep(0.005)
         time.sleep(moments.uniform(0, 0.08))
-        kill(folder)
-        process.communicate()
+        kill(process)
         kills += 1
         if process.returncode == 0:
             pytest.fail(f"training was over after {kills} kills; it must be made longer")
@@ -114,7 +120,7 @@ def test_one_rank_killed_at_any_moment(base: Callable[[str], Path]) -> None:
     two = ["strategy=ddp", "trainer.devices=2"]
     expected = finish(base("whole2"), *two)
     folder, moments, before = base("killed2"), random.Random(3), 0
-    process = start(folder, *two)
+    process = command_line.start(folder, *SETTINGS, *two)  # as a user does
     for turn in range(4):
         while newest(folder) <= before and process.poll() is None:
             time.sleep(0.005)
@@ -145,8 +151,7 @@ def test_it_goes_on_under_other_strategies_and_ranks(whole: Path, base: Callable
         process = start(folder, "model.dropout=0", *words)
         while newest(folder) < until and process.poll() is None:
             time.sleep(0.005)
-        kill(folder)
-        output = process.communicate()[0]
+        output = kill(process)
         assert process.returncode != 0, output
     artifact = finish(folder, "model.dropout=0")
     expected = finish(base("whole3"), "model.dropout=0")
@@ -162,7 +167,8 @@ def test_a_signal_writes_a_checkpoint_and_stops(whole: Path, base: Callable[[str
     process = start(folder, "trainer.checkpoint_every=0")
     while not list(folder.glob("artifacts/pretrain/*/metrics.jsonl")):
         time.sleep(0.01)
-    subprocess.run(["pkill", "-USR1", "-f", f"pipeline.launch.worker {folder}"], check=True)
+    (worker,) = folder.glob("artifacts/pretrain/*.partial/ranks/rank-0.json")
+    os.kill(json.loads(worker.read_text())["pid"], signal.SIGUSR1)
     output = process.communicate(timeout=60)[0]
     assert process.returncode != 0
     assert "Traceback" not in output
@@ -178,8 +184,7 @@ def test_a_damaged_checkpoint_is_passed_over(whole: Path, base: Callable[[str], 
     process = start(folder, "trainer.keep_last=3")
     while newest(folder) < 10 and process.poll() is None:
         time.sleep(0.005)
-    kill(folder)
-    process.communicate()
+    kill(process)
     partial = next((folder / "artifacts/pretrain").glob("*.partial"))
     last = list_checkpoints(partial)[-1]
     with last.files[0].open("r+b") as file:

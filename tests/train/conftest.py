@@ -6,6 +6,9 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
+from tests.warm.exports import WARM
+from train.exporting import parity
+
 SENTENCES = [
     "The quick brown fox jumps over the lazy dog, and the dog sleeps on.",
     "A model reads tokens and writes the next token; that is all it does.",
@@ -32,6 +35,12 @@ def train_tokenizer(special_tokens: list[str]) -> PreTrainedTokenizerFast:
         pad_token=special_tokens[1],
         extra_special_tokens=special_tokens[2:],
     )
+
+
+@pytest.fixture(autouse=True)
+def warm_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exports are checked in a fork; see `tests/warm`."""
+    monkeypatch.setattr(parity, "subprocess", WARM)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
 from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
 from pipeline.errors import UserError
+from train.compiling import compile_model
 from train.models import IGNORE_INDEX, build_model, family
 from train.models.encoder_decoder.hf_config import from_hf_config, to_hf_config
 from train.models.encoder_decoder.model import EncoderDecoder
@@ -111,6 +112,21 @@ def test_trains_to_the_same_loss(config):
             adam.zero_grad()
         losses.append(expected.item())
     assert losses[-1] < losses[0] - 0.5
+
+
+def test_compiled_blocks_train_alike():
+    """Each block in one graph, which is shared by those of its kind."""
+    ours, _ = pair(LAYOUTS["t5_v1_1"])
+    ids, lengths, labels = rows()
+    total, *_ = ours(ids, labels, lengths)
+    expected = torch.autograd.grad(total, list(ours.parameters()))
+    torch.compiler.reset()
+    compile_model(
+        ours, backend="eager"
+    )  # the tracing is what is asked for here; generating code would take minutes
+    compiled, *_ = ours(ids, labels, lengths)
+    for found, gradient in zip(torch.autograd.grad(compiled, list(ours.parameters())), expected, strict=True):
+        torch.testing.assert_close(found, gradient, atol=1e-4, rtol=1e-4)
 
 
 def test_fresh_weights_load_into_transformers_and_back(config, tmp_path):

@@ -1,6 +1,7 @@
 """Exported folders: what transformers reads from them, and what the model card says."""
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,6 @@ from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
-from tests.warm.exports import WARM
 from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import described_model, load_model, save_model
 from train.export import run
@@ -59,11 +59,6 @@ def write_manifest(artifact: Path, **config) -> None:
         "ranks": 1,
     }
     write_json(artifact / "manifest.json", manifest)
-
-
-@pytest.fixture
-def warm_check(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parity, "subprocess", WARM)
 
 
 @pytest.fixture
@@ -130,7 +125,9 @@ def check_logits(folder: Path, ours: Path, name: str, tolerance: float) -> None:
         torch.testing.assert_close(model(ids).logits.float(), load_model(ours)(ids), atol=tolerance, rtol=0)
 
 
-def test_a_decoder_loads_in_transformers(make_inputs, tmp_path, make_context):
+def test_a_decoder_loads_in_transformers(make_inputs, tmp_path, make_context, monkeypatch):
+    """Checked in a process of its own, as a user's export is."""
+    monkeypatch.setattr(parity, "subprocess", subprocess)
     inputs = make_inputs(QWEN3)
     context = make_context(tmp_path / "out", **inputs)
     metrics = run(export(), context)
@@ -140,7 +137,6 @@ def test_a_decoder_loads_in_transformers(make_inputs, tmp_path, make_context):
     check_logits(context.folder / "model", inputs["pretrain"], "Qwen3ForCausalLM", 1e-4)
 
 
-@pytest.mark.usefixtures("warm_check")
 def test_bf16_and_the_model_card(make_inputs, tmp_path, make_context):
     inputs = make_inputs(GPT2)
     context = make_context(tmp_path / "out", **inputs)
@@ -174,7 +170,6 @@ def test_bf16_and_the_model_card(make_inputs, tmp_path, make_context):
     exec(compile(code, "README.md", "exec"), {})
 
 
-@pytest.mark.usefixtures("warm_check")
 def test_the_weights_of_another_step(make_inputs, tmp_path, make_context):
     inputs = make_inputs(LSTM)
     early = build_model(LSTM, described_model(inputs["pretrain"])[1]).eval()
@@ -188,7 +183,6 @@ def test_the_weights_of_another_step(make_inputs, tmp_path, make_context):
     assert "| taken from | the training step 3 |" in (context.folder / "model/README.md").read_text()
 
 
-@pytest.mark.usefixtures("warm_check")
 def test_a_chat_model_keeps_its_template_and_its_end(make_inputs, chat_tokenizer, tmp_path, make_context):
     from transformers import AutoTokenizer, GenerationConfig
 
@@ -227,7 +221,6 @@ def test_a_chat_model_keeps_its_template_and_its_end(make_inputs, chat_tokenizer
     assert run(export(), alone)["parity_tokens"] > 20
 
 
-@pytest.mark.usefixtures("warm_check")
 def test_an_end_that_is_no_token_ends_generation_in_transformers(
     make_inputs, plain_tokenizer, tmp_path, make_context
 ):
@@ -272,7 +265,6 @@ def test_an_end_that_is_no_token_ends_generation_in_transformers(
     assert theirs[0, len(prompt) :].tolist() == ours
 
 
-@pytest.mark.usefixtures("warm_check")
 def test_a_classifier_keeps_its_labels(make_inputs, chat_tokenizer, tmp_path, make_context):
     from transformers import pipeline
 
@@ -299,7 +291,6 @@ def test_a_classifier_keeps_its_labels(make_inputs, chat_tokenizer, tmp_path, ma
     assert found["score"] == pytest.approx(float(expected.max()), abs=1e-4)
 
 
-@pytest.mark.usefixtures("warm_check")
 def test_an_architecture_of_transformers(make_inputs, tmp_path, make_context):
     fields = {
         "model_type": "mistral",
@@ -328,7 +319,6 @@ def test_an_lstm_is_for_our_own_loader(make_inputs, tmp_path, make_context):
     assert "no class in transformers" in card
 
 
-@pytest.mark.usefixtures("warm_check")
 def test_another_model_is_refused(make_inputs, tmp_path, make_context, monkeypatch):
     """As it would be, did transformers and we disagree on what a setting means: here on the rotary base."""
     from train.models.decoder import family as module

@@ -19,7 +19,6 @@ from train.models.weights import Weights, materialize
 from train.strategies.memory import StrategyMemory
 from train.strategies.shares import Share
 from train.strategies.strategy import TrainingStrategy, process_group
-from train.strategies.zero.extension_builds import prepare_builds
 from train.strategies.zero.memory import zero_memory
 from train.strategies.zero.partitions import map_whole
 from train.strategies.zero.settings import deepspeed_settings
@@ -39,7 +38,6 @@ class Zero(TrainingStrategy, DeepSpeedStrategy):
 
     @classmethod
     def build(cls, config: ZeroStrategy, trainer: TrainerConfig, on_gpu: bool) -> Self:
-        prepare_builds()
         settings = deepspeed_settings(config, trainer, on_gpu)
         settings.setdefault(
             "train_micro_batch_size_per_gpu", trainer.global_batch // trainer.ranks // trainer.accumulation
@@ -136,6 +134,10 @@ class ZeroOnCPU(Zero):
         self.setup_distributed()
 
     def setup_distributed(self) -> None:
+        import deepspeed
+
+        # DeepSpeed would first compile this, for a minute or more, and needs it for inference alone.
+        deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
         self.set_world_ranks()
         self._init_deepspeed_distributed()
 
