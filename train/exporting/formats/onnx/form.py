@@ -1,9 +1,11 @@
 """The format `onnx`: what is asked of it before, the file itself, and how it is read."""
 
-import contextlib
 import io
 import json
-from collections.abc import Mapping
+import logging
+import warnings
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -52,9 +54,9 @@ def write(config: ONNX, source: Path) -> Path:
     )
     path = source / "onnx" / "model.onnx"
     path.parent.mkdir()
-    with torch.inference_mode(), contextlib.redirect_stdout(io.StringIO()):  # it tells of every step
+    with torch.inference_mode(), _quiet_exporter():
         program = torch.onnx.export(
-            CachedStep(model.eval(), layout.layers),
+            CachedStep(model, layout.layers).eval(),
             example(layout),
             dynamo=True,
             dynamic_shapes=dynamic_sizes(layout.layers),
@@ -67,6 +69,21 @@ def write(config: ONNX, source: Path) -> Path:
     beside = f"{path.name}_data" if weights > INLINE_BYTES else None  # the name that transformers.js asks for
     onnx_ir.save(program.model, path, external_data=beside)
     return path
+
+
+@contextmanager
+def _quiet_exporter() -> Generator[None]:
+    """Leaves out what torch's exporter tells of every step, of packages that it does without and of its own
+    deprecations."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
 
 
 def open_form(config: ONNX, path: Path, source: Path) -> Form:
