@@ -1,5 +1,6 @@
 """Changed copies of training examples."""
 
+import json
 from random import Random
 
 import pytest
@@ -62,7 +63,7 @@ def test_copies_have_their_labels_and_follow_from_the_seed():
 
 
 def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match="known: deletion, neighbours, noise, swap, synonyms"):
+    with pytest.raises(ValueError, match="known: deletion, neighbours, noise, paraphrases, swap, synonyms"):
         FinetuneStage(
             seed=1,
             strategy={"name": "single"},
@@ -110,3 +111,23 @@ def test_copies_by_neighbours_need_a_file_of_vectors(vectors, tmp_path):
         check_augmentation(AugmentationConfig(by=["neighbours"], vectors=str(tmp_path / "none.txt")))
     with pytest.raises(UserError, match="name a file of word2vec"):
         check_augmentation(AugmentationConfig(by=["neighbours"], vectors=str(tmp_path / "gone")))
+
+
+def test_paraphrases_replace_a_text_as_a_whole(tmp_path):
+    path = tmp_path / "paraphrases.jsonl"
+    rows = {"the quick  fox": ["a fast fox", "a swift fox", " "], "一二三": ["三二一"]}
+    path.write_text("".join(json.dumps({"text": t, "paraphrases": p}) + "\n" for t, p in rows.items()))
+    settings = AugmentationConfig(by=["paraphrases"], paraphrases=str(path), copies=12)
+    examples = [LabelledText(text, ("x",)) for text in ("the quick fox", "一二三", "another text")]
+    copies = augmented(examples, settings)
+    assert copies == augmented(examples, settings)
+    assert {copy.source for copy in copies} == {"a fast fox", "a swift fox", "三二一"}, (
+        "none of what has none"
+    )
+    assert len(copies) == 24
+    assert "back_translate" in AugmentationConfig(by=["paraphrases"]).problems()[0]
+    path.write_text('{"text": "a", "paraphrases": "b"}\n')
+    with pytest.raises(UserError, match="line 1: a row must be"):
+        check_augmentation(settings)
+    with pytest.raises(UserError, match="back_translate makes one"):
+        check_augmentation(settings.model_copy(update={"paraphrases": str(tmp_path / "gone")}))

@@ -11,6 +11,7 @@ from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.objectives.masked import MaskedConfig
 from pipeline.errors import UserError
 from tests.train.test_masked import CLS, MASK, SEP, SIZE, ListStream, objective, tokenizer
+from tests.train.test_objectives import batches
 from train.checkpoints.hugging_face import read_folder
 from train.data.batches import PADDING
 from train.models import IGNORE_INDEX, MaskedLanguageModel, build_model
@@ -106,6 +107,17 @@ def test_what_is_drawn_follows_from_the_sample_and_comes_anew(unit):
     padded = examples.collate(np.array([3, PADDING]), np.array([3, PADDING]))
     assert padded["pairs"].tolist() == [batch["pairs"][3], IGNORE_INDEX]
     assert (padded["labels"][1] == IGNORE_INDEX).all()
+
+
+def test_ranks_and_a_resume_read_the_same_pairs():
+    examples, _ = batch_of(objective(pairs="sentence_order"), range(1))
+    whole = batches(examples, 0, 1, 1, start=0, steps=4)
+    (resumed,) = batches(examples, 0, 1, 1, start=3, steps=4)
+    assert whole[3].keys() == resumed.keys()
+    assert all(torch.equal(whole[3][name], resumed[name]) for name in resumed)
+    halves = [batches(examples, rank, 2, 1, start=3, steps=4)[0] for rank in range(2)]
+    assert torch.equal(torch.cat([half["input_ids"] for half in halves]), resumed["input_ids"])
+    assert halves[0]["loss_scale"] == 2 * resumed["loss_scale"]
 
 
 @pytest.mark.parametrize("ours", [True, False])
