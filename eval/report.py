@@ -11,6 +11,7 @@ from eval.checkpoints.points import read_points
 from eval.reporting import report_data as data
 from eval.reporting.bars import BASELINES, comparison_bars, describe_bars
 from eval.reporting.confusion import read_confusion
+from eval.reporting.costs import read_costs
 from eval.reporting.pages import duration, hardware, number, render
 from eval.reporting.planted import read_planted
 from eval.reporting.pruning import describe_pruning
@@ -88,6 +89,7 @@ def gather(
                 "title": title,
                 "plots": training_plots(title, training),
                 "starts_from": data.read_initial(training.record.folder),
+                "costs": read_costs(training.record.metrics),
                 "pruned": describe_pruning(training.record.metrics),
                 "before_after": training.before_after(),
                 "progressions": data.read_progressions(training.record.folder, most),

@@ -51,6 +51,8 @@ class FitResult:
     """What the model told beside its loss in the last validation, such as an accuracy."""
     tokens_per_second: float | None
     """Median over the logged steps."""
+    watts: float | None = None
+    """Mean power of rank 0's device over the logged steps; None where nothing measures it."""
     best: MonitorMemory = field(default_factory=MonitorMemory)
     """Where the plan looks for the best validation."""
 
@@ -169,9 +171,9 @@ def _state(plan: TrainingPlan) -> dict[str, Tensor]:
 def _result(run: TrainingRun, final: FinalState) -> FitResult:
     context, steps = run.context, run.progress.steps
     history = read_metrics(context.folder) if context.rank == 0 else []
-    losses, rates, validations = (
+    losses, rates, watts, validations = (
         [row[name] for row in history if name in row and row["step"] > 0]
-        for name in ("train/loss", "train/tokens_per_second", "validation/loss")
+        for name in ("train/loss", "train/tokens_per_second", "train/watts", "validation/loss")
     )
     before = next((row.get("validation/loss") for row in history if row["step"] == 0), None)
     return FitResult(
@@ -184,6 +186,7 @@ def _result(run: TrainingRun, final: FinalState) -> FitResult:
         best_validation_loss=min((loss for loss in validations if math.isfinite(loss)), default=None),
         validation_figures=_last_figures(history),
         tokens_per_second=statistics.median(rates) if rates else None,
+        watts=statistics.fmean(watts) if watts else None,
         best=run.best.memory() if run.best else {},
     )
 

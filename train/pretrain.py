@@ -1,6 +1,5 @@
 """The pretrain stage: a model on token shards, by the objective that is set, from random weights or from others'."""
 
-import math
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from pipeline.config.stages import PretrainStage
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import list_checkpoints
-from pipeline.formats.held_out import read_held_out, together, write_held_out
+from pipeline.formats.held_out import read_held_out, write_held_out
 from pipeline.formats.shards import ShardIndex, TokenStream
 from pipeline.formats.tokenizers import load_tokenizer, tokenizer_hash
 from pipeline.formats.training_artifact import pruned_matrices, write_initial
@@ -24,6 +23,7 @@ from train.benchmarks.probes import Probes
 from train.checkpoints.final_model import save_model
 from train.checkpoints.initial import InitialWeights, initial_weights, starting_model
 from train.checkpoints.teacher import describe_teacher, flops_with_teacher, named_teacher
+from train.cost.training_cost import TrainingCost
 from train.data.batches import Concatenation
 from train.data.sequences import too_often
 from train.distillation.teach import teach_pretraining
@@ -31,13 +31,14 @@ from train.generation.openings import prompts_or_openings
 from train.generation.samples import SAMPLED
 from train.generation.stops import decoder
 from train.held_out import OtherTokenizer, held_out_texts
-from train.loop import FitResult, fit, set_up_process
+from train.loop import fit, set_up_process
 from train.memory.check import Plan, check, known_limit
 from train.models import TrainableModel, count_parameters, family, flops_per_token
 from train.models.weights import Weights
 from train.models.word_vectors import fill_embeddings, token_texts
 from train.objectives import Objective, build_objective
 from train.pretraining_data import PretrainingData
+from train.pretraining_metrics import bits_per_byte, pretraining_metrics
 from train.pruning.stage import pruning_metrics
 from train.starting_model import Measure, StartingModel
 from train.training_plan import TrainingPlan
@@ -110,10 +111,16 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
             start_from_trunk(context, mine, course)
             if initial is not None and config.pretrain.with_state:
                 _take_state(initial, plan.steps, context)
+    tokens = plan.steps * plan.tokens_per_step
+    cost = TrainingCost.of(trainer, tokens, plan.flops_per_token, on_gpu, context)
     result = fit(plan, context)
     if result.state is not None:
         _save(config, result.state, model, kept, index, vocab_size, context)
-    metrics = {**_metrics(plan, config, initial, parameters, result), **_bits_per_byte(context, result)}
+    metrics = {
+        **pretraining_metrics(plan, config, initial, parameters, result),
+        **cost.metrics(result.tokens, result.tokens_per_second, result.watts),
+        **bits_per_byte(context.folder, result),
+    }
     return {**metrics, **pruning_metrics(context.folder, result.state, config.objective)}
 
 
@@ -259,50 +266,3 @@ def _report(
     if plan.steps and plan.order is not None:
         for line in data.describe(plan.order, plan.steps, trainer.global_batch):
             context.log.info(line)
-
-
-def _metrics(
-    plan: TrainingPlan,
-    config: PretrainStage,
-    initial: InitialWeights | None,
-    parameters: int,
-    result: FitResult,
-) -> StageMetrics:
-    metrics: dict[str, float | str | None] = {
-        "parameters": parameters,
-        "steps": result.steps,
-        "tokens": result.tokens,
-        "train_loss": result.train_loss,
-        "tokens_per_second": result.tokens_per_second,
-    }
-    if plan.adapted:
-        metrics["trainable_parameters"] = count_parameters(plan.model, trainable_only=True)
-    if (distill := config.pretrain.distill) is not None:
-        metrics["teacher"] = describe_teacher(distill, "pretrain")
-    if plan.flops_per_token is not None:
-        metrics["flops"] = plan.flops_per_token * result.tokens
-    if plan.steps == 0:
-        metrics["headline"] = (
-            f"the weights of {initial.name if initial else config.pretrain.init}, not trained"
-        )
-    if result.initial_validation_loss is not None:
-        metrics["initial_validation_loss"] = result.initial_validation_loss
-    if (loss := result.validation_loss) is None:
-        return metrics
-    metrics |= {"validation_loss": loss, "best_validation_loss": result.best_validation_loss}
-    metrics["headline"] = f"validation loss {loss:,.3f}"
-    if config.objective.gives_perplexity:
-        metrics["validation_perplexity"] = perplexity = math.exp(min(loss, 50.0))
-        metrics["headline"] = f"validation perplexity {perplexity:,.1f}"
-    return metrics
-
-
-def _bits_per_byte(context: Context, result: FitResult) -> dict[str, float]:
-    """Of the last validation, and with the tokenizer that the weights had before."""
-    text = together(read_held_out(context.folder).values())
-    if text is None:
-        return {}
-    found = {} if text.base_bits_per_byte is None else {"base_bits_per_byte": text.base_bits_per_byte}
-    if result.validation_loss is not None:
-        found["bits_per_byte"] = text.bits_per_byte(result.validation_loss)
-    return found

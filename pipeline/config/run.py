@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveFloat
 
 from pipeline.config.base import Section
 from pipeline.redaction import masked
@@ -13,6 +13,17 @@ from pipeline.remote.listing import is_remote
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 """Of what becomes a folder, and a name of W&B's."""
 NAME_IN_WORDS = "must begin with a letter of A to Z or a digit, and have none but these and _ . - in it"
+
+
+class CostConfig(Section):
+    """What a training's cost is counted with: the forecast of `dryrun=true`, and beside it what it came to."""
+
+    price: PositiveFloat | None = None
+    """Of one device for an hour, in any currency: of a GPU, or of a machine where none is used."""
+    device: str | None = None
+    """The GPU that training will run on, such as `H100`, where it is not in this machine."""
+    watts: PositiveFloat | None = None
+    """Power of one device; None takes what earlier runs measured or, of a GPU, the most of its data sheet."""
 
 
 class RunConfig(Section):
@@ -25,6 +36,7 @@ class RunConfig(Section):
     runs: str = "runs"
     progress: bool = True
     """Progress bars; without a terminal a line now and then."""
+    cost: CostConfig = CostConfig()
     command: str | None = None
     """Left to the program: the command line that started the run, for its report."""
 

@@ -22,6 +22,7 @@ def dry_run(folder: Path, *words: str, width: int = 100) -> subprocess.Completed
 @pytest.mark.parametrize("width", [80, 120])
 def test_llama_1b_on_gpus_that_are_elsewhere(tmp_path: Path, width: int) -> None:
     words = ["experiment=llama_1b", "stage=export", "dryrun=true", "trainer.device_memory_gb=80"]
+    words += ["run.cost.device=H100", "run.cost.price=2.5"]
     result = dry_run(tmp_path, *words, width=width)
     assert result.returncode == 0, result.stderr
     text = " ".join(result.stdout.split())
@@ -32,6 +33,9 @@ def test_llama_1b_on_gpus_that_are_elsewhere(tmp_path: Path, width: int) -> None
         "steps 20,981",
         "13.20 GB each",
         "of 80.00 GB (trainer.device_memory_gb)",
+        "time 3.5 hours of steps",
+        "GPU-hours 113; at 2.5 an hour: 282.46",
+        "energy 79.1 kWh",
     ):
         assert expected in text
     for stage in ("download", "clean", "tokenizer", "shards", "pretrain", "evaluate", "export"):

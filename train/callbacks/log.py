@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 import torch
 
 from train.callbacks.after_step import AfterStep
+from train.cost.power import power_meter
 from train.memory.hardware import peak_flops, peak_memory
 from train.module import LanguageModule
 
@@ -20,6 +21,7 @@ class Log(AfterStep):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         self._first = True
         self._peak_flops = peak_flops(trainer.strategy.root_device)
+        self._power = power_meter(trainer.strategy.root_device) if self.context.rank == 0 else None
 
     def after_step(self, trainer: pl.Trainer, module: LanguageModule) -> None:
         due = self.progress.is_due(self.run.plan.trainer.log_every)
@@ -54,6 +56,8 @@ class Log(AfterStep):
             metrics["train/grad_norm"] = float(norm)
         if self._peak_flops and plan.flops_per_token:
             metrics["train/mfu"] = rate * plan.flops_per_token / (self._peak_flops * trainer.world_size)
+        if self._power:
+            metrics["train/watts"] = self._power.take()
         if seconds := self.run.checkpoints.seconds_stopped:
             metrics["train/checkpoint_seconds"] = seconds
         return metrics

@@ -1,6 +1,7 @@
 """Predicts a pretraining run for `make dryrun`: steps, tokens, FLOPs, memory, disk. Builds no weights."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
@@ -10,6 +11,9 @@ from pipeline.text.sizes import size_in_words
 from train.checkpoints.initial import initial_weights
 from train.checkpoints.named_model import NamedModel
 from train.checkpoints.teacher import flops_with_teacher, named_teacher
+from train.cost.earlier_runs import earlier_runs, this_device
+from train.cost.forecast import forecast_cost
+from train.cost.training_cost import work_of
 from train.data.mixture import Mixture
 from train.data.sequences import too_often
 from train.data.steps import count_steps
@@ -121,7 +125,20 @@ def _work(
     epochs = f", {times:.2f} epochs" if epoch else ""
     work = "unknown" if flops is None else f"{tokens * flops:.2e}"
     warning = {"warning": said} if (said := too_often(times)) else {}
-    return batch | {"steps": f"{steps:,}", "tokens": f"{tokens:,}{epochs}", **warning, "FLOPs": work}
+    return (
+        batch
+        | {"steps": f"{steps:,}", "tokens": f"{tokens:,}{epochs}", **warning, "FLOPs": work}
+        | (_cost(root, tokens, flops) if flops and tokens else {})
+    )
+
+
+def _cost(root: RootConfig, tokens: int, flops_per_token: float) -> dict[str, str]:
+    """Time, money and energy of the steps, by what the store's earlier runs needed."""
+    on_gpu = runs_on_gpu(root.trainer)
+    work = work_of(root.trainer, tokens, flops_per_token, on_gpu)
+    earlier = earlier_runs(Path(root.run.artifacts) / "pretrain")
+    found = forecast_cost(work, earlier, root.run.cost, this_device(on_gpu))
+    return {"time": f"not known: {found}"} if isinstance(found, str) else found.facts()
 
 
 def _teacher(teacher: NamedModel) -> str:

@@ -1,0 +1,84 @@
+"""Forecast of a training's time, money and energy, and the counters that measure energy."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from pipeline.config.run import CostConfig
+from train.cost.earlier_runs import Device, earlier_runs
+from train.cost.forecast import CostForecast, Work, forecast_cost
+from train.cost.power import power_meter, rapl_counter
+
+WORK = Work(3.6e18, 1e9, devices=8, on_gpu=True, precision="bf16")
+H100 = {"cpu": "A processor", "cores": 96, "gpus": ["NVIDIA H100 80GB HBM3"] * 8}
+
+
+def write_run(trainings: Path, name: str, rate: float, **metrics: float) -> None:
+    """A training of 1e9 FLOPs per token on eight GPUs, at so many tokens per second."""
+    folder = trainings / f"{name}-0123"
+    folder.mkdir(parents=True)
+    trainer = {"accelerator": "gpu", "precision": "bf16", "nodes": 1}
+    manifest = {
+        "run": name,
+        "ranks": 8,
+        "hardware": H100,
+        "config": {"trainer": trainer},
+        "metrics": {"tokens": 1000, "flops": 1e12, "tokens_per_second": rate, **metrics},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def forecast(trainings: Path, **settings: object) -> CostForecast:
+    found = forecast_cost(WORK, earlier_runs(trainings), CostConfig(**settings), None)
+    assert isinstance(found, CostForecast), found
+    return found
+
+
+def test_without_an_earlier_run_a_share_of_the_peak_is_assumed_and_said(tmp_path: Path) -> None:
+    found = forecast(tmp_path, device="h100", price=2.0)
+    assert found.hours == pytest.approx(3.6e18 / (0.4 * 989e12 * 8) / 3600)
+    facts = found.facts()
+    assert "40% of the 989 TFLOP/s" in facts["speed"]
+    assert facts["GPU-hours"] == f"{found.hours * 8:.3g}; at 2 an hour: {found.hours * 16:.2f}"
+    assert "at 700 W" in facts["energy"]
+
+
+def test_earlier_runs_of_the_store_tell_speed_and_power(tmp_path: Path) -> None:
+    write_run(tmp_path, "first", rate=2_000_000, watts=500.0)
+    write_run(tmp_path, "second", rate=4_000_000, watts=600.0)
+    damaged = tmp_path / "damaged-0123"
+    damaged.mkdir()
+    (damaged / "manifest.json").write_text("{")
+    found = forecast(tmp_path, device="H100")
+    assert found.hours == pytest.approx(1e9 * 3.6 / 3_000_000 / 3600)
+    assert "as 2 earlier runs had (first, second)" in found.speed
+    assert found.metrics()["forecast_kwh"] == pytest.approx(found.hours * 8 * 0.55)
+    assert "forecast_money" not in found.metrics()
+
+
+def test_what_nobody_knows_is_told(tmp_path: Path) -> None:
+    cpu = Device("2 cores of A processor", on_gpu=False)
+    work = WORK._replace(on_gpu=False)
+    assert "a short one tells" in str(forecast_cost(work, [], CostConfig(), cpu))
+    assert "name the one it will run on" in str(forecast_cost(WORK, [], CostConfig(), None))
+
+
+def test_rapl_adds_up_processors_and_their_memory_past_the_end_of_a_counter(tmp_path: Path) -> None:
+    def write(zone: str, name: str, microjoules: int) -> None:
+        (tmp_path / zone).mkdir(exist_ok=True)
+        (tmp_path / zone / "name").write_text(f"{name}\n")
+        (tmp_path / zone / "max_energy_range_uj").write_text("9999999\n")
+        (tmp_path / zone / "energy_uj").write_text(f"{microjoules}\n")
+
+    write("intel-rapl:0", "package-0", 9_000_000)
+    write("intel-rapl:0:0", "core", 100)  # a part of the package
+    write("intel-rapl:0:1", "dram", 0)
+    joules = rapl_counter(tmp_path)
+    assert joules is not None
+    write("intel-rapl:0", "package-0", 1_000_000)
+    write("intel-rapl:0:0", "core", 5_000_000)
+    write("intel-rapl:0:1", "dram", 500_000)
+    assert joules() == pytest.approx(2.5)
+    assert power_meter(torch.device("cpu"), tmp_path / "nothing") is None

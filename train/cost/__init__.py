@@ -1,0 +1,1 @@
+"""What a training costs in time, money and energy: forecast from earlier runs, and measured."""

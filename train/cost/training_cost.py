@@ -1,0 +1,65 @@
+"""A training's cost: forecast when it starts, and measured when it is over."""
+
+from dataclasses import dataclass
+
+from pipeline.config.run import CostConfig
+from pipeline.config.training import TrainerConfig
+from pipeline.context import Context
+from train.cost.earlier_runs import earlier_runs, this_device
+from train.cost.forecast import CostForecast, Work, forecast_cost, in_words, kilowatt_hours
+
+NOT_MEASURED = "not measured: this machine has no counter of energy that may be read (NVML, RAPL)"
+MEASURED = "of rank 0's device, and taken for all"
+
+
+def work_of(trainer: TrainerConfig, tokens: int, flops_per_token: float, on_gpu: bool) -> Work:
+    """What is to be done."""
+    devices = trainer.ranks if on_gpu else trainer.nodes
+    return Work(tokens * flops_per_token, flops_per_token, devices, on_gpu, trainer.precision)
+
+
+@dataclass(frozen=True)
+class TrainingCost:
+    """Of the steps of a training alone: validation, checkpoints and the start come on top."""
+
+    settings: CostConfig
+    devices: int
+    forecast: CostForecast | None
+
+    @classmethod
+    def of(
+        cls,
+        trainer: TrainerConfig,
+        tokens: int,
+        flops_per_token: float | None,
+        on_gpu: bool,
+        context: Context,
+    ) -> "TrainingCost":
+        """Args: context: of a training that begins; the log tells how long it is expected to take."""
+        settings, forecast = context.run.cost, None
+        if flops_per_token and tokens and context.rank == 0:
+            work = work_of(trainer, tokens, flops_per_token, on_gpu)
+            found = forecast_cost(work, earlier_runs(context.folder.parent), settings, this_device(on_gpu))
+            if isinstance(found, CostForecast):
+                context.log.info(f"expected: {in_words(found.hours)} of steps ({found.speed})")
+                forecast = found
+        return cls(settings, trainer.ranks if on_gpu else trainer.nodes, forecast)
+
+    def metrics(
+        self, tokens: int, tokens_per_second: float | None, watts: float | None
+    ) -> dict[str, float | str | None]:
+        """What the manifest says: the forecast, and what it came to.
+
+        Args:
+            watts: of one device, on average; None where nothing measures it.
+        """
+        if not tokens_per_second:
+            return {}
+        hours = tokens / tokens_per_second / 3600
+        found: dict[str, float | str | None] = {"hours": hours, "device_hours": hours * self.devices}
+        if self.settings.price is not None:
+            found["money"] = hours * self.devices * self.settings.price
+        if watts is not None:
+            found |= {"watts": watts, "kwh": kilowatt_hours(hours * self.devices, watts)}
+        found["energy"] = NOT_MEASURED if watts is None else MEASURED
+        return found | (self.forecast.metrics() if self.forecast else {})
