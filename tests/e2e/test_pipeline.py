@@ -67,6 +67,22 @@ def test_every_artifact_names_its_inputs_outputs_and_code(
             assert path.stat().st_size == output["bytes"]
 
 
+def test_a_training_tells_what_it_cost_and_the_next_one_is_forecast_from_it(
+    finished: tuple[Path, subprocess.CompletedProcess], pipeline: Callable
+) -> None:
+    folder, _ = finished
+    metrics = json.loads((folder / "runs/demo/pretrain/manifest.json").read_text())["metrics"]
+    assert metrics["hours"] == metrics["tokens"] / metrics["tokens_per_second"] / 3600
+    assert ("kwh" in metrics) == (not metrics["energy"].startswith("not measured"))
+    words = ["stage=pretrain", "seed=3", "dryrun=true", "run.name=again", "run.cost.price=3600"]
+    text = " ".join(pipeline(folder, *words).stdout.split())
+    assert "as 1 earlier run had (demo), of models with 1 times the FLOPs per token" in text
+    assert "machine-hours" in text
+    assert "at 3600 an hour" in text
+    page = (folder / "runs/demo/report/report.html").read_text()
+    assert "What it cost" in page
+
+
 def test_a_killed_training_resumes_to_bitwise_the_same_weights(
     finished: tuple[Path, subprocess.CompletedProcess], shards: Path, pipeline: Callable, tmp_path: Path
 ) -> None:
