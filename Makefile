@@ -126,8 +126,8 @@ rate: venv  ## A page on which people judge the texts of one or two runs: RUNS="
 sweep: venv  ## Runs over several values of some keys: SWEEP=lr_wd (see conf/sweep)
 	@$(RUN) $(if $(SWEEP),sweep=$(SWEEP)) $(ARGS) --multirun
 
-config: venv  ## Print the composed configuration and run nothing
-	@$(RUN) $(ARGS) --cfg job
+config: venv  ## Print the checked configuration and what set it; run nothing
+	@$(RUN) $(ARGS) show_config=true
 
 TWO_FILES := -n 2 --dist loadfile --no-loadscope-reorder
 

@@ -6,6 +6,7 @@ import sys
 
 import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
@@ -14,14 +15,17 @@ from pipeline.announce import announce
 from pipeline.checkout import check_packages
 from pipeline.config.composition import composing, resolved
 from pipeline.config.defaults import default_values, group_options
+from pipeline.config.help import usage
 from pipeline.config.left_out import left_out_keys, typed_keys
+from pipeline.config.origins import Origins
 from pipeline.config.overrides import hydra_overrides
 from pipeline.config.plugins import load_plugins, loaded_plugins, named_plugins
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.dryrun import dry_run
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.planner import execute
+from pipeline.planner import execute, shown_settings
 from pipeline.redaction import shown_command
+from pipeline.show_config import show_config
 from pipeline.summary import print_outcomes
 
 CONF = ROOT / "conf"
@@ -42,7 +46,10 @@ def main(composed: DictConfig) -> None:
         root = parse_config(values, typed)
         for section, key in left_out_keys(RootConfig, values, typed):
             announce(f"{section}.{key} of the experiment stays out: this choice of {section} has no such key")
-        if root.dryrun:
+        if root.show_config:
+            origins = Origins.of(GlobalHydra.instance().config_loader(), HydraConfig.get().overrides.task)
+            print("\n".join(show_config(shown_settings(root), origins)))
+        elif root.dryrun:
             dry_run(root)
         elif outcomes := execute(root, announce):
             print_outcomes(root, outcomes)
@@ -105,6 +112,9 @@ def start() -> None:
         _check_alone()
         load_plugins(named_plugins(sys.argv[1:], CONF / "experiment"))
         store_defaults()
+        if {"--help", "-h"} & set(sys.argv[1:]):
+            print(usage([word for word in sys.argv[1:] if word[:1] != "-" and "=" not in word]))
+            return
         sys.argv[1:] = hydra_overrides(sys.argv[1:], options)
         with composing():
             main()

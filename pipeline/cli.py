@@ -9,7 +9,7 @@ _RUNS = {
     "demo": (["experiment=demo", "stage=report"], "all stages on a built-in corpus: CPU, offline, minutes"),
     "all": (["stage=report"], "every stage of an experiment, up to the report"),
     "dryrun": (["dryrun=true"], "what a run would do and need; nothing is started"),
-    "config": (["--cfg", "job"], "print the composed configuration, run nothing"),
+    "config": (["show_config=true"], "print the checked configuration and what set it; run nothing"),
     "sweep": (["--multirun"], "runs over several values of some keys, or sweep=lr_wd"),
 }
 _PROGRAMS = {

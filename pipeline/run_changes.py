@@ -13,7 +13,7 @@ from pipeline.stages import STAGES
 from pipeline.store.written_spec import WrittenSpec
 from pipeline.text.enumeration import enumerated
 
-PASSING = ("stage", "dryrun", "verify", "run", "launcher", "tracking", "sweep")
+PASSING = ("stage", "dryrun", "show_config", "verify", "run", "launcher", "tracking", "sweep")
 """Settings of a start and not of what it makes."""
 SHOWN = 6
 """Settings that are listed at most."""

@@ -40,8 +40,9 @@ the files in `conf/`; a test fails where it is out of date. Change those, not th
 ```sh
 make pretrain EXP=wikitext2_small ARGS="optim.lr=3e-4 trainer.steps=500"
 .venv/bin/python -m pipeline stage=pretrain experiment=wikitext2_small optim.lr=3e-4 trainer.steps=500   # the same
-make config EXP=demo ARGS="model=lstm optim=adamw"       # prints the composed configuration, runs nothing
-.venv/bin/python -m pipeline --help                              # groups, options and all keys
+make config EXP=demo ARGS="model=lstm optim=adamw"       # the whole configuration, and what set what is not default
+.venv/bin/python -m pipeline --help                      # groups, options and sections
+.venv/bin/python -m pipeline --help trainer optim        # the keys of these, a line each
 ```
 
 - A key that a group's file does not name is set like any other; Hydra's `+` is not needed.
@@ -81,8 +82,10 @@ def document() -> str:
 
 
 def _groups() -> Iterator[str]:
-    chosen = _default_options()
-    for group, options in sorted(_options().items(), key=lambda item: (item[0] == "experiment", item[0])):
+    chosen = default_options()
+    for group, options in sorted(
+        options_in_words().items(), key=lambda item: (item[0] == "experiment", item[0])
+    ):
         rows: list[Row] = []
         for name, (what, sets) in sorted(options.items()):
             rows.append((f"`{name}`" + (" (default)" if chosen.get(group) == name else ""), what, sets))
@@ -90,7 +93,7 @@ def _groups() -> Iterator[str]:
         yield _table(("option", "what it is", "sets"), rows)
 
 
-def _options() -> dict[str, dict[str, tuple[str, str]]]:
+def options_in_words() -> dict[str, dict[str, tuple[str, str]]]:
     """By group and option what it is and what it sets: the choices of a section, and the files in `conf/`."""
     found: dict[str, dict[str, tuple[str, str]]] = defaultdict(dict)
     for name, field in RootConfig.model_fields.items():
@@ -106,7 +109,7 @@ def _options() -> dict[str, dict[str, tuple[str, str]]]:
     return found
 
 
-def _default_options() -> dict[str, str]:
+def default_options() -> dict[str, str]:
     defaults = yaml.safe_load((CONF / "config.yaml").read_text(encoding="utf-8"))["defaults"]
     return {group: option for entry in defaults if isinstance(entry, dict) for group, option in entry.items()}
 
@@ -144,7 +147,7 @@ def _sections() -> Iterator[str]:
     single = {n: f for n, f in RootConfig.model_fields.items() if not section_classes(f.annotation)}
     yield "### At the top\n"
     yield _table(
-        _HEADER, [_row(name, field, _default(field), _is_seen(name)) for name, field in single.items()]
+        _HEADER, [key_row(name, field, default_of(field), _is_seen(name)) for name, field in single.items()]
     )
     for name, field in RootConfig.model_fields.items():
         default = None if field.is_required() else field.get_default(call_default_factory=True)
@@ -154,7 +157,7 @@ def _sections() -> Iterator[str]:
         if kind and shared:
             yield f"### `{name}`\n"
             yield f"{_prose(kind.__doc__ or '')} {_readers(name)} All choices have these keys:\n"
-            yield _table(_HEADER, list(_rows(kind, name, default, _is_seen(name), shared)))
+            yield _table(_HEADER, list(key_rows(kind, name, default, _is_seen(name), shared)))
         for section in classes:
             tags = [kind.tag] if kind else tag_fields()
             tag = next((n for n in tags if n in section.model_fields), None) if classes[1:] else None
@@ -162,7 +165,7 @@ def _sections() -> Iterator[str]:
             yield f"### `{name}`{chosen}\n"
             yield _prose(section.__doc__ or "") + ("" if shared else f" {_readers(name)}") + "\n"
             own = [key for key in section.model_fields if key not in shared]
-            yield _table(_HEADER, list(_rows(section, name, default, _is_seen(name), own)))
+            yield _table(_HEADER, list(key_rows(section, name, default, _is_seen(name), own)))
 
 
 def _shared_by_choices(kind: type[Choice]) -> list[str]:
@@ -178,25 +181,25 @@ _HEADER = ("key", "value", "default", "meaning", "in the fingerprint")
 Row = tuple[str, ...]
 
 
-def _rows(
+def key_rows(
     section: type[Section], path: str, values: Section | None, seen: bool, names: Iterable[str] | None = None
 ) -> Iterator[Row]:
     """The section's keys, or those of them with these names."""
     for name in section.model_fields if names is None else names:
         field, key = section.model_fields[name], f"{path}.{name}"
-        value = getattr(values, name) if values is not None else _default(field)
+        value = getattr(values, name) if values is not None else default_of(field)
         optional = section_classes(field.annotation) if value is None else []
         if not isinstance(value, Section):
-            yield _row(key, field, value, seen)
+            yield key_row(key, field, value, seen)
             if get_origin(field.annotation) is list:
                 for item in section_classes(field.annotation):
-                    yield from _rows(item, f"{key}.0", None, seen)
+                    yield from key_rows(item, f"{key}.0", None, seen)
             for inner in optional:
-                yield from _rows(inner, key, inner(), seen)
+                yield from key_rows(inner, key, inner(), seen)
         elif any(isinstance(value, kind) for kind in _root_sections()):
             yield _like_root_section(key, name, value)
         else:
-            yield from _rows(type(value), key, value, seen)
+            yield from key_rows(type(value), key, value, seen)
 
 
 def _root_sections() -> list[type[Section]]:
@@ -210,7 +213,7 @@ def _like_root_section(key: str, name: str, value: Section) -> Row:
     own = [
         f"`{n}={_value(getattr(value, n))}`"
         for n, field in type(value).model_fields.items()
-        if getattr(value, n) != _default(field)
+        if getattr(value, n) != default_of(field)
     ]
     return (
         f"`{key}.*`",
@@ -221,7 +224,7 @@ def _like_root_section(key: str, name: str, value: Section) -> Row:
     )
 
 
-def _row(key: str, field: FieldInfo, default: Any, seen: bool) -> Row:
+def key_row(key: str, field: FieldInfo, default: Any, seen: bool) -> Row:
     shown = "*needed*" if default is PydanticUndefined else f"`{_value(default)}`"
     neutral = NEUTRAL in field.metadata or not seen
     enters = "content" if content_mark(field) else "no" if neutral else "yes"
@@ -234,7 +237,7 @@ def _row(key: str, field: FieldInfo, default: Any, seen: bool) -> Row:
     )
 
 
-def _default(field: FieldInfo) -> Any:
+def default_of(field: FieldInfo) -> Any:
     return PydanticUndefined if field.is_required() else field.get_default(call_default_factory=True)
 
 

@@ -48,6 +48,8 @@ class RootConfig(Section):
     """The stage to bring up to date, with all that it needs."""
     dryrun: bool = False
     """Print what would be built and what training would need, and do nothing."""
+    show_config: bool = False
+    """Print the checked configuration with what set each value that is not its default, and do nothing."""
     plugins: list[str] = []
     """Importable packages of your own that bring models, optimizers, …; see `docs/plugins.md`."""
     verify: bool = False

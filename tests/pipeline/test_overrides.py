@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from omegaconf import OmegaConf
 
 from pipeline.__main__ import CONF, options, store_defaults
 from pipeline.config.composition import resolved
+from pipeline.config.help import usage
 from pipeline.config.overrides import hydra_overrides
 from pipeline.errors import UserError
 from tests.warm.process import run_warm
@@ -122,3 +124,39 @@ def test_a_locale_without_utf8_is_no_hindrance(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pipeline", *words, "tracking=none"]
     result = subprocess.run(command, capture_output=True, cwd=CONF.parent, env=os.environ | ascii_only)
     assert result.returncode == 0, result.stderr.decode()
+
+
+def test_help_tells_sections_and_with_their_names_keys_and_options_a_line_each() -> None:
+    overview = usage(width=80)
+    for told in ("experiment=NAME", "  optim ", "adamw*, muon", "  trainer ", "--help NAME"):
+        assert told in overview
+    assert max(map(len, overview.splitlines())) <= 80
+    details = usage(["optim", "seed"], width=100).splitlines()
+    assert any(line.startswith("  optim.muon_lr=null") and "Muon's matrices" in line for line in details)
+    assert any(line.startswith("  optim=muon") for line in details)
+    assert any(line.startswith("  seed=1337") for line in details)
+    with pytest.raises(
+        UserError, match="--help trainr: there is no such section or group; did you mean trainer"
+    ):
+        usage(["trainr"])
+
+
+def test_the_shown_configuration_says_what_set_each_value_that_is_not_its_default() -> None:
+    shown = run_warm(os.environ, "pipeline", "show_config=true", "trainer.steps=7", "schedule=wsd").stdout
+
+    def told(start: str) -> str:
+        """What stands behind the first line that begins so."""
+        line = next(line for line in shown.splitlines() if line.startswith(start))
+        return line.removeprefix(start).strip()
+
+    assert told("  steps: 7") == "# command line"
+    assert told("  name: wsd") == "# command line"
+    assert told("  name: muon") == "# conf/experiment/demo.yaml"
+    assert told("  lr: 0.008") == "# conf/experiment/demo.yaml; the default is 0.001"
+    assert told("  accelerator: cpu") == "# conf/trainer/cpu.yaml; the default is auto"
+    assert told("  warmup: 0.05") == "# conf/experiment/demo.yaml; the default is 0.02"
+    assert told("  eps: 1.0e-08") == ""
+    assert yaml.safe_load(shown)["optim"]["muon_lr"] == 0.02
+    refused = run_warm(os.environ, "pipeline", "show_config=true", "optim.lrr=3")
+    assert refused.returncode == 2
+    assert "optim.lrr" in refused.stderr

@@ -1,0 +1,130 @@
+"""`python -m pipeline --help`: groups with their options, sections, and the keys of those that are named."""
+
+import difflib
+import re
+import shutil
+import textwrap
+from collections.abc import Iterator, Sequence
+
+from pipeline.config.choices import as_kind, section_classes
+from pipeline.config.document import default_of, default_options, key_row, key_rows, options_in_words
+from pipeline.config.root import RootConfig
+from pipeline.errors import UserError
+
+USAGE = """\
+python -m pipeline [stage=STAGE] [experiment=NAME] [group=option …] [key=value …]
+
+Brings a stage up to date with all that it needs. Later words win; what is not
+set has its default. Before a run dryrun=true tells what it would do and need,
+show_config=true what is set, and by what."""
+
+NAME_WIDTH = 12
+
+
+def usage(names: Sequence[str] = (), width: int | None = None) -> str:
+    """The overview; with names of sections or groups their keys and options, a line each.
+
+    Raises:
+        UserError: where there is no such section or group.
+    """
+    columns = width or shutil.get_terminal_size((100, 24)).columns
+    docs, options = _section_docs(), _option_rows()
+    known = sorted({*docs, *options})
+    if unknown := [name for name in names if name not in known]:
+        near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.6)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise UserError(
+            f"--help {unknown[0]}: there is no such section or group; {hint}There are {', '.join(known)}"
+        )
+    lines = _details(names, columns) if names else _overview(columns)
+    return "\n".join(lines)
+
+
+def _overview(columns: int) -> Iterator[str]:
+    yield from USAGE.splitlines()
+    yield "\nGroups (group=option; the one with a star is taken where none is named):"
+    for group, rows in _option_rows().items():
+        names = ", ".join(f"{name}*" if default else name for name, _, default in rows)
+        yield from _entry(group, names, columns, whole=True)
+    yield "\nSections (section.key=value):"
+    for name, doc in _section_docs().items():
+        yield from _entry(name, doc, columns)
+    yield "\n--help NAME … lists a section's keys and a group's options: --help trainer optim"
+
+
+def _details(names: Sequence[str], columns: int) -> Iterator[str]:
+    for name in names:
+        yield f"{name}: {_section_docs().get(name, '')}".rstrip(": ")
+        entries = [
+            (f"{name}={option}" + ("*" if default else ""), what) for option, what, default in _options(name)
+        ]
+        entries += [
+            (f"{key}={default}", f"[{type}] {meaning}") for key, type, default, meaning in _keys(name)
+        ]
+        widest = min(max((len(left) for left, _ in entries), default=0), columns // 2)
+        for left, text in entries:
+            yield from _entry(left, text.replace("`", ""), columns, widest)
+        yield ""
+
+
+def _options(group: str) -> Sequence[tuple[str, str, bool]]:
+    return _option_rows().get(group, ())
+
+
+def _entry(
+    name: str, text: str, columns: int, widest: int = NAME_WIDTH, whole: bool = False
+) -> Iterator[str]:
+    """A name with what it is: cut to what fits beside it on a line, or whole below each other."""
+    left = f"  {name:<{widest}}  "
+    room = max(20, columns - len(left))
+    if not whole:
+        yield left + textwrap.shorten(text, room, placeholder=" …")
+        return
+    for line in textwrap.wrap(text, room):
+        yield left + line
+        left = " " * len(left)
+
+
+def _section_docs() -> dict[str, str]:
+    """What each section is, in its first sentence; of values at the top, too."""
+    docs = {}
+    for name, field in RootConfig.model_fields.items():
+        kind, classes = as_kind(field.annotation), section_classes(field.annotation)
+        told = field.description or "" if not classes else (kind or classes[0]).__doc__ or ""
+        docs[name] = _first_sentence(told)
+    return docs
+
+
+def _option_rows() -> dict[str, list[tuple[str, str, bool]]]:
+    """By group its options: name, what it is, and whether it is the default."""
+    chosen = default_options()
+    return {
+        group: [
+            (name, _first_sentence(what), chosen.get(group) == name)
+            for name, (what, _) in sorted(each.items())
+        ]
+        for group, each in sorted(options_in_words().items())
+    }
+
+
+def _keys(section: str) -> Iterator[tuple[str, str, str, str]]:
+    """The keys of a section, of all its choices: key, type, default and meaning."""
+    field = RootConfig.model_fields.get(section)
+    if field is None:
+        return
+    if not section_classes(field.annotation):
+        rows = [key_row(section, field, default_of(field), seen=False)]
+    else:
+        default = None if field.is_required() else field.get_default(call_default_factory=True)
+        classes = section_classes(field.annotation)
+        rows = [
+            row
+            for each in classes
+            for row in key_rows(each, section, default if not classes[1:] else None, False)
+        ]
+    for key, types, value, meaning, _ in dict.fromkeys(rows):
+        yield key.strip("`"), types, value.strip("`*"), _first_sentence(meaning.replace("&lt;", "<"))
+
+
+def _first_sentence(text: str) -> str:
+    return re.split(r"(?<=[.:])\s+(?=[A-Z`(])", " ".join(text.split()), maxsplit=1)[0]
