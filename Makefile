@@ -114,7 +114,7 @@ publish: venv  ## Send the export to the Hugging Face hub: REPO=me/name; tells w
 checkpoints: venv  ## List the training checkpoints, of all runs or of one: [RUNS=name]
 	@$(VENV)/bin/python -m pipeline.formats.checkpoints $(RUNS) $(ARGS)
 
-compare: venv  ## Two runs beside each other, with significance: RUNS="first second"
+compare: venv  ## Runs beside each other, with significance: RUNS="first second …"
 	@$(VENV)/bin/python -m eval.compare $(RUNS) $(ARGS)
 
 watch: venv  ## A run's report while it is made, in the browser: [RUNS=name], else the newest

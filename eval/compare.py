@@ -1,4 +1,4 @@
-"""Two runs beside each other: `python -m eval.compare RUN RUN [key=value …]`."""
+"""Runs beside each other: `python -m eval.compare RUN RUN … [key=value …]`."""
 
 import sys
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from rich.table import Table
 from eval.comparison.evaluated_run import EvaluatedRun, find_run
 from eval.comparison.figures import Row, compare_figures
 from eval.comparison.page import comparison_page
+from eval.comparison.side_by_side import side_by_side
 from eval.comparison.significance import Draws
 from eval.reporting.pages import number
 from eval.results import Result
@@ -22,12 +23,13 @@ from pipeline.text.counts import counted
 
 
 class CompareSettings(Section):
-    """`compare RUN RUN [key=value …]`: their metrics with significance, losses and texts, here and as a page."""
+    """`compare RUN RUN … [key=value …]`: their metrics with significance, losses and texts, here and as a page. Of more
+    than two runs all figures stand side by side, and each further run is compared with the first on its own page."""
 
     runs: str = "runs"
     """The folder of runs."""
     page: str | None = None
-    """The page's file; by default comparisons/FIRST-and-SECOND.html."""
+    """The page's file, of two runs; by default comparisons/FIRST-and-SECOND.html."""
     resamples: PositiveInt = 1000
     """Behind each test."""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
@@ -46,29 +48,44 @@ def main(words: Sequence[str]) -> None:
     with exit_on_user_error():
         names = [word for word in words if "=" not in word]
         settings = read_settings(CompareSettings, [word for word in words if "=" in word])
-        if len(names) != 2:
+        if len(names) < 2:
             raise UserError(
-                f"two runs are compared, and {counted(len(names), 'is', 'are')} given"
-                f'{": " + ", ".join(names) if names else ""}; name two: make compare RUNS="first second"'
+                f"runs are compared with each other, and {counted(len(names), 'is', 'are')} given"
+                f'{": " + ", ".join(names) if names else ""}; name two or more: make compare RUNS="first second"'
             )
-        first, second = (find_run(name, Path(settings.runs)) for name in names)
-        page = compare(first, second, settings, Console())
-        print(f"page: {page}")
+        if len(names) > 2 and settings.page:
+            raise UserError(
+                f"page={settings.page} is for two runs; of more each pair has its own page, so leave it out"
+            )
+        first, *others = (find_run(name, Path(settings.runs)) for name in names)
+        for page in compare(first, others, settings, Console()):
+            print(f"page: {page}")
 
 
-def compare(first: EvaluatedRun, second: EvaluatedRun, settings: CompareSettings, console: Console) -> Path:
-    """Print the table to the console. Returns the page's file."""
+def compare(
+    first: EvaluatedRun, others: Sequence[EvaluatedRun], settings: CompareSettings, console: Console
+) -> list[Path]:
+    """Print the tables to the console. Returns the pages' files."""
     draws = Draws(settings.resamples, settings.confidence, settings.seed)
-    rows, common = compare_figures(first, second, draws)
-    if not rows:
-        raise UserError(f"{first.name} and {second.name} have no figures: neither was measured")
-    console.print(_table(first, second, rows))
-    if common.words:
-        console.print(common.words, style="yellow")
-    page = Path(settings.page or f"comparisons/{first.name}-and-{second.name}.html")
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(comparison_page(first, second, rows, common, draws, settings.samples), encoding="utf-8")
-    return page
+    compared = {other.name: compare_figures(first, other, draws) for other in others}
+    if len(others) > 1:
+        console.print(side_by_side(first.name, {name: rows for name, (rows, _) in compared.items()}))
+        console.print()
+    pages = []
+    for other in others:
+        rows, common = compared[other.name]
+        if not rows:
+            raise UserError(f"{first.name} and {other.name} have no figures: neither was measured")
+        console.print(_table(first, other, rows))
+        if common.words:
+            console.print(common.words, style="yellow")
+        page = Path(settings.page or f"comparisons/{first.name}-and-{other.name}.html")
+        page.parent.mkdir(parents=True, exist_ok=True)
+        page.write_text(
+            comparison_page(first, other, rows, common, draws, settings.samples), encoding="utf-8"
+        )
+        pages.append(page)
+    return pages
 
 
 def _table(first: EvaluatedRun, second: EvaluatedRun, rows: Sequence[Row]) -> Table:

@@ -22,7 +22,7 @@ _PROGRAMS = {
         "inference.publish",
         "send the export to the Hugging Face hub: lmw publish me/name send=true",
     ),
-    "compare": ("eval.compare", "two runs beside each other, with significance: lmw compare first second"),
+    "compare": ("eval.compare", "runs beside each other, with significance: lmw compare first second …"),
     "watch": ("eval.watch", "a run's report while it is made, in the browser"),
     "rate": ("eval.rate", "a page on which people judge the texts of one or two runs"),
     "show": ("data_prep.show", "a page of a dump beside its text"),

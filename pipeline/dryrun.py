@@ -38,7 +38,7 @@ def dry_run(root: RootConfig) -> None:
         if planned.stage.forecast and found[planned.stage.name] is None:
             forecast = forecast_of(planned, root, found)
             if forecast is None:
-                console.print(f"\n{planned.stage.name}: not predicted before the tokenizer is there")
+                console.print(f"\n{planned.stage.name}: not predicted before {_awaited(root)} is there")
                 continue
             console.print()
             console.print(_facts(planned.stage.name, forecast, root))
@@ -58,6 +58,10 @@ def dry_run(root: RootConfig) -> None:
     if refusals:
         raise UserError("\n".join(refusals))
     refuse(findings)
+
+
+def _awaited(root: RootConfig) -> str:
+    return "the base model" if root.finetune.replaces_pretraining else "the tokenizer"
 
 
 def _stages(plan: Sequence[PlannedStage], found: dict[str, Artifact | None], store: Store) -> Table:

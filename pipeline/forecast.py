@@ -36,18 +36,18 @@ def forecast_of(
     planned: PlannedStage, root: RootConfig, found: Mapping[str, Artifact | None]
 ) -> Forecast | None:
     """The forecast of a stage that has one, with what the complete artifacts among `found` tell; None as long as the
-    size of the vocabulary is not known. Imports torch."""
+    size of the vocabulary is not known, which does not matter to weights that exist. Imports torch."""
     from pipeline.formats.shards import ShardIndex
 
     assert planned.stage.forecast is not None
     tokenizer, shards = found.get("tokenizer"), found.get("shards")
     found_size = figure(tokenizer.metrics, "vocab_size") if tokenizer else root.tokenizer.expected_size()
-    if found_size is None:
+    if found_size is None and not root.finetune.replaces_pretraining:
         return None
     module, function = planned.stage.forecast.split(":")
     return getattr(importlib.import_module(module), function)(
         root,
-        int(found_size),
+        int(found_size or 0),
         ShardIndex.load(shards.folder).part_tokens("train") if shards else None,
     )
 

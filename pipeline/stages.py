@@ -47,7 +47,7 @@ class Stage:
     """Whether a stage of one process can use a GPU."""
     enabled: Callable[[RootConfig], bool] = lambda root: True
     forecast: str | None = None
-    """`module:function` that predicts what training will need: `(root, vocab_size, train_tokens) -> Forecast`."""
+    """`module:function` that predicts what training needs: `(root, vocab_size, train_tokens) -> Forecast | None`."""
     checks: tuple[str, ...] = ()
     """`module:function` each, of what can be known to go wrong before it is started: see `pipeline.preflight`."""
 
@@ -119,6 +119,7 @@ _TABLE = (
                   "train.distillation.preflight:tokenizer_of_the_teacher")),
     Stage("finetune", 7, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
           "validation loss {validation_loss:.3f}", trainer=lambda root: root.finetune.trainer, enabled=_finetunes,
+          forecast="train.memory.finetuning:forecast",
           checks=("train.preflight:gpus_of_finetuning", "train.preflight:examples",
                   "train.preflight:base_model", "train.preflight:prompts",
                   "train.preflight:lengths", "train.distillation.preflight:teacher_of_finetuning")),

@@ -15,6 +15,8 @@ from pipeline.launch.workplace import WORKER_SECONDS, Workplace
 from pipeline.stage_spec import StageSpec
 from pipeline.store.artifacts import LAUNCH_FILE, Artifact
 
+HEADER_WIDTH = 60
+
 
 def build(
     spec: StageSpec,
@@ -70,22 +72,29 @@ def waiting_for_another(spec: StageSpec, announce: Announce) -> Callable[[], Non
 
 
 def build_with(
-    command: Callable[[Path, str], Sequence[str]], spec: StageSpec, announce: Announce
+    command: Callable[[Path, str], Sequence[str]], spec: StageSpec, announce: Announce, place: str = ""
 ) -> tuple[Artifact, bool]:
     """Build with workers that a command starts on this machine, and stays with to their end.
 
     Args:
         command: gives its words, for the folder to build in and the launch's id.
+        place: of the stage in its run, for a line above what it says; empty where it has none.
 
     Raises:
         UserError: where the stage fails.
     """
-    return build(spec, partial(_start, command, spec, announce), waiting_for_another(spec, announce))
+    return build(spec, partial(_start, command, spec, announce, place), waiting_for_another(spec, announce))
 
 
 def _start(
-    command: Callable[[Path, str], Sequence[str]], spec: StageSpec, announce: Announce, folder: Path
+    command: Callable[[Path, str], Sequence[str]],
+    spec: StageSpec,
+    announce: Announce,
+    place: str,
+    folder: Path,
 ) -> None:
+    if place:
+        announce(f"── {place} {spec.stage} " + "─" * (HEADER_WIDTH - len(place) - len(spec.stage)))
     environment = os.environ | spec.launcher.env
     if spec.trainer:
         check_devices(spec.trainer, environment)

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pipeline.context import Context
-from pipeline.errors import Restart, exit_on_user_error, message_for_user
+from pipeline.errors import Restart, exit_on_user_error, first_line, message_for_user
 from pipeline.formats.checkpoints import written_hashes
 from pipeline.launch.attempts import RESTART_CODE, ask_for_restart, newest_step
 from pipeline.launch.ranks import RankFile, is_running
@@ -118,6 +118,7 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
             log.info(_told(stop))
         raise
     except BaseException as error:
+        tracker.alert(f"{spec.run.name}: {spec.stage} failed", message_for_user(error) or first_line(error))
         tracker.finish({}, None)
         if message := message_for_user(error):
             log.debug("%s", traceback.format_exc())

@@ -53,6 +53,9 @@ class Tracker:
     def image(self, name: str, png: bytes) -> None:
         """A picture. The folder keeps none: whoever draws it has a place for it there."""
 
+    def alert(self, title: str, text: str) -> None:
+        """Something that a person who is elsewhere should know of. The log has it, too."""
+
     def finish(self, summary: Mapping[str, Any], artifact: Path | None) -> None:
         """The stage's final metrics and its finished folder (None where it failed)."""
 

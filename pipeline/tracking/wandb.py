@@ -1,6 +1,8 @@
 """The Weights & Biases side of tracking: one run per stage, one group per run, lineage from input to output."""
 
+import hashlib
 import io
+import json
 import logging
 import netrc
 import os
@@ -12,6 +14,7 @@ from typing import Any
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.errors import UserError, first_line
 from pipeline.redaction import redacted, secret_values
+from pipeline.store.artifacts import MANIFEST
 from pipeline.store.manifest import Tracking
 from pipeline.tracking.tracker import TrackedStage, Tracker
 
@@ -19,6 +22,10 @@ RUN_ID_FILE = "wandb_run_id"
 INIT_SECONDS = 20.0
 FINISH_SECONDS = 120.0
 """How long a stage waits for the server, at its beginning and at its end."""
+ALERT_SECONDS = 300
+"""For how long an alert of the same title is not sent again."""
+PAGES = (".html", ".md", ".txt")
+PAGE_BYTES = 20_000_000
 
 
 class WandbTracker(Tracker):
@@ -86,9 +93,14 @@ class WandbTracker(Tracker):
     def image(self, name: str, png: bytes) -> None:
         self._send(lambda: self._send_image(name, png))
 
+    def alert(self, title: str, text: str) -> None:
+        told = redacted(text, secret_values(os.environ))
+        self._send(lambda: self._run.alert(title=title, text=told, level="WARN", wait_duration=ALERT_SECONDS))
+
     def finish(self, summary: Mapping[str, Any], artifact: Path | None) -> None:
         self._send(lambda: self._run.summary.update(dict(summary)))
         if artifact is not None:
+            self._send(lambda: self._send_pages(artifact))
             self._send(lambda: self._record_lineage(artifact))
         self._send(lambda: self._run.finish(exit_code=0 if artifact is not None else 1))
 
@@ -130,6 +142,16 @@ class WandbTracker(Tracker):
 
         self._run.log({name: wandb.Image(Image.open(io.BytesIO(png)))})
 
+    def _send_pages(self, artifact: Path) -> None:
+        """Log, cards and pages, for people to read beside the curves."""
+        import wandb
+
+        for path in sorted(artifact.rglob("*")):
+            if path.suffix in PAGES and path.is_file() and path.stat().st_size <= PAGE_BYTES:
+                self._run.save(str(path), base_path=str(artifact), policy="now")
+                if path.suffix == ".html":
+                    self._run.log({path.stem: wandb.Html(path.read_text(encoding="utf-8"), inject=False)})
+
     def _record_lineage(self, artifact: Path) -> None:
         """The output by reference, and the inputs as edges where W&B knows them, else by fingerprint."""
         import wandb
@@ -145,10 +167,26 @@ class WandbTracker(Tracker):
         output = wandb.Artifact(
             f"{self._stage.stage}-{self._stage.fingerprint}",
             type=self._stage.stage,
-            metadata={"inputs": inputs},
+            metadata={"inputs": inputs, **_contents(artifact)},
         )
+        output.add_file(
+            str(artifact / MANIFEST)
+        )  # with the size and sha256 of each file that the reference stands for
         output.add_reference(artifact.resolve().as_uri(), checksum=False)
         self._run.log_artifact(output)
+
+
+def _contents(artifact: Path) -> dict[str, Any]:
+    """How much is in the folder that the reference leads to, and a checksum of all of it."""
+    manifest = artifact / MANIFEST
+    outputs = json.loads(manifest.read_text(encoding="utf-8"))["outputs"]
+    names = sorted(outputs)
+    digests = "".join(f"{outputs[name]['sha256']}  {name}\n" for name in names)  # as sha256sum has them
+    return {
+        "files": len(names),
+        "bytes": sum(outputs[name]["bytes"] for name in names),
+        "sha256": hashlib.sha256(digests.encode()).hexdigest(),
+    }
 
 
 def is_offline(tracking: TrackingConfig, environment: Mapping[str, str]) -> bool:

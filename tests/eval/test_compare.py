@@ -106,7 +106,7 @@ def test_the_page_and_the_table(runs, tmp_path):
     first, second = runs("good"), runs("poor", POOR, tokenizer="u", loss=4.0)
     console = Console(record=True, width=120)
     file = tmp_path / "deep" / "page.html"
-    assert compare(first, second, CompareSettings(page=str(file), resamples=200), console) == file
+    assert compare(first, [second], CompareSettings(page=str(file), resamples=200), console) == [file]
     table = console.export_text()
     assert "BLEU" in table
     assert "not comparable: other tokenizer" in table
@@ -119,6 +119,22 @@ def test_the_page_and_the_table(runs, tmp_path):
     assert "write 0 &lt;script&gt;" in page
 
 
+def test_of_more_than_two_runs_all_figures_stand_side_by_side(runs, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "120")
+    for name, loss, tokenizer in (("a1", 3.0, "t"), ("a2", 2.0, "t"), ("a3", 1.0, "u")):
+        runs(name, loss=loss, tokenizer=tokenizer)
+    main(["a1", "a2", "a3", f"runs={tmp_path / 'runs'}", "resamples=50"])
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert lines[0].split() == ["metric", "model", "a1", "a2", "a3"]
+    perplexity = next(line for line in lines if line.startswith("Perplexity")).split()
+    assert perplexity[-3:-1] == ["20.1", "7.39"]
+    assert perplexity[-1].endswith("*"), "of another tokenizer"
+    assert (tmp_path / "comparisons/a1-and-a2.html").is_file()
+    assert (tmp_path / "comparisons/a1-and-a3.html").is_file()
+
+
 def test_bad_runs_are_told(runs, tmp_path, capsys):
     good = runs("good")
     (good.evaluate / "results.json").unlink()
@@ -128,4 +144,4 @@ def test_bad_runs_are_told(runs, tmp_path, capsys):
         find_run("good", tmp_path / "runs")
     with pytest.raises(SystemExit):
         main(["good"])
-    assert "two runs are compared, and 1 is given: good" in capsys.readouterr().err
+    assert "runs are compared with each other, and 1 is given: good" in capsys.readouterr().err

@@ -1,5 +1,6 @@
 """Tracking: what a stage logs is in its folder, and in W&B's own files; trouble with W&B stops nothing."""
 
+import hashlib
 import json
 import logging
 import math
@@ -14,7 +15,7 @@ import pytest
 from pipeline.config.run import RunConfig, TrackingConfig
 from pipeline.errors import UserError
 from pipeline.tracking import open_tracker
-from pipeline.tracking.tracker import TrackedStage, Tracker, read_jsonl, read_metrics
+from pipeline.tracking.tracker import TrackedStage, read_metrics
 from pipeline.tracking.wandb import RUN_ID_FILE, check_key, is_offline
 
 TRACKED = {
@@ -32,39 +33,6 @@ def _own_folders(tmp_path_factory):
         for name in ("WANDB_DATA_DIR", "WANDB_CACHE_DIR", "WANDB_CONFIG_DIR"):
             patch.setenv(name, str(tmp_path_factory.mktemp(name.lower())))
         yield
-
-
-def test_metrics_are_read_back_by_step(tmp_path):
-    tracker = Tracker(tmp_path)
-    tracker.log({"train/loss": 4.0}, 10)
-    tracker.log({"validation/loss": 4.5}, 10)
-    tracker.log({"train/loss": 3.0}, 20)
-    tracker.log({"train/loss": 3.9}, 10)  # the stage was killed and did these steps again
-    rows = [{key: value for key, value in row.items() if key != "time"} for row in read_metrics(tmp_path)]
-    assert rows == [
-        {"step": 10, "train/loss": 3.9, "validation/loss": 4.5},
-        {"step": 20, "train/loss": 3.0},
-    ]
-
-
-def test_a_line_cut_by_a_kill_is_left_out(tmp_path):
-    Tracker(tmp_path).log({"train/loss": 4.0}, 10)
-    with (tmp_path / "metrics.jsonl").open("a") as file:
-        file.write('{"step": 20, "train/lo')
-    assert [row["step"] for row in read_metrics(tmp_path)] == [10]
-
-
-def test_what_follows_a_cut_line_is_read(tmp_path):
-    (tmp_path / "metrics.jsonl").write_text('{"step": 20, "train/lo')
-    Tracker(tmp_path).log({"train/loss": 4.0}, 30)
-    assert [row["step"] for row in read_metrics(tmp_path)] == [30]
-
-
-def test_tables_keep_texts_as_they_are(tmp_path):
-    Tracker(tmp_path).table("samples", ["prompt", "continuation"], [["Der ", "Bär\n\u2028\x00 走る"]], step=5)
-    assert read_jsonl(tmp_path / "tables" / "samples.jsonl") == [
-        {"step": 5, "prompt": "Der ", "continuation": "Bär\n\u2028\x00 走る"}
-    ]
 
 
 def test_other_ranks_write_nothing(tmp_path):
@@ -95,6 +63,12 @@ for step in range(start, stop):
     tracker.log({"validation/loss": 11.0 - step}, step)
 tracker.table("samples", ["prompt", "references"], [["The", ["a", "b"]], ["Der", "a"]], step=stop)
 print(json.dumps(tracker.identity()))
+if failed:
+    tracker.alert("trial: pretrain failed", "the disk is full")
+else:
+    (folder / "report.html").write_text("<p>A page.</p>")
+    outputs = {"metrics.jsonl": {"bytes": 7, "sha256": "ab"}, "report.html": {"bytes": 5, "sha256": "cd"}}
+    (folder / "manifest.json").write_text(json.dumps({"outputs": outputs}))
 tracker.finish({"validation_perplexity": 12.5, "headline": "in words"}, None if failed else folder)
 """
 
@@ -188,11 +162,24 @@ def test_the_end_of_a_stage_is_its_summary_and_its_lineage(kept):
     assert [output["name"] for output in outputs] == ["pretrain-0123456789ab"]
     references = [entry["ref"] for entry in outputs[0]["manifest"]["contents"]]
     assert (kept[3] / "folder" / "metrics.jsonl").as_uri() in references
+    assert "manifest.json" in [entry["path"] for entry in outputs[0]["manifest"]["contents"]]
+    described = json.loads(outputs[0]["metadata"])
+    assert (described["files"], described["bytes"]) == (2, 12)
+    assert described["sha256"] == hashlib.sha256(b"ab  metrics.jsonl\ncd  report.html\n").hexdigest()
     assert records["config"][-1]["config"]["update"]["inputs"] == TRACKED["input_fingerprints"]
     first = read_records(kept[2][0])
     assert not [r for r in first["artifact"] if r["artifact"]["type"] == "pretrain"], (
         "a failed stage has no output"
     )
+
+
+def test_pages_go_to_the_run_and_a_failure_is_an_alert(kept):
+    failed, finished = (read_records(segment) for segment in kept[2])
+    assert failed["alert"][0]["alert"]["title"] == "trial: pretrain failed"
+    assert failed["alert"][0]["alert"]["text"] == "the disk is full"
+    assert (kept[2][1] / "files/report.html").read_text() == "<p>A page.</p>"
+    assert any("report" in item for item in history(kept[2][1]))
+    assert "alert" not in finished
 
 
 def test_tables_are_sent_whatever_their_columns_hold(kept):

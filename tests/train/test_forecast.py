@@ -5,8 +5,10 @@ import pytest
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
+from pipeline.forecast import Forecast
 from tests.pipeline.test_config import composed
 from train.data.steps import count_steps
+from train.memory.finetuning import forecast as forecast_of_finetuning
 from train.memory.forecast import forecast
 
 PARTS = {"wiki": 1_280_001, "news": 320_001}
@@ -81,3 +83,31 @@ def test_tokens_per_parameter() -> None:
     facts = forecast(parse_config(values), 400, None).facts
     parameters = int(facts["model"].split()[0].replace(",", ""))
     assert facts["steps"] == f"{-(-20 * parameters // (16 * 128)):,}"
+
+
+def tuned(*words: str) -> Forecast:
+    found = forecast_of_finetuning(parse_config(composed("experiment=demo", *words)), 2048, None)
+    assert found is not None
+    return found
+
+
+def test_finetuning_needs_what_pretraining_needs_with_sequences_as_long_as_its_longest_example() -> None:
+    same = ["++finetune.trainer.global_batch=16", "++finetune.batching=padded"]
+    same += [
+        "++finetune.optim.name=muon",
+        "++finetune.optim.muon_lr=0.02",
+        "++finetune.optim.embedding_lr=0.05",
+    ]
+    full = tuned(*same)
+    assert full.memory == forecast(parse_config(composed("experiment=demo")), 2048, None).memory
+    assert full.refusal is None
+    shorter = tuned(*same, "++finetune.max_length=32")
+    assert 3.9 < full.memory["activations"] / shorter.memory["activations"] < 4.5
+    adapted = tuned("++finetune.lora.rank=4")
+    assert adapted.memory["gradients"] < full.memory["gradients"] / 20
+    tight = tuned("++finetune.trainer.device_memory_gb=0.6", "++finetune.trainer.accelerator=cpu")
+    assert "a batch of the longest examples does not fit" in tight.facts["warning"]
+
+
+def test_memory_of_tasks_that_train_on_something_else_is_not_predicted() -> None:
+    assert "finetune.task=classify trains on something else" in tuned("finetune=classify").unpredicted

@@ -255,3 +255,8 @@ def test_the_limit_of_cpu_ranks_is_their_share_of_the_machine() -> None:
     one, four = (known_limit(TrainerConfig(steps=1, devices=n), on_gpu=False).device for n in (1, 4))
     assert one // 4 == four > 0
     assert known_limit(TrainerConfig(steps=1, device_memory_gb=24), on_gpu=True).device == 24_000_000_000
+
+
+def test_a_refusal_names_what_takes_most_such_as_the_step_of_muon() -> None:
+    with pytest.raises(UserError, match=r"most of it: .*optimizer's step \d+\.\d"):
+        check(plan({"global_batch": 1}, optim="muon"), Limit(20_000_000_000, None, "a test"))

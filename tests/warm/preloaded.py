@@ -26,6 +26,7 @@ MODULES = (
     "train.finetune",
     "train.adapters.lora",
     "train.finetuning.preferences.reference",
+    "train.memory.finetuning",
     "train.memory.forecast",
     "train.preflight",
     "train.pretrain",

@@ -45,6 +45,7 @@ class Guard(AfterStep):
         warns = plan.trainer.guard.action == "warn"
         done = "it counts all the same" if warns else "the weights stay as they were"
         self.context.log.warning(f"step {step:,} is an outlier: {reason}; {done}")
+        self.context.tracker.alert("outlier in training", f"step {step:,}: {reason}; {done}")
         position = self.run.skipped.data_step(step - 1)
         windows, ids = samples.window_ids(position), samples.input_ids(position)
         rows = [

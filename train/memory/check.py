@@ -14,7 +14,7 @@ from pipeline.config.strategies import StrategyConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from train.checkpoints.named_model import NamedModel
-from train.memory.predict import Memory, predict, strategy_memory
+from train.memory.predict import COMPONENTS, Memory, predict, strategy_memory
 from train.models import family
 
 _SUGGESTIONS = 4
@@ -130,6 +130,7 @@ def check(plan: Plan, limit: Limit | None) -> None:
         of = f"this machine's memory for each rank's {what}"
     elif need <= there:
         need, of = memory.start + memory.runtime, f"{of}; all weights are there while the model is built"
+    largest = f"; most of it: {_largest_parts(memory)}" if need == memory.total else ""
     found = suggestions(plan, limit)
     advice = (
         "any of these fits: " + "; ".join(found)
@@ -138,8 +139,17 @@ def check(plan: Plan, limit: Limit | None) -> None:
     )
     raise UserError(
         f"this training run does not fit: each rank needs about {need / 1e9:.1f} GB and has {there / 1e9:.1f} GB "
-        f"({of}); {advice}"
+        f"({of}){largest}; {advice}"
     )
+
+
+def _largest_parts(memory: Memory) -> str:
+    """What most of the device's memory goes to, such as Muon's step, in words."""
+    parts = {label: getattr(memory, name) for name, label in COMPONENTS.items()}
+    shown = [
+        name for name in sorted(parts, key=parts.__getitem__, reverse=True) if parts[name] > memory.total / 10
+    ]
+    return ", ".join(f"{name} {parts[name] / 1e9:.1f}" for name in shown)
 
 
 def suggestions(plan: Plan, limit: Limit) -> list[str]:

@@ -18,23 +18,11 @@ from train.data.mixture import Mixture
 from train.data.sequences import too_often
 from train.data.steps import count_steps
 from train.memory.check import Limit, Plan, check, known_limit, runs_on_gpu
-from train.memory.predict import Memory, optimizer_sizes
+from train.memory.predict import COMPONENTS, Memory, optimizer_sizes
 from train.memory.sizes import trained_model, trained_sizes
 from train.models import flops_per_token
 from train.models.numerics import FP32
 from train.models.sizes import model_sizes
-
-_COMPONENTS = {
-    "parameters": "parameters",
-    "gradients": "gradients",
-    "optimizer": "optimizer",
-    "buffers": "strategy's buffers",
-    "activations": "activations",
-    "loss": "logits and loss",
-    "step": "optimizer's step",
-    "teacher": "teacher",
-    "runtime": "runtime",
-}
 
 
 def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] | None) -> Forecast:
@@ -61,7 +49,7 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
     memory = plan.memory() if trainer.steps != 0 else None
     sizes = model_sizes(root.model, vocab_size)
     trained = trained_sizes(root.model, vocab_size, lora).trained
-    checkpoint = FP32 * (trained + _states(plan))
+    checkpoint = FP32 * (trained + optimizer_states(plan))
     kept = trainer.keep_last + 2  # the best one besides, and one that is being written
     stored = _stored_bytes(root, vocab_size, train_tokens)
     facts = {
@@ -80,16 +68,16 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
     }
     return Forecast(
         facts,
-        {label: getattr(memory, name) for name, label in _COMPONENTS.items()} if memory else {},
+        {label: getattr(memory, name) for name, label in COMPONENTS.items()} if memory else {},
         "" if memory else "nothing is trained" if trainer.steps == 0 else plan.unpredicted(),
         memory.host if memory else 0,
-        _limit(limit),
+        limit_in_words(limit),
         kept * checkpoint + FP32 * sizes.parameters + stored,
         _refusal(plan, limit),
     )
 
 
-def _states(plan: Plan) -> int:
+def optimizer_states(plan: Plan) -> int:
     """Elements of the optimizer's states; none where nothing is trained, as it may be of no use for the model."""
     if plan.trainer.steps == 0:
         return 0
@@ -171,7 +159,7 @@ def _refusal(plan: Plan, limit: Limit | None) -> str | None:
     return None
 
 
-def _limit(limit: Limit | None) -> str:
+def limit_in_words(limit: Limit | None) -> str:
     if limit is None:
         return "not known: no GPU is visible here; give trainer.device_memory_gb"
     return f"{size_in_words(limit.device)} ({limit.source})"

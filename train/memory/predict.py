@@ -32,6 +32,19 @@ RUNTIME_GPU, RUNTIME_CPU = 1_000_000_000, 500_000_000
 DISTRIBUTIONS = 5
 """Arrays of a chunk of tokens times the vocabulary that a comparison with a teacher makes besides the student's."""
 
+COMPONENTS = {
+    "parameters": "parameters",
+    "gradients": "gradients",
+    "optimizer": "optimizer",
+    "buffers": "strategy's buffers",
+    "activations": "activations",
+    "loss": "logits and loss",
+    "step": "optimizer's step",
+    "teacher": "teacher",
+    "runtime": "runtime",
+}
+"""What makes up a rank's memory, by field of `Memory`."""
+
 
 @dataclass(frozen=True)
 class OptimizerSizes:

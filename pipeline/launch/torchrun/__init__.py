@@ -8,7 +8,7 @@ from pipeline.announce import Announce
 from pipeline.errors import UserError
 from pipeline.launch.attempts import Attempts
 from pipeline.launch.building import build as build_stage
-from pipeline.launch.local import build_on_this_machine
+from pipeline.launch.local import build_on_this_machine, place_among
 from pipeline.launch.supervise import supervise
 from pipeline.launch.torchrun.rendezvous import Follower, lead
 from pipeline.stage_spec import StageSpec
@@ -17,12 +17,12 @@ from pipeline.store.artifacts import Artifact
 
 def build(stages: Sequence[StageSpec], announce: Announce) -> Iterator[tuple[Artifact, bool]]:
     """Build one stage after the other."""
-    for spec in stages:
+    for number, spec in enumerate(stages):
         if spec.trainer and spec.trainer.nodes > 1:
             follower = Follower(spec, announce)
             yield build_stage(spec, partial(_lead, spec, announce, follower), follower)
         else:
-            yield build_on_this_machine(spec, announce)
+            yield build_on_this_machine(spec, announce, place_among(stages, number))
 
 
 def _lead(spec: StageSpec, announce: Announce, follower: Follower, folder: Path) -> None:
