@@ -12,7 +12,7 @@ from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 
 USAGE = """\
-python -m pipeline [stage=STAGE] [experiment=NAME] [group=option …] [key=value …]
+python -m pipeline [stage=STAGE] [experiment=NAME] [group=option] [key=value] …
 
 Brings a stage up to date with all that it needs. Later words win; what is not
 set has its default. Before a run dryrun=true tells what it would do and need,
