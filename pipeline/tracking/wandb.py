@@ -169,9 +169,8 @@ class WandbTracker(Tracker):
             type=self._stage.stage,
             metadata={"inputs": inputs, **_contents(artifact)},
         )
-        output.add_file(
-            str(artifact / MANIFEST)
-        )  # with the size and sha256 of each file that the reference stands for
+        # With size and sha256 of each file that the reference stands for; it has another name among these.
+        output.add_file(str(artifact / MANIFEST), name="contents.json")
         output.add_reference(artifact.resolve().as_uri(), checksum=False)
         self._run.log_artifact(output)
 

@@ -60,10 +60,10 @@ def test_a_failure_names_its_stage(spec: StageSpec) -> None:
 def test_a_command_is_given_the_folder_and_the_launch_that_may_work_there(spec: StageSpec) -> None:
     said: list[str] = []
     command = lambda folder, launch: [sys.executable, "-c", AN_ARTIFACT, str(folder), launch]  # noqa: E731
-    artifact, reused = build_with(command, spec, said.append)
+    artifact, reused = build_with(command, spec, said.append, "1/9")
     assert not reused
     assert artifact.manifest["launch"].startswith(spec.fingerprint)
-    assert said == []
+    assert [line.rstrip("─") for line in said] == ["── 1/9 download "]
 
 
 HOLDER = """

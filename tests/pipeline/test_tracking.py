@@ -162,7 +162,7 @@ def test_the_end_of_a_stage_is_its_summary_and_its_lineage(kept):
     assert [output["name"] for output in outputs] == ["pretrain-0123456789ab"]
     references = [entry["ref"] for entry in outputs[0]["manifest"]["contents"]]
     assert (kept[3] / "folder" / "metrics.jsonl").as_uri() in references
-    assert "manifest.json" in [entry["path"] for entry in outputs[0]["manifest"]["contents"]]
+    assert "contents.json" in [entry["path"] for entry in outputs[0]["manifest"]["contents"]]
     described = json.loads(outputs[0]["metadata"])
     assert (described["files"], described["bytes"]) == (2, 12)
     assert described["sha256"] == hashlib.sha256(b"ab  metrics.jsonl\ncd  report.html\n").hexdigest()
