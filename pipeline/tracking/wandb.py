@@ -144,13 +144,9 @@ class WandbTracker(Tracker):
 
     def _send_pages(self, artifact: Path) -> None:
         """Log, cards and pages, for people to read beside the curves."""
-        import wandb
-
         for path in sorted(artifact.rglob("*")):
             if path.suffix in PAGES and path.is_file() and path.stat().st_size <= PAGE_BYTES:
                 self._run.save(str(path), base_path=str(artifact), policy="now")
-                if path.suffix == ".html":
-                    self._run.log({path.stem: wandb.Html(path.read_text(encoding="utf-8"), inject=False)})
 
     def _record_lineage(self, artifact: Path) -> None:
         """The output by reference, and the inputs as edges where W&B knows them, else by fingerprint."""

