@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.errors import UserError
 from train.models import IGNORE_INDEX, LanguageModel, build_model, count_parameters, lm_head
-from train.models.decoder.chunked_cache import CHUNK
+from train.models.decoder.growing_cache import ROOM
 
 VOCAB = 97
 SIZES = {"layers": 2, "hidden": 32, "heads": 4, "context": 24}
@@ -153,23 +153,23 @@ def test_laid_out_for_generation_it_is_the_same_model(model):
             torch.testing.assert_close(torch.stack(found, 1), expected[rows, 8:], rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("config", [*CONFIGS, CONFIGS[3].model_copy(update={"sliding_window": CHUNK + 8})])
-def test_a_cache_of_many_chunks_decodes_as_the_full_pass(config):
-    """Across the ends of chunks, in pieces that lie over several of them, with padding and after a reordering."""
+@pytest.mark.parametrize("config", [*CONFIGS, CONFIGS[3].model_copy(update={"sliding_window": ROOM + 8})])
+def test_a_cache_that_grows_decodes_as_the_full_pass(config):
+    """Token by token where there is room and where there is none, in pieces, with padding and after a reordering."""
     torch.manual_seed(2)
-    model = build_model(config.model_copy(update={"context": 3 * CHUNK}), VOCAB).eval()
-    padding = torch.tensor([0, 3, CHUNK + 1])
-    inputs = torch.randint(0, VOCAB, (3, 2 * CHUNK + 4))
+    model = build_model(config.model_copy(update={"context": 3 * ROOM}), VOCAB).eval()
+    padding = torch.tensor([0, 3, ROOM + 1])
+    inputs = torch.randint(0, VOCAB, (3, 2 * ROOM + 4))
     with torch.no_grad():
         alone = [model(row[None, skipped:])[0] for row, skipped in zip(inputs, padding, strict=True)]
         state = model.new_state(3, inputs.size(1), padding=padding)
-        places = [CHUNK + 2, CHUNK + 3, 2 * CHUNK + 1, *range(2 * CHUNK + 2, 2 * CHUNK + 5)]
+        places = [ROOM + 2, ROOM + 3, 2 * ROOM + 1, *range(2 * ROOM + 2, 2 * ROOM + 5)]
         begin = 0
         for end in places:
             found = model.next_logits(inputs[:, begin:end], state)
             expected = [logits[end - 1 - skipped] for logits, skipped in zip(alone, padding, strict=True)]
             torch.testing.assert_close(found, torch.stack(expected), rtol=1e-4, atol=1e-5)
-            if end == CHUNK + 3:
+            if end == ROOM + 3:
                 order = torch.tensor([2, 0])
                 state.reorder(order)
                 inputs, padding, alone = inputs[order], padding[order], [alone[2], alone[0]]

@@ -16,10 +16,10 @@ FEW = 64
 class FixedLinear(nn.Module):
     """One product in place of several linear maps with the same input, without gradients.
 
-    On a CPU, in fp32, a product of few rows is made otherwise than by `F.linear`. A single row is as fast as memory
-    gives the weight, which it does in runs: blocks of outputs [out / 16, in, 16], made when the first such row comes.
-    These are the quickest for up to 63 rows, too, where a vector register holds 8 numbers (AVX2: 0.9 to 1.5 times
-    W·xᵀ, 1.0 to 1.8 times x·Wᵀ); where it holds 16, W·xᵀ is, from 8 rows on, as a transposed view of [out, rows].
+    On a CPU, in fp32, the product of a single row is as fast as memory gives the weight, which it does in runs. Where a
+    vector register holds 8 numbers (AVX2), the longer side of the weight therefore lies in runs: a weight with more
+    outputs than inputs is kept transposed. Where it holds 16, a single row reads blocks of outputs [out / 16, in, 16],
+    made when the first such row comes, and 8 to 63 rows are multiplied as W·xᵀ, a transposed view of [out, rows].
     With more rows, as in prompts, all take the same time.
     """
 
@@ -27,26 +27,28 @@ class FixedLinear(nn.Module):
         """Args: weights: each [out, in]; their outputs stand side by side. bias: [sum of out]."""
         super().__init__()
         found = [one.detach() for one in weights]
-        self._weight = torch.cat(found) if len(found) > 1 else found[0].contiguous()
+        weight = torch.cat(found) if len(found) > 1 else found[0].contiguous()
+        on_cpu = weight.device.type == "cpu" and weight.dtype == torch.float32
+        self._wide = on_cpu and torch.backends.cpu.get_cpu_capability() != "AVX2"
+        if on_cpu and not self._wide and weight.size(0) > weight.size(1):
+            weight = weight.t().contiguous().t()
+        self._weight = weight
         self._bias = None if bias is None else bias.detach()
-        self._on_cpu = self._weight.device.type == "cpu" and self._weight.dtype == torch.float32
-        self._narrow = torch.backends.cpu.get_cpu_capability() == "AVX2"
 
     def forward(self, x: Tensor) -> Tensor:
         """x [..., in] → [..., sum of out]."""
         rows = x.numel() // x.size(-1)
-        if not self._on_cpu or rows >= FEW or (1 < rows < 8 and not self._narrow):
+        if not self._wide or rows >= FEW or 1 < rows < 8:
             return F.linear(x, self._weight, self._bias)
         given = x.reshape(rows, -1)
-        found = self._by_blocks(given) if rows == 1 or self._narrow else torch.mm(self._weight, given.t()).t()
+        found = self._by_blocks(given) if rows == 1 else torch.mm(self._weight, given.t()).t()
         found = found.view(*x.shape[:-1], -1)
         return found if self._bias is None else found + self._bias
 
     def _by_blocks(self, x: Tensor) -> Tensor:
-        """x [rows, in] → [rows, out]."""
+        """x [1, in] → [1, out]."""
         blocks = self._blocks
-        found = torch.bmm(x.expand(blocks.size(0), -1, -1), blocks)
-        return found.transpose(0, 1).reshape(x.size(0), -1)[:, : self._weight.size(0)]
+        return torch.bmm(x.expand(len(blocks), 1, -1), blocks).view(1, -1)[:, : self._weight.size(0)]
 
     @cached_property
     def _blocks(self) -> Tensor:

@@ -1,7 +1,5 @@
 """The keys and values that generation keeps of what was read."""
 
-from typing import ClassVar
-
 import torch
 from torch import Tensor
 
@@ -10,9 +8,6 @@ from train.models.decoder.attention import attend
 
 class KVCache:
     """Keys and values of all layers for up to `capacity` tokens per row, allocated once."""
-
-    ROWS: ClassVar[int] = 1
-    """The dimension of the rows."""
 
     def __init__(
         self,
@@ -26,19 +21,18 @@ class KVCache:
         device: torch.device,
         padding: Tensor | None = None,
     ):
-        shape = self._shape(layers, batch_size, kv_heads, capacity, head_size)
-        # Zeros: what is not written yet may be read with a weight of 0, and must be a number then.
-        self.keys = torch.zeros(shape, dtype=dtype, device=device)
-        self.values = torch.zeros(shape, dtype=dtype, device=device)
+        # Heads before tokens: a decoding step then reads each head's keys contiguously.
+        shape = batch_size, kv_heads, self._room(capacity), head_size
+        self.keys = [torch.empty(shape, dtype=dtype, device=device) for _ in range(layers)]
+        self.values = [torch.empty(shape, dtype=dtype, device=device) for _ in range(layers)]
+        """Of each layer, [B, kv_heads, tokens, head_size]."""
         self.padding = None if padding is None else padding.to(device)
-        self.capacity = capacity
+        self.capacity, self._device = capacity, device
         self.length = 0
 
-    def _shape(
-        self, layers: int, batch_size: int, kv_heads: int, capacity: int, head_size: int
-    ) -> tuple[int, ...]:
-        # Heads before tokens: a decoding step then reads each head's keys contiguously.
-        return layers, batch_size, kv_heads, capacity, head_size
+    def _room(self, capacity: int) -> int:
+        """For how many tokens there is room at first."""
+        return capacity
 
     def attend(
         self, layer: int, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, window: int | None
@@ -56,10 +50,10 @@ class KVCache:
         The length grows only with `advance`, once every layer has appended.
         """
         end = self.length + key.size(1)
-        self.keys[layer, :, :, self.length : end] = key.transpose(1, 2)
-        self.values[layer, :, :, self.length : end] = value.transpose(1, 2)
+        self.keys[layer][:, :, self.length : end] = key.transpose(1, 2)
+        self.values[layer][:, :, self.length : end] = value.transpose(1, 2)
         seen = slice(self._first(window), end)
-        return self.keys[layer, :, :, seen].transpose(1, 2), self.values[layer, :, :, seen].transpose(1, 2)
+        return self.keys[layer][:, :, seen].transpose(1, 2), self.values[layer][:, :, seen].transpose(1, 2)
 
     def _first(self, window: int | None) -> int:
         """The first token that the next one sees."""
@@ -70,7 +64,7 @@ class KVCache:
 
     def positions(self, tokens: int) -> Tensor:
         """Positions of the next tokens, [B or 1, tokens]; the first real token of a row is at 0."""
-        index = torch.arange(self.length, self.length + tokens, device=self.keys.device)[None]
+        index = torch.arange(self.length, self.length + tokens, device=self._device)[None]
         return index if self.padding is None else (index - self.padding[:, None]).clamp_(min=0)
 
     def mask(self, tokens: int, window: int | None = None) -> Tensor | None:
@@ -81,8 +75,8 @@ class KVCache:
             tokens == 1 or (self.length == 0 and (window is None or tokens <= window))
         ):
             return None
-        keys = torch.arange(self._first(window), end, device=self.keys.device)
-        queries = torch.arange(self.length, end, device=self.keys.device)[:, None]
+        keys = torch.arange(self._first(window), end, device=self._device)
+        queries = torch.arange(self.length, end, device=self._device)[:, None]
         seen = keys <= queries
         if window is not None:
             seen &= keys > queries - window
@@ -94,7 +88,7 @@ class KVCache:
 
     def reorder(self, rows: Tensor) -> None:
         """Keep the given rows (int64 [new batch]), in that order."""
-        self.keys = self.keys.index_select(self.ROWS, rows)
-        self.values = self.values.index_select(self.ROWS, rows)
+        for kept in (self.keys, self.values):
+            kept[:] = [layer.index_select(0, rows) for layer in kept]
         if self.padding is not None:
             self.padding = self.padding.index_select(0, rows)

@@ -15,8 +15,8 @@ from pipeline.errors import UserError
 from train.models.balance import fullest_expert, router_losses, until_last_label
 from train.models.decoder.attention import document_mask
 from train.models.decoder.cache import KVCache
-from train.models.decoder.chunked_cache import ChunkedCache
 from train.models.decoder.gpt2 import GPT2Body
+from train.models.decoder.growing_cache import GrowingCache
 from train.models.decoder.llama import LlamaBody
 from train.models.decoder.nearby import nearby_mask
 from train.models.fixed_linear import FixedLinear
@@ -184,7 +184,7 @@ class Decoder(LanguageModel):
                 "shorten the prompt or generate fewer tokens"
             )
         weight = self.lm_head.weight
-        kind = ChunkedCache if weight.device.type == "cpu" else KVCache
+        kind = GrowingCache if weight.device.type == "cpu" else KVCache
         return kind(
             self.config.layers,
             batch_size,
