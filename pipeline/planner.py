@@ -23,7 +23,7 @@ from pipeline.stages import Stage
 from pipeline.store.artifacts import Artifact, Store
 from pipeline.store.run_links import link_into_run
 from pipeline.store.written_spec import WrittenSpec
-from pipeline.tracking.wandb import check_key
+from pipeline.tracking import check_tracking
 
 KEPT = ("checkpoint_every", "keep_last", "keep_every")
 """Settings of a `trainer` that say which checkpoints there are in the end, and change nothing else."""
@@ -47,7 +47,7 @@ def execute(root: RootConfig, announce: Announce) -> list[Outcome]:
         UserError: where a stage fails or is bound to, what was finished before stays; where an artifact is damaged;
             where W&B lacks a key.
     """
-    check_key(root.tracking, os.environ | root.launcher.env)
+    check_tracking(root.tracking, os.environ | root.launcher.env)
     store = Store(Path(root.run.artifacts))
     before, now = last_settings(root.run.folder), shown_settings(root)
     root.run.folder.mkdir(parents=True, exist_ok=True)

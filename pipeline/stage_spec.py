@@ -10,7 +10,8 @@ from pipeline.config.base import HORIZON, NEUTRAL, Section
 from pipeline.config.launchers import LauncherConfig
 from pipeline.config.plugins import load_plugins
 from pipeline.config.root import RootConfig
-from pipeline.config.run import RunConfig, TrackingConfig
+from pipeline.config.run import RunConfig
+from pipeline.config.trackers import TrackingConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.fingerprint import FileHashes, fingerprint

@@ -24,7 +24,7 @@ from pipeline.config.models import ModelConfig
 from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.config.pretraining import PretrainConfig
-from pipeline.config.run import RunConfig, TrackingConfig
+from pipeline.config.run import RunConfig
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.config.shards import ShardsConfig
 from pipeline.config.strategies import StrategyConfig
@@ -32,6 +32,8 @@ from pipeline.config.sweep import SweepConfig
 from pipeline.config.tasks import FinetuneConfig
 from pipeline.config.teachers import with_teachers
 from pipeline.config.tokenizers import TokenizerConfig
+from pipeline.config.trackers import TrackingConfig
+from pipeline.config.trackers.wandb import WandbTracking
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.formats.hub import SCHEME
@@ -74,7 +76,7 @@ class RootConfig(Section):
     evaluate: EvaluateConfig = EvaluateConfig()
     export: ExportConfig = ExportConfig()
     report: ReportConfig = ReportConfig()
-    tracking: TrackingConfig = TrackingConfig()
+    tracking: TrackingConfig = WandbTracking()
     launcher: LauncherConfig
     sweep: SweepConfig = SweepConfig()
 

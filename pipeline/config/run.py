@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, PositiveFloat
 
@@ -53,16 +53,3 @@ class RunConfig(Section):
             for name, place in (("artifacts", self.artifacts), ("runs", self.runs))
             if is_remote(place)
         ]
-
-
-class TrackingConfig(Section):
-    """Experiment tracking. Metrics are always kept in the artifact too."""
-
-    backend: Literal["wandb", "none"] = "wandb"
-    mode: Literal["auto", "online", "offline"] = "auto"
-    """`auto`: online where a W&B key is found, else offline."""
-    project: str = "lm-workflow"
-    entity: str | None = None
-    group: str | None = None
-    """W&B group; None takes the run's name, and a sweep its own."""
-    tags: list[str] = []

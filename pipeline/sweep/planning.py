@@ -8,14 +8,15 @@ from typing import Any, Protocol
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, OmegaConf, open_dict
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from pipeline.config.composition import plain_tree
 from pipeline.config.left_out import typed_keys
 from pipeline.config.models import ModelConfig
 from pipeline.config.root import parse_config
-from pipeline.config.run import RunConfig, TrackingConfig
+from pipeline.config.run import RunConfig
 from pipeline.config.sweep import SweepConfig
+from pipeline.config.trackers import TrackingConfig
 from pipeline.errors import UserError
 from pipeline.plan import plan_stages
 from pipeline.store.artifacts import Store
@@ -53,7 +54,7 @@ class SweepPlan:
         try:
             self.settings = SweepConfig.model_validate(values["sweep"])
             self.base = RunConfig.model_validate(values["run"])
-            self.tracking = TrackingConfig.model_validate(values["tracking"])
+            self.tracking = TypeAdapter(TrackingConfig).validate_python(values["tracking"])
         except ValidationError:
             parse_config(values)  # tells all problems
             raise

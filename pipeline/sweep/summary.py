@@ -44,7 +44,7 @@ def sum_up(plan: SweepPlan, jobs: Sequence[Job]) -> None:
     for fit in fits:
         print(f"\n{fit.formula}\n  {fit.method}")
     print(f"\nReport: {plan.folder / PAGE_FILE}", flush=True)
-    if plan.tracking.backend != "none" and any(job.state == "finished" and not job.reused for job in jobs):
+    if plan.tracking.choice != "none" and any(job.state == "finished" and not job.reused for job in jobs):
         _track(plan, ordered, columns, rows, figures)
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.run import RunConfig, TrackingConfig
+from pipeline.config.run import RunConfig
+from pipeline.config.trackers.wandb import WandbTracking
 from pipeline.errors import UserError, first_line
 from pipeline.redaction import redacted, secret_values
 from pipeline.store.artifacts import MANIFEST
@@ -35,13 +36,13 @@ class WandbTracker(Tracker):
     W&B is left alone from there on. Either is logged once.
     """
 
-    def __init__(self, folder: Path, run: RunConfig, tracking: TrackingConfig, stage: TrackedStage):
+    def __init__(self, folder: Path, run: RunConfig, tracking: WandbTracking, stage: TrackedStage):
         super().__init__(folder)
         self._stage = stage
         self._log = logging.getLogger(stage.stage)
         self._run = self._start(folder, run, tracking)
 
-    def _start(self, folder: Path, run: RunConfig, tracking: TrackingConfig) -> Any:
+    def _start(self, folder: Path, run: RunConfig, tracking: WandbTracking) -> Any:
         """The W&B run: online or, where that is not wanted or fails, offline; None where that fails too."""
         import wandb
 
@@ -184,7 +185,7 @@ def _contents(artifact: Path) -> dict[str, Any]:
     }
 
 
-def is_offline(tracking: TrackingConfig, environment: Mapping[str, str]) -> bool:
+def is_offline(tracking: WandbTracking, environment: Mapping[str, str]) -> bool:
     """Whether runs are kept on disk: asked for, or for want of a key."""
     if tracking.mode != "auto":
         return tracking.mode == "offline"
@@ -193,13 +194,17 @@ def is_offline(tracking: TrackingConfig, environment: Mapping[str, str]) -> bool
     return not _has_key(environment)
 
 
-def check_key(tracking: TrackingConfig, environment: Mapping[str, str]) -> None:
+def check(config: WandbTracking, environment: Mapping[str, str]) -> None:
     """Raises: UserError: where W&B was asked for online and nothing says who asks."""
-    if tracking.backend == "wandb" and tracking.mode == "online" and not _has_key(environment):
+    if config.mode == "online" and not _has_key(environment):
         raise UserError(
             "tracking.mode=online needs a Weights & Biases key, and there is none: run `wandb login`, set "
             "WANDB_API_KEY, or choose tracking.mode=offline"
         )
+
+
+def start(folder: Path, run: RunConfig, config: WandbTracking, stage: TrackedStage) -> Tracker:
+    return WandbTracker(folder, run, config, stage)
 
 
 def _has_key(environment: Mapping[str, str]) -> bool:

@@ -26,6 +26,7 @@ WORDS = [
     "finetune.text_field=response",
     "longest.documents=2",
     "trainer.callbacks=[weight_norm]",
+    "tracking=diary",
     "trainer.checkpoint_every=1",
     "trainer.steps=20",
     "trainer.deterministic=true",
@@ -88,6 +89,7 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     assert manifest["metrics"]["niceness"] == os.nice(0) + 7, "its launcher started the worker"
     assert list((whole / "runs/demo/clean/documents").glob("train-numbers-*.parquet"))
     assert "banned_word" in (whole / "runs/demo/clean/data_card.md").read_text()
+    assert "pretrain finished\n" in (whole / "runs/demo/diary.txt").read_text()
     check_task(whole / "runs/demo")
     tracked = subprocess.run(["git", "status", "--porcelain"], cwd=ROOT, capture_output=True, text=True)
     assert "my_lab" not in tracked.stdout.replace("tests/extension/", "")

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.run import RunConfig, TrackingConfig
+from pipeline.config.run import RunConfig
+from pipeline.config.trackers.wandb import WandbTracking
 from pipeline.errors import UserError
 from pipeline.tracking import open_tracker
 from pipeline.tracking.tracker import TrackedStage, read_metrics
-from pipeline.tracking.wandb import RUN_ID_FILE, check_key, is_offline
+from pipeline.tracking.wandb import RUN_ID_FILE, check, is_offline
 
 TRACKED = {
     "stage": "pretrain",
@@ -37,7 +38,7 @@ def _own_folders(tmp_path_factory):
 
 def test_other_ranks_write_nothing(tmp_path):
     tracker = open_tracker(
-        TrackingConfig(), RunConfig(runs=str(tmp_path / "runs")), TrackedStage(**TRACKED), tmp_path, rank=1
+        WandbTracking(), RunConfig(runs=str(tmp_path / "runs")), TrackedStage(**TRACKED), tmp_path, rank=1
     )
     tracker.log({"train/loss": 4.0}, 10)
     tracker.table("samples", ["prompt"], [["The"]])
@@ -48,7 +49,8 @@ def test_other_ranks_write_nothing(tmp_path):
 STAGE = """
 import json, sys
 from pathlib import Path
-from pipeline.config.run import RunConfig, TrackingConfig
+from pipeline.config.run import RunConfig
+from pipeline.config.trackers.wandb import WandbTracking
 from pipeline.tracking import open_tracker
 from pipeline.tracking.tracker import TrackedStage
 
@@ -57,7 +59,7 @@ folder = root / "folder"
 folder.mkdir(exist_ok=True)
 run = RunConfig(name="trial", runs=str(root / "runs"))
 stage = TrackedStage(**json.loads(sys.argv[5]))
-tracker = open_tracker(TrackingConfig(mode="offline", tags=["a-tag"]), run, stage, folder, 0)
+tracker = open_tracker(WandbTracking(mode="offline", tags=["a-tag"]), run, stage, folder, 0)
 for step in range(start, stop):
     tracker.log({"train/loss": 10.0 - step}, step)
     tracker.log({"validation/loss": 11.0 - step}, step)
@@ -198,7 +200,7 @@ def test_without_a_place_to_write_training_goes_on(tmp_path, caplog):
     (tmp_path / "runs").write_text("a file where the folder should be")
     run = RunConfig(name="trial", runs=str(tmp_path / "runs"))
     with caplog.at_level(logging.WARNING):
-        tracker = open_tracker(TrackingConfig(mode="offline"), run, TrackedStage(**TRACKED), tmp_path, 0)
+        tracker = open_tracker(WandbTracking(mode="offline"), run, TrackedStage(**TRACKED), tmp_path, 0)
         for step in range(3):
             tracker.log({"train/loss": 4.0}, step)
         tracker.finish({"loss": math.nan}, tmp_path)
@@ -212,13 +214,14 @@ UNREACHABLE = """
 import json, logging, sys
 from pathlib import Path
 import pipeline.tracking.wandb
-from pipeline.config.run import RunConfig, TrackingConfig
+from pipeline.config.run import RunConfig
+from pipeline.config.trackers.wandb import WandbTracking
 from pipeline.tracking.tracker import TrackedStage
 
 logging.basicConfig(format="%(message)s")
 pipeline.tracking.wandb.INIT_SECONDS = 1.0
 root = Path(sys.argv[1])
-run, tracking = RunConfig(name="trial", runs=str(root / "runs")), TrackingConfig(mode="online")
+run, tracking = RunConfig(name="trial", runs=str(root / "runs")), WandbTracking(mode="online")
 tracker = pipeline.tracking.wandb.WandbTracker(root, run, tracking, TrackedStage(**json.loads(sys.argv[2])))
 tracker.log({"train/loss": 4.0}, 1)
 tracker.finish({}, None)
@@ -263,19 +266,18 @@ def test_after_an_error_wandb_is_left_alone(tmp_path):
 )
 def test_offline_where_there_is_no_key(mode, environment, offline, tmp_path):
     nothing = {"NETRC": str(tmp_path / "absent")}
-    assert is_offline(TrackingConfig(mode=mode), nothing | environment) is offline
+    assert is_offline(WandbTracking(mode=mode), nothing | environment) is offline
 
 
 def test_a_key_in_netrc_is_found_for_its_own_host(tmp_path):
     (tmp_path / "netrc").write_text(f"machine wandb.example\n  login user\n  password {'a' * 40}\n")
     environment = {"NETRC": str(tmp_path / "netrc")}
-    assert is_offline(TrackingConfig(), environment)
-    assert not is_offline(TrackingConfig(), environment | {"WANDB_BASE_URL": "https://wandb.example/"})
+    assert is_offline(WandbTracking(), environment)
+    assert not is_offline(WandbTracking(), environment | {"WANDB_BASE_URL": "https://wandb.example/"})
 
 
 def test_online_without_a_key_is_the_users_mistake(tmp_path):
     nothing = {"NETRC": str(tmp_path / "absent")}
     with pytest.raises(UserError, match="wandb login"):
-        check_key(TrackingConfig(mode="online"), nothing)
-    check_key(TrackingConfig(mode="online"), nothing | {"WANDB_API_KEY": "a" * 40})
-    check_key(TrackingConfig(mode="online", backend="none"), nothing)
+        check(WandbTracking(mode="online"), nothing)
+    check(WandbTracking(mode="online"), nothing | {"WANDB_API_KEY": "a" * 40})

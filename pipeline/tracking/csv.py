@@ -1,0 +1,45 @@
+"""`tracking=csv`: a stage's metrics as a table in the run's folder."""
+
+import csv
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.run import RunConfig
+from pipeline.config.trackers.csv import CsvTracking
+from pipeline.store.manifest import Tracking
+from pipeline.tracking.tracker import TrackedStage, Tracker, read_metrics
+
+
+class CsvTracker(Tracker):
+    """Writes the table whenever the stage ends, finished or not."""
+
+    def __init__(self, folder: Path, table: Path):
+        super().__init__(folder)
+        self._kept, self._table = folder, table
+
+    def finish(self, summary: Mapping[str, Any], artifact: Path | None) -> None:
+        self._write(artifact or self._kept)
+
+    def pause(self) -> None:
+        self._write(self._kept)
+
+    def identity(self) -> Tracking:
+        return {"backend": "csv"}
+
+    def _write(self, folder: Path) -> None:
+        rows = read_metrics(folder)
+        columns = dict.fromkeys(["step", "time", *(name for row in rows for name in row)])
+        self._table.parent.mkdir(parents=True, exist_ok=True)
+        with self._table.open("w", encoding="utf-8", newline="") as file:
+            table = csv.DictWriter(file, columns)
+            table.writeheader()
+            table.writerows(rows)
+
+
+def check(config: CsvTracking, environment: Mapping[str, str]) -> None:
+    """Nothing can be missing."""
+
+
+def start(folder: Path, run: RunConfig, config: CsvTracking, stage: TrackedStage) -> Tracker:
+    return CsvTracker(folder, run.folder / "csv" / f"{stage.stage}.csv")
