@@ -18,6 +18,7 @@ SMALL = [
     "evaluate.bootstrap=50",
     "evaluate.prompts=[]",
     "evaluate.perplexity.max_tokens=2000",
+    "evaluate.perplexity.stride=64",
     "pretrain.probes.every=2",
     "pretrain.probes.limit=6",
     "pretrain.probes.text_chars=500",
