@@ -28,7 +28,8 @@ class CsvTracker(Tracker):
         return {"backend": "csv"}
 
     def _write(self, folder: Path) -> None:
-        rows = read_metrics(folder)
+        if not (rows := read_metrics(folder)):
+            return  # as of stages that log nothing over time
         columns = dict.fromkeys(["step", "time", *(name for row in rows for name in row)])
         self._table.parent.mkdir(parents=True, exist_ok=True)
         with self._table.open("w", encoding="utf-8", newline="") as file:
