@@ -18,6 +18,8 @@ KNOWN = {
         "steps",
         "tokens",
         "flops",
+        "hours",
+        "device_hours",
     }
 }
 """Metrics of stages that give the same ones whatever the configuration; others are known after the first job."""
