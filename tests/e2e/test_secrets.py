@@ -82,7 +82,7 @@ def test_no_file_of_a_sweep_holds_a_secret(tmp_path: Path) -> None:
     ],
 )
 def test_settings_that_would_be_kept_may_hold_none(tmp_path: Path, word: str) -> None:
-    result = run(tmp_path, "stage=download", word)
+    result = run(tmp_path, "stage=download", "tracking=wandb", "tracking.mode=offline", word)
     assert result.returncode == 2
     key = word.partition("=")[0]
     assert f"  - {key}" in result.stderr

@@ -11,3 +11,6 @@ class WarmLauncher(LauncherConfig):
     implementation: ClassVar[str] = "tests.warm.launching"
 
     kind: Literal["warm"] = "warm"
+
+
+LauncherConfig.model_rebuild(force=True)  # it has one choice more now
