@@ -51,6 +51,8 @@ class FitResult:
     """What the model told beside its loss in the last validation, such as an accuracy."""
     tokens_per_second: float | None
     """Median over the logged steps."""
+    step_seconds: float | None = None
+    """Time of all steps, validation and checkpoints aside; None where no step is logged."""
     watts: float | None = None
     """Mean power of rank 0's device over the logged steps; None where nothing measures it."""
     best: MonitorMemory = field(default_factory=MonitorMemory)
@@ -186,9 +188,20 @@ def _result(run: TrainingRun, final: FinalState) -> FitResult:
         best_validation_loss=min((loss for loss in validations if math.isfinite(loss)), default=None),
         validation_figures=_last_figures(history),
         tokens_per_second=statistics.median(rates) if rates else None,
+        step_seconds=step_seconds(history),
         watts=statistics.fmean(watts) if watts else None,
         best=run.best.memory() if run.best else {},
     )
+
+
+def step_seconds(history: list[dict[str, float]]) -> float | None:
+    """The tokens between two logged steps at the rate that was logged for them, summed."""
+    seconds, before = 0.0, 0.0
+    for row in history:
+        if row["step"] > 0 and "train/tokens_per_second" in row:
+            seconds += (row["train/tokens"] - before) / row["train/tokens_per_second"]
+            before = row["train/tokens"]
+    return seconds or None
 
 
 def _last_figures(history: list[dict[str, float]]) -> dict[str, float]:

@@ -118,7 +118,7 @@ def run(config: PretrainStage, context: Context) -> StageMetrics:
         _save(config, result.state, model, kept, index, vocab_size, context)
     metrics = {
         **pretraining_metrics(plan, config, initial, parameters, result),
-        **cost.metrics(result.tokens, result.tokens_per_second, result.watts),
+        **cost.metrics(result.step_seconds, result.watts),
         **bits_per_byte(context.folder, result),
     }
     return {**metrics, **pruning_metrics(context.folder, result.state, config.objective)}

@@ -71,8 +71,9 @@ def test_a_training_tells_what_it_cost_and_the_next_one_is_forecast_from_it(
     finished: tuple[Path, subprocess.CompletedProcess], pipeline: Callable
 ) -> None:
     folder, _ = finished
-    metrics = json.loads((folder / "runs/demo/pretrain/manifest.json").read_text())["metrics"]
-    assert metrics["hours"] == metrics["tokens"] / metrics["tokens_per_second"] / 3600
+    manifest = json.loads((folder / "runs/demo/pretrain/manifest.json").read_text())
+    metrics = manifest["metrics"]
+    assert 0 < metrics["hours"] * 3600 < manifest["seconds"]
     assert ("kwh" in metrics) == (not metrics["energy"].startswith("not measured"))
     words = ["stage=pretrain", "seed=3", "dryrun=true", "run.name=again", "run.cost.price=3600"]
     text = " ".join(pipeline(folder, *words).stdout.split())

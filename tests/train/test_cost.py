@@ -10,6 +10,7 @@ from pipeline.config.run import CostConfig
 from train.cost.earlier_runs import Device, earlier_runs
 from train.cost.forecast import CostForecast, Work, forecast_cost
 from train.cost.power import power_meter, rapl_counter
+from train.loop import step_seconds
 
 WORK = Work(3.6e18, 1e9, devices=8, on_gpu=True, precision="bf16")
 H100 = {"cpu": "A processor", "cores": 96, "gpus": ["NVIDIA H100 80GB HBM3"] * 8}
@@ -82,3 +83,14 @@ def test_rapl_adds_up_processors_and_their_memory_past_the_end_of_a_counter(tmp_
     write("intel-rapl:0:1", "dram", 500_000)
     assert joules() == pytest.approx(2.5)
     assert power_meter(torch.device("cpu"), tmp_path / "nothing") is None
+
+
+def test_steps_take_the_time_of_each_window_of_the_log():
+    rows = [
+        {"step": 0, "validation/loss": 7.0},
+        {"step": 1, "train/tokens": 100.0, "train/tokens_per_second": 50.0},
+        {"step": 5, "validation/loss": 6.0},
+        {"step": 10, "train/tokens": 1000.0, "train/tokens_per_second": 300.0},
+    ]
+    assert step_seconds(rows) == pytest.approx(2 + 3)
+    assert step_seconds(rows[:1]) is None

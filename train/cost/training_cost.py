@@ -45,17 +45,16 @@ class TrainingCost:
                 forecast = found
         return cls(settings, trainer.ranks if on_gpu else trainer.nodes, forecast)
 
-    def metrics(
-        self, tokens: int, tokens_per_second: float | None, watts: float | None
-    ) -> dict[str, float | str | None]:
+    def metrics(self, seconds: float | None, watts: float | None) -> dict[str, float | str | None]:
         """What the manifest says: the forecast, and what it came to.
 
         Args:
+            seconds: that the steps took; None where there were none.
             watts: of one device, on average; None where nothing measures it.
         """
-        if not tokens_per_second:
+        if not seconds:
             return {}
-        hours = tokens / tokens_per_second / 3600
+        hours = seconds / 3600
         found: dict[str, float | str | None] = {"hours": hours, "device_hours": hours * self.devices}
         if self.settings.price is not None:
             found["money"] = hours * self.devices * self.settings.price
