@@ -50,9 +50,18 @@ class Result:
 
     def __str__(self) -> str:
         digits = 2 if self.value >= 10 else 3
-        interval = "" if self.low is None else f"  [{self.low:,.{digits}f}, {self.high:,.{digits}f}]"
+        interval = ""
+        if self.low is not None and self.high is not None:
+            interval = f"  [{_shown(self.low, digits)}, {_shown(self.high, digits)}]"
         where = f"  {self.file}" if self.file else ""
-        return f"{self.model:8} {self.name:15} {self.value:>10,.{digits}f}{interval}  n={self.n:,}{where}"
+        return (
+            f"{self.model:8} {self.name:15} {_shown(self.value, digits):>10}{interval}  n={self.n:,}{where}"
+        )
+
+
+def _shown(value: float, digits: int) -> str:
+    """Of millions, such as the perplexity per word of counted tokens, the digits would say nothing."""
+    return f"{value / 1e6:,.1f}M" if abs(value) >= 1e6 else f"{value:,.{digits}f}"
 
 
 @dataclass(frozen=True)
