@@ -1,7 +1,6 @@
 """What handing a model on costs: the speed of each form that this project runs itself, against fp32 in the same turns,
 and the memory that writing a form takes in a process of its own, of three sizes of model."""
 
-import resource
 import statistics
 import subprocess
 import sys
@@ -106,7 +105,10 @@ def _write(folder: Path, format: str) -> None:
 
     config = ExportFormat.choose(format)
     module_of(config).write(config, folder)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6)
+    # Not that of `getrusage`, which begins at the peak of the process that started this one.
+    status = Path("/proc/self/status").read_text()
+    kilobytes = next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM:"))
+    print(kilobytes * 1024 / 1e6)
 
 
 if __name__ == "__main__":
