@@ -45,7 +45,7 @@ def execute(root: RootConfig, announce: Announce) -> list[Outcome]:
 
     Raises:
         UserError: where a stage fails or is bound to, what was finished before stays; where an artifact is damaged;
-            where W&B lacks a key.
+            where what tracks the run lacks something, as W&B a key.
     """
     check_tracking(root.tracking, os.environ | root.launcher.env)
     store = Store(Path(root.run.artifacts))

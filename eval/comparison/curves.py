@@ -26,12 +26,11 @@ def loss_curves(first: EvaluatedRun, second: EvaluatedRun) -> list[tuple[str, st
             _plot(f"{title}: {name}", name, [(first.name, ours), (second.name, theirs)], key, in_tokens)
             for name, key in CURVES.items()
         ]
-        tokenizers = {run.fingerprint("tokenizer") for run in (first, second)} - {
-            None
-        }  # of weights that were there
-        mind = "The tokenizers differ, and so do tokens: the losses are in other units."
-        if len(tokenizers) < 2:
-            mind = ""
+        mind, tokenizers = "", [run.fingerprint("tokenizer") for run in (first, second)]
+        if (
+            None not in tokenizers and tokenizers[0] != tokenizers[1]
+        ):  # weights that were there bring their own
+            mind = "The tokenizers differ, and so do tokens: the losses are in other units."
         if ours.record.folder == theirs.record.folder:
             mind = "Both runs have this training in common."
         found.append((title, mind, [plot for plot in plots if plot.drawing is not None]))

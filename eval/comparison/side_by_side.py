@@ -7,6 +7,7 @@ from rich.table import Table
 from eval.comparison.figures import Row
 from eval.reporting.pages import number
 from eval.results import Result
+from pipeline.formats.direction import badness
 
 Key = tuple[str, str, str | None]
 """A figure's title, its model and its file."""
@@ -45,7 +46,7 @@ def _best(results: Sequence[Result]) -> float | None:
     """None where there is nothing that it could be better than."""
     if len(results) < 2:
         return None
-    return (min if results[0].better == "lower" else max)(result.value for result in results)
+    return min(results, key=lambda result: badness(result.better, result.value)).value
 
 
 def _cell(result: Result | None, apart: bool, best: float | None) -> str:

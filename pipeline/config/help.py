@@ -4,7 +4,7 @@ import difflib
 import re
 import shutil
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from pipeline.config.choices import as_kind, section_classes
 from pipeline.config.document import default_of, default_options, key_row, key_rows, options_in_words
@@ -19,6 +19,9 @@ set has its default. Before a run dryrun=true tells what it would do and need,
 show_config=true what is set, and by what."""
 
 NAME_WIDTH = 12
+
+Options = Mapping[str, Sequence[tuple[str, str, bool]]]
+"""By group its options: name, what it is, and whether it is the default."""
 
 
 def usage(names: Sequence[str] = (), width: int | None = None) -> str:
@@ -36,27 +39,28 @@ def usage(names: Sequence[str] = (), width: int | None = None) -> str:
         raise UserError(
             f"--help {unknown[0]}: there is no such section or group; {hint}There are {', '.join(known)}"
         )
-    lines = _details(names, columns) if names else _overview(columns)
+    lines = _details(names, docs, options, columns) if names else _overview(docs, options, columns)
     return "\n".join(lines)
 
 
-def _overview(columns: int) -> Iterator[str]:
+def _overview(docs: Mapping[str, str], options: Options, columns: int) -> Iterator[str]:
     yield from USAGE.splitlines()
     yield "\nGroups (group=option; the one with a star is taken where none is named):"
-    for group, rows in _option_rows().items():
+    for group, rows in options.items():
         names = ", ".join(f"{name}*" if default else name for name, _, default in rows)
         yield from _entry(group, names, columns, whole=True)
     yield "\nSections (section.key=value):"
-    for name, doc in _section_docs().items():
+    for name, doc in docs.items():
         yield from _entry(name, doc, columns)
     yield "\n--help NAME … lists a section's keys and a group's options: --help trainer optim"
 
 
-def _details(names: Sequence[str], columns: int) -> Iterator[str]:
+def _details(names: Sequence[str], docs: Mapping[str, str], options: Options, columns: int) -> Iterator[str]:
     for name in names:
-        yield f"{name}: {_section_docs().get(name, '')}".rstrip(": ")
+        yield f"{name}: {docs.get(name, '')}".rstrip(": ")
         entries = [
-            (f"{name}={option}" + ("*" if default else ""), what) for option, what, default in _options(name)
+            (f"{name}={option}" + ("*" if default else ""), what)
+            for option, what, default in options.get(name, ())
         ]
         entries += [
             (f"{key}={default}", f"[{type}] {meaning}") for key, type, default, meaning in _keys(name)
@@ -65,10 +69,6 @@ def _details(names: Sequence[str], columns: int) -> Iterator[str]:
         for left, text in entries:
             yield from _entry(left, text.replace("`", ""), columns, widest)
         yield ""
-
-
-def _options(group: str) -> Sequence[tuple[str, str, bool]]:
-    return _option_rows().get(group, ())
 
 
 def _entry(
@@ -95,8 +95,7 @@ def _section_docs() -> dict[str, str]:
     return docs
 
 
-def _option_rows() -> dict[str, list[tuple[str, str, bool]]]:
-    """By group its options: name, what it is, and whether it is the default."""
+def _option_rows() -> Options:
     chosen = default_options()
     return {
         group: [

@@ -10,9 +10,11 @@ from sacrebleu.significance import PairedTest
 from eval.compare import CompareSettings, compare, main
 from eval.comparison.common_examples import common_examples
 from eval.comparison.evaluated_run import find_run
-from eval.comparison.figures import compare_figures
+from eval.comparison.figures import Row, compare_figures
+from eval.comparison.side_by_side import side_by_side
 from eval.comparison.significance import Draws, Recorder, compare_systems
 from eval.metrics import score_texts
+from eval.results import Result
 from eval.scoring.generated_texts import GeneratedTexts
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.errors import UserError
@@ -133,6 +135,22 @@ def test_of_more_than_two_runs_all_figures_stand_side_by_side(runs, tmp_path, mo
     assert perplexity[-1].endswith("*"), "of another tokenizer"
     assert (tmp_path / "comparisons/a1-and-a2.html").is_file()
     assert (tmp_path / "comparisons/a1-and-a3.html").is_file()
+
+
+def test_the_best_length_ratio_of_several_runs_is_the_nearest_to_100():
+    def row(second: float) -> Row:
+        first, other = (
+            Result("finetune", "length_ratio", value, None, None, 9, "s", title="Ratio", better="nearest_100")
+            for value in (60.0, second)
+        )
+        return Row(first, other)
+
+    table = side_by_side("a", {"b": [row(105.0)], "c": [row(150.0)]})
+    assert [next(iter(column.cells)) for column in table.columns[2:]] == [
+        "60.00",
+        "[bold green]105.0[/bold green]",
+        "150.0",
+    ]
 
 
 def test_bad_runs_are_told(runs, tmp_path, capsys):

@@ -12,9 +12,14 @@ NOT_MEASURED = "not measured: this machine has no counter of energy that may be 
 MEASURED = "of rank 0's device, and taken for all"
 
 
+def devices_of(trainer: TrainerConfig, on_gpu: bool) -> int:
+    """GPUs, or machines where they are not used."""
+    return trainer.ranks if on_gpu else trainer.nodes
+
+
 def work_of(trainer: TrainerConfig, tokens: int, flops_per_token: float, on_gpu: bool) -> Work:
     """What is to be done."""
-    devices = trainer.ranks if on_gpu else trainer.nodes
+    devices = devices_of(trainer, on_gpu)
     return Work(tokens * flops_per_token, flops_per_token, devices, on_gpu, trainer.precision)
 
 
@@ -43,7 +48,7 @@ class TrainingCost:
             if isinstance(found, CostForecast):
                 context.log.info(f"expected: {in_words(found.hours)} of steps ({found.speed})")
                 forecast = found
-        return cls(settings, trainer.ranks if on_gpu else trainer.nodes, forecast)
+        return cls(settings, devices_of(trainer, on_gpu), forecast)
 
     def metrics(self, seconds: float | None, watts: float | None) -> dict[str, float | str | None]:
         """What the manifest says: the forecast, and what it came to.

@@ -14,7 +14,7 @@ from pipeline.config.strategies import StrategyConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from train.checkpoints.named_model import NamedModel
-from train.memory.predict import COMPONENTS, Memory, predict, strategy_memory
+from train.memory.predict import Memory, predict, strategy_memory
 from train.models import family
 
 _SUGGESTIONS = 4
@@ -145,7 +145,7 @@ def check(plan: Plan, limit: Limit | None) -> None:
 
 def _largest_parts(memory: Memory) -> str:
     """What most of the device's memory goes to, such as Muon's step, in words."""
-    parts = {label: getattr(memory, name) for name, label in COMPONENTS.items()}
+    parts = memory.parts
     shown = [
         name for name in sorted(parts, key=parts.__getitem__, reverse=True) if parts[name] > memory.total / 10
     ]

@@ -11,7 +11,7 @@ from train.checkpoints.named_model import named_model
 from train.checkpoints.teacher import named_teacher
 from train.memory.check import Limit, Plan, known_limit, runs_on_gpu
 from train.memory.forecast import limit_in_words, optimizer_states
-from train.memory.predict import COMPONENTS, Memory
+from train.memory.predict import Memory
 from train.memory.sizes import trained_sizes
 from train.models.numerics import FP32
 from train.models.sizes import model_sizes
@@ -59,7 +59,7 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
     }
     return Forecast(
         facts,
-        {label: getattr(memory, name) for name, label in COMPONENTS.items()} if memory else {},
+        memory.parts if memory else {},
         "" if memory else _why_not(root, plan, trains),
         memory.host if memory else 0,
         limit_in_words(limit),

@@ -18,7 +18,7 @@ from train.data.mixture import Mixture
 from train.data.sequences import too_often
 from train.data.steps import count_steps
 from train.memory.check import Limit, Plan, check, known_limit, runs_on_gpu
-from train.memory.predict import COMPONENTS, Memory, optimizer_sizes
+from train.memory.predict import Memory, optimizer_sizes
 from train.memory.sizes import trained_model, trained_sizes
 from train.models import flops_per_token
 from train.models.numerics import FP32
@@ -68,7 +68,7 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
     }
     return Forecast(
         facts,
-        {label: getattr(memory, name) for name, label in COMPONENTS.items()} if memory else {},
+        memory.parts if memory else {},
         "" if memory else "nothing is trained" if trainer.steps == 0 else plan.unpredicted(),
         memory.host if memory else 0,
         limit_in_words(limit),

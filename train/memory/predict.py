@@ -32,7 +32,7 @@ RUNTIME_GPU, RUNTIME_CPU = 1_000_000_000, 500_000_000
 DISTRIBUTIONS = 5
 """Arrays of a chunk of tokens times the vocabulary that a comparison with a teacher makes besides the student's."""
 
-COMPONENTS = {
+_COMPONENTS = {
     "parameters": "parameters",
     "gradients": "gradients",
     "optimizer": "optimizer",
@@ -79,6 +79,11 @@ class Memory:
     largest ones."""
     teacher: int = 0
     """Whom the model learns from: its weights, what it reads, and what is compared of a chunk."""
+
+    @property
+    def parts(self) -> dict[str, int]:
+        """What it is made up of, by names for people."""
+        return {label: getattr(self, name) for name, label in _COMPONENTS.items()}
 
     @property
     def states(self) -> int:

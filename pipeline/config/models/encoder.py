@@ -1,15 +1,15 @@
 """Our encoder's settings."""
 
 import math
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from pipeline.config.models.base import ModelConfig, Reading
+from pipeline.config.models.base import Reading
+from pipeline.config.models.pair_head import PairHeadConfig
 
 
-class EncoderConfig(ModelConfig):
+class EncoderConfig(PairHeadConfig):
     """Our own encoder, in the layout of a Hugging Face class it exports to. It learns by `objective=masked`."""
 
     implementation: ClassVar[str] = "train.models.encoder.family"
@@ -31,8 +31,6 @@ class EncoderConfig(ModelConfig):
     """Longest sequence the model can read, in tokens."""
     token_types: PositiveInt = 2
     """Embeddings that tell the texts of a pair apart (bert)."""
-    pair_head: bool = False
-    """Layers of `BertForPreTraining` that judge a pair of texts, which `objective.pairs` trains (bert)."""
     window: PositiveInt = 128
     """Tokens that local attention sees, half of them on each side (modernbert)."""
     global_every: PositiveInt = 3
@@ -47,14 +45,6 @@ class EncoderConfig(ModelConfig):
     """None means 1e-12 for bert, else 1e-5."""
     init_std: PositiveFloat = 0.02
     """Standard deviation of the initial weights; with modernbert residual projections get it / sqrt(2 × layers)."""
-
-    @classmethod
-    def left_open(cls, fields: Mapping[str, Any]) -> tuple[str, ...]:
-        return ("dropout", "pair_head")
-
-    @property
-    def judges_pairs(self) -> bool:
-        return self.pair_head
 
     @property
     def without_effect(self) -> frozenset[str]:

@@ -1,18 +1,18 @@
 """A model of transformers."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
 from pipeline.config.base import Content
-from pipeline.config.models.base import READINGS, ModelConfig
+from pipeline.config.models.base import READINGS
+from pipeline.config.models.pair_head import PairHeadConfig
 from pipeline.formats.architectures import Reading, reading_of
 from pipeline.formats.model_folder import model_files, read_object
 
 
-class HuggingFaceConfig(ModelConfig):
+class HuggingFaceConfig(PairHeadConfig):
     """Any `transformers` architecture that reads text, from a config (random weights) or a checkpoint folder."""
 
     implementation: ClassVar[str] = "train.models.hf.family"
@@ -33,18 +33,6 @@ class HuggingFaceConfig(ModelConfig):
     """How the model reads, which decides on its class of transformers and on what it can learn: `left_to_right`
     (a causal language model), `bidirectional` (a masked one) or `encoder_decoder`. None goes by config.json; of a model
     that only its hub name is known of, it means `left_to_right`."""
-
-    pair_head: bool = False
-    """Take the architecture's class for pretraining, as BERT and ALBERT have one, whose further layers judge a pair of
-    texts; `objective.pairs` trains them."""
-
-    @classmethod
-    def left_open(cls, fields: Mapping[str, Any]) -> tuple[str, ...]:
-        return ("dropout", "pair_head")
-
-    @property
-    def judges_pairs(self) -> bool:
-        return self.pair_head
 
     @property
     def reading(self) -> Reading:
