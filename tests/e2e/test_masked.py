@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file
 
-from tests.command_line import tiny_words
+from tests.command_line import copy_data_stages, kill_after_a_checkpoint, tiny_words
 
 pytestmark = pytest.mark.e2e
 
@@ -71,6 +72,38 @@ def test_mlm_sample(pipeline: Callable, tmp_path: Path, data: Path) -> None:
     fill = transformers.pipeline("fill-mask", str(folder))
     assert len(fill("the [MASK] of the city .")) == 5
     assert "fill-mask" in (folder / "README.md").read_text()
+
+
+def test_sentence_pairs_end_bitwise_the_same_after_a_kill(
+    pipeline: Callable, tmp_path: Path, data: Path
+) -> None:
+    """Pairs and masks of the steps after a checkpoint are those of a training that was not killed."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    base = ["experiment=mlm_sample", *(word for word in SMALL if not word.startswith("finetune."))]
+    words = [
+        "finetune=none",
+        "objective.pairs=next_sentence",
+        "model.pair_head=true",
+        "model.dropout=0.1",
+        "trainer.steps=60",
+        "trainer.validate_every=30",
+        "trainer.checkpoint_every=6",
+        "trainer.sample_every=0",
+        "trainer.deterministic=true",
+    ]
+    done = pipeline(whole, "stage=pretrain", *words, base=base)
+    assert done.returncode == 0, done.stdout + done.stderr
+    copy_data_stages(whole, killed)
+    kill_after_a_checkpoint(killed, *words, base=base)
+    resumed = pipeline(killed, "stage=pretrain", *words, base=base)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    assert "continuing from step" in resumed.stdout
+    expected, found = (
+        load_file(folder / "runs/mlm_sample/pretrain/model/model.safetensors") for folder in (whole, killed)
+    )
+    assert expected.keys() == found.keys()
+    assert any("seq_relationship" in name for name in expected), "the head that tells the pairs"
+    assert all((expected[name] == found[name]).all() for name in expected)
 
 
 @pytest.mark.parametrize("model_type", ["bert", "roberta"])
