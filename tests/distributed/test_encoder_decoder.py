@@ -65,14 +65,28 @@ def test_two_processes_with_accumulation_train_like_one(
     same(alone, tmp_path)
 
 
-def test_one_of_transformers_is_sharded_and_trains_like_one_process(alone: Path, tmp_path: Path) -> None:
-    bart = "model_type: bart, d_model: 32, encoder_layers: 1, decoder_layers: 1, encoder_ffn_dim: 48, "
-    bart += "decoder_ffn_dim: 48, encoder_attention_heads: 2, decoder_attention_heads: 2, dropout: 0.0, "
-    bart += "pad_token_id: 1, bos_token_id: 0, eos_token_id: 2, decoder_start_token_id: 2"
-    words = [*SETTINGS, "model=hf", "model.context=64", f"model.config={{{bart}}}", "trainer.steps=4"]
+BART = (
+    "model_type: bart, d_model: 32, encoder_layers: 1, decoder_layers: 1, encoder_ffn_dim: 48, decoder_ffn_dim: 48, "
+    "encoder_attention_heads: 2, decoder_attention_heads: 2, dropout: 0.0, "
+    "pad_token_id: 1, bos_token_id: 0, eos_token_id: 2, decoder_start_token_id: 2"
+)
+T5 = (  # two blocks in a stack, which share the biases of the first
+    "model_type: t5, d_model: 32, d_kv: 16, d_ff: 48, num_layers: 2, num_decoder_layers: 2, num_heads: 2, "
+    "dropout_rate: 0.0, pad_token_id: 0, eos_token_id: 1, decoder_start_token_id: 0"
+)
+
+
+@pytest.mark.parametrize(
+    ("model", "strategies"), [(BART, ["fsdp", "zero2"]), (T5, ["zero3"])], ids=["bart", "t5"]
+)
+def test_those_of_transformers_are_sharded_and_train_like_one_process(
+    model: str, strategies: list[str], alone: Path, tmp_path: Path
+) -> None:
+    words = [*SETTINGS, "model=hf", "model.context=64", f"model.config={{{model}}}", "trainer.steps=4"]
     base = [word for word in BASE if not word.startswith("model.")]
-    for folder, spread in (("one", []), ("two", ["trainer.devices=2", "strategy=fsdp"])):
-        copy_data_stages(alone, tmp_path / folder)
-        result = run_pipeline(tmp_path / folder, "stage=pretrain", *words, *spread, base=base)
+    for strategy in ["single", *strategies]:
+        copy_data_stages(alone, tmp_path / strategy)
+        spread = ["trainer.devices=2", f"strategy={strategy}"] if strategy in strategies else []
+        result = run_pipeline(tmp_path / strategy, "stage=pretrain", *words, *spread, base=base)
         assert result.returncode == 0, result.stdout + result.stderr
-    same(tmp_path / "one", tmp_path / "two")
+        same(tmp_path / "single", tmp_path / strategy)
