@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, PositiveFloat
 
 from pipeline.config.base import Section
+from pipeline.data_sheets import data_sheet, nearest_gpus
 from pipeline.redaction import masked
 from pipeline.remote.listing import is_remote
 
@@ -25,6 +26,12 @@ class CostConfig(Section):
     watts: PositiveFloat | None = None
     """Power of one device; None takes what earlier runs measured or, of a GPU, the most of its data sheet."""
 
+    def problems(self) -> list[str]:
+        if self.device is None or data_sheet(self.device):
+            return []
+        near = ", ".join(nearest_gpus(self.device))
+        return [f"device={self.device!r} is no GPU whose data sheet is known here; such are {near}"]
+
 
 class RunConfig(Section):
     """A run's name and folders."""
@@ -34,6 +41,7 @@ class RunConfig(Section):
     artifacts: str = "artifacts"
     """The store: shared by all runs, safe to share between users of a cluster."""
     runs: str = "runs"
+    """The folder of runs."""
     progress: bool = True
     """Progress bars; without a terminal a line now and then."""
     cost: CostConfig = CostConfig()
@@ -44,6 +52,11 @@ class RunConfig(Section):
     def folder(self) -> Path:
         """Where the run's configuration and the links to its artifacts are."""
         return Path(self.runs) / self.name
+
+    @property
+    def is_in_default_folder(self) -> bool:
+        """Whether commands that are told nothing else look for the run where it is."""
+        return self.runs == type(self).model_fields["runs"].default
 
     def problems(self) -> list[str]:
         named = [] if re.fullmatch(NAME, self.name) else [f"name={self.name!r} {NAME_IN_WORDS}"]

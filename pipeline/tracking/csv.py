@@ -8,21 +8,24 @@ from typing import Any
 from pipeline.config.run import RunConfig
 from pipeline.config.trackers.csv import CsvTracking
 from pipeline.store.manifest import Tracking
+from pipeline.tracking.outside import OutsideTracker
 from pipeline.tracking.tracker import TrackedStage, Tracker, read_metrics
 
 
-class CsvTracker(Tracker):
+class CsvTracker(OutsideTracker):
     """Writes the table whenever the stage ends, finished or not."""
 
-    def __init__(self, folder: Path, table: Path):
-        super().__init__(folder)
+    place = "The table of metrics"
+
+    def __init__(self, folder: Path, table: Path, stage: str):
+        super().__init__(folder, stage)
         self._kept, self._table = folder, table
 
     def finish(self, summary: Mapping[str, Any], artifact: Path | None) -> None:
-        self._write(artifact or self._kept)
+        self.send(lambda: self._write(artifact or self._kept))
 
     def pause(self) -> None:
-        self._write(self._kept)
+        self.send(lambda: self._write(self._kept))
 
     def identity(self) -> Tracking:
         return {"backend": "csv"}
@@ -43,4 +46,4 @@ def check(config: CsvTracking, environment: Mapping[str, str]) -> None:
 
 
 def start(folder: Path, run: RunConfig, config: CsvTracking, stage: TrackedStage) -> Tracker:
-    return CsvTracker(folder, run.folder / "csv" / f"{stage.stage}.csv")
+    return CsvTracker(folder, run.folder / "csv" / f"{stage.stage}.csv", stage.stage)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from pipeline.errors import UserError
 from pipeline.store.manifest import Tracking
+from pipeline.text.json_faults import json_fault
 
 METRICS_FILE = "metrics.jsonl"
 TABLES_FOLDER = "tables"
@@ -50,6 +51,11 @@ class Tracker:
                 ({} if step is None else {"step": step}) | dict(zip(columns, row, strict=True)),
             )
 
+    def last_step(self) -> int:
+        """The last one that was logged, before this start too; -1 where none was."""
+        rows = read_metrics(self._folder) if self._folder is not None else []
+        return int(rows[-1]["step"]) if rows else -1
+
     def image(self, name: str, png: bytes) -> None:
         """A picture. The folder keeps none: whoever draws it has a place for it there."""
 
@@ -91,7 +97,8 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
                     rows.append(json.loads(line))
                 except (ValueError, RecursionError) as error:
                     raise UserError(
-                        f"{path}, line {number} is damaged ({error}); delete its artifact's folder and start again"
+                        f"{path}, line {number} is damaged ({json_fault(error)}); delete its artifact's folder and "
+                        "start again"
                     ) from None
     return rows
 

@@ -3,20 +3,24 @@
 import hashlib
 import io
 import json
-import logging
 import netrc
 import os
+import shlex
+import shutil
+import sys
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline import ROOT
 from pipeline.config.run import RunConfig
 from pipeline.config.trackers.wandb import WandbTracking
-from pipeline.errors import UserError, first_line
+from pipeline.errors import UserError
 from pipeline.redaction import redacted, secret_values
 from pipeline.store.artifacts import MANIFEST
 from pipeline.store.manifest import Tracking
+from pipeline.tracking.outside import OutsideTracker, pages, shown_error
 from pipeline.tracking.tracker import TrackedStage, Tracker
 
 RUN_ID_FILE = "wandb_run_id"
@@ -25,21 +29,20 @@ FINISH_SECONDS = 120.0
 """How long a stage waits for the server, at its beginning and at its end."""
 ALERT_SECONDS = 300
 """For how long an alert of the same title is not sent again."""
-PAGES = (".html", ".md", ".txt")
-PAGE_BYTES = 20_000_000
 
 
-class WandbTracker(Tracker):
+class WandbTracker(OutsideTracker):
     """Sends to W&B all that the local tracker keeps. A stage that starts again continues its run.
 
     Trouble with W&B never stops a stage: without its server the run is kept on disk, and at any other error
     W&B is left alone from there on. Either is logged once.
     """
 
+    place = "Weights & Biases"
+
     def __init__(self, folder: Path, run: RunConfig, tracking: WandbTracking, stage: TrackedStage):
-        super().__init__(folder)
+        super().__init__(folder, stage.stage)
         self._stage = stage
-        self._log = logging.getLogger(stage.stage)
         self._run = self._start(folder, run, tracking)
 
     def _start(self, folder: Path, run: RunConfig, tracking: WandbTracking) -> Any:
@@ -76,56 +79,47 @@ class WandbTracker(Tracker):
                     ),
                 )
             except Exception as error:
-                where = "goes without it" if offline else "is kept offline; `make wandb-sync` sends it later"
-                self._log.warning("Weights & Biases: %s; this stage %s", _shown(error), where)
+                where = (
+                    "goes without it" if offline else f"is kept offline; `{sync_command(run)}` sends it later"
+                )
+                self.log_of_stage.warning("Weights & Biases: %s; this stage %s", shown_error(error), where)
                 wandb.teardown()  # or the run's id would still be in use
+        self.lost = True
         return None
 
     def log(self, metrics: Mapping[str, float], step: int) -> None:
         super().log(metrics, step)
-        self._send(lambda: self._run.log(dict(metrics), step=step))
+        self.send(lambda: self._run.log(dict(metrics), step=step))
 
     def table(
         self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int | None = None
     ) -> None:
         super().table(name, columns, rows, step)
-        self._send(lambda: self._send_table(name, columns, rows, step))
+        self.send(lambda: self._send_table(name, columns, rows, step))
 
     def image(self, name: str, png: bytes) -> None:
-        self._send(lambda: self._send_image(name, png))
+        self.send(lambda: self._send_image(name, png))
 
     def alert(self, title: str, text: str) -> None:
         told = redacted(text, secret_values(os.environ))
-        self._send(lambda: self._run.alert(title=title, text=told, level="WARN", wait_duration=ALERT_SECONDS))
+        self.send(lambda: self._run.alert(title=title, text=told, level="WARN", wait_duration=ALERT_SECONDS))
 
     def finish(self, summary: Mapping[str, Any], artifact: Path | None) -> None:
-        self._send(lambda: self._run.summary.update(dict(summary)))
+        self.send(lambda: self._run.summary.update(dict(summary)))
         if artifact is not None:
-            self._send(lambda: self._send_pages(artifact))
-            self._send(lambda: self._record_lineage(artifact))
-        self._send(lambda: self._run.finish(exit_code=0 if artifact is not None else 1))
+            self.send(lambda: self._send_pages(artifact))
+            self.send(lambda: self._record_lineage(artifact))
+        self.send(lambda: self._run.finish(exit_code=0 if artifact is not None else 1))
 
     def pause(self) -> None:
-        self._send(lambda: self._run.mark_preempting())
-        self._send(lambda: self._run.finish(exit_code=1))  # W&B then shows it as preempted, not as failed
+        self.send(lambda: self._run.mark_preempting())
+        self.send(lambda: self._run.finish(exit_code=1))  # W&B then shows it as preempted, not as failed
 
     def identity(self) -> Tracking:
-        if self._run is None:
+        if self.lost:
             return super().identity()
         offline = self._run.offline
         return {"backend": "wandb", "id": self._run.id, "url": None if offline else self._run.url}
-
-    def _send(self, action: Callable[[], object]) -> None:
-        if self._run is None:
-            return
-        try:
-            action()
-        except Exception as error:
-            self._run = None
-            self._log.warning(
-                "Weights & Biases: %s; from here on this stage is only kept in its folder",
-                _shown(error),
-            )
 
     def _send_table(
         self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int | None
@@ -145,9 +139,8 @@ class WandbTracker(Tracker):
 
     def _send_pages(self, artifact: Path) -> None:
         """Log, cards and pages, for people to read beside the curves."""
-        for path in sorted(artifact.rglob("*")):
-            if path.suffix in PAGES and path.is_file() and path.stat().st_size <= PAGE_BYTES:
-                self._run.save(str(path), base_path=str(artifact), policy="now")
+        for path in pages(artifact):
+            self._run.save(str(path), base_path=str(artifact), policy="now")
 
     def _record_lineage(self, artifact: Path) -> None:
         """The output by reference, and the inputs as edges where W&B knows them, else by fingerprint."""
@@ -160,7 +153,7 @@ class WandbTracker(Tracker):
                 try:
                     self._run.use_artifact(f"{stage}-{fingerprint}:latest")
                 except Exception as error:  # such as an input made offline and not yet sent
-                    self._log.debug("W&B has no %s-%s: %s", stage, fingerprint, error)
+                    self.log_of_stage.debug("W&B has no %s-%s: %s", stage, fingerprint, error)
         output = wandb.Artifact(
             f"{self._stage.stage}-{self._stage.fingerprint}",
             type=self._stage.stage,
@@ -183,6 +176,16 @@ def _contents(artifact: Path) -> dict[str, Any]:
         "bytes": sum(outputs[name]["bytes"] for name in names),
         "sha256": hashlib.sha256(digests.encode()).hexdigest(),
     }
+
+
+def sync_command(run: RunConfig) -> str:
+    """What to type to send a run that was kept on disk."""
+    if run.is_in_default_folder and Path.cwd() == ROOT and Path("Makefile").is_file():
+        return "make wandb-sync"
+    here = Path(sys.executable).with_name("wandb")
+    found = shutil.which("wandb")
+    program = "wandb" if found and Path(found).samefile(here) else shlex.quote(str(here))
+    return f"{program} sync {shlex.quote(str(run.folder / 'wandb'))}/offline-run-*"
 
 
 def is_offline(tracking: WandbTracking, environment: Mapping[str, str]) -> bool:
@@ -215,7 +218,3 @@ def _has_key(environment: Mapping[str, str]) -> bool:
         return netrc.netrc(environment.get("NETRC")).authenticators(host) is not None
     except (OSError, netrc.NetrcParseError):
         return False
-
-
-def _shown(error: Exception) -> str:
-    return redacted(first_line(error), secret_values(os.environ))

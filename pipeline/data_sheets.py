@@ -1,5 +1,7 @@
 """What the vendors' data sheets say of GPUs."""
 
+import difflib
+import re
 from typing import NamedTuple
 
 
@@ -33,8 +35,21 @@ _SHEETS = {
 
 def data_sheet(gpu: str) -> DataSheet | None:
     """Of the GPU whose name this is, as its driver or a person has it; None where it is not known."""
-    return next((sheet for name, sheet in _SHEETS.items() if name in gpu.upper()), None)
+    # Whole words: an A10G is no A10. A GH200 and a GB200 hold the GPU that their name ends with.
+    return next(
+        (
+            sheet
+            for name, sheet in _SHEETS.items()
+            if re.search(rf"(?<![A-Z0-9])(?:G|RTX)?{name}(?![A-Z0-9])", gpu.upper())
+        ),
+        None,
+    )
 
 
 def known_gpus() -> list[str]:
     return list(_SHEETS)
+
+
+def nearest_gpus(name: str) -> list[str]:
+    """Known names that look like this one, or all of them."""
+    return difflib.get_close_matches(name.upper(), _SHEETS, n=3, cutoff=0.5) or known_gpus()
