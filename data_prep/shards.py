@@ -21,7 +21,6 @@ from pipeline.formats.documents import SPLITS, document_files, document_part, te
 from pipeline.formats.shards import ShardFile, ShardIndex, ShardWriter, token_dtype
 from pipeline.formats.tokenizers import TextEncoder, tokenizer_hash
 from pipeline.machine import usable_cores
-from pipeline.progress import progress
 from pipeline.store.markers import write_marker
 from pipeline.text.counts import counted
 
@@ -112,7 +111,7 @@ def encode(config: ShardsStage, context: Context) -> None:
     batches = (batch for shard in missing for batch in _batches(shard))
     with (
         closing(ordered_map(BatchEncoder(artifact), batches, workers, "shards.workers")) as encoded,
-        progress("shards", total, "MB", 1e6, context.run.progress) as bar,
+        context.progress("shards", total, "MB", 1e6, "tokens") as bar,
     ):
         for number, of_shard in groupby(encoded, key=lambda batch: batch[0]):
             shard, started = shards[number], time.monotonic()
@@ -120,7 +119,7 @@ def encode(config: ShardsStage, context: Context) -> None:
                 for _, ids, lengths, size in of_shard:
                     for document in np.split(ids, np.cumsum(lengths)[:-1]):
                         writer.write(document)
-                    bar.advance(size)
+                    bar.advance(size, len(ids))
             tally = {"file": asdict(writer.file), "seconds": time.monotonic() - started}
             made = [context.folder / f"{shard.name}{ending}" for ending in (".bin", ".idx.npy")]
             write_marker(context.marker("encode", number), tally, made)

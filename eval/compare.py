@@ -1,7 +1,7 @@
 """Runs beside each other: `python -m eval.compare RUN RUN … [key=value …]`."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -77,6 +77,8 @@ def compare(
         if not rows:
             raise UserError(f"{first.name} and {other.name} have no figures: neither was measured")
         console.print(_table(first, other, rows))
+        for note in _notes(rows):
+            console.print(note, style="yellow", markup=False, highlight=False)
         if common.words:
             console.print(common.words, style="yellow")
         page = Path(settings.page or f"comparisons/{first.name}-and-{other.name}.html")
@@ -89,12 +91,13 @@ def compare(
 
 
 def _table(first: EvaluatedRun, second: EvaluatedRun, rows: Sequence[Row]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("metric")
-    table.add_column("model")
-    for column in (first.name, second.name, "difference", "p bootst.", "p random."):
-        table.add_column(column, justify="right")
-    table.add_column("")
+    """A row for each figure, which fits into 80 columns where the runs' names are short; what is to be said of some of
+    them stands below it."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    table.add_column("metric", overflow="fold")
+    table.add_column("model", overflow="fold")
+    for column in (first.name, second.name, "diff.", "p boot.", "p rand."):
+        table.add_column(column, justify="right", overflow="fold")
     for row in rows:
         known, found = row.known, row.significance
         place = f", {known.file}" if known.file else ""
@@ -103,10 +106,21 @@ def _table(first: EvaluatedRun, second: EvaluatedRun, rows: Sequence[Row]) -> Ta
             if found
             else (_difference(row), "", "")
         )
-        note = row.note if row.comparable else f"[yellow]not comparable: {row.note}[/yellow]"
         cells = (_cell(row.first, row.better == "first"), _cell(row.second, row.better == "second"))
-        table.add_row(f"{known.title}{place}", known.model, *cells, *tested, note)
+        table.add_row(f"{known.title}{place}", known.model, *cells, *tested)
     return table
+
+
+def _notes(rows: Sequence[Row]) -> Iterator[str]:
+    """What is to be said of rows, each once, with the rows that it is said of."""
+    said: dict[str, list[str]] = {}
+    for row in rows:
+        if row.note:
+            words = row.note if row.comparable else f"not comparable: {row.note}"
+            place = f", {row.known.file}" if row.known.file else ""
+            said.setdefault(words, []).append(f"{row.known.title}{place} ({row.known.model})")
+    for words, titles in said.items():
+        yield f"{words}: {'; '.join(titles)}"
 
 
 def _cell(result: Result | None, better: bool) -> str:

@@ -40,6 +40,7 @@ from train.weights.exported import with_weights
 PREDICTIONS, SAMPLES = "predictions.jsonl", "samples.jsonl"
 OWN_MODELS = ("pretrain", "finetune")
 """What results call the models that the run trains."""
+WRITERS = {"pretrain": "the pretrained model", "finetune": "the fine-tuned model"}
 SAMPLE_CHARS = 600
 TABLE_ROWS = 200
 
@@ -211,13 +212,12 @@ class Evaluation:
             columns = ["prompt", "continuation"]
             context.tracker.table("samples", columns, [[row[name] for name in columns] for row in sampled])
             told["sample"] = (sampled[0]["prompt"] + sampled[0]["continuation"])[:SAMPLE_CHARS]
-            if self._writer not in OWN_MODELS:
-                told["sample_of"] = self._writer
+            told["sample_of"] = WRITERS.get(self._writer, self._writer)
         if self._lacking:
             told["lacks"] = "; ".join(self._lacking)
         stage, choice = self._chosen or ("pretrain", None)
         label = choice.label if choice else None
-        headline = _headline(results_of_exported(self._results, stage, label), label)
+        headline = _headline(results_of_exported(self._results, stage, label), stage, label)
         return {**figures, **told, "headline": headline}
 
     @cached_property
@@ -282,20 +282,31 @@ def _key(result: Result) -> str:
     return f"{result.file}/{name}" if result.file else name
 
 
-def _headline(results: Iterable[Result], label: str | None) -> str:
+def _headline(results: Iterable[Result], stage: str, label: str | None) -> str:
     """The main figures in words, for the table that a run ends with: the pretrained model's, the task's, and the first
-    of each benchmark.
+    of each benchmark. Where there are figures of both models, each is named.
 
     Args:
+        stage: the training whose model is exported.
         label: of the exported weights, where they are not those of the last step.
     """
     results = list(results)
-    main = [result.headline for result in results if _key(result) == result.name]
-    first = {
-        result.file: result.headline for result in reversed(results) if result.benchmark and result.headline
+    told = [result for result in results if result.headline and _key(result) == result.name]
+    benchmarks = {result.file: result for result in reversed(results) if result.benchmark and result.headline}
+    told += reversed(benchmarks.values())
+    figures = {
+        name: ", ".join(str(result.headline) for result in told if result.model == model)
+        for model, name in (("pretrain", "pretrained"), ("finetune", "fine-tuned"))
     }
-    figures = ", ".join(each for each in [*main, *reversed(first.values())] if each)
-    return f"{label}: {figures}" if label and figures else figures
+    named = {name: words for name, words in figures.items() if words}
+    if len(named) == 2:
+        exported = {"pretrain": "pretrained", "finetune": "fine-tuned"}[stage]
+        return "; ".join(
+            f"{name}{f' ({label})' if label and name == exported else ''}: {words}"
+            for name, words in named.items()
+        )
+    alone = "".join(named.values())
+    return f"{label}: {alone}" if label and alone else alone
 
 
 def _write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -47,7 +47,9 @@ def run(config: ReportStage, context: Context) -> StageMetrics:
     page = render("report.html.j2", gather(config.report, context.inputs, stages, context.run))
     path = context.folder / REPORT_FILE
     path.write_text(page, encoding="utf-8")
-    return {"megabytes": path.stat().st_size / 1e6, "figures": page.count("<figure")}
+    metrics = {"megabytes": path.stat().st_size / 1e6, "figures": page.count("<figure")}
+    context.tracker.log({f"report/{name}": value for name, value in metrics.items()}, step=0)
+    return metrics
 
 
 def gather(

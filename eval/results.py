@@ -102,13 +102,18 @@ def shown(results: Iterable[Result], figures: Mapping[str, Figure]) -> list[Resu
         replace(
             result,
             title=figure.title,
-            headline=figure.headline and figure.headline.format(result.value),
+            headline=figure.headline and figure.headline.format(result.value) + _of_one(result, figure),
             better=figure.better,
             of_text=figure.of_text,
         )
         for result in results
         for figure in (figures[result.name],)
     ]
+
+
+def _of_one(result: Result, figure: Figure) -> str:
+    """That a figure is of a single example or document, which says little."""
+    return "" if result.n != 1 else " of one document" if figure.of_text else " of one example"
 
 
 @dataclass(frozen=True)

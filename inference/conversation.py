@@ -24,6 +24,8 @@ class Conversation:
         """
         self._form = form
         self.turns: list[Turn] = []
+        self._prompts: dict[int, str] = {}
+        """The system prompts in force, by the place of the first turn that was said under each."""
         self.system: str | None = None
         self.set_system(system)
 
@@ -39,8 +41,13 @@ class Conversation:
 
     @property
     def messages(self) -> list[Turn]:
-        """All turns, the system prompt first."""
-        return [*([_turn("system", self.system)] if self.system else []), *self.turns]
+        """All turns, each system prompt where it was set."""
+        found: list[Turn] = []
+        for place, turn in enumerate(self.turns):
+            if prompt := self._prompts.get(place):
+                found.append(_turn("system", prompt))
+            found.append(turn)
+        return found
 
     def ask(self, text: str, room: int) -> tuple[list[int], int]:
         """Add a user's turn. Gives the token ids of the conversation up to where the assistant answers, and how many of
@@ -50,12 +57,13 @@ class Conversation:
             UserError: where this turn alone is longer; it is not added.
         """
         asked = [*self.turns, _turn("user", text)]
-        before = self.messages[: len(self.messages) - len(self.turns)]
-        whole = [*before, *asked]
+        whole = [*([_turn("system", self.system)] if self.system else []), *asked]
         kept = without_first_turns(whole, lambda turns: len(self._form.conversation_ids(turns)) <= room)
         ids = self._form.conversation_ids(kept)
         if len(ids) <= room:
             self.turns = asked
+            if (prompt := self.system or "") != next(reversed(self._prompts.values()), ""):
+                self._prompts[len(asked) - 1] = prompt
             return ids, len(whole) - len(kept)
         raise UserError(
             f"this turn has {len(ids):,} tokens, and there is room for {room:,}; say it in fewer words"
@@ -68,10 +76,12 @@ class Conversation:
     def take_back(self) -> None:
         """Forget the user's turn that got no answer."""
         self.turns.pop()
+        self._prompts.pop(len(self.turns), None)
 
     def reset(self) -> None:
         """Forget all turns; the system prompt stays."""
-        self.turns = []
+        self.turns.clear()
+        self._prompts.clear()
 
     def save(self, path: Path) -> None:
         """Add the conversation to a file of JSON lines, of the form that fine-tuning reads (`messages`).

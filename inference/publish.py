@@ -15,6 +15,7 @@ from pipeline.errors import UserError, exit_on_user_error, first_line
 from pipeline.formats.checkpoints import Checkpoint
 from pipeline.formats.location import find_model
 from pipeline.text.counts import counted
+from pipeline.text.sizes import size_in_words
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
 
@@ -52,22 +53,31 @@ def main(words: Sequence[str]) -> None:
         folder = exported_folder(settings)
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         for path in files:
-            print(f"{path.stat().st_size / 1e6:>12,.2f} MB  {path.relative_to(folder)}")
-        total = sum(path.stat().st_size for path in files) / 1e6
+            print(f"{size_in_words(path.stat().st_size):>12}  {path.relative_to(folder)}")
+        total = size_in_words(sum(path.stat().st_size for path in files))
         place = repository + (f"@{settings.revision}" if settings.revision else "")
-        what = f"{counted(len(files), 'file')}, {total:,.1f} MB, from {folder} to {place}"
+        what = f"{counted(len(files), 'file')}, {total}, from {folder} to {place}"
         steps = ExportedCheckpoints(folder.resolve().parent) if settings.checkpoints else None
         for checkpoint in steps.all if steps else ():
             print(
-                f"{checkpoint.bytes / 1e6:>12,.2f} MB  {checkpoint.folder.name} → {repository}@{_branch(checkpoint)}"
+                f"{size_in_words(checkpoint.bytes):>12}  {checkpoint.folder.name} → {repository}@{_branch(checkpoint)}"
             )
         if not settings.send:
             kind = "private" if settings.private else "public"
-            print(f"would send {what} ({kind}, where it is made for it); to do so: send=true")
+            print(f"would send {what} ({kind}, where it is made for it); to do so: {_command(words)}")
             return
         print(f"sent {what}: {_send(repository, folder, settings)}")
         if steps is not None:
             _send_checkpoints(repository, steps, settings)
+
+
+def _command(words: Sequence[str]) -> str:
+    """What to type to send it: the command that was given, and `send=true`."""
+    repository, *given = words
+    settings = " ".join([*(word for word in given if not word.startswith("send=")), "send=true"])
+    if sys.argv[0].startswith("lmw"):
+        return f"lmw publish {repository} {settings}"
+    return f'make publish REPO={repository} ARGS="{settings}"'
 
 
 def _send_checkpoints(repository: str, steps: ExportedCheckpoints, settings: PublishSettings) -> None:
@@ -91,7 +101,7 @@ def exported_folder(settings: PublishSettings) -> Path:
     name, runs = settings.model, Path(settings.runs)
     if name is None:
         name = find_model(None, runs=runs).name
-    is_folder = Path(name).expanduser().is_dir() and not (runs / name).is_dir()
+    is_folder = Path(name).expanduser().is_dir() and not (runs / name / "export").exists()
     found = find_model(name if is_folder else f"{name}/export", runs=runs)
     if found.is_artifact or not (found.folder / "README.md").is_file():
         raise UserError(

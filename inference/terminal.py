@@ -117,9 +117,10 @@ class Chat:
         print("(the system prompt is set)" if text else "(there is no system prompt)")
 
     def _temperature(self, text: str) -> None:
-        """NUMBER: how freely answers are drawn; 0 takes the likeliest token always."""
-        self._settings = with_temperature(self._settings, text)
-        print(f"(the temperature is {text})")
+        """NUMBER: how freely answers are drawn; 0 takes the likeliest token always. Without NUMBER what it is."""
+        if text:
+            self._settings = with_temperature(self._settings, text)
+        print(f"(the temperature is {self._settings.temperature:g})")
 
     def _save(self, text: str) -> None:
         """FILE: add the conversation to FILE, as a line of JSON that finetune.data.train reads."""

@@ -1,7 +1,8 @@
 """What a stage's body is given besides its configuration."""
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
@@ -10,11 +11,13 @@ from pipeline.activity import Activity
 from pipeline.config.run import RunConfig
 from pipeline.errors import UserError
 from pipeline.formats.folders import data_hint, expand_paths
+from pipeline.progress import Progress, progress
 from pipeline.remote.copying import fetch
 from pipeline.remote.listing import ARTIFACT_SCHEME, basename, is_remote
 from pipeline.store.artifacts import SCRATCH
 from pipeline.store.markers import is_done
 from pipeline.text.counts import counted
+from pipeline.tracking.history import History
 from pipeline.tracking.tracker import Tracker
 
 
@@ -69,6 +72,18 @@ class Context:
     def marker(self, phase: str, piece: int) -> Path:
         """The file that says that a piece of a parallel phase is done, with a tally of it."""
         return self.scratch / phase / f"{piece:05d}.json"
+
+    @contextmanager
+    def progress(
+        self, label: str, total: float | None, unit: str, scale: float = 1.0, items: str | None = None
+    ) -> Generator[Progress]:
+        """Shows how far a piece of work is, as `pipeline.progress`, and logs it over time."""
+        with progress(label, total, unit, scale, self.run.progress, items) as bar:
+            history = History(bar, self.tracker, label, unit, scale, items)
+            try:
+                yield history
+            finally:
+                history.close()
 
     def missing(self, phase: str, pieces: Sequence[P]) -> list[P]:
         """Those of this process's share that are not done yet, or whose marker or files are damaged or gone; and a

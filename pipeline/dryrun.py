@@ -18,7 +18,7 @@ from pipeline.preflight import Finding, Preflight, refuse
 from pipeline.run_changes import changes, last_settings
 from pipeline.stages import describe
 from pipeline.store.artifacts import Artifact, Store
-from pipeline.text.sizes import size_in_words
+from pipeline.text.sizes import size_in_words, sizes_in_words
 
 
 def dry_run(root: RootConfig) -> None:
@@ -81,8 +81,9 @@ def _stages(plan: Sequence[PlannedStage], found: dict[str, Artifact | None], sto
 
 def _checks(findings: Sequence[Finding]) -> Table:
     table = Table(
-        box=None, pad_edge=False, header_style="bold", title="checks before the start", title_justify="left"
-    )
+        box=None, pad_edge=False, header_style="bold", title="checks before the start", title_justify="left",
+        min_width=40,
+    )  # fmt: skip
     for column in ("stage", "what", "", "found"):
         table.add_column(column, overflow="fold")
     signs = {"fine": "fine", "later": "later", "problem": "[bold red]fails[/bold red]"}
@@ -118,12 +119,13 @@ def _memory(forecast: Forecast) -> Table:
     table.add_column("component", no_wrap=True)
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("", overflow="fold")
-    total = sum(forecast.memory.values())
-    for name, size in forecast.memory.items():
-        if size:
-            table.add_row(name, size_in_words(size), "█" * round(30 * size / total))
+    parts = {name: size for name, size in forecast.memory.items() if size}
+    total = sum(parts.values())
+    *sizes, whole = sizes_in_words([*parts.values(), total])
+    for (name, size), words in zip(parts.items(), sizes, strict=True):
+        table.add_row(name, words, "█" * round(30 * size / total))
     style = "bold red" if forecast.refusal else "bold"
-    table.add_row("in all", size_in_words(total), f"of {forecast.limit}", style=style)
+    table.add_row("in all", whole, f"of {forecast.limit}", style=style)
     if forecast.host:
         table.add_row("on the host", size_in_words(forecast.host), "per rank, offloaded")
     return table

@@ -19,10 +19,11 @@ from pipeline.preflight import Preflight
 from pipeline.redaction import MASK, redacted_tree
 from pipeline.run_changes import changes, last_settings
 from pipeline.stage_spec import PlanSpec, StageSpec
-from pipeline.stages import Stage
+from pipeline.stages import STAGES, Stage
 from pipeline.store.artifacts import Artifact, Store
 from pipeline.store.run_links import link_into_run
 from pipeline.store.written_spec import WrittenSpec
+from pipeline.text.enumeration import enumerated
 from pipeline.tracking import check_tracking
 
 KEPT = ("checkpoint_every", "keep_last", "keep_every")
@@ -73,7 +74,10 @@ def execute(root: RootConfig, announce: Announce) -> list[Outcome]:
 
 
 def unheeded(root: RootConfig, found: Mapping[str, Artifact | None]) -> Iterator[str]:
-    """What settings of checkpoints ask for that finished trainings, which are reused, have done otherwise."""
+    """What settings ask for that this start will not do: of checkpoints that finished trainings, which are reused, have
+    kept otherwise; and a price where nothing is trained."""
+    if root.run.cost.price is not None and (why := _nothing_to_price(found)):
+        yield f"{'run':<9} | run.cost.price has nothing to count: {why}"
     for stage, key, trainer in (
         ("pretrain", "trainer", root.trainer),
         ("finetune", "finetune.trainer", root.finetune.trainer),
@@ -95,6 +99,17 @@ def unheeded(root: RootConfig, found: Mapping[str, Artifact | None]) -> Iterator
                 "which are kept and not what is trained, so nothing is trained again for that. Delete "
                 f"{artifact.folder} to train again"
             )
+
+
+def _nothing_to_price(found: Mapping[str, Artifact | None]) -> str:
+    """Why a start trains nothing, in words; empty where it does."""
+    trainings = [name for name in found if STAGES[name].trainer]
+    if any(found[name] is None for name in trainings):
+        return ""
+    if not trainings:
+        return "none of these stages trains a model"
+    are = "is" if len(trainings) == 1 else "are"
+    return f"{enumerated(trainings)} {are} reused; what they took stands in the report"
 
 
 def shown_settings(root: RootConfig) -> dict[str, Any]:

@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from rich.progress import Task
 
 LINE_EVERY_SECONDS = 10.0
+QUICK_SECONDS = 1.0
+"""A bar that lived no longer is taken away."""
+FIGURES_WIDTH = 68
+"""Columns that a bar's label and figures need."""
 
 
 class Progress(Protocol):
@@ -65,7 +69,7 @@ def describe_progress(
         text += f", {_amount(items[1] / seconds, 1)} {items[0]}/s"
     if total and rate:
         left = max(total - done, 0.0) / rate
-        text += f", {min(done / total, 1.0):.0%}, ETA {_clock(left)}"
+        text += f", {min(done / total, 1.0):.0%}, ETA {clock(left)}"
     return text
 
 
@@ -103,8 +107,10 @@ class _Lines:
 
 @contextmanager
 def _bar(label: str, total: float | None, unit: str, scale: float, items: str | None) -> Generator[Progress]:
+    from rich.console import Console
     from rich.progress import BarColumn, ProgressColumn, TextColumn
     from rich.progress import Progress as Display
+    from rich.table import Column
     from rich.text import Text
 
     class Figures(ProgressColumn):
@@ -113,14 +119,23 @@ def _bar(label: str, total: float | None, unit: str, scale: float, items: str | 
             text = describe_progress(task.completed, task.total, task.elapsed or 0.0, unit, scale, counted)
             return Text(text, style="dim")
 
-    with Display(TextColumn("{task.description}", markup=False), BarColumn(), Figures()) as display:
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=min(max(Console().width - FIGURES_WIDTH, 8), 40)),
+        Figures(table_column=Column(no_wrap=True)),
+    )
+    with Display(*columns) as display:
         task = display.add_task(label, total=total, items=0)
 
         class Bar:
             def advance(self, amount: float = 1.0, items: int = 0) -> None:
                 display.update(task, advance=amount, items=display.tasks[task].fields["items"] + items)
 
-        yield Bar()
+        started = time.monotonic()
+        try:
+            yield Bar()
+        finally:  # what took no time is nothing to tell of
+            display.live.transient = time.monotonic() - started < QUICK_SECONDS
 
 
 def _amount(value: float, scale: float) -> str:
@@ -128,7 +143,8 @@ def _amount(value: float, scale: float) -> str:
     return f"{value:,.0f}" if scale == 1 and value >= 10 else f"{value:,.1f}"
 
 
-def _clock(seconds: float) -> str:
+def clock(seconds: float) -> str:
+    """Hours, minutes and seconds."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}"

@@ -8,8 +8,9 @@ from pipeline.config.base import Section
 from pipeline.config.root import RootConfig, add_section
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
-from pipeline.store.manifest import StageMetrics, words
+from pipeline.store.manifest import StageMetrics, figure, words
 from pipeline.text.counts import counted
+from pipeline.text.sizes import size_in_words
 
 LAST_STEP = "the last training step"
 """What export calls the weights that a training has ended with."""
@@ -65,10 +66,14 @@ class Stage:
         return tuple(name for name in self.inputs if STAGES[name].enabled(root))
 
 
+def _bytes(metrics: StageMetrics) -> str:
+    return size_in_words(1e6 * (figure(metrics, "megabytes") or 0))
+
+
 def _kept(metrics: StageMetrics) -> str:
     documents = metrics["documents"]
     assert isinstance(documents, int)
-    return f"{counted(documents, 'document')}, {metrics['megabytes']:,.1f} MB"
+    return f"{counted(documents, 'document')}, {_bytes(metrics)}"
 
 
 def _exported(metrics: StageMetrics) -> str:
@@ -95,7 +100,7 @@ def _evaluates_on_gpu(root: RootConfig) -> bool:
 
 
 _TABLE = (
-    Stage("download", 2, configs.DownloadStage, "data_prep.download:run", (), "{megabytes:,.1f} MB",
+    Stage("download", 2, configs.DownloadStage, "data_prep.download:run", (), _bytes,
           enabled=_reads_corpus, checks=("data_prep.preflight:own_files",)),
     Stage("clean", 5, configs.CleanStage, "data_prep.clean:run", ("download",),
           _kept,
@@ -134,7 +139,7 @@ _TABLE = (
           checks=("train.export_preflight:formats",)),
     Stage("report", 2, configs.ReportStage, "eval.report:run",
           ("download", "clean", "tokenizer", "shards", "pretrain", "finetune", "evaluate", "export"),
-          "{megabytes:.1f} MB of HTML"),
+          lambda metrics: f"{_bytes(metrics)} of HTML"),
 )  # fmt: skip
 
 STAGES: dict[str, Stage] = {stage.name: stage for stage in _TABLE}

@@ -1,6 +1,7 @@
 """What the planner prints at the end: a row for each stage, and what to open next."""
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipeline.config.tasks.base import ChatConfig
 from pipeline.planner import Outcome
 from pipeline.stages import describe
 from pipeline.store.manifest import words
+from pipeline.tracking.wandb import sync_command
 
 
 def print_outcomes(root: RootConfig, outcomes: list[Outcome]) -> None:
@@ -44,7 +46,7 @@ def print_outcomes(root: RootConfig, outcomes: list[Outcome]) -> None:
         console.print(f"[bold]{label}:[/bold] {what}", highlight=False, soft_wrap=True)
     if any(_kept_offline(outcome) for outcome in outcomes):
         console.print(
-            f"[bold]W&B:[/bold] kept offline in {root.run.folder / 'wandb'}; `make wandb-sync` sends it",
+            f"[bold]W&B:[/bold] kept offline in {root.run.folder / 'wandb'}; `{sync_command(root.run)}` sends it",
             highlight=False,
             soft_wrap=True,
         )
@@ -56,7 +58,9 @@ def _next(root: RootConfig, folders: Mapping[str, Path]) -> Iterator[tuple[str, 
         yield "Report", folders["report"] / "report.html"
     if "export" in folders:
         yield "Exported model", folders["export"] / "model"
-    lmw, name = sys.argv[0] == "lmw", root.run.name
+    lmw = sys.argv[0] == "lmw"
+    # A name alone is looked for below runs/.
+    name = root.run.name if root.run.is_in_default_folder else shlex.quote(str(root.run.folder))
     if "export" in folders and root.export.chooses:
         name = f"{name}/export"  # the run's own name means the weights of the last step
     if isinstance(root.finetune, ChatConfig) and "finetune" in folders:
@@ -68,6 +72,8 @@ def _next(root: RootConfig, folders: Mapping[str, Path]) -> Iterator[tuple[str, 
         )
     if root.corpus.choice == "python_docs" and "pretrain" in folders:
         settings = "corpus=files corpus.paths=[FOLDER]"
+        if not root.run.is_in_default_folder:
+            settings += f" run.runs={shlex.quote(root.run.runs)}"
         yield (
             "Your own text",
             f"lmw all experiment=own {settings}" if lmw else f'make all EXP=own ARGS="{settings}"',

@@ -1,6 +1,7 @@
 """The export stage: the trained model as a Hugging Face folder, checked against ours before it counts."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from pipeline.errors import UserError
 from pipeline.formats.model_folder import DESCRIPTION, FORMS_FILE, MODEL_FOLDER
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.stages import LAST_STEP
-from pipeline.store.artifacts import write_json
+from pipeline.store.artifacts import read_json, write_json
 from pipeline.store.manifest import StageMetrics
 from train.checkpoints.final_model import WEIGHTS, described_model
 from train.exporting.model_card import write_model_card
@@ -70,11 +71,28 @@ def run(config: ExportStage, context: Context) -> StageMetrics:
         **extra,
     }
     write_model_card(folder, config.export, context, trained, metrics)
+    _log(metrics, context)
     context.log.info(
         f"{folder.name}/ holds a {parity.loaded_class}; over {parity.tokens:,} tokens its logits differ from "
         f"ours by {parity.logit_difference:.1e} at most"
     )
     return metrics
+
+
+def _log(metrics: Mapping[str, float | str], context: Context) -> None:
+    """The folder's figures, and behind them those of each form that was written beside it."""
+    context.tracker.log(
+        {f"export/{name}": value for name, value in metrics.items() if isinstance(value, (int, float))},
+        step=0,
+    )
+    forms = context.folder / FORMS_FILE
+    rows = read_json(forms, context.folder)["forms"] if forms.is_file() else []
+    for number, row in enumerate(rows):
+        figures = {name: value for name, value in row.items() if isinstance(value, (int, float))}
+        context.tracker.log({f"form/{name}": value for name, value in figures.items()}, step=number)
+    if rows:
+        columns = list(rows[0])
+        context.tracker.table("forms", columns, [[row[name] for name in columns] for row in rows])
 
 
 def write_checkpoint(context: Context, step: int, folder: Path) -> None:

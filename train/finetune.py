@@ -15,6 +15,7 @@ from pipeline.store.artifacts import write_json
 from pipeline.store.manifest import StageMetrics
 from train.adapters.stage import adapt, whole_state
 from train.checkpoints.teacher import describe_teacher, flops_with_teacher
+from train.cost.training_cost import TrainingCost
 from train.data.length_order import LengthOrder
 from train.data.steps import count_steps
 from train.distillation.teach import teach_finetuning
@@ -64,6 +65,8 @@ def run(config: FinetuneStage, context: Context) -> StageMetrics:
             f"{trainable:,} parameters are trained, {trainable / parameters:.1%} of the model's {parameters:,}"
         )
     plan = _training_plan(config, task, model, parameters, on_gpu, preparation, monitor, context)
+    tokens = round(plan.steps * plan.tokens_per_step)
+    cost = TrainingCost.of(settings.trainer, tokens, plan.flops_per_token, on_gpu, context)
     result = fit(plan, context)
     if result.state is not None:
         merged = whole_state(
@@ -80,6 +83,8 @@ def run(config: FinetuneStage, context: Context) -> StageMetrics:
         "steps": result.steps,
         "tokens": result.tokens,
         "tokens_per_second": result.tokens_per_second,
+        **({} if plan.flops_per_token is None else {"flops": plan.flops_per_token * result.tokens}),
+        **cost.metrics(result.step_seconds, result.watts),
         "parameters": parameters,
         "trainable_parameters": trainable,
         "examples": len(splits.train),

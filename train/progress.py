@@ -97,4 +97,5 @@ class Throughput:
 
     def seconds_left(self, steps: int) -> float:
         """How long so many steps take, as those since the start did."""
-        return steps * self._total_seconds / max(self._total_steps, 1)
+        seconds = self._total_seconds + time.perf_counter() - self._mark
+        return steps * seconds / max(self._total_steps, 1)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.templates import markdown_templates
+from pipeline.text.sizes import size_in_words
 
 DATA_CARD = "data_card.md"
 TEMPLATE = "data_card.md.jinja"
@@ -13,7 +14,7 @@ TEMPLATE = "data_card.md.jinja"
 def write_data_card(stats: Mapping[str, Any], path: Path) -> None:
     """Write what `stats.json` says as Markdown."""
     environment = markdown_templates(Path(__file__).parent)
-    environment.filters |= {"count": "{:,}".format, "mb": _megabytes}
+    environment.filters |= {"count": "{:,}".format, "mb": _megabytes, "size": size_in_words}
     path.write_text(environment.get_template(TEMPLATE).render(stats), encoding="utf-8")
 
 

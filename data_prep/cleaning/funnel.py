@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 from data_prep.text.text_features import TextCounts
 from pipeline.formats.documents import SPLITS
+from pipeline.text.sizes import sizes_in_words
 
 COUNTS = tuple(field.name for field in fields(TextCounts))
 _EXAMPLES = 5
@@ -190,5 +191,7 @@ class Funnel:
 
     def lines(self) -> Iterator[str]:
         """The rows as an aligned text table."""
-        for step, documents, megabytes in self.rows():
-            yield f"{step:<32} {documents:>12,} documents {megabytes:>12,.2f} MB"
+        rows = list(self.rows())
+        sizes = sizes_in_words([1e6 * megabytes for _, _, megabytes in rows])
+        for (step, documents, _), size in zip(rows, sizes, strict=True):
+            yield f"{step:<32} {documents:>12,} documents {size:>14}"

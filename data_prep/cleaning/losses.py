@@ -2,6 +2,7 @@
 
 from data_prep.cleaning.funnel import Funnel
 from data_prep.filters import options
+from pipeline.text.sizes import size_in_words
 
 NO_LOSS = ("namespace", "no_wikitext", "redirect", "disambiguation", "beyond_max_documents")
 """Reasons for which nothing is dropped that could be meant to stay: of a dump what is no article."""
@@ -26,12 +27,12 @@ def describe_losses(funnel: Funnel) -> str | None:
         return None
     settings = {reason: f"clean.filters.{option}" for reason, option in options().items()} | _SETTINGS
     commonest = ", ".join(
-        f"{reason} ({counts['documents']:,}, {counts['bytes'] / 1e6:,.2f} MB"
+        f"{reason} ({counts['documents']:,}, {size_in_words(counts['bytes'])}"
         + (f": {settings[reason]})" if reason in settings else ")")
         for reason, counts in reasons[:_NAMED]
     )
     return (
         f"more than half is dropped: {lost['documents']:,} of {meant['documents']:,} documents, "
-        f"{lost['bytes'] / 1e6:,.2f} of {meant['bytes'] / 1e6:,.2f} MB; most as {commonest}. Look at "
+        f"{size_in_words(lost['bytes'])} of {size_in_words(meant['bytes'])}; most as {commonest}. Look at "
         "tables/dropped_examples.jsonl; loosen what drops text that you want, or clean=keep_all drops none"
     )

@@ -8,7 +8,6 @@ from typing import Any, TypedDict, TypeVar
 from data_prep.parallel.pool import ordered_map
 from pipeline.context import Context, P, WorkItem
 from pipeline.machine import usable_cores
-from pipeline.progress import progress
 from pipeline.store.markers import read_marker, write_marker
 
 
@@ -44,9 +43,7 @@ def map_pieces(
     missing = context.missing(phase, pieces)
     count = max(1, min(workers or usable_cores(), len(missing)))
     with (
-        progress(
-            phase, sum(piece.bytes for piece in missing), "MB", 1e6, context.run.progress, "documents"
-        ) as bar,
+        context.progress(phase, sum(piece.bytes for piece in missing), "MB", 1e6, "documents") as bar,
         closing(ordered_map(function, missing, count, setting)) as tallies,
     ):
         for piece, tally in zip(missing, tallies, strict=True):

@@ -24,6 +24,7 @@ from pipeline.formats.parquet_files import reading
 from pipeline.formats.rows import Fields
 from pipeline.formats.source import Source
 from pipeline.formats.text_lists import text_encoding
+from pipeline.text.json_faults import json_fault
 
 _LONGEST = 1 << 29
 """Characters in one document. Parquet holds at most 2 GiB in a cell, and so large a "document" is none."""
@@ -173,7 +174,9 @@ def _jsonl(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str, i
                 title, text = title_and_text(row, source.text_field, "key")
             except (ValueError, RecursionError) as error:
                 where = _line_number(path, position)
-                raise UserError(f"{where}: this is no JSON ({error}); correct or delete the line") from None
+                raise UserError(
+                    f"{where}: this is no JSON ({json_fault(error)}); correct or delete the line"
+                ) from None
             except UserError as error:
                 raise UserError(f"{_line_number(path, position)}: {error}") from None
             yield title, text, position

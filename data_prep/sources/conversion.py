@@ -12,7 +12,6 @@ from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter, document_files
 from pipeline.formats.source import SourceFile, Split, describe_file
-from pipeline.progress import progress
 from pipeline.text.counts import counted
 
 DOCUMENTS = "documents"
@@ -40,14 +39,15 @@ def convert(
     labels = dict(zip(files, shortest_labels([str(path) for path, _ in files]), strict=True))
     described: list[SourceFile] = []
     report = _Report()
-    with progress("reading", len(files), "files", enabled=context.run.progress) as bar:
+    with context.progress("reading", len(files), "files", items="documents") as bar:
         for split, group in _by_split(files):
             prefix = split or "all"
             with DocumentWriter(folder, prefix, FILE_MB) as writer:
                 for path, kind in group:
+                    number = -1
                     for number, (title, text) in enumerate(report.texts(path, kind, corpus)):
                         writer.write(Document(f"{labels[path, kind]}:{number}", text, title, name))
-                    bar.advance()
+                    bar.advance(1, number + 1)
             described += (
                 describe_file(path, context.folder, split) for path in document_files(folder, prefix)
             )

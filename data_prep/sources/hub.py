@@ -11,7 +11,6 @@ from pipeline.formats.documents import Document, DocumentWriter, document_files
 from pipeline.formats.hub import is_local, load_split
 from pipeline.formats.rows import Fields
 from pipeline.formats.source import Source, SourceFile, describe_file
-from pipeline.progress import progress
 
 if TYPE_CHECKING:
     import datasets
@@ -71,7 +70,7 @@ def _write(
     context: Context,
 ) -> None:
     total = rows.info.splits[split].num_examples if rows.info.splits and split in rows.info.splits else None
-    with progress(f"{corpus.path} {split}", total, "rows", enabled=context.run.progress) as bar:
+    with context.progress(f"{corpus.path} {split}", total, "rows") as bar:
         for index, row in enumerate(rows):
             assert isinstance(row, dict)  # as long as no format is set
             bar.advance()

@@ -17,7 +17,6 @@ from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter
 from pipeline.formats.source import Source, describe_file
-from pipeline.progress import progress
 
 DOCUMENTS = "documents"
 QUESTIONS = "instruct"
@@ -64,7 +63,7 @@ def _modules(packages: list[str], documented: list[Docstring], context: Context)
     files = dict(chain(stdlib, *map(_package_files, packages)))
     with (
         closing(ordered_map(_read, files.items(), WORKERS)) as modules,
-        progress("docstrings", len(files), "modules", enabled=context.run.progress) as bar,
+        context.progress("docstrings", len(files), "modules") as bar,
     ):
         for module in modules:
             bar.advance()

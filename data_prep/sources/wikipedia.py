@@ -73,9 +73,7 @@ def _download(files: list[RemoteFile], corpus: WikipediaCorpus, context: Context
     side_by_side(
         [partial(download, file) for file in files],
         corpus.connections,
-        corpus.project,
-        _remaining_bytes(files, context),
-        context.run.progress,
+        context.progress(corpus.project, _remaining_bytes(files, context), "MB", 1e6),
     )
 
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from eval.reporting.pages import number
+from eval.reporting.pages import duration, number
 from pipeline.store.manifest import StageMetrics, figure, words
 
 ROWS: Mapping[str, str] = {
-    "hours": "hours of steps",
-    "device_hours": "device-hours",
+    "hours": "time of steps",
+    "device_hours": "device time, all devices together",
     "money": "money",
     "kwh": "kWh",
 }
@@ -34,7 +34,7 @@ def read_costs(metrics: StageMetrics) -> Costs | None:
     """None where the training says nothing of its cost."""
     figures = {name: (figure(metrics, f"forecast_{name}"), figure(metrics, name)) for name in ROWS}
     rows = [
-        CostRow(ROWS[name], _shown(forecast), _shown(measured))
+        CostRow(ROWS[name], _shown(name, forecast), _shown(name, measured))
         for name, (forecast, measured) in figures.items()
         if forecast is not None or measured is not None
     ]
@@ -45,5 +45,7 @@ def read_costs(metrics: StageMetrics) -> Costs | None:
     return Costs(rows, [note for note in said if note])
 
 
-def _shown(value: float | None) -> str:
-    return "–" if value is None else number(value)
+def _shown(name: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    return duration(3600 * value) if name.endswith("hours") else number(value)

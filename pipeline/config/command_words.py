@@ -1,6 +1,7 @@
 """Settings of commands that compose no configuration: `key=value` words on the command line, as everywhere."""
 
 import difflib
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -79,13 +80,15 @@ def _shown(field: FieldInfo) -> Any:
     return "" if default is None else default
 
 
+def as_typed(description: str) -> str:
+    """What docstrings call None is typed as `null`."""
+    return re.sub(r"\bNone\b", "null", description)
+
+
 def usage(kind: type[Section]) -> str:
     """What `--help` prints."""
     rows = [
-        (
-            f"{name}={_shown(field)}",
-            " ".join((field.description or "").split()),
-        )
+        (f"{name}={_shown(field)}", as_typed(" ".join((field.description or "").split())))
         for name, field in kind.model_fields.items()
     ]
     width = max(len(setting) for setting, _ in rows)

@@ -187,7 +187,8 @@ def key_rows(
     """The section's keys, or those of them with these names."""
     for name in section.model_fields if names is None else names:
         field, key = section.model_fields[name], f"{path}.{name}"
-        value = getattr(values, name) if values is not None else default_of(field)
+        there = values is not None and name in type(values).model_fields  # else of another choice
+        value = getattr(values, name) if there else default_of(field)
         optional = section_classes(field.annotation) if value is None else []
         if not isinstance(value, Section):
             yield key_row(key, field, value, seen)

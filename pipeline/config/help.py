@@ -4,10 +4,11 @@ import difflib
 import re
 import shutil
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pipeline.config.choices import as_kind, section_classes
-from pipeline.config.document import default_of, default_options, key_row, key_rows, options_in_words
+from pipeline.config.command_words import as_typed
+from pipeline.config.document import Row, default_of, default_options, key_row, key_rows, options_in_words
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 
@@ -58,16 +59,24 @@ def _overview(docs: Mapping[str, str], options: Options, columns: int) -> Iterat
 def _details(names: Sequence[str], docs: Mapping[str, str], options: Options, columns: int) -> Iterator[str]:
     for name in names:
         yield f"{name}: {docs.get(name, '')}".rstrip(": ")
-        entries = [
+        chosen = [
             (f"{name}={option}" + ("*" if default else ""), what)
             for option, what, default in options.get(name, ())
         ]
-        entries += [
-            (f"{key}={default}", f"[{type}] {meaning}") for key, type, default, meaning in _keys(name)
-        ]
-        widest = min(max((len(left) for left, _ in entries), default=0), columns // 2)
-        for left, text in entries:
-            yield from _entry(left, text.replace("`", ""), columns, widest)
+        keys = {
+            heading: [(f"{key}={default}", f"[{types}] {meaning}") for key, types, default, meaning in rows]
+            for heading, rows in _keys(name).items()
+        }
+        lefts = [left for entries in (chosen, *keys.values()) for left, _ in entries]
+        widest = min(max(map(len, lefts), default=0), columns // 3)
+        for heading, entries in {
+            "": chosen,
+            **{f" {heading}": rows for heading, rows in keys.items()},
+        }.items():
+            if entries and heading.strip():
+                yield f"\n {heading.strip()}:"
+            for left, text in entries:
+                yield from _entry(left, text.replace("`", ""), columns, widest, whole=True)
         yield ""
 
 
@@ -76,6 +85,9 @@ def _entry(
 ) -> Iterator[str]:
     """A name with what it is: cut to what fits beside it on a line, or whole below each other."""
     left = f"  {name:<{widest}}  "
+    if whole and len(name) > widest:
+        yield f"  {name}"
+        left = " " * (widest + 4)
     room = max(20, columns - len(left))
     if not whole:
         yield left + textwrap.shorten(text, room, placeholder=" …")
@@ -106,24 +118,38 @@ def _option_rows() -> Options:
     }
 
 
-def _keys(section: str) -> Iterator[tuple[str, str, str, str]]:
-    """The keys of a section, of all its choices: key, type, default and meaning."""
+def _keys(section: str) -> dict[str, list[tuple[str, str, str, str]]]:
+    """The keys of a section: key, type, default and meaning. Those that all its choices have stand under "", those of
+    a choice under words that name it."""
     field = RootConfig.model_fields.get(section)
     if field is None:
-        return
+        return {}
     if not section_classes(field.annotation):
-        rows = [key_row(section, field, default_of(field), seen=False)]
-    else:
-        default = None if field.is_required() else field.get_default(call_default_factory=True)
-        classes = section_classes(field.annotation)
-        rows = [
-            row
-            for each in classes
-            for row in key_rows(each, section, default if not classes[1:] else None, False)
-        ]
-    for key, types, value, meaning, _ in dict.fromkeys(rows):
-        yield key.strip("`"), types, value.strip("`*"), _first_sentence(meaning.replace("&lt;", "<"))
+        return {"": _shown_rows([key_row(section, field, default_of(field), seen=False)])}
+    default = None if field.is_required() else field.get_default(call_default_factory=True)
+    kind, classes = as_kind(field.annotation), section_classes(field.annotation)
+    if kind is None or not classes[1:]:
+        return {"": _shown_rows(row for each in classes for row in key_rows(each, section, default, False))}
+    tag = f"`{section}.{kind.tag}`"  # which is the group's own word
+    rows = {
+        name: [row for row in key_rows(each, section, None, False) if row[0] != tag]
+        for name, each in kind.choices().items()
+    }
+    shared = [row for row in next(iter(rows.values())) if all(row in each for each in rows.values())]
+    own = {
+        f"with {section}={name}": _shown_rows(row for row in each if row not in shared)
+        for name, each in rows.items()
+    }
+    return {"": _shown_rows(shared), **own}
+
+
+def _shown_rows(rows: Iterable[Row]) -> list[tuple[str, str, str, str]]:
+    """As `--help` has them: a value that is left empty is called as it is typed."""
+    return [
+        (key.strip("`"), types, value.strip("`*"), as_typed(_first_sentence(meaning.replace("&lt;", "<"))))
+        for key, types, value, meaning, _ in dict.fromkeys(rows)
+    ]
 
 
 def _first_sentence(text: str) -> str:
-    return re.split(r"(?<=[.:])\s+(?=[A-Z`(])", " ".join(text.split()), maxsplit=1)[0]
+    return re.split(r"(?<=[.:])(?<!et al\.)\s+(?=[A-Z`(])", " ".join(text.split()), maxsplit=1)[0]

@@ -18,6 +18,7 @@ from pipeline.formats.label_files import read_label_files
 from pipeline.formats.parallel_files import ParallelFiles
 from pipeline.formats.parquet_files import reading
 from pipeline.text.counts import counted
+from pipeline.text.json_faults import json_fault
 from pipeline.text.surrogates import take_out_surrogates
 
 logger = logging.getLogger(__name__)
@@ -126,7 +127,7 @@ def _json_lines(path: Path, lines: Iterator[str]) -> Iterator[tuple[str, Any]]:
             try:
                 yield f"{path}, line {number}", json.loads(line)
             except (ValueError, RecursionError) as error:
-                raise UserError(f"{path}, line {number} is not JSON: {error}") from None
+                raise UserError(f"{path}, line {number} is not JSON: {json_fault(error)}") from None
 
 
 def _open_text(path: Path, newline: str | None = None) -> TextIO:

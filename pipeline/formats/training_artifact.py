@@ -163,7 +163,15 @@ def weights_name(init: str) -> str:
     folder = Path(init)
     if _is_checkpoint(folder):
         return f"{folder.parents[1].name}, step {int(folder.name.removeprefix('step-')):,}"
-    return folder.parent.name if folder.name == MODEL_FOLDER else folder.name
+    return folder_name(folder)
+
+
+def folder_name(folder: Path) -> str:
+    """What to call a Hugging Face folder: of an export, all of which are called `model`, its run or its artifact."""
+    if folder.name != MODEL_FOLDER:
+        return folder.name
+    export = folder.absolute().parent
+    return export.parent.name if export.name == "export" else export.name
 
 
 def base_files(folder: Path) -> list[Path]:

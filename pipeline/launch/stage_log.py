@@ -3,7 +3,9 @@
 import logging
 import sys
 from pathlib import Path
+from typing import TextIO
 
+from pipeline.live_line import LIVE_LINE, ON_LIVE_LINE
 from pipeline.machine import host_name
 from pipeline.redaction import RedactingFormatter
 
@@ -15,7 +17,7 @@ class StageLog:
 
     def __init__(self, stage: str, rank: int = 0, folder: Path | None = None):
         """Args: folder: where to keep `log.txt`; None keeps none."""
-        console = logging.StreamHandler(sys.stdout)
+        console = _Console(sys.stdout)
         console.setLevel(logging.INFO if rank == 0 else logging.ERROR)
         prefix = "" if rank == 0 else f"rank {rank} on {host_name()}: "
         console.setFormatter(RedactingFormatter(f"{stage:<9} | {prefix}%(message)s"))
@@ -39,6 +41,17 @@ class StageLog:
         for logger in self._loggers:
             logger.removeHandler(self._file)
         self._file.close()
+
+
+class _Console(logging.StreamHandler[TextIO]):
+    """Writes above the live line, and leaves out what that line tells."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if getattr(record, ON_LIVE_LINE, False):
+            return
+        LIVE_LINE.clear()
+        super().emit(record)
+        LIVE_LINE.draw()
 
 
 class _LogFile(logging.FileHandler):

@@ -8,6 +8,7 @@ import platform
 import sys
 import time
 import traceback
+from contextlib import closing
 from importlib import metadata
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from pipeline.launch.stage_code import run_stage
 from pipeline.launch.stage_log import StageLog
 from pipeline.launch.stop_signals import ToldToStop, stop_when_told
 from pipeline.launch.workplace import Workplace
+from pipeline.live_line import LIVE_LINE
 from pipeline.machine import describe_machine, host_name
 from pipeline.redaction import redact_tracebacks, redacted, secret_values
 from pipeline.stage_spec import WorkerSpec
@@ -109,7 +111,8 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
     context = Context(folder, spec.inputs, tracker, log, spec.run, rank, world_size, activity=record.activity)
     started = time.time()
     try:
-        metrics = run_stage(STAGES[spec.stage], spec.settings, context)
+        with closing(LIVE_LINE):
+            metrics = run_stage(STAGES[spec.stage], spec.settings, context)
     except (Restart, ToldToStop) as stop:
         if rank == 0:
             _ask_for_restart(folder, stop)  # before W&B, which may take its time

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.progress import progress
 from pipeline.remote.errors import Stopped, retried
 from pipeline.remote.listing import StoredObject, identify, list_objects, open_store
 from pipeline.remote.side_by_side import side_by_side
@@ -63,7 +64,7 @@ def copy_objects(
             "run.artifacts to a larger disk, or name fewer files"
         )
     transfers = [partial(_copy, each, path) for path, each in missing.items()]
-    side_by_side(transfers, CONNECTIONS, "copying", total, show_progress)
+    side_by_side(transfers, CONNECTIONS, progress("copying", total, "MB", 1e6, show_progress))
 
 
 def _copy(source: StoredObject, path: Path, advance: Callable[[int], None], stop: threading.Event) -> None:

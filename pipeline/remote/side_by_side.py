@@ -3,8 +3,9 @@
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 
-from pipeline.progress import progress
+from pipeline.progress import Progress
 from pipeline.remote.errors import Stopped
 
 Transfer = Callable[[Callable[[int], None], threading.Event], None]
@@ -13,20 +14,19 @@ set."""
 
 
 def side_by_side(
-    transfers: Iterable[Transfer], connections: int, what: str, total: float | None, show_progress: bool
+    transfers: Iterable[Transfer], connections: int, shown: AbstractContextManager[Progress]
 ) -> None:
     """Do the transfers, at most `connections` at a time.
 
     Args:
-        what: names the work beside its bar.
-        total: bytes of them all, where that is known.
+        shown: counts the bytes.
 
     Raises:
         Exception: that of the first transfer that failed, once all have ended.
     """
     stop, lock = threading.Event(), threading.Lock()
     with (
-        progress(what, total, "MB", scale=1e6, enabled=show_progress) as bar,
+        shown as bar,
         ThreadPoolExecutor(connections) as pool,
     ):
 

@@ -146,7 +146,7 @@ def test_more_than_half_dropped_is_told_with_the_commonest_reasons(
         clean_corpus(tmp_path / "most", "text", [text])
     (message,) = [line for line in caplog.messages if line.startswith("more than half")]
     assert "9 of 13 documents" in message
-    assert "most as too_short (5, 0.00 MB: clean.filters.min_chars), symbols (2, " in message
+    assert "most as too_short (5, 45 B: clean.filters.min_chars), symbols (2, " in message
     assert "clean.deduplicate" in message or "bullets (1, " in message
     caplog.clear()
     with caplog.at_level(logging.WARNING, "test"):

@@ -111,7 +111,12 @@ def test_the_page_and_the_table(runs, tmp_path):
     assert compare(first, [second], CompareSettings(page=str(file), resamples=200), console) == [file]
     table = console.export_text()
     assert "BLEU" in table
-    assert "not comparable: other tokenizer" in table
+    assert "not comparable: other tokenizer: Perplexity per token (pretrain)" in table
+    narrow = Console(record=True, width=80)
+    compare(first, [second], CompareSettings(page=str(file), resamples=200), narrow)
+    rows = narrow.export_text().splitlines()
+    assert [line.split()[-1] for line in rows if line.startswith("BLEU")] != ["BLEU"], "a row is a line"
+    assert rows[0].split() == ["metric", "model", "good", "poor", "diff.", "p", "boot.", "p", "rand."]
     page = file.read_text()
     assert page.count("<figure") == 2  # losses and learning rates; nobody validated
     assert "losses are in other units" in page

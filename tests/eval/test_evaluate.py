@@ -195,10 +195,10 @@ def test_the_fine_tuned_model_of_another_step(inputs, finetune, tiny_model, tmp_
     assert {"bleu", "finetuned_perplexity", "step_5_bleu", "step_5_perplexity"} <= metrics.keys()
     assert metrics["step_5_perplexity"] != metrics["finetuned_perplexity"]
     assert len(read_jsonl(tmp_path / "out/predictions.jsonl")) == 5
-    text, task_words = metrics["headline"].removeprefix("step 5: ").rsplit(", ", 1)
-    assert f"perplexity {metrics['perplexity']:,.1f} a token" in text, "of pretraining, which is as it is"
-    assert task_words == f"BLEU {metrics['step_5_bleu']:.1f}"
-    assert "sample_of" not in metrics
+    text, task_words = metrics["headline"].split("; ")
+    assert text.startswith(f"pretrained: perplexity {metrics['perplexity']:,.1f} a token"), "it is as it is"
+    assert task_words == f"fine-tuned (step 5): BLEU {metrics['step_5_bleu']:.1f}"
+    assert metrics["sample_of"] == "the pretrained model"
 
 
 def test_judgements_of_people_are_read_back(inputs, finetune, tmp_path, make_context):

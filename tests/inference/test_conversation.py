@@ -1,5 +1,7 @@
 """What of a conversation a model can read."""
 
+import json
+
 import pytest
 
 from inference.conversation import Conversation
@@ -38,3 +40,29 @@ def test_a_conversation_ends_by_a_word(tokenizer, tiny_model, monkeypatch, capsy
     monkeypatch.setattr("builtins.input", lambda _: next(lines))
     Chat(opened, ChatSettings()).run()
     assert f"  {word}                end the conversation" in capsys.readouterr().out
+
+
+def test_a_saved_conversation_has_each_system_prompt_where_it_was_set(tokenizer, tmp_path) -> None:
+    set_chat_template(tokenizer)
+    talk = Conversation(ChatFormat(tokenizer))
+    for system, text in ((None, "One."), ("Be kind.", "Two."), ("Be brief.", "Three.")):
+        talk.set_system(system)
+        ids, _ = talk.ask(text, room=1000)
+        assert tokenizer.decode(ids).startswith(system or "<|user|>One."), (
+            "the model reads the present one first"
+        )
+        talk.answer("Yes.")
+    talk.save(tmp_path / "saved.jsonl")
+    (saved,) = map(json.loads, (tmp_path / "saved.jsonl").read_text().splitlines())
+    said = [turn["content"] for turn in saved["messages"] if turn["role"] != "assistant"]
+    assert said == ["One.", "Be kind.", "Two.", "Be brief.", "Three."]
+
+
+def test_the_temperature_is_told_and_set(tokenizer, tiny_model, monkeypatch, capsys) -> None:
+    set_chat_template(tokenizer)
+    form = ChatFormat(tokenizer)
+    opened = OpenedModel("tiny", tiny_model(), tokenizer, form, find_stops(form))
+    lines = iter(["/temperature 0.25", "/temperature", "/quit"])
+    monkeypatch.setattr("builtins.input", lambda _: next(lines))
+    Chat(opened, ChatSettings()).run()
+    assert capsys.readouterr().out.count("(the temperature is 0.25)") == 2

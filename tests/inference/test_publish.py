@@ -19,10 +19,14 @@ def export(tmp_path: Path) -> Path:
 
 def test_nothing_is_sent_until_it_is_said(export: Path, tmp_path: Path) -> None:
     with hub() as (endpoint, files, asked):
+        by_place = publish(tmp_path, endpoint, "me/demo", f"model={export}")
         ended = publish(tmp_path, endpoint, "me/demo", "model=demo")
+        assert by_place.stdout.splitlines()[:3] == ended.stdout.splitlines()[:3]
         assert ended.returncode == 0, ended.stderr
         assert "gguf/model-f16.gguf" in ended.stdout
         assert "would send 3 files" in ended.stdout
+        assert 'to do so: make publish REPO=me/demo ARGS="model=demo send=true"' in ended.stdout
+        assert "MB" not in ended.stdout, "of a few bytes"
         assert not asked
         ended = publish(tmp_path, endpoint, "me/demo", "model=demo", "send=true")
         assert ended.returncode == 0, ended.stderr

@@ -113,3 +113,17 @@ def test_a_vocabulary_that_the_text_does_not_support_is_told(shards: Path) -> No
     assert refused.returncode == 2
     assert "stage tokenizer would fail: the training text supports" in refused.stderr
     assert "tokenizer.vocab_size asks for 90,000" in refused.stderr
+
+
+def test_a_price_and_a_device_that_are_of_no_use_are_told(shards: Path) -> None:
+    def told(*words: str) -> str:
+        result = dry_run(shards, *TINY, "dryrun=true", "run.cost.price=2", *words)
+        return " ".join((result.stdout + result.stderr).split())
+
+    assert "run.cost.price has nothing to count: none of these stages trains a model" in told("stage=clean")
+    training = told("stage=finetune", "run.cost.device=H100")
+    assert "not known: the examples are read when it starts" in training
+    assert "run.cost.device=H100 is not heeded: this trains on the CPU" in training
+    assert "device='H1000' is no GPU whose data sheet is known here; such are H100" in told(
+        "run.cost.device=H1000"
+    )

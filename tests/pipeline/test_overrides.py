@@ -134,6 +134,11 @@ def test_help_tells_sections_and_with_their_names_keys_and_options_a_line_each()
     details = usage(["optim", "seed"], width=100).splitlines()
     assert any(line.startswith("  optim.muon_lr=null") and "Muon's matrices" in line for line in details)
     assert any(line.startswith("  optim=muon") for line in details)
+    told = " ".join(" ".join(details).split())
+    assert "null turns clipping off. optim.eps" in told, "nothing is cut, and what is typed is called so"
+    assert details.index(" with optim=muon:") < details.index(
+        next(line for line in details if line.startswith("  optim.momentum"))
+    )
     assert any(line.startswith("  seed=1337") for line in details)
     with pytest.raises(
         UserError, match="--help trainr: there is no such section or group; did you mean trainer"

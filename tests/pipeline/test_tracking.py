@@ -1,10 +1,13 @@
 """Tracking: what a stage logs is in its folder, and in W&B's own files; trouble with W&B stops nothing."""
 
+import glob
 import hashlib
 import json
 import logging
 import math
 import os
+import re
+import shutil
 import subprocess
 import sys
 from functools import cache
@@ -237,8 +240,11 @@ def test_without_the_server_a_stage_is_kept_offline(tmp_path):
     )
     assert json.loads(done.stdout)["url"] is None
     assert len(done.stderr.splitlines()) == 1
-    assert "kept offline; `make wandb-sync` sends it later" in done.stderr
     (segment,) = (tmp_path / "runs/trial/wandb").glob("offline-run-*")
+    program, verb, place = re.findall(r"kept offline; `(.*)` sends it later", done.stderr)[0].split()
+    assert shutil.which(program) is not None
+    assert verb == "sync"
+    assert glob.glob(place) == [str(segment)], "the runs are not where make looks for them"
     assert history(segment)[0]["train/loss"] == 4.0
 
 

@@ -2,8 +2,10 @@
 
 from collections import Counter
 
+from pipeline.formats.training_artifact import weights_name
 from pipeline.stages import STAGES, describe
 from pipeline.text.counts import counted
+from pipeline.text.sizes import size_in_words, sizes_in_words
 from train.finetuning.data import Splits
 
 
@@ -26,3 +28,17 @@ def test_what_is_left_out_and_not_read() -> None:
 def test_the_figure_of_clean() -> None:
     assert describe(STAGES["clean"], {"documents": 1, "megabytes": 0.5}) == "1 document, 0.5 MB"
     assert describe(STAGES["clean"], {"documents": 1200, "megabytes": 2.0}) == "1,200 documents, 2.0 MB"
+
+
+def test_sizes_of_a_column_have_one_unit() -> None:
+    assert size_in_words(512) == "512 B"
+    assert size_in_words(2_345) == "2.3 kB"
+    assert size_in_words(13_200_000_000) == "13.20 GB"
+    assert sizes_in_words([2.2e9, 26.34e9, 40e6]) == ["2.20 GB", "26.34 GB", "0.04 GB"]
+    assert sizes_in_words([10.2e6, 0.5e9, 300]) == ["0.010 GB", "0.500 GB", "< 0.001 GB"]
+    assert sizes_in_words([0, 300]) == ["0.000 kB", "0.300 kB"]
+
+
+def test_a_base_is_called_by_its_run() -> None:
+    names = ("/a/runs/demo/export/model", "/store/export/demo-0123/model", "/models/gpt2")
+    assert [weights_name(name) for name in names] == ["demo", "demo-0123", "gpt2"]

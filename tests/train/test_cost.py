@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from pipeline.config.run import CostConfig
+from pipeline.data_sheets import data_sheet
 from train.cost.earlier_runs import Device, earlier_runs
 from train.cost.forecast import CostForecast, Work, forecast_cost
 from train.cost.power import power_meter, rapl_counter
@@ -64,6 +65,30 @@ def test_what_nobody_knows_is_told(tmp_path: Path) -> None:
     work = WORK._replace(on_gpu=False)
     assert "a short one tells" in str(forecast_cost(work, [], CostConfig(), cpu))
     assert "name the one it will run on" in str(forecast_cost(WORK, [], CostConfig(), None))
+
+
+def test_a_gpu_is_known_by_its_whole_name() -> None:
+    for name, sheet in {
+        "NVIDIA H100 80GB HBM3": "H100",
+        "NVIDIA H100 PCIe": "H100 PCIE",
+        "NVIDIA GH200 480GB": "H200",
+        "NVIDIA GeForce RTX 4090": "4090",
+        "rtx4090": "4090",
+        "NVIDIA A10G": None,
+        "H1000": None,
+    }.items():
+        found = data_sheet(name)
+        assert (found and found.name) == sheet, name
+
+
+def test_the_power_of_a_gpu_without_a_data_sheet_is_of_a_gpu(tmp_path: Path) -> None:
+    write_run(tmp_path, "first", rate=2_000_000)
+    manifest = tmp_path / "first-0123" / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("NVIDIA H100 80GB HBM3", "NVIDIA A10G"))
+    here = Device("NVIDIA A10G", on_gpu=True)
+    found = forecast_cost(WORK, earlier_runs(tmp_path), CostConfig(watts=150), here)
+    assert isinstance(found, CostForecast)
+    assert "150 W per GPU" in found.facts()["energy"]
 
 
 def test_rapl_adds_up_processors_and_their_memory_past_the_end_of_a_counter(tmp_path: Path) -> None:

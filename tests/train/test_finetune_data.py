@@ -89,7 +89,11 @@ def test_tables(tmp_path):
             '{"prompt": "p", "response": "r"}\n{"prompt": "p"}\n',
             "line 2: neither a conversation .* is among prompt; name them",
         ),
-        ("a.jsonl", '{"prompt": "p", "response": "r"}\n\n{"prompt": \n', "line 3 is not JSON"),
+        (
+            "a.jsonl",
+            '{"prompt": "p", "response": "r"}\n\n{"prompt": \n',
+            "line 3 is not JSON: Expecting value at",
+        ),
         ("a.jsonl", '{"prompt": "p", "response": 1.5}\n', "line 1: .*must be a text"),
         ("a.jsonl", '{"q": "p", "a": "r"}\n', "line 1: neither a conversation.*prompt_field"),
         ("a.json", '[{"prompt": "p", "response": "r"}, 7]', "item 2: a row must be a JSON object"),

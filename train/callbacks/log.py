@@ -6,10 +6,14 @@ import time
 import pytorch_lightning as pl
 import torch
 
+from pipeline.live_line import LIVE_LINE, ON_LIVE_LINE
+from pipeline.progress import clock
 from train.callbacks.after_step import AfterStep
 from train.cost.power import power_meter
 from train.memory.hardware import peak_flops, peak_memory
 from train.module import LanguageModule
+
+LIVE_SECONDS = 0.5
 
 
 class Log(AfterStep):
@@ -19,13 +23,14 @@ class Log(AfterStep):
     counts_as_training = True
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._first = True
+        self._first, self._shown_at, self._told = True, 0.0, ""
         self._peak_flops = peak_flops(trainer.strategy.root_device)
         self._power = power_meter(trainer.strategy.root_device) if self.context.rank == 0 else None
 
     def after_step(self, trainer: pl.Trainer, module: LanguageModule) -> None:
         due = self.progress.is_due(self.run.plan.trainer.log_every)
         if not (due or self._first or self.progress.is_last):
+            self._show_live()
             return
         self._first = False
         figures = module.figures.take(trainer.strategy)
@@ -64,16 +69,35 @@ class Log(AfterStep):
 
     def _print(self, metrics: dict[str, float], figures: dict[str, float], module: LanguageModule) -> None:
         step, steps = self.progress.step, self.progress.steps
-        eta = time.strftime("%H:%M:%S", time.gmtime(self.progress.throughput.seconds_left(steps - step)))
+        eta = clock(self.progress.throughput.seconds_left(steps - step))
         lrs = "  ".join(f"{name} {value:.2e}" for name, value in module.learning_rates.items())
         told = "".join(f"{name} {value:.3f}  " for name, value in figures.items())
         padding = f"padding {metrics['train/padding']:.0%}  " if "train/padding" in metrics else ""
         mfu = f"mfu {metrics['train/mfu']:.0%}  " if "train/mfu" in metrics else ""
+        rate = f"{metrics['train/tokens_per_second']:,.0f} tokens/s"
+        live = self.context.run.progress and LIVE_LINE.is_possible and not self.progress.is_last
+        self._told = f"loss {metrics['train/loss']:.4f}  {rate}"
+        if self.progress.is_last:
+            LIVE_LINE.close()
         self.context.log.info(
             f"step {step:>6,}/{steps:,}  loss {metrics['train/loss']:.4f}  {told}{lrs}  "
             f"norm {metrics.get('train/grad_norm', math.nan):.2f}  "
-            f"{metrics['train/tokens_per_second']:,.0f} tokens/s  {padding}{mfu}ETA {eta}"
+            f"{rate}  {padding}{mfu}ETA {eta}",
+            extra={ON_LIVE_LINE: live},
         )
+        self._shown_at = 0.0
+        if live:
+            self._show_live()
+
+    def _show_live(self) -> None:
+        """How far it is, twice a second at most; loss and speed as they were told last."""
+        now = time.monotonic()
+        if self.context.rank or not self.context.run.progress or now - self._shown_at < LIVE_SECONDS:
+            return
+        self._shown_at = now
+        step, steps = self.progress.step, self.progress.steps
+        eta = clock(self.progress.throughput.seconds_left(steps - step))
+        LIVE_LINE.show(f"step {step:,}/{steps:,} ({step / steps:.0%})  {self._told}  ETA {eta}")
 
 
 def _memory(trainer: pl.Trainer) -> dict[str, float]:

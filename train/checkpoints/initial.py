@@ -15,7 +15,7 @@ from pipeline.errors import UserError
 from pipeline.formats.checkpoints import Checkpoint
 from pipeline.formats.hub_models import description_folder, is_model_name, weights_folder
 from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER, weight_files
-from pipeline.formats.training_artifact import ArtifactFolder, checkpoint_in
+from pipeline.formats.training_artifact import ArtifactFolder, checkpoint_in, folder_name
 from pipeline.store.artifacts import PARTIAL
 from train.checkpoints.file_weights import FileWeights
 from train.checkpoints.files import Reader
@@ -111,11 +111,6 @@ def find_weights(init: str, setting: str = "pretrain.init") -> InitialWeights:
     found = read_folder(folder, place)
     files = tuple(path for path in weight_files(folder) if path.suffix == ".safetensors")
     return InitialWeights(folder_name(folder), found.vocab_size, files, found.fill, setting=setting)
-
-
-def folder_name(folder: Path) -> str:
-    """What to call a Hugging Face folder: of an export the artifact's name, since all of them are called `model`."""
-    return folder.resolve().parent.name if folder.name == MODEL_FOLDER else folder.name
 
 
 def _of_hub(name: str, place: str, setting: str) -> InitialWeights:

@@ -9,9 +9,9 @@ from pydantic import TypeAdapter
 from pipeline.config.models import ModelConfig
 from pipeline.formats.hub_models import description_folder, is_model_name, weights_folder
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
-from pipeline.formats.training_artifact import ArtifactFolder, artifact_of, checkpoint_in
+from pipeline.formats.training_artifact import ArtifactFolder, artifact_of, checkpoint_in, folder_name
 from train.checkpoints.hugging_face import read_folder
-from train.checkpoints.initial import find_weights, folder_name
+from train.checkpoints.initial import find_weights
 from train.models import TrainableModel, build_model, family
 
 

@@ -63,7 +63,8 @@ def earlier_runs(trainings: Path) -> list[EarlierRun]:
 
 
 def _run(manifest: Manifest) -> EarlierRun | None:
-    metrics, trainer = manifest["metrics"], manifest["config"]["trainer"]
+    metrics, config = manifest["metrics"], manifest["config"]
+    trainer = config["trainer"] if "trainer" in config else config["finetune"]["trainer"]
     rate, flops, tokens = (figure(metrics, name) for name in ("tokens_per_second", "flops", "tokens"))
     if not rate or not flops or not tokens:
         return None

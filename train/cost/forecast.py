@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from pipeline.config.run import CostConfig
+from pipeline.data_sheets import DataSheet, data_sheet, known_gpus
 from pipeline.text.counts import counted
-from train.cost.data_sheets import DataSheet, data_sheet, known_gpus
 from train.cost.earlier_runs import Device, EarlierRun, closest
 
 ASSUMED_MFU = 0.4
@@ -91,7 +91,7 @@ def forecast_cost(
         earlier: trainings of the same store.
         here: the device of this machine; None where it has none of the kind.
     """
-    device = Device(settings.device, work.on_gpu) if settings.device else here
+    device = Device(settings.device, True) if settings.device and work.on_gpu else here
     if device is None:
         return f"no GPU is visible here; name the one it will run on: run.cost.device=H100 ({', '.join(known_gpus())})"
     sheet = data_sheet(device.name) if work.on_gpu else None
@@ -120,7 +120,7 @@ def forecast_cost(
         work.on_gpu,
         settings.price,
         speed.basis,
-        _power(runs, settings, sheet),
+        _power(runs, settings, sheet, work.on_gpu),
     )
 
 
@@ -142,9 +142,11 @@ def _speed_of(runs: Sequence[EarlierRun], work: Work, device: Device, sheet: Dat
     )
 
 
-def _power(runs: Sequence[EarlierRun], settings: CostConfig, sheet: DataSheet | None) -> Assumed | None:
+def _power(
+    runs: Sequence[EarlierRun], settings: CostConfig, sheet: DataSheet | None, on_gpu: bool
+) -> Assumed | None:
     """Watts of a device: as set, as measured, or as its data sheet has it."""
-    unit = "GPU" if sheet else "machine"
+    unit = "GPU" if on_gpu else "machine"
     if settings.watts is not None:
         return Assumed(settings.watts, f"at {settings.watts:g} W per {unit} (run.cost.watts)")
     if measured := [run.watts for run in runs if run.watts]:
@@ -155,6 +157,23 @@ def _power(runs: Sequence[EarlierRun], settings: CostConfig, sheet: DataSheet | 
             sheet.watts, f"at {sheet.watts:g} W, the most of {sheet.name}; its host and cooling take more"
         )
     return None
+
+
+def unknown_cost(why: str, settings: CostConfig) -> dict[str, str]:
+    """What `dryrun=true` shows where nobody can say how long a training takes.
+
+    Args:
+        why: in words.
+    """
+    later = "" if settings.price is None else "; at run.cost.price the steps are counted when they are done"
+    return {"time": f"not known: {why}{later}"}
+
+
+def unheeded_device(settings: CostConfig, on_gpu: bool) -> str:
+    """That a GPU was named for a training that uses none; empty where that is not so."""
+    if settings.device is None or on_gpu:
+        return ""
+    return f"run.cost.device={settings.device} is not heeded: this trains on the CPU"
 
 
 def kilowatt_hours(device_hours: float, watts: float) -> float:

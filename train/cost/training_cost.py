@@ -6,7 +6,14 @@ from pipeline.config.run import CostConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.context import Context
 from train.cost.earlier_runs import earlier_runs, this_device
-from train.cost.forecast import CostForecast, Work, forecast_cost, in_words, kilowatt_hours
+from train.cost.forecast import (
+    CostForecast,
+    Work,
+    forecast_cost,
+    in_words,
+    kilowatt_hours,
+    unheeded_device,
+)
 
 NOT_MEASURED = "not measured: this machine has no counter of energy that may be read (NVML, RAPL)"
 MEASURED = "of rank 0's device, and taken for all"
@@ -42,12 +49,16 @@ class TrainingCost:
     ) -> "TrainingCost":
         """Args: context: of a training that begins; the log tells how long it is expected to take."""
         settings, forecast = context.run.cost, None
+        if context.rank == 0 and (words := unheeded_device(settings, on_gpu)):
+            context.log.warning(words)
         if flops_per_token and tokens and context.rank == 0:
             work = work_of(trainer, tokens, flops_per_token, on_gpu)
             found = forecast_cost(work, earlier_runs(context.folder.parent), settings, this_device(on_gpu))
             if isinstance(found, CostForecast):
                 context.log.info(f"expected: {in_words(found.hours)} of steps ({found.speed})")
                 forecast = found
+            elif settings.price is not None:
+                context.log.info(f"what the steps cost is told when they are done; no forecast: {found}")
         return cls(settings, devices_of(trainer, on_gpu), forecast)
 
     def metrics(self, seconds: float | None, watts: float | None) -> dict[str, float | str | None]:

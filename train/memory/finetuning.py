@@ -9,6 +9,7 @@ from pipeline.remote.listing import ARTIFACT_SCHEME, is_remote
 from pipeline.text.sizes import size_in_words
 from train.checkpoints.named_model import named_model
 from train.checkpoints.teacher import named_teacher
+from train.cost.forecast import unheeded_device, unknown_cost
 from train.memory.check import Limit, Plan, known_limit, runs_on_gpu
 from train.memory.forecast import limit_in_words, optimizer_states
 from train.memory.predict import Memory
@@ -55,6 +56,8 @@ def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] 
         "examples": f"{trainer.global_batch} per step, counted as {length:,} tokens each, the most there may be "
         "(finetune.max_length); shorter ones need less",
         **({"warning": _warning(memory, limit)} if memory and limit and memory.total > limit.device else {}),
+        **(unknown_cost("the examples are read when it starts", root.run.cost) if trains else {}),
+        **({"device": words} if (words := unheeded_device(root.run.cost, on_gpu)) else {}),
         "checkpoint": f"{size_in_words(checkpoint)} each, up to {kept} at a time",
     }
     return Forecast(

@@ -12,7 +12,7 @@ from train.checkpoints.initial import initial_weights
 from train.checkpoints.named_model import NamedModel
 from train.checkpoints.teacher import flops_with_teacher, named_teacher
 from train.cost.earlier_runs import earlier_runs, this_device
-from train.cost.forecast import forecast_cost
+from train.cost.forecast import forecast_cost, unheeded_device, unknown_cost
 from train.cost.training_cost import work_of
 from train.data.mixture import Mixture
 from train.data.sequences import too_often
@@ -102,9 +102,11 @@ def _work(
         sizes = {part: root.objective.examples_in(tokens, length) for part, tokens in train_tokens.items()}
         epoch = Mixture(root.data, sizes, length).epoch
     if trainer.epochs is not None and epoch is None:
-        return batch | {
-            "steps": f"{trainer.epochs:g} epochs; how many steps is known when the shards are built"
-        }
+        return (
+            batch
+            | {"steps": f"{trainer.epochs:g} epochs; how many steps is known when the shards are built"}
+            | unknown_cost("the shards are not built yet", root.run.cost)
+        )
     student = flops_per_token(root.model, root.objective.target_length(length), vocab_size, length)
     flops = flops_with_teacher(student, root.pretrain.distill, "pretrain", length)
     steps = count_steps(trainer, epoch or 0, length, parameters, flops)
@@ -116,17 +118,20 @@ def _work(
     return (
         batch
         | {"steps": f"{steps:,}", "tokens": f"{tokens:,}{epochs}", **warning, "FLOPs": work}
-        | (_cost(root, tokens, flops) if flops and tokens else {})
+        | (_cost(root, tokens, flops) if tokens else {})
     )
 
 
-def _cost(root: RootConfig, tokens: int, flops_per_token: float) -> dict[str, str]:
+def _cost(root: RootConfig, tokens: int, flops_per_token: float | None) -> dict[str, str]:
     """Time, money and energy of the steps, by what the store's earlier runs needed."""
+    if not flops_per_token:
+        return unknown_cost("nobody has counted the FLOPs of such a model", root.run.cost)
     on_gpu = runs_on_gpu(root.trainer)
     work = work_of(root.trainer, tokens, flops_per_token, on_gpu)
     earlier = earlier_runs(Path(root.run.artifacts) / "pretrain")
     found = forecast_cost(work, earlier, root.run.cost, this_device(on_gpu))
-    return {"time": f"not known: {found}"} if isinstance(found, str) else found.facts()
+    facts = unknown_cost(found, root.run.cost) if isinstance(found, str) else found.facts()
+    return facts | ({"device": words} if (words := unheeded_device(root.run.cost, on_gpu)) else {})
 
 
 def _teacher(teacher: NamedModel) -> str:

@@ -4,8 +4,8 @@ import resource
 
 import torch
 
+from pipeline.data_sheets import data_sheet
 from pipeline.machine import usable_cores
-from train.cost.data_sheets import data_sheet
 
 
 def peak_flops(device: torch.device) -> float | None:

@@ -2,7 +2,7 @@
 
 import os
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
@@ -20,7 +20,6 @@ from train.models.interface import TrainableModel
 from train.models.sizes import ModelSizes
 from train.models.weights import Weights, materialize
 from train.strategies.memory import StrategyMemory
-from train.strategies.shared_work import Function, map_in_shares
 from train.strategies.shares import Share, whole_parameter
 
 T = TypeVar("T")
@@ -117,7 +116,7 @@ class TrainingStrategy(Strategy):
         self,
         parameters: Sequence[nn.Parameter],
         tensors: Sequence[Tensor],
-        function: Function,
+        function: Callable[[Sequence[Tensor]], list[Tensor]],
     ) -> list[Tensor]:
         """`function(tensors)` where the function takes each tensor by itself, and needs it whole: as Muon does.
 
@@ -126,7 +125,7 @@ class TrainingStrategy(Strategy):
             tensors: of those parameters, in the form in which the optimizer has them: whole, sharded, or one flat slice
                 of all of them. The results come back in the same form.
         """
-        return map_in_shares(tensors, function) if self.world_size > 1 else function(tensors)
+        return function(tensors)
 
 
 class StrategyModule(Protocol):

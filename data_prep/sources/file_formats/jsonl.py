@@ -9,6 +9,7 @@ from pipeline.config.corpora.files import FilesCorpus
 from pipeline.errors import UserError
 from pipeline.formats.compressed import DAMAGE, open_content
 from pipeline.formats.source import Source
+from pipeline.text.json_faults import json_fault
 
 ENDINGS = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 ONE_DOCUMENT = False
@@ -30,7 +31,9 @@ def _check(path: Path, text_field: str) -> None:
     except DAMAGE as error:
         raise UserError(f"{path} is cut or damaged ({error}); get it again") from None
     except (ValueError, OSError, RecursionError) as error:
-        raise UserError(f"{path}: its first line is no JSON ({error}); each must hold one object") from None
+        raise UserError(
+            f"{path}: its first line is no JSON ({json_fault(error)}); each must hold one object"
+        ) from None
     if not isinstance(record, dict):
         raise UserError(f"{path}: its first line is no JSON object; each must hold one")
     if text_field not in record:

@@ -12,7 +12,7 @@ class CosineSchedule(ScheduleConfig):
 
     name: Literal["cosine"] = "cosine"
     min_ratio: Fraction = 0.1
-    """Factor at the last step."""
+    """Factor at the last step; 0 leaves the weights as they are there."""
 
     def factor_after_warmup(self, step: int, warmup: int, total_steps: int) -> float:
         remaining = (1 + math.cos(math.pi * progress(step, warmup, total_steps))) / 2

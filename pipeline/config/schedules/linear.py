@@ -11,7 +11,7 @@ class LinearSchedule(ScheduleConfig):
 
     name: Literal["linear"] = "linear"
     min_ratio: Fraction = 0.1
-    """Factor at the last step."""
+    """Factor at the last step; 0 leaves the weights as they are there."""
 
     def factor_after_warmup(self, step: int, warmup: int, total_steps: int) -> float:
         remaining = 1 - progress(step, warmup, total_steps)

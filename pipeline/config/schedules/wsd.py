@@ -13,7 +13,7 @@ class WSDSchedule(ScheduleConfig):
 
     name: Literal["wsd"] = "wsd"
     min_ratio: Fraction = 0.1
-    """Factor at the last step."""
+    """Factor at the last step; 0 leaves the weights as they are there."""
     decay: Fraction = 0.2
     """The last fraction of the steps, in which the rate decays."""
 
