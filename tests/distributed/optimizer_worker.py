@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from torch.distributed.tensor import Shard, distribute_tensor
 from pipeline.config.optimizers import OptimizerConfig
 from tests.train.guard_worker import train
 from train.optim.only_rows import OnlyRows
+from train.strategies.shared_work import map_in_shares
 from train.strategies.whole_rows import map_whole_rows
 
 STRATEGIES = ("ddp", "fsdp", "zero1", "zero2", "zero3")
@@ -60,6 +62,24 @@ def check_whole_rows() -> None:
             torch.testing.assert_close(result.full_tensor(), whole * whole.sum())
 
 
+def check_shares() -> None:
+    """Each rank works on its share alone, and all have all results; for more and for fewer tensors than ranks."""
+    calls: list[int] = []
+
+    def double(tensors: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        calls.append(len(tensors))
+        return [2 * tensor for tensor in tensors]
+
+    rank, ranks = dist.get_rank(), dist.get_world_size()
+    for count in (1, 3, len(SHAPES)):
+        calls.clear()
+        torch.manual_seed(count)
+        wholes = [torch.randn(shape) for shape in SHAPES[:count]]
+        for whole, result in zip(wholes, map_in_shares(wholes, double), strict=True):
+            torch.testing.assert_close(result, 2 * whole)
+        assert sum(calls) == len(range(rank, count, ranks))
+
+
 def save(state: dict[str, torch.Tensor] | None, path: Path) -> None:
     if state:
         save_file({key: tensor.clone() for key, tensor in state.items()}, path)
@@ -74,6 +94,7 @@ def main(folder: Path) -> None:
         name = f"{strategy}-rows"
         save(train_rows(folder / name, strategy, ranks), folder / f"{name}.safetensors")
     check_whole_rows()
+    check_shares()
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.optimizers import OptimizerConfig
 from train.models import build_model
 from train.optim import build_optimizer
-from train.strategies.zero.partitions import map_whole
+from train.strategies.zero.partitions import WholeTensors
 
 CLIP = 0.5
 STEPS, ROWS, VOCAB, CONTEXT = 4, 4, 50, 12
@@ -49,7 +49,7 @@ def train_under_zero(name: str, stage: int) -> dict[str, Tensor]:
 
     rank, world = int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"])
     model, optimizer, batches = setting(name)
-    optimizer.map_whole = map_whole
+    optimizer.map_whole = WholeTensors().map_whole
     engine, *_ = deepspeed.initialize(
         model=model,
         optimizer=optimizer,

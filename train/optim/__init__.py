@@ -20,14 +20,13 @@ from torch.optim import Optimizer
 
 from pipeline.config.optimizers import OptimizerConfig
 from train.optim.veto import Vetoed, allow_veto
+from train.strategies.shared_work import Function
 
 STEP = "step"
 """The state in which optimizers count their steps."""
 
 
-MapWhole = Callable[
-    [Sequence[nn.Parameter], Sequence[Tensor], Callable[[Sequence[Tensor]], list[Tensor]]], list[Tensor]
-]
+MapWhole = Callable[[Sequence[nn.Parameter], Sequence[Tensor], Function], list[Tensor]]
 """`TrainingStrategy.map_whole` (`train/strategies/strategy.py`)."""
 
 

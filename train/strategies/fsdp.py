@@ -1,6 +1,6 @@
 """FSDP2: parameters, gradients and optimizer states are cut along their first dimension, a part for each rank."""
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Literal, Self, cast
 
@@ -18,6 +18,7 @@ from train.models.numerics import BF16, FP32
 from train.models.sizes import ModelSizes
 from train.models.weights import Weights, materialize
 from train.strategies.memory import StrategyMemory
+from train.strategies.shared_work import Function
 from train.strategies.shares import Fragment, Share
 from train.strategies.strategy import TrainingStrategy, process_group
 from train.strategies.whole_rows import map_whole_rows
@@ -90,7 +91,7 @@ class FSDP(TrainingStrategy, ModelParallelStrategy):
         self,
         parameters: Sequence[nn.Parameter],
         tensors: Sequence[Tensor],
-        function: Callable[[Sequence[Tensor]], list[Tensor]],
+        function: Function,
     ) -> list[Tensor]:
         return map_whole_rows(cast(Sequence[DTensor], tensors), function)
 

@@ -2,7 +2,7 @@
 
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from datetime import timedelta
 from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar
@@ -20,6 +20,7 @@ from train.models.interface import TrainableModel
 from train.models.sizes import ModelSizes
 from train.models.weights import Weights, materialize
 from train.strategies.memory import StrategyMemory
+from train.strategies.shared_work import Function, map_in_shares
 from train.strategies.shares import Share, whole_parameter
 
 T = TypeVar("T")
@@ -116,7 +117,7 @@ class TrainingStrategy(Strategy):
         self,
         parameters: Sequence[nn.Parameter],
         tensors: Sequence[Tensor],
-        function: Callable[[Sequence[Tensor]], list[Tensor]],
+        function: Function,
     ) -> list[Tensor]:
         """`function(tensors)` where the function takes each tensor by itself, and needs it whole: as Muon does.
 
@@ -125,7 +126,7 @@ class TrainingStrategy(Strategy):
             tensors: of those parameters, in the form in which the optimizer has them: whole, sharded, or one flat slice
                 of all of them. The results come back in the same form.
         """
-        return function(tensors)
+        return map_in_shares(tensors, function) if self.world_size > 1 else function(tensors)
 
 
 class StrategyModule(Protocol):

@@ -1,74 +1,62 @@
 """The flat slices into which DeepSpeed's ZeRO cuts a parameter group, and the tensors in them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch.distributed as dist
 from torch import Tensor, nn
 
 from pipeline.errors import UserError
+from train.strategies.shared_work import Exchange, Function, Piece
 from train.strategies.shares import Fragment, whole_shape
 
 
-def map_whole(
-    parameters: Sequence[nn.Parameter],
-    slices: Sequence[Tensor],
-    function: Callable[[Sequence[Tensor]], list[Tensor]],
-) -> list[Tensor]:
-    """This rank's slice of what a function makes of all the tensors that a group's one slice holds parts of.
+class WholeTensors:
+    """Work on the whole tensors of an optimizer's groups, of each of which a rank holds one flat slice."""
 
-    Raises:
-        UserError: where the slices cannot be put together.
-    """
-    (own,) = slices
-    partition = ZeroPartition(parameters, own.numel())
-    return [partition.own(function(partition.gather(own)))]
+    def __init__(self) -> None:
+        self._exchanges: dict[int, Exchange] = {}
+        """By a group's first parameter."""
+
+    def map_whole(
+        self, parameters: Sequence[nn.Parameter], slices: Sequence[Tensor], function: Function
+    ) -> list[Tensor]:
+        """This rank's slice of what a function makes of all the tensors that a group's one slice holds parts of.
+
+        Raises:
+            UserError: where the slices cannot be put together.
+        """
+        (own,) = slices
+        key = id(parameters[0])
+        if key not in self._exchanges:
+            self._exchanges[key] = _exchange(parameters, own.numel())
+        return [self._exchanges[key].map_whole(own, function)]
 
 
-class ZeroPartition:
-    """Which elements of a group's parameters make up this rank's flat slice of `size` elements.
+def _exchange(parameters: Sequence[nn.Parameter], size: int) -> Exchange:
+    """Between all ranks, of slices of `size` elements; all ranks ask together.
 
-    Read off the marks that DeepSpeed leaves on the parameters, so that paddings and orders of its
+    What a slice holds is read off the marks that DeepSpeed leaves on the parameters, so that paddings and orders of its
     own do not matter here.
 
     Raises:
         UserError: where the parameters bear no such marks, or the slice holds part of them only.
     """
-
-    def __init__(self, parameters: Sequence[nn.Parameter], size: int):
-        self._parameters = parameters
-        self._shapes = [whole_shape(p) for p in parameters]
-        self._size = size
-        if all(hasattr(p, "_hp_mapping") for p in parameters):
-            self._fragments = zero_1_and_2_fragments(parameters)
-        elif all(hasattr(p, "ds_tensor") for p in parameters) and size == sum(map(_share, parameters)):
-            self._fragments = zero_3_fragments(parameters)
-        else:
-            raise UserError(
-                "optim.name=muon needs whole matrices, and this strategy gives the optimizer slices that cannot "
-                "be put together again; use strategy=single, ddp, zero1, zero2 or zero3 (the last without "
-                "sub_group_size), or optim.name=adamw"
-            )
-
-    def gather(self, own: Tensor) -> list[Tensor]:
-        """All tensors whole, from every rank's slice [size]; a collective operation."""
-        sizes = [shape.numel() for shape in self._shapes]
-        # Every rank adds its fragments to zeros: one reduction, whatever the slices look like.
-        whole = own.new_zeros(sum(sizes))
-        part_of = dict(zip(self._parameters, whole.split(sizes), strict=True))
-        for f in self._fragments:
-            part_of[f.parameter][f.start : f.start + f.size] = own[f.offset : f.offset + f.size]
-        dist.all_reduce(whole)
-        return [part.view(shape) for part, shape in zip(part_of.values(), self._shapes, strict=True)]
-
-    def own(self, tensors: Sequence[Tensor]) -> Tensor:
-        """This rank's slice [size] of the tensors, with zeros in its padding."""
-        found = tensors[0].new_zeros(self._size)
-        tensor_of = dict(zip(self._parameters, tensors, strict=True))
-        for f in self._fragments:
-            flat = tensor_of[f.parameter].reshape(-1)
-            found[f.offset : f.offset + f.size] = flat[f.start : f.start + f.size]
-        return found
+    if all(hasattr(p, "_hp_mapping") for p in parameters):
+        fragments = zero_1_and_2_fragments(parameters)
+    elif all(hasattr(p, "ds_tensor") for p in parameters) and size == sum(map(_share, parameters)):
+        fragments = zero_3_fragments(parameters)
+    else:
+        raise UserError(
+            "optim.name=muon needs whole matrices, and this strategy gives the optimizer slices that cannot "
+            "be put together again; use strategy=single, ddp, zero1, zero2 or zero3 (the last without "
+            "sub_group_size), or optim.name=adamw"
+        )
+    index = {id(parameter): index for index, parameter in enumerate(parameters)}
+    held = [Piece(index[id(f.parameter)], f.start, f.size, f.offset) for f in fragments]
+    pieces: list[list[Piece]] = [[] for _ in range(dist.get_world_size())]
+    dist.all_gather_object(pieces, held)
+    return Exchange([whole_shape(p) for p in parameters], pieces)
 
 
 def zero_1_and_2_fragments(parameters: Sequence[nn.Parameter]) -> tuple[Fragment, ...]:

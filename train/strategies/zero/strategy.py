@@ -1,7 +1,7 @@
 """DeepSpeed's ZeRO as a strategy, on GPUs and on CPUs."""
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self, cast
 
@@ -17,10 +17,11 @@ from train.models.interface import TrainableModel
 from train.models.sizes import ModelSizes
 from train.models.weights import Weights, materialize
 from train.strategies.memory import StrategyMemory
+from train.strategies.shared_work import Function
 from train.strategies.shares import Share
 from train.strategies.strategy import TrainingStrategy, process_group
 from train.strategies.zero.memory import zero_memory
-from train.strategies.zero.partitions import map_whole
+from train.strategies.zero.partitions import WholeTensors
 from train.strategies.zero.settings import deepspeed_settings
 from train.strategies.zero.state import spread_master_weights, zero_shares
 
@@ -35,6 +36,7 @@ class Zero(TrainingStrategy, DeepSpeedStrategy):
     _whole_blocks: bool
     """Whether ZeRO 3 gathers a block at once: where each layer gathered its own parameters when it is called, it would
     break the block's graph of torch.compile."""
+    _whole_tensors: WholeTensors
 
     @classmethod
     def build(cls, config: ZeroStrategy, trainer: TrainerConfig, on_gpu: bool) -> Self:
@@ -49,6 +51,7 @@ class Zero(TrainingStrategy, DeepSpeedStrategy):
         strategy = cast(Self, kind(config=settings, **process_group(trainer, on_gpu)))
         strategy._element = torch.bfloat16 if trainer.precision == "bf16" else torch.float32
         strategy._whole_blocks = trainer.compile
+        strategy._whole_tensors = WholeTensors()
         return strategy
 
     @classmethod
@@ -120,9 +123,9 @@ class Zero(TrainingStrategy, DeepSpeedStrategy):
         self,
         parameters: Sequence[nn.Parameter],
         tensors: Sequence[Tensor],
-        function: Callable[[Sequence[Tensor]], list[Tensor]],
+        function: Function,
     ) -> list[Tensor]:
-        return map_whole(parameters, tensors, function)
+        return self._whole_tensors.map_whole(parameters, tensors, function)
 
 
 class ZeroOnCPU(Zero):
