@@ -103,6 +103,14 @@ def options(group: str) -> list[str]:
     return sorted(names | {file.stem for file in (CONF / group).glob("*.yaml")} if group else names)
 
 
+def _print(text: str) -> None:
+    """As far as somebody reads it: `… | head` does not read on."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would complain at its end
+
+
 def start() -> None:
     """Entry point: exit code 2 and one message, without a traceback, for the user's mistakes."""
     _speak_utf8()
@@ -113,7 +121,7 @@ def start() -> None:
         load_plugins(named_plugins(sys.argv[1:], CONF / "experiment"))
         store_defaults()
         if {"--help", "-h"} & set(sys.argv[1:]):
-            print(usage([word for word in sys.argv[1:] if word[:1] != "-" and "=" not in word]))
+            _print(usage([word for word in sys.argv[1:] if word[:1] != "-" and "=" not in word]))
             return
         sys.argv[1:] = hydra_overrides(sys.argv[1:], options)
         with composing():

@@ -243,8 +243,8 @@ def _report(
     tokens = plan.steps * trainer.global_batch * data.length
     epochs = plan.steps * trainer.global_batch / data.mixture.epoch
     context.log.info(
-        f"{parameters / 1e6:.1f}M parameters, {vocab_size:,} token ids; {counted(plan.steps, 'step')} of "
-        f"{trainer.global_batch} × {data.length} tokens = {tokens / 1e6:,.1f}M tokens, {epochs:.2f} epochs; "
+        f"{parameters:,} parameters, {vocab_size:,} token ids; {counted(plan.steps, 'step')} of "
+        f"{trainer.global_batch} × {data.length} tokens = {tokens:,} tokens, {epochs:.2f} epochs; "
         f"{counted(context.world_size, 'rank')}, "
         f"{counted(trainer.accumulation, 'micro-batch', 'micro-batches')} per step, "
         + ("FLOPs unknown" if flops is None else f"{tokens * flops:.1e} FLOPs")

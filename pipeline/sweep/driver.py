@@ -12,6 +12,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.sweep.board import Board
 from pipeline.sweep.jobs import Job, JobRecord
 from pipeline.sweep.objective import read_metric
 from pipeline.sweep.planning import SweepPlan, refuse_twins
@@ -37,6 +38,7 @@ class Sweep(Callback):
                 )
             self._plan = SweepPlan(config)
             self._record = JobRecord(self._plan.folder)
+            self._board = Board()
             self._jobs: list[Job] = []
             self._started = False
             self._interrupted = False
@@ -108,13 +110,14 @@ class Sweep(Callback):
         remembered = self._record.read()
         pool = Pool(self._plan.settings.parallel, self._plan.environments())
         try:
-            for job in jobs:
-                if job.state != "waiting":  # it came twice in the batch
-                    continue
-                old = next((old for old in remembered if old.is_same(job)), None)
-                if old is None or old.state != "finished" or not self._find_finished(job, old):
-                    self._start(job, pool)
-            pool.wait()
+            with self._board:
+                for job in jobs:
+                    if job.state != "waiting":  # it came twice in the batch
+                        continue
+                    old = next((old for old in remembered if old.is_same(job)), None)
+                    if old is None or old.state != "finished" or not self._find_finished(job, old):
+                        self._start(job, pool)
+                pool.wait()
         except KeyboardInterrupt:
             self._interrupted = True
             self._announce("interrupted: the running jobs are asked to end; once more kills them")
@@ -140,6 +143,7 @@ class Sweep(Callback):
         job.state = "running"
         self._record.append(job)
         self._announce(f"{self._number(job)} {job.title}: started, log {log}")
+        self._board.started(job.run, f"{self._number(job)} {job.title}", log)
 
     def _ended(self, job: Job, log: Path, code: int, seconds: float) -> None:
         job.seconds = round(seconds, 1)
@@ -150,6 +154,7 @@ class Sweep(Callback):
         else:
             job.state, job.error = "failed", _last_lines(log) or f"exit code {code}"
         self._record.append(job)
+        self._board.ended(job.run)
         outcome = f"{job.objective:.5g}" if job.objective is not None else job.state
         self._announce(f"{self._number(job)} {job.title}: {outcome} after {job.seconds:.0f} s")
 
@@ -191,7 +196,7 @@ class Sweep(Callback):
         return f"{settings.parallel} at a time; {settings.direction} {settings.objective}"
 
     def _announce(self, message: str) -> None:
-        print(message, flush=True)
+        self._board.announce(message)
 
 
 def _last_lines(log: Path) -> str:

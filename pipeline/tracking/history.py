@@ -19,21 +19,24 @@ class History:
         self._label, self._unit, self._item = re.sub(r"\W+", "_", label), unit, items
         self._step = tracker.last_step() + 1  # behind what other work, or an earlier start, has logged
         self._done, self._items = 0.0, 0
+        self._told = True
+        """Whether all that is done is logged."""
         self._started = self._logged = time.monotonic()
 
     def advance(self, amount: float = 1.0, items: int = 0) -> None:
         self._bar.advance(amount, items)
         self._done += amount
         self._items += items
+        self._told = False
         if time.monotonic() - self._logged >= EVERY_SECONDS:
             self._log()
 
     def close(self) -> None:
-        if self._done:
+        if not self._told:
             self._log()
 
     def _log(self) -> None:
-        self._logged = time.monotonic()
+        self._logged, self._told = time.monotonic(), True
         seconds = max(self._logged - self._started, 1e-9)
         figures = {self._unit: self._done / self._scale}
         if self._item:

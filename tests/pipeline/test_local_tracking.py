@@ -1,5 +1,10 @@
 """What a stage logs is in its folder, and read back from there."""
 
+import logging
+
+from pipeline.config.run import RunConfig
+from pipeline.context import Context
+from pipeline.tracking import history
 from pipeline.tracking.tracker import Tracker, read_jsonl, read_metrics
 
 
@@ -34,3 +39,24 @@ def test_tables_keep_texts_as_they_are(tmp_path):
     assert read_jsonl(tmp_path / "tables" / "samples.jsonl") == [
         {"step": 5, "prompt": "Der ", "continuation": "Bär\n\u2028\x00 走る"}
     ]
+
+
+def test_work_is_logged_over_time_behind_what_was_logged_before(tmp_path, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(history.time, "monotonic", lambda: now[0])
+    for _ in range(2):  # the second start goes on
+        context = Context(
+            tmp_path, {}, Tracker(tmp_path), logging.getLogger("test"), RunConfig(progress=False)
+        )
+        with context.progress("shards", 4e6, "MB", 1e6, "tokens") as bar:
+            for _ in range(4):
+                now[0] += 3
+                bar.advance(1e6, 500)
+    rows = read_metrics(tmp_path)
+    assert [(row["step"], row["shards/MB"], row["shards/tokens"]) for row in rows] == [
+        (0, 2.0, 1000),
+        (1, 4.0, 2000),
+        (2, 2.0, 1000),
+        (3, 4.0, 2000),
+    ]
+    assert rows[0]["shards/tokens_per_second"] == 1000 / 6
