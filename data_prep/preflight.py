@@ -5,8 +5,10 @@ import tempfile
 from pathlib import Path
 
 from data_prep.cleaning.chinese import ChineseConverter
+from data_prep.filters.quality import held_out_accuracy, read_examples
 from data_prep.sources import foretell
 from data_prep.tokenizing import build_tokenizer
+from pipeline.config.filters.quality import Quality
 from pipeline.config.root import RootConfig
 from pipeline.config.run import RunConfig
 from pipeline.context import Context
@@ -23,6 +25,23 @@ def chinese(root: RootConfig, known: Known) -> str:
         return ""
     ChineseConverter(root.clean.chinese)
     return f"Chinese text becomes {root.clean.chinese}"
+
+
+def quality(root: RootConfig, known: Known) -> str:
+    """Say how well the filter that learns from examples tells them apart.
+
+    Raises:
+        UserError: where its files name nothing, hold no text, or too few examples.
+    """
+    own: Quality | None = getattr(root.clean.filters, Quality.name)
+    if own is None:
+        return ""
+    good, bad = read_examples(own.good, "good"), read_examples(own.bad, "bad")
+    accuracy = held_out_accuracy(good, bad)
+    return (
+        f"quality filter: of {len(good):,} good and {len(bad):,} bad examples a classifier that has not seen them "
+        f"tells {accuracy:.0%} apart"
+    )
 
 
 def own_files(root: RootConfig, known: Known) -> str:

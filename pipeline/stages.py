@@ -106,7 +106,7 @@ _TABLE = (
           _kept,
           phases=(Phase("prepare"), Phase("survey", parallel=True), Phase("learn"), Phase("extract", parallel=True),
                   Phase("decide"), Phase("write", parallel=True)),
-          enabled=_reads_corpus, checks=("data_prep.preflight:chinese",)),
+          enabled=_reads_corpus, checks=("data_prep.preflight:chinese", "data_prep.preflight:quality")),
     Stage("tokenizer", 3, configs.TokenizerStage, "data_prep.tokenizer:run", ("clean",),
           "{vocab_size:,} tokens, {bytes_per_token:.2f} bytes each", enabled=_pretrains,
           checks=("data_prep.preflight:vocabulary",)),

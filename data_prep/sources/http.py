@@ -34,9 +34,10 @@ class RemoteFile:
 
     url: str
     name: str
-    algorithm: str
+    algorithm: str = ""
     """Of the checksum, as `hashlib` names it."""
-    checksum: str
+    checksum: str | None = None
+    """None where its publisher tells none."""
     size: int | None = None
     """Bytes, where published."""
 
@@ -124,9 +125,9 @@ class Downloader:
             try:
                 return self._attempt(remote, part, advance)
             except NotFoundError:
+                gone = "any more (dumps are kept for some months); choose another corpus.date"
                 raise UserError(
-                    f"{remote.url} does not exist any more (dumps are kept for some months); "
-                    "choose another corpus.date" + _kept(part)
+                    f"{remote.url} does not exist{f' {gone}' if remote.checksum else ''}" + _kept(part)
                 ) from None
             except _Transient as problem:
                 failures = 0 if _size(part) > furthest else failures + 1
@@ -174,6 +175,8 @@ class Downloader:
         raise UserError(f"{url}: the server refuses with {status} {response.reason}")
 
     def _matches(self, remote: RemoteFile, part: Path) -> bool:
+        if remote.checksum is None:
+            return True
         with part.open("rb") as file:
             return hashlib.file_digest(file, remote.algorithm).hexdigest() == remote.checksum
 

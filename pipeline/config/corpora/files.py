@@ -23,7 +23,8 @@ class FilesCorpus(SingleCorpus):
     format: str = "auto"
     """`auto` goes by the ending: `text` (.txt .text .md), `html` (.html .htm), `docx`, `epub`, `pdf`; `jsonl`, `json`,
     `csv` and `tsv` (also with .gz or .zst behind), `parquet`, `arrow` (a folder that `save_to_disk` of `datasets` has
-    written), `mediawiki` (.xml, .xml.bz2, .xml.gz). Else one of these names: all files are read as that."""
+    written), `mediawiki` (.xml, .xml.bz2, .xml.gz), `warc` (.warc, .wet, also with .gz behind: pages of the web). Else
+    one of these names: all files are read as that."""
     text_field: str = "text"
     """Column or key that holds the text in formats of rows."""
     damage: Annotated[Literal["fail", "skip"], NEUTRAL] = "fail"
