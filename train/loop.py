@@ -101,7 +101,7 @@ def fit(plan: TrainingPlan, context: Context) -> FitResult:
     _quiet()
     run, model, trainer = TrainingRun(plan, context), plan.model, plan.trainer
     if trainer.activation_checkpointing:
-        model.gradient_checkpointing = True
+        model.gradient_checkpointing = trainer.activation_checkpointing
     if trainer.compile:
         compile_model(model)
     final = FinalState(model, keeps_frozen=context.rank == 0 and not plan.adapted)

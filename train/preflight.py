@@ -174,7 +174,7 @@ def model(root: RootConfig, known: Known) -> str:
     if root.data.packing != "concatenate":
         family(root.model).check_segments(made)
     if root.trainer.activation_checkpointing:
-        made.gradient_checkpointing = True
+        made.gradient_checkpointing = root.trainer.activation_checkpointing
     if root.trainer.steps == 0:
         return ""  # nothing is optimized
     if root.pretrain.lora is not None:

@@ -69,8 +69,9 @@ class TrainerConfig(Section):
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: NeutralBool = False
     """Compile the model with torch.compile."""
-    activation_checkpointing: NeutralBool = False
-    """Recompute each block's activations in the backward pass, for memory."""
+    activation_checkpointing: Annotated[bool | PositiveInt, NEUTRAL] = False
+    """Recompute activations in the backward pass, for memory: of each block, or with a number of every so many-th
+    one, for as much less time and as much less memory saved."""
     validate_every: Annotated[NonNegativeInt, NEUTRAL] = 100
     """Steps between validations; 0 validates at the end only."""
     validation_sequences: Annotated[PositiveInt | None, NEUTRAL] = 256

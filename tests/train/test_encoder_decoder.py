@@ -252,13 +252,14 @@ def test_recomputes_blocks_with_the_same_gradients():
     runs: list[int] = []
     model.decoder.block[1].layer[2].DenseReluDense.register_forward_pre_hook(lambda *_: runs.append(1))
     found = []
-    for model.gradient_checkpointing in (False, True):
+    for model.gradient_checkpointing in (0, 1, 2):
         model.zero_grad()
         model(ids, labels, lengths).total.backward()
         found.append([p.grad.clone() for p in model.parameters()])
-    assert len(runs) == 3, "once without, and twice with recomputation"
-    for plain, again in zip(*found, strict=True):
-        torch.testing.assert_close(plain, again)
+    assert len(runs) == 4, "once without, twice with recomputation, and once where every other block has it"
+    for plain, *again in zip(*found, strict=True):
+        for other in again:
+            torch.testing.assert_close(plain, other)
 
 
 @pytest.mark.parametrize(

@@ -96,6 +96,8 @@ def test_writes_what_the_class_writes_and_goes_on_with_texts_of_any_length(model
 
 def test_learns_and_recomputes(model):
     model.train()
+    with pytest.raises(UserError, match="all of their blocks or none"):
+        model.gradient_checkpointing = 2
     model.gradient_checkpointing = True
     assert len(model.blocks) == 4
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)

@@ -191,6 +191,8 @@ def test_recomputation_smaller_batches_and_spreading_save_what_they_should() -> 
         {"global_batch": 64, "devices": 8, "micro_batch": 8, "activation_checkpointing": True}
     ).memory()
     assert recomputed.activations < base.activations / 5
+    half = plan({"global_batch": 64, "devices": 8, "micro_batch": 8, "activation_checkpointing": 2}).memory()
+    assert half.activations == pytest.approx((recomputed.activations + base.activations) / 2, rel=0.05)
     states = [
         plan({"global_batch": 64, "devices": 8, "micro_batch": 8}, name).memory().states
         for name in ("ddp", "zero1", "zero3", "fsdp")

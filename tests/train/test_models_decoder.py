@@ -217,6 +217,19 @@ def test_checkpointing_gives_the_same_gradients(model):
     assert len(runs) == 2, "the block was not computed again"
 
 
+@pytest.mark.parametrize(("every", "again"), [(1, [0, 1, 2]), (2, [0, 2]), (3, [0]), (5, [0])])
+def test_every_so_many_th_block_is_computed_again(every: int, again: list[int]) -> None:
+    model = build_model(CONFIGS[1].model_copy(update={"layers": 3}), VOCAB)
+    inputs, labels = batch()
+    plain = gradients(model, model(inputs, labels).total)
+    runs: list[int] = []
+    for index, block in enumerate(model.blocks):
+        block.register_forward_pre_hook(lambda *_, index=index: runs.append(index))
+    model.gradient_checkpointing = every
+    assert_close(gradients(model, model(inputs, labels).total), plain, tolerance=1e-6)
+    assert sorted(runs) == sorted([0, 1, 2, *again])
+
+
 def test_checkpointing_repeats_the_dropout():
     model = build_model(CONFIGS[1].model_copy(update={"dropout": 0.3}), VOCAB)
     inputs, labels = batch()

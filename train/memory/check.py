@@ -174,7 +174,9 @@ def _changes(plan: Plan) -> Iterator[tuple[int | None, dict[str, object]]]:
     """Combinations from few changes to many; of micro-batches first the largest."""
     trainer, smaller = plan.trainer, _smaller_micro_batches(plan.trainer)
     single: list[dict[str, object]] = []
-    if not trainer.activation_checkpointing and family(plan.model).can_recompute:
+    if not trainer.activation_checkpointing and family(plan.model).can_recompute_some:
+        single.append({"activation_checkpointing": 2})
+    if trainer.activation_checkpointing in (False, 2) and family(plan.model).can_recompute:
         single.append({"activation_checkpointing": True})
     if plan.on_gpu and trainer.precision == "fp32":
         single.append({"precision": "bf16"})

@@ -27,6 +27,8 @@ class ModelFamily:
 
     can_recompute = False
     """Whether `trainer.activation_checkpointing` saves memory."""
+    can_recompute_some = False
+    """Whether it may be a number above 1, so that some of the blocks are recomputed."""
 
     draws_by_layer = False
     """Whether a model's fresh weights are what each layer's `reset_parameters` draws, in the order of `modules()`. Then
@@ -73,12 +75,13 @@ class ModelFamily:
         return None
 
     def activation_bytes(
-        self, config: Any, length: int, numerics: Numerics, recompute: bool, masked: bool
+        self, config: Any, length: int, numerics: Numerics, recompute: int, masked: bool
     ) -> int | None:
         """Bytes per token that autograd holds at the end of the forward pass, without the loss's.
 
-        With `recompute` (activation checkpointing) a block keeps its input, and one block is held in full at a time.
-        The temporaries of one block's backward pass are counted too. `masked` is for documents kept apart by a mask.
+        Of every `recompute`-th block (activation checkpointing; 0 for none) the input is kept, and one such block is
+        held in full at a time. The temporaries of one block's backward pass are counted too. `masked` is for documents
+        kept apart by a mask.
         """
         return None
 

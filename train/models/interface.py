@@ -72,16 +72,17 @@ class TrainableModel(nn.Module):
     """How peft calls what such a model does."""
 
     @property
-    def gradient_checkpointing(self) -> bool:
-        """Keep only each block's input for the backward pass and compute the rest again there; off at first.
+    def gradient_checkpointing(self) -> int:
+        """Keep only a block's input for the backward pass and compute the rest again there: of every so many-th block,
+        so 1 is all of them and 0, as at first, none.
 
         Setting it raises a UserError where the model cannot.
         """
-        return False
+        return 0
 
     @gradient_checkpointing.setter
-    def gradient_checkpointing(self, value: bool) -> None:
-        if value:
+    def gradient_checkpointing(self, every: int) -> None:
+        if every:
             raise UserError(
                 f"{type(self).__name__} has no blocks to recompute; set trainer.activation_checkpointing=false"
             )

@@ -30,9 +30,9 @@ class WrappedModel(TrainableModel):
         return self.backbone.blocks
 
     @property
-    def gradient_checkpointing(self) -> bool:
+    def gradient_checkpointing(self) -> int:
         return self.backbone.gradient_checkpointing
 
     @gradient_checkpointing.setter
-    def gradient_checkpointing(self, value: bool) -> None:
-        self.backbone.gradient_checkpointing = value
+    def gradient_checkpointing(self, every: int) -> None:
+        self.backbone.gradient_checkpointing = every

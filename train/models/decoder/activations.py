@@ -6,28 +6,39 @@ layouts: the fused attention kernels keep queries, keys, values and output but n
 of its inner width and SwiGLU four, and dropout is mostly absent.
 """
 
+from collections.abc import Collection
+
 from pipeline.config.models.decoder import DecoderConfig
 from train.models.numerics import FP32, Numerics
+from train.models.recomputation import count_recomputed
 
 
 def bytes_per_token(
-    config: DecoderConfig, length: int, numerics: Numerics, recompute: bool, masked: bool
+    config: DecoderConfig, length: int, numerics: Numerics, recompute: int, masked: bool
 ) -> int:
     """See `ModelFamily.activation_bytes`."""
     block = _block(config, numerics)
-    kept = numerics.residual * config.hidden if recompute else block
-    held = config.layers * kept + (block if recompute else 0)
-    local = [window for window in config.windows if window is not None and window < length]
+    again = count_recomputed(config.layers, recompute)
+    held = again * numerics.residual * config.hidden + (config.layers - again + min(again, 1)) * block
+    local = {
+        index: window for index, window in enumerate(config.windows) if window is not None and window < length
+    }
     if local:  # a block's keys and values once more, behind the next, for each query head; and one mask
         heads = 2 * numerics.compute * (2 * config.heads - config.key_value_heads) * config.head_width
-        held += heads * (1 if recompute else len(local)) + (numerics.compute + 1) * 2 * local[0]
+        held += heads * _in_full(local, recompute) + (numerics.compute + 1) * 2 * min(local.values())
     ends = _norm(config.layout, config.hidden, numerics) + numerics.residual * config.hidden
     backward = 3 * numerics.compute * config.mlp_width + 2 * numerics.residual * config.hidden
     mask = 0
-    if masked and (full := config.layers - len(local)):
+    if masked and (full := set(range(config.layers)) - local.keys()):
         mask = (numerics.compute + 1) * length  # added to the scores, and what it is made from
-        mask += _expanded(config, numerics) * (1 if recompute else full)
+        mask += _expanded(config, numerics) * _in_full(full, recompute)
     return held + ends + backward + mask
+
+
+def _in_full(layers: Collection[int], recompute: int) -> int:
+    """Of how many of these layers everything is held at once: of those that are not recomputed, and of one that is."""
+    again = sum(1 for layer in layers if recompute and layer % recompute == 0)
+    return len(layers) - again + min(again, 1)
 
 
 def _expanded(config: DecoderConfig, numerics: Numerics) -> int:

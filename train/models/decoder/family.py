@@ -15,6 +15,7 @@ from train.models.numerics import Numerics
 
 class DecoderFamily(ModelFamily):
     can_recompute = True
+    can_recompute_some = True
     draws_by_layer = True
     model_types = tuple(ARCHITECTURES)
 
@@ -36,7 +37,7 @@ class DecoderFamily(ModelFamily):
         return training_flops(matrices, query, sum(seen))
 
     def activation_bytes(
-        self, config: DecoderConfig, length: int, numerics: Numerics, recompute: bool, masked: bool
+        self, config: DecoderConfig, length: int, numerics: Numerics, recompute: int, masked: bool
     ) -> int:
         return activations.bytes_per_token(config, length, numerics, recompute, masked)
 

@@ -22,12 +22,13 @@ from train.models.decoder.nearby import nearby_mask
 from train.models.fixed_linear import FixedLinear
 from train.models.interface import IGNORE_INDEX, LanguageModel, LossSum
 from train.models.lm_head import LMHead, LossChange, loss_sum
+from train.models.recomputation import recomputes
 
 
 class Decoder(LanguageModel):
     """A causal language model; see `LanguageModel` for the methods' contract."""
 
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: int = 0
 
     def __init__(self, config: DecoderConfig, vocab_size: int):
         super().__init__()
@@ -133,9 +134,9 @@ class Decoder(LanguageModel):
         routed: list[Tensor] = []
         if self.config.experts is not None:
             extras = (*extras, counted)
-        for block, window in zip(self.blocks, self._windows, strict=True):
+        for index, (block, window) in enumerate(zip(self.blocks, self._windows, strict=True)):
             mask = masks[window]
-            if self.gradient_checkpointing and torch.is_grad_enabled():
+            if recomputes(index, self.gradient_checkpointing):
                 given = checkpoint(block, x, mask, state, *extras, use_reentrant=False)
             else:
                 given = block(x, mask, state, *extras)

@@ -5,15 +5,16 @@ The accounting is that of `train/models/decoder/activations.py`, applied to the 
 
 from pipeline.config.models.encoder import EncoderConfig
 from train.models.numerics import FP32, Numerics
+from train.models.recomputation import count_recomputed
 
 
 def bytes_per_token(
-    config: EncoderConfig, length: int, numerics: Numerics, recompute: bool, masked: bool
+    config: EncoderConfig, length: int, numerics: Numerics, recompute: int, masked: bool
 ) -> int:
     """See `ModelFamily.activation_bytes`."""
     block = _block(config, numerics)
-    kept = numerics.residual * config.hidden if recompute else block
-    held = config.layers * kept + (block if recompute else 0)
+    again = count_recomputed(config.layers, recompute)
+    held = again * numerics.residual * config.hidden + (config.layers - again + min(again, 1)) * block
     ends = 2 * numerics.residual * config.hidden
     backward = 3 * numerics.compute * config.mlp_width + 2 * numerics.residual * config.hidden
     is_windowed = config.layout == "modernbert" and length > config.window // 2 + 1

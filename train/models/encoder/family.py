@@ -18,6 +18,7 @@ from train.models.numerics import Numerics
 
 class EncoderFamily(ModelFamily):
     can_recompute = True
+    can_recompute_some = True
     draws_by_layer = True
     model_types = tuple(ARCHITECTURES)
 
@@ -43,7 +44,7 @@ class EncoderFamily(ModelFamily):
         return training_flops(matrices, config.layers * config.hidden, length)
 
     def activation_bytes(
-        self, config: EncoderConfig, length: int, numerics: Numerics, recompute: bool, masked: bool
+        self, config: EncoderConfig, length: int, numerics: Numerics, recompute: int, masked: bool
     ) -> int:
         return activations.bytes_per_token(config, length, numerics, recompute, masked)
 

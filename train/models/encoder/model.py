@@ -17,12 +17,13 @@ from train.models.encoder.label_head import LabelHead
 from train.models.encoder.layers import OutputLayer
 from train.models.interface import IGNORE_INDEX, LossSum, MaskedLanguageModel
 from train.models.pairs import with_pairs
+from train.models.recomputation import recomputes
 
 
 class Encoder(MaskedLanguageModel):
     """A masked language model; see `MaskedLanguageModel` for the methods' contract."""
 
-    gradient_checkpointing: bool = False
+    gradient_checkpointing: int = 0
 
     def __init__(self, config: EncoderConfig, vocab_size: int):
         super().__init__()
@@ -123,8 +124,8 @@ class Encoder(MaskedLanguageModel):
         x, extras = self.body.embed(input_ids, positions, token_types)
         window = self.config.window if self.config.layout == "modernbert" else None
         seen = what_is_seen(x, segments, lengths, window)
-        for block in self.blocks:
-            if self.gradient_checkpointing and torch.is_grad_enabled():
+        for index, block in enumerate(self.blocks):
+            if recomputes(index, self.gradient_checkpointing):
                 x = checkpoint(block, x, seen, *extras, use_reentrant=False)
             else:
                 x = block(x, seen, *extras)

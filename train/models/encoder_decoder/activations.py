@@ -7,10 +7,11 @@ has nothing added, and keeps none.
 
 from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
 from train.models.numerics import FP32, Numerics
+from train.models.recomputation import count_recomputed
 
 
 def bytes_per_source_token(
-    config: EncoderDecoderConfig, source: int, target: int, numerics: Numerics, recompute: bool
+    config: EncoderDecoderConfig, source: int, target: int, numerics: Numerics, recompute: int
 ) -> int:
     """Of a text of `source` tokens, for which `target` are written; see `ModelFamily.activation_bytes`."""
     encoder = _block(config, numerics, source)
@@ -20,9 +21,10 @@ def bytes_per_source_token(
     shared += numerics.compute * config.hidden if numerics.autocast else 0
     stream = numerics.residual * config.hidden
     rows = ((source, config.layers, encoder), (target, config.decoder_depth, decoder))
-    held = source * config.decoder_depth * (0 if recompute else shared)
+    held = source * shared * (config.decoder_depth - count_recomputed(config.decoder_depth, recompute))
     for tokens, depth, block in rows:
-        held += tokens * (depth * (stream if recompute else block) + (block if recompute else 0))
+        again = count_recomputed(depth, recompute)
+        held += tokens * (again * stream + (depth - again + min(again, 1)) * block)
         held += tokens * (_norm(config, numerics) + stream)
         held += numerics.compute * config.heads * tokens**2  # the positions' biases
     # Of one block's backward pass.

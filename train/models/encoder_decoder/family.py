@@ -16,6 +16,7 @@ from train.models.numerics import Numerics
 class EncoderDecoderFamily(ModelFamily):
     model_types = ("t5",)
     can_recompute = True
+    can_recompute_some = True
     draws_by_layer = True
 
     def from_hf_config(self, fields: ConfigFields) -> EncoderDecoderConfig:
@@ -44,7 +45,7 @@ class EncoderDecoderFamily(ModelFamily):
         return 6.0 * (encoder + decoder * targets / length) + 12.0 * inner * pairs / length
 
     def activation_bytes(
-        self, config: EncoderDecoderConfig, length: int, numerics: Numerics, recompute: bool, masked: bool
+        self, config: EncoderDecoderConfig, length: int, numerics: Numerics, recompute: int, masked: bool
     ) -> int:
         return bytes_per_source_token(config, length, self._targets or length, numerics, recompute)
 

@@ -55,13 +55,13 @@ class EncoderDecoder(WritingModel, Body):
         return [*self.blocks, *filter(None, [getattr(self, "lm_head", None)])]
 
     @property
-    def gradient_checkpointing(self) -> bool:
-        return self.encoder.recomputes
+    def gradient_checkpointing(self) -> int:
+        return self.encoder.recompute_every
 
     @gradient_checkpointing.setter
-    def gradient_checkpointing(self, value: bool) -> None:
+    def gradient_checkpointing(self, every: int) -> None:
         for stack in self._stacks:
-            stack.recomputes = value
+            stack.recompute_every = every
 
     @property
     def _stacks(self) -> list[Stack]:

@@ -8,6 +8,7 @@ from torch.utils.checkpoint import checkpoint
 from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
 from train.models.encoder_decoder.attention import Attention, WritingState
 from train.models.layers import Embedding, Linear, RMSNorm
+from train.models.recomputation import recomputes
 
 
 class Part(nn.Module):
@@ -130,8 +131,8 @@ class Block(nn.Module):
 class Stack(nn.Module):
     """Token ids → normalized final hidden states."""
 
-    recomputes = False
-    """Whether blocks keep their input alone for the backward pass."""
+    recompute_every = 0
+    """As `TrainableModel.gradient_checkpointing`, of its own blocks."""
 
     def __init__(self, config: EncoderDecoderConfig, embedding: Embedding, writes: bool):
         super().__init__()
@@ -157,9 +158,9 @@ class Stack(nn.Module):
         x = self.dropout(self.embed_tokens(input_ids))
         seen = self._seen(input_ids, state) if self.writes else real
         bias: Tensor | None = None
-        for block in self.block:
+        for index, block in enumerate(self.block):
             given = (x, bias, seen, source, real, state)
-            if self.recomputes and torch.is_grad_enabled():
+            if recomputes(index, self.recompute_every):
                 x, bias = checkpoint(block, *given, use_reentrant=False)
             else:
                 x, bias = block(*given)

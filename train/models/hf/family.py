@@ -57,7 +57,7 @@ class HuggingFaceFamily(ModelFamily):
         return training_flops(matrices, attention, length)
 
     def activation_bytes(
-        self, config: HuggingFaceConfig, length: int, numerics: Numerics, recompute: bool, masked: bool
+        self, config: HuggingFaceConfig, length: int, numerics: Numerics, recompute: int, masked: bool
     ) -> int | None:
         """Korthikanti et al.'s (2022) 34 bytes per token and channel in 16 bits, less the scores that fused kernels
         don't keep."""

@@ -46,7 +46,7 @@ class TransformersModel(Body, ABC):
                 f"the checkpoint {config.path} has {self.vocab_size} token embeddings and the tokenizer "
                 f"{vocab_size} ids; use the tokenizer that belongs to the checkpoint"
             )
-        self._recomputes = False
+        self._recomputes = 0
         self._accepts = frozenset(inspect.signature(self.model.forward).parameters)
 
     def label_head(self, labels: int) -> nn.Module:
@@ -90,14 +90,19 @@ class TransformersModel(Body, ABC):
         return [module for module in found if module not in inner]
 
     @property
-    def gradient_checkpointing(self) -> bool:
+    def gradient_checkpointing(self) -> int:
         return self._recomputes
 
     @gradient_checkpointing.setter
-    def gradient_checkpointing(self, value: bool) -> None:
+    def gradient_checkpointing(self, every: int) -> None:
+        if every > 1:
+            raise UserError(
+                f"trainer.activation_checkpointing={every}: models of transformers recompute all of their blocks "
+                "or none; set it to true"
+            )
         # transformers 5.2x renamed the methods; the old names warn there, the new ones are absent before.
         prefix = "activation" if hasattr(self.model, "activation_checkpointing_enable") else "gradient"
-        if not value:
+        if not every:
             getattr(self.model, f"{prefix}_checkpointing_disable")()
         elif self.model.supports_gradient_checkpointing:
             getattr(self.model, f"{prefix}_checkpointing_enable")({"use_reentrant": False})
@@ -106,4 +111,4 @@ class TransformersModel(Body, ABC):
                 f"{type(self.model).__name__} of transformers cannot recompute its blocks; "
                 "set trainer.activation_checkpointing=false"
             )
-        self._recomputes = value
+        self._recomputes = every

@@ -30,7 +30,7 @@ class LSTMFamily(ModelFamily):
         return training_flops(matrices, 0, length) + looking
 
     def activation_bytes(
-        self, config: LSTMConfig, length: int, numerics: Numerics, recompute: bool, masked: bool
+        self, config: LSTMConfig, length: int, numerics: Numerics, recompute: int, masked: bool
     ) -> int:
         # Four gates, cell, its tanh and the output, per layer; then dropout's result and the projection's.
         per_token = numerics.compute * (7 * config.hidden * config.layers + 2 * config.hidden)
