@@ -61,7 +61,7 @@ def materialize(
     model: TrainableModel,
     weights: Weights,
     device: torch.device,
-    complete: Callable[[nn.Module], None] = lambda block: None,
+    complete: Callable[[nn.Module], object] = lambda block: None,
 ) -> None:
     """Give a model on the meta device its weights, on another device.
 

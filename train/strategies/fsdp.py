@@ -11,7 +11,7 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 from torch.distributed.tensor._utils import compute_local_shape_and_global_offset
 
-from pipeline.config.strategies import StrategyConfig
+from pipeline.config.strategies.fsdp import FSDPStrategy
 from pipeline.config.training import TrainerConfig
 from train.models.interface import TrainableModel
 from train.models.numerics import BF16, FP32
@@ -29,24 +29,29 @@ class FSDP(TrainingStrategy, ModelParallelStrategy):
 
     replicates: ClassVar[bool] = False
 
-    def __init__(self, ranks: int, bf16: bool, **settings: Any):
+    _root: FSDPModule
+
+    def __init__(self, ranks: int, bf16: bool, reduces_once: bool, **settings: Any):
         super().__init__(data_parallel_size=ranks, tensor_parallel_size=1, **settings)
-        self._bf16 = bf16
+        self._bf16, self._reduces_once = bf16, reduces_once
 
     @classmethod
-    def build(cls, config: StrategyConfig, trainer: TrainerConfig, on_gpu: bool) -> Self:
-        return cls(trainer.ranks, trainer.precision == "bf16", **process_group(trainer, on_gpu))
+    def build(cls, config: FSDPStrategy, trainer: TrainerConfig, on_gpu: bool) -> Self:
+        once = config.reduce == "step"
+        return cls(trainer.ranks, trainer.precision == "bf16", once, **process_group(trainer, on_gpu))
 
     @classmethod
     def memory(
-        cls, config: StrategyConfig, trainer: TrainerConfig, sizes: ModelSizes, state_bytes: int, on_gpu: bool
+        cls, config: FSDPStrategy, trainer: TrainerConfig, sizes: ModelSizes, state_bytes: int, on_gpu: bool
     ) -> StrategyMemory:
         """Everything is spread. Gathered are the root's parameters, the block at work and the next one; a block's
-        gradient is reduced in fp32."""
+        gradient is reduced in fp32. Gradients that are reduced once a step are kept whole before."""
         compute = BF16 if trainer.precision == "bf16" else FP32
         part, trained = FP32 * sizes.parameters // trainer.ranks, FP32 * sizes.trained // trainer.ranks
         gathered = compute * (sizes.outside + 2 * sizes.block)
         reduced = (compute + FP32) * max(sizes.block, sizes.outside) * sizes.trained // sizes.parameters
+        if config.reduce == "step" and trainer.accumulation > 1:
+            trained += FP32 * sizes.trained
         return StrategyMemory(part, trained, state_bytes // trainer.ranks, gathered + reduced)
 
     @classmethod
@@ -56,18 +61,25 @@ class FSDP(TrainingStrategy, ModelParallelStrategy):
     def shard(self, model: TrainableModel) -> None:
         for block in model.blocks:
             self._cut(block)
-        self._cut(model)
+        self._root = self._cut(model)
 
     def materialize(self, model: TrainableModel, weights: Weights) -> None:
         # A block is cut as soon as it is whole, so that a rank never holds more than one, and what is in none.
         materialize(model, weights, self.root_device, self._cut)
-        self._cut(model)
+        self._root = self._cut(model)
 
-    def _cut(self, module: nn.Module) -> None:
+    def _cut(self, module: nn.Module) -> FSDPModule:
         policy = MixedPrecisionPolicy(
             param_dtype=torch.bfloat16 if self._bf16 else None, reduce_dtype=torch.float32
         )
-        fully_shard(module, mesh=self.device_mesh["data_parallel"], mp_policy=policy)
+        return fully_shard(module, mesh=self.device_mesh["data_parallel"], mp_policy=policy)
+
+    @contextmanager
+    def block_backward_sync(self) -> Generator[None]:
+        """Around micro-batches that are not the last of a step."""
+        self._root.set_requires_gradient_sync(not self._reduces_once)
+        yield
+        self._root.set_requires_gradient_sync(True)
 
     @contextmanager
     def gathered(self, model: nn.Module) -> Generator[None]:

@@ -1,7 +1,8 @@
 """The strategy of sharded parameters in torch's own form."""
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
+from pipeline.config.base import NEUTRAL
 from pipeline.config.strategies.base import StrategyConfig
 
 
@@ -12,3 +13,7 @@ class FSDPStrategy(StrategyConfig):
     suggested: ClassVar[int | None] = 3
 
     name: Literal["fsdp"] = "fsdp"
+    reduce: Annotated[Literal["micro_batch", "step"], NEUTRAL] = "micro_batch"
+    """When ranks sum their gradients, where a step takes several micro-batches: after each, so that a rank keeps its
+    part of them alone, or once a `step`, which divides what is sent by the number of micro-batches, and until then each
+    rank keeps all gradients in fp32."""
