@@ -8,6 +8,7 @@ from tests.bench.distillation import bench_distillation
 from tests.bench.encoder import bench_encoder
 from tests.bench.encoder_decoder import bench_encoder_decoder
 from tests.bench.generation import bench_generation
+from tests.bench.peers import bench_peers
 from tests.bench.preferences import bench_preferences
 from tests.bench.serving import bench_serving
 from tests.bench.shipping import bench_shipping
@@ -20,6 +21,7 @@ def main() -> None:
         "trainer",
         "host",
         "decoder",
+        "peers",
         "encoder",
         "encoder_decoder",
         "batching",
@@ -37,6 +39,7 @@ def main() -> None:
         "trainer": lambda: bench_trainer(args.rounds),
         "host": lambda: bench_host(args.rounds),
         "decoder": lambda: bench_decoder(args.rounds),
+        "peers": lambda: bench_peers(args.rounds),
         "encoder": lambda: bench_encoder(args.rounds),
         "encoder_decoder": lambda: bench_encoder_decoder(args.rounds),
         "batching": lambda: bench_batching(args.rounds),
@@ -46,7 +49,7 @@ def main() -> None:
         "serving": lambda: bench_serving(args.seconds),
         "shipping": lambda: bench_shipping(args.rounds),
     }
-    print_table(benches, args.only, ("torch", "pytorch-lightning", "transformers"))
+    print_table(benches, args.only, ("torch", "pytorch-lightning", "transformers"), args.record)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def main() -> None:
         "shards": bench_shards,
         "growth": bench_growth,
     }
-    print_table(benches, args.only, PACKAGES)
+    print_table(benches, args.only, PACKAGES, args.record)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ def bench_trainer(rounds: int) -> Iterator[Row]:
         )
         windows = TokenWindows(TokenStream(folder, "train"), LENGTH)
         collate = _median_seconds(lambda: windows.collate(np.arange(BATCH), np.arange(BATCH)), 50)
-    yield _row("training step, Trainer against a bare loop", turns)
+    yield turns_row("training step, Trainer against a bare loop", turns)
     ours = statistics.median(turns.ours)
     yield (
         "data loading within a step",
@@ -48,7 +48,7 @@ def bench_host(rounds: int) -> Iterator[Row]:
     """CPU seconds per step around a model of nothing: what the host does beside the model, on one thread."""
     with tempfile.TemporaryDirectory() as name:
         turns = train_in_turns(Path(name), Nothing, 32, 20 * rounds, time.process_time, threads=1)
-    yield _row("CPU time of a step around a model of nothing", turns)
+    yield turns_row("CPU time of a step around a model of nothing", turns)
 
 
 class Nothing(TrainableModel):
@@ -63,9 +63,9 @@ class Nothing(TrainableModel):
         return LossSum(squares * labels.numel(), torch.tensor(labels.numel()))
 
 
-def _row(what: str, turns: Turns) -> Row:
-    ours, reference = statistics.median(turns.ours), statistics.median(turns.bare)
-    ratio = statistics.median(a / b for a, b in zip(turns.ours, turns.bare, strict=True))
+def turns_row(what: str, turns: Turns) -> Row:
+    ours, reference = statistics.median(turns.ours), statistics.median(turns.other)
+    ratio = statistics.median(a / b for a, b in zip(turns.ours, turns.other, strict=True))
     return what, f"{ours * 1e3:.1f} ms", f"{reference * 1e3:.1f} ms", f"{ratio:.3f}×"
 
 

@@ -26,20 +26,20 @@ VOCAB, LENGTH = 4096, 256
 
 
 class Turns:
-    """Times the Trainer's steps from forward to forward, and a bare step between two of them."""
+    """Times the Trainer's steps from forward to forward, and another loop's step between two of them."""
 
-    def __init__(self, bare: Callable[[], None], clock: Callable[[], float]):
-        self._bare, self._clock = bare, clock
+    def __init__(self, other: Callable[[], None], clock: Callable[[], float]):
+        self._other, self._clock = other, clock
         self._started: float | None = None
         self.ours: list[float] = []
-        self.bare: list[float] = []
+        self.other: list[float] = []
 
     def next(self) -> None:
         now = self._clock()
         if self._started is not None:
             self.ours.append(now - self._started)
-            self._bare()
-            self.bare.append(self._clock() - now)
+            self._other()
+            self.other.append(self._clock() - now)
         self._started = self._clock()
 
 
@@ -49,19 +49,22 @@ def train_in_turns(
     batch: int,
     steps: int,
     clock: Callable[[], float],
+    reference: Callable[[TokenWindows], Callable[[], None]] | None = None,
     **trainer: object,
 ) -> Turns:
-    """Seconds of each step, by a clock, of the stage's loop and of a bare one.
+    """Seconds of each step, by a clock, of the stage's loop and of another.
 
     Args:
         batch: windows of `LENGTH` random tokens in a step.
-        trainer: further settings of it.
+        reference: from the windows makes the other's step; by default a bare loop of the same model.
+        trainer: further settings of ours.
     """
     fields = {"validate_every": 0, "checkpoint_every": 0, "sample_every": 0, "log_every": 10}
     settings = TrainerConfig(**{"steps": steps, "global_batch": batch} | fields | trainer)
     set_up_process(settings, seed=1)
     windows = random_windows(folder)
-    turns = Turns(_bare_step(make_model, windows, batch, steps), clock)
+    other = bare_step(make_model, windows, batch, steps) if reference is None else reference(windows)
+    turns = Turns(other, clock)
     torch.manual_seed(1)
     model = make_model()
     model.register_forward_pre_hook(lambda *_: turns.next())
@@ -84,7 +87,7 @@ def train_in_turns(
     return turns
 
 
-def _bare_step(
+def bare_step(
     make_model: Callable[[], TrainableModel], windows: TokenWindows, batch: int, steps: int
 ) -> Callable[[], None]:
     torch.manual_seed(1)
