@@ -92,7 +92,7 @@ def draw_passages(stream: TokenStream, count: int, length: int, seed: int) -> np
     drawn = np.sort(np.random.default_rng(seed).choice(ends[-1], min(count, int(ends[-1])), replace=False))
     documents = np.searchsorted(ends, drawn, side="right")
     starts = bounds[documents] + drawn - (ends - places)[documents]
-    return np.stack([stream.read(int(start), length) for start in starts])
+    return stream.read_rows(starts, length)
 
 
 def count_occurrences(stream: TokenStream, passages: np.ndarray) -> np.ndarray:

@@ -58,6 +58,9 @@ class ArrayStream:
     def read(self, start: int, length: int) -> np.ndarray:
         return self.tokens[start : start + length].astype(np.int64)
 
+    def read_rows(self, starts: np.ndarray, length: int) -> np.ndarray:
+        return self.tokens[starts[:, None] + np.arange(length)].astype(np.int64)
+
 
 @dataclass(frozen=True)
 class Counts:

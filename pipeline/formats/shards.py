@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from pydantic import TypeAdapter
 
 from pipeline.errors import UserError
@@ -200,6 +201,22 @@ class TokenStream:
             start += len(part)
             first += 1
         return np.concatenate(parts).astype(np.int64) if parts else np.empty(0, np.int64)
+
+    def read_rows(self, starts: np.ndarray, length: int) -> np.ndarray:
+        """Tokens [start, start + length) from each of these places, int64 [starts, length]; all lie within the stream.
+
+        As fast as one copy, where `read` takes longer for the call than for the tokens.
+        """
+        rows = np.empty((len(starts), length), np.int64)
+        files = np.searchsorted(self._starts, starts, side="right") - 1
+        whole = starts + length <= self._starts[files + 1]
+        for file in np.unique(files[whole]):
+            here = whole & (files == file)
+            windows = sliding_window_view(np.asarray(_mapped(self._places[file], self._dtype)), length)
+            rows[here] = windows[starts[here] - self._starts[file]]
+        for row in np.flatnonzero(~whole):
+            rows[row] = self.read(int(starts[row]), length)
+        return rows
 
     def document_starts(self) -> np.ndarray:
         """Where each document starts in the sequence, and the end; int64 [documents + 1].

@@ -35,6 +35,9 @@ class RandomTokens:
     def read(self, start: int, length: int) -> np.ndarray:
         return self._ids[start : start + length].copy()
 
+    def read_rows(self, starts: np.ndarray, length: int) -> np.ndarray:
+        return self._ids[starts[:, None] + np.arange(length)]
+
     def document_starts(self) -> np.ndarray:
         return np.array([0, len(self)])
 

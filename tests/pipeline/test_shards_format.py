@@ -53,6 +53,11 @@ def test_what_is_written_is_read(documents: list[list[int]], per_file: int, data
         part = stream.read(start, length)
         assert part.dtype == np.int64
         assert part.tolist() == whole[start : start + length]
+        size = data.draw(st.integers(1, len(whole)))
+        starts = np.array(data.draw(st.lists(st.integers(0, len(whole) - size), max_size=8)), np.int64)
+        rows = stream.read_rows(starts, size)
+        assert (rows.dtype, rows.shape) == (np.int64, (len(starts), size))
+        assert rows.tolist() == [whole[start : start + size] for start in starts]
         assert [hash_file(Path(name) / file.name) for file in index.splits["train"]] == [
             file.sha256 for file in index.splits["train"]
         ]

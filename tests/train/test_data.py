@@ -42,7 +42,7 @@ def test_a_step_sees_the_same_windows_however_it_is_split(
         assert seen(windows, step, accumulation, ranks) == seen(windows, step, 1, 1)
 
 
-def test_the_order_is_drawn_once_per_step(windows: TokenWindows) -> None:
+def test_the_order_is_drawn_once_for_all_parts_and_many_steps(windows: TokenWindows) -> None:
     drawn = []
 
     class Counted(SampleOrder):
@@ -51,9 +51,19 @@ def test_the_order_is_drawn_once_per_step(windows: TokenWindows) -> None:
             return super().items(samples)
 
     samples = TrainSamples(windows, Counted(len(windows), 1), 12, 3, 2)
-    for part in MicroBatches(12, 3, rank=1, ranks=2, steps=2):
+    for part in MicroBatches(12, 3, rank=1, ranks=2, steps=5):
         samples.__getitems__(part)
-    assert drawn == [list(range(12)), list(range(12, 24))]
+    (numbers,) = drawn
+    assert numbers[:60] == list(range(60))
+
+
+def test_a_step_sees_the_same_whichever_steps_came_before(windows: TokenWindows) -> None:
+    order = SampleOrder(len(windows), 1)
+    for size in (12, 700, 3000):  # of which many, some and one are drawn at once
+        samples = TrainSamples(windows, order, size, 1, 1)
+        for step in (0, 1, 2, 400, 7, 399):
+            expected = order.items(np.arange(step * size, (step + 1) * size))
+            assert (samples.window_ids(step) == expected).all()
 
 
 def test_an_epoch_sees_every_window_once(windows: TokenWindows) -> None:

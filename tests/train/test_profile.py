@@ -52,6 +52,9 @@ class _Stream:
     def read(self, start: int, length: int) -> np.ndarray:
         return np.arange(start, start + length)
 
+    def read_rows(self, starts: np.ndarray, length: int) -> np.ndarray:
+        return starts[:, None] + np.arange(length)
+
     def document_starts(self) -> np.ndarray:
         return np.array([0, 81])
 

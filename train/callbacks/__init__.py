@@ -22,17 +22,22 @@ from train.callbacks.resume import Resume
 from train.callbacks.roll_back import RollBack
 from train.callbacks.sample import Sample
 from train.callbacks.stop import Stop
+from train.callbacks.together import Together
 from train.callbacks.validate import Validate
 from train.training_run import TrainingRun
 
 
 def build_callbacks(run: TrainingRun) -> list[pl.Callback]:
-    """All callbacks of a run, in the order in which Lightning calls them, for each of its hooks.
+    """All callbacks of a run, in the order in which Lightning calls them, for each of its hooks; those of plugins by
+    themselves, since Lightning looks for some kinds by their class.
 
     Raises:
         UserError: where a callback of a plugin cannot be made.
     """
-    checkpoint = SaveCheckpoints(run)
+    return [Together(_up_to_validation(run)), *plugin_callbacks(run), Together(_from_checkpoints_on(run))]
+
+
+def _up_to_validation(run: TrainingRun) -> list[pl.Callback]:
     return [
         # Before the first step.
         Prepare(run),
@@ -48,7 +53,12 @@ def build_callbacks(run: TrainingRun) -> list[pl.Callback]:
         Validate(run),
         *([Probe(run)] if run.plan.probes else []),
         *([FollowMonitor(run, run.plan.monitor, run.best)] if run.plan.monitor and run.best else []),
-        *plugin_callbacks(run),
+    ]
+
+
+def _from_checkpoints_on(run: TrainingRun) -> list[pl.Callback]:
+    checkpoint = SaveCheckpoints(run)
+    return [
         checkpoint,
         Stop(run, checkpoint),
         RollBack(run),

@@ -60,6 +60,9 @@ class Tokens(Protocol):
     def read(self, start: int, length: int) -> np.ndarray:
         """Tokens [start, start + length) as int64; shorter at the end of the stream."""
 
+    def read_rows(self, starts: np.ndarray, length: int) -> np.ndarray:
+        """The same from each of these places, int64 [starts, length]; all lie within the stream."""
+
     def document_starts(self) -> np.ndarray:
         """Where each document starts in the stream, and the end; int64 [documents + 1]."""
 
@@ -94,8 +97,7 @@ class TokenWindows:
 
     def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
         length = self._length
-        rows = np.stack([self._stream.read(max(int(i), 0) * length, length + 1) for i in indices])
-        tokens = torch.from_numpy(rows)
+        tokens = torch.from_numpy(self._stream.read_rows(np.maximum(indices, 0) * length, length + 1))
         labels = tokens[:, 1:].clone()
         labels[torch.from_numpy(indices == PADDING)] = IGNORE_INDEX
         return {"input_ids": tokens[:, :-1].contiguous(), "labels": labels}
@@ -173,15 +175,19 @@ class MicroBatches(Sampler[list[int]]):
                 yield list(range(first, first + size))
 
 
+# Of few numbers the calls of numpy take the time, and not the numbers.
+_DRAWN_AT_ONCE = 2048
+
+
 @dataclass(frozen=True)
 class _Drawn:
-    """What a step sees, over all ranks."""
+    """What some steps in a row see, over all ranks."""
 
-    step: int
+    steps: range
     windows: np.ndarray
-    """Indices of the examples; int64 [B]."""
-    targets: int
-    """Labels that count in them."""
+    """Indices of the examples; int64 [steps, B]."""
+    targets: list[int]
+    """Of each step the labels that count."""
 
 
 class TrainSamples(Dataset[Batch]):
@@ -190,22 +196,25 @@ class TrainSamples(Dataset[Batch]):
     def __init__(self, examples: Examples, order: Order, global_batch: int, accumulation: int, ranks: int):
         self.examples, self._order, self._batch = examples, order, global_batch
         self._parts = accumulation * ranks
-        self._drawn: _Drawn | None = None
+        self._at_once = max(1, _DRAWN_AT_ONCE // global_batch)
+        self._drawn = _Drawn(range(0), np.empty((0, global_batch), np.int64), [])
 
     def __getitems__(self, samples: list[int]) -> Batch:
         numbers, step = np.array(samples), samples[0] // self._batch
-        drawn = self._draw(step)
-        windows = drawn.windows[numbers - step * self._batch]
+        windows = self.window_ids(step)[numbers - step * self._batch]
+        targets = self._drawn.targets[step - self._drawn.steps.start]
         batch = self.examples.collate(windows, numbers)
         batch["windows"] = torch.from_numpy(windows)
         # Lightning and the strategies take the plain mean over the parts of a step. Scaled like this, that mean is
         # the mean over all target tokens of the global batch, however they are spread over its parts.
-        batch["loss_scale"] = torch.tensor(self._parts / max(drawn.targets, 1), dtype=torch.float32)
+        batch["loss_scale"] = torch.tensor(self._parts / max(targets, 1), dtype=torch.float32)
         return batch
 
     def window_ids(self, step: int) -> np.ndarray:
         """Indices of the examples that a step sees, over all ranks; `step` is its position in the data."""
-        return self._draw(step).windows
+        if step not in self._drawn.steps:
+            self._drawn = self._draw(step)
+        return self._drawn.windows[step - self._drawn.steps.start]
 
     def input_ids(self, step: int) -> list[Tensor]:
         """What a step reads, over all ranks: of each of `window_ids` by itself, whatever rows it shares."""
@@ -213,13 +222,13 @@ class TrainSamples(Dataset[Batch]):
         return [self.examples.collate(*pair)["input_ids"] for pair in pairs]
 
     def _draw(self, step: int) -> _Drawn:
-        """What a step sees, which all its micro-batches ask for: it is drawn once."""
-        if self._drawn is None or self._drawn.step != step:
-            samples = self._samples_of(step)
-            windows = self._order.items(samples)
-            targets = int(self.examples.target_counts(windows, samples).sum())
-            self._drawn = _Drawn(step, windows, targets)
-        return self._drawn
+        """What a step sees, for all its micro-batches, and the steps around it."""
+        first = step - step % self._at_once
+        steps = range(first, first + self._at_once)
+        samples = np.concatenate([self._samples_of(step) for step in steps])
+        windows = self._order.items(samples)
+        targets = self.examples.target_counts(windows, samples).reshape(len(steps), -1).sum(1)
+        return _Drawn(steps, windows.reshape(len(steps), -1), targets.tolist())
 
     def _samples_of(self, step: int) -> np.ndarray:
         return np.arange(step * self._batch, (step + 1) * self._batch)

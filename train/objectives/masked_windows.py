@@ -76,7 +76,7 @@ class MaskedSequences:
 
     def _read(self, indices: np.ndarray) -> np.ndarray:
         """The windows' own tokens, int64 [B, size]."""
-        return np.stack([self._stream.read(max(int(i), 0) * self._size, self._size) for i in indices])
+        return self._stream.read_rows(np.maximum(indices, 0) * self._size, self._size)
 
     def _segments(self, ids: np.ndarray) -> np.ndarray:
         """Where each token's document starts: behind the eos that closes the one before. The frame belongs to the first

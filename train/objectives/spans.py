@@ -29,7 +29,7 @@ class SpanWindows:
     def collate(self, indices: np.ndarray, samples: np.ndarray) -> Batch:
         """input_ids, the sources, int64 [B, S]; labels, the targets, int64 [B, T]."""
         size = self._lengths.window
-        text = np.stack([self._stream.read(max(int(i), 0) * size, size) for i in indices])
+        text = self._stream.read_rows(np.maximum(indices, 0) * size, size)
         kept, missing = self._draw(samples)
         # Pieces of text and missing ones take turns; a text begins with a piece that is there.
         pieces = np.stack([kept, missing], -1).reshape(len(indices), -1)
