@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.command_line import run_pipeline
+from tests.command_line import environment, run_pipeline
+from tests.warm.process import run_warm
 
 pytestmark = pytest.mark.e2e
 SMALL = ("trainer.steps=12", "trainer.sample_every=0", "trainer.validate_every=0", "trainer.threads=1")
@@ -27,3 +28,6 @@ def test_it_writes_on_in_chinese(tmp_path: Path, shared_data: Callable[[str], Pa
     (sample,) = map(json.loads, (run / "evaluate" / "samples.jsonl").read_text(encoding="utf-8").splitlines())
     assert sample["prompt"] == "人工智能"
     assert sample["continuation"]
+    words = ["model=char_lstm_zh", f"runs={tmp_path / 'runs'}", "temperature=0", "max_new_tokens=16"]
+    asked = run_warm(environment(), "inference.sample", "人工智能", *words)
+    assert sample["continuation"].removesuffix("…").strip() in asked.stdout, "greedily"
