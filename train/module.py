@@ -18,7 +18,7 @@ from train.data.batches import Batch
 from train.data.losses import Loss, model_loss
 from train.guards.step_judge import StepJudge
 from train.models import FigureSum, LossSum, TrainableModel
-from train.models.weights import Weights
+from train.models.weights import Weights, unset_weights
 from train.optim import NeedsWhole, build_optimizer, optimizer_module
 from train.optim.kept_zeros import KeptZeros
 from train.optim.only_rows import OnlyRows, stepping_only
@@ -71,6 +71,12 @@ class LanguageModule(pl.LightningModule):
     def strategy(self) -> TrainingStrategy:
         """How the ranks share the work; there once Lightning's Trainer has the module."""
         return cast(TrainingStrategy, self.trainer.strategy)
+
+    def await_checkpoint(self) -> None:
+        """Let the weights be what they are until a checkpoint is read, which is before anything asks for them. To be
+        called before the strategy has the model."""
+        if self._weights is not None:
+            self._weights = unset_weights(self.model)
 
     def configure_model(self) -> None:
         """Spread the parameters, before Lightning asks for the optimizer."""

@@ -8,7 +8,7 @@ from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.lstm import LSTMConfig
 from train.models import TrainableModel, build_model
 from train.models.sizes import build_on_meta
-from train.models.weights import FreshWeights, materialize
+from train.models.weights import FreshWeights, materialize, unset_weights
 
 VOCAB = 67
 SIZES = {"layers": 3, "hidden": 32, "heads": 4, "mlp": 48, "context": 16}
@@ -46,6 +46,19 @@ def test_fresh_weights_are_those_of_a_model_built_at_once(config: ModelConfig) -
     torch.rand(1)  # what is drawn in between changes nothing
     materialize(model, weights, torch.device("cpu"), blocks.append)
     assert blocks == list(model.blocks)
+    same(model, expected)
+
+
+@pytest.mark.parametrize("config", MODELS)
+def test_what_a_checkpoint_is_read_into_has_memory_and_draws_nothing(config: ModelConfig) -> None:
+    torch.manual_seed(3)
+    expected, model = build_model(config, VOCAB), build_on_meta(config, VOCAB)
+    state = torch.get_rng_state()
+    materialize(model, unset_weights(model), torch.device("cpu"))
+    assert torch.equal(torch.get_rng_state(), state)
+    with torch.no_grad():
+        for empty, filled in zip(model.parameters(), expected.parameters(), strict=True):
+            empty.copy_(filled)
     same(model, expected)
 
 

@@ -13,12 +13,20 @@ class Resume(pl.Callback):
     def __init__(self, run: TrainingRun):
         self._checkpoints, self._batches, self._context = run.checkpoints, run.batches, run.context
         self._best = run.best
+        plan = run.plan
+        self._reads_first_weights = plan.preparation is not None or bool(plan.keeps_zeros_of)
+        """Whether something asks for the weights that training began with."""
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Before the data loader starts, and when the ranks can already talk to each other."""
+        """Before the model gets weights and the data loader starts, and when the ranks can already talk to each
+        other."""
+        assert isinstance(pl_module, LanguageModule)
         self._found = self._checkpoints.newest_intact()
-        if self._found is not None:
-            self._batches.start = self._found.step
+        if self._found is None:
+            return
+        self._batches.start = self._found.step
+        if not self._reads_first_weights:
+            pl_module.await_checkpoint()
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert isinstance(pl_module, LanguageModule)

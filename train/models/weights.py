@@ -57,6 +57,13 @@ class FreshWeights:
                 yield name, own.pop(attribute).detach()
 
 
+def unset_weights(model: nn.Module) -> Weights:
+    """Memory for the weights of a model on the meta device, whatever is in it: for a training that goes on from a
+    checkpoint, which is read into it. To draw numbers for a large model takes minutes."""
+    parameters = list(model.named_parameters())  # now: who takes the weights puts others in their place
+    return ((name, torch.empty_like(p, device="cpu")) for name, p in parameters)
+
+
 def materialize(
     model: TrainableModel,
     weights: Weights,
