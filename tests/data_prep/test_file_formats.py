@@ -103,7 +103,8 @@ def test_damaged_rows_are_told_with_their_place(download_files, write, name, bod
 
 def test_unknown_format(write) -> None:
     assert FilesCorpus(format="docs").problems() == [
-        "format='docs' is none of auto, arrow, csv, docx, epub, html, json, jsonl, mediawiki, parquet, pdf, text, tsv"
+        "format='docs' is none of auto, arrow, csv, docx, epub, html, json, jsonl, mediawiki, parquet, pdf, text, tsv, "
+        "warc"
     ]
 
 

@@ -154,8 +154,8 @@ def test_what_is_wrong_with_a_command_is_one_message(runs: Path) -> None:
 def test_a_conversation_is_kept_as_fine_tuning_reads_it(runs: Path, tmp_path: Path) -> None:
     file = tmp_path / "kept.jsonl"
     lines = [
-        "/help", "What is a list?", "/temperature 0", "And <|end|> a tuple?", "/temperature hot", "/unknown",
-        "/system Be brief.", f"/save {file}", "/reset", f"/save {file}",
+        "/help", "/system Be brief.", "What is a list?", "/temperature 0", "And <|end|> a tuple?",
+        "/temperature hot", "/unknown", f"/save {file}", "/reset", f"/save {file}",
     ]  # fmt: skip
     words = ("model=demo", f"runs={runs}", "max_new_tokens=8", "seed=1")
     result = use("chat", *words, input="\n".join(lines))

@@ -221,7 +221,10 @@ def test_parts_of_a_mixture_are_told_at_once() -> None:
     values["corpus"]["parts"] = {"a": {"paths": ["x"]}, "b": {"kind": "wiki"}, "My-Wiki": {"kind": "files"}}
     with pytest.raises(UserError) as caught:
         parse_config(values)
-    for part in ("parts.a.kind is missing", "parts.b.kind='wiki': input should be one of 'files'"):
+    for part in (
+        "parts.a.kind is missing",
+        "parts.b.kind='wiki': input should be one of 'common_crawl', 'files'",
+    ):
         assert part in str(caught.value)
 
 

@@ -63,7 +63,8 @@ def heaviest(operators: list[FunctionEventAvg], on_gpu: bool) -> list[tuple[str,
     seconds = {
         str(operator.key): operator.self_device_time_total if on_gpu else operator.self_cpu_time_total
         for operator in operators
-        if "::" in str(operator.key)  # the others are spans of what calls them
+        # The others, and those of autograd's engine, are spans of what calls them.
+        if "::" in str(operator.key) and not str(operator.key).startswith("autograd::")
     }
     total = sum(seconds.values()) or 1.0
     ranked = sorted(seconds, key=lambda name: -seconds[name])[:HEAVIEST]
