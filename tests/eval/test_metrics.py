@@ -8,6 +8,7 @@ import pytest
 import sacrebleu
 from pydantic import ValidationError
 from rouge_score.rouge_scorer import RougeScorer
+from torchmetrics.functional.text import squad
 
 from eval.metrics import score_texts
 from eval.metrics.rouge import FIGURES
@@ -165,6 +166,43 @@ def test_exact_match_and_f1_are_squads():
     values = {result.name: result.value for result in results}
     assert values["exact_match"] == pytest.approx(100 / 3)
     assert values["f1"] == pytest.approx(100 * (1 + 2 / 3 + 0) / 3)
+
+
+def test_exact_match_and_f1_equal_the_published_script():
+    """torchmetrics has the script of SQuAD 1.1, normalization and all, as it was published."""
+    words = [
+        "The",
+        "a",
+        "an",
+        "Tower",
+        "tower,",
+        "of",
+        "1889",
+        "the-Eiffel",
+        "U.S.",
+        "(Paris)",
+        "!",
+        "don't",
+        "x",
+    ]
+    drawn = np.random.default_rng(0)
+
+    def text(most: int) -> str:
+        return "  ".join(drawn.choice(words, drawn.integers(0, most)))
+
+    predictions = [text(6) for _ in range(300)]
+    references = [[text(5) or "x" for _ in range(drawn.integers(1, 4))] for _ in predictions]
+    theirs = squad(
+        [{"prediction_text": given, "id": str(number)} for number, given in enumerate(predictions)],
+        [
+            {"answers": {"answer_start": [0] * len(right), "text": right}, "id": str(number)}
+            for number, right in enumerate(references)
+        ],
+    )
+    ours = {
+        r.name: r.value for r in scored("exact_match", "f1", predictions=predictions, references=references)
+    }
+    assert ours == pytest.approx({name: value.item() for name, value in theirs.items()}, abs=1e-4)
 
 
 def test_exact_match_and_f1_see_words_of_every_script():
