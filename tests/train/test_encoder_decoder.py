@@ -1,5 +1,7 @@
 """Our encoder–decoder is T5 of transformers: same logits, same training, same texts, same files."""
 
+from itertools import product
+
 import pytest
 import torch
 from torch import nn
@@ -11,6 +13,7 @@ from train.compiling import compile_model
 from train.models import IGNORE_INDEX, build_model, family
 from train.models.encoder_decoder.hf_config import from_hf_config, to_hf_config
 from train.models.encoder_decoder.model import EncoderDecoder
+from train.models.encoder_decoder.positions import PositionBias, position_buckets
 from train.models.numerics import FP32, Numerics
 from train.models.sizes import build_on_meta
 from train.models.weights import FreshWeights
@@ -244,6 +247,30 @@ def kept_by_autograd(model: EncoderDecoder, rows: int, source: int, target: int)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
         model(torch.randint(VOCAB, (rows, source)), torch.randint(VOCAB, (rows, target)))
     return sum(sizes.values())
+
+
+def test_compiled_positions_have_the_same_gradients_on_several_threads():
+    """Torch's compiler has made code of them that wrote beyond its memory, where several threads add to one place."""
+    bias, gradient, found = PositionBias(32, 6, 128, True, 1.0), torch.randn(1, 6, 256, 256), []
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for module in (bias, torch.compile(bias, fullgraph=True, dynamic=False)):
+            bias.zero_grad()
+            (module(256, 256) * gradient).sum().backward()
+            found.append(bias.weight.grad.clone())
+    finally:
+        torch.set_num_threads(threads)
+    torch.testing.assert_close(*found, rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize(("queries", "keys"), [(1, 1), (1, 5), (4, 4), (3, 9), (9, 3)])
+def test_a_bias_stands_where_its_distance_is(queries: int, keys: int) -> None:
+    bias = PositionBias(32, 2, 128, True, 1.0)
+    for query, key in product(range(queries), range(keys)):
+        distance = torch.tensor(key - (query + keys - queries))
+        group = position_buckets(distance, 32, 128, True)
+        assert torch.equal(bias(queries, keys)[0, :, query, key], bias.weight[group])
 
 
 def test_recomputes_blocks_with_the_same_gradients():

@@ -4,6 +4,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from train.models.layers import Embedding
 
@@ -43,4 +44,15 @@ class PositionBias(Embedding):
         # A bias depends on the distance alone: each is looked up once, and laid along a diagonal.
         distances = torch.arange(1 - keys, queries, device=self.weight.device)
         groups = position_buckets(distances, self.num_embeddings, self.farthest, self.both_sides)
-        return super().forward(groups).t().unfold(-1, keys, 1).flip(1)[None]
+        return _along_diagonals(super().forward(groups).t(), queries, keys)[None]
+
+
+def _along_diagonals(values: Tensor, rows: int, columns: int) -> Tensor:
+    """values [N, rows + columns - 1] → [N, rows, columns], where [i, j] is the value number j - i + rows - 1.
+
+    The same row again and again, with one element more than is read of it, so that each begins one place further on.
+    Torch's `unfold` would do, but of its gradient torch 2.13's compiler makes code that writes beyond its memory.
+    """
+    count = values.size(-1)
+    repeated = F.pad(values, (0, 1))[:, None].expand(-1, rows, -1).flatten(1)
+    return repeated[:, : rows * count].unflatten(1, (rows, count))[:, :, rows - 1 :]
