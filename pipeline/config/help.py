@@ -69,12 +69,9 @@ def _details(names: Sequence[str], docs: Mapping[str, str], options: Options, co
         }
         lefts = [left for entries in (chosen, *keys.values()) for left, _ in entries]
         widest = min(max(map(len, lefts), default=0), columns // 3)
-        for heading, entries in {
-            "": chosen,
-            **{f" {heading}": rows for heading, rows in keys.items()},
-        }.items():
-            if entries and heading.strip():
-                yield f"\n {heading.strip()}:"
+        for heading, entries in (("", chosen), *keys.items()):
+            if entries and heading:
+                yield f"\n {heading}:"
             for left, text in entries:
                 yield from _entry(left, text.replace("`", ""), columns, widest, whole=True)
         yield ""

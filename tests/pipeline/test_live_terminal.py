@@ -1,11 +1,11 @@
 """What stays at the bottom of a terminal while work goes on: the line of a training, and the jobs of a sweep."""
 
-import os
-import pty
 import re
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.terminal import in_a_terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = """
@@ -31,27 +31,6 @@ with Board() as board:
     board.ended("a")
     board.announce("1/2 lr=1: 4.5 after 1 s")
 """
-
-
-def in_a_terminal(program: str, *words: str) -> str:
-    """What 80 columns were sent."""
-    ours, theirs = pty.openpty()
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "80"}
-    command = [sys.executable, "-c", program, *words]
-    process = subprocess.Popen(command, stdout=theirs, cwd=ROOT, env=environment)
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(ours, 4096)
-        except OSError:  # the other end is closed
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(ours)
-    assert process.wait() == 0
-    return shown.decode()
 
 
 def test_a_training_has_one_line_below_its_log() -> None:

@@ -1,7 +1,5 @@
 """Progress: a bar on a terminal, lines in a log, nothing where it is switched off."""
 
-import os
-import pty
 import re
 import subprocess
 import sys
@@ -9,6 +7,7 @@ from pathlib import Path
 
 from pipeline import progress as module
 from pipeline.progress import describe_progress, progress
+from tests.terminal import in_a_terminal
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = """
@@ -22,22 +21,8 @@ with progress("clean", 40e6, "MB", scale=1e6) as bar:
 
 
 def test_a_terminal_shows_a_bar_with_rate_and_share():
-    ours, theirs = pty.openpty()
-    environment = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
-    process = subprocess.Popen([sys.executable, "-c", WORK], stdout=theirs, cwd=ROOT, env=environment)
-    os.close(theirs)
-    shown = b""
-    while True:
-        try:
-            piece = os.read(ours, 4096)
-        except OSError:  # the other end is closed
-            break
-        if not piece:
-            break
-        shown += piece
-    os.close(ours)
-    assert process.wait() == 0
-    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    shown = in_a_terminal(WORK, columns=120)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
     assert "━" in text
     assert re.search(r"clean .*40\.0 MB, [\d.,]+ MB/s, 100%, ETA 0:00:00", text)
 

@@ -225,7 +225,7 @@ class TrainSamples(Dataset[Batch]):
         """What a step sees, for all its micro-batches, and the steps around it."""
         first = step - step % self._at_once
         steps = range(first, first + self._at_once)
-        samples = np.concatenate([self._samples_of(step) for step in steps])
+        samples = np.arange(steps.start * self._batch, steps.stop * self._batch)
         windows = self._order.items(samples)
         targets = self.examples.target_counts(windows, samples).reshape(len(steps), -1).sum(1)
         return _Drawn(steps, windows.reshape(len(steps), -1), targets.tolist())

@@ -6,11 +6,9 @@ layouts: the fused attention kernels keep queries, keys, values and output but n
 of its inner width and SwiGLU four, and dropout is mostly absent.
 """
 
-from collections.abc import Collection
-
 from pipeline.config.models.decoder import DecoderConfig
 from train.models.numerics import FP32, Numerics
-from train.models.recomputation import count_recomputed
+from train.models.recomputation import count_in_full, count_recomputed
 
 
 def bytes_per_token(
@@ -18,27 +16,22 @@ def bytes_per_token(
 ) -> int:
     """See `ModelFamily.activation_bytes`."""
     block = _block(config, numerics)
-    again = count_recomputed(config.layers, recompute)
-    held = again * numerics.residual * config.hidden + (config.layers - again + min(again, 1)) * block
+    layers = range(config.layers)
+    held = count_recomputed(layers, recompute) * numerics.residual * config.hidden
+    held += count_in_full(layers, recompute) * block
     local = {
         index: window for index, window in enumerate(config.windows) if window is not None and window < length
     }
     if local:  # a block's keys and values once more, behind the next, for each query head; and one mask
         heads = 2 * numerics.compute * (2 * config.heads - config.key_value_heads) * config.head_width
-        held += heads * _in_full(local, recompute) + (numerics.compute + 1) * 2 * min(local.values())
+        held += heads * count_in_full(local, recompute) + (numerics.compute + 1) * 2 * min(local.values())
     ends = _norm(config.layout, config.hidden, numerics) + numerics.residual * config.hidden
     backward = 3 * numerics.compute * config.mlp_width + 2 * numerics.residual * config.hidden
     mask = 0
-    if masked and (full := set(range(config.layers)) - local.keys()):
+    if masked and (full := set(layers) - local.keys()):
         mask = (numerics.compute + 1) * length  # added to the scores, and what it is made from
-        mask += _expanded(config, numerics) * _in_full(full, recompute)
+        mask += _expanded(config, numerics) * count_in_full(full, recompute)
     return held + ends + backward + mask
-
-
-def _in_full(layers: Collection[int], recompute: int) -> int:
-    """Of how many of these layers everything is held at once: of those that are not recomputed, and of one that is."""
-    again = sum(1 for layer in layers if recompute and layer % recompute == 0)
-    return len(layers) - again + min(again, 1)
 
 
 def _expanded(config: DecoderConfig, numerics: Numerics) -> int:

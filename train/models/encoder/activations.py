@@ -5,7 +5,7 @@ The accounting is that of `train/models/decoder/activations.py`, applied to the 
 
 from pipeline.config.models.encoder import EncoderConfig
 from train.models.numerics import FP32, Numerics
-from train.models.recomputation import count_recomputed
+from train.models.recomputation import count_in_full, count_recomputed
 
 
 def bytes_per_token(
@@ -13,8 +13,9 @@ def bytes_per_token(
 ) -> int:
     """See `ModelFamily.activation_bytes`."""
     block = _block(config, numerics)
-    again = count_recomputed(config.layers, recompute)
-    held = again * numerics.residual * config.hidden + (config.layers - again + min(again, 1)) * block
+    layers = range(config.layers)
+    held = count_recomputed(layers, recompute) * numerics.residual * config.hidden
+    held += count_in_full(layers, recompute) * block
     ends = 2 * numerics.residual * config.hidden
     backward = 3 * numerics.compute * config.mlp_width + 2 * numerics.residual * config.hidden
     is_windowed = config.layout == "modernbert" and length > config.window // 2 + 1

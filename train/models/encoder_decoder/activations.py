@@ -7,7 +7,7 @@ has nothing added, and keeps none.
 
 from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
 from train.models.numerics import FP32, Numerics
-from train.models.recomputation import count_recomputed
+from train.models.recomputation import count_in_full, count_recomputed
 
 
 def bytes_per_source_token(
@@ -21,10 +21,11 @@ def bytes_per_source_token(
     shared += numerics.compute * config.hidden if numerics.autocast else 0
     stream = numerics.residual * config.hidden
     rows = ((source, config.layers, encoder), (target, config.decoder_depth, decoder))
-    held = source * shared * (config.decoder_depth - count_recomputed(config.decoder_depth, recompute))
+    held = source * shared * (config.decoder_depth - count_recomputed(range(config.decoder_depth), recompute))
     for tokens, depth, block in rows:
-        again = count_recomputed(depth, recompute)
-        held += tokens * (again * stream + (depth - again + min(again, 1)) * block)
+        blocks = range(depth)
+        held += tokens * count_recomputed(blocks, recompute) * stream
+        held += tokens * count_in_full(blocks, recompute) * block
         held += tokens * (_norm(config, numerics) + stream)
         held += numerics.compute * config.heads * tokens**2  # the positions' biases
     # Of one block's backward pass.
