@@ -137,9 +137,12 @@ test: dev  ## Run the tests of one process, two files at a time
 test-distributed: dev  ## Run those of several processes, and on a SLURM cluster of their own
 	@$(VENV)/bin/python -m pytest -m "distributed or cluster" $(TWO_FILES) $(ARGS)
 
-lint: dev  ## Formatting, lint, import rules, types
+PROSE := $(wildcard *.md) Makefile pyproject.toml docs notebooks benchmarks conf pipeline data_prep train eval inference \
+         hydra_plugins
+
+lint: dev  ## Formatting, lint, import rules, types, spelling
 	@$(VENV)/bin/ruff format --check . && $(VENV)/bin/ruff check . && $(VENV)/bin/lint-imports && $(VENV)/bin/pyrefly check \
-	  && $(VENV)/bin/pyrefly check --config tests/pyrefly.toml
+	  && $(VENV)/bin/pyrefly check --config tests/pyrefly.toml && $(VENV)/bin/codespell $(PROSE)
 
 bench: dev  ## Ratios of training against references, measured in one run
 	@$(VENV)/bin/python -m tests.bench $(ARGS)

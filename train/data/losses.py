@@ -1,4 +1,4 @@
-"""What is minimised: a loss that is made of a model and a batch."""
+"""What is minimized: a loss that is made of a model and a batch."""
 
 from collections.abc import Callable
 
