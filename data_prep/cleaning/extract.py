@@ -12,6 +12,7 @@ from data_prep.dedup.keys import KeyWriter, piece_folder
 from data_prep.mediawiki.template_book import TemplateBook
 from data_prep.reading.pieces import Parts, Piece
 from data_prep.reading.readers import CorpusReader
+from data_prep.reading.splits import HELD_OUT
 from pipeline.config.clean import CleanConfig
 from pipeline.formats.documents import DocumentFile
 
@@ -69,7 +70,8 @@ class Extractor:
                 if outcome.candidate:
                     write_candidate(file, outcome.candidate)
                     document = outcome.candidate.document
-                    keys.add(document.id, document.text, held_out=not processor.is_filtered)
+                    evaluated = outcome.candidate.split in HELD_OUT
+                    keys.add(document.id, document.text, not processor.is_filtered, evaluated)
                 if tally.trainable == most:
                     break
         return tally.to_json()

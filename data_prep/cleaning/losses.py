@@ -9,7 +9,7 @@ NO_LOSS = ("namespace", "no_wikitext", "redirect", "disambiguation", "beyond_max
 _SETTINGS = {
     "duplicate": "clean.deduplicate.documents",
     "near_duplicate": "clean.deduplicate.documents",
-    "repeated_paragraphs": "clean.deduplicate.paragraphs",
+    "repeated_text": "clean.deduplicate",
     "personal_data": "clean.pii.action",
     "evaluation_text": "clean.contamination.action",
     "oversized_page": "clean.max_page_mb",

@@ -36,7 +36,7 @@ class WrittenTally(PieceTally):
     pii: Mapping[str, int]
     damage: list[LostPart]
     contamination: Report
-    paragraphs: Mapping[str, int]
+    repeated: Mapping[str, int]
     planted: Mapping[str, int]
 
 
@@ -53,8 +53,8 @@ class Tally:
         """Items of each kind, and `documents` that hold one."""
         self.damage: list[LostPart] = []
         self.contamination = ContaminationReport()
-        self.paragraphs: Counter[str] = Counter()
-        """Repeated ones that were taken out: `paragraphs`, `bytes`, and `documents` that held one."""
+        self.repeated: Counter[str] = Counter()
+        """What was taken out as repeated: `paragraphs`, `lines`, …, their `bytes`, and `documents` that held some."""
         self.planted: Counter[str] = Counter()
         """Canaries in the training split, which nothing else counts: `documents` and `bytes`."""
 
@@ -86,7 +86,7 @@ class Tally:
         self.trainable += values["trainable"]
         self.contamination.merge(values["contamination"])
         self.pii.update(values["pii"])
-        self.paragraphs.update(values["paragraphs"])
+        self.repeated.update(values["repeated"])
         self.planted.update(values["planted"])
         self.damage += values["damage"]
 
@@ -98,7 +98,7 @@ class Tally:
             "pii": self.pii,
             "damage": self.damage,
             "contamination": self.contamination.to_json(),
-            "paragraphs": self.paragraphs,
+            "repeated": self.repeated,
             "planted": self.planted,
         }
 
@@ -112,7 +112,7 @@ class Tally:
         return {
             **self.funnel.stats(),
             "sources": [_facts(name, source) for name, (source, _) in parts.items()],
-            "repeated_paragraphs": dict(self.paragraphs),
+            "repeated_text": dict(self.repeated),
             "personal_data": {"action": clean.pii.action, **self.pii},
             "contamination": {
                 "action": contamination,

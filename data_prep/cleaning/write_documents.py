@@ -4,15 +4,20 @@ them the canaries."""
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
 from pathlib import Path
+
+import numpy as np
 
 from data_prep.cleaning.candidates import Candidate, candidate_path, read_candidates
 from data_prep.cleaning.decide import DECISIONS, LIMITS, MORE_HELD_OUT, PLANTING
 from data_prep.cleaning.hold_out import HeldOut, cut_ends
 from data_prep.cleaning.planting import Planting
 from data_prep.cleaning.tally import Tally, WrittenTally
+from data_prep.dedup.cutting import cut
 from data_prep.dedup.decisions import Decisions
-from data_prep.dedup.paragraphs import remove_paragraphs
+from data_prep.dedup.units import Unit, units
 from data_prep.reading.pieces import Piece
 from data_prep.text.text_features import Features
 from pipeline.config.clean import CleanConfig
@@ -53,8 +58,8 @@ class PieceWriter:
                 if reason is None and kept == limit:
                     reason = "beyond_max_documents"
                 kept += reason is None
-                if reason is None and row in decisions.paragraphs:
-                    candidate, reason = self._without(candidate, decisions.paragraphs[row], tally)
+                if reason is None and row in decisions.repeated:
+                    candidate, reason = self._without(candidate, decisions.repeated[row], tally)
                 document, raw_bytes = candidate.document, candidate.raw_bytes
                 if reason is not None:
                     name = document.title or document.id
@@ -75,17 +80,22 @@ class PieceWriter:
         return [self.folder / document_name(split, piece.number, piece.part) for split in SPLITS]
 
     def _without(
-        self, candidate: Candidate, numbers: list[int], tally: Tally
+        self, candidate: Candidate, repeated: Mapping[str, np.ndarray], tally: Tally
     ) -> tuple[Candidate, str | None]:
-        """The candidate without repeated paragraphs, and a reason to drop it where too little is left."""
-        text = remove_paragraphs(candidate.document.text, numbers)
+        """The candidate without what stands in earlier documents, and a reason to drop it where too little is left."""
+        text = candidate.document.text
+        spans = {name: self._units[name].spans(text, numbers) for name, numbers in repeated.items()}
+        text = cut(text, chain.from_iterable(spans.values()))
         counts = Features(text).counts()
-        tally.paragraphs.update(
-            paragraphs=len(numbers), bytes=candidate.counts.bytes - counts.bytes, documents=1
-        )
+        tally.repeated.update({name: len(found) for name, found in spans.items()})
+        tally.repeated.update(bytes=candidate.counts.bytes - counts.bytes, documents=1)
         least = self.config.filters.min_chars or 1
-        reason = "repeated_paragraphs" if counts.characters < least else None
+        reason = "repeated_text" if counts.characters < least else None
         return replace(candidate, document=replace(candidate.document, text=text), counts=counts), reason
+
+    @cached_property
+    def _units(self) -> dict[str, Unit]:
+        return {unit.name: unit for unit in units(self.config.deduplicate)}
 
 
 def _divide(candidate: Candidate, shares: Mapping[str, float]) -> list[Candidate]:

@@ -9,8 +9,9 @@ Nothing here depends on how the pieces were spread over processes, nor on Python
 """
 
 from data_prep.dedup.clusters import clusters
+from data_prep.dedup.cutting import cut
 from data_prep.dedup.decisions import Decisions, PieceDecisions, decide
 from data_prep.dedup.keys import Keys, KeyWriter
-from data_prep.dedup.paragraphs import remove_paragraphs
+from data_prep.dedup.units import units
 
-__all__ = ["Decisions", "KeyWriter", "Keys", "PieceDecisions", "clusters", "decide", "remove_paragraphs"]
+__all__ = ["Decisions", "KeyWriter", "Keys", "PieceDecisions", "clusters", "cut", "decide", "units"]

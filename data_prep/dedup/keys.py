@@ -6,11 +6,13 @@
     bands.npy               uint64 [n, bands], of MinHash, where nearly equal ones are looked for
     sketch.npy              uint32, the documents' sketches one after the other
     sketch_ends.npy         int64 [n]
-    paragraph_hash.npy      uint64, where paragraphs are compared
-    paragraph_number.npy    uint32
-    paragraph_ends.npy      int64 [n]
+    evaluated.npy           bool [n]
+    <unit>_hash.npy         uint64, where paragraphs, lines, sentences or passages are compared: those of the documents,
+                            one document's after the other's; 0 for what stays
+    <unit>_ends.npy         int64 [n]
 
-With the default settings about 2.3 kB per document of 512 words and more.
+With near duplicates and the default settings about 2.3 kB per document of 512 words and more; with passages 8 bytes for
+each word besides.
 """
 
 import shutil
@@ -22,8 +24,8 @@ import numpy as np
 
 from data_prep.dedup.digest import digest
 from data_prep.dedup.minhash import MinHash
-from data_prep.dedup.paragraphs import paragraph_hashes
 from data_prep.dedup.shingles import shingles
+from data_prep.dedup.units import units
 from pipeline.config.clean import DeduplicateConfig
 from pipeline.store import durable
 
@@ -48,7 +50,8 @@ class KeyWriter:
         self._held_out: list[bool] = []
         self._minima: list[np.ndarray] = []
         self._sketches: list[np.ndarray] = []
-        self._paragraphs: list[tuple[np.ndarray, np.ndarray]] = []
+        self._evaluated: list[bool] = []
+        self._units = {unit: [] for unit in units(config)}
 
     def __enter__(self) -> "KeyWriter":
         return self
@@ -57,25 +60,31 @@ class KeyWriter:
         if kind is None:
             self._write()
 
-    def add(self, document_id: str, text: str, held_out: bool = False) -> None:
+    def add(self, document_id: str, text: str, held_out: bool = False, evaluated: bool = False) -> None:
         """The next document of the piece.
 
         Args:
             held_out: the corpus itself holds it out for validation or test: it stays, whatever it equals.
+            evaluated: it is of the validation or test split, whoever made these.
         """
         self._ids.append(blake2b(document_id.encode("utf-8", "surrogatepass"), digest_size=16).digest())
         self._held_out.append(held_out)
+        self._evaluated.append(evaluated)
         if self._config.documents != "none":
             self._digests.append(digest(text))
         if self._minhash is not None:
             minima, sketch = self._minhash(shingles(text, self._config.near.shingle_words))
             self._minima.append(minima)
             self._sketches.append(sketch.copy())  # or all hashes of the document would stay in memory
-        if self._config.paragraphs:
-            self._paragraphs.append(paragraph_hashes(text, self._config.min_paragraph_chars))
+        for unit, hashes in self._units.items():
+            hashes.append(unit.hashes(text))
 
     def _arrays(self) -> dict[str, np.ndarray]:
-        arrays = {"id": _pairs(self._ids), "held_out": np.array(self._held_out, dtype=bool)}
+        arrays = {
+            "id": _pairs(self._ids),
+            "held_out": np.array(self._held_out, dtype=bool),
+            "evaluated": np.array(self._evaluated, dtype=bool),
+        }
         if self._config.documents != "none":
             arrays["digest"] = _pairs(self._digests)
         if self._minhash is not None:
@@ -84,11 +93,9 @@ class KeyWriter:
             arrays["bands"] = self._minhash.band_keys(minima)
             arrays["sketch"] = _concatenated(self._sketches, np.uint32)
             arrays["sketch_ends"] = np.cumsum([len(sketch) for sketch in self._sketches], dtype=np.int64)
-        if self._config.paragraphs:
-            numbers, hashes = [pair[0] for pair in self._paragraphs], [pair[1] for pair in self._paragraphs]
-            arrays["paragraph_number"] = _concatenated(numbers, np.uint32)
-            arrays["paragraph_hash"] = _concatenated(hashes, np.uint64)
-            arrays["paragraph_ends"] = np.cumsum([len(array) for array in numbers], dtype=np.int64)
+        for unit, hashes in self._units.items():
+            arrays[f"{unit.name}_hash"] = _concatenated(hashes, np.uint64)
+            arrays[f"{unit.name}_ends"] = np.cumsum([len(array) for array in hashes], dtype=np.int64)
         return arrays
 
     def _write(self) -> None:

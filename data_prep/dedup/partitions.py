@@ -61,6 +61,22 @@ class Partitions:
             path.unlink()
 
 
+def by_document(starts: np.ndarray, sizes: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Partitions in the order of documents, of about `RECORDS` records at the most, by their number in the upper half
+    of 64 bits.
+
+    Args:
+        starts: numbers of the pieces' first documents, and the number of all.
+        sizes: records of each piece, at most.
+    """
+    parts = (np.cumsum(sizes) - sizes) // RECORDS
+
+    def part_of(packed: np.ndarray) -> np.ndarray:
+        return parts[np.searchsorted(starts, packed >> np.uint64(32), side="right") - 1]
+
+    return part_of
+
+
 def by_hash(field: str, expected: int) -> Callable[[np.ndarray], np.ndarray]:
     """Partitions of about `RECORDS` records, by a field that holds 64-bit hashes.
 

@@ -1,4 +1,4 @@
-"""Runs of equal values in sorted arrays."""
+"""Runs in arrays: of equal values, where they are sorted, and of consecutive ones."""
 
 import numpy as np
 
@@ -21,3 +21,9 @@ def sort_distinct(values: np.ndarray) -> np.ndarray:
     """The distinct values, ascending; sorts in place. On hashes several times as fast as `numpy.unique`."""
     values.sort()
     return values[begins_run(values)]
+
+
+def ranges(begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """begins[0], begins[0] + 1, …, `lengths[0]` of them, then begins[1], …"""
+    ends = np.cumsum(lengths)
+    return np.repeat(begins - ends + lengths, lengths) + np.arange(ends[-1])

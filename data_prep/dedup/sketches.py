@@ -3,7 +3,7 @@
 import numpy as np
 
 from data_prep.dedup.keys import Keys
-from data_prep.dedup.runs import begins_run
+from data_prep.dedup.runs import begins_run, ranges
 
 
 def similarities(keys: Keys, left: np.ndarray, right: np.ndarray, size: int) -> np.ndarray:
@@ -24,7 +24,7 @@ def similarities(keys: Keys, left: np.ndarray, right: np.ndarray, size: int) -> 
     begins = np.concatenate([[0], ends[:-1]])
     lengths = ends - begins
     pair = np.repeat(np.tile(np.arange(count, dtype=np.uint64), 2), lengths[inverse])
-    both = np.sort((pair << np.uint64(32)) | hashes[_ranges(begins[inverse], lengths[inverse])])
+    both = np.sort((pair << np.uint64(32)) | hashes[ranges(begins[inverse], lengths[inverse])])
     new = begins_run(both)
     in_both = np.flatnonzero(~new) - 1  # a hash is at most twice there
     rank = np.cumsum(new)
@@ -49,11 +49,5 @@ def _gather(keys: Keys, documents: np.ndarray, size: int) -> tuple[np.ndarray, n
         ends = keys.array(piece, "sketch_ends")
         begins = np.where(rows > 0, ends[rows - 1], 0)
         lengths.append(np.minimum(ends[rows] - begins, size))
-        found.append(keys.array(piece, "sketch")[_ranges(begins, lengths[-1])])
+        found.append(keys.array(piece, "sketch")[ranges(begins, lengths[-1])])
     return np.concatenate(found), np.cumsum(np.concatenate(lengths))
-
-
-def _ranges(begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-    """begins[0], begins[0] + 1, …, `lengths[0]` of them, then begins[1], …"""
-    ends = np.cumsum(lengths)
-    return np.repeat(begins - ends + lengths, lengths) + np.arange(ends[-1])

@@ -3,7 +3,7 @@
 So a machine whose memory is too small for all of them becomes slower, and no process is killed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +56,10 @@ class Verdicts:
         for file in self._files:
             file.flush()
 
-    def kept(self) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    def kept(self, kinds: Sequence[bool] = (True, False)) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
         """Piece, rows in it (int64) and numbers (uint32) of the documents kept so far: first all that are held out,
-        then the others, both in the order of the corpus."""
-        for held_out in (True, False):
+        then the others, both in the order of the corpus. Args: kinds: the one or the other alone."""
+        for held_out in kinds:
             for piece in range(len(self.keys)):
                 start, end = self.keys.starts[piece : piece + 2]
                 kept = (self.code[start:end] == KEEP) & (self.held_out[start:end] == held_out)

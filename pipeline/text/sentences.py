@@ -1,6 +1,7 @@
 """Where sentences end in every script, abbreviations included."""
 
 import re
+from collections.abc import Iterator
 from itertools import chain, islice
 
 from pipeline.text.letters import UNSPACED_LETTERS, character_set, characters
@@ -35,6 +36,7 @@ _LOOKALIKE_LINE_END = re.compile(rf"[;:|\u1361](?:{_LOOKALIKES})$")
 _UNSTOPPED = "[\u0e01-\u0eff]"
 _STRETCH_END = re.compile(rf"{_UNSTOPPED}{{20}}(?!\S)")
 """A shorter stretch is a name or a heading."""
+_LINE_BREAK = re.compile("\n")
 _UNSTOPPED_LETTER = re.compile(_UNSTOPPED)
 _SHORT_LINE = 30
 """Characters, as in FineWeb: a longer line of these scripts is prose."""
@@ -59,5 +61,20 @@ def closes_sentence(text: str) -> bool:
 
 def has_sentences(text: str, count: int) -> bool:
     """Whether as many sentences end in the text."""
-    ends = chain(_SENTENCE_END.finditer(text), () if text.isascii() else _STRETCH_END.finditer(text))
-    return sum(1 for _ in islice(ends, count)) == count
+    return sum(1 for _ in islice(_ends(text), count)) == count
+
+
+def sentences(text: str) -> Iterator[tuple[int, int]]:
+    """Where each sentence begins and ends, white space aside: behind what ends one, and at the end of its line. What an
+    abbreviation's full stop is, nobody tells."""
+    start = 0
+    for end in sorted({*_ends(text), *(match.start() for match in _LINE_BREAK.finditer(text)), len(text)}):
+        if sentence := text[start:end].strip():
+            begins = end - len(text[start:end].lstrip())
+            yield begins, begins + len(sentence)
+        start = end
+
+
+def _ends(text: str) -> Iterator[int]:
+    found = chain(_SENTENCE_END.finditer(text), () if text.isascii() else _STRETCH_END.finditer(text))
+    return (match.end() for match in found)

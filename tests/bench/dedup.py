@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data_prep.dedup import Keys, decide
+from data_prep.dedup import Keys, KeyWriter, cut, decide, units
 from data_prep.dedup.minhash import MinHash
 from data_prep.dedup.shingles import shingles
+from data_prep.dedup.units import UNITS
 from pipeline.config.clean import DeduplicateConfig, NearDuplicatesConfig
 from tests.bench.table import Row
 
@@ -30,6 +31,7 @@ def bench_dedup(text: Path | None) -> Iterator[Row]:
         yield ("MinHash signatures", "skipped", "no --text PATH", "")
     else:
         yield from _signatures(text)
+        yield from _repeated(text)
     yield _decisions()
 
 
@@ -123,6 +125,38 @@ def _decisions() -> Row:
     )
 
 
+def _repeated(path: Path) -> Iterator[Row]:
+    """What each unit takes out of the articles of WikiText, or of any text's blocks between blank lines."""
+    texts = re.split(r"\n(?= = [^=])|\n\n", path.read_text(encoding="utf-8"))
+    size = sum(len(text.encode()) for text in texts) / 1e6
+    for name in UNITS:
+        config = DeduplicateConfig(documents="none", **{name: True})
+        (unit,) = units(config)
+        with tempfile.TemporaryDirectory() as folder:
+            started = time.process_time()
+            with KeyWriter(Path(folder) / "keys", 0, config) as keys:
+                for number, text in enumerate(texts):
+                    keys.add(str(number), text)
+            hashed = time.process_time()
+            repeated = (
+                decide(Keys(Path(folder) / "keys", 1), config, Path(folder) / "decisions").piece(0).repeated
+            )
+            decided = time.process_time()
+            left = {
+                row: cut(texts[row], unit.spans(texts[row], found[name])) for row, found in repeated.items()
+            }
+            seconds = time.process_time() - decided
+            disk = sum(file.stat().st_size for file in Path(folder).glob("keys/*/*")) / 1e6
+        gone = sum(len(texts[row].encode()) - len(text.encode()) for row, text in left.items()) / 1e6
+        rates = [f"{size / took:,.0f} MB/s" for took in (hashed - started, decided - hashed)]
+        yield (
+            f"{name} of {len(texts):,} texts ({size:.1f} MB) that stand in an earlier one",
+            f"{gone:.3f} MB ({gone / size:.2%}) of {len(left):,} texts",
+            f"{rates[0]} keys ({disk:.1f} MB), {rates[1]} decisions, {seconds:.2f} s to take out",
+            "",
+        )
+
+
 def write_keys(keys: Path, piece: int, near: NearDuplicatesConfig, paragraphs: int = 0) -> None:
     """Random keys of a piece's documents.
 
@@ -144,6 +178,7 @@ def write_keys(keys: Path, piece: int, near: NearDuplicatesConfig, paragraphs: i
         "id": rng.integers(0, 1 << 64, (count, 2), dtype=np.uint64),
         "digest": rng.integers(0, 1 << 64, (count, 2), dtype=np.uint64),
         "held_out": np.zeros(count, dtype=bool),
+        "evaluated": np.zeros(count, dtype=bool),
         "bands": bands,
         "sketch": np.sort(sketch, axis=1).reshape(-1),
         "sketch_ends": np.arange(1, count + 1) * near.sketch,
@@ -151,9 +186,8 @@ def write_keys(keys: Path, piece: int, near: NearDuplicatesConfig, paragraphs: i
     if paragraphs:
         hashes = rng.integers(0, 1 << 64, (count, paragraphs), dtype=np.uint64)
         hashes[copies] = hashes[originals]
-        arrays["paragraph_hash"] = hashes.reshape(-1)
-        arrays["paragraph_number"] = np.tile(np.arange(paragraphs, dtype=np.uint32), count)
-        arrays["paragraph_ends"] = np.arange(1, count + 1) * paragraphs
+        arrays["paragraphs_hash"] = hashes.reshape(-1)
+        arrays["paragraphs_ends"] = np.arange(1, count + 1) * paragraphs
     folder = keys / f"{piece:06d}"
     folder.mkdir(parents=True)
     for name, array in arrays.items():

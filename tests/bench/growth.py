@@ -9,7 +9,11 @@ import gc
 import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import chain
 
+import numpy as np
+
+from data_prep.dedup import cut, units
 from data_prep.filters import DocumentFilter, rules
 from data_prep.mediawiki.site import Site
 from data_prep.mediawiki.template_book import TemplateBook
@@ -19,7 +23,7 @@ from data_prep.reading.wikitext_detokenizer import detokenize
 from data_prep.text.document_kind import document_kind
 from data_prep.text.normalize import normalize
 from data_prep.text.text_features import Features
-from pipeline.config.clean import MarkupConfig, PiiConfig
+from pipeline.config.clean import DeduplicateConfig, MarkupConfig, PiiConfig
 from pipeline.config.filters import FilterConfig
 from pipeline.redaction import redacted
 from tests.bench import broken_markup
@@ -113,6 +117,13 @@ def readers() -> dict[str, Reader]:
             _repeating("a\n", "a b ", "word ", "\n", "汉", "- …\n", "a. ", "{", "the x\n\n"),
         ),
         "personal data": (pii.scrub, 500_000, _repeating(*PERSONAL)),
+        "repeated text": (
+            _take_out,
+            500_000,
+            _repeating(
+                "a b. ", "a\n", "a\n\n", "a. ", ". ", "汉。", "a ", "“", "a” ", "ฟ", " \n", "\n  a  \n"
+            ),
+        ),
         "normalization": (
             normalize,
             2_000_000,
@@ -140,6 +151,14 @@ def _filter(text: str) -> None:
         if (own := rule.settings(config)) is not None:
             rule.drops(features, own)
     document_kind(text, "", config)
+
+
+def _take_out(text: str) -> None:
+    """Every third paragraph, line, sentence and passage."""
+    least = {"min_paragraph_chars": 1, "min_line_chars": 1, "min_sentence_chars": 1, "passage_words": 2}
+    found = units(DeduplicateConfig(paragraphs=True, lines=True, sentences=True, passages=True, **least))
+    spans = [unit.spans(text, np.arange(0, len(unit.hashes(text)), 3)) for unit in found]
+    cut(text, chain.from_iterable(spans))
 
 
 def _wikitext_cleaners() -> dict[str, Reader]:

@@ -7,19 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data_prep.dedup import Decisions, Keys, KeyWriter, clusters, decide, partitions
+from data_prep.dedup import Decisions, Keys, KeyWriter, clusters, decide, partitions, repeated
 from data_prep.dedup.clusters import Cluster, Dropped
 from data_prep.dedup.verdicts import REASONS
 from pipeline.config.clean import DeduplicateConfig, NearDuplicatesConfig
 
 NEAR = DeduplicateConfig(documents="near")
-Document = tuple[str, str, bool]
+Document = tuple[str, str, bool] | tuple[str, str, bool, bool]
 Decide = Callable[..., Decisions]
 
 
 @pytest.fixture
 def run(tmp_path: Path) -> Decide:
-    """Decisions on documents given as (id, text, held out), spread over pieces."""
+    """Decisions on documents given as (id, text, held out, evaluated), spread over pieces."""
     runs = 0
 
     def run(documents: Iterable[Document], config: DeduplicateConfig = NEAR, per_piece: int = 2) -> Decisions:
@@ -157,21 +157,27 @@ def corpus(count: int) -> list[Document]:
 
 def test_pieces_and_partitions_make_no_difference(run: Decide, monkeypatch: pytest.MonkeyPatch) -> None:
     documents = corpus(400)
-    config = NEAR.model_copy(update={"paragraphs": True, "min_paragraph_chars": 50})
+    units = {"paragraphs": True, "min_paragraph_chars": 50, "passages": True, "passage_words": 10}
+    config = NEAR.model_copy(update=units)
     expected = run(documents, config, per_piece=400)
     assert len(set(reasons(expected))) == 5
-    assert len(expected.paragraphs) > 20
+    assert len(expected.repeated["paragraphs"]) > 20
+    assert len(expected.repeated["passages"]) > 1_000
     monkeypatch.setattr(partitions, "RECORDS", 300)
     monkeypatch.setattr(partitions, "_BUFFERED", 100)
+    monkeypatch.setattr(repeated, "_AT_A_TIME", 100)
     found = run(documents, config, per_piece=7)
-    for name in ("code", "match", "similarity", "paragraphs"):
+    for name in ("code", "match", "similarity"):
         assert np.array_equal(getattr(found, name), getattr(expected, name), equal_nan=name == "similarity")
+    assert found.repeated.keys() == expected.repeated.keys()
+    for name, places in expected.repeated.items():
+        assert np.array_equal(found.repeated[name], places)
 
 
 def test_a_dropped_document_resembles_a_kept_one_and_no_kept_one_an_earlier(run: Decide) -> None:
     documents = corpus(400)
     decisions = run(documents, per_piece=100)
-    sets = [_shingles(text) for _, text, _ in documents]
+    sets = [_shingles(text) for _, text, *_ in documents]
     order = sorted(range(len(documents)), key=lambda number: (not documents[number][2], number))
     kept: list[int] = []
     missed = 0
@@ -230,8 +236,35 @@ def test_paragraphs_of_earlier_documents_go(run: Decide) -> None:
     config = DeduplicateConfig(paragraphs=True)
     decisions = run(documents, config, per_piece=3)
     assert reasons(decisions) == [None, None, None, None, "duplicate", None]
-    assert decisions.piece(0).paragraphs == {0: [1], 1: [0, 3], 2: [1]}
-    assert decisions.piece(1).paragraphs == {2: [0]}
+    assert taken_out(decisions, 0) == {
+        0: {"paragraphs": [1]},
+        1: {"paragraphs": [0, 3]},
+        2: {"paragraphs": [1]},
+    }
+    assert taken_out(decisions, 1) == {2: {"paragraphs": [0]}}
+
+
+def taken_out(decisions: Decisions, piece: int) -> dict[int, dict[str, list[int]]]:
+    repeated = decisions.piece(piece).repeated
+    return {row: {name: each.tolist() for name, each in units.items()} for row, units in repeated.items()}
+
+
+def test_training_text_goes_and_not_evaluation_text_that_equals_it(run: Decide) -> None:
+    line = words(0, 20)
+    documents = [
+        ("a", f"{line}\n{words(20, 40)}", False, False),
+        ("b", f"{line}\n{words(40, 60)}", False, True),
+        ("c", f"{words(60, 80)}\n{line}", False, True),  # split off for evaluation, too, and later
+        (
+            "d",
+            f"{words(80, 100)}\n{words(60, 80)}",
+            True,
+            False,
+        ),  # written as it is: WikiText's training text
+    ]
+    decisions = run(documents, DeduplicateConfig(lines=True))
+    assert taken_out(decisions, 0) == {0: {"lines": [0]}}
+    assert taken_out(decisions, 1) == {0: {"lines": [0, 1]}}
 
 
 def test_clusters_name_the_largest_first(run: Decide) -> None:
@@ -253,7 +286,8 @@ def test_clusters_name_the_largest_first(run: Decide) -> None:
 
 @pytest.mark.parametrize("documents", [[], [("a", "", False)], [("a", "", False), ("b", "!", False)]])
 def test_corpora_with_nothing_in_them(run: Decide, documents: list[Document]) -> None:
-    config = NEAR.model_copy(update={"paragraphs": True})
+    every_unit = {"paragraphs": True, "lines": True, "sentences": True, "passages": True}
+    config = NEAR.model_copy(update=every_unit)
     decisions = run(documents, config)
     assert reasons(decisions) == [None] * len(documents)
     assert list(clusters(decisions)) == []
