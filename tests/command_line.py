@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -134,12 +134,17 @@ def start(folder: Path, *words: str) -> subprocess.Popen:
 
 
 @pytest.fixture(scope="session")
-def shards(tmp_path_factory: pytest.TempPathFactory, pipeline: Callable) -> Path:
-    """A folder in which all stages up to the shards are built."""
+def shards(tmp_path_factory: pytest.TempPathFactory, pipeline: Callable) -> Iterator[Path]:
+    """A folder in which all stages up to the shards are built.
+
+    All tests read it; who builds something takes a copy (`copy_data_stages`), so that no test sees what another built.
+    """
     folder = tmp_path_factory.mktemp("shards")
     result = pipeline(folder, "stage=shards")
     assert result.returncode == 0, result.stdout + result.stderr
-    return folder
+    built = sorted(folder.glob("artifacts/*/*"))
+    yield folder
+    assert sorted(folder.glob("artifacts/*/*")) == built, "a test built something in the folder that all share"
 
 
 def kill(folder: Path) -> None:

@@ -17,9 +17,13 @@ STAGES = ("download", "clean", "tokenizer", "shards", "pretrain", "finetune", "e
 
 
 @pytest.fixture(scope="module")
-def finished(shards: Path, pipeline: Callable) -> tuple[Path, subprocess.CompletedProcess]:
+def finished(
+    shards: Path, pipeline: Callable, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, subprocess.CompletedProcess]:
     """All nine stages."""
-    return shards, pipeline(shards, "stage=report")
+    folder = tmp_path_factory.mktemp("finished")
+    copy_data_stages(shards, folder)
+    return folder, pipeline(folder, "stage=report")
 
 
 def test_all_nine_stages_run_and_are_summed_up(finished: tuple[Path, subprocess.CompletedProcess]) -> None:

@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from tests.command_line import ROOT, environment
+from tests.command_line import ROOT, copy_data_stages, environment
 from tests.inference.notebooks import run_cells
 from tests.warm.process import WarmProcess, run_warm
 from train.opening.opened_model import OpenedModel, open_model
@@ -26,18 +26,20 @@ DPO = ["run.name=dpo", "finetune=dpo", "finetune.lora.rank=8", "finetune.trainer
 
 
 @pytest.fixture(scope="module")
-def runs(shards: Path, pipeline: Callable) -> Path:
+def runs(shards: Path, pipeline: Callable, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of three runs: `demo`, tuned whole; `lora`, of merged adapters; `dpo`, trained on preferences."""
     pairs = [
         {"prompt": f"Is {n} odd?", "chosen": f"It is {n % 2}.", "rejected": f"No, {n}!"} for n in range(60)
     ]
-    file = shards / "pairs.jsonl"
+    folder = tmp_path_factory.mktemp("runs")
+    copy_data_stages(shards, folder)
+    file = folder / "pairs.jsonl"
     file.write_text("\n".join(map(json.dumps, pairs)))
     data = [f"finetune.data.train={file}", "finetune.data.validation=null", "finetune.data.test=null"]
     for words in ([], LORA, [*DPO, *data]):
-        result = pipeline(shards, "stage=finetune", *words)
+        result = pipeline(folder, "stage=finetune", *words)
         assert result.returncode == 0, result.stdout + result.stderr
-    return shards / "runs"
+    return folder / "runs"
 
 
 def logits(opened: OpenedModel) -> torch.Tensor:
