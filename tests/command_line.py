@@ -144,7 +144,9 @@ def shards(tmp_path_factory: pytest.TempPathFactory, pipeline: Callable) -> Iter
     assert result.returncode == 0, result.stdout + result.stderr
     built = sorted(folder.glob("artifacts/*/*"))
     yield folder
-    assert sorted(folder.glob("artifacts/*/*")) == built, "a test built something in the folder that all share"
+    assert sorted(folder.glob("artifacts/*/*")) == built, (
+        "a test built something in the folder that all share"
+    )
 
 
 def kill(folder: Path) -> None:

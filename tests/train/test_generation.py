@@ -60,6 +60,15 @@ def test_greedy_equals_transformers(tiny_model, layout, batch_size):
         assert generate_ids(model, PROMPTS, config, 0, Stops(STOPS)) == expected
 
 
+@pytest.mark.parametrize("layout", ["gpt2", "llama", "qwen3"])
+def test_forty_prompts_at_once_equal_each_alone(tiny_model, layout):
+    model = tiny_model(VOCAB, layout=layout)
+    alone, together = (DecodeConfig(max_new_tokens=20, batch_size=size) for size in (1, 40))
+    expected = generate_ids(model, PROMPTS, alone, 0, Stops(STOPS))
+    model.lay_out_for_generation()
+    assert generate_ids(model, 8 * PROMPTS, together, 0, Stops(STOPS)) == 8 * expected
+
+
 @pytest.mark.parametrize("batch_size", [1, 8])
 @pytest.mark.parametrize("length_penalty", [0.0, 1.0, 2.0, -1.0])
 @pytest.mark.parametrize("layout", ["gpt2", "llama"])
