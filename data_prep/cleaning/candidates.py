@@ -18,6 +18,8 @@ _COLUMNS = [
     *((name, pa.string()) for name in ("split", "language", "kind")),
     *((name, pa.int64()) for name in _COUNTS),
 ]
+_BROUGHT = {"programming_language": "programming_languages", "license": "licenses"}
+"""What a corpus may say of its documents, and as what that is counted."""
 CANDIDATE_SCHEMA = pa.schema([*SCHEMA, *_COLUMNS])
 
 
@@ -37,7 +39,11 @@ class Candidate:
 
     @property
     def tags(self) -> dict[str, str]:
-        return {"languages": self.language, "kinds": self.kind}
+        """What the tally counts over all that is kept: of source code the programming language and licence, too."""
+        brought = {
+            name: str(self.document.meta[key]) for key, name in _BROUGHT.items() if key in self.document.meta
+        }
+        return {"languages": self.language, "kinds": self.kind, **brought}
 
 
 def candidate_path(folder: Path, piece: int) -> Path:
