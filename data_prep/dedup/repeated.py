@@ -30,11 +30,7 @@ def write_repeated(verdicts: Verdicts, unit: str, work: Path, path: Path) -> Non
             partitions.append(records)
     gone = Partitions(work / f"repeated-{unit}", by_document(keys.starts, sizes))
     for records in partitions:
-        records = records[np.argsort(records["key"], kind="stable")]
-        document = records["document"]
-        first = document[first_of_run(begins_run(records["key"]))]
-        goes = (document != first) & ~verdicts.held_out[document]
-        gone.append(_pack(document[goes], records["number"][goes]))
+        gone.append(_repeated(records, verdicts.held_out))
     array = new_array(path, np.uint64, len(gone))
     written = 0
     for packed in gone:
@@ -66,6 +62,15 @@ def _records(
         records["document"] = np.repeat(documents[some], lengths[some])
         records["number"] = places - np.repeat(begins[some], lengths[some])
         yield records[records["key"] != 0]
+
+
+def _repeated(records: np.ndarray, held_out: np.ndarray) -> np.ndarray:
+    """Of those with equal keys all but what is of the first one's document, or may not go."""
+    order = np.argsort(records["key"], kind="stable")
+    document = records["document"][order]
+    first = document[first_of_run(begins_run(records["key"][order]))]
+    goes = (document != first) & ~held_out[document]
+    return _pack(document[goes], records["number"][order[goes]])
 
 
 def _pack(documents: np.ndarray, numbers: np.ndarray) -> np.ndarray:
