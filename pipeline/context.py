@@ -1,6 +1,7 @@
 """What a stage's body is given besides its configuration."""
 
 import logging
+import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -72,6 +73,11 @@ class Context:
     def marker(self, phase: str, piece: int) -> Path:
         """The file that says that a piece of a parallel phase is done, with a tally of it."""
         return self.scratch / phase / f"{piece:05d}.json"
+
+    @property
+    def shows_bars(self) -> bool:
+        """Whether a library may draw its own bars, which would write empty lines into a log."""
+        return self.run.progress and sys.stdout.isatty()
 
     @contextmanager
     def progress(

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.config.base import CONTENT, NEUTRAL, Content, Section, content_mark
 from pipeline.config.plugins import code_of
+from pipeline.errors import UserError
 from pipeline.formats.folders import expand_paths
 from pipeline.formats.hub import SCHEME, HubSplit, is_local
 from pipeline.remote.listing import ARTIFACT_SCHEME, is_remote, list_objects
@@ -112,8 +113,11 @@ class FileHashes:
 def _read_of(paths: list[str], mark: Content) -> list[Path]:
     """The files among those that the paths name whose content is read."""
     reads = mark.reads
+    folders = [path for path in paths if Path(path).expanduser().is_dir()] if reads else []
+    try:
+        files = expand_paths(path for path in paths if path not in folders)
+    except UserError as error:
+        raise UserError(f"{error}; {mark.otherwise}") from None if mark.otherwise else error
     if reads is None:
-        return sorted(expand_paths(paths))
-    folders = [path for path in paths if Path(path).expanduser().is_dir()]
-    files = expand_paths(path for path in paths if path not in folders)
+        return sorted(files)
     return sorted({*files, *(file for path in folders for file in reads(Path(path).expanduser()))})

@@ -43,15 +43,17 @@ def progress(
     """
     if not enabled:
         yield _Silent()
-    elif sys.stdout.isatty():
-        with _bar(label, total, unit, scale, items) as bar:
-            yield bar
-    else:
-        lines = _Lines(label, total, unit, scale, items)
-        try:
-            yield lines
-        finally:
-            lines.close()
+        return
+    make = _Bar if sys.stdout.isatty() else _Lines
+    shown, finished = make(label, total, unit, scale, items), False
+    try:
+        yield shown
+        finished = True
+    except GeneratorExit:  # who takes what is made here has enough of it
+        finished = True
+        raise
+    finally:
+        shown.close(finished)
 
 
 def describe_progress(
@@ -61,13 +63,17 @@ def describe_progress(
     unit: str,
     scale: float,
     items: tuple[str, int] | None = None,
+    finished: bool = False,
 ) -> str:
-    """Amount, rate and, where the total is known, share and time left; of items, by name and number, the rate."""
+    """Amount, rate and, where the total is known, share and time left, or at the end the time taken; of items, by name
+    and number, the rate."""
     rate = done / seconds if seconds > 0 else 0.0
     text = f"{_amount(done / scale, scale)} {unit}, {_amount(rate / scale, scale)} {unit}/s"
     if items and seconds > 0:
         text += f", {_amount(items[1] / seconds, 1)} {items[0]}/s"
-    if total and rate:
+    if finished:
+        text += f", done in {clock(seconds)}"
+    elif total and rate:
         left = max(total - done, 0.0) / rate
         text += f", {min(done / total, 1.0):.0%}, ETA {clock(left)}"
     return text
@@ -94,48 +100,55 @@ class _Lines:
             self._last_line = now
             self._print(now)
 
-    def close(self) -> None:
+    def close(self, finished: bool) -> None:
         if self._last_line > self._started:
-            self._print(time.monotonic())
+            self._print(time.monotonic(), finished)
 
-    def _print(self, now: float) -> None:
+    def _print(self, now: float, finished: bool = False) -> None:
         seconds = now - self._started
         items = (self._item, self._items) if self._item else None
-        text = describe_progress(self._done, self._total, seconds, self._unit, self._scale, items)
+        text = describe_progress(self._done, self._total, seconds, self._unit, self._scale, items, finished)
         print(f"{self._label}: {text}", flush=True)
 
 
-@contextmanager
-def _bar(label: str, total: float | None, unit: str, scale: float, items: str | None) -> Generator[Progress]:
-    from rich.console import Console
-    from rich.progress import BarColumn, ProgressColumn, TextColumn
-    from rich.progress import Progress as Display
-    from rich.table import Column
-    from rich.text import Text
+class _Bar:
+    """For terminals."""
 
-    class Figures(ProgressColumn):
-        def render(self, task: "Task") -> Text:
-            counted = (items, task.fields["items"]) if items else None
-            text = describe_progress(task.completed, task.total, task.elapsed or 0.0, unit, scale, counted)
-            return Text(text, style="dim")
+    def __init__(self, label: str, total: float | None, unit: str, scale: float, items: str | None):
+        from rich.console import Console
+        from rich.progress import BarColumn, ProgressColumn, TextColumn
+        from rich.progress import Progress as Display
+        from rich.table import Column
+        from rich.text import Text
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=min(max(Console().width - FIGURES_WIDTH, 8), 40)),
-        Figures(table_column=Column(no_wrap=True)),
-    )
-    with Display(*columns) as display:
-        task = display.add_task(label, total=total, items=0)
+        class Figures(ProgressColumn):
+            def render(self, task: "Task") -> Text:
+                counted = (items, task.fields["items"]) if items else None
+                seconds = task.elapsed or 0.0
+                text = describe_progress(
+                    task.completed, task.total, seconds, unit, scale, counted, task.finished
+                )
+                return Text(text, style="dim")
 
-        class Bar:
-            def advance(self, amount: float = 1.0, items: int = 0) -> None:
-                display.update(task, advance=amount, items=display.tasks[task].fields["items"] + items)
+        self._display = Display(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=min(max(Console().width - FIGURES_WIDTH, 8), 40)),
+            Figures(table_column=Column(no_wrap=True)),
+        )
+        self._display.start()
+        self._task = self._display.add_task(label, total=total, items=0)
+        self._started = time.monotonic()
 
-        started = time.monotonic()
-        try:
-            yield Bar()
-        finally:  # what took no time is nothing to tell of
-            display.live.transient = time.monotonic() - started < QUICK_SECONDS
+    def advance(self, amount: float = 1.0, items: int = 0) -> None:
+        counted = self._display.tasks[self._task].fields["items"] + items
+        self._display.update(self._task, advance=amount, items=counted)
+
+    def close(self, finished: bool) -> None:
+        if finished:  # all that there was, whatever was expected
+            self._display.update(self._task, total=self._display.tasks[self._task].completed)
+        # What took no time is nothing to tell of.
+        self._display.live.transient = time.monotonic() - self._started < QUICK_SECONDS
+        self._display.stop()
 
 
 def _amount(value: float, scale: float) -> str:

@@ -44,7 +44,10 @@ def fetch(corpus: PythonDocsCorpus, context: Context) -> Source:
             "Choose another corpus"
         )
     counts = write_questions(questions(documented), context.folder / QUESTIONS)
-    context.log.info("questions from docstrings: %s", counts)
+    context.log.info(
+        "questions from docstrings: %s for training, %s for validation, %s for the test",
+        *(f"{count:,}" for count in counts.values()),
+    )
     paths = sorted((context.folder / DOCUMENTS).glob("*.parquet"))
     return Source(
         format="documents",

@@ -44,7 +44,7 @@ def train_on_corpus(
         )
     context.log.info("training %s on %.1f MB of %s documents", config.choice, size / 1e6, f"{len(texts):,}")
     pieces = (piece for text in texts for piece in split_text(text, cut))
-    tokenizer = learn(config, pieces, context.run.progress)
+    tokenizer = learn(config, pieces, context.shows_bars)
     tokenizer.add_special_tokens(config.all_special)
     named = {"eos_token": config.eos_token, "pad_token": config.pad_token}
     framing = {"cls_token": config.cls_token, "sep_token": config.sep_token, "mask_token": config.mask_token}

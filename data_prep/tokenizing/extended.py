@@ -82,7 +82,7 @@ def _learn(config: ExtendedTokenizer, described: Mapping[str, Any], context: Con
     cut = safe_cut(described)
     pieces = (piece for text in texts for piece in (split_text(text, cut) if cut else (text,)))
     learned = learn_merges(
-        described, with_long_words_cut(pieces), config.add, config.min_frequency, context.run.progress
+        described, with_long_words_cut(pieces), config.add, config.min_frequency, context.shows_bars
     )
     if (made := len(learned.pieces)) < config.add:
         remedy = (

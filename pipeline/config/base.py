@@ -34,6 +34,8 @@ class Content:
     in_order: bool = False
     """Whether it is a map of paths to weights, read one by one in their order, which is part of the identity. They may
     be addresses of data sets on the hub (`hub://…`), too, which enter as they are unless they name a local folder."""
+    otherwise: str = ""
+    """What else one may do, told where a path names nothing."""
 
 
 NEUTRAL = _Neutral()

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypedDict, cast
 
+from pipeline.errors import UserError, exit_on_user_error
 from pipeline.formats.direction import Better, badness
 from pipeline.store import durable
 from pipeline.store.artifacts import PARTIAL
@@ -163,8 +164,8 @@ def written_hashes(artifact: Path) -> dict[str, str]:
     return found
 
 
-def main(place: Path) -> int:
-    """Print the checkpoints of every training artifact in a store, or of a run's; 1 where there are none."""
+def main(place: Path) -> None:
+    """Print the checkpoints of every training artifact in a store, or of a run's."""
     from rich.console import Console
     from rich.table import Table
 
@@ -172,7 +173,7 @@ def main(place: Path) -> int:
     found = {artifact: list_checkpoints(artifact) for artifact in artifacts}
     if not any(found.values()):
         print(f"no checkpoints below {place}")
-        return 1
+        return
     console = Console()
     for artifact, checkpoints in found.items():
         state = "in training or stopped" if artifact.suffix == PARTIAL else "finished"
@@ -198,7 +199,6 @@ def main(place: Path) -> int:
         "checkpoint before",
         soft_wrap=True,
     )
-    return 0
 
 
 def _loss(value: float | None) -> str:
@@ -206,8 +206,11 @@ def _loss(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    named = sys.argv[1] if len(sys.argv) > 1 else "artifacts"
-    run = Path("runs", named)
-    sys.exit(
-        main(run if run.is_dir() else Path(named.removeprefix("run.artifacts=")))
-    )  # as other targets have it
+    with exit_on_user_error():
+        named = (
+            sys.argv[1].removeprefix("run.artifacts=") if len(sys.argv) > 1 else ""
+        )  # as other targets have it
+        if named and not any(path.is_dir() for path in (Path("runs", named), Path(named))):
+            raise UserError(f"there is no run {named!r} in runs/, and no folder of that name")
+        run = Path("runs", named)
+        main(run if named and run.is_dir() else Path(named or "artifacts"))

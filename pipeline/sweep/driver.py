@@ -12,6 +12,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from pipeline.errors import UserError, exit_on_user_error
+from pipeline.redaction import shown_command
 from pipeline.sweep.board import Board
 from pipeline.sweep.jobs import Job, JobRecord
 from pipeline.sweep.objective import read_metric
@@ -59,6 +60,9 @@ class Sweep(Callback):
             if not self._started:
                 self._announce(f"{self._plan.run.name}: {self._count(len(batch))}, {self._manner()}")
                 self._started = True
+            if self._plan.only_shown:
+                self._list(jobs)
+                sys.exit(0)
             self._trials_to_go -= len(batch)
             self._run_all(jobs)
             # Without one finished trial Optuna's sweeper would end in an error of its own.
@@ -105,6 +109,16 @@ class Sweep(Callback):
         if not self._optuna:
             refuse_twins([job for job in jobs if job.state != "refused"])
         return jobs
+
+    def _list(self, jobs: Sequence[Job]) -> None:
+        """What would be run, and how one learns more of a job."""
+        for job in jobs:
+            there = self._plan.store.find(list(job.fingerprints)[-1], job.fingerprint or "") is not None
+            self._announce(
+                f"{self._number(job)} {job.title}: {'is there' if there else f'would run as {job.run}'}"
+            )
+        later = ", and those after it follow from what came of them" if self._optuna else ""
+        self._announce(f"nothing was started{later}; all about the first: {shown_command(jobs[0].overrides)}")
 
     def _run_all(self, jobs: Sequence[Job]) -> None:
         remembered = self._record.read()

@@ -64,6 +64,8 @@ class SweepPlan:
         """Name and folder of the sweep itself."""
         self.folder = self.run.folder
         self.store = Store(Path(self.base.artifacts))
+        self.only_shown = bool(values["dryrun"] or values["show_config"])
+        """Whether the jobs are listed and none is started."""
         # Hydra saves the whole configuration where it sweeps, keys of launcher.env included.
         self._hydras_files = TemporaryDirectory(prefix="sweep-")
         with open_dict(config):

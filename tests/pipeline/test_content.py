@@ -14,6 +14,7 @@ from pipeline import stages
 from pipeline.config.base import Section, content_mark
 from pipeline.config.choices import Choice
 from pipeline.config.stages import DownloadStage, FinetuneStage, PretrainStage, TokenizerStage
+from pipeline.errors import UserError
 from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.formats.model_folder import model_files, tokenizer_files
 from pipeline.store import file_hashes
@@ -156,6 +157,12 @@ def test_a_name_on_the_hub_counts_as_it_is(tmp_path: Path) -> None:
         for name in ("openai-community/gpt2", "openai-community/gpt2-medium")
     ]
     assert prints[0] != prints[1]
+
+
+def test_what_could_be_downloaded_instead_is_told_where_a_folder_is_absent(tmp_path: Path) -> None:
+    stage = DownloadStage.model_validate({"corpus": {"kind": "wikitext", "path": str(tmp_path / "none")}})
+    with pytest.raises(UserError, match=r"no file at .*; or download it: corpus\.path=null"):
+        fingerprint("download", 1, stage, {}, FileHashes(tmp_path / "cache"))
 
 
 def test_a_file_of_deepspeeds_counts_although_the_strategy_does_not(tmp_path: Path) -> None:

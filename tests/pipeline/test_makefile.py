@@ -2,6 +2,8 @@
 
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +36,17 @@ def test_what_cannot_be_meant_is_told_before_anything_runs(words: list[str], tol
     assert done.returncode == 2
     assert told in done.stderr
     assert done.stdout == ""
+
+
+def test_where_there_are_no_checkpoints_that_is_no_error(tmp_path: Path) -> None:
+    program = [sys.executable, "-m", "pipeline.formats.checkpoints"]
+    none, unknown = (
+        subprocess.run([*program, *words], cwd=tmp_path, capture_output=True, text=True)
+        for words in ([], ["mine"])
+    )
+    assert (none.returncode, none.stdout) == (0, "no checkpoints below artifacts\n")
+    assert unknown.returncode == 2
+    assert "there is no run 'mine'" in unknown.stderr
 
 
 def test_words_with_spaces_and_quotes_arrive_as_they_are() -> None:

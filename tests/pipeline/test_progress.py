@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from pipeline import progress as module
 from pipeline.progress import describe_progress, progress
 from tests.terminal import in_a_terminal
@@ -24,7 +26,7 @@ def test_a_terminal_shows_a_bar_with_rate_and_share():
     shown = in_a_terminal(WORK, columns=120)
     text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
     assert "━" in text
-    assert re.search(r"clean .*40\.0 MB, [\d.,]+ MB/s, 100%, ETA 0:00:00", text)
+    assert re.search(r"clean .*40\.0 MB, [\d.,]+ MB/s, done in 0:00:00", text)
 
 
 def test_short_work_writes_nothing_into_a_log():
@@ -43,8 +45,32 @@ def test_long_work_writes_a_line_now_and_then_and_at_its_end(capsys, monkeypatch
     assert lines == [
         "tokens: 100 documents, 10 documents/s, 25%, ETA 0:00:30",
         "tokens: 200 documents, 10 documents/s, 50%, ETA 0:00:20",
-        "tokens: 250 documents, 10 documents/s, 62%, ETA 0:00:15",
+        "tokens: 250 documents, 10 documents/s, done in 0:00:25",
     ]
+
+
+def test_who_has_enough_ends_it_and_who_fails_does_not(capsys, monkeypatch):
+    monkeypatch.setattr(module, "LINE_EVERY_SECONDS", 0.0)
+
+    def numbers():
+        with progress("read", 100, "files") as bar:
+            for number in range(100):
+                bar.advance()
+                yield number
+
+    some = numbers()
+    next(some), next(some)
+    some.close()
+    assert re.search(r"read: 2\.0 files, .* files/s, done in 0:00:00$", capsys.readouterr().out.strip())
+
+    def fail():
+        with progress("read", 100, "files") as bar:
+            bar.advance()
+            raise ValueError("bad")
+
+    with pytest.raises(ValueError, match="bad"):
+        fail()
+    assert "done" not in capsys.readouterr().out
 
 
 def test_switched_off_it_shows_nothing(capsys, monkeypatch):

@@ -19,7 +19,7 @@ class WikiTextCorpus(SingleCorpus):
     form: Literal["tokens", "raw"] = "raw"
     """`tokens`: rare words are `<unk>`, punctuation is spaced. `raw`: the text before that.
     In a folder that only has the other form, that one is taken."""
-    path: Annotated[str | None, Content(wikitext_files)] = None
+    path: Annotated[str | None, Content(wikitext_files, otherwise="or download it: corpus.path=null")] = None
     """Folder with wiki.{train,valid,test}.{tokens,raw}; None downloads through `datasets`."""
 
     def may_hold_out(self, split: Literal["validation", "test"]) -> bool:
