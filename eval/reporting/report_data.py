@@ -1,6 +1,7 @@
 """What the report shows, gathered from the finished artifacts. A missing file leaves its part out."""
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -224,12 +225,15 @@ def read_rows(path: Path | None, most: int) -> list[dict[str, Any]]:
 
 
 def tokenize_example(tokenizer: Path | None, text: str) -> list[str]:
-    """The text in the pieces that its tokens stand for; empty without a tokenizer or a text.
+    """The beginning of a text, up to a whole word, in the pieces that its tokens stand for; empty without a tokenizer
+    or a text.
 
     A character of several tokens is shown once, with the first of them.
     """
     file = tokenizer / "tokenizer" / "tokenizer.json" if tokenizer else None
-    text = text[:TOKEN_TEXT_CHARS].strip()
+    if len(text) > TOKEN_TEXT_CHARS:
+        text = re.sub(r"\s\S{0,20}$", "", text[:TOKEN_TEXT_CHARS])
+    text = text.strip()
     if not text or file is None or not file.is_file():
         return []
     from tokenizers import Tokenizer

@@ -71,7 +71,7 @@ def _loss_plot(title: str, training: Training, in_nats: bool) -> Plot:
         log_scale=True,
         smooth=True,
         width=6.6,
-        height=4.1,
+        height=4.3,
     )
     return Plot("Loss", "nats per token" if in_nats else "", lines, drawing)
 
