@@ -1,6 +1,7 @@
 """A stage's log: lines on the console, and of rank 0 in `log.txt`, which the artifact keeps."""
 
 import logging
+import shutil
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -8,6 +9,7 @@ from typing import TextIO
 from pipeline.live_line import LIVE_LINE, ON_LIVE_LINE
 from pipeline.machine import host_name
 from pipeline.redaction import RedactingFormatter
+from pipeline.text.wrapping import wrapped
 
 LOG_FILE = "log.txt"
 
@@ -20,7 +22,7 @@ class StageLog:
         console = _Console(sys.stdout)
         console.setLevel(logging.INFO if rank == 0 else logging.ERROR)
         prefix = "" if rank == 0 else f"rank {rank} on {host_name()}: "
-        console.setFormatter(RedactingFormatter(f"{stage:<9} | {prefix}%(message)s"))
+        console.setFormatter(_ConsoleFormatter(f"{stage:<9} | ", f"{prefix}%(message)s"))
         handlers: list[logging.Handler] = [console]
         self._file = _LogFile(folder / LOG_FILE, encoding="utf-8") if folder is not None else None
         if self._file is not None:
@@ -41,6 +43,22 @@ class StageLog:
         for logger in self._loggers:
             logger.removeHandler(self._file)
         self._file.close()
+
+
+class _ConsoleFormatter(RedactingFormatter):
+    """With the stage in front; on a terminal lines end between words."""
+
+    def __init__(self, stage: str, style: str):
+        super().__init__(style)
+        self._stage = stage
+
+    def format(self, record: logging.LogRecord) -> str:
+        text = super().format(record)
+        if not sys.stdout.isatty():
+            return self._stage + text
+        below = "| ".rjust(len(self._stage))
+        room = max(20, shutil.get_terminal_size().columns - len(below))
+        return self._stage + f"\n{below}".join(wrapped(text, room))
 
 
 class _Console(logging.StreamHandler[TextIO]):

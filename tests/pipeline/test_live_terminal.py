@@ -54,6 +54,14 @@ def test_a_training_has_one_line_below_its_log() -> None:
     ]
 
 
+def test_a_long_line_ends_between_words_below_its_stage() -> None:
+    program = 'from pipeline.launch.stage_log import StageLog; StageLog("clean").logger.info("word " * 30 + "中" * 40)'
+    lines = in_a_terminal(program).replace("\r\n", "\n").rstrip("\n").split("\n")
+    assert lines[0] == "clean     | " + "word " * 12 + "word"
+    assert lines[1:3] == ["          | " + "word " * 12 + "word", "          | word word word word"]
+    assert [len(line) for line in lines[3:]] == [12 + 34, 12 + 6], "68 columns hold 34 of these characters"
+
+
 def test_a_sweep_shows_its_running_jobs(tmp_path: Path) -> None:
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", in_a_terminal(SWEEP, str(tmp_path / "log.txt")))
     assert re.search(r"1/2 lr=1 +0:00:0[01] +pretrain \| step 3", shown)

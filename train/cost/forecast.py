@@ -134,11 +134,12 @@ def _speed_of(runs: Sequence[EarlierRun], work: Work, device: Device, sheet: Dat
     sizes = [run.flops_per_token / work.flops_per_token for run in runs]
     share = f", {value / sheet.peak:.0%} of its peak" if sheet else ""
     smallest, largest = f"{min(sizes):.2g}", f"{max(sizes):.2g}"
-    of = smallest if smallest == largest else f"{smallest} to {largest}"
+    times = smallest if smallest == largest else f"{smallest} to {largest}"
+    as_many = "as many" if times == "1" else f"{times} times the"
     return Assumed(
         value,
         f"{value / 1e12:,.3g} TFLOP/s on {device.name}{share}, as {counted(len(runs), 'earlier run')} had "
-        f"({', '.join(names)}), of models with {of} times the FLOPs per token",
+        f"({', '.join(names)}), of models that take {as_many} FLOPs per token",
     )
 
 
