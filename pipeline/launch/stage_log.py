@@ -1,7 +1,6 @@
 """A stage's log: lines on the console, and of rank 0 in `log.txt`, which the artifact keeps."""
 
 import logging
-import shutil
 import sys
 from pathlib import Path
 from typing import TextIO
@@ -9,7 +8,7 @@ from typing import TextIO
 from pipeline.live_line import LIVE_LINE, ON_LIVE_LINE
 from pipeline.machine import host_name
 from pipeline.redaction import RedactingFormatter
-from pipeline.text.wrapping import wrapped
+from pipeline.text.wrapping import below_its_stage
 
 LOG_FILE = "log.txt"
 
@@ -56,9 +55,7 @@ class _ConsoleFormatter(RedactingFormatter):
         text = super().format(record)
         if not sys.stdout.isatty():
             return self._stage + text
-        below = "| ".rjust(len(self._stage))
-        room = max(20, shutil.get_terminal_size().columns - len(below))
-        return self._stage + f"\n{below}".join(wrapped(text, room))
+        return below_its_stage(self._stage, text)
 
 
 class _Console(logging.StreamHandler[TextIO]):

@@ -62,7 +62,7 @@ def test_a_debug_preset_shortens_any_experiment(name: str, preset: str) -> None:
     plain, root = (
         parse_config(composed(f"experiment={name}", *words, *more)) for more in ((), (f"debug={preset}",))
     )
-    assert root.run.name == "debug"
+    assert root.run.name == f"debug_{preset}"
     steps = {"one_batch": (1, 1), "overfit": (60, 60)}.get(preset, (8, 4))
     assert (root.trainer.steps, root.finetune.trainer.steps) == steps
     assert root.evaluate.max_examples == 4

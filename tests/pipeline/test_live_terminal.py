@@ -62,6 +62,17 @@ def test_a_long_line_ends_between_words_below_its_stage() -> None:
     assert [len(line) for line in lines[3:]] == [12 + 34, 12 + 6], "68 columns hold 34 of these characters"
 
 
+def test_what_a_launcher_tells_ends_between_words_too() -> None:
+    program = 'from pipeline.announce import announce; announce("run       | " + "word " * 15); announce("word " * 17)'
+    lines = in_a_terminal(program).replace("\r\n", "\n").splitlines()
+    assert lines == [
+        "run       | " + "word " * 12 + "word",
+        "          | word word",
+        "word " * 15 + "word",
+        "word",
+    ]
+
+
 def test_a_sweep_shows_its_running_jobs(tmp_path: Path) -> None:
     shown = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", in_a_terminal(SWEEP, str(tmp_path / "log.txt")))
     assert re.search(r"1/2 lr=1 +0:00:0[01] +pretrain \| step 3", shown)
