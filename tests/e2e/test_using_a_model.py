@@ -15,8 +15,7 @@ import pytest
 import torch
 
 from pipeline.errors import UserError
-from tests.command_line import ROOT, copy_data_stages, environment
-from tests.inference.notebooks import run_cells
+from tests.command_line import copy_data_stages, environment
 from tests.warm.process import WarmProcess, run_warm
 from train.opening.opened_model import OpenedModel, open_model
 
@@ -172,21 +171,6 @@ def test_a_conversation_is_kept_as_fine_tuning_reads_it(runs: Path, tmp_path: Pa
     assert turns[0] == {"role": "system", "content": "Be brief."}
     assert turns[1] == {"role": "user", "content": "What is a list?"}
     assert all(turn["content"] for turn in turns)
-
-
-def test_the_notebook_runs(runs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the file keeps what each cell printed, without paths of a machine."""
-    text = (ROOT / "notebooks" / "use_a_run.ipynb").read_text()
-    notebook = json.loads(text)
-    monkeypatch.setenv("LM_RUNS", str(runs))
-    _, tokens, figures, written, scores = run_cells(notebook)
-    assert tokens.count("\n") > 1
-    assert "parameters " in figures
-    assert "\n---\n" in written
-    assert [line.split()[1] for line in scores.splitlines()][-4:] == ["8:", "8:", "12:", "12:"]
-    kept = [bool(cell["outputs"]) for cell in notebook["cells"] if cell["cell_type"] == "code"]
-    assert kept == [False, True, True, True, True]
-    assert str(Path.home()) not in text
 
 
 def test_a_model_that_was_not_tuned_to_chat_says_so(runs: Path) -> None:
