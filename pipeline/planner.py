@@ -75,7 +75,7 @@ def execute(root: RootConfig, announce: Announce) -> list[Outcome]:
 
 def unheeded(root: RootConfig, found: Mapping[str, Artifact | None]) -> Iterator[str]:
     """What settings ask for that this start will not do: of checkpoints that finished trainings, which are reused, have
-    kept otherwise; and a price where nothing is trained."""
+    kept otherwise; a profile of their steps; and a price where nothing is trained."""
     if root.run.cost.price is not None and (why := _nothing_to_price(found)):
         yield f"{'run':<9} | run.cost.price has nothing to count: {why}"
     for stage, key, trainer in (
@@ -88,6 +88,11 @@ def unheeded(root: RootConfig, found: Mapping[str, Artifact | None]) -> Iterator
         theirs: Any = WrittenSpec.read(artifact.folder).config
         for part in key.split("."):
             theirs = theirs.get(part) or {}
+        if trainer.profile is not None and theirs.get("profile") != trainer.profile:
+            yield (
+                f"{stage:<9} | is reused, so no step of it is profiled ({key}.profile={trainer.profile}): change what "
+                f"is trained, such as {key}.steps, or delete {artifact.folder} to train again"
+            )
         others = [
             f"{key}.{name}={getattr(trainer, name)} (it had {theirs[name]})"
             for name in KEPT

@@ -21,7 +21,8 @@ def print_outcomes(root: RootConfig, outcomes: list[Outcome]) -> None:
     """One row per stage, then what a person opens next."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("stage", "time", "result", "folder"):
-        table.add_column(column, justify="right" if column == "time" else "left", overflow="fold")
+        justify = "right" if column == "time" else "left"
+        table.add_column(column, justify=justify, overflow="fold", no_wrap=column == "folder")
     folders = {}
     for outcome in outcomes:
         manifest = outcome.artifact.manifest

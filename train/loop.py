@@ -227,6 +227,7 @@ def _quiet() -> None:
         r"lr_scheduler.step\(\)",  # called once to set a resumed run's rate
         "The `srun` command is available",
         "Please use `torch.distributed",  # meant for DeepSpeed's authors
+        "`broadcast_buffers` is deprecated",  # Lightning hands it on; what replaces it would synchronize at the start
         "DeepSpeed handles gradient clipping internally",  # as its strategy here lets it
     ):
         warnings.filterwarnings("ignore", message=f".*{part}.*")

@@ -249,7 +249,7 @@ def _report(
         f"{counted(trainer.accumulation, 'micro-batch', 'micro-batches')} per step, "
         + ("FLOPs unknown" if flops is None else f"{tokens * flops:.1e} FLOPs")
     )
-    if warning := too_often(epochs):
+    if config.data.first is None and (warning := too_often(epochs)):
         context.log.warning(warning)
     if plan.adapted:
         trained = count_parameters(plan.model, trainable_only=True)

@@ -19,9 +19,9 @@ MOST_TICKS = 6
 """With more values than this the axis has round numbers instead of them."""
 
 # The page replaces these by its own colours, which differ between light and dark.
-INK, GRID, BEST = "#65707c", "#dfe1e0", "#d0713c"
+INK, GRID, BEST, TEXT = "#65707c", "#dfe1e0", "#d0713c", "#1b1f24"
 LINES = ("#1f6feb", "#1a7f4b", "#8250df", "#0b8a9a", "#9a6700", "#bf3989")
-_VARIABLES = {INK: "var(--muted)", GRID: "var(--line)", BEST: "var(--best)"}
+_VARIABLES = {INK: "var(--muted)", GRID: "var(--line)", BEST: "var(--best)", TEXT: "var(--ink)"}
 STYLE = {
     **page_style(INK, GRID),
     "lines.linewidth": 1.6,

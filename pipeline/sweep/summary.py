@@ -83,7 +83,7 @@ def _print_table(jobs: Sequence[Job], objective: str) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for key in keys:
         table.add_column(key, justify="right", overflow="fold")
-    table.add_column(objective, justify="right")
+    table.add_column(objective, justify="right", overflow="fold")
     table.add_column("state")
     table.add_column("time", justify="right")
     table.add_column("run", overflow="fold")

@@ -160,14 +160,17 @@ class WandbTracker(OutsideTracker):
             metadata={"inputs": inputs, **_contents(artifact)},
         )
         # With size and sha256 of each file that the reference stands for; it has another name among these.
-        output.add_file(str(artifact / MANIFEST), name="contents.json")
+        if (artifact / MANIFEST).is_file():
+            output.add_file(str(artifact / MANIFEST), name="contents.json")
         output.add_reference(artifact.resolve().as_uri(), checksum=False)
         self._run.log_artifact(output)
 
 
 def _contents(artifact: Path) -> dict[str, Any]:
-    """How much is in the folder that the reference leads to, and a checksum of all of it."""
+    """How much is in the folder that the reference leads to, and a checksum of all of it; nothing of a sweep's."""
     manifest = artifact / MANIFEST
+    if not manifest.is_file():
+        return {}
     outputs = json.loads(manifest.read_text(encoding="utf-8"))["outputs"]
     names = sorted(outputs)
     digests = "".join(f"{outputs[name]['sha256']}  {name}\n" for name in names)  # as sha256sum has them

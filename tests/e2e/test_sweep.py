@@ -144,8 +144,8 @@ def test_a_dry_run_lists_the_jobs_and_starts_none(grid: tuple[Path, str], pipeli
     words = ["stage=pretrain", "trainer.steps=3", "optim.lr=1e-3,2e-3", "optim.weight_decay=0.0"]
     result = pipeline(folder, *words, "sweep.name=dry", "dryrun=true", "--multirun", timeout=60)
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "1/2 optim.lr=1e-3: is there" in result.stdout, "of the grid"
-    assert "2/2 optim.lr=2e-3: would run as dry-lr_2e-3" in result.stdout
+    assert "1/2 optim.lr=0.001: is there" in result.stdout, "of the grid"
+    assert "2/2 optim.lr=0.002: would run as dry-lr_0.002" in result.stdout
     assert "nothing was started" in result.stdout
     assert not (folder / "runs/sweeps/dry").exists()
 

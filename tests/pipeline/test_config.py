@@ -70,6 +70,9 @@ def test_a_debug_preset_shortens_any_experiment(name: str, preset: str) -> None:
         4 if preset == "overfit" else None,
         [4, 7] if preset == "profile" else None,
     )
+    assert root.trainer.global_batch == {"overfit": 4, "profile": 16}.get(preset, 8), (
+        "or profile would reuse limit's"
+    )
     for section in ("corpus", "clean", "tokenizer", "shards", "model", "optim"):
         assert getattr(root, section) == getattr(plain, section)
 

@@ -178,6 +178,16 @@ def test_the_end_of_a_stage_is_its_summary_and_its_lineage(kept):
     )
 
 
+def test_a_sweep_has_no_manifest_and_is_kept_all_the_same(tmp_path, monkeypatch, caplog):
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    stage = TrackedStage("sweep", "lr", {"jobs": 2}, {})
+    tracker = open_tracker(WandbTracking(), RunConfig(runs=str(tmp_path / "runs")), stage, tmp_path, rank=0)
+    (tmp_path / "report.html").write_text("<p>A page.</p>")
+    tracker.finish({"best": 1.5}, tmp_path)
+    assert caplog.text == ""
+    assert tracker.identity()["backend"] == "wandb", "not lost on the way"
+
+
 def test_pages_go_to_the_run_and_a_failure_is_an_alert(kept):
     failed, finished = (read_records(segment) for segment in kept[2])
     assert failed["alert"][0]["alert"]["title"] == "trial: pretrain failed"

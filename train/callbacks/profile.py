@@ -1,5 +1,10 @@
 """Writes down where the time of some steps goes."""
 
+import os
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+
 import pytorch_lightning as pl
 import torch
 from torch.autograd.profiler_util import FunctionEventAvg
@@ -32,7 +37,8 @@ class Profile(AfterStep):
         if due and self._profiler is None and self.context.rank == 0:
             devices = [ProfilerActivity.CPU, *([ProfilerActivity.CUDA] if self.run.plan.on_gpu else [])]
             self._profiler = profile(activities=devices)
-            self._profiler.start()
+            with _without_its_marks():
+                self._profiler.start()
 
     def after_step(self, trainer: pl.Trainer, module: LanguageModule) -> None:
         if self._profiler is not None and self.progress.step >= self._last:
@@ -40,13 +46,15 @@ class Profile(AfterStep):
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         if self._profiler is not None:  # training has ended before the last of these steps
-            self._profiler.stop()
+            with _without_its_marks():
+                self._profiler.stop()
             self._profiler = None
 
     def _finish(self, profiler: profile) -> None:
         if self.run.plan.on_gpu:
             torch.cuda.synchronize()
-        profiler.stop()
+        with _without_its_marks():
+            profiler.stop()
         self._profiler = None
         path = self.context.folder / FOLDER / f"steps-{self._first}-{self._last}.json.gz"
         path.parent.mkdir(exist_ok=True)
@@ -54,8 +62,22 @@ class Profile(AfterStep):
         shares = heaviest(list(profiler.key_averages()), self.run.plan.on_gpu)
         told = ", ".join(f"{name} {share:.0%}" for name, share in shares)
         self.context.log.info(
-            f"profile of steps {self._first} to {self._last}: most time goes to {told} ({path.name})"
+            f"profile of steps {self._first} to {self._last}: most time goes to {told} ({FOLDER}/{path.name})"
         )
+
+
+@contextmanager
+def _without_its_marks() -> Generator[None]:
+    """Kineto writes a line where it starts and where it stops, whatever log level it is given."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def heaviest(operators: list[FunctionEventAvg], on_gpu: bool) -> list[tuple[str, float]]:

@@ -12,6 +12,8 @@ from train.cost.earlier_runs import Device, EarlierRun, closest
 
 ASSUMED_MFU = 0.4
 """Of a GPU's peak that a tuned training of a model of some size reaches; PaLM reports 46% (Chowdhery et al., 2022)."""
+MOST_NAMES = 3
+"""Of earlier runs, that are told."""
 
 
 class Work(NamedTuple):
@@ -139,8 +141,14 @@ def _speed_of(runs: Sequence[EarlierRun], work: Work, device: Device, sheet: Dat
     return Assumed(
         value,
         f"{value / 1e12:,.3g} TFLOP/s on {device.name}{share}, as {counted(len(runs), 'earlier run')} had "
-        f"({', '.join(names)}), of models that take {as_many} FLOPs per token",
+        f"({_some(names)}), of models that take {as_many} FLOPs per token",
     )
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of the names, and how many more there are."""
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _power(
