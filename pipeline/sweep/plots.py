@@ -40,7 +40,8 @@ def key_plot(key: str, jobs: Sequence[Job], objective: str) -> Figure:
     with rc_context(STYLE):
         figure = Figure(figsize=(4.4, 2.9), layout="constrained")
         axes = figure.add_subplot()
-        for color, group in zip(LINES, lines, strict=False):
+        for number, (color, group) in enumerate(zip(LINES, lines, strict=False)):
+            below = len(lines) - 1 - number  # the lower the broader, so that none is hidden by one like it
             members = [job for job in jobs if group is None or job.swept[others[0]] == group]
             points = sorted((places[job.swept[key]], job.reached) for job in members)
             style = "-" if group is not None or not others else "none"
@@ -49,8 +50,9 @@ def key_plot(key: str, jobs: Sequence[Job], objective: str) -> Figure:
                 *zip(*points, strict=True),
                 linestyle=style,
                 color=color,
+                linewidth=1.6 + 0.9 * below,
                 marker="o",
-                markersize=4.5,
+                markersize=4.5 + 1.4 * below,
                 label=label,
             )
         axes.plot(places[best.swept[key]], best.reached, "o", color=BEST, markersize=8, label="best")
