@@ -13,7 +13,8 @@ DEVICES   := $(or $(GPUS),$(NPROC))
 MACHINES  := $(or $(NODES),$(NNODES))
 ranks      = $(if $(DEVICES),$(1).devices=$(DEVICES)) $(if $(MACHINES),$(1).nodes=$(MACHINES))
 LAUNCHING := $(if $(LAUNCH),launcher=$(LAUNCH)) $(call ranks,trainer)
-RUN       := $(VENV)/bin/python -m pipeline experiment=$(EXP) $(LAUNCHING)
+RUN        = $(if $(filter file,$(origin EXP)),$(TELL_EXP)) $(VENV)/bin/python -m pipeline experiment=$(EXP) $(LAUNCHING)
+TELL_EXP   = echo 'experiment $(EXP), on its own corpus; on your text: make $@ EXP=own ARGS="corpus=files corpus.paths=[FOLDER]"' >&2;
 all finetune evaluate export report: RUN += $(call ranks,finetune.trainer)
 
 # The model that is used: MODEL, or the run of EXP where that is given, or the newest run.
@@ -35,13 +36,37 @@ VARIABLES := EXP ARGS NPROC GPUS NODES NNODES LAUNCH MODEL PROMPT TEXT REPO RUNS
 on_command_line := $(strip $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
 unknown_variables := $(filter-out $(VARIABLES) MAKE%,$(on_command_line))
 unknown_targets   := $(filter-out $(TARGETS) $(VENV)/%,$(MAKECMDGOALS))
+
+# And of what it knows, what the target has no use for.
+STAGES       := download clean-corpus tokenizer shards pretrain finetune evaluate export report data train eval
+reads_run    := EXP ARGS NPROC GPUS NODES NNODES LAUNCH
+reads_runs   := RUNS ARGS
+reads_model  := MODEL EXP ARGS
+$(foreach name,all config conf $(STAGES),$(eval reads_of_$(name) := $(reads_run)))
+$(foreach name,checkpoints compare watch rate,$(eval reads_of_$(name) := $(reads_runs)))
+$(foreach name,demo test tests test-distributed bench bench-data,$(eval reads_of_$(name) := ARGS))
+reads_of_dryrun  := STAGE $(reads_run)
+reads_of_sweep   := SWEEP $(reads_run)
+reads_of_sample  := PROMPT $(reads_model)
+reads_of_trace   := TEXT $(reads_model)
+reads_of_publish := REPO $(reads_model)
+reads_of_chat    := $(reads_model)
+reads_of_serve   := $(reads_model)
+GOALS       := $(or $(MAKECMDGOALS),help)
+read_here   := $(strip $(foreach name,$(GOALS),$(reads_of_$(name))))
+unread      := $(filter-out $(read_here) PYTHON,$(filter $(VARIABLES),$(on_command_line)))
+unread_hint := $(if $(and $(filter MODEL RUNS,$(unread)),$(filter $(STAGES) all dryrun,$(GOALS))),; repeat the run's own \
+               settings with its name: make $(firstword $(GOALS)) EXP=own ARGS="… run.name=$(or $(MODEL),$(RUNS))")
+
 ifneq ($(unknown_variables),)
 $(error $(foreach name,$(unknown_variables),$(name) is no variable here: settings go into ARGS="$(name)=$($(name))"; )what the Makefile knows is $(VARIABLES))
 endif
 ifneq ($(unknown_targets),)
 $(error make $(unknown_targets): there is no such target; make help lists what there is$(if $(PROMPT),; a prompt with spaces stands in quotes))
 endif
-
+ifneq ($(unread),)
+$(error make $(GOALS) does not read $(unread): $(if $(read_here),it reads $(read_here),it reads no variable)$(unread_hint))
+endif
 
 help:  ## This list
 	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
@@ -158,11 +183,11 @@ wandb-sync: venv  ## Send runs that were kept offline to Weights & Biases
 	 if [ -z "$$runs" ]; then echo "no offline runs below runs/"; else $(VENV)/bin/wandb sync $$runs; fi
 
 # What people try first, by the name that it has here: without these, make would find the folder and do nothing.
-train: pretrain
-eval: evaluate
+train: pretrain  ## The same as pretrain
+eval: evaluate  ## The same as evaluate
+data: shards  ## The same as shards
 tests: test
 conf: config
-data: shards
 install: venv
 docs: site
 clean:

@@ -45,11 +45,29 @@ def shown(path: Path) -> str:
     return re.sub(r"<!--.*?-->", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-def make_commands() -> list[str]:
-    """Commands of the README and the documents that set something of the configuration."""
+def make_commands(targets: str) -> list[str]:
+    """Commands of the README and the documents with one of these targets."""
     blocks = [block for path in DOCUMENTS for block in re.findall(r"```sh\n(.*?)```", shown(path), re.DOTALL)]
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    return [line for line in lines if re.search(r"\bmake (all|config|pretrain)\b", line)]
+    return [line for line in lines if re.search(rf"\bmake ({targets})\b", line)]
+
+
+def say_only(command: str) -> subprocess.CompletedProcess[str]:
+    """What make would run for a command, or objects to."""
+    words = shlex.split(command, comments=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(
+        ["make", "-n", *words[words.index("make") + 1 :]],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_commands_give_targets_the_variables_that_they_read() -> None:
+    objected = {command: say_only(command).stderr for command in make_commands("[a-z-]+")}
+    assert {command: told for command, told in objected.items() if told} == {}
 
 
 @pytest.fixture(scope="module")
@@ -62,16 +80,10 @@ def weights(tmp_path_factory: pytest.TempPathFactory, tokenizer: Any) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("command", make_commands())
+@pytest.mark.parametrize("command", make_commands("all|config|pretrain"))
 def test_commands_compose(command: str, weights: Path) -> None:
     """As make would run them."""
-    words = shlex.split(command, comments=True)
-    make = words[words.index("make") + 1 :]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
-    shown = subprocess.run(
-        ["make", "-n", *make], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
-    )
-    run = shlex.split(shown.stdout.splitlines()[-1])
+    run = shlex.split(say_only(command).stdout.splitlines()[-1])
     overrides = [
         word for word in run[run.index("pipeline") + 1 :] if not word.startswith("-") and "=" in word
     ]

@@ -29,6 +29,14 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
             ["sample", "PROMPT=你好", "世界"],
             "make 世界: there is no such target; make help lists what there is; a prompt with spaces stands in quotes",
         ),
+        (
+            ["evaluate", "MODEL=zhongwen"],
+            "make evaluate does not read MODEL: it reads EXP ARGS NPROC GPUS NODES NNODES LAUNCH; repeat the run's own "
+            'settings with its name: make evaluate EXP=own ARGS="… run.name=zhongwen"',
+        ),
+        (["compare", "MODEL=a"], "make compare does not read MODEL: it reads RUNS ARGS."),
+        (["chat", "PROMPT=hi"], "make chat does not read PROMPT: it reads MODEL EXP ARGS."),
+        (["site", "EXP=own"], "make site does not read EXP: it reads no variable."),
     ],
 )
 def test_what_cannot_be_meant_is_told_before_anything_runs(words: list[str], told: str) -> None:
@@ -52,3 +60,14 @@ def test_where_there_are_no_checkpoints_that_is_no_error(tmp_path: Path) -> None
 def test_words_with_spaces_and_quotes_arrive_as_they_are() -> None:
     done = make("-n", "demo", "ARGS=corpus.paths='[a b]' trainer.steps=3")
     assert done.stdout.endswith("experiment=demo stage=report corpus.paths='[a b]' trainer.steps=3\n")
+
+
+def test_a_stage_without_an_experiment_says_which_one_it_takes() -> None:
+    told = "experiment demo, on its own corpus; on your text: make pretrain EXP=own ARGS="
+    assert told in make("-n", "train").stdout
+    assert told not in make("-n", "train", "EXP=own").stdout
+
+
+def test_help_lists_the_other_names_of_stages() -> None:
+    listed = make("help").stdout
+    assert all(f"\n  {name} " in listed for name in ("train", "eval", "data"))
