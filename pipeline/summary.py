@@ -13,7 +13,7 @@ from pipeline.config.root import RootConfig
 from pipeline.config.tasks.base import ChatConfig
 from pipeline.planner import Outcome
 from pipeline.stages import describe
-from pipeline.store.manifest import words
+from pipeline.store.manifest import Manifest, words
 from pipeline.tracking.wandb import sync_command
 
 
@@ -27,7 +27,7 @@ def print_outcomes(root: RootConfig, outcomes: list[Outcome]) -> None:
     for outcome in outcomes:
         manifest = outcome.artifact.manifest
         folders[outcome.stage.name] = root.run.folder / outcome.stage.name
-        time = "reused" if outcome.reused else f"{manifest['seconds']:.0f} s"
+        time = "reused" if outcome.reused else _time(manifest)
         table.add_row(
             outcome.stage.name,
             time,
@@ -51,6 +51,11 @@ def print_outcomes(root: RootConfig, outcomes: list[Outcome]) -> None:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _time(manifest: Manifest) -> str:
+    launches = manifest.get("launches", 1)
+    return f"{manifest['seconds']:.0f} s" + (f" in {launches} starts" if launches > 1 else "")
 
 
 def _next(root: RootConfig, folders: Mapping[str, Path]) -> Iterator[tuple[str, object]]:

@@ -12,6 +12,7 @@ from eval.reporting.report_data import StageRecord, read_stages
 from pipeline.config.run import RunConfig
 from pipeline.errors import UserError
 from pipeline.formats.location import RUN_FILE
+from pipeline.launch.time_at_work import time_so_far
 from pipeline.stages import STAGES
 from pipeline.store.artifacts import MANIFEST, PARTIAL, RANKS, SPEC_FILE
 from pipeline.store.manifest import Manifest
@@ -75,8 +76,7 @@ def _at_work(stage_folder: Path, name: str, run: str) -> StageRecord | None:
     if not begun:
         return None
     spec, folder = max(begun, key=lambda one: (one[1] / SPEC_FILE).stat().st_mtime)
-    started = (folder / SPEC_FILE).stat().st_mtime
-    known = {**NOT_KNOWN_YET, "stage": name, "config": spec.config, "seconds": time.time() - started}
+    known = {**NOT_KNOWN_YET, "stage": name, "config": spec.config, "seconds": time_so_far(folder)}
     return StageRecord(name, folder, cast(Manifest, known), _activity(folder))
 
 

@@ -48,6 +48,9 @@ class RankRecord:
     users: bool = False
     """Whether only the user can mend it, so that another launch would fail alike."""
     time: float = 0.0
+    """When this was so."""
+    started: float = 0.0
+    """When it began."""
 
     def write(self, folder: Path) -> None:
         write_json(_file(folder, self.rank), asdict(self))
@@ -77,7 +80,8 @@ class RankFile:
     def __init__(self, folder: Path, rank: int):
         self._folder = folder
         (folder / FOLDER).mkdir(exist_ok=True)
-        self._record = RankRecord(rank, host_name(), os.getpid(), time=time.time())
+        now = time.time()
+        self._record = RankRecord(rank, host_name(), os.getpid(), time=now, started=now)
         self._record.write(folder)
         self._record.reserve(folder)
         self._fault = _fault_file(folder, rank).open("w")
@@ -132,6 +136,11 @@ def read_records(folder: Path, known: Container[int] = ()) -> list[RankRecord]:
     return sorted((record for record in found if record), key=lambda record: record.rank)
 
 
+def read_record(folder: Path, rank: int) -> RankRecord | None:
+    """None where there is none that can be read."""
+    return _read(_file(folder, rank))
+
+
 def _read(path: Path) -> RankRecord | None:
     with contextlib.suppress(OSError, ValueError, TypeError):  # being replaced
         return RankRecord(**json.loads(path.read_text()))
@@ -165,7 +174,7 @@ class SilentEnds:
             else "killed from outside, or out of memory"
         )
         for rank in ranks:
-            record = _read(_file(self._folder, rank))
+            record = read_record(self._folder, rank)
             if record is not None and record.state == "running":
                 error = f"{how} without a word: {why}"
                 replace(record, state="failed", error=error, time=when).write(self._folder)

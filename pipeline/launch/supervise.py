@@ -17,6 +17,7 @@ from pipeline.errors import Restart, Stopped, UserError
 from pipeline.launch.attempts import Attempts, newest_step, take_restart
 from pipeline.launch.ranks import describe_faults, read_records, remove_records
 from pipeline.launch.stop_signals import SIGNALS, starting_deaf_to_interrupts
+from pipeline.launch.time_at_work import keep_time
 from pipeline.launch.workplace import WORKER_SECONDS, Workplace, begin, new_launch
 from pipeline.machine import host_name
 
@@ -99,6 +100,7 @@ def begin_launch(folder: Path, patience: float) -> str:
     """
     launch = new_launch(folder)
     with Workplace.of(folder).vacant(patience):
+        keep_time(folder)
         remove_records(folder)
         take_restart(folder)
         begin(folder, launch)

@@ -8,6 +8,7 @@ import platform
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
@@ -20,6 +21,7 @@ from pipeline.launch.ranks import RankFile, is_running
 from pipeline.launch.stage_code import run_stage
 from pipeline.launch.stage_log import StageLog
 from pipeline.launch.stop_signals import ToldToStop, stop_when_told
+from pipeline.launch.time_at_work import earlier_times
 from pipeline.launch.workplace import Workplace
 from pipeline.live_line import LIVE_LINE
 from pipeline.machine import describe_machine, host_name
@@ -109,7 +111,7 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
     tracked = TrackedStage(spec.stage, spec.fingerprint, spec.config, spec.input_fingerprints)
     tracker = open_tracker(spec.tracking, spec.run, tracked, folder, rank)
     context = Context(folder, spec.inputs, tracker, log, spec.run, rank, world_size, activity=record.activity)
-    started = time.time()
+    earlier, started = earlier_times(folder), time.time()
     try:
         with closing(LIVE_LINE):
             metrics = run_stage(STAGES[spec.stage], spec.settings, context)
@@ -131,7 +133,7 @@ def _run(folder: Path, rank: int, world_size: int, record: RankFile) -> None:
         record.set("done")
         return
     stage_log.close_file()
-    facts = _facts(spec, metrics, world_size, time.time() - started, tracker)
+    facts = _facts(spec, metrics, world_size, [*earlier, time.time() - started], tracker)
     record.wait_for_others(world_size)
     context.activity.note("hashing outputs")  # for minutes, where they are large: signs of life go on
     tracker.finish(metrics, finish(folder, facts, written_hashes(folder), record.close))
@@ -144,7 +146,7 @@ def _told(stop: Restart) -> str:
 
 
 def _facts(
-    spec: WorkerSpec, metrics: StageMetrics, ranks: int, seconds: float, tracker: Tracker
+    spec: WorkerSpec, metrics: StageMetrics, ranks: int, times: Sequence[float], tracker: Tracker
 ) -> StageFacts:
     return {
         "stage": spec.stage,
@@ -155,7 +157,8 @@ def _facts(
         "inputs": {name: str(folder) for name, folder in spec.inputs.items()},
         "metrics": metrics,
         "run": spec.run.name,
-        "seconds": round(seconds, 2),
+        "seconds": round(sum(times), 2),
+        "launches": len(times),
         "finished": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "host": host_name(),
         "ranks": ranks,

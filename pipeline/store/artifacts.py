@@ -22,6 +22,8 @@ SPEC_FILE = "stage.yaml"
 PARTIAL = ".partial"
 LAUNCH_FILE = "launch.json"
 """Says in a partial folder which launch may work there."""
+TIMES_FILE = "times.json"
+"""How long each earlier launch was at work in a partial folder."""
 RANKS = "ranks"
 """Folder of what each rank of a launch came to."""
 HASHES = ".hashes.json"
@@ -32,7 +34,7 @@ DISCARDED = "discarded"
 """Where the scratch folder is moved before it is deleted, so that a kill leaves all of it or nothing."""
 THREADS = 8
 """That read an artifact's files at once, to hash them."""
-NO_OUTPUT = (LAUNCH_FILE, "restart.json", "attempts.json", RANKS, SCRATCH, DISCARDED)
+NO_OUTPUT = (LAUNCH_FILE, "restart.json", "attempts.json", TIMES_FILE, RANKS, SCRATCH, DISCARDED)
 """What launchers, workers and phases tell each other in a partial folder. No artifact keeps it."""
 
 

@@ -51,7 +51,9 @@ class StageFacts(TypedDict):
     metrics: StageMetrics
     run: str
     seconds: float
-    """From the beginning of the last launch."""
+    """Of all launches together."""
+    launches: NotRequired[int]
+    """How many times it was launched until it was done."""
     finished: str
     """UTC, such as `2026-01-31T12:00:00Z`."""
     host: str

@@ -3,6 +3,7 @@
 The states are those of the table in docs/architecture.md.
 """
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -99,6 +100,21 @@ def test_a_worker_that_is_killed_while_it_hashes_leaves_what_the_next_finishes(s
     output = second.communicate(timeout=60)[0]
     assert second.returncode == 0, output
     check_whole(stage)
+
+
+def test_the_time_of_a_stage_counts_the_starts_that_were_killed(stage: Stage) -> None:
+    first = stage.start()
+    worker = stage.stop_while_it_hashes(first)
+    first.kill()
+    began = json.loads((stage.partial / "ranks/rank-0.json").read_text())["started"]
+    os.utime(stage.partial / "ranks/rank-0.beat", (began + 100, began + 100))  # its last sign of life
+    os.kill(worker, signal.SIGKILL)
+    (stage.partial / "ballast").unlink()
+    output = stage.start().communicate(timeout=60)[0]
+    manifest = check_whole(stage)
+    assert 100 < manifest["seconds"] < 160
+    assert manifest["launches"] == 2
+    assert f"{manifest['seconds']:.0f} s in 2 starts" in output
 
 
 def test_a_worker_that_is_killed_after_the_rename_leaves_a_complete_stage(stage: Stage) -> None:

@@ -14,6 +14,7 @@ from pipeline.launch import supervise as module
 from pipeline.launch.attempts import RESTART_CODE, Attempts, ask_for_restart
 from pipeline.launch.ranks import RankRecord, read_records
 from pipeline.launch.supervise import TOLD_CODE, Ended, run_command, supervise
+from pipeline.launch.time_at_work import earlier_times
 from pipeline.launch.workplace import Workplace, begin, read_launch
 from pipeline.store.artifacts import Store
 from tests.pipeline.starts import wait_for
@@ -95,6 +96,16 @@ def test_who_is_told_to_stop_stops_or_is_queued_again(folder: Path) -> None:
 
     with pytest.raises(SystemExit, match=r"^stopped at step 3$"):
         Launches(folder, asks_for("preempted", 3)).supervise(attempts=3, requeue=requeue)
+
+
+def test_the_time_of_launches_that_were_stopped_is_kept(folder: Path) -> None:
+    def stopped(began: float, ended: float) -> Callable[[Path], Ended]:
+        return asks_for("preempted", 7, RankRecord(0, "node0", 10, "restart", time=ended, started=began))
+
+    for launch in (stopped(1000, 1073.5), stopped(2000, 2010), fails()):
+        with pytest.raises((Stopped, UserError)):
+            Launches(folder, launch).supervise()
+    assert earlier_times(folder) == [73.5, 10]
 
 
 def test_a_failed_launch_is_started_again_as_often_as_allowed(folder: Path) -> None:
