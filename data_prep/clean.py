@@ -37,6 +37,7 @@ from pipeline.store.artifacts import write_json
 from pipeline.store.manifest import StageMetrics
 from pipeline.store.markers import is_done
 from pipeline.text.counts import counted
+from pipeline.text.enumeration import enumerated
 
 DOCUMENTS_FOLDER = "documents"
 STATS_FILE = "stats.json"
@@ -192,6 +193,12 @@ def run(config: CleanStage, context: Context) -> StageMetrics:
     for split in HELD_OUT:
         if getattr(clean, f"{split}_fraction") and not funnel.documents(split):
             context.log.warning("no text is held out for %s: there is too little of it; bring more", split)
+    if single := [split for split in HELD_OUT if funnel.documents(split) == 1]:
+        context.log.warning(
+            "%s a single document: figures of it have no confidence intervals, and `make compare` cannot test whether "
+            "they differ; bring more documents, or have files cut into several with corpus.split_documents=true",
+            f"{single[0]} is" if len(single) == 1 else f"{enumerated(single)} are each",
+        )
     if losses := describe_losses(funnel):
         context.log.warning("%s", losses)
     return _metrics(tally)

@@ -144,6 +144,10 @@ class _Training:
         found.sort()
         return cls([(piece, row) for _, piece, row, _ in found], [size for *_, size in found])
 
+    def ends(self, share: float) -> int:
+        """How many have an end of that share that is long enough, at most."""
+        return sum(share * size >= LEAST_END for size in self.sizes)
+
 
 def _fill(
     held_out: HeldOut, short: Mapping[str, float], train: _Training, fractions: Mapping[str, float]
@@ -154,12 +158,15 @@ def _fill(
     for split, wanted in short.items():
         sizes = np.cumsum([train.sizes[place] for place in fitting[:most]])
         count = int(np.searchsorted(sizes, wanted)) + 1
+        share = max(fractions[split], min(wanted / max(total, 1), LEAST_SHARE))
+        if count > len(sizes) > 1 and sizes[-1] > wanted / 2 and train.ends(share) < 2:
+            count = len(sizes)  # several documents say more than one end, which has no interval
         if count <= len(sizes):
             for place in fitting[:count]:
                 held_out.move(*train.places[place], split)
             fitting = fitting[count:]
         else:
-            held_out.ends[split] = max(fractions[split], min(wanted / max(total, 1), LEAST_SHARE))
+            held_out.ends[split] = share
 
 
 def kept_documents(

@@ -1,7 +1,7 @@
 """Figures of several models beside each other, as bars."""
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
@@ -72,11 +72,22 @@ def _bar(result: Result, percent: Callable[[float], float]) -> Bar:
 
 
 def describe_bars(results: Iterable[Result]) -> str:
-    """What `comparison_bars` compares, in words."""
+    """What `comparison_bars` compares, in words, and how sure it is."""
     rows = [result for result in results if result.of_text]
     beside = any(result.model in BASELINES for result in rows)
     what = (
         "beside n-gram counts of the same training text" if beside else "on text that it was not trained on"
     )
     better = " and ".join(dict.fromkeys(result.better for result in rows))
-    return f"The model {what}; {better} is better. The whiskers are confidence intervals."
+    return " ".join([f"The model {what}; {better} is better.", *_describe_intervals(rows)])
+
+
+def _describe_intervals(rows: Sequence[Result]) -> Iterator[str]:
+    single = any(result.n == 1 for result in rows)
+    if any(result.low is not None for result in rows):
+        yield f"The whiskers are confidence intervals{'; a single document has none' if single else ''}."
+    elif single:
+        yield (
+            "The text is a single document, so there are no confidence intervals and no tests of differences: both "
+            "come from drawing among documents. Hold out more of them to have figures to rely on."
+        )

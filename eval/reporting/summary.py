@@ -49,7 +49,8 @@ def judge(results: Sequence[Result], pretrain: StageRecord) -> str:
     leading = leading_figure(results, "pretrain")
     if leading is None:
         return ""
-    measured = f"On held-out text it has {number(leading.value)} {_in_a_sentence(leading.title)}"
+    single = ", a single document," if leading.n == 1 else ""
+    measured = f"On held-out text{single} it has {number(leading.value)} {_in_a_sentence(leading.title)}"
     values = {r.model: r.value for r in results if r.name == leading.name and not r.file}
     counted = {what: values[model] for model, what in COUNTED.items() if model in values}
     mine = badness(leading.better, leading.value)

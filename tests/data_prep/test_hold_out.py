@@ -75,6 +75,26 @@ def test_one_small_text_gives_a_twentieth_to_each(clean_corpus, write, tmp_path,
         assert any(f"hold some out for {split}: the last 5.0% of each" in line for line in caplog.messages)
 
 
+def test_beside_one_long_file_short_ones_are_shared_by_both_splits(
+    clean_corpus, write, tmp_path, caplog
+) -> None:
+    """A tenth of the files is a little less than a split wants; the end of the long one would be a single document."""
+    files = [write("long.txt", story(0, 3000))]
+    files += [write(f"short/{number:02d}.txt", story(number, 13)) for number in range(48)]
+    with caplog.at_level(logging.INFO, "test"):
+        cleaned = clean_corpus(tmp_path, "text", files, **WHOLE)
+    assert [len(cleaned.split(split)) for split in ("train", "validation", "test")] == [40, 5, 4]
+    assert cleaned.stats["held_out_ends"] == 0
+    assert not [line for line in caplog.messages if "single document" in line]
+
+
+def test_a_split_of_one_document_is_told(clean_corpus, write, tmp_path, caplog) -> None:
+    with caplog.at_level(logging.WARNING, "test"):
+        clean_corpus(tmp_path, "text", [write("book.txt", story(0, 200))], **WHOLE)
+    [told] = [line for line in caplog.messages if "single document" in line]
+    assert told.startswith("validation and test are each a single document: figures of it have no confidence")
+
+
 def test_a_file_that_the_hash_holds_out_is_not_all_of_a_corpus(clean_corpus, write, tmp_path) -> None:
     assert assign_split("a.txt:0", None, (), **SHARES) == "test"
     alone = clean_corpus(tmp_path / "alone", "text", [write("a.txt", story(0, 400))], **WHOLE)

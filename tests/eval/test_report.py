@@ -228,6 +228,23 @@ def test_a_text_from_elsewhere_has_a_chart_of_its_own(whole):
     assert "65% lower than counts of pairs of tokens in the same text (516.3)." in page.text
 
 
+def test_a_single_document_is_said_to_have_no_interval(tmp_path):
+    def page(*results: Result) -> str:
+        (tmp_path / "evaluate").mkdir(exist_ok=True)
+        write_results(tmp_path / "evaluate", shown(results, PERPLEXITIES))
+        return report(tmp_path / "report", evaluate=tmp_path / "evaluate")[0].text
+
+    of_one = Result("pretrain", "bits_per_byte", 1.9, None, None, 1, "split:test")
+    several = Result("bigram", "bits_per_byte", 2.1, 2.0, 2.2, 31, "split:test")
+    unsampled = replace(several, low=None, high=None)
+    assert "whiskers" not in page(of_one)
+    assert "The text is a single document, so there are no confidence intervals" in page(of_one)
+    assert "The whiskers are confidence intervals." in page(several)
+    assert "single document" not in page(unsampled)
+    assert "whiskers" not in page(unsampled)
+    assert "The whiskers are confidence intervals; a single document has none." in page(several, of_one)
+
+
 def test_every_plot_has_its_lines(whole):
     page, _ = whole
     plots = [attributes["aria-label"] for tag, attributes in page.elements if tag == "svg"]
@@ -308,6 +325,7 @@ def test_a_model_below_its_bigram_is_called_so_with_the_reason(inputs):
         for m, v in {"pretrain": 2.2, "bigram": 2.1}.items()
     ]
     text = judge(worse, stages["pretrain"])
+    assert text.startswith("On held-out text, a single document, it has 2.20 bits per byte, and counts")
     assert "counts of pairs of tokens (2.10) in the same training text do better" in text
     assert "0.098 tokens per parameter" in text
     assert "train it for longer" in text
