@@ -110,7 +110,10 @@ def gather(
         "samples": data.read_rows(evaluate and evaluate / "samples.jsonl", most),
         "views": read_views(evaluate),
         "forms": data.read_forms(inputs.get("export")),
-        "model_card": data.read_model_card(inputs.get("export")),
+        "cards": {
+            "Data card": data.read_text(inputs.get("clean"), "data_card.md"),
+            "Model card": data.read_text(inputs.get("export"), "model/README.md"),
+        },
         "differences": differences(
             RootConfig, {k: v for k, v in settings.items() if k in RootConfig.model_fields}
         ),

@@ -297,6 +297,7 @@ def read_forms(export: Path | None) -> dict[str, Any] | None:
     return read_json(path, path.parent) if path and path.is_file() else None
 
 
-def read_model_card(export: Path | None) -> str:
-    card = export / "model" / "README.md" if export else None
-    return card.read_text(encoding="utf-8") if card and card.is_file() else ""
+def read_text(folder: Path | None, name: str) -> str:
+    """A file of an artifact; empty where there is none."""
+    file = folder / name if folder else None
+    return file.read_text(encoding="utf-8") if file and file.is_file() else ""

@@ -1,3 +1,11 @@
+// A link to what is folded opens it.
+const unfold = () => {
+  const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (target && target.tagName === "DETAILS") target.open = true;
+};
+addEventListener("hashchange", unfold);
+unfold();
+
 // What a reader points at in a plot is told: the values at the nearest step. Without scripts the plots are the same.
 for (const figure of document.querySelectorAll("figure[data-points]")) {
   const lines = JSON.parse(figure.dataset.points), svg = figure.querySelector("svg"), box = svg.viewBox.baseVal;

@@ -211,7 +211,7 @@ def test_the_figures_of_the_run_are_there(whole, inputs):
         assert stage in page.text.split()
     assert COMMIT in page.text
     assert "python -m pipeline experiment=trial" in page.text
-    assert "../pretrain/" in [attributes.get("href") for _, attributes in page.elements]
+    assert "artifacts/ pretrain/ trial-0123456789ab" in page.text, "where its artifact is, without a link"
     assert "172.1 – 192.1" in page.text
     assert "optim.lr 0.003" in page.text, "what is not as by default"
     assert "dropped: too short 1 documents" in page.text
@@ -373,13 +373,22 @@ def test_nothing_is_fetched(whole):
     policy = next(a["content"] for tag, a in page.elements if tag == "meta" and "http-equiv" in a)
     assert policy.startswith("default-src 'none'")
     targets = [
-        (tag, value)
+        value
         for tag, attributes in page.elements
         for name, value in attributes.items()
         if name in ("src", "href", "xlink:href", "data")
     ]
-    # What is no part of the page is a link into the run's own folder, which a reader may follow.
-    assert all(value.startswith("#") or (tag, value[:3]) == ("a", "../") for tag, value in targets)
+    # It is handed on alone, so whatever a link leads to is on the page itself.
+    places = {attributes["id"] for _, attributes in page.elements if "id" in attributes}
+    assert set(targets) <= {f"#{place}" for place in places}
+
+
+def test_the_cards_are_on_the_page(whole, inputs):
+    page, _ = whole
+    links = [attributes["href"] for tag, attributes in page.elements if tag == "a"]
+    assert {"#data-card", "#model-card"} <= {*links}
+    assert " ".join((inputs["clean"] / "data_card.md").read_text().split()) in page.text
+    assert "Model card # Card" in page.text
 
 
 @pytest.mark.parametrize(
