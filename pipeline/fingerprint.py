@@ -117,7 +117,7 @@ def _read_of(paths: list[str], mark: Content) -> list[Path]:
     try:
         files = expand_paths(path for path in paths if path not in folders)
     except UserError as error:
-        raise UserError(f"{error}; {mark.otherwise}") from None if mark.otherwise else error
+        raise UserError(f"{error}; {mark.otherwise}" if mark.otherwise else str(error)) from None
     if reads is None:
         return sorted(files)
     return sorted({*files, *(file for path in folders for file in reads(Path(path).expanduser()))})

@@ -47,7 +47,11 @@ def explain(root: type[Section], details: Any, values: Mapping[str, Any]) -> str
             f"{key}={value}: input should be a text; write '{value}', with quotes within those of the shell"
         )
     if details["type"] == "list_type":
-        return f"{key}={details['input']}: input should be a list: {key}=[{details['input']}]"
+        given = f"{key}={details['input']}"
+        listed = f"{key}=[{details['input']}]"
+        if " " in listed:
+            listed = f"'{listed}'"
+        return f"{given}: input should be a list: {listed}"
     if details["type"] == "bool_parsing":
         return f"{key}={details['input']}: input should be true or false"
     return f"{key}={details['input']!r}: {objection(details['msg'])}"

@@ -16,6 +16,8 @@ from pipeline.errors import UserError, first_line
 _OVERRIDE = re.compile(r"(?P<key>[+~]{0,2}[A-Za-z_]\w*([./@:-]\w+)*)=(?P<value>.*)", re.DOTALL)
 _STRUCTURE = re.compile(r"""[\[\]{}()'"\\,]""")
 _LIST = re.compile(r"""\[[^\[\]{}()'"\\]*\]""")
+_LETTERS = re.compile(r"""[A-Za-z0-9_/+.$%*@?|:= \t,\[\](){}'"\\-]*""")
+"""Of Hydra's grammar."""
 _FORCED = re.compile(r"(?!hydra\.)[a-z_]\w*(\.\w+)*=")
 
 Options = Callable[[str], list[str]]
@@ -33,8 +35,12 @@ def hydra_overrides(words: Sequence[str], options: Options) -> list[str]:
     """
     given = get_args_parser().parse_args(words)
     ready: dict[str, str] = {}
-    problems: list[str] = []
+    cut = list(_cut_lists(given.overrides))
+    problems = [_cut_list(parts) for parts in cut]
+    pieces = {word for parts in cut for word in parts}
     for word in given.overrides:
+        if word in pieces:
+            continue
         quoted = _quoted(word)
         try:
             override = OverridesParser.create().parse_override(quoted)
@@ -62,6 +68,28 @@ def _own(folder: str | None, override: Override) -> Iterator[str]:
         yield from (file.stem for file in (Path(folder) / override.key_or_group).glob("*.yaml"))
 
 
+def _cut_lists(words: Sequence[str]) -> Iterator[Sequence[str]]:
+    """The words of each list that the shell has cut at the spaces in it: `corpus.paths=[my` and `notes]`."""
+    for start, word in enumerate(words):
+        if "=[" not in word or "]" in word:
+            continue
+        behind = words[start + 1 :]
+        end = next((i for i, piece in enumerate(behind) if "=" in piece or piece.endswith("]")), None)
+        if end is not None and "=" not in behind[end]:
+            yield words[start : start + end + 2]
+
+
+def _cut_list(parts: Sequence[str]) -> str:
+    whole = " ".join(parts)
+    key, _, value = whole.partition("=")
+    items = [item.strip() for item in value[1:-1].split(",")]
+    quoted = [f'"{item}"' if _STRUCTURE.search(item) and '"' not in item else item for item in items]
+    return (
+        f"{whole}: the shell ends a word at a space; put single quotes around the whole setting, also within the "
+        f"quotes of ARGS=: '{key}=[{','.join(quoted)}]'"
+    )
+
+
 def _quoted(word: str) -> str:
     """A plain value with letters that Hydra's grammar lacks, such as `corpus.paths=/home/müller`, in quotes; of a plain
     list, such as `evaluate.prompts=[人工智能]`, its items."""
@@ -78,18 +106,20 @@ def _quoted(word: str) -> str:
 
 def _hydra_knows(value: str) -> bool:
     """Whether its letters are of Hydra's grammar."""
-    return value.isascii() and "#" not in value
+    return _LETTERS.fullmatch(value) is not None
 
 
 def _no_override(word: str, why: str) -> str:
     if "=" not in word:
         return f"{word}: a setting is written key=value, a choice group=option"
-    key = word.partition("=")[0]
+    key, _, value = word.partition("=")
     if not _OVERRIDE.fullmatch(word):
         return f"{word}: {key!r} is no key; one is written section.key"
+    example = '["…"]' if value.startswith("[") else '"…"'
     return (
-        f"{word}: the value cannot be read ({why}); brackets and quotes must be closed, and a text with characters "
-        f"""other than letters, digits and ._-/:%+@ stands in quotes within those of the shell: '{key}="…"'"""
+        f"{word}: the value cannot be read ({why}); brackets and quotes must be closed, and a text with brackets, "
+        f"quotes or commas in it stands in quotes within those of the shell: '{key}={example}' "
+        r"""(\" within ARGS="…")"""
     )
 
 

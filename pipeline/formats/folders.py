@@ -36,13 +36,21 @@ def expand_paths(paths: Iterable[str]) -> list[Path]:
             absent.append(pattern)
         files.update(matches)
     if absent:
-        names = ", ".join(map(repr, absent))
+        names = ", ".join(map(_absent, absent))
         raise UserError(
             f"no file at {names} (seen from {Path.cwd()}); check the path, and quote globs{data_hint(absent)}"
         )
     if odd := [file for file in files if _SURROGATE.search(str(file))]:
         raise UserError(f"the name of {str(odd[0])!r} is not UTF-8; rename the file")
     return each_once(files)
+
+
+def _absent(pattern: str) -> str:
+    """A path that names nothing, with what is to be known of it."""
+    path = Path(pattern).expanduser()
+    if path.is_dir():
+        return f"{pattern!r} (an empty folder)"
+    return repr(pattern) if str(path) == str(Path(pattern)) else f"{pattern!r} ({path})"
 
 
 def data_hint(absent: Iterable[str]) -> str:

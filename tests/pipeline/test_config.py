@@ -158,6 +158,19 @@ def test_what_a_value_should_be_is_shown() -> None:
     with pytest.raises(UserError) as told:
         parse_config(composed("corpus=files", "++corpus.paths=notes", "++trainer.compile=ja"))
     assert "corpus.paths=notes: input should be a list: corpus.paths=[notes]" in str(told.value)
+    with pytest.raises(UserError, match=r"input should be a list: 'corpus\.paths=\[my notes\]'"):
+        parse_config(composed("corpus=files", "++corpus.paths=my notes"))
+
+
+def test_an_empty_folder_is_called_empty_with_the_endings_that_are_read(tmp_path: Path) -> None:
+    (tmp_path / ".hidden.txt").write_text("a")
+    words = [f"++corpus.paths=[{tmp_path}]", "++trainer.compile=ja"]
+    with pytest.raises(UserError) as told:
+        parse_config(composed("corpus=files", *words))
+    text = str(told.value)
+    assert f"corpus: paths: the folder {tmp_path} is empty (hidden files do not count)" in text
+    assert all(f" {ending} " in text for ending in (".docx", ".jsonl", ".txt", ".xml.bz2"))
+    assert "trainer.compile" in text
     assert "trainer.compile=ja: input should be true or false" in str(told.value)
     with pytest.raises(UserError, match=r"run: name='小文' must begin with a letter of A to Z or a digit"):
         parse_config(composed("++run.name='小文'"))

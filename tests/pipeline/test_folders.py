@@ -81,3 +81,17 @@ def test_where_the_samples_data_should_be_is_told(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("LM_DATA", f"{tmp_path}/there/")
     with pytest.raises(UserError, match=r"it is .*/there/ now"):
         expand_paths([f"{tmp_path}/there/a.jsonl"])
+
+
+def test_what_names_nothing_is_told_with_what_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there/a.txt").write_text("a")
+    assert expand_paths(["~/there"]) == [tmp_path / "there/a.txt"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(
+        UserError, match=rf"no file at '~/wen' \({tmp_path}/wen\), '~/empty' \(an empty folder\)"
+    ):
+        expand_paths(["~/wen", "~/empty"])

@@ -1,12 +1,14 @@
 """What is wrong on a command line, or in a configuration's references, is told in our words, all of it at once."""
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
 from pipeline.__main__ import CONF, options, store_defaults
@@ -41,6 +43,10 @@ def _stored() -> None:
         ("foo", "foo: a setting is written key=value"),
         ("=1", "=1: no key stands before the ="),
         ("a..b=1", "'a..b' is no key"),
+        (
+            "corpus.paths=[a(1).txt]",
+            """within those of the shell: 'corpus.paths=["…"]' (\\" within ARGS="…")""",
+        ),
     ],
 )
 def test_what_is_no_override_is_told(word: str, told: str) -> None:
@@ -59,12 +65,29 @@ def test_letters_of_every_language_need_no_quotes() -> None:
         '++evaluate.prompts=["人工智能",The,"müller"]',
         '++evaluate.prompts=["人工", 3]',
     ]
+    assert hydra_overrides(["corpus.paths=[~/wen,a b]", "run.runs=~/r"], options) == [
+        '++corpus.paths=["~/wen",a b]',
+        '++run.runs="~/r"',
+    ]
     assert hydra_overrides(["-m", "stage=clean", "optim=adamw", "trainer.steps=1,2"], options) == [
         "-m",
         "stage=clean",
         "optim=adamw",
         "++trainer.steps=1,2",
     ]
+
+
+@pytest.mark.parametrize("path", ["/tmp/my notes", "/文/百科/01 Warsaw.txt,b", "a b c", "Sky (UK).txt"])
+def test_a_path_with_a_space_is_kept_together_by_the_quotes_that_the_message_shows(path: str) -> None:
+    whole = f"corpus.paths=[{path}]"
+    with pytest.raises(UserError) as error:
+        hydra_overrides(["corpus=files", *whole.split(" "), "optim=adamw"], options)
+    hint = str(error.value).splitlines()[-1]
+    assert len(str(error.value).splitlines()) == 2
+    assert hint.startswith(f"  - {whole}: the shell ends a word at a space")
+    typed = shlex.split(hint.rpartition(": ")[2])
+    forced = OverridesParser.create().parse_override(hydra_overrides(typed, options)[0])
+    assert forced.value() == path.split(",")
 
 
 def test_references_that_lead_nowhere_are_told_together(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,13 +1,20 @@
 """The settings of a corpus of the user's own files."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Protocol
 
 from pipeline.config.base import CONTENT, NEUTRAL
 from pipeline.config.corpora.base import SingleCorpus
 from pipeline.config.modules import ModuleIn
+from pipeline.formats.folders import files_below
 
 FORMATS = ModuleIn("data_prep.sources.file_formats")
+
+
+class WithEndings(Protocol):
+    """What is asked of a format here."""
+
+    ENDINGS: tuple[str, ...]
 
 
 class FilesCorpus(SingleCorpus):
@@ -40,7 +47,17 @@ class FilesCorpus(SingleCorpus):
 
     def problems(self) -> list[str]:
         known = ["auto", *FORMATS.names()]
-        return [] if self.format in known else [f"format={self.format!r} is none of {', '.join(known)}"]
+        found = [] if self.format in known else [f"format={self.format!r} is none of {', '.join(known)}"]
+        folders = [path for path in self.paths if Path(path).expanduser().is_dir()]
+        if empty := [path for path in folders if not any(files_below(Path(path).expanduser()))]:
+            endings = sorted(
+                {end for name in FORMATS.names() for end in FORMATS.load(name, WithEndings).ENDINGS}
+            )
+            found.append(
+                f"paths: the folder {empty[0]} is empty (hidden files do not count); put files there that end in one "
+                f"of {' '.join(endings)}"
+            )
+        return found
 
     def environment(self) -> dict[str, str]:
         """The code of formats that plugins bring."""
