@@ -18,8 +18,12 @@ from eval.reporting.pages import number
 from eval.results import Result
 from pipeline.config.base import Section
 from pipeline.config.command_words import read_settings, usage
+from pipeline.config.differences import as_typed, changes
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.text.counts import counted
+
+SHOWN = 8
+"""Settings that are listed here at most; the page has all."""
 
 
 class CompareSettings(Section):
@@ -81,6 +85,8 @@ def compare(
             console.print(note, style="yellow", markup=False, highlight=False)
         if common.words:
             console.print(common.words, style="yellow")
+        for line in _settings(first, other):
+            console.print(line, markup=False, highlight=False, soft_wrap=True)
         page = Path(settings.page or f"comparisons/{first.name}-and-{other.name}.html")
         page.parent.mkdir(parents=True, exist_ok=True)
         page.write_text(
@@ -121,6 +127,19 @@ def _notes(rows: Sequence[Row]) -> Iterator[str]:
             said.setdefault(words, []).append(f"{row.known.title}{place} ({row.known.model})")
     for words, titles in said.items():
         yield f"{words}: {'; '.join(titles)}"
+
+
+def _settings(first: EvaluatedRun, second: EvaluatedRun) -> Iterator[str]:
+    """What the runs were made with otherwise, a line each, as far as there is room."""
+    if not (first.settings and second.settings):
+        return
+    found = changes(first.settings, second.settings)
+    yield f"settings that differ, {first.name} → {second.name}:" if found else "all settings are the same"
+    width = max((len(key) for key, *_ in found[:SHOWN]), default=0)
+    for key, ours, theirs in found[:SHOWN]:
+        yield f"  {key:{width}}  {as_typed(ours)} → {as_typed(theirs)}"
+    if len(found) > SHOWN:
+        yield f"  … and {len(found) - SHOWN} more, on the page"
 
 
 def _cell(result: Result | None, better: bool) -> str:

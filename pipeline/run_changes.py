@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from pipeline.config.differences import as_typed
+from pipeline.config.differences import changes as config_changes
 from pipeline.config.root import RootConfig
 from pipeline.formats.run_folder import RUN_FILE, command_for
 from pipeline.plan import PlannedStage
@@ -64,10 +66,14 @@ def changes(
 
 
 def _listed_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    old, new = (dict(_leaves(each, "")) for each in (before, now))
-    keys = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-    shown = [f"{key} {_value(old.get(key))} → {_value(new.get(key))}" for key in keys[:SHOWN]]
-    return enumerated([*shown, *([f"{len(keys) - SHOWN} more"] if len(keys) > SHOWN else [])])
+    found = config_changes(_making(before), _making(now))
+    shown = [f"{key} {as_typed(old)} → {as_typed(new)}" for key, old, new in found[:SHOWN]]
+    return enumerated([*shown, *([f"{len(found) - SHOWN} more"] if len(found) > SHOWN else [])])
+
+
+def _making(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of what a start makes."""
+    return {name: value for name, value in settings.items() if name not in PASSING}
 
 
 def _experiment(settings: Mapping[str, Any]) -> str:
@@ -75,23 +81,6 @@ def _experiment(settings: Mapping[str, Any]) -> str:
     command = str((settings.get("run") or {}).get("command") or "")
     found = [word.removeprefix("experiment=") for word in command.split() if word.startswith("experiment=")]
     return found[-1] if found else ""
-
-
-def _leaves(tree: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
-    for name, value in tree.items():
-        key = f"{path}.{name}" if path else name
-        if not path and name in PASSING:
-            continue
-        if isinstance(value, Mapping) and value:
-            yield from _leaves(value, key)
-        else:
-            yield key, value
-
-
-def _value(value: Any) -> str:
-    """As it is typed, cut where it is long."""
-    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"
 
 
 def _is_outdated(link: Path, planned: Mapping[str, str]) -> bool:

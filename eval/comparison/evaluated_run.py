@@ -8,12 +8,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from eval.reporting.report_data import merged_config, read_stages
 from eval.results import RESULTS, Result, read_results
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.config.plugins import load_plugins
 from pipeline.errors import UserError
 from pipeline.formats.run_folder import RUN_FILE, command_for, is_run, refuse_gone
 from pipeline.formats.training_artifact import ArtifactFolder
+from pipeline.stages import STAGES
 from pipeline.store.written_spec import WrittenSpec
 from pipeline.tracking.tracker import read_jsonl
 
@@ -59,6 +61,12 @@ class EvaluatedRun:
                 f"{self.evaluate} is of another version of this project, which knew other settings "
                 f"({error.error_count()} of them); evaluate {self.name} again"
             ) from None
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Those that made its artifacts, by section."""
+        folders = {name: folder for name in STAGES if (folder := self.stage(name))}
+        return merged_config(read_stages(folders))
 
     def stage(self, name: str) -> Path | None:
         """The run's artifact of another stage, where it has one."""

@@ -14,6 +14,8 @@ from eval.tasks import Prediction, rescore
 from pipeline.formats.direction import badness
 from train.finetuning.artifact import read_task
 
+SINGLE_TEXT = "not tested: tests draw among documents, and the text is a single one"
+SINGLE_EXAMPLE = "not tested: tests draw among examples, and there is a single one"
 ACROSS_TOKENIZERS = ("word_perplexity", "bits_per_byte")
 """Figures of text that do not depend on how it is cut into tokens."""
 
@@ -69,7 +71,10 @@ def compare_figures(
         if known.of_text:
             note = _other_text(first, second, a, b) if a and b else ""
             sure = None if note else of_text.get((known.model, known.name, known.file))
-            rows.append(Row(a, b, sure, note, comparable=not note))
+            comparable = not note
+            if a and b and a.n == b.n == 1 and sure is None:
+                note = note or SINGLE_TEXT
+            rows.append(Row(a, b, sure, note, comparable))
         elif known.model == "finetune" and known.name in scored:
             rows.append(scored.pop(known.name))
         else:
@@ -109,7 +114,8 @@ def _scored_again(
         sure = None
         if statistic is not None:
             sure = compare_systems(statistic, len(common.first), draws)
-        note = "" if statistic is not None else "not tested: of all texts together"
+        single = SINGLE_EXAMPLE if len(common.first) == 1 else ""
+        note = single if statistic is not None else "not tested: of all texts together"
         yield Row(result, replace(result, value=other), sure, note)
 
 

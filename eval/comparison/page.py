@@ -9,6 +9,7 @@ from eval.comparison.evaluated_run import EvaluatedRun
 from eval.comparison.figures import Row
 from eval.comparison.significance import Draws
 from eval.reporting.pages import render
+from pipeline.config.differences import changes
 
 
 def comparison_page(
@@ -29,6 +30,7 @@ def comparison_page(
         "rows": rows,
         "words": common.words,
         "draws": draws,
+        "changes": changes(first.settings, second.settings) if first.settings and second.settings else None,
         "trainings": loss_curves(first, second),
         "answers": _spread(list(zip(common.first, common.second, strict=True)), most),
         "samples": _same_prompts(first, second)[:most],

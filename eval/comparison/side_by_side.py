@@ -44,7 +44,7 @@ def side_by_side(first: str, others: Mapping[str, Sequence[Row]]) -> Table:
 
 def _best(results: Sequence[Result]) -> float | None:
     """None where there is nothing that it could be better than."""
-    if len(results) < 2:
+    if len({result.value for result in results}) < 2:
         return None
     return min(results, key=lambda result: badness(result.better, result.value)).value
 

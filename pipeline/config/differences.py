@@ -1,4 +1,4 @@
-"""What a configuration sets otherwise than the sections' defaults."""
+"""What a configuration sets otherwise than the sections' defaults, or than another configuration."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
@@ -10,6 +10,8 @@ from pipeline.config.base import Section
 from pipeline.config.choices import Choice, as_kind, section_classes
 
 Values = Mapping[str, Any]
+MOST_CHARS = 60
+"""Of a value that stands in a line."""
 
 
 class Difference(NamedTuple):
@@ -29,6 +31,36 @@ def differences(section: type[Section], values: Values) -> list[Difference]:
     not the default one. What the section does not know differs, as a plugin's keys do where it is not loaded.
     """
     return list(_compared(values, _defaults(section, values, {}), ""))
+
+
+class Change(NamedTuple):
+    """A setting of which two configurations have other values."""
+
+    key: str
+    """As it is typed, such as `optim.lr`."""
+    before: Any
+    """None, too, where that configuration lacks the setting."""
+    now: Any
+
+
+def changes(before: Values, now: Values) -> list[Change]:
+    """The settings that differ, as JSON or YAML has them, those of sections inside sections by themselves."""
+    old, new = dict(_leaves(before, "")), dict(_leaves(now, ""))
+    return [Change(key, old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)]
+
+
+def _leaves(tree: Values, prefix: str) -> Iterator[tuple[str, Any]]:
+    for name, value in tree.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+def as_typed(value: Any) -> str:
+    """A value as it is typed, cut where it is long."""
+    text = "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= MOST_CHARS else f"{text[: MOST_CHARS - 3]}…"
 
 
 def _compared(values: Values, defaults: Values, prefix: str) -> Iterator[Difference]:

@@ -56,7 +56,17 @@ GOOD, POOR = noisy(REFERENCES, 0.3, 2), noisy(REFERENCES, 0.45, 3)
 def run_maker(folder: Path) -> Callable[..., EvaluatedRun]:
     """A maker of runs below a folder, by name."""
 
-    def make(name, predictions=GOOD, references=REFERENCES, corpus="c", tokenizer="t", loss=3.0, **task):
+    def make(
+        name,
+        predictions=GOOD,
+        references=REFERENCES,
+        corpus="c",
+        tokenizer="t",
+        loss=3.0,
+        documents=30,
+        config=None,
+        **task,
+    ):
         run, store = folder / "runs" / name, folder / "artifacts"
         made = {stage: store / stage / f"{name}-0" for stage in ("evaluate", "pretrain", "finetune")}
         run.mkdir(parents=True)
@@ -65,7 +75,8 @@ def run_maker(folder: Path) -> Callable[..., EvaluatedRun]:
         for stage, artifact in made.items():
             artifact.mkdir(parents=True)
             (run / stage).symlink_to(artifact)
-            (artifact / "manifest.json").write_text(json.dumps({"metrics": {"steps": 50, "tokens": 6400}}))
+            manifest = {"metrics": {"steps": 50, "tokens": 6400}, "config": config}
+            (artifact / "manifest.json").write_text(json.dumps(manifest))
         tracker = Tracker(made["pretrain"])
         for step in range(1, 51):
             tracker.log({"train/loss": loss + math.exp(-step / 9), "train/lr": 0.1 / step}, step)
@@ -85,12 +96,11 @@ def run_maker(folder: Path) -> Callable[..., EvaluatedRun]:
             text = "".join(json.dumps(line) + "\n" for line in lines)
             (made["evaluate"] / f"{file}.jsonl").write_text(text)
         signature = f"split:test|tokens:9|words:w|tokenizer:{tokenizer}"
-        results = [
-            Result("pretrain", each, loss, loss - 0.1, loss + 0.1, 9, signature) for each in PERPLEXITIES
-        ]
+        low, high = (loss - 0.1, loss + 0.1) if documents > 1 else (None, None)
+        results = [Result("pretrain", each, loss, low, high, documents, signature) for each in PERPLEXITIES]
         results = shown(results, PERPLEXITIES)
         (made["evaluate"] / "results.json").write_text(json.dumps([asdict(row) for row in results]))
-        lengths = np.arange(30, 60)
+        lengths = np.arange(30, 30 + documents)
         costs = loss * lengths + np.random.default_rng(4).normal(0, 5, len(lengths))
         documents = DocumentScores("pretrain", None, costs, lengths.cumsum(), lengths // 2, 4 * lengths)
         write_documents(made["evaluate"], [documents])

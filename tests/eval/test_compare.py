@@ -1,6 +1,7 @@
 """Two runs beside each other."""
 
 import math
+import re
 
 import pytest
 import sacrebleu
@@ -124,6 +125,43 @@ def test_the_page_and_the_table(runs, tmp_path):
     assert "cat of poor" in page
     assert page.count("<script>") == 1, "its own"
     assert "write 0 &lt;script&gt;" in page
+
+
+def test_of_a_single_document_nothing_is_tested_and_no_value_stands_out(runs, tmp_path, capsys):
+    words = ["one", "two", f"runs={tmp_path / 'runs'}", f"page={tmp_path / 'page.html'}", "resamples=50"]
+    for name, loss in (("one", 3.0), ("two", 2.0)):
+        runs(name, loss=loss, documents=1)
+    main(words)
+    told = " ".join(capsys.readouterr().out.split())
+    assert (
+        "tests draw among documents, and the text is a single one: Perplexity per token (pretrain);" in told
+    )
+    metrics = (tmp_path / "page.html").read_text().partition("Settings that differ")[0]
+    row = re.search(r"<tr><td>Bits per byte.*?</tr>", metrics, re.DOTALL)[0]
+    assert "<b>" not in row
+    assert "not tested: tests draw among documents" in row
+    assert "right" not in row
+
+
+def test_a_comparison_lists_the_settings_that_differ(runs, tmp_path, capsys):
+    words = [f"runs={tmp_path / 'runs'}", f"page={tmp_path / 'page.html'}", "resamples=50"]
+    optim, model = {"name": "adamw", "lr": 0.003}, {f"width_{n}": 1 for n in range(9)}
+    runs("base", config={"seed": 1, "optim": optim})
+    runs("hot", loss=2.0, config={"seed": 1, "optim": {**optim, "lr": 0.01}})
+    runs("other", config={"seed": 2, "optim": optim, "model": model})
+    main(["base", "hot", *words])
+    told = capsys.readouterr().out
+    assert "settings that differ, base → hot:\n  optim.lr  0.003 → 0.01\n" in told
+    page = (tmp_path / "page.html").read_text()
+    assert "<td><code>optim.lr</code></td><td><code>0.003</code></td><td><code>0.01</code></td>" in page
+    assert "<code>seed</code>" not in page
+    assert page.count("<b>2.00</b>") == 3, "each perplexity that is surely better"
+    assert "<b>3.00</b>" not in page
+    main(["base", "other", *words])
+    told = capsys.readouterr().out
+    assert "  seed           1 → 2\n  model.width_0  null → 1\n" in told
+    assert "  … and 2 more, on the page" in told
+    assert (tmp_path / "page.html").read_text().count("<code>model.width_") == 9
 
 
 def test_of_more_than_two_runs_all_figures_stand_side_by_side(runs, tmp_path, monkeypatch, capsys):
