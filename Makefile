@@ -137,7 +137,7 @@ publish: venv  ## Send the export to the Hugging Face hub: REPO=me/name; tells w
 	@$(VENV)/bin/python -m inference.publish "$(REPO)" $(WHICH) $(ARGS)
 
 checkpoints: venv  ## List the training checkpoints, of all runs or of one: [RUNS=name]
-	@$(VENV)/bin/python -m pipeline.formats.checkpoints $(RUNS) $(ARGS)
+	@$(VENV)/bin/python -m pipeline.checkpoints $(RUNS) $(ARGS)
 
 compare: venv  ## Runs beside each other, with significance: RUNS="first second …"
 	@$(VENV)/bin/python -m eval.compare $(RUNS) $(ARGS)

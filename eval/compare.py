@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeInt, PositiveInt
 from rich.console import Console
 from rich.table import Table
 
-from eval.comparison.evaluated_run import EvaluatedRun, find_run
+from eval.comparison.evaluated_run import EvaluatedRun, find_run, run_names
 from eval.comparison.figures import Row, compare_figures
 from eval.comparison.page import comparison_page
 from eval.comparison.side_by_side import side_by_side
@@ -50,7 +50,7 @@ def main(words: Sequence[str]) -> None:
         print(usage(CompareSettings))
         return
     with exit_on_user_error():
-        names = [word for word in words if "=" not in word]
+        names = run_names(words)
         settings = read_settings(CompareSettings, [word for word in words if "=" in word])
         if len(names) < 2:
             raise UserError(

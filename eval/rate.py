@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeInt, PositiveInt
 
 from eval.comparison.common_examples import common_examples
-from eval.comparison.evaluated_run import EvaluatedRun, find_run
+from eval.comparison.evaluated_run import EvaluatedRun, find_run, run_names
 from eval.ratings.sheet import Item, pair_items, sheet_page, single_items
 from eval.ratings.written import Written, written_texts
 from pipeline.config.base import Section
@@ -45,7 +45,7 @@ def main(words: Sequence[str]) -> None:
         print(usage(RateSettings))
         return
     with exit_on_user_error():
-        names = [word for word in words if "=" not in word]
+        names = run_names(words)
         settings = read_settings(RateSettings, [word for word in words if "=" in word])
         if len(names) not in (1, 2):
             raise UserError(

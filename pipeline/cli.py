@@ -13,7 +13,7 @@ _RUNS = {
     "sweep": (["--multirun"], "runs over several values of some keys, or sweep=lr_wd"),
 }
 _PROGRAMS = {
-    "checkpoints": ("pipeline.formats.checkpoints", "list the training checkpoints"),
+    "checkpoints": ("pipeline.checkpoints", "list the training checkpoints"),
     "sample": ("inference.sample", 'what a model makes of a prompt: lmw sample "Once upon a time"'),
     "serve": ("inference.serve", "serve a model over HTTP, as OpenAI does, with a page to chat in"),
     "chat": ("inference.chat", "talk to a model in the terminal"),

@@ -1,6 +1,7 @@
 """A run whose models have been evaluated, as it lies on disk."""
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -76,6 +77,20 @@ class EvaluatedRun:
     def fingerprint(self, stage: str) -> str | None:
         """That of an input of evaluate."""
         return self.spec.input_fingerprints.get(stage)
+
+
+def run_names(words: Sequence[str]) -> list[str]:
+    """Those words of a command line that name runs.
+
+    Raises:
+        UserError: where commas stand between names.
+    """
+    names = [word for word in words if "=" not in word]
+    for name in names:
+        if "," in name and not Path(name).expanduser().exists():
+            apart = " ".join(name.replace(",", " ").split())
+            raise UserError(f'{name}: spaces stand between the names of runs: RUNS="{apart}"')
+    return names
 
 
 def find_run(name: str, runs: Path) -> EvaluatedRun:

@@ -32,9 +32,24 @@ def read_settings(kind: type[S], words: Sequence[str]) -> S:
         key, equals, text = word.partition("=")
         if not equals:
             raise UserError(f"{word!r} is no setting: write key=value, such as {_keys(kind)[0]}=…")
-        section, dot, name = key.rpartition(".")
+        section, dot, name = _as_here(kind, key).rpartition(".")
         (inner[section] if dot else values)[name] = _value(text)
     return read_values(kind, values | inner)
+
+
+def _as_here(kind: type[Section], key: str) -> str:
+    """The key as this command has it: what the pipeline calls `run.runs` is `runs` here.
+
+    Raises:
+        UserError: for the store, where the command finds artifacts by the links in a run's folder.
+    """
+    section, _, name = key.rpartition(".")
+    fields = kind.model_fields
+    if section != "run" or "run" in fields or "runs" not in fields:
+        return key
+    if name == "artifacts" and name not in fields:
+        raise UserError("run.artifacts is not needed: a run's folder leads to its artifacts; leave it out")
+    return name if name in fields else key
 
 
 def read_values(kind: type[S], values: Mapping[str, Any]) -> S:

@@ -1,4 +1,4 @@
-"""Training checkpoints on disk: which are there, whether they are whole. Run as a program it lists them.
+"""Training checkpoints on disk: which are there, whether they are whole.
 
 A checkpoint is a folder `checkpoints/step-<number>` with one safetensors file per rank that wrote it, and `meta.json`,
 which is written last: a folder without it, or with one that was changed, does not count. It has the sha256 of each
@@ -6,19 +6,15 @@ file, so that no file of another checkpoint can stand for one of this.
 """
 
 import math
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TypedDict, cast
 
-from pipeline.errors import UserError, exit_on_user_error
 from pipeline.formats.direction import Better, badness
 from pipeline.store import durable
-from pipeline.store.artifacts import PARTIAL
 from pipeline.store.file_hashes import hash_file
 from pipeline.store.markers import NotDone, read_marker, write_marker
-from pipeline.text.sizes import size_in_words
 
 FOLDER = "checkpoints"
 META = "meta.json"
@@ -162,55 +158,3 @@ def written_hashes(artifact: Path) -> dict[str, str]:
             if path.is_file() and max(path.stat().st_mtime_ns, path.stat().st_ctime_ns) <= completed:
                 found[str(path.relative_to(artifact))] = checkpoint.hashes[path.name]
     return found
-
-
-def main(place: Path) -> None:
-    """Print the checkpoints of every training artifact in a store, or of a run's."""
-    from rich.console import Console
-    from rich.table import Table
-
-    artifacts = sorted({path.parent for depth in ("*/*", "*") for path in place.glob(f"{depth}/{FOLDER}")})
-    found = {artifact: list_checkpoints(artifact) for artifact in artifacts}
-    if not any(found.values()):
-        print(f"no checkpoints below {place}")
-        return
-    console = Console()
-    for artifact, checkpoints in found.items():
-        state = "in training or stopped" if artifact.suffix == PARTIAL else "finished"
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in ("step", "tokens", "train loss", "validation", "size", "written by", "complete"):
-            table.add_column(column, justify="right" if column != "written by" else "left")
-        shown: float | None = None
-        for checkpoint in checkpoints:
-            table.add_row(
-                f"{checkpoint.step:,}",
-                f"{checkpoint.tokens:,}",
-                _loss(checkpoint.train_loss if checkpoint.train_loss != shown else None),
-                _loss(checkpoint.validation_loss),
-                size_in_words(checkpoint.bytes),
-                f"{checkpoint.ranks} × {checkpoint.strategy}",
-                checkpoint.damage() or "yes",
-            )
-            shown = checkpoint.train_loss
-        console.print(f"\n[bold]{artifact}[/bold] ({state})", highlight=False, soft_wrap=True)
-        console.print(table)
-    console.print(
-        "\ntrain loss: the last one logged until then (trainer.log_every); left out where none came since the "
-        "checkpoint before",
-        soft_wrap=True,
-    )
-
-
-def _loss(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
-
-
-if __name__ == "__main__":
-    with exit_on_user_error():
-        named = (
-            sys.argv[1].removeprefix("run.artifacts=") if len(sys.argv) > 1 else ""
-        )  # as other targets have it
-        if named and not any(path.is_dir() for path in (Path("runs", named), Path(named))):
-            raise UserError(f"there is no run {named!r} in runs/, and no folder of that name")
-        run = Path("runs", named)
-        main(run if named and run.is_dir() else Path(named or "artifacts"))

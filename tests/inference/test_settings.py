@@ -29,6 +29,13 @@ finally:
         ("sample.main(['x', 'temprature=1'])", "did you mean temperature?"),
         ("chat.main(['model=nowhere'])", "there is no model 'nowhere'"),
         ("serve.main(['port=99999'])", "port=99999"),
+        ("chat.main(['run.runs=/no/runs'])", "no run below /no/runs has a model yet"),
+        ("sample.main(['x', 'runs=/no/runs'])", "no run below /no/runs has a model yet"),
+        (
+            "serve.main(['run.artifacts=/no/store'])",
+            "run.artifacts is not needed: a run's folder leads to its",
+        ),
+        ("chat.main(['run.name=a'])", "run is no key"),
     ],
 )
 def test_a_mistake_is_told_before_torch_is_loaded(call: str, message: str) -> None:

@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from torch import nn
 
 from tests.command_line import ROOT
+from tests.written_checkpoints import write_checkpoint
 
 
 def make(*words: str) -> subprocess.CompletedProcess[str]:
@@ -47,7 +49,7 @@ def test_what_cannot_be_meant_is_told_before_anything_runs(words: list[str], tol
 
 
 def test_where_there_are_no_checkpoints_that_is_no_error(tmp_path: Path) -> None:
-    program = [sys.executable, "-m", "pipeline.formats.checkpoints"]
+    program = [sys.executable, "-m", "pipeline.checkpoints"]
     none, unknown = (
         subprocess.run([*program, *words], cwd=tmp_path, capture_output=True, text=True)
         for words in ([], ["mine"])
@@ -55,6 +57,32 @@ def test_where_there_are_no_checkpoints_that_is_no_error(tmp_path: Path) -> None
     assert (none.returncode, none.stdout) == (0, "no checkpoints below artifacts\n")
     assert unknown.returncode == 2
     assert "there is no run 'mine'" in unknown.stderr
+
+
+def test_checkpoints_of_runs_elsewhere_are_listed_by_either_name_of_the_folder(tmp_path: Path) -> None:
+    write_checkpoint(tmp_path / "store/pretrain/demo-1", 3, nn.Linear(2, 2))
+    run = tmp_path / "elsewhere/demo"
+    run.mkdir(parents=True)
+    (run / "config.yaml").write_text("run: {}")
+    (run / "pretrain").symlink_to(tmp_path / "store/pretrain/demo-1")
+    runs, store = f"run.runs={run.parent}", f"run.artifacts={tmp_path}/store"
+
+    def listed(*words: str) -> subprocess.CompletedProcess[str]:
+        program = [sys.executable, "-m", "pipeline.checkpoints", *words]
+        return subprocess.run(program, cwd=tmp_path, capture_output=True, text=True)
+
+    for words in (
+        ["demo", runs],
+        ["demo", runs.removeprefix("run.")],
+        [runs],
+        [store],
+        [runs, store],
+        ["demo", runs, store],
+    ):
+        assert "/pretrain" in listed(*words).stdout, words
+    assert "did you mean demo?" in listed("demmo", runs).stderr
+    assert "one run, and 2 are given: a, b" in listed("a", "b").stderr
+    assert "runz is no key; did you mean runs?" in listed("runz=x").stderr
 
 
 def test_words_with_spaces_and_quotes_arrive_as_they_are() -> None:

@@ -17,6 +17,7 @@ import torch
 from safetensors.torch import load_file
 
 import train.checkpoints.manager
+from pipeline.checkpoints import print_checkpoints
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import (
     FOLDER,
@@ -24,7 +25,6 @@ from pipeline.formats.checkpoints import (
     Checkpoint,
     checkpoint_folder,
     list_checkpoints,
-    main,
     written_hashes,
 )
 from pipeline.store.artifacts import finish
@@ -66,7 +66,7 @@ def folder_made(folder: Path) -> Path:
 
 def test_the_last_ones_stay_and_are_listed(trained: Path, capsys: pytest.CaptureFixture) -> None:
     assert [c.step for c in list_checkpoints(trained)] == [STEPS - 2, STEPS]
-    assert main(trained.parents[1]) == 0
+    print_checkpoints(trained.parents[1])
     printed = capsys.readouterr().out
     assert f"{STEPS}" in printed
     assert f"{trained} (finished)\n" in printed, "a path that is copied has no line breaks"
@@ -75,7 +75,7 @@ def test_the_last_ones_stay_and_are_listed(trained: Path, capsys: pytest.Capture
 
 
 def test_make_checkpoints_is_told_the_store_as_other_targets_are(trained: Path) -> None:
-    words = [sys.executable, "-m", "pipeline.formats.checkpoints", f"run.artifacts={trained.parents[1]}"]
+    words = [sys.executable, "-m", "pipeline.checkpoints", f"run.artifacts={trained.parents[1]}"]
     assert "1 × single" in subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
