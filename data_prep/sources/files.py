@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-from data_prep.reading.encodings import refuse_other_encodings
 from data_prep.reading.text_documents import describe_text_files, splits_at_blank_lines
 from data_prep.sources.chosen_files import choose_files
 from data_prep.sources.conversion import convert
@@ -14,6 +13,7 @@ from data_prep.sources.file_formats import ReadInPlace, file_format
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.context import Context
 from pipeline.errors import UserError
+from pipeline.formats.encodings import refuse_other_encodings
 from pipeline.formats.folders import expand_paths
 from pipeline.formats.source import Format, Source, describe_file
 from pipeline.preflight import Known

@@ -6,6 +6,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.formats.encodings import not_utf8
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,4 @@ class ParallelFiles:
                         {"source": source.rstrip("\r\n"), "target": target.rstrip("\r\n")},
                     )
         except UnicodeDecodeError as error:
-            raise UserError(
-                f"{self.sources} or {self.targets} is not UTF-8 ({error}); convert it first"
-            ) from None
+            raise not_utf8(error, self.sources, self.targets) from None

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from pipeline.errors import UserError
 from pipeline.formats.compressed import DAMAGE, content_ending, open_content
+from pipeline.formats.encodings import not_utf8
 from pipeline.formats.hub import HubSplit
 from pipeline.formats.label_files import read_label_files
 from pipeline.formats.parallel_files import ParallelFiles
@@ -75,7 +76,7 @@ def read_rows(source: RowSource, numbered: bool = False, ending: str | None = No
             halves, touched = halves + count, touched + (count > 0)
             yield where, row
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 ({error}); convert it first") from None
+        raise not_utf8(error, path) from None
     except DAMAGE as error:
         raise UserError(f"{path} is cut or damaged ({error}); get it again") from None
     if halves:

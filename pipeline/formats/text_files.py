@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipeline.errors import UserError
+from pipeline.formats.encodings import not_utf8
 from pipeline.formats.endings import ROW_ENDINGS, TEXT_ENDINGS
 from pipeline.formats.rows import read_rows
 from pipeline.formats.text_lists import is_list
@@ -46,7 +47,7 @@ def read_plain_texts(path: Path, split: bool) -> Iterator[tuple[str, str]]:
             file.seek(0)
             yield from articles(file) if is_title(first) else _paragraphs(file) if split else _whole(file)
         except UnicodeDecodeError as error:
-            raise UserError(f"{path} is not UTF-8 ({error}); convert it first") from None
+            raise not_utf8(error, path) from None
 
 
 def _paragraphs(lines: Iterable[str]) -> Iterator[tuple[str, str]]:

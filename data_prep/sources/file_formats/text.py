@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from data_prep.reading.encodings import refuse_other_encodings
 from data_prep.reading.pieces import plan_pieces
 from data_prep.reading.readers import CorpusReader
 from data_prep.reading.text_documents import describe_text_files, splits_at_blank_lines
 from pipeline.config.corpora.files import FilesCorpus
+from pipeline.formats.encodings import refuse_other_encodings
 from pipeline.formats.source import Source, SourceFile
 
 ENDINGS = (".txt", ".text", ".md")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pipeline.config.tasks.tag import TagDataConfig
 from pipeline.errors import UserError
+from pipeline.formats.encodings import not_utf8
 from pipeline.text.counts import counted
 from train.finetuning.tagging.sentences import TaggedSentence, from_words
 
@@ -40,7 +41,7 @@ def read_columns(path: Path, config: TagDataConfig) -> Iterator[TaggedSentence]:
                 if words:
                     yield from_words(words, tags, where)
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 ({error}); convert it first") from None
+        raise not_utf8(error, path) from None
 
 
 def _sentences(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, list[list[str]]]]:

@@ -1,0 +1,73 @@
+"""Text files in other encodings than UTF-8 are told with the encoding that they seem to have."""
+
+import gzip
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import UserError
+from pipeline.formats.encodings import refuse_other_encodings
+from pipeline.formats.parallel_files import ParallelFiles
+from pipeline.formats.rows import read_rows
+
+TEXT = (
+    "人工智能是计算机科学的一个分支，它企图了解智能的实质。该领域的研究包括机器人、语言识别和图像识别。\n"
+    * 40
+)
+
+
+@pytest.mark.parametrize(("encoding", "named"), [("gb18030", "GB18030"), ("utf-16", "UTF-16")])
+def test_the_encoding_is_named_with_the_command_that_converts(
+    tmp_path: Path, encoding: str, named: str
+) -> None:
+    folder = tmp_path / "my notes"
+    folder.mkdir()
+    path = folder / "a.txt"
+    path.write_bytes(TEXT.encode(encoding))
+    with pytest.raises(UserError, match=rf"it seems to be {named}\.") as told:
+        refuse_other_encodings(path)
+    subprocess.run(["bash", "-c", str(told.value).rpartition(": ")[2]], check=True)
+    assert (folder / "utf8-a.txt").read_text(encoding="utf-8") == TEXT
+
+
+@pytest.mark.parametrize("name", ["talks.jsonl", "talks.jsonl.gz"])
+def test_of_conversations_the_same_is_told(tmp_path: Path, name: str) -> None:
+    row = json.dumps({"prompt": "你好？", "response": TEXT}, ensure_ascii=False) + "\n"
+    encoded = (row * 5).encode("gb18030")
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(encoded) if name.endswith(".gz") else encoded)
+    with pytest.raises(UserError, match=r"it seems to be GB18030\.") as told:
+        list(read_rows(path))
+    subprocess.run(["bash", "-c", str(told.value).rpartition(": ")[2]], check=True)
+    assert len(list(read_rows(tmp_path / f"utf8-{name}"))) == 5
+
+
+def test_of_two_files_of_pairs_that_in_another_encoding_is_named(tmp_path: Path) -> None:
+    source, target = tmp_path / "a.zh", tmp_path / "a.en"
+    source.write_text("a\n" * 40)
+    target.write_bytes(TEXT.encode("gb18030"))
+    with pytest.raises(UserError, match=rf"^{target} is not UTF-8; it seems to be GB18030"):
+        list(read_rows(ParallelFiles(source, target)))
+
+
+def test_one_damaged_byte_is_told_with_its_place(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(b'{"text": "a' + b"b" * 500 + b'\xff"}\n')
+    with pytest.raises(UserError, match=rf"^{path} is not UTF-8 \(.*position 511.*\); correct or convert it"):
+        list(read_rows(path))
+
+
+def test_what_is_no_text_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes(bytes(range(256)) * 100)
+    with pytest.raises(UserError, match="is not UTF-8"):
+        refuse_other_encodings(path)
+
+
+def test_damaged_text_and_a_character_that_is_cut_are_none_of_its_business(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    encoded = TEXT.encode() * 20
+    path.write_bytes(encoded[:300] + b"\xff" * 3 + encoded)
+    refuse_other_encodings(path)
