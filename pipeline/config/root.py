@@ -37,6 +37,7 @@ from pipeline.config.trackers.wandb import WandbTracking
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.formats.hub import SCHEME
+from pipeline.formats.run_folder import command_for, is_run
 from pipeline.redaction import masked, redacted
 from pipeline.remote.listing import ARTIFACT_SCHEME
 from pipeline.text.counts import counted
@@ -207,7 +208,12 @@ class RootConfig(Section):
         for part, corpus in self.corpus.by_part.items():
             if corpus.missing:
                 example = f"corpus.{f'parts.{part}.' if part else ''}{corpus.missing}"
-                yield f"{example.partition('=')[0]} is missing: say what is to be read, {example}"
+                known = ""
+                if is_run(self.run.folder):
+                    known = (
+                        f". The run {self.run.name} was made by: {command_for(self.run.folder, self.stage)}"
+                    )
+                yield f"{example.partition('=')[0]} is missing: say what is to be read, {example}{known}"
 
     def _untrained(self) -> Iterator[str]:
         """Trainings of no steps that start from nothing."""

@@ -1,5 +1,6 @@
 """The configuration: every experiment composes, and all mistakes are told at once."""
 
+import json
 import os
 import subprocess
 import sys
@@ -158,8 +159,31 @@ def test_what_a_value_should_be_is_shown() -> None:
     with pytest.raises(UserError) as told:
         parse_config(composed("corpus=files", "++corpus.paths=notes", "++trainer.compile=ja"))
     assert "corpus.paths=notes: input should be a list: corpus.paths=[notes]" in str(told.value)
+    assert "trainer.compile=ja: input should be true or false" in str(told.value)
+    with pytest.raises(UserError, match=r"run: name='小文' must begin with a letter of A to Z or a digit"):
+        parse_config(composed("++run.name='小文'"))
+
+
+def test_a_path_with_a_space_that_is_no_list_is_told_as_a_list_in_quotes() -> None:
     with pytest.raises(UserError, match=r"input should be a list: 'corpus\.paths=\[my notes\]'"):
         parse_config(composed("corpus=files", "++corpus.paths=my notes"))
+
+
+def test_what_a_run_of_the_name_read_is_told_by_its_command(tmp_path: Path) -> None:
+    run = tmp_path / "zhongwen"
+    run.mkdir()
+    command = (
+        "python -m pipeline experiment=own stage=pretrain 'corpus.paths=[my notes]' run.name=zhongwen seed=9"
+    )
+    (run / "config.yaml").write_text(json.dumps({"run": {"command": command}}))
+    words = ["experiment=own", "++stage=report", f"++run.runs={tmp_path}"]
+    with pytest.raises(UserError) as told:
+        parse_config(composed(*words, "++run.name=zhongwen"))
+    made = "python -m pipeline experiment=own 'corpus.paths=[my notes]' seed=9 run.name=zhongwen stage=report"
+    assert f"corpus.paths=[FOLDER]. The run zhongwen was made by: {made}" in str(told.value)
+    with pytest.raises(UserError) as told:
+        parse_config(composed(*words, "++run.name=another"))
+    assert "was made" not in str(told.value)
 
 
 def test_an_empty_folder_is_called_empty_with_the_endings_that_are_read(tmp_path: Path) -> None:
@@ -171,9 +195,6 @@ def test_an_empty_folder_is_called_empty_with_the_endings_that_are_read(tmp_path
     assert f"corpus: paths: the folder {tmp_path} is empty (hidden files do not count)" in text
     assert all(f" {ending} " in text for ending in (".docx", ".jsonl", ".txt", ".xml.bz2"))
     assert "trainer.compile" in text
-    assert "trainer.compile=ja: input should be true or false" in str(told.value)
-    with pytest.raises(UserError, match=r"run: name='小文' must begin with a letter of A to Z or a digit"):
-        parse_config(composed("++run.name='小文'"))
 
 
 def test_own_text_has_to_be_named_where_it_is_read() -> None:
