@@ -173,10 +173,18 @@ def run(config: CleanStage, context: Context) -> StageMetrics:
     funnel = tally.funnel
     for line in funnel.lines():
         context.log.info("%s", line)
+    if funnel.ends:
+        ends = (
+            "held-out document is the end of a training document",
+            "held-out documents are the ends of training ones",
+        )
+        context.log.info("%s", counted(funnel.ends, *ends))
     _check_damage(tally, clean, context)
     _check_not_empty(tally, parts)
     if tally.contamination.documents:
-        context.log.info("%s documents hold evaluation text", f"{tally.contamination.documents:,}")
+        context.log.info(
+            counted(tally.contamination.documents, "document holds", "documents hold") + " evaluation text"
+        )
     stats = tally.stats(parts, clean, guard_action(config, parts))
     write_json(context.folder / STATS_FILE, stats)
     _tell_of_benchmarks(config, tally, context)
@@ -195,7 +203,7 @@ def run(config: CleanStage, context: Context) -> StageMetrics:
             context.log.warning("no text is held out for %s: there is too little of it; bring more", split)
     if single := [split for split in HELD_OUT if funnel.documents(split) == 1]:
         context.log.warning(
-            "%s a single document: figures of it have no confidence intervals, and `make compare` cannot test whether "
+            "%s a single document: its figures have no confidence intervals, and `make compare` cannot test whether "
             "they differ; bring more documents, or have files cut into several with corpus.split_documents=true",
             f"{single[0]} is" if len(single) == 1 else f"{enumerated(single)} are each",
         )
@@ -290,7 +298,7 @@ _ADVICE = {
 def _metrics(tally: Tally) -> StageMetrics:
     funnel, total = tally.funnel, tally.funnel.total
     return {
-        "documents": funnel.kept,
+        "documents": funnel.kept - funnel.ends,
         "megabytes": total.bytes / 1e6,
         "characters": total.characters,
         "words": total.words,

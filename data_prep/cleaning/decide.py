@@ -18,6 +18,7 @@ from data_prep.reading.pieces import Piece
 from pipeline.config.clean import CleanConfig
 from pipeline.context import Context
 from pipeline.store.markers import is_done, read_marker, write_marker
+from pipeline.text.counts import counted
 
 KEYS, DECISIONS, LIMITS = "keys", "decisions", "limits.json"
 MORE_HELD_OUT, PLANTING = "held_out.json", "planting.json"
@@ -47,7 +48,7 @@ def decide_pieces(pieces: Sequence[Piece], config: CleanConfig, context: Context
     if is_done(context.scratch / LIMITS):
         return
     keys = Keys(context.scratch / KEYS, len(pieces))
-    context.log.info("comparing %s documents", f"{keys.documents:,}")
+    context.log.info("comparing %s", counted(keys.documents, "document"))
     decisions = decide(keys, config.deduplicate, context.scratch / DECISIONS)
     _write_clusters(decisions, pieces, context)
     limits = _limits(decisions, pieces, config.max_documents)

@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 from data_prep.text.text_features import TextCounts
 from pipeline.formats.documents import SPLITS
+from pipeline.text.counts import counted
 from pipeline.text.sizes import sizes_in_words
 
 COUNTS = tuple(field.name for field in fields(TextCounts))
@@ -134,6 +135,11 @@ class Funnel:
         """Documents and bytes dropped, for whatever reason."""
         return sum(self._dropped.values(), Counter())
 
+    @property
+    def ends(self) -> int:
+        """Held-out documents that are ends of kept ones."""
+        return self._ends
+
     def documents(self, split: str) -> int:
         return self._splits[split]["documents"]
 
@@ -194,4 +200,5 @@ class Funnel:
         rows = list(self.rows())
         sizes = sizes_in_words([1e6 * megabytes for _, _, megabytes in rows])
         for (step, documents, _), size in zip(rows, sizes, strict=True):
-            yield f"{step:<32} {documents:>12,} documents {size:>14}"
+            number, noun = counted(documents, "document").split()
+            yield f"{step:<32} {number:>12} {noun:<9} {size:>14}"

@@ -12,6 +12,7 @@ from pipeline.config.tokenizers.base import TokenizerWithUnknown
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.documents import sample_texts
+from pipeline.text.counts import counted
 from pipeline.text.text_splitting import LINE_CUT, split_text
 
 if TYPE_CHECKING:
@@ -42,7 +43,9 @@ def train_on_corpus(
         raise UserError(
             f"{documents} holds no training text; give the corpus more text or loosen clean.filters"
         )
-    context.log.info("training %s on %.1f MB of %s documents", config.choice, size / 1e6, f"{len(texts):,}")
+    context.log.info(
+        "training %s on %.1f MB of %s", config.choice, size / 1e6, counted(len(texts), "document")
+    )
     pieces = (piece for text in texts for piece in split_text(text, cut))
     tokenizer = learn(config, pieces, context.shows_bars)
     tokenizer.add_special_tokens(config.all_special)

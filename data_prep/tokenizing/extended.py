@@ -25,6 +25,7 @@ from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.tokenizers import PIECES_AT_ONCE, save_tokenizer
 from pipeline.formats.vocabulary import read_vocabulary
 from pipeline.formats.vocabulary_extension import BASE_FOLDER, VocabularyExtension
+from pipeline.text.counts import counted
 from pipeline.text.text_splitting import safe_cut, split_text
 
 if TYPE_CHECKING:
@@ -77,7 +78,8 @@ def _learn(config: ExtendedTokenizer, described: Mapping[str, Any], context: Con
     texts = list(sample_texts(documents, "train", config.sample_mb, config.parts))
     size = sum(len(text.encode()) for text in texts)
     context.log.info(
-        "learning %s tokens from %.1f MB of %s documents", f"{config.add:,}", size / 1e6, f"{len(texts):,}"
+        "learning %s tokens from %.1f MB of %s",
+        *(f"{config.add:,}", size / 1e6, counted(len(texts), "document")),
     )
     cut = safe_cut(described)
     pieces = (piece for text in texts for piece in (split_text(text, cut) if cut else (text,)))

@@ -26,7 +26,7 @@ def render(template: str, values: Mapping[str, Any], script_file: str = "report.
     environment = html_templates(TEMPLATES)
     filters: list[Callable[..., str | bool | list[str]]] = [
         *(number, compact, duration, size, hardware, day),
-        *(anchor, headings, as_sample, is_code, setting, breakable),
+        *(anchor, headings, as_sample, is_code, setting, breakable, counted),
     ]
     environment.filters.update({each.__name__: each for each in filters})
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")

@@ -63,7 +63,7 @@ def test_of_three_books_the_ends(clean_corpus, write, tmp_path, piece_mb) -> Non
     assert stats["read"]["bytes"] == stats["kept"]["raw_bytes"]
     assert stats["kept"]["bytes"] == sum(len(document.text.encode()) for document in cleaned.documents)
     assert cleaned.metrics["dropped_fraction"] == 0
-    assert "6 of the documents held out are the ends" in (cleaned.folder / "data_card.md").read_text()
+    assert "6 held-out documents are the ends" in (cleaned.folder / "data_card.md").read_text()
 
 
 def test_one_small_text_gives_a_twentieth_to_each(clean_corpus, write, tmp_path, caplog) -> None:
@@ -89,10 +89,16 @@ def test_beside_one_long_file_short_ones_are_shared_by_both_splits(
 
 
 def test_a_split_of_one_document_is_told(clean_corpus, write, tmp_path, caplog) -> None:
-    with caplog.at_level(logging.WARNING, "test"):
-        clean_corpus(tmp_path, "text", [write("book.txt", story(0, 200))], **WHOLE)
+    with caplog.at_level(logging.INFO, "test"):
+        cleaned = clean_corpus(tmp_path, "text", [write("book.txt", story(0, 200))], **WHOLE)
+    log = " ".join(" ".join(caplog.messages).split())
+    assert "read 1 document 54.29 kB kept: train 1 document 48.85 kB" in log
+    assert "2 held-out documents are the ends of training ones" in log
+    assert cleaned.metrics["documents"] == 1
+    card = (cleaned.folder / "data_card.md").read_text()
+    assert "\n1 document, 0.05 MB of text (10^6 bytes), of 1 read.\n" in card
     [told] = [line for line in caplog.messages if "single document" in line]
-    assert told.startswith("validation and test are each a single document: figures of it have no confidence")
+    assert told.startswith("validation and test are each a single document: its figures have no confidence")
 
 
 def test_a_file_that_the_hash_holds_out_is_not_all_of_a_corpus(clean_corpus, write, tmp_path) -> None:

@@ -128,7 +128,7 @@ def test_wikitexts_test_articles_are_kept_out_of_a_wikipedia_dump(build, shared_
     assert "Planted" not in {document.title for document in cleaned.split("train")}
     assert cleaned.stats["contamination"]["action"] == "drop"
     card = (cleaned.folder / "data_card.md").read_text()
-    assert "1 training documents held text of 2 evaluation texts, and were dropped" in card
+    assert "1 training document held text of 2 evaluation texts, and were dropped" in card
     assert "CC-BY-SA-3.0" in card
 
 

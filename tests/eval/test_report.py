@@ -214,8 +214,8 @@ def test_the_figures_of_the_run_are_there(whole, inputs):
     assert "artifacts/ pretrain/ trial-0123456789ab" in page.text, "where its artifact is, without a link"
     assert "172.1 – 192.1" in page.text
     assert "optim.lr 0.003" in page.text, "what is not as by default"
-    assert "dropped: too short 1 documents" in page.text
-    assert "dropped: duplicate 1 documents" in page.text
+    assert "dropped: too short 1 document " in page.text
+    assert "dropped: duplicate 1 document " in page.text
     assert "step 250" in page.text
     assert "vocab_size: 300" in page.text
     assert metrics["figures"] == sum(tag == "figure" for tag, _ in page.elements) > 12

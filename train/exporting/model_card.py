@@ -50,6 +50,7 @@ def write_model_card(
         markdown_templates(Path(__file__).parent)
         .get_template(TEMPLATE)
         .render(
+            counted=counted,
             front_matter=_front_matter(license, trained.card, loadable),
             name=context.run.name,
             what=trained.card.what,
