@@ -78,6 +78,7 @@ def gather(
         "stages": stages,
         "tiles": headline_figures(by_name, exported),
         "sources": sources,
+        "language": data.read_language(inputs.get("clean")),
         "funnel": data.read_funnel(inputs.get("clean")),
         "planted": read_planted(inputs.get("clean")),
         "tokenizer_tiles": tokenizer_figures(by_name.get("tokenizer")),

@@ -9,6 +9,7 @@ from eval.comparison.evaluated_run import EvaluatedRun
 from eval.comparison.figures import Row
 from eval.comparison.significance import Draws
 from eval.reporting.pages import render
+from eval.reporting.report_data import read_language
 from pipeline.config.differences import changes
 
 
@@ -33,6 +34,7 @@ def comparison_page(
         "changes": changes(first.settings, second.settings) if first.settings and second.settings else None,
         "trainings": loss_curves(first, second),
         "answers": _spread(list(zip(common.first, common.second, strict=True)), most),
+        "language": read_language(first.stage("clean")),
         "samples": _same_prompts(first, second)[:most],
     }
     return render("comparison.html.j2", values)

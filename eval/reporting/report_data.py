@@ -191,6 +191,14 @@ def read_funnel(folder: Path | None) -> list[FunnelRow]:
     ]
 
 
+def read_language(clean: Path | None) -> str:
+    """The language of most kept documents, such as `zh`; empty where that is not known, or there is no such one."""
+    stats = _read_json(clean, "stats.json", dict) if clean else None
+    found: dict[str, int] = (stats or {}).get("languages") or {}
+    most = max(found, key=lambda language: found[language], default="")
+    return most if 2 * found.get(most, 0) > sum(found.values()) else ""
+
+
 def read_training(record: StageRecord | None) -> Training | None:
     if record is None or not (rows := read_metrics(record.folder)):
         return None

@@ -282,6 +282,24 @@ def test_ids_are_unique(whole):
     assert len(ids) == len(set(ids))
 
 
+@pytest.mark.parametrize(
+    ("languages", "language"), [({"zh": 40, "en": 8}, "zh"), ({"zh": 24, "en": 24}, ""), ({"und": 9}, "und")]
+)
+def test_texts_of_the_corpus_are_in_its_language_and_the_page_in_english(
+    languages, language, inputs, tmp_path
+):
+    clean = tmp_path / "clean"
+    shutil.copytree(inputs["clean"], clean)
+    stats = json.loads((clean / "stats.json").read_text()) | {"languages": languages}
+    (clean / "stats.json").write_text(json.dumps(stats))
+    page, _ = report(tmp_path / "report", **inputs | {"clean": clean})
+    assert [attributes["lang"] for tag, attributes in page.elements if tag == "html"] == ["en"]
+    samples = [a for _, a in page.elements if a.get("class") in ("text", "text card", "chips") and a["lang"]]
+    texts = [a for _, a in page.elements if a.get("class") in ("text card", "chips")]
+    assert {(a["lang"], a["translate"]) for a in texts} == {(language, "no")}
+    assert len(samples) == (8 if language else 0), "tokens, a sample and six of training, no test examples"
+
+
 def test_a_conversation_is_shown_turn_by_turn(whole):
     page, _ = whole
     roles = page.text.index("user"), page.text.index("What a tag.")
