@@ -8,7 +8,7 @@ from pipeline.config.base import Section
 from pipeline.config.command_words import read_settings, usage
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.formats.checkpoints import FOLDER, list_checkpoints
-from pipeline.formats.location import known_runs, nearest_run
+from pipeline.formats.location import other_runs
 from pipeline.store.artifacts import PARTIAL
 from pipeline.text.sizes import size_in_words
 
@@ -48,9 +48,9 @@ def _place(name: str | None, settings: CheckpointsSettings) -> Path:
         return runs if only_runs else Path(settings.artifacts)
     if place := next((place for place in (runs / name, Path(name).expanduser()) if place.is_dir()), None):
         return place
-    near = nearest_run(name, runs)
-    advice = f"did you mean {near}?" if near else known_runs(runs)
-    raise UserError(f"there is no run {name!r} in {runs.resolve()}, and no folder of that name; {advice}")
+    raise UserError(
+        f"there is no run {name!r} in {runs.resolve()}, and no folder of that name; {other_runs(name, runs)}"
+    )
 
 
 def print_checkpoints(place: Path) -> None:

@@ -59,12 +59,17 @@ def find_model(name: str | None, step: int | None = None, runs: Path = Path("run
         if found is not None:
             return replace(_at_step(found, step), name=name)
         _refuse_run_without_model(place)
-    near = nearest_run(name, runs)
-    advice = f"did you mean {near}?" if near else known_runs(runs)
     what = f"the folder {name} holds no model" if given.is_dir() else f"there is no model {name!r}"
     raise UserError(
-        f"{what}: name a run, the folder of an artifact or a checkpoint, or a Hugging Face folder; {advice}"
+        f"{what}: name a run, the folder of an artifact or a checkpoint, or a Hugging Face folder; "
+        f"{other_runs(name, runs)}"
     )
+
+
+def other_runs(name: str, runs: Path) -> str:
+    """What to tell where no run has the name: the one that nearly has it, else those with a model."""
+    near = nearest_run(name, runs)
+    return f"did you mean {near}?" if near else known_runs(runs)
 
 
 def nearest_run(name: str, runs: Path) -> str | None:

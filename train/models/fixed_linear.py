@@ -33,8 +33,11 @@ class FixedLinear(nn.Module):
         if self._on_cpu and self._outputs > inputs:
             weight = weight.t().contiguous().t()
         self._weight = weight
-        self._is_blocked = False
         self._bias = None if bias is None else bias.detach()
+
+    @property
+    def _is_blocked(self) -> bool:
+        return self._weight.dim() == 3
 
     def forward(self, x: Tensor) -> Tensor:
         """x [..., in] → [..., sum of out]."""
@@ -52,7 +55,6 @@ class FixedLinear(nn.Module):
         width = -(-self._outputs // (count * REGISTER)) * REGISTER
         padded = F.pad(self._weight, (0, 0, 0, count * width - self._outputs))
         self._weight = padded.unflatten(0, (count, width)).transpose(1, 2).contiguous()
-        self._is_blocked = True
 
     def _by_blocks(self, x: Tensor) -> Tensor:
         """x [rows, in] → [rows, blocks × outputs of a block], of which the last may be empty."""

@@ -3,6 +3,7 @@
 A unit gives the hashes of a text's parts, numbered from 0, and says where parts with some numbers stand.
 """
 
+from collections.abc import Callable
 from typing import ClassVar, Protocol
 
 import numpy as np
@@ -27,15 +28,14 @@ class Unit(Protocol):
         ...
 
 
-UNITS = ("paragraphs", "lines", "sentences", "passages")
+UNITS: dict[str, Callable[[DeduplicateConfig], Unit]] = {
+    Paragraphs.name: lambda config: Paragraphs(config.min_paragraph_chars),
+    Lines.name: lambda config: Lines(config.min_line_chars),
+    Sentences.name: lambda config: Sentences(config.min_sentence_chars),
+    Passages.name: lambda config: Passages(config.passage_words),
+}
 
 
 def units(config: DeduplicateConfig) -> list[Unit]:
     """Those that are compared."""
-    every: list[Unit] = [
-        Paragraphs(config.min_paragraph_chars),
-        Lines(config.min_line_chars),
-        Sentences(config.min_sentence_chars),
-        Passages(config.passage_words),
-    ]
-    return [unit for unit in every if getattr(config, unit.name)]
+    return [make(config) for name, make in UNITS.items() if getattr(config, name)]
