@@ -24,7 +24,8 @@ class LossGuardConfig(Section):
     history: Annotated[int, Field(ge=8)] = 128
     """Steps that count as recent; before there are a quarter as many only non-finite values are caught."""
     patience: PositiveInt = 3
-    """How many outliers in a row lead to a rollback."""
+    """How many outliers in a row lead to a rollback. With `skip`, how many in a row are left out for their norm alone:
+    the next counts, since no data are to blame any more."""
     give_up_after: Annotated[PositiveInt, NEUTRAL] = 10
     """Steps in a row that did not count, after which training fails, since it has no way on. With `warn`, only those
     that are not finite; with `rollback`, also those that it left out among the recent steps."""

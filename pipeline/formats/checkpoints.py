@@ -32,6 +32,8 @@ class GuardMemory(TypedDict, total=False):
     """The steps in a row that were outliers, up to the checkpoint's."""
     not_finite: int
     """How many of them in a row had a loss or a norm that is not finite."""
+    high_norms: int
+    """How many steps in a row, up to the checkpoint's, had a high norm and nothing else wrong with them."""
 
 
 class MonitorMemory(TypedDict, total=False):

@@ -57,11 +57,11 @@ class Rows:
 
 
 class Poisoned(TrainableModel):
-    """A decoder whose loss is NaN, or so many times itself, where it reads the poison."""
+    """A decoder whose loss is NaN, or so many times itself, where it reads the poison; or its gradient alone."""
 
-    def __init__(self, factor: float = math.nan) -> None:
+    def __init__(self, factor: float = math.nan, steep: bool = False) -> None:
         super().__init__()
-        self._factor = factor
+        self._factor, self._steep = factor, steep
         torch.manual_seed(0)
         config = DecoderConfig(layers=1, hidden=16, heads=2, mlp=32, context=LENGTH)
         self.decoder = build_model(config, VOCAB)
@@ -74,7 +74,10 @@ class Poisoned(TrainableModel):
         labels = labels.masked_fill(labels == POISON, IGNORE_INDEX)
         found = self.decoder(input_ids, labels)
         factor = torch.where((input_ids == POISON).any(), self._factor, 1.0)
-        return LossSum(found.total * factor, found.tokens)
+        poisoned = found.total * factor
+        if self._steep:
+            poisoned = poisoned + (found.total - poisoned).detach()
+        return LossSum(poisoned, found.tokens)
 
 
 def train(
@@ -86,6 +89,7 @@ def train(
     bad_steps: Sequence[int] = BAD_STEPS,
     validation_steps: Sequence[int] | None = None,
     factor: float = math.nan,
+    steep: bool = False,
     guard: dict[str, object] | None = None,
     sampler: Sampler | None = None,
     optim: OptimizerConfig | None = None,
@@ -119,7 +123,7 @@ def train(
         "guard": LossGuardConfig(**{"action": action, "patience": len(BAD_STEPS)} | (guard or {})),
     }
     settings = TrainerConfig(**fields | trainer)
-    model = Poisoned(factor)
+    model = Poisoned(factor, steep)
     for name in zeros_of:
         model.get_parameter(name).data.clamp_(min=0)
     plan = TrainingPlan(

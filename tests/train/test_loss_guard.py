@@ -81,6 +81,46 @@ def test_a_rejected_step_does_not_shift_what_is_usual_and_memory_survives() -> N
     assert again.rejected == []
 
 
+def test_a_norm_that_stays_high_counts_in_the_end() -> None:
+    """Else the weights, which stay as they were, would never leave a steep place."""
+    guard = LossGuard(LossGuardConfig(patience=3))
+    calm(guard)
+    told = [str(judge(guard, step, 3.0, 22.0)) for step in range(64, 69)]
+    assert [said.endswith("with other data, too") for said in told] == [False] * 3 + [True] * 2
+    assert guard.rejected == []
+    assert judge(guard, 69, 3.0, 1.0) is None
+    judge(guard, 70, 3.0, 22.0)
+    assert guard.rejected == [70]  # the next one is judged by itself again
+
+
+def test_what_is_wrong_besides_a_high_norm_never_counts() -> None:
+    guard = LossGuard(LossGuardConfig(patience=3))
+    calm(guard)
+    for step, (loss, norm) in enumerate([(3.0, 22.0)] * 3 + [(9.0, 22.0)] * 4 + [(3.0, math.inf)], 64):
+        assert judge(guard, step, loss, norm) is not None
+    assert guard.rejected == list(range(64, 72))
+
+
+def test_where_training_rolls_back_a_high_norm_never_counts() -> None:
+    guard = LossGuard(LossGuardConfig(patience=3, action="rollback"))
+    calm(guard)
+    for step in range(64, 69):
+        judge(guard, step, 3.0, 22.0)
+    assert guard.rejected == list(range(64, 69))
+
+
+def test_a_resume_knows_how_many_norms_were_high() -> None:
+    guard = LossGuard(LossGuardConfig(patience=3))
+    calm(guard)
+    for step in range(64, 66):
+        judge(guard, step, 3.0, 22.0)
+    again = LossGuard(LossGuardConfig(patience=3))
+    again.remember(guard.memory())
+    for step in range(66, 69):
+        assert judge(again, step, 3.0, 22.0) == judge(guard, step, 3.0, 22.0)
+    assert again.rejected == guard.rejected == []
+
+
 def test_skipped_data_moves_what_comes_after(tmp_path: Path) -> None:
     SkippedData(tmp_path).add(at=10, steps=3)
     SkippedData(tmp_path).add(at=20, steps=2)
@@ -119,6 +159,17 @@ def test_a_poisoned_step_is_skipped_and_told_of(skipping: Path) -> None:
     assert sum(str(POISON) in row["text"].split() for row in rows) == len(BAD_STEPS)
     told = [row["step"] for row in read_metrics(skipping) if row.get("guard/out_of_line")]
     assert told == [step + 1 for step in BAD_STEPS]
+
+
+def test_a_run_leaves_a_steep_place(tmp_path: Path) -> None:
+    """After as many steps as `patience` says, here two, those count whose gradients alone are too large."""
+    guard_worker.train(
+        tmp_path, "skip", bad_steps=range(6, 12), factor=1e3, steep=True, guard={"history": 16}
+    )
+    assert list_checkpoints(tmp_path)[-1].optimizer_steps == STEPS - 2
+    told = [row["reason"] for row in read_jsonl(tmp_path / "tables/out_of_line.jsonl")]
+    by_step = [told[start] for start in range(0, len(told), 4)]
+    assert [reason.endswith("with other data, too") for reason in by_step] == [False] * 2 + [True] * 4
 
 
 @pytest.fixture

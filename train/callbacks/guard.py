@@ -24,7 +24,7 @@ class Guard(AfterStep):
         for finding in module.judge.findings(known):
             reason = guard.note(finding.step, finding.judgement) if finding.judgement else None
             if reason is not None and self.context.rank == 0:
-                self._report(finding.step, reason)
+                self._report(finding.step, reason, counts=not guard.rejected)
             self.run.divergence.check_guard(guard, finding.step, reason)
             if guard.out_of_patience:
                 return  # what comes later is undone by the rollback
@@ -39,11 +39,11 @@ class Guard(AfterStep):
         waits = progress.is_last or progress.stop_asked or any(map(progress.is_due, often))
         return waits or is_host(trainer.strategy.root_device)
 
-    def _report(self, step: int, reason: str) -> None:
+    def _report(self, step: int, reason: str, counts: bool) -> None:
         """Tell of the step, and keep what it had read."""
         plan, samples = self.run.plan, self.run.samples
-        warns = plan.trainer.guard.action == "warn"
-        done = "it counts all the same" if warns else "the weights stay as they were"
+        counts = counts or plan.trainer.guard.action == "warn"
+        done = "it counts all the same" if counts else "the weights stay as they were"
         self.context.log.warning(f"step {step:,} is an outlier: {reason}; {done}")
         self.context.tracker.alert("outlier in training", f"step {step:,}: {reason}; {done}")
         position = self.run.skipped.data_step(step - 1)

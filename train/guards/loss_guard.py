@@ -18,8 +18,9 @@ MAD_SCALE = 1.4826
 # Losses that hardly vary would make every small move an outlier.
 SMALLEST_DEVIATION = 0.005
 
-NOTHING, LOSS_NOT_FINITE, NORM_NOT_FINITE, HIGH_LOSS, HIGH_NORM = range(5)
-"""What may be wrong with a step, in the order in which it is told."""
+NOTHING, STEEP, LOSS_NOT_FINITE, NORM_NOT_FINITE, HIGH_LOSS, HIGH_NORM = range(6)
+"""What may be wrong with a step, in the order in which it is told. `STEEP` is a norm that stays high in step after
+step, and with it a step counts, as with `NOTHING`."""
 
 
 class LossGuard:
@@ -38,11 +39,17 @@ class LossGuard:
         """The outliers in a row, up to the last step that was noted."""
         self.not_finite = 0
         """How many steps in a row, up to the last one, had a loss or a gradient norm that is not finite."""
+        self._high_norms = torch.zeros((), dtype=torch.int64)
+        """How many steps in a row, up to the last one, had nothing wrong with them but a high gradient norm."""
 
     @torch.no_grad()
     def judge(self, loss: Tensor, norm: Tensor | None) -> Tensor:
         """What is to be said of a step: float64 [6], of which the first is `NOTHING` or what is wrong with it, and the
         others are for `note`. No value is read on the host.
+
+        A step whose norm alone is high is left out, since its data may be to blame. Where it is high with any data, it
+        is the place in which the weights are, and to leave it they must move: so after `patience` of them in a row the
+        next counts, clipped like any other. A rollback leaves that place by another way.
 
         Args:
             loss: in nats per token, a scalar.
@@ -60,8 +67,11 @@ class LossGuard:
         limits = torch.stack([middle + self.config.deviations * deviation, self.config.norm_factor * usual])
         enough = recent[0].isfinite().sum() >= self.config.history // 4
         wrong = torch.cat([not_finite, (measured > limits) & enough])
-        accepted = ~wrong.any()
-        reason = torch.cat([accepted[None], wrong]).int().argmax()  # the first that holds
+        only_norm = wrong[-1] & ~wrong[:-1].any()
+        self._high_norms = high_norms = torch.where(only_norm, self._high_norms.to(loss.device) + 1, 0)
+        steep = (high_norms > self.config.patience) & (self.config.action != "rollback")
+        accepted = steep | ~wrong.any()
+        reason = torch.cat([~wrong.any()[None], steep[None], wrong]).int().argmax()  # the first that holds
         self._recent = torch.where(accepted, torch.cat([recent[:, 1:], measured[:, None]], 1), recent)
         return torch.cat([reason[None], measured, torch.stack([middle, deviation, usual])])
 
@@ -70,11 +80,11 @@ class LossGuard:
         reason = int(judgement[0])
         finite = reason not in (LOSS_NOT_FINITE, NORM_NOT_FINITE)
         self.not_finite = 0 if finite else self.not_finite + 1
-        if reason == NOTHING:
+        if reason in (NOTHING, STEEP):
             self.rejected.clear()
-            return None
-        self.rejected.append(step)
-        return _in_words(reason, *judgement[1:])
+        else:
+            self.rejected.append(step)
+        return None if reason == NOTHING else _in_words(reason, *judgement[1:])
 
     @property
     def out_of_patience(self) -> bool:
@@ -93,6 +103,7 @@ class LossGuard:
             "norms": norms,
             "rejected": [*self.rejected],
             "not_finite": self.not_finite,
+            "high_norms": int(self._high_norms),
         }
 
     def remember(self, memory: GuardMemory) -> None:
@@ -103,6 +114,7 @@ class LossGuard:
             row[len(row) - len(newest) :] = newest
         self.rejected = list(memory.get("rejected", ()))
         self.not_finite = memory.get("not_finite", 0)
+        self._high_norms = torch.tensor(memory.get("high_norms", 0))
 
 
 def _medians(rows: Tensor) -> Tensor:
@@ -118,7 +130,8 @@ def _in_words(reason: int, loss: float, norm: float, middle: float, deviation: f
         return f"the gradient norm is {norm}"
     if reason == HIGH_LOSS:
         return f"the loss {loss:.3f} is {(loss - middle) / deviation:.0f} deviations above {middle:.3f}"
-    return f"the gradient norm {norm:.3g} is {norm / usual:.0f} times the usual {usual:.3g}"
+    high = f"the gradient norm {norm:.3g} is {norm / usual:.0f} times the usual {usual:.3g}"
+    return f"{high} with other data, too" if reason == STEEP else high
 
 
 class SkippedData:

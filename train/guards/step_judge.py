@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from train.guards.loss_guard import NOTHING, LossGuard
+from train.guards.loss_guard import STEEP, LossGuard
 from train.host import begin_to_read
 from train.models import LossSum
 from train.preemption import StopRequest
@@ -55,7 +55,7 @@ class StepJudge:
             return None
         judgement = self.guard.judge(total / tokens.clamp(min=1.0), strategy.grad_norm())
         self._findings.append((step, begin_to_read(torch.cat([stops[None], judgement]))))
-        return None if self.guard.config.action == "warn" else judgement[0] != NOTHING
+        return None if self.guard.config.action == "warn" else judgement[0] > STEEP
 
     def findings(self, step: int) -> Iterator[Finding]:
         """Those up to a step that were not read before, one after the other; waits until the device has come so far."""
