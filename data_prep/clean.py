@@ -31,7 +31,7 @@ from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.benchmark_items import write_compared
 from pipeline.formats.canaries import write_canaries
-from pipeline.formats.documents import SPLITS
+from pipeline.formats.documents import SPLITS, ends_in_words
 from pipeline.formats.source import load_parts
 from pipeline.store.artifacts import write_json
 from pipeline.store.manifest import StageMetrics
@@ -174,11 +174,7 @@ def run(config: CleanStage, context: Context) -> StageMetrics:
     for line in funnel.lines():
         context.log.info("%s", line)
     if funnel.ends:
-        ends = (
-            "held-out document is the end of a training document",
-            "held-out documents are the ends of training ones",
-        )
-        context.log.info("%s", counted(funnel.ends, *ends))
+        context.log.info("%s", ends_in_words(funnel.ends))
     _check_damage(tally, clean, context)
     _check_not_empty(tally, parts)
     if tally.contamination.documents:

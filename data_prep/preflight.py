@@ -12,7 +12,7 @@ from pipeline.config.filters.quality import Quality
 from pipeline.config.root import RootConfig
 from pipeline.config.run import RunConfig
 from pipeline.context import Context
-from pipeline.preflight import Known
+from pipeline.known import Known
 from pipeline.tracking.tracker import Tracker
 
 MOST_LEARNED = 50e6

@@ -6,7 +6,6 @@ Settings are those of the clean section (`markup.…`, `chinese`, `normalization
 """
 
 import argparse
-import difflib
 import logging
 import re
 from collections.abc import Sequence
@@ -29,6 +28,7 @@ from pipeline.formats.source import Source
 from pipeline.store.artifacts import MANIFEST
 from pipeline.templates import html_templates
 from pipeline.text.letters import MARKS
+from pipeline.text.nearest import nearest
 
 _DOWNLOADS = Path("artifacts/download")
 _HEADING = re.compile(r"^(={1,6})(?!=)(.*[^=\s].*?)(={1,6})[ \t]*((?:<!--[^\n]*-->)?[ \t]*)$", re.MULTILINE)
@@ -153,7 +153,7 @@ def find(dumps: Sequence[Path], title: str) -> tuple[Page, Path]:
         if found[0].title != title:
             print(f"{title} leads to {found[0].title}")
         return found
-    near = difflib.get_close_matches(title, _candidates(dumps, title), n=5, cutoff=0.5)
+    near = nearest(title, _candidates(dumps, title), most=5)
     hint = f" Near titles: {', '.join(near)}." if near else ""
     raise UserError(f"no page {title!r} in {', '.join(map(str, dumps))}.{hint}")
 

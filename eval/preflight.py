@@ -15,7 +15,7 @@ from pipeline.errors import UserError
 from pipeline.formats.canaries import check_lengths, draw_canaries
 from pipeline.formats.documents import read_texts, text_bytes
 from pipeline.formats.tokenizers import TextEncoder
-from pipeline.preflight import Known, NotYet
+from pipeline.known import Known, NotYet
 from pipeline.text.counts import counted
 from train.finetuning.task import task_of
 from train.weights.choice import check_plan, choose, several

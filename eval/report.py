@@ -21,6 +21,7 @@ from eval.reporting.summary import leading_figure, summarize
 from eval.reporting.training_plots import training_plots
 from eval.results import Result, read_results, results_of_exported
 from eval.views.records import read_views
+from pipeline.checkout import how_to_get
 from pipeline.config.differences import differences
 from pipeline.config.evaluation import ReportConfig
 from pipeline.config.root import RootConfig
@@ -80,6 +81,7 @@ def gather(
         "sources": sources,
         "language": data.read_language(inputs.get("clean")),
         "funnel": data.read_funnel(inputs.get("clean")),
+        "ends": data.read_ends(inputs.get("clean")),
         "planted": read_planted(inputs.get("clean")),
         "tokenizer_tiles": tokenizer_figures(by_name.get("tokenizer")),
         "extension": data.read_extension(inputs.get("tokenizer")),
@@ -120,9 +122,16 @@ def gather(
         ),
         "config": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True) if settings else "",
         "command": run.command,
+        "source_code": _source_code(stages),
         "refresh": None,
         "total_seconds": sum(stage.manifest.get("seconds") or 0 for stage in stages),
     }
+
+
+def _source_code(stages: list[data.StageRecord]) -> str:
+    """The command that fetches the version of this project that made the newest stage; empty where it is not known."""
+    manifest = stages[-1].manifest if stages else {}
+    return how_to_get(manifest.get("git_commit"), manifest.get("git_remote"))
 
 
 def headline_figures(stages: Mapping[str, data.StageRecord], results: list[Result]) -> list[Tile]:

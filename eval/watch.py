@@ -16,7 +16,7 @@ from pipeline.config.base import Section
 from pipeline.config.command_words import read_settings, usage
 from pipeline.config.evaluation import ReportConfig
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.formats.location import RUN_FILE
+from pipeline.formats.run_folder import is_run, other_runs, started_runs
 
 HOST = "127.0.0.1"
 """The page shows texts of the corpus and has no key: only this machine reaches it."""
@@ -57,18 +57,16 @@ def find_run_folder(name: str | None, runs: Path) -> Path:
     Raises:
         UserError: where there is none.
     """
-    known = sorted(runs.glob(f"*/{RUN_FILE}"), key=lambda file: file.stat().st_mtime)
     if name is None:
-        if not known:
+        if not (known := started_runs(runs)):
             raise UserError(
                 f"there is no run in {runs.resolve()} yet; start one (make demo), or name runs=FOLDER"
             )
-        return known[-1].parent
+        return known[0]
     for folder in (runs / name, Path(name).expanduser()):
-        if (folder / RUN_FILE).is_file():
+        if is_run(folder):
             return folder
-    there = ", ".join(file.parent.name for file in known) or "none"
-    raise UserError(f"there is no run {name!r} in {runs.resolve()}; runs there: {there}")
+    raise UserError(f"there is no run {name!r} in {runs.resolve()}; {other_runs(name, runs)}")
 
 
 def open_server(folder: Path, settings: WatchSettings) -> ThreadingHTTPServer:

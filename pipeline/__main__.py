@@ -29,6 +29,10 @@ from pipeline.show_config import show_config
 from pipeline.summary import print_outcomes
 
 CONF = ROOT / "conf"
+NO_EXPERIMENT = (
+    "no experiment is named, so demo is taken, with its own corpus; for your text: experiment=own corpus=files "
+    "'corpus.paths=[FOLDER]'"
+)
 DEVICE_LAUNCHERS = {
     "torchrun": ("LOCAL_WORLD_SIZE", "LOCAL_RANK"),
     "mpirun": ("OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_RANK"),
@@ -123,6 +127,8 @@ def start() -> None:
         if {"--help", "-h"} & set(sys.argv[1:]):
             _print(usage([word for word in sys.argv[1:] if word[:1] != "-" and "=" not in word]))
             return
+        if not any(word.partition("=")[0].lstrip("+~") == "experiment" for word in sys.argv[1:]):
+            print(NO_EXPERIMENT, file=sys.stderr, flush=True)
         sys.argv[1:] = hydra_overrides(sys.argv[1:], options)
         with composing():
             main()

@@ -1,6 +1,7 @@
 """Where our packages are, of which version, and that no other distribution shadows them."""
 
 import importlib.util
+import re
 import subprocess
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import pipeline
 from pipeline import ROOT
 from pipeline.errors import UserError
 
+DIRTY = "-dirty"
+_REMOTE = re.compile(r"(https?|ssh|git)://|[\w.-]+@[\w.-]+:")
 PACKAGES = ("pipeline", "data_prep", "train", "eval", "inference")
 
 
@@ -36,7 +39,30 @@ def git_commit() -> str | None:
     """The checkout's commit, with `-dirty` where it has uncommitted changes; None outside a checkout."""
     if not (ROOT / "pipeline").is_dir():
         return None  # an installation; a checkout around it would be another project's
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=40"]
+    return _git(ROOT, "describe", "--always", "--dirty", "--abbrev=40")
+
+
+def git_remote(checkout: Path = ROOT) -> str | None:
+    """Where others can clone the checkout from, without credentials; None where git knows of no such place, as of a
+    clone of a folder."""
+    if not (checkout / "pipeline").is_dir():
+        return None
+    address = _git(checkout, "config", "--get", "remote.origin.url") or ""
+    return re.sub(r"^(https?://)[^/@]*@", r"\1", address) if _REMOTE.match(address) else None
+
+
+def how_to_get(commit: str | None, remote: str | None) -> str:
+    """The command that fetches a version of this project; empty where nobody knows where it is."""
+    if commit is None or remote is None:
+        return ""
+    folder = re.split(r"[/:]", remote.rstrip("/"))[-1].removesuffix(".git")
+    changed = "  # and changes that were not committed" if commit.endswith(DIRTY) else ""
+    return f"git clone {remote} && cd {folder} && git checkout {commit.removesuffix(DIRTY)}{changed}"
+
+
+def _git(checkout: Path, *words: str) -> str | None:
+    """What git prints; None where it fails."""
+    command = ["git", "-C", str(checkout), *words]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
     except (OSError, subprocess.SubprocessError):

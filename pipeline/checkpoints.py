@@ -8,7 +8,7 @@ from pipeline.config.base import Section
 from pipeline.config.command_words import read_settings, usage
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.formats.checkpoints import FOLDER, list_checkpoints
-from pipeline.formats.location import other_runs
+from pipeline.formats.run_folder import other_runs
 from pipeline.store.artifacts import PARTIAL
 from pipeline.text.sizes import size_in_words
 

@@ -4,7 +4,10 @@ import runpy
 import sys
 
 from pipeline.stages import STAGES
+from pipeline.text.nearest import did_you_mean
 
+_SAME = {"clean-corpus": "clean", "train": "pretrain", "eval": "evaluate", "data": "shards"}
+"""What else stages are called."""
 _RUNS = {
     "demo": (["experiment=demo", "stage=report"], "all stages on a built-in corpus: CPU, offline, minutes"),
     "all": (["stage=report"], "every stage of an experiment, up to the report"),
@@ -39,13 +42,14 @@ def main() -> None:
         sys.argv = [f"lmw {name}", *words]
         runpy.run_module(_PROGRAMS[name][0], run_name="__main__")
         return
-    stage = {"clean-corpus": "clean"}.get(name, name)
+    stage = _SAME.get(name, name)
     if stage in STAGES:
         added = [f"stage={stage}"]
     elif name in _RUNS:
         added = _RUNS[name][0]
     else:
-        sys.exit(f"error: lmw {name}: no such command; `lmw help` lists them")
+        near = did_you_mean(name, [*STAGES, *_SAME, *_RUNS, *_PROGRAMS]) or "`lmw help` lists them"
+        sys.exit(f"error: lmw {name}: no such command; {near}")
     # Hydra wants its own options behind the overrides.
     overrides = [word for word in added if "=" in word]
     sys.argv = ["lmw", *overrides, *words, *(word for word in added if "=" not in word)]

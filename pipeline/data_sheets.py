@@ -1,8 +1,9 @@
 """What the vendors' data sheets say of GPUs."""
 
-import difflib
 import re
 from typing import NamedTuple
+
+from pipeline.text.nearest import nearest
 
 
 class DataSheet(NamedTuple):
@@ -52,4 +53,4 @@ def known_gpus() -> list[str]:
 
 def nearest_gpus(name: str) -> list[str]:
     """Known names that look like this one, or all of them."""
-    return difflib.get_close_matches(name.upper(), _SHEETS, n=3, cutoff=0.5) or known_gpus()
+    return nearest(name, _SHEETS, most=3) or known_gpus()

@@ -12,6 +12,7 @@ from rich.table import Table
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.forecast import Forecast, forecast_of
+from pipeline.known import Known
 from pipeline.plan import PlannedStage, find_artifacts, fingerprints, plan_stages
 from pipeline.planner import shown_settings, unheeded
 from pipeline.preflight import Finding, Preflight, refuse
@@ -34,9 +35,10 @@ def dry_run(root: RootConfig) -> None:
     console = Console(width=None if os.isatty(1) or "COLUMNS" in os.environ else 100)
     console.print(_stages(plan, found, store))
     refusals = []
+    known = Known(store, fingerprints(plan))
     for planned in plan:
         if planned.stage.forecast and found[planned.stage.name] is None:
-            forecast = forecast_of(planned, root, found)
+            forecast = forecast_of(planned, root, found, known)
             if forecast is None:
                 console.print(f"\n{planned.stage.name}: not predicted before {_awaited(root)} is there")
                 continue

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
+from pipeline.known import Known
 from pipeline.plan import PlannedStage
 from pipeline.store.artifacts import Artifact, Store
 from pipeline.store.manifest import figure
@@ -33,10 +34,17 @@ class Forecast:
 
 
 def forecast_of(
-    planned: PlannedStage, root: RootConfig, found: Mapping[str, Artifact | None]
+    planned: PlannedStage,
+    root: RootConfig,
+    found: Mapping[str, Artifact | None],
+    known: Known | None = None,
 ) -> Forecast | None:
     """The forecast of a stage that has one, with what the complete artifacts among `found` tell; None as long as the
-    size of the vocabulary is not known, which does not matter to weights that exist. Imports torch."""
+    size of the vocabulary is not known, which does not matter to weights that exist. Imports torch.
+
+    Args:
+        known: where files are read for the time that the stage will take; None where memory alone is of interest.
+    """
     from pipeline.formats.shards import ShardIndex
 
     assert planned.stage.forecast is not None
@@ -49,6 +57,7 @@ def forecast_of(
         root,
         int(found_size or 0),
         ShardIndex.load(shards.folder).part_tokens("train") if shards else None,
+        known,
     )
 
 

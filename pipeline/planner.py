@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from pipeline.announce import Announce
-from pipeline.checkout import git_commit
+from pipeline.checkout import git_commit, git_remote
 from pipeline.config.root import RootConfig
 from pipeline.forecast import refuse_what_cannot_fit
 from pipeline.formats.run_folder import RUN_FILE
@@ -54,7 +54,7 @@ def execute(root: RootConfig, announce: Announce) -> list[Outcome]:
     root.run.folder.mkdir(parents=True, exist_ok=True)
     text = yaml.safe_dump(now, sort_keys=False, allow_unicode=True)
     (root.run.folder / RUN_FILE).write_text(text, encoding="utf-8")
-    plan, commit = plan_stages(root, store), git_commit()
+    plan, commit, remote = plan_stages(root, store), git_commit(), git_remote()
     for words in changes(root, plan, before, now):
         announce(f"{'run':<9} | {words}")
     for words in unheeded(root, find_artifacts(root, plan, store)):
@@ -63,7 +63,7 @@ def execute(root: RootConfig, announce: Announce) -> list[Outcome]:
     preflight = Preflight(root, fingerprints(plan), store)
     preflight.refuse_what_will_fail()
     plan_spec = PlanSpec.of(root, fingerprints(plan))
-    stages = [StageSpec.of(planned, root, commit, plan_spec) for planned in plan]
+    stages = [StageSpec.of(planned, root, commit, plan_spec, remote) for planned in plan]
     outcomes: list[Outcome] = []
     built = launcher_module(root.launcher).build(stages, announce)
     for planned, (artifact, reused) in zip(plan, built, strict=False):

@@ -57,6 +57,8 @@ class WorkerSpec(Section):
     run: RunConfig
     tracking: TrackingConfig
     git_commit: str | None
+    git_remote: str | None = None
+    """Where that commit can be cloned from."""
 
     @property
     def settings(self) -> Section:
@@ -84,8 +86,14 @@ class StageSpec(WorkerSpec):
 
     @classmethod
     def of(
-        cls, planned: PlannedStage, root: RootConfig, commit: str | None, plan: PlanSpec | None = None
+        cls,
+        planned: PlannedStage,
+        root: RootConfig,
+        commit: str | None,
+        plan: PlanSpec | None = None,
+        remote: str | None = None,
     ) -> Self:
+        """Args: commit, remote: of the checkout, as `pipeline.checkout` tells them."""
         stage = planned.stage
         return cls(
             stage=stage.name,
@@ -97,6 +105,7 @@ class StageSpec(WorkerSpec):
             run=root.run,
             tracking=root.tracking,
             git_commit=commit,
+            git_remote=remote,
             launcher=root.launcher,
             trainer=stage.trainer(root) if stage.trainer else None,
             gpus=stage.gpus(root),

@@ -124,7 +124,7 @@ _TABLE = (
                   "train.distillation.preflight:tokenizer_of_the_teacher")),
     Stage("finetune", 7, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
           "validation loss {validation_loss:.3f}", trainer=lambda root: root.finetune.trainer, enabled=_finetunes,
-          forecast="train.memory.finetuning:forecast",
+          forecast="train.finetuning.forecast:forecast",
           checks=("train.preflight:gpus_of_finetuning", "train.preflight:examples",
                   "train.preflight:base_model", "train.preflight:prompts",
                   "train.preflight:lengths", "train.distillation.preflight:teacher_of_finetuning")),

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
+from pipeline.known import Known
 from pipeline.packages import check_each
-from pipeline.preflight import Known
 
 if TYPE_CHECKING:
     from train.models import ConfigFields

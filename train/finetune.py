@@ -1,10 +1,7 @@
 """The finetune stage: training on a task's examples; of all weights, or of low-rank adapters."""
 
 import json
-import math
 from typing import Any
-
-import numpy as np
 
 from pipeline.config.stages import FinetuneStage
 from pipeline.config.tasks import FinetuneConfig
@@ -14,10 +11,9 @@ from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
 from pipeline.store.manifest import StageMetrics
 from train.adapters.stage import adapt, whole_state
-from train.checkpoints.teacher import describe_teacher, flops_with_teacher
+from train.checkpoints.teacher import describe_teacher
 from train.cost.training_cost import TrainingCost
 from train.data.length_order import LengthOrder
-from train.data.steps import count_steps
 from train.distillation.teach import teach_finetuning
 from train.finetuning.artifact import TASK_FILE, TEST_FILE
 from train.finetuning.base_model import find_base_model
@@ -26,10 +22,11 @@ from train.finetuning.facts import TaskFacts
 from train.finetuning.monitoring import best_figures, build_monitor
 from train.finetuning.task import task_of
 from train.finetuning.training import TaskTraining, packed
+from train.finetuning.workload import Workload
 from train.generation.stops import decoder
 from train.guards.monitor import Monitor
 from train.loop import fit, set_up_process
-from train.models import TrainableModel, count_parameters, family, flops_per_token
+from train.models import TrainableModel, count_parameters, family
 from train.training_plan import Preparation, TrainingPlan
 
 
@@ -115,16 +112,10 @@ def _training_plan(
         preparation: see `TaskTraining.preparation`.
     """
     settings, trainer = config.finetune, config.finetune.trainer
-    rows = [len(ids) for ids in task.train.input_ids]
-    by_example = np.array(rows).reshape(len(task.train), -1)  # an example may be several rows
     order = task.order(config.seed)
-    length = float(by_example.sum(1)[order.items(np.arange(len(task.train)))].mean())
-    mean = math.ceil(sum(rows) / len(rows))
-    student = flops_per_token(task.base.config, task.target_length, task.base.vocab_size, mean)
-    flops = flops_with_teacher(student, settings.distill, "finetune", mean)
-    steps = count_steps(trainer, len(task.train), length, parameters, flops)
+    work = Workload.of(task, order, settings, parameters)
     if settings.batching == "by_length":
-        order = LengthOrder(order, by_example.max(1), trainer.global_batch, steps, config.seed)
+        order = LengthOrder(order, work.rows.max(1), trainer.global_batch, work.steps, config.seed)
     train, validation = task.train, task.validation
     if settings.batching == "packed":
         family(task.base.config).check_segments(model)
@@ -137,11 +128,11 @@ def _training_plan(
         train=taught.train,
         loss=taught.loss,
         validation=task.validation_parts(validation),
-        steps=steps,
-        tokens_per_example=length,
-        example_tokens=by_example.sum(1),
+        steps=work.steps,
+        tokens_per_example=work.tokens_per_example,
+        example_tokens=work.rows.sum(1),
         order=order,
-        flops_per_token=flops,
+        flops_per_token=work.flops_per_token,
         optim=settings.optim,
         schedule=settings.schedule,
         trainer=trainer,

@@ -15,7 +15,7 @@ from pipeline.errors import UserError
 from pipeline.formats.checkpoints import Checkpoint
 from pipeline.formats.shards import ShardIndex
 from pipeline.formats.training_artifact import ArtifactFolder, artifact_of
-from pipeline.preflight import Known
+from pipeline.known import Known
 from pipeline.text.counts import counted
 from train.data.sequences import NO_VALIDATION, check_sequences
 from train.finetuning.artifact import TASK_FILE, read_task
@@ -228,22 +228,11 @@ def lengths(root: RootConfig, known: Known) -> str:
     Raises:
         UserError: where nothing is left of them within the model's context.
     """
-    settings, model = root.finetune, root.model
-    if settings.init is None:
+    if root.finetune.init is None:
         known.folder("tokenizer")  # puts the check off before anything heavy is imported
-    from pipeline.formats.tokenizers import load_tokenizer
-    from train.finetuning.base_model import BaseModel, named_base
-    from train.models import build_model
+    from train.finetuning.preview import preview
 
-    if settings.init is not None:
-        base = named_base(settings.init, known.locate)
-    else:
-        tokenizer = load_tokenizer(known.folder("tokenizer"))
-        base = BaseModel(
-            "the model", model, len(tokenizer), tokenizer, lambda: build_model(model, len(tokenizer))
-        )
-    training = task_of(settings).training(settings, base, _splits(root, known))
-    return "; ".join(training.warnings()) or "all examples fit into the model's context"
+    return "; ".join(preview(root, known).warnings()) or "all examples fit into the model's context"
 
 
 def _splits(root: RootConfig, known: Known) -> Splits:

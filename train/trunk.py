@@ -20,7 +20,7 @@ from pipeline.config.stages import PretrainStage
 from pipeline.context import Context
 from pipeline.formats.checkpoints import WRITING, Checkpoint, checkpoint_folder, list_checkpoints
 from pipeline.formats.shards import ShardIndex
-from pipeline.preflight import Known
+from pipeline.known import Known
 from pipeline.stages import STAGES
 from pipeline.store import durable
 from pipeline.store.artifacts import SPEC_FILE, write_json

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.formats.documents import ends_in_words
 from pipeline.templates import markdown_templates
 from pipeline.text.counts import counted
 from pipeline.text.sizes import size_in_words
@@ -18,6 +19,7 @@ def write_data_card(stats: Mapping[str, Any], path: Path) -> None:
     filters: dict[str, Callable[..., str]] = {
         "count": "{:,}".format,
         "counted": counted,
+        "ends_in_words": ends_in_words,
         "mb": _megabytes,
         "size": size_in_words,
     }

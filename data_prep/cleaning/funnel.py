@@ -196,9 +196,11 @@ class Funnel:
             yield f"kept: {split}", counts["documents"], counts["bytes"] / 1e6
 
     def lines(self) -> Iterator[str]:
-        """The rows as an aligned text table."""
+        """The rows as an aligned text table, no wider than what stands in it."""
         rows = list(self.rows())
         sizes = sizes_in_words([1e6 * megabytes for _, _, megabytes in rows])
-        for (step, documents, _), size in zip(rows, sizes, strict=True):
-            number, noun = counted(documents, "document").split()
-            yield f"{step:<32} {number:>12} {noun:<9} {size:>14}"
+        numbers = [counted(documents, "document").split() for _, documents, _ in rows]
+        cells = [(row[0], *number, size) for row, number, size in zip(rows, numbers, sizes, strict=True)]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        for step, number, noun, size in cells:
+            yield (f"{step:<{widths[0]}}  {number:>{widths[1]}} {noun:<{widths[2]}}  {size:>{widths[3]}}")

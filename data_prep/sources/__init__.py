@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 from pipeline.config.corpora import SingleCorpus
 from pipeline.context import Context
 from pipeline.formats.source import Source
-from pipeline.preflight import Known
+from pipeline.known import Known
 
 
 class SourceModule(Protocol):

@@ -12,8 +12,8 @@ from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter, document_files
 from pipeline.formats.source import Source, describe_file
+from pipeline.known import Known
 from pipeline.packages import check_packages
-from pipeline.preflight import Known
 
 LISTING = "paths.gz"
 

@@ -13,8 +13,9 @@ from pipeline.formats.source import Split
 MOST_OBJECTS = 4000
 HELD_OUT = 0.05
 """Share of the objects for validation, and the same for test."""
-LONGEST_QUOTE = 600
-"""Characters of a docstring in a prompt, so that a pair fits a short context."""
+LONGEST_WITH_QUOTE = 300
+"""Characters of a pair whose prompt quotes a docstring: of the demo's tokenizer no more than the 128 tokens that its
+model reads."""
 
 _ASK = (
     "What does `{name}` do?",
@@ -101,9 +102,10 @@ def _split(name: str) -> Split:
 def _about(docstring: Docstring, summary: str) -> list[Question]:
     name, text = docstring.name, docstring.text
     found = [Question(name, _worded(_ASK, name).format(name=name), summary)]
-    if 2 * len(summary) < len(text) <= LONGEST_QUOTE:
+    if 2 * len(summary) < len(text):
         prompt = _worded(_SUMMARIZE, name).replace("{name}", name).replace("{text}", text)
-        found.append(Question(name, prompt, summary))
+        if len(prompt) + len(summary) <= LONGEST_WITH_QUOTE:
+            found.append(Question(name, prompt, summary))
     return found
 
 

@@ -16,7 +16,7 @@ from pipeline.errors import UserError
 from pipeline.formats.encodings import refuse_other_encodings
 from pipeline.formats.folders import expand_paths
 from pipeline.formats.source import Format, Source, describe_file
-from pipeline.preflight import Known
+from pipeline.known import Known
 from pipeline.remote.copying import copy_objects
 from pipeline.remote.listing import StoredObject, is_remote, list_objects
 from pipeline.text.counts import counted

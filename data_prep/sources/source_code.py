@@ -15,8 +15,8 @@ from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter, document_files
 from pipeline.formats.source import Source, describe_file
+from pipeline.known import Known
 from pipeline.packages import check_packages
-from pipeline.preflight import Known
 from pipeline.text.counts import counted
 from pipeline.text.enumeration import enumerated
 

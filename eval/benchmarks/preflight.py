@@ -6,7 +6,7 @@ from pipeline.config.benchmarks import BenchmarkConfig
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.formats.benchmark_tasks import check_harness, check_items, load_tasks, set_up
-from pipeline.preflight import Known
+from pipeline.known import Known
 from pipeline.text.counts import counted
 from train.finetuning.task import task_of
 

@@ -1,6 +1,5 @@
 """A run whose models have been evaluated, as it lies on disk."""
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,14 +13,11 @@ from eval.results import RESULTS, Result, read_results
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.config.plugins import load_plugins
 from pipeline.errors import UserError
-from pipeline.formats.run_folder import RUN_FILE, command_for, is_run, refuse_gone
+from pipeline.formats.run_folder import command_for, is_run, other_runs, refuse_gone
 from pipeline.formats.training_artifact import ArtifactFolder
 from pipeline.stages import STAGES
 from pipeline.store.written_spec import WrittenSpec
 from pipeline.tracking.tracker import read_jsonl
-
-SHOWN = 12
-"""Runs that a message lists at most."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +98,7 @@ def find_run(name: str, runs: Path) -> EvaluatedRun:
     given = Path(name).expanduser()
     folder = next((place for place in (runs / name, given) if is_run(place)), None)
     if folder is None:
-        raise UserError(f"there is no run {name!r} in {runs.resolve()}; {_advice(name, runs)}")
+        raise UserError(f"there is no run {name!r} in {runs.resolve()}; {other_runs(name, runs)}")
     evaluate = folder / "evaluate"
     refuse_gone(folder, "evaluate")
     if not (evaluate / RESULTS).is_file():
@@ -110,12 +106,3 @@ def find_run(name: str, runs: Path) -> EvaluatedRun:
             f"the run {name} is not evaluated yet; do it first: {command_for(folder, 'evaluate')}"
         )
     return EvaluatedRun(folder.name, folder, evaluate.resolve())
-
-
-def _advice(name: str, runs: Path) -> str:
-    known = sorted(file.parent.name for file in runs.glob(f"*/{RUN_FILE}"))
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    if near:
-        return f"did you mean {near[0]}?"
-    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
-    return f"runs there: {', '.join(known[:SHOWN]) or 'none'}{more}"

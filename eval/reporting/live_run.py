@@ -11,7 +11,7 @@ from eval.reporting.pages import duration
 from eval.reporting.report_data import StageRecord, read_stages
 from pipeline.config.run import RunConfig
 from pipeline.errors import UserError
-from pipeline.formats.location import RUN_FILE
+from pipeline.formats.run_folder import RUN_FILE
 from pipeline.launch.time_at_work import time_so_far
 from pipeline.stages import STAGES
 from pipeline.store.artifacts import MANIFEST, PARTIAL, RANKS, SPEC_FILE

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.formats.documents import read_texts
+from pipeline.formats.documents import ends_in_words, read_texts
 from pipeline.formats.held_out import HeldOutText, read_held_out, together
 from pipeline.formats.model_folder import FORMS_FILE
 from pipeline.formats.source import PARTS_FOLDER, SOURCE_FILE, Source, load_parts
@@ -189,6 +189,12 @@ def read_funnel(folder: Path | None) -> list[FunnelRow]:
         *(row("dropped", reason.replace("_", " "), counts) for reason, counts in dropped),
         *(row("kept", split, counts) for split, counts in stats["splits"].items()),
     ]
+
+
+def read_ends(clean: Path | None) -> str:
+    """That splits hold ends of documents besides whole ones, in words; empty where they do not."""
+    stats = _read_json(clean, "stats.json", dict) if clean else None
+    return ends_in_words(ends) if (ends := (stats or {}).get("held_out_ends")) else ""
 
 
 def read_language(clean: Path | None) -> str:

@@ -1,6 +1,5 @@
 """Settings of commands that compose no configuration: `key=value` words on the command line, as everywhere."""
 
-import difflib
 import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -14,6 +13,7 @@ from pydantic_core import ErrorDetails
 from pipeline.config.base import Section
 from pipeline.config.choices import section_classes
 from pipeline.errors import UserError
+from pipeline.text.nearest import did_you_mean
 from pipeline.text.validation import objection
 
 S = TypeVar("S", bound=Section)
@@ -68,8 +68,7 @@ def _problem(kind: type[Section], details: ErrorDetails) -> str:
     key = ".".join(map(str, details["loc"]))
     if details["type"] != "extra_forbidden":
         return f"{key}={details['input']}: {objection(details['msg'])}"
-    near = difflib.get_close_matches(key, _keys(kind), n=1)
-    return f"{key} is no key" + (f"; did you mean {near[0]}?" if near else "; --help lists them")
+    return f"{key} is no key; {did_you_mean(key, _keys(kind)) or '--help lists them'}"
 
 
 def _keys(kind: type[Section]) -> list[str]:

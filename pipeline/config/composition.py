@@ -1,6 +1,5 @@
 """What Hydra and omegaconf say of a configuration that they cannot compose, as messages of ours."""
 
-import difflib
 import re
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.errors import UserError, first_line
 from pipeline.text.counts import counted
+from pipeline.text.nearest import did_you_mean, one_of
 
 _COMPOSERS = ("hydra", "omegaconf", "antlr4", "yaml")
 _NOT_FOUND = re.compile(r"Interpolation key '([^']*)' not found")
@@ -58,9 +58,7 @@ def _missing(error: MissingConfigException) -> str:
     known = list(error.options or [])
     if not group or not known:
         return f"the configuration cannot be composed: {first_line(error)}"
-    near = difflib.get_close_matches(option, known, n=1, cutoff=0.6)
-    hint = f"did you mean {near[0]}? " if near else ""
-    return f"{group}={option}: there is no such option; {hint}There are {', '.join(known)}"
+    return f"{group}={option}: there is no such option; {one_of(option, known)}"
 
 
 def resolved(composed: DictConfig) -> dict[str, Any]:
@@ -114,8 +112,7 @@ def _unresolved(key: str, written: str, error: Exception, keys: list[str]) -> st
     if isinstance(error, RecursionError) or "Recursive" in said:
         why = "it refers to itself"
     elif found := _NOT_FOUND.search(said):
-        near = difflib.get_close_matches(found[1], keys, n=1, cutoff=0.6)
-        why = f"there is no key {found[1]}" + (f"; did you mean {near[0]}?" if near else "")
+        why = "; ".join(filter(None, [f"there is no key {found[1]}", did_you_mean(found[1], keys)]))
     elif found := _NOT_SET.search(said):
         why = f"the environment variable {found[1]} is not set; set it, or give a default: ${{oc.env:{found[1]},…}}"
     else:

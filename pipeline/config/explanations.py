@@ -1,12 +1,12 @@
 """What is wrong with a configuration: pydantic errors as sentences that name the key and what would be right."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any
 
 from pipeline.config.base import Section
 from pipeline.config.choices import as_kind, section_classes, tag_fields
 from pipeline.config.other_names import ELSEWHERE, HERE
+from pipeline.text.nearest import nearest
 from pipeline.text.validation import objection
 
 
@@ -26,7 +26,7 @@ def explain(root: type[Section], details: Any, values: Mapping[str, Any]) -> str
     if details["type"] == "extra_forbidden":
         known = _known_keys(root, location[:-1], values)
         meant = [name for name in HERE.get(str(location[-1]), ()) if name in known]
-        near = meant or difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.6)
+        near = meant or nearest(str(location[-1]), known)
         places = " or ".join(".".join(map(str, [*location[:-1], name])) for name in near)
         if not meant and str(location[-1]) in ELSEWHERE:
             places = ELSEWHERE[str(location[-1])]

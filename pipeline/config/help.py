@@ -1,6 +1,5 @@
 """`python -m pipeline --help`: groups with their options, sections, and the keys of those that are named."""
 
-import difflib
 import re
 import shutil
 import textwrap
@@ -11,6 +10,7 @@ from pipeline.config.command_words import as_typed
 from pipeline.config.document import Row, default_of, default_options, key_row, key_rows, options_in_words
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
+from pipeline.text.nearest import one_of
 
 USAGE = """\
 python -m pipeline [stage=STAGE] [experiment=NAME] [group=option] [key=value] …
@@ -35,10 +35,8 @@ def usage(names: Sequence[str] = (), width: int | None = None) -> str:
     docs, options = _section_docs(), _option_rows()
     known = sorted({*docs, *options})
     if unknown := [name for name in names if name not in known]:
-        near = difflib.get_close_matches(unknown[0], known, n=1, cutoff=0.6)
-        hint = f"did you mean {near[0]}? " if near else ""
         raise UserError(
-            f"--help {unknown[0]}: there is no such section or group; {hint}There are {', '.join(known)}"
+            f"--help {unknown[0]}: there is no such section or group; {one_of(unknown[0], known)}"
         )
     lines = _details(names, docs, options, columns) if names else _overview(docs, options, columns)
     return "\n".join(lines)

@@ -7,8 +7,8 @@ from pathlib import Path
 from pipeline import ROOT
 from pipeline.errors import UserError
 from pipeline.formats.hub_models import is_model_name, pinned
-from pipeline.formats.location import STAGES, Location, find_model, known_runs, nearest_run
-from pipeline.formats.run_folder import is_run
+from pipeline.formats.location import STAGES, Location, find_model, runs_with_a_model
+from pipeline.formats.run_folder import is_run, nearest_run
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class NamedWeights:
         except UserError as error:
             if "/" in self.name:
                 raise
-            raise UserError(f"{error}; {known_runs(self.runs)}") from None
+            raise UserError(f"{error}; {runs_with_a_model(self.runs)}") from None
 
     def find(self, step: int | None, checkpoint: bool = False) -> Location:
         """The folder that holds them.

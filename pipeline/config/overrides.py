@@ -1,6 +1,5 @@
 """The words of a command line as Hydra takes them, checked before Hydra sees them, which answers some in tracebacks."""
 
-import difflib
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ from hydra.errors import HydraException
 
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError, first_line
+from pipeline.text.nearest import one_of
 
 _OVERRIDE = re.compile(r"(?P<key>[+~]{0,2}[A-Za-z_]\w*([./@:-]\w+)*)=(?P<value>.*)", re.DOTALL)
 _STRUCTURE = re.compile(r"""[\[\]{}()'"\\,]""")
@@ -137,7 +137,5 @@ def _no_choice(word: str, override: Override, group: list[str]) -> str | None:
             shown = str(text).lower() if isinstance(text, bool) else "null" if text is None else text
             return f"{name}={shown}: this is no option of {name}; choose one of {known}"
         if text not in group and "${" not in text and not text.startswith("/"):
-            near = difflib.get_close_matches(text, group, n=1, cutoff=0.6)
-            hint = f"did you mean {near[0]}? There are" if near else "choose one of"
-            return f"{name}={text}: there is no such option; {hint} {known}"
+            return f"{name}={text}: there is no such option; {one_of(text, group)}"
     return None

@@ -3,7 +3,6 @@
 The harness is imported where a task is loaded, and nowhere before: it is an extra.
 """
 
-import difflib
 import hashlib
 import importlib
 import json
@@ -21,6 +20,7 @@ import yaml
 
 from pipeline.errors import UserError
 from pipeline.formats.benchmark_files import is_task_file
+from pipeline.text.nearest import did_you_mean
 
 HarnessTask = Any
 """An `lm_eval.api.task.Task`."""
@@ -210,8 +210,7 @@ def _find(task: str) -> Path | None:
         return path.resolve()
     if task in _known():
         return _known()[task]
-    near = difflib.get_close_matches(task, _known(), 3, 0.6)
-    hint = f"did you mean {' or '.join(near)}?" if near else "a file of your own ends in .yaml"
+    hint = did_you_mean(task, _known(), most=3) or "a file of your own ends in .yaml"
     raise UserError(f"benchmarks: lm-evaluation-harness knows no task {task!r}; {hint}")
 
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 from pipeline.errors import UserError
 from pipeline.formats.parquet_files import read_metadata, reading
 from pipeline.store import durable
+from pipeline.text.counts import counted
 
 SPLITS = ("train", "validation", "test")
 SCHEMA = pa.schema([(name, pa.string()) for name in ("id", "title", "text", "source", "meta")])
@@ -35,6 +36,15 @@ class Document:
     title: str = ""
     source: str = ""
     meta: Meta = field(default_factory=dict)
+
+
+def ends_in_words(count: int) -> str:
+    """What to say of held-out documents that are ends of others: their splits have them besides."""
+    return counted(
+        count,
+        "held-out document is the end of a training document",
+        "held-out documents are the ends of training documents",
+    )
 
 
 class DocumentFile:

@@ -1,6 +1,5 @@
 """Where the model lies that somebody names."""
 
-import difflib
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,13 +9,19 @@ import yaml
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import FOLDER, Checkpoint, list_checkpoints
 from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER
-from pipeline.formats.run_folder import RUN_FILE, command_for, is_run, refuse_gone
+from pipeline.formats.run_folder import (
+    RUN_FILE,
+    command_for,
+    is_run,
+    listed,
+    nearest_run,
+    refuse_gone,
+    started_runs,
+)
 from pipeline.store.artifacts import PARTIAL, SPEC_FILE
 
 STAGES = ("finetune", "pretrain")
 """Stages that make a model, the one that is preferred first."""
-SHOWN = 12
-"""Runs or steps that a message lists at most."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ def find_model(name: str | None, step: int | None = None, runs: Path = Path("run
         UserError: where there is no such model or checkpoint; the message names those that are near.
     """
     if name is None:
-        for run in _started(runs):
+        for run in started_runs(runs):
             with suppress(UserError):  # of one whose artifact is gone
                 if found := _in_folder(run):
                     return replace(_at_step(found, step), name=run.name)
@@ -62,32 +67,14 @@ def find_model(name: str | None, step: int | None = None, runs: Path = Path("run
     what = f"the folder {name} holds no model" if given.is_dir() else f"there is no model {name!r}"
     raise UserError(
         f"{what}: name a run, the folder of an artifact or a checkpoint, or a Hugging Face folder; "
-        f"{other_runs(name, runs)}"
+        f"{nearest_run(name, runs) or runs_with_a_model(runs)}"
     )
 
 
-def other_runs(name: str, runs: Path) -> str:
-    """What to tell where no run has the name: the one that nearly has it, else those with a model."""
-    near = nearest_run(name, runs)
-    return f"did you mean {near}?" if near else known_runs(runs)
-
-
-def nearest_run(name: str, runs: Path) -> str | None:
-    """The run that nearly has the name."""
-    near = difflib.get_close_matches(name, [run.name for run in _started(runs)], n=1)
-    return near[0] if near else None
-
-
-def known_runs(runs: Path) -> str:
-    """The runs with a model, in words."""
-    known = [run.name for run in _started(runs) if _holds_model(run)]
-    return _listed("runs here", known, f"none in {runs.resolve()}")
-
-
-def _started(runs: Path) -> list[Path]:
-    """Folders of runs, the newest first."""
-    files = sorted(runs.glob(f"*/{RUN_FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
-    return [file.parent for file in files]
+def runs_with_a_model(runs: Path) -> str:
+    """In words."""
+    known = [run.name for run in started_runs(runs) if _holds_model(run)]
+    return listed("runs here", known, f"none in {runs.resolve()}")
 
 
 def _holds_model(run: Path) -> bool:
@@ -161,13 +148,6 @@ def _at_step(found: Location, step: int | None) -> Location:
         if checkpoint.step == step:
             return replace(found, checkpoint=checkpoint)
     nearest = min((checkpoint.step for checkpoint in checkpoints), key=lambda s: abs(s - step), default=None)
-    steps = _listed("steps", [str(checkpoint.step) for checkpoint in checkpoints], "no checkpoints")
+    steps = listed("steps", [str(checkpoint.step) for checkpoint in checkpoints], "no checkpoints")
     advice = f"; the nearest is step={nearest}" if nearest is not None else ""
     raise UserError(f"{found.folder} has no checkpoint of step {step}{advice} ({steps})")
-
-
-def _listed(label: str, names: list[str], none: str) -> str:
-    if not names:
-        return f"{label}: {none}"
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return f"{label}: {', '.join(names[:SHOWN])}{more}"

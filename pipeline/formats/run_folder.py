@@ -5,13 +5,42 @@ from pathlib import Path
 import yaml
 
 from pipeline.errors import UserError
+from pipeline.text.nearest import did_you_mean
 
 RUN_FILE = "config.yaml"
 """What a run's folder holds besides the links."""
 
 
+SHOWN = 12
+"""Runs or steps that a message lists at most."""
+
+
 def is_run(folder: Path) -> bool:
     return (folder / RUN_FILE).is_file()
+
+
+def started_runs(runs: Path) -> list[Path]:
+    """Folders of runs, the newest first."""
+    files = sorted(runs.glob(f"*/{RUN_FILE}"), key=lambda file: file.stat().st_mtime, reverse=True)
+    return [file.parent for file in files]
+
+
+def nearest_run(name: str, runs: Path) -> str:
+    """`did you mean …?` of the run that nearly has the name; empty where there is none."""
+    return did_you_mean(name, [run.name for run in started_runs(runs)])
+
+
+def other_runs(name: str, runs: Path) -> str:
+    """What to tell where no run has the name: the one that nearly has it, else all that there are."""
+    return nearest_run(name, runs) or listed("runs there", [run.name for run in started_runs(runs)], "none")
+
+
+def listed(label: str, names: list[str], none: str) -> str:
+    """The names behind a label, as many as a message may have; `none` where there are none."""
+    if not names:
+        return f"{label}: {none}"
+    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+    return f"{label}: {', '.join(names[:SHOWN])}{more}"
 
 
 def command_for(run: Path, stage: str) -> str:

@@ -165,6 +165,7 @@ def _facts(
         "hardware": describe_machine(),
         "tracking": tracker.identity(),
         "git_commit": spec.git_commit,
+        "git_remote": spec.git_remote,
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
     }

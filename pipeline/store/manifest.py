@@ -61,6 +61,8 @@ class StageFacts(TypedDict):
     hardware: Machine
     tracking: Tracking
     git_commit: str | None
+    git_remote: NotRequired[str | None]
+    """Where that commit can be cloned from."""
     python: str
     packages: dict[str, str | None]
     """Versions; None of a package that is not installed."""

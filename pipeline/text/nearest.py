@@ -4,8 +4,19 @@ import difflib
 from collections.abc import Iterable
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
-    """`; did you mean b?` for a known name that is nearly this one, case aside; nothing where none is."""
+def nearest(name: str, known: Iterable[str], most: int = 1) -> list[str]:
+    """Known names that are nearly this one, case aside, the nearest first."""
     by_form = {each.casefold(): each for each in known}
-    near = difflib.get_close_matches(name.casefold(), by_form, n=1, cutoff=0.6)
-    return f"; did you mean {by_form[near[0]]}?" if near else ""
+    return [by_form[form] for form in difflib.get_close_matches(name.casefold(), by_form, n=most, cutoff=0.6)]
+
+
+def did_you_mean(name: str, known: Iterable[str], most: int = 1) -> str:
+    """`did you mean b?`, or `did you mean b or c?`; nothing where no name is near."""
+    near = nearest(name, known, most)
+    return f"did you mean {' or '.join(near)}?" if near else ""
+
+
+def one_of(name: str, known: Iterable[str]) -> str:
+    """What to tell of a name that there is not: the nearest one, and all that there are."""
+    known = list(known)
+    return " ".join(filter(None, [did_you_mean(name, known), f"There are {', '.join(known)}"]))

@@ -16,7 +16,7 @@ from data_prep.text.html_text import html_text
 from pipeline import packages
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.errors import UserError
-from pipeline.preflight import Known
+from pipeline.known import Known
 from pipeline.store.artifacts import Store
 
 ARTICLE = " ".join(f"This is sentence {n} of an article about the sea and its harbours." for n in range(12))

@@ -101,6 +101,10 @@ def test_questions_are_many_distinct_and_answered(built):
         assert len(pair["response"].split()) >= 2
     about = [pair for pair in every if "`shutil.copymode`" in pair["prompt"]]
     assert {pair["response"] for pair in about} == {"Copy mode bits from src to dst."}
+    quoting = [pair for pair in every if "\n\n" in pair["prompt"]]
+    assert len(quoting) > 100
+    longest = max(len(pair["prompt"] + pair["response"]) for pair in quoting)
+    assert longest <= 300, "what the 128 tokens of the demo's context hold"
     openings = {pair["prompt"].split("`")[0] for pair in every}
     assert len(openings) > 5
 

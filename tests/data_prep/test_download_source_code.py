@@ -10,7 +10,7 @@ from pipeline.config.corpora.source_code import SourceCodeCorpus
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, read_documents
 from pipeline.formats.source import Source
-from pipeline.preflight import Known
+from pipeline.known import Known
 from pipeline.store.artifacts import Store
 
 MIT = dict(LICENSES)["MIT"].replace("[year] [fullname]", "2024 Somebody")

@@ -12,7 +12,7 @@ import pytest
 from data_prep.sources import foretell
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.errors import UserError
-from pipeline.preflight import Known
+from pipeline.known import Known
 from pipeline.store.artifacts import Store
 
 ROWS = [

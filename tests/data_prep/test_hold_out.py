@@ -93,7 +93,7 @@ def test_a_split_of_one_document_is_told(clean_corpus, write, tmp_path, caplog) 
         cleaned = clean_corpus(tmp_path, "text", [write("book.txt", story(0, 200))], **WHOLE)
     log = " ".join(" ".join(caplog.messages).split())
     assert "read 1 document 54.29 kB kept: train 1 document 48.85 kB" in log
-    assert "2 held-out documents are the ends of training ones" in log
+    assert "2 held-out documents are the ends of training documents" in log
     assert cleaned.metrics["documents"] == 1
     card = (cleaned.folder / "data_card.md").read_text()
     assert "\n1 document, 0.05 MB of text (10^6 bytes), of 1 read.\n" in card

@@ -11,7 +11,7 @@ from data_prep import preflight
 from data_prep.filters.quality import held_out_accuracy, learn
 from pipeline.config.root import parse_config
 from pipeline.errors import UserError
-from pipeline.preflight import Known
+from pipeline.known import Known
 from pipeline.store.artifacts import Store
 from tests.pipeline.test_config import composed
 

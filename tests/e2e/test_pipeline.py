@@ -84,11 +84,27 @@ def test_a_training_tells_what_it_cost_and_the_next_one_is_forecast_from_it(
     assert ("kwh" in metrics) == (not metrics["energy"].startswith("not measured"))
     words = ["stage=pretrain", "seed=3", "dryrun=true", "run.name=again", "run.cost.price=3600"]
     text = " ".join(pipeline(folder, *words).stdout.split())
-    assert "as 1 earlier run had (demo), of models that take as many FLOPs per token" in text
+    assert "as 1 earlier run of pretrain had (demo), of models that take as many FLOPs per token" in text
     assert "machine-hours" in text
     assert "at 3600 an hour" in text
     page = (folder / "runs/demo/report/report.html").read_text()
     assert "What it cost" in page
+
+
+def test_a_fine_tuning_is_forecast_by_its_examples_and_the_run_before(
+    finished: tuple[Path, subprocess.CompletedProcess], pipeline: Callable
+) -> None:
+    folder, _ = finished
+    again = ["stage=finetune", "finetune.optim.lr=1e-4", "run.name=again", "dryrun=true"]
+    forecast = pipeline(folder, *again).stdout
+    text = " ".join(forecast.split())
+    metrics = json.loads((folder / "runs/demo/finetune/manifest.json").read_text())["metrics"]
+    epochs = 3 * 4 / metrics["examples"]
+    assert f"{epochs:.2f} epochs of {metrics['examples']:,} examples" in text
+    told = int(text.split(" epochs of ")[0].split("tokens ")[-1].split(",")[0].replace(",", ""))
+    assert told == metrics["tokens"]
+    assert "seconds of steps" in text
+    assert "as 1 earlier run of finetune had (demo)" in text
 
 
 def test_a_killed_training_resumes_to_bitwise_the_same_weights(

@@ -300,6 +300,33 @@ def test_texts_of_the_corpus_are_in_its_language_and_the_page_in_english(
     assert len(samples) == (8 if language else 0), "tokens, a sample and six of training, no test examples"
 
 
+def test_ends_of_documents_that_are_held_out_are_told_beside_the_funnel(inputs, tmp_path):
+    clean = tmp_path / "clean"
+    shutil.copytree(inputs["clean"], clean)
+    stats = json.loads((clean / "stats.json").read_text()) | {"held_out_ends": 2}
+    (clean / "stats.json").write_text(json.dumps(stats))
+    page, _ = report(tmp_path / "with", **inputs | {"clean": clean})
+    told = "2 held-out documents are the ends of training documents, since whole ones were too few"
+    assert told in page.text
+    page, _ = report(tmp_path / "without", **inputs)
+    assert "are the ends of" not in page.text
+
+
+def test_where_the_project_can_be_cloned_from_is_told_with_the_command(inputs, tmp_path):
+    newest = tmp_path / "export"
+    shutil.copytree(inputs["export"], newest)
+    manifest = json.loads((newest / "manifest.json").read_text())
+    manifest |= {"git_remote": "https://example.org/lab/lm.git", "git_commit": f"{COMMIT}-dirty"}
+    (newest / "manifest.json").write_text(json.dumps(manifest))
+    page, _ = report(tmp_path / "with", **inputs | {"export": newest})
+    told = (
+        f"git clone https://example.org/lab/lm.git && cd lm && git checkout {COMMIT} # and changes that were"
+    )
+    assert told in page.text
+    page, _ = report(tmp_path / "without", **inputs)
+    assert "git clone" not in page.text
+
+
 def test_a_conversation_is_shown_turn_by_turn(whole):
     page, _ = whole
     roles = page.text.index("user"), page.text.index("What a tag.")

@@ -138,8 +138,10 @@ def test_the_newest_run_is_watched_where_none_is_named(run):
     os.utime(other / "config.yaml", (0, 0))
     assert find_run_folder(None, run.parent) == run
     assert find_run_folder("older", run.parent) == other
-    with pytest.raises(UserError, match=r"no run 'trail' .*; runs there: older, trial"):
-        find_run_folder("trail", run.parent)
+    with pytest.raises(UserError, match=r"no run 'Trail' .*; did you mean trial\?"):
+        find_run_folder("Trail", run.parent)
+    with pytest.raises(UserError, match=r"no run 'another' .*; runs there: trial, older"):
+        find_run_folder("another", run.parent)
 
 
 def test_a_port_in_use_is_told(address, run):

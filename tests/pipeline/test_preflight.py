@@ -13,8 +13,9 @@ from pipeline import packages
 from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
 from pipeline.formats.benchmark_tasks import load_tasks
+from pipeline.known import Known
 from pipeline.plan import fingerprints, plan_stages
-from pipeline.preflight import Known, Preflight
+from pipeline.preflight import Preflight
 from pipeline.stage_spec import PlanSpec, StageSpec
 from pipeline.store.artifacts import Store
 from tests.command_line import OWN, ROOT

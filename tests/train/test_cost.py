@@ -17,9 +17,9 @@ WORK = Work(3.6e18, 1e9, devices=8, on_gpu=True, precision="bf16")
 H100 = {"cpu": "A processor", "cores": 96, "gpus": ["NVIDIA H100 80GB HBM3"] * 8}
 
 
-def write_run(trainings: Path, name: str, rate: float, **metrics: float) -> None:
+def write_run(store: Path, name: str, rate: float, stage: str = "pretrain", **metrics: float) -> None:
     """A training of 1e9 FLOPs per token on eight GPUs, at so many tokens per second."""
-    folder = trainings / f"{name}-0123"
+    folder = store / stage / f"{name}-0123"
     folder.mkdir(parents=True)
     trainer = {"accelerator": "gpu", "precision": "bf16", "nodes": 1}
     manifest = {
@@ -32,8 +32,8 @@ def write_run(trainings: Path, name: str, rate: float, **metrics: float) -> None
     (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
-def forecast(trainings: Path, **settings: object) -> CostForecast:
-    found = forecast_cost(WORK, earlier_runs(trainings), CostConfig(**settings), None)
+def forecast(store: Path, stage: str = "pretrain", **settings: object) -> CostForecast:
+    found = forecast_cost(WORK, earlier_runs(store, stage), CostConfig(**settings), None)
     assert isinstance(found, CostForecast), found
     return found
 
@@ -50,14 +50,24 @@ def test_without_an_earlier_run_a_share_of_the_peak_is_assumed_and_said(tmp_path
 def test_earlier_runs_of_the_store_tell_speed_and_power(tmp_path: Path) -> None:
     write_run(tmp_path, "first", rate=2_000_000, watts=500.0)
     write_run(tmp_path, "second", rate=4_000_000, watts=600.0)
-    damaged = tmp_path / "damaged-0123"
+    damaged = tmp_path / "pretrain" / "damaged-0123"
     damaged.mkdir()
     (damaged / "manifest.json").write_text("{")
     found = forecast(tmp_path, device="H100")
     assert found.hours == pytest.approx(1e9 * 3.6 / 3_000_000 / 3600)
-    assert "as 2 earlier runs had (first, second)" in found.speed
+    assert "as 2 earlier runs of pretrain had (first, second)" in found.speed
     assert found.metrics()["forecast_kwh"] == pytest.approx(found.hours * 8 * 0.55)
     assert "forecast_money" not in found.metrics()
+
+
+def test_fine_tunings_tell_of_a_fine_tuning_and_pretrainings_where_there_is_none(tmp_path: Path) -> None:
+    write_run(tmp_path, "first", rate=4_000_000)
+    assert "as 1 earlier run of pretrain had (first)" in forecast(tmp_path, "finetune", device="H100").speed
+    write_run(tmp_path, "talks", rate=2_000_000, stage="finetune")
+    found = forecast(tmp_path, "finetune", device="H100")
+    assert "as 1 earlier run of finetune had (talks)" in found.speed
+    assert found.hours == pytest.approx(1e9 * 3.6 / 2_000_000 / 3600)
+    assert "of pretrain had (first)" in forecast(tmp_path, device="H100").speed
 
 
 def test_what_nobody_knows_is_told(tmp_path: Path) -> None:
@@ -83,10 +93,10 @@ def test_a_gpu_is_known_by_its_whole_name() -> None:
 
 def test_the_power_of_a_gpu_without_a_data_sheet_is_of_a_gpu(tmp_path: Path) -> None:
     write_run(tmp_path, "first", rate=2_000_000)
-    manifest = tmp_path / "first-0123" / "manifest.json"
+    manifest = tmp_path / "pretrain" / "first-0123" / "manifest.json"
     manifest.write_text(manifest.read_text().replace("NVIDIA H100 80GB HBM3", "NVIDIA A10G"))
     here = Device("NVIDIA A10G", on_gpu=True)
-    found = forecast_cost(WORK, earlier_runs(tmp_path), CostConfig(watts=150), here)
+    found = forecast_cost(WORK, earlier_runs(tmp_path, "pretrain"), CostConfig(watts=150), here)
     assert isinstance(found, CostForecast)
     assert "150 W per GPU" in found.facts()["energy"]
 

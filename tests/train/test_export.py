@@ -165,6 +165,7 @@ def test_bf16_and_the_model_card(make_inputs, tmp_path, make_context):
         assert setting not in card, "what this model has not got is not told of it"
     assert "[120.00, 127.00]" in card
     assert "bf16 weights in this folder differ by" in card
+    assert f'prompt = "{TEXTS[0].split(" 0")[0]} 0"' in card, "how a held-out text begins"
     # The card's code runs as it stands, but for the folder's name.
     code = card.split("```python\n")[1].split("```")[0].replace('"demo"', repr(str(folder)))
     exec(compile(code, "README.md", "exec"), {})
@@ -215,10 +216,12 @@ def test_a_chat_model_keeps_its_template_and_its_end(make_inputs, chat_tokenizer
     assert "instruct, LoRA of rank 8" in card
 
     # Without a corpus the test examples are what the two models are compared on.
-    row = {"prompt": form.prompt("What is it?"), "references": ["A dog. " * 20], "source": "What is it?"}
+    row = {"prompt": form.prompt("这是什么？"), "references": ["A dog. " * 20], "source": "这是什么？"}
     (tuned / "test.jsonl").write_text(json.dumps(row) + "\n")
     alone = make_context(tmp_path / "alone", finetune=tuned, evaluate=inputs["evaluate"])
     assert run(export(), alone)["parity_tokens"] > 20
+    card = (alone.folder / "model" / "README.md").read_text(encoding="utf-8")
+    assert 'turns = [{"role": "user", "content": "这是什么？"}]' in card, "a question in the examples' language"
 
 
 def test_an_end_that_is_no_token_ends_generation_in_transformers(

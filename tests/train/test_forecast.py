@@ -8,7 +8,7 @@ from pipeline.errors import UserError
 from pipeline.forecast import Forecast
 from tests.pipeline.test_config import composed
 from train.data.steps import count_steps
-from train.memory.finetuning import forecast as forecast_of_finetuning
+from train.finetuning.forecast import forecast as forecast_of_finetuning
 from train.memory.forecast import forecast
 
 PARTS = {"wiki": 1_280_001, "news": 320_001}

@@ -11,8 +11,9 @@ from pipeline.config.root import RootConfig, parse_config
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import checkpoint_folder
 from pipeline.formats.tokenizers import save_tokenizer
+from pipeline.known import Known
 from pipeline.plan import fingerprints, plan_stages
-from pipeline.preflight import Known, Preflight
+from pipeline.preflight import Preflight
 from pipeline.store.artifacts import Store
 from tests.pipeline.test_config import composed
 from tests.train.written_runs import write_run

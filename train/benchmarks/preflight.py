@@ -5,7 +5,7 @@ from pathlib import Path
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.formats.benchmark_tasks import check_items, load_tasks, set_up
-from pipeline.preflight import Known
+from pipeline.known import Known
 from pipeline.text.counts import counted
 
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,9 @@ from pipeline.store.artifacts import MANIFEST, PARTIAL, read_json
 from pipeline.store.manifest import Manifest, figure
 from pipeline.text.counts import counted
 
+SAME_WORK = {"pretrain": ("pretrain",), "finetune": ("finetune", "pretrain")}
+"""Stages whose runs tell of a stage's speed, the one that tells it best first: examples of different lengths fill a
+device less well than sequences that are all alike."""
 CLOSEST = 5
 """How many runs tell of another one at most."""
 
@@ -35,6 +38,7 @@ class EarlierRun:
     """A training that is over."""
 
     name: str
+    stage: str
     device: Device
     precision: str
     flops_per_token: float
@@ -50,19 +54,21 @@ def this_device(on_gpu: bool) -> Device | None:
     return None if on_gpu and not machine["gpus"] else Device.of(machine, on_gpu)
 
 
-def earlier_runs(trainings: Path) -> list[EarlierRun]:
-    """Of the artifacts in a stage's folder of the store; those that say too little are left out."""
+def earlier_runs(store: Path, stage: str) -> list[EarlierRun]:
+    """Of the artifacts in a store that tell of the stage's speed, those that tell it best first; such as say too little
+    are left out."""
     found = []
-    for path in sorted(trainings.glob(f"*/{MANIFEST}")):
-        if not path.parent.name.endswith(PARTIAL):
-            with contextlib.suppress(
-                UserError, KeyError, TypeError, IndexError
-            ):  # damaged, or of another time
-                found.append(_run(read_json(path, path.parent)))
+    for each in SAME_WORK[stage]:
+        for path in sorted((store / each).glob(f"*/{MANIFEST}")):
+            if not path.parent.name.endswith(PARTIAL):
+                with contextlib.suppress(
+                    UserError, KeyError, TypeError, IndexError
+                ):  # damaged, or of another time
+                    found.append(_run(each, read_json(path, path.parent)))
     return [run for run in found if run is not None]
 
 
-def _run(manifest: Manifest) -> EarlierRun | None:
+def _run(stage: str, manifest: Manifest) -> EarlierRun | None:
     metrics, config = manifest["metrics"], manifest["config"]
     trainer = config["trainer"] if "trainer" in config else config["finetune"]["trainer"]
     rate, flops, tokens = (figure(metrics, name) for name in ("tokens_per_second", "flops", "tokens"))
@@ -72,6 +78,7 @@ def _run(manifest: Manifest) -> EarlierRun | None:
     devices = manifest["ranks"] if on_gpu else trainer["nodes"]
     return EarlierRun(
         manifest["run"],
+        stage,
         Device.of(manifest["hardware"], on_gpu),
         trainer["precision"],
         flops / tokens,
@@ -80,6 +87,8 @@ def _run(manifest: Manifest) -> EarlierRun | None:
     )
 
 
-def closest(runs: Iterable[EarlierRun], flops_per_token: float) -> list[EarlierRun]:
-    """Those of models whose size is closest to this one's: small ones use a device less well than large ones."""
+def closest(runs: Sequence[EarlierRun], flops_per_token: float) -> list[EarlierRun]:
+    """Those of models whose size is closest to this one's: small ones use a device less well than large ones. Of
+    several stages those of the first run's alone."""
+    runs = [run for run in runs if run.stage == runs[0].stage]
     return sorted(runs, key=lambda run: abs(math.log(run.flops_per_token / flops_per_token)))[:CLOSEST]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from pipeline.config.run import CostConfig
 from pipeline.data_sheets import DataSheet, data_sheet, known_gpus
 from pipeline.text.counts import counted
-from train.cost.earlier_runs import Device, EarlierRun, closest
+from train.cost.earlier_runs import Device, EarlierRun, closest, this_device
 
 ASSUMED_MFU = 0.4
 """Of a GPU's peak that a tuned training of a model of some size reaches; PaLM reports 46% (Chowdhery et al., 2022)."""
@@ -90,7 +90,7 @@ def forecast_cost(
     """The forecast, or why there is none.
 
     Args:
-        earlier: trainings of the same store.
+        earlier: trainings of the same store, as `earlier_runs` gives them.
         here: the device of this machine; None where it has none of the kind.
     """
     device = Device(settings.device, True) if settings.device and work.on_gpu else here
@@ -140,7 +140,8 @@ def _speed_of(runs: Sequence[EarlierRun], work: Work, device: Device, sheet: Dat
     as_many = "as many" if times == "1" else f"{times} times the"
     return Assumed(
         value,
-        f"{value / 1e12:,.3g} TFLOP/s on {device.name}{share}, as {counted(len(runs), 'earlier run')} had "
+        f"{value / 1e12:,.3g} TFLOP/s on {device.name}{share}, as {counted(len(runs), 'earlier run')} of "
+        f"{runs[0].stage} had "
         f"({_some(names)}), of models that take {as_many} FLOPs per token",
     )
 
@@ -166,6 +167,18 @@ def _power(
             sheet.watts, f"at {sheet.watts:g} W, the most of {sheet.name}; its host and cooling take more"
         )
     return None
+
+
+def cost_facts(work: Work, earlier: Sequence[EarlierRun], settings: CostConfig) -> dict[str, str]:
+    """What `dryrun=true` shows of a training's time, money and energy, on this machine's device or the one that is
+    named.
+
+    Args:
+        earlier: as of `forecast_cost`.
+    """
+    found = forecast_cost(work, earlier, settings, this_device(work.on_gpu))
+    facts = unknown_cost(found, settings) if isinstance(found, str) else found.facts()
+    return facts | ({"device": words} if (words := unheeded_device(settings, work.on_gpu)) else {})
 
 
 def unknown_cost(why: str, settings: CostConfig) -> dict[str, str]:

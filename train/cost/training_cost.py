@@ -53,7 +53,9 @@ class TrainingCost:
             context.log.warning(words)
         if flops_per_token and tokens and context.rank == 0:
             work = work_of(trainer, tokens, flops_per_token, on_gpu)
-            found = forecast_cost(work, earlier_runs(context.folder.parent), settings, this_device(on_gpu))
+            trainings = context.folder.parent
+            earlier = earlier_runs(trainings.parent, trainings.name)
+            found = forecast_cost(work, earlier, settings, this_device(on_gpu))
             if isinstance(found, CostForecast):
                 context.log.info(f"expected: {in_words(found.hours)} of steps ({found.speed})")
                 forecast = found

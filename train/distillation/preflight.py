@@ -10,7 +10,7 @@ from pipeline.config.teachers import teacher_setting
 from pipeline.errors import UserError
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.vocabulary import Vocabulary, read_vocabulary
-from pipeline.preflight import Known
+from pipeline.known import Known
 
 if TYPE_CHECKING:
     from train.checkpoints.named_model import NamedModel

@@ -1,9 +1,8 @@
 """What is particular to a model on its card: see `model_card.md.jinja` for the rest."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from train.exporting.usage import load_with_this_project
+from train.exporting.usage import Usage, load_with_this_project
 
 
 @dataclass(frozen=True)
@@ -13,11 +12,11 @@ class Card:
     what: str
     """What the model is, in a sentence."""
     tag: str
-    usage: Callable[[str], str]
-    """From the folder's name to Python code that uses the model in it."""
+    usage: Usage
+    """From the folder's name, and a text of the kind that the model reads, to Python code that uses the model."""
     pipeline_tag: str = "text-generation"
     """How the Hugging Face hub calls what it does."""
-    own_usage: Callable[[str], str] = load_with_this_project
+    own_usage: Usage = load_with_this_project
     """The same for a folder that only this project can load."""
     notes: tuple[str, ...] = ()
     """Paragraphs after the code, in Markdown."""

@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import TypeAdapter
 
+from pipeline.checkout import how_to_get
 from pipeline.config.evaluation import ExportConfig
 from pipeline.config.models import ModelConfig
 from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.context import Context
+from pipeline.formats.documents import ends_in_words
 from pipeline.formats.model_folder import FORMS_FILE
 from pipeline.formats.training_artifact import INITIAL_FILE, weights_name
 from pipeline.store.artifacts import MANIFEST, read_json
@@ -51,11 +53,12 @@ def write_model_card(
         .get_template(TEMPLATE)
         .render(
             counted=counted,
+            ends_in_words=ends_in_words,
             front_matter=_front_matter(license, trained.card, loadable),
             name=context.run.name,
             what=trained.card.what,
             license=license,
-            usage=usage(context.run.name),
+            usage=usage(context.run.name, trained.example(context)),
             notes=trained.card.notes,
             stop_strings=trained.stops.texts,
             model=_model(context, export),
@@ -160,7 +163,10 @@ def _training(context: Context, stage: str) -> TrainingFacts:
     facts["versions"] = ", ".join(
         f"{name} {version}" for name, version in manifest["packages"].items() if version
     )
-    facts["code"] = f"commit {manifest['git_commit']}" if manifest["git_commit"] else "no git checkout"
+    if get := how_to_get(manifest["git_commit"], manifest.get("git_remote")):
+        facts["code"] = f"`{get}`"
+    else:
+        facts["code"] = f"commit {manifest['git_commit']}" if manifest["git_commit"] else "no git checkout"
     facts["fingerprint"] = f"`{manifest['fingerprint']}`"
     return TrainingFacts({"pretrain": "Pretraining", "finetune": "Fine-tuning"}[stage], facts)
 

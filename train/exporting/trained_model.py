@@ -11,8 +11,10 @@ from torch import Tensor
 
 from pipeline.context import Context
 from pipeline.formats.documents import read_texts
+from pipeline.store.artifacts import MANIFEST, read_json
 from train.checkpoints.final_model import load_model
 from train.exporting.card import Card
+from train.generation.openings import first_words
 from train.generation.stops import Stops
 from train.models import ConfigFields, TrainableModel
 
@@ -62,6 +64,16 @@ class TrainedModel:
         documents = context.inputs["clean"] / "documents"
         splits = (read_texts(documents, split, most) for split in ("validation", "test", "train"))
         return list(islice(chain.from_iterable(splits), most))
+
+    def example(self, context: Context) -> str:
+        """A short text for the model card's code, in the language of the data: the run's own prompt, else how a text
+        begins that is held out."""
+        if "evaluate" in context.inputs:
+            evaluate = context.inputs["evaluate"]
+            config = read_json(evaluate / MANIFEST, evaluate).get("config", {})
+            if prompts := config.get("evaluate", {}).get("prompts"):
+                return str(prompts[0])
+        return first_words(next(iter(self.texts(context, 1)), "The "))
 
     def rows(self, texts: list[list[int]], window: int, most: int, most_logits: int) -> list[list[int]]:
         """Token ids to compare two models on, from those of some texts.

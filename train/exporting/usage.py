@@ -1,4 +1,6 @@
-"""The Python code on a model card that shows how the model is used: functions of the folder's name."""
+"""The Python code on a model card that shows how the model is used.
+
+Functions of the folder's name, and of a text in the language of the model's data: see `TrainedModel.example`."""
 
 import json
 from collections.abc import Callable
@@ -11,17 +13,25 @@ tokenizer = AutoTokenizer.from_pretrained(folder)
 model = AutoModelForCausalLM.from_pretrained(folder)
 """
 _TURN = """\
-turns = [{"role": "user", "content": "What is a language model?"}]
+turns = [{{"role": "user", "content": {question}}}]
 inputs = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_tensors="pt", return_dict=True)
 """
 
 
-def continue_a_prompt(prompt: str) -> Callable[[str], str]:
-    """A prompt that the model continues."""
+Usage = Callable[[str, str], str]
 
-    def usage(folder: str) -> str:
-        return _LOAD.format(folder=json.dumps(folder, ensure_ascii=False)) + (
-            f"prompt = {json.dumps(prompt, ensure_ascii=False)}\n"
+
+def continue_a_prompt(template: str = "{source}") -> Usage:
+    """A prompt that the model continues.
+
+    Args:
+        template: of prompts, which have the source's place in it.
+    """
+
+    def usage(folder: str, text: str) -> str:
+        prompt = template.replace("{source}", text)
+        return _LOAD.format(folder=_literal(folder)) + (
+            f"prompt = {_literal(prompt)}\n"
             'inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")\n'
             "output = model.generate(**inputs)\n"
             "print(tokenizer.decode(output[0], skip_special_tokens=True))"
@@ -30,7 +40,7 @@ def continue_a_prompt(prompt: str) -> Callable[[str], str]:
     return usage
 
 
-def answer_a_turn(*, with_stop_strings: bool) -> Callable[[str], str]:
+def answer_a_turn(*, with_stop_strings: bool) -> Usage:
     """A turn of a chat that the model answers.
 
     Args:
@@ -38,10 +48,10 @@ def answer_a_turn(*, with_stop_strings: bool) -> Callable[[str], str]:
     """
     options = ", tokenizer=tokenizer" if with_stop_strings else ""
 
-    def usage(folder: str) -> str:
+    def usage(folder: str, text: str) -> str:
         return (
-            _LOAD.format(folder=json.dumps(folder, ensure_ascii=False))
-            + _TURN
+            _LOAD.format(folder=_literal(folder))
+            + _TURN.format(question=_literal(text))
             + f"output = model.generate(**inputs{options})\n"
             + 'print(tokenizer.decode(output[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))'
         )
@@ -49,21 +59,21 @@ def answer_a_turn(*, with_stop_strings: bool) -> Callable[[str], str]:
     return usage
 
 
-def fill_a_mask(mask: str) -> Callable[[str], str]:
+def fill_a_mask(mask: str) -> Usage:
     """A text with a gap that the model fills."""
 
-    def usage(folder: str) -> str:
-        text = json.dumps(f"The capital of France is {mask}.", ensure_ascii=False)
+    def usage(folder: str, text: str) -> str:
+        given = _literal(f"{text.rstrip()} {mask}")
         return (
             "from transformers import pipeline\n\n"
-            f'fill = pipeline("fill-mask", {json.dumps(folder, ensure_ascii=False)})  # this folder\n'
-            f"print(fill({text}))"
+            f'fill = pipeline("fill-mask", {_literal(folder)})  # this folder\n'
+            f"print(fill({given}))"
         )
 
     return usage
 
 
-def classify_a_text(text: str, second: str | None = None, kind: str = "single") -> Callable[[str], str]:
+def classify_a_text(text: str, second: str | None = None, kind: str = "single") -> Usage:
     """A text that the model gives a label, or several, or a number.
 
     Args:
@@ -73,17 +83,17 @@ def classify_a_text(text: str, second: str | None = None, kind: str = "single") 
     given = json.dumps(text if second is None else {"text": text, "text_pair": second}, ensure_ascii=False)
     options = {"multi": ", top_k=None", "regression": ', function_to_apply="none"'}.get(kind, "")
 
-    def usage(folder: str) -> str:
+    def usage(folder: str, text: str) -> str:
         return (
             "from transformers import pipeline\n\n"
-            f'classify = pipeline("text-classification", {json.dumps(folder, ensure_ascii=False)})  # this folder\n'
+            f'classify = pipeline("text-classification", {_literal(folder)})  # this folder\n'
             f"print(classify({given}{options}))"
         )
 
     return usage
 
 
-def find_an_answer(between: str, max_answer: int) -> Callable[[str], str]:
+def find_an_answer(between: str, max_answer: int) -> Usage:
     """A question about a text.
 
     Args:
@@ -91,8 +101,8 @@ def find_an_answer(between: str, max_answer: int) -> Callable[[str], str]:
         max_answer: longest answer in tokens.
     """
 
-    def usage(folder: str) -> str:
-        name = json.dumps(folder, ensure_ascii=False)
+    def usage(folder: str, text: str) -> str:
+        name = _literal(folder)
         question, context = '"Where did Ada live?"', '"Ada Lovelace lived in London."'
         if not between:
             return (
@@ -100,7 +110,7 @@ def find_an_answer(between: str, max_answer: int) -> Callable[[str], str]:
                 f'answer = pipeline("question-answering", {name}, max_answer_len={max_answer})  # this folder\n'
                 f"print(answer(question={question}, context={context}))"
             )
-        end = json.dumps(between, ensure_ascii=False)
+        end = _literal(between)
         return (
             "from transformers import AutoModelForQuestionAnswering, AutoTokenizer\n\n"
             f"folder, between = {name}, {end}  # this folder\n"
@@ -120,7 +130,7 @@ def find_an_answer(between: str, max_answer: int) -> Callable[[str], str]:
     return usage
 
 
-def tag_words(at: str) -> Callable[[str], str]:
+def tag_words(at: str) -> Usage:
     """Words that the model tags.
 
     Args:
@@ -128,10 +138,10 @@ def tag_words(at: str) -> Callable[[str], str]:
     """
     place = "tokens[0]" if at == "first" else "tokens[-1]"
 
-    def usage(folder: str) -> str:
+    def usage(folder: str, text: str) -> str:
         return (
             "import re\n\nfrom transformers import AutoModelForTokenClassification, AutoTokenizer\n\n"
-            f"folder = {json.dumps(folder, ensure_ascii=False)}  # this folder\n"
+            f"folder = {_literal(folder)}  # this folder\n"
             "tokenizer = AutoTokenizer.from_pretrained(folder)\n"
             "model = AutoModelForTokenClassification.from_pretrained(folder)\n"
             'text = "Ada Lovelace lived in London ."\n'
@@ -145,7 +155,7 @@ def tag_words(at: str) -> Callable[[str], str]:
     return usage
 
 
-def load_with_this_project(folder: str) -> str:
+def load_with_this_project(folder: str, text: str) -> str:
     """For a model that no class of transformers computes."""
     return (
         "# This architecture has no class in transformers. In a checkout of the project that trained it, where this\n"
@@ -156,7 +166,7 @@ def load_with_this_project(folder: str) -> str:
     )
 
 
-def load_related(folder: str) -> str:
+def load_related(folder: str, text: str) -> str:
     """A text whose two marked parts are related by the states at their markers."""
     return (
         "# A head of two markers has no class in transformers. In a checkout of this project, where this folder lies\n"
@@ -172,10 +182,10 @@ def load_related(folder: str) -> str:
     )
 
 
-def judge_by_several_heads(task: str) -> Callable[[str], str]:
+def judge_by_several_heads(task: str) -> Usage:
     """Hidden states that the heads of several tasks judge, one of them named."""
 
-    def usage(folder: str) -> str:
+    def usage(folder: str, text: str) -> str:
         return (
             "# Several heads on one body have no class in transformers. In a checkout of this project, where this\n"
             "# folder lies as FOLDER/model:\n"
@@ -191,19 +201,18 @@ def judge_by_several_heads(task: str) -> Callable[[str], str]:
     return usage
 
 
-def write_to_a_source(source: str, *, frames_itself: bool = False) -> Callable[[str], str]:
+def write_to_a_source(template: str = "{source}", *, frames_itself: bool = False) -> Usage:
     """A source that an encoder–decoder writes a target to.
 
     Args:
+        template: of prompts, which have the source's place in it.
         frames_itself: the tokenizer puts special tokens around a text; else eos is to be written behind it.
     """
     end, options = ("", "") if frames_itself else (" + tokenizer.eos_token", ", add_special_tokens=False")
 
-    def usage(folder: str) -> str:
-        return _LOAD.replace("ForCausalLM", "ForSeq2SeqLM").format(
-            folder=json.dumps(folder, ensure_ascii=False)
-        ) + (
-            f"source = {json.dumps(source, ensure_ascii=False)}{end}\n"
+    def usage(folder: str, text: str) -> str:
+        return _LOAD.replace("ForCausalLM", "ForSeq2SeqLM").format(folder=_literal(folder)) + (
+            f"source = {_literal(template.replace('{source}', text))}{end}\n"
             f'inputs = tokenizer(source{options}, return_tensors="pt")\n'
             'output = model.generate(inputs["input_ids"], attention_mask=inputs["attention_mask"])\n'
             "print(tokenizer.decode(output[0], skip_special_tokens=True))"
@@ -212,7 +221,12 @@ def write_to_a_source(source: str, *, frames_itself: bool = False) -> Callable[[
     return usage
 
 
-def fill_gaps(folder: str) -> str:
-    """A text with gaps that an encoder–decoder fills."""
-    usage = write_to_a_source("The <extra_id_0> of the <extra_id_1>.")(folder)
+def fill_gaps(folder: str, text: str) -> str:
+    """A text with a gap that an encoder–decoder fills."""
+    usage = write_to_a_source()(folder, f"{text.rstrip()} <extra_id_0>")
     return usage.replace(", skip_special_tokens=True", "")
+
+
+def _literal(text: str) -> str:
+    """As Python code has it."""
+    return json.dumps(text, ensure_ascii=False)

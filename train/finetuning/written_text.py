@@ -99,7 +99,7 @@ class WrittenText(FinetuningTask):
         if self.chats:
             card = Card(self.what, self.tag, answer_a_turn(with_stop_strings=bool(texts)))
         else:
-            usage = continue_a_prompt(template.replace("{source}", "…"))
+            usage = continue_a_prompt(template)
             form = f"Prompts have the form `{json.dumps(template, ensure_ascii=False)}`."
             card = Card(self.what, self.tag, usage, notes=(form,))
         return TrainedWriter(artifact, self.load_model(artifact), load_tokenizer(artifact), card, facts)

@@ -6,13 +6,14 @@ from pathlib import Path
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.forecast import Forecast
+from pipeline.known import Known
 from pipeline.text.counts import counted
 from pipeline.text.sizes import size_in_words
 from train.checkpoints.initial import initial_weights
 from train.checkpoints.named_model import NamedModel
 from train.checkpoints.teacher import flops_with_teacher, named_teacher
-from train.cost.earlier_runs import earlier_runs, this_device
-from train.cost.forecast import forecast_cost, unheeded_device, unknown_cost
+from train.cost.earlier_runs import earlier_runs
+from train.cost.forecast import cost_facts, unknown_cost
 from train.cost.training_cost import work_of
 from train.data.mixture import Mixture
 from train.data.sequences import too_often
@@ -25,11 +26,14 @@ from train.models.numerics import FP32
 from train.models.sizes import model_sizes
 
 
-def forecast(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] | None) -> Forecast:
+def forecast(
+    root: RootConfig, vocab_size: int, train_tokens: Mapping[str, int] | None, known: Known | None = None
+) -> Forecast:
     """The pretrain stage of a configuration.
 
     Args:
         train_tokens: of the parts of the shards' training split; None where they are not built yet.
+        known: of the plan, of which nothing more is asked here.
 
     Raises:
         UserError: where the mixture names a part that the shards do not have; where `pretrain.init` cannot be read.
@@ -128,10 +132,7 @@ def _cost(root: RootConfig, tokens: int, flops_per_token: float | None) -> dict[
         return unknown_cost("nobody has counted the FLOPs of such a model", root.run.cost)
     on_gpu = runs_on_gpu(root.trainer)
     work = work_of(root.trainer, tokens, flops_per_token, on_gpu)
-    earlier = earlier_runs(Path(root.run.artifacts) / "pretrain")
-    found = forecast_cost(work, earlier, root.run.cost, this_device(on_gpu))
-    facts = unknown_cost(found, root.run.cost) if isinstance(found, str) else found.facts()
-    return facts | ({"device": words} if (words := unheeded_device(root.run.cost, on_gpu)) else {})
+    return cost_facts(work, earlier_runs(Path(root.run.artifacts), "pretrain"), root.run.cost)
 
 
 def _teacher(teacher: NamedModel) -> str:

@@ -27,7 +27,7 @@ from train.objectives.objective import Objective
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-CARD = Card("A language model that continues text.", "lm-workflow", continue_a_prompt("The "))
+CARD = Card("A language model that continues text.", "lm-workflow", continue_a_prompt())
 
 
 class Causal(Objective):

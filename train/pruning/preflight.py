@@ -1,7 +1,7 @@
 """Whether weights can be pruned as a run asks for, looked at before anything starts: see `pipeline.preflight`."""
 
 from pipeline.config.root import RootConfig
-from pipeline.preflight import Known
+from pipeline.known import Known
 
 
 def prunable(root: RootConfig, known: Known) -> str:

@@ -10,7 +10,7 @@ from pipeline.formats.hub_models import description_folder
 from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER, TOKENIZER_FOLDER, read_object
 from pipeline.formats.training_artifact import ArtifactFolder
 from pipeline.formats.vocabulary import Vocabulary, read_vocabulary
-from pipeline.preflight import Known, NotYet
+from pipeline.known import Known, NotYet
 from pipeline.remote.listing import is_remote
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from identify import extensions, identify, interpreters
 
 from pipeline.errors import UserError
-from pipeline.text.nearest import nearest
+from pipeline.text.nearest import did_you_mean
 
 NOT_CODE = frozenset(
     (
@@ -40,10 +40,10 @@ def known_languages() -> Counter[str]:
 def check_languages(asked: Iterable[str]) -> None:
     """Raises: UserError: for a language that there is not, with the nearest name."""
     if unknown := [name for name in asked if name not in known_languages()]:
-        near = nearest(unknown[0], known_languages())
+        near = did_you_mean(unknown[0], known_languages())
         raise UserError(
             f"corpus.languages names {unknown[0]!r}, which is none of the tags of "
-            f"https://github.com/pre-commit/identify{near}"
+            f"https://github.com/pre-commit/identify" + (f"; {near}" if near else "")
         )
 
 

@@ -10,7 +10,7 @@ from identify import identify
 from license_expression import ExpressionError, LicenseWithExceptionSymbol, Licensing, get_spdx_licensing
 
 from pipeline.errors import UserError
-from pipeline.text.nearest import nearest
+from pipeline.text.nearest import did_you_mean
 
 _DECLARED = re.compile(r"SPDX-License-Identifier:[ \t]*([\w.+() -]*[\w.+)])")
 _HEAD = 4_000
@@ -25,9 +25,10 @@ def check_licenses(asked: Iterable[str]) -> None:
     """Raises: UserError: for what is no SPDX identifier, with the nearest one."""
     for name in asked:
         if canonical(name) is None or not _licensing().parse(name).isliteral:
-            near = nearest(name, [key for key in _licensing().known_symbols if "LicenseRef" not in key])
+            near = did_you_mean(name, [key for key in _licensing().known_symbols if "LicenseRef" not in key])
             raise UserError(
-                f"corpus.licenses names {name!r}, which is no identifier of https://spdx.org/licenses{near}"
+                f"corpus.licenses names {name!r}, which is no identifier of https://spdx.org/licenses"
+                + (f"; {near}" if near else "")
             )
 
 

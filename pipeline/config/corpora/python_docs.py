@@ -42,6 +42,7 @@ class PythonDocsCorpus(SingleCorpus):
 
     def environment(self) -> dict[str, str]:
         packages = sorted({name.partition(".")[0] for name in self.packages})
-        return {"python": platform.python_version()} | {
+        # Questions about docstrings are asked otherwise since: raised here, so that no other corpus is fetched again.
+        return {"python": platform.python_version(), "questions": "2"} | {
             name: version for name in packages if (version := installed_version(name)) is not None
         }

@@ -7,7 +7,7 @@ from my_lab.counting import CountingCorpus
 from pipeline.context import Context
 from pipeline.formats.documents import Document, DocumentWriter, document_files
 from pipeline.formats.source import Source, describe_file
-from pipeline.preflight import Known
+from pipeline.known import Known
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 

@@ -82,7 +82,7 @@ class Seq2Seq(WrittenText):
 
         template, tokenizer = facts["template"], load_tokenizer(artifact)
         frames_itself = SourceForm(tokenizer).frames_itself
-        usage = write_to_a_source(template.replace("{source}", "…"), frames_itself=frames_itself)
+        usage = write_to_a_source(template, frames_itself=frames_itself)
         form = f"Sources have the form `{json.dumps(template, ensure_ascii=False)}`."
         what = "An encoder–decoder fine-tuned to turn a text into another."
         card = Card(what, self.tag, usage, pipeline_tag="text2text-generation", notes=(form,))
