@@ -12,9 +12,6 @@ from pipeline.store.artifacts import MANIFEST, PARTIAL, read_json
 from pipeline.store.manifest import Manifest, figure
 from pipeline.text.counts import counted
 
-SAME_WORK = {"pretrain": ("pretrain",), "finetune": ("finetune", "pretrain")}
-"""Stages whose runs tell of a stage's speed, the one that tells it best first: examples of different lengths fill a
-device less well than sequences that are all alike."""
 CLOSEST = 5
 """How many runs tell of another one at most."""
 
@@ -55,10 +52,11 @@ def this_device(on_gpu: bool) -> Device | None:
 
 
 def earlier_runs(store: Path, stage: str) -> list[EarlierRun]:
-    """Of the artifacts in a store that tell of the stage's speed, those that tell it best first; such as say too little
-    are left out."""
+    """Of the stage's artifacts in a store, and behind them of those of pretrain: these tell less of its speed, since
+    examples of different lengths fill a device less well than sequences that are all alike. Such as say too little are
+    left out."""
     found = []
-    for each in SAME_WORK[stage]:
+    for each in dict.fromkeys((stage, "pretrain")):
         for path in sorted((store / each).glob(f"*/{MANIFEST}")):
             if not path.parent.name.endswith(PARTIAL):
                 with contextlib.suppress(
