@@ -221,7 +221,9 @@ def test_a_chat_model_keeps_its_template_and_its_end(make_inputs, chat_tokenizer
     alone = make_context(tmp_path / "alone", finetune=tuned, evaluate=inputs["evaluate"])
     assert run(export(), alone)["parity_tokens"] > 20
     card = (alone.folder / "model" / "README.md").read_text(encoding="utf-8")
-    assert 'turns = [{"role": "user", "content": "这是什么？"}]' in card, "a question in the examples' language"
+    assert 'turns = [{"role": "user", "content": "这是什么？"}]' in card, (
+        "a question in the examples' language"
+    )
 
 
 def test_an_end_that_is_no_token_ends_generation_in_transformers(
