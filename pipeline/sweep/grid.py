@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from pipeline.sweep.jobs import Job, as_number
+from pipeline.sweep.names import axis_of, title_of
 from pipeline.sweep.plots import BEST, LINES, STYLE, TEXT, value_order
 
 PALEST, DARKEST = 0.08, 0.55
@@ -37,7 +38,10 @@ def heat_map(jobs: Sequence[Job], objective: str) -> Figure | None:
         axes.set_xticks(range(len(across)), across)
         axes.set_yticks(range(len(up)), up)
         axes.set(
-            xlim=(-0.52, len(across) - 0.48), ylim=(-0.52, len(up) - 0.48), xlabel=keys[0], ylabel=keys[1]
+            xlim=(-0.52, len(across) - 0.48),
+            ylim=(-0.52, len(up) - 0.48),
+            xlabel=axis_of(keys[0]),
+            ylabel=axis_of(keys[1]),
         )
         axes.grid(False)
     return figure
@@ -53,5 +57,7 @@ def on_the_edge(jobs: Sequence[Job]) -> list[str]:
         if best is None or len(numbers) < 3 or best not in (min(numbers), max(numbers)):
             continue
         which, more = ("smallest", "smaller") if best == min(numbers) else ("largest", "larger")
-        found.append(f"The best job has the {which} {key} of all, {value}: {more} ones may be better still.")
+        found.append(
+            f"The best job has the {which} {title_of(key)} of all, {value}: {more} ones may be better still."
+        )
     return found

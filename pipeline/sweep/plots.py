@@ -11,6 +11,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator, NullFormatter
 
 from pipeline.page_plots import page_style, svg_element
 from pipeline.sweep.jobs import Job, as_number
+from pipeline.sweep.names import axis_of
 from pipeline.sweep.scaling_law import PowerLaw
 
 MOST_LINES = 6
@@ -64,7 +65,7 @@ def key_plot(key: str, jobs: Sequence[Job], objective: str) -> Figure:
             axes.set_xticks(list(places.values()), list(places))
         elif axes.get_xscale() == "linear":
             axes.xaxis.set_major_locator(MaxNLocator(5))
-        axes.set(xlabel=key, ylabel=objective)
+        axes.set(xlabel=axis_of(key), ylabel=axis_of(objective))
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.legend()
     return figure
@@ -81,7 +82,7 @@ def law_plot(metric: str, jobs: Sequence[Job], objective: str, law: PowerLaw | N
             x = [smallest * (2 * largest / smallest) ** (step / 60) for step in range(61)]
             axes.plot(x, [law(value) for value in x], "--", color=BEST, label=law.formula("L", "x"))
         axes.plot(*zip(*points, strict=True), "o", color=LINES[0], markersize=5)
-        axes.set(xlabel=metric, ylabel=objective, xscale="log", yscale="log")
+        axes.set(xlabel=axis_of(metric), ylabel=axis_of(objective), xscale="log", yscale="log")
         if len(points) <= MOST_TICKS:
             axes.set_xticks([x for x, _ in points])
         axes.xaxis.set_major_formatter(EngFormatter(sep="", places=1))

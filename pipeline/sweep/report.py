@@ -11,6 +11,7 @@ from pipeline.store.artifacts import Store
 from pipeline.sweep.curves import loss_curves
 from pipeline.sweep.grid import heat_map, on_the_edge
 from pipeline.sweep.jobs import Job
+from pipeline.sweep.names import title_of, words_for
 from pipeline.sweep.planning import SweepPlan
 from pipeline.sweep.plots import key_plot, law_plot, svg
 from pipeline.sweep.scaling_law import PowerLaw, fit_power_law
@@ -63,13 +64,16 @@ def draw(jobs: Sequence[Job], objective: str, fits: Sequence[Fit], store: Store)
     finished = [job for job in jobs if job.objective is not None]
     if not finished:
         return {}
+    goal = (words_for(objective) or objective).capitalize()  # the axes have the key besides
     laws = {
-        f"{objective} against {fit.metric}": law_plot(fit.metric, fit.jobs, objective, fit.law)
+        f"{goal} against {title_of(fit.metric)}": law_plot(fit.metric, fit.jobs, objective, fit.law)
         for fit in fits
     }
-    against = {f"{objective} against {key}": key_plot(key, finished, objective) for key in finished[0].swept}
+    against = {
+        f"{goal} against {title_of(key)}": key_plot(key, finished, objective) for key in finished[0].swept
+    }
     whole = {
-        f"{objective} over both keys": heat_map(finished, objective),
+        f"{goal} over both keys": heat_map(finished, objective),
         "Training losses": loss_curves(finished, store),
     }
     return laws | {title: figure for title, figure in whole.items() if figure is not None} | against
@@ -89,6 +93,7 @@ def render(plan: SweepPlan, jobs: Sequence[Job], fits: Sequence[Fit], figures: M
             best=best,
             keys=list(dict.fromkeys(key for job in jobs for key in job.swept)),
             command=best and shown_command(plan.command(best)),
+            words_for=words_for,
             plots={title: svg(figure, title) for title, figure in figures.items()},
             fits=fits,
             edges=on_the_edge(finished) if finished else [],

@@ -106,7 +106,10 @@ def test_every_key_and_fit_has_a_plot_that_fits_into_a_page():
     fits = fit_all(in_order(jobs, "minimize"), ["pretrain.tokens", "pretrain.flops"])
     assert [fit.metric for fit in fits] == ["pretrain.tokens"]
     plots = {title: svg(plot, title) for title, plot in draw(jobs, "pretrain.loss", fits, STORE).items()}
-    assert list(plots) == ["pretrain.loss against pretrain.tokens", "pretrain.loss against optim.lr"]
+    assert list(plots) == [
+        "Loss against tokens (pretrain.tokens)",
+        "Loss against peak learning rate (optim.lr)",
+    ]
     ids = [name for plot in plots.values() for name in re.findall(r'\bid="([^"]+)"', plot)]
     assert len(ids) == len(set(ids))
 
@@ -127,7 +130,7 @@ def grid(**losses: float) -> list[Job]:
 
 def test_two_keys_are_a_heat_map():
     jobs = grid(a1_2=2.0, a1_3=2.5, b1_2=2.1, b1_3=2.6)
-    plot = svg(draw(jobs, "pretrain.loss", [], STORE)["pretrain.loss over both keys"], "grid")
+    plot = svg(draw(jobs, "pretrain.loss", [], STORE)["Loss over both keys"], "grid")
     assert all(f">{text}<" in plot for text in ("2", "2.5", "2.1", "2.6", "1e-2", "1e-3"))
     assert heat_map(grid(a1_2=2.0, b1_3=2.5), "loss") is None, "drawn at random"
     assert heat_map(grid(a1_2=2.0, a1_3=2.5), "loss") is None
@@ -136,7 +139,7 @@ def test_two_keys_are_a_heat_map():
 def test_a_best_value_on_the_edge_is_told():
     jobs = [finished("0.1", 1.0), finished("0.01", 2.0), finished("0.001", 3.0)]
     assert on_the_edge(jobs) == [
-        "The best job has the largest optim.lr of all, 0.1: larger ones may be better still."
+        "The best job has the largest peak learning rate (optim.lr) of all, 0.1: larger ones may be better still."
     ]
     assert on_the_edge([jobs[1], jobs[0], jobs[2]]) == []
     assert on_the_edge(jobs[:2]) == []
@@ -161,7 +164,7 @@ def test_the_losses_of_all_jobs_are_drawn_over_each_other(tmp_path):
 
 def test_values_that_are_no_numbers_are_plotted_too():
     jobs = [Job({"model": name}, name, state="finished", objective=2.0) for name in ("lstm", "llama_tiny")]
-    plot = svg(draw(jobs, "pretrain.loss", [], STORE)["pretrain.loss against model"], "m")
+    plot = svg(draw(jobs, "pretrain.loss", [], STORE)["Loss against model"], "m")
     assert ">lstm<" in plot
     assert ">llama_tiny<" in plot
 
