@@ -63,9 +63,9 @@ def setting(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def breakable(path: str) -> Markup:
-    """A path whose lines break behind its slashes."""
-    return Markup("/<wbr>").join(path.split("/"))
+def breakable(name: str) -> Markup:
+    """A path or key whose lines break behind its slashes, dots and underscores."""
+    return Markup("<wbr>").join(re.split(r"(?<=[/._])", name))
 
 
 def number(value: Any) -> str:

@@ -112,6 +112,12 @@ class Training:
         ]
         return [step for step, _ in points], [value for _, value in points]
 
+    def losses(self) -> dict[int, float]:
+        """The finite losses of all steps; empty where they were not kept. Of a step done twice the later one."""
+        rows = read_jsonl(self.record.folder / TABLES_FOLDER / "losses.jsonl")
+        found = {int(row["step"]): float(row["loss"]) for row in rows}
+        return {step: found[step] for step in sorted(found) if math.isfinite(found[step])}
+
     def figures(self) -> list[str]:
         """Names of what the model tells beside its loss, in training and in validation, such as an accuracy."""
         keys = dict.fromkeys(key for row in self.rows for key in row)

@@ -49,6 +49,12 @@ class Series:
     """A dot per point: for lines of few points."""
     number: int = 1
     """Which of the page's colours, from 1."""
+    told: float | None = None
+    """What is told beside the label; None tells the last value."""
+
+    @property
+    def figure(self) -> float:
+        return self.values[-1] if self.told is None else self.told
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,7 @@ def _probed(training: Training) -> dict[str, list[str]]:
 def _loss_plot(title: str, training: Training, in_nats: bool) -> Plot:
     """Args: in_nats: the loss is a token's; else it is of labels or of pairs of answers."""
     lines = [
-        Series("train", *training.series("train/loss")),
+        _training_loss(training),
         Series("validation", *training.series("validation/loss"), marked=True, number=2),
     ]
     drawing = line_plot(
@@ -74,6 +74,15 @@ def _loss_plot(title: str, training: Training, in_nats: bool) -> Plot:
         height=4.3,
     )
     return Plot("Loss", "nats per token" if in_nats else "", lines, drawing)
+
+
+def _training_loss(training: Training) -> Series:
+    """Of every step, where the guard has kept them; else as it was logged, which is told in any case."""
+    steps, values = training.series("train/loss")
+    every = training.losses()
+    if len(every) <= len(steps):
+        return Series("train", steps, values)
+    return Series("train", list(every), list(every.values()), told=values[-1] if values else None)
 
 
 def _learning_rate(training: Training) -> Series:

@@ -88,7 +88,8 @@ class TrainerConfig(Section):
     sample_prompts: Annotated[list[str] | None, NEUTRAL] = None
     """What sample texts go on from; None takes the first words of two documents of the validation split."""
     log_every: Annotated[PositiveInt, NEUTRAL] = 10
-    """Steps between logged metrics."""
+    """Steps between logged metrics. Of a run of up to 2,000 steps the loss of every one is kept besides, for the
+    report."""
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], NEUTRAL] = "auto"
     devices: Annotated[PositiveInt, NEUTRAL] = 1
     """Ranks per node."""

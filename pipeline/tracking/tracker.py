@@ -42,6 +42,12 @@ class Tracker:
         self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int | None = None
     ) -> None:
         """Rows for a person to read, such as sample texts."""
+        self.keep(name, columns, rows, step)
+
+    def keep(
+        self, name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]], step: int | None = None
+    ) -> None:
+        """The same in the folder alone: of what is too much to be sent anywhere."""
         if self._folder is None:
             return
         (self._folder / TABLES_FOLDER).mkdir(exist_ok=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file
 
+from pipeline.tracking.tracker import read_jsonl, read_metrics
 from tests.command_line import OWN, copy_data_stages, kill_after_a_checkpoint
 
 pytestmark = pytest.mark.e2e
@@ -89,6 +90,17 @@ def test_a_training_tells_what_it_cost_and_the_next_one_is_forecast_from_it(
     assert "at 3600 an hour" in text
     page = (folder / "runs/demo/report/report.html").read_text()
     assert "What it cost" in page
+
+
+def test_a_short_training_keeps_the_loss_of_every_step(
+    finished: tuple[Path, subprocess.CompletedProcess],
+) -> None:
+    training = finished[0] / "runs/demo/pretrain"
+    losses = {row["step"]: row["loss"] for row in read_jsonl(training / "tables/losses.jsonl")}
+    assert list(losses) == list(range(1, 13))
+    logged = {row["step"]: row["train/loss"] for row in read_metrics(training) if "train/loss" in row}
+    assert logged[1] == pytest.approx(losses[1])
+    assert logged[10] == pytest.approx(sum(losses[step] for step in range(2, 11)) / 9)
 
 
 def test_a_fine_tuning_is_forecast_by_its_examples_and_the_run_before(

@@ -327,6 +327,23 @@ def test_where_the_project_can_be_cloned_from_is_told_with_the_command(inputs, t
     assert "git clone" not in page.text
 
 
+def test_the_loss_of_every_step_is_drawn_where_it_was_kept(inputs, tmp_path):
+    pretrain = tmp_path / "pretrain"
+    shutil.copytree(inputs["pretrain"], pretrain)
+    tracker = Tracker(pretrain)
+    for step in [*range(1, 8), *range(5, 121)]:  # as after a resume
+        tracker.keep("losses", ["loss"], [[7 - step / 40]], step)
+
+    def drawn(page: Page) -> list[list[float]]:
+        figures = [json.loads(a["data-points"]) for _, a in page.elements if "data-points" in a]
+        return figures[0][0]["points"]
+
+    every, _ = report(tmp_path / "every", **inputs | {"pretrain": pretrain})
+    logged, _ = report(tmp_path / "logged", **inputs)
+    assert [point[2] for point in drawn(every)] == list(range(1, 121))
+    assert [point[2] for point in drawn(logged)][:3] == [10, 20, 30]
+
+
 def test_a_conversation_is_shown_turn_by_turn(whole):
     page, _ = whole
     roles = page.text.index("user"), page.text.index("What a tag.")

@@ -1,10 +1,15 @@
-"""Tells of steps that are outliers, and ends a run in which none counts any more."""
+"""Tells of steps that are outliers, ends a run in which none counts any more, and keeps the losses of a short one."""
 
 import pytorch_lightning as pl
 
 from train.callbacks.after_step import AfterStep
 from train.host import is_host
 from train.module import LanguageModule
+
+LOSSES = "losses"
+"""The table with the loss of every step."""
+MOST_LOSSES = 2000
+"""Steps of a run up to which it is written: of longer ones those that are logged draw as good a curve."""
 
 
 class Guard(AfterStep):
@@ -22,6 +27,8 @@ class Guard(AfterStep):
         module.verdict()  # DeepSpeed leaves out a step whose gradients are not finite without asking
         known = step if self._waits_anyway(trainer) else step - 1
         for finding in module.judge.findings(known):
+            if finding.judgement and self.progress.steps <= MOST_LOSSES:
+                self.context.tracker.keep(LOSSES, ["loss"], [finding.judgement[1:2]], finding.step)
             reason = guard.note(finding.step, finding.judgement) if finding.judgement else None
             if reason is not None and self.context.rank == 0:
                 self._report(finding.step, reason, counts=not guard.rejected)
