@@ -216,13 +216,13 @@ def _spans_decades(series: Sequence[Series]) -> bool:
 
 
 def _running_mean(values: Sequence[float]) -> list[float]:
-    """Each value averaged with those before it, exponentially, without the pull of the first one (as Adam has it)."""
-    weight = 1 - 1 / max(SMOOTHING_SPAN * len(values), 1)
-    means: list[float] = []
-    mean = 0.0
-    for number, value in enumerate(values, 1):
-        mean = weight * mean + (1 - weight) * value
-        means.append(mean / (1 - weight**number) if weight else value)
+    """Each value averaged with as many before it as behind it, so that a line that falls is not drawn above itself;
+    near the end with those that are left behind it."""
+    half, places = round(SMOOTHING_SPAN * len(values) / 2), np.arange(len(values))
+    first = np.maximum(places - half, 0)
+    behind = np.minimum(places + np.minimum(half, places) + 1, len(values))
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    means: list[float] = ((sums[behind] - sums[first]) / (behind - first)).tolist()
     return means
 
 

@@ -213,7 +213,7 @@ def test_the_figures_of_the_run_are_there(whole, inputs):
     assert "python -m pipeline experiment=trial" in page.text
     assert "artifacts/ pretrain/ trial-0123456789ab" in page.text, "where its artifact is, without a link"
     assert "172.1 – 192.1" in page.text
-    assert "optim.lr 0.003" in page.text, "what is not as by default"
+    assert "optim. lr 0.003" in page.text, "what is not as by default"
     assert "dropped: too short 1 document " in page.text
     assert "dropped: duplicate 1 document " in page.text
     assert "step 250" in page.text
@@ -325,6 +325,14 @@ def test_where_the_project_can_be_cloned_from_is_told_with_the_command(inputs, t
     assert told in page.text
     page, _ = report(tmp_path / "without", **inputs)
     assert "git clone" not in page.text
+
+
+def test_a_line_that_falls_is_not_drawn_above_itself():
+    steps = range(1, 201)
+    drawing = line_plot("Loss", [Series("train", steps, [500.0 - step for step in steps])], smooth=True)
+    assert drawing is not None
+    shown = {step: value for _, _, step, value in drawing.points[0]["points"]}
+    assert all(shown[step] == 500 - step for step in range(1, 196))
 
 
 def test_the_loss_of_every_step_is_drawn_where_it_was_kept(inputs, tmp_path):
