@@ -51,9 +51,6 @@ def execute(root: RootConfig, announce: Announce) -> list[Outcome]:
     check_tracking(root.tracking, os.environ | root.launcher.env)
     store = Store(Path(root.run.artifacts))
     before, now = last_settings(root.run.folder), shown_settings(root)
-    root.run.folder.mkdir(parents=True, exist_ok=True)
-    text = yaml.safe_dump(now, sort_keys=False, allow_unicode=True)
-    (root.run.folder / RUN_FILE).write_text(text, encoding="utf-8")
     plan, commit, remote = plan_stages(root, store), git_commit(), git_remote()
     for words in changes(root, plan, before, now):
         announce(f"{'run':<9} | {words}")
@@ -62,6 +59,10 @@ def execute(root: RootConfig, announce: Announce) -> list[Outcome]:
     refuse_what_cannot_fit(root, plan, store)
     preflight = Preflight(root, fingerprints(plan), store)
     preflight.refuse_what_will_fail()
+    # Now, since what is refused is no start: the run stays as it was last asked for.
+    root.run.folder.mkdir(parents=True, exist_ok=True)
+    text = yaml.safe_dump(now, sort_keys=False, allow_unicode=True)
+    (root.run.folder / RUN_FILE).write_text(text, encoding="utf-8")
     plan_spec = PlanSpec.of(root, fingerprints(plan))
     stages = [StageSpec.of(planned, root, commit, plan_spec, remote) for planned in plan]
     outcomes: list[Outcome] = []

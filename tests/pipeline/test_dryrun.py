@@ -55,6 +55,7 @@ def test_a_run_that_cannot_fit_is_refused_dry_and_for_real(tmp_path: Path) -> No
     assert dry_run(tmp_path, *words, *remedy, "dryrun=true").returncode == 0
     real = dry_run(tmp_path, *words)
     assert (real.returncode, real.stderr) == (2, dry.stderr)
+    assert not (tmp_path / "runs").exists(), "what is refused is no start of the run"
     assert not list(tmp_path.glob("artifacts/*/*"))
 
 
