@@ -19,7 +19,7 @@ from tests.train import guard_worker
 from tests.train.guard_worker import BAD_STEPS, POISON, STEPS, Poisoned
 from tests.warm.ranks import run_ranks
 from train.checkpoints.files import Reader
-from train.guards.loss_guard import LossGuard, SkippedData
+from train.guards.loss_guard import LossGuard, SkippedData, medians
 from train.optim import build_optimizer
 
 
@@ -210,6 +210,15 @@ def test_a_step_that_is_skipped_on_the_device_changes_nothing(kind: str) -> None
     assert not any(
         torch.equal(value, before[name]) for name, value in step(skipped=False).items() if "norm" not in name
     )
+
+
+def test_medians_are_bitwise_the_same_on_a_device_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = torch.randn(60, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    rows[torch.arange(12) < torch.arange(60)[:, None] % 13] = math.nan
+    here = medians(rows)
+    monkeypatch.setattr("train.host.HOSTS", frozenset())
+    torch.testing.assert_close(medians(rows), here, rtol=0, atol=0, equal_nan=True)
+    assert here.isfinite().sum() == 56
 
 
 class Reads(TorchFunctionMode):
