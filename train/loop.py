@@ -29,6 +29,7 @@ from train.memory.hardware import share_cpu_threads
 from train.module import LanguageModule
 from train.training_plan import TrainingPlan
 from train.training_run import TrainingRun
+from train.unprofiled import Unprofiled
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ def _lightning(run: TrainingRun) -> pl.Trainer:
         enable_model_summary=False,
         use_distributed_sampler=False,
         limit_val_batches=0,
+        profiler=Unprofiled(),
         default_root_dir=context.folder,
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -66,6 +66,14 @@ class LanguageModule(pl.LightningModule):
         self._verdict: Tensor | None = None
         self.learning_rates: dict[str, float] = {}
         """Of the step that was begun last: `lr`, and those of parameters with rates of their own, such as `muon_lr`."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Lightning notes twice around each hook which one it is. torch would ask each time whether the name is a
+        parameter, a module or a buffer."""
+        if name == "_current_fx_name":
+            object.__setattr__(self, name, value)
+        else:
+            super().__setattr__(name, value)
 
     @property
     def strategy(self) -> TrainingStrategy:
