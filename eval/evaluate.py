@@ -34,6 +34,7 @@ from train.finetuning.artifact import read_task
 from train.generation.openings import prompts_or_openings
 from train.models import LanguageModel, TrainableModel
 from train.objectives import Objective, build_objective, pretrained_objective
+from train.products import use_fastest_products
 from train.weights.choice import Choice, exported_stage
 from train.weights.exported import with_weights
 
@@ -57,6 +58,7 @@ def run(config: EvaluateStage, context: Context) -> StageMetrics:
         UserError: where there is no text or example to score, or a model, its tokenizer and the text do not
         fit.
     """
+    use_fastest_products()
     evaluation = Evaluation(config, context)
     chosen = find_weights(config, context, evaluation.bootstrap, evaluation.device)
     if "pretrain" in context.inputs:

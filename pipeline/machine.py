@@ -42,10 +42,20 @@ def host_name() -> str:
     return os.environ.get("SLURMD_NODENAME") or socket.gethostname()
 
 
+def cpu_vendor() -> str | None:
+    """Who made this processor, as it says itself, such as `AuthenticAMD`; None where that is not known."""
+    return _cpu_info("vendor_id")
+
+
 def _cpu_name() -> str:
+    return _cpu_info("model name") or platform.processor() or platform.machine()
+
+
+def _cpu_info(wanted: str) -> str | None:
+    """What Linux says of the first core; None elsewhere."""
     if CPU_INFO.is_file():
         for line in CPU_INFO.read_text().splitlines():
             key, _, value = line.partition(":")
-            if key.strip() == "model name":
+            if key.strip() == wanted:
                 return value.strip()
-    return platform.processor() or platform.machine()
+    return None

@@ -27,6 +27,7 @@ from train.guards.loss_guard import LossGuard
 from train.guards.step_judge import StepJudge
 from train.memory.hardware import share_cpu_threads
 from train.module import LanguageModule
+from train.products import use_fastest_products
 from train.training_plan import TrainingPlan
 from train.training_run import TrainingRun
 from train.unprofiled import Unprofiled
@@ -72,6 +73,7 @@ def set_up_process(trainer: TrainerConfig, seed: int) -> bool:
         torch.set_float32_matmul_precision("high")
     else:
         share_cpu_threads(trainer.threads, trainer.devices)
+        use_fastest_products()
     if trainer.deterministic:
         os.environ.setdefault(
             "CUBLAS_WORKSPACE_CONFIG", ":4096:8"

@@ -13,13 +13,15 @@ from tests.bench.preferences import bench_preferences
 from tests.bench.serving import bench_serving
 from tests.bench.shipping import bench_shipping
 from tests.bench.table import parser, print_table
-from tests.bench.training import bench_decoder, bench_host, bench_trainer
+from tests.bench.training import bench_decoder, bench_host, bench_products, bench_trainer
+from train.products import use_fastest_products
 
 
 def main() -> None:
     parts = (
         "trainer",
         "host",
+        "products",
         "decoder",
         "peers",
         "encoder",
@@ -35,9 +37,11 @@ def main() -> None:
     arguments.add_argument("--rounds", type=int, default=15)
     arguments.add_argument("--seconds", type=float, default=120, help="that clients ask a server [120]")
     args = arguments.parse_args()
+    use_fastest_products()
     benches = {
         "trainer": lambda: bench_trainer(args.rounds),
         "host": lambda: bench_host(args.rounds),
+        "products": lambda: bench_products(args.rounds),
         "decoder": lambda: bench_decoder(args.rounds),
         "peers": lambda: bench_peers(args.rounds),
         "encoder": lambda: bench_encoder(args.rounds),

@@ -11,6 +11,7 @@ from pipeline.config.models.encoder import EncoderConfig
 from pipeline.config.objectives.masked import MaskedConfig
 from tests.bench.table import Row
 from tests.bench.training import in_turns, optimizer_step
+from tests.bench.turns import as_installed
 from train.models import IGNORE_INDEX, build_model
 from train.models.encoder.hf_config import to_hf_config
 from train.objectives.masked_windows import MaskedSequences
@@ -67,7 +68,9 @@ def bench_encoder(rounds: int) -> Iterator[Row]:
         def their_loss(model: torch.nn.Module = theirs) -> torch.Tensor:
             return model(input_ids=batch["input_ids"], labels=everywhere).loss
 
-        times = in_turns([optimizer_step(ours, our_loss), optimizer_step(theirs, their_loss)], rounds)
+        times = in_turns(
+            [optimizer_step(ours, our_loss), as_installed(optimizer_step(theirs, their_loss))], rounds
+        )
         rates = [BATCH * LENGTH / statistics.median(found) for found in times]
         ratio = statistics.median(b / a for a, b in zip(*times, strict=True))
         seconds = seconds or statistics.median(times[0])

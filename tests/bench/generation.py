@@ -19,6 +19,7 @@ from train.generation.generate import generate_ids
 from train.generation.stops import Stops
 from train.models import build_model
 from train.models.decoder.hf_config import to_hf_config
+from train.products import torchs_own_products
 
 VOCAB, PROMPT = 4096, 32
 READ = 2**28
@@ -69,7 +70,8 @@ def _compare(case: Case, batch: int, rounds: int) -> Row:
     def their_tokens() -> list[list[int]]:
         mask = torch.ones_like(prompts)
         options = {"do_sample": False, "max_new_tokens": new, "min_new_tokens": new, "pad_token_id": 0}
-        return theirs.generate(prompts, attention_mask=mask, **options)[:, PROMPT:].tolist()
+        with torchs_own_products():
+            return theirs.generate(prompts, attention_mask=mask, **options)[:, PROMPT:].tolist()
 
     memory = torch.ones(READ // 4)
     assert our_tokens() == their_tokens()  # and both are warm

@@ -13,7 +13,7 @@ import torch
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.formats.shards import TokenStream
 from tests.bench.table import Row
-from tests.bench.turns import LENGTH, VOCAB, Turns, train_in_turns
+from tests.bench.turns import LENGTH, VOCAB, Turns, as_installed, train_in_turns
 from train.data.batches import TokenWindows
 from train.models import LossSum, TrainableModel, build_model
 from train.models.decoder.hf_config import to_hf_config
@@ -49,6 +49,35 @@ def bench_host(rounds: int) -> Iterator[Row]:
     with tempfile.TemporaryDirectory() as name:
         turns = train_in_turns(Path(name), Nothing, 32, 20 * rounds, time.process_time, threads=1)
     yield turns_row("CPU time of a step around a model of nothing", turns)
+
+
+def bench_products(rounds: int) -> Iterator[Row]:
+    """Tokens a second of whole training steps, and of the same steps with torch's own products.
+
+    They differ on processors for which `train/products.py` takes oneDNN.
+    """
+    for layers, hidden in ((4, 192), (6, 320), (8, 512)):
+        torch.manual_seed(1)
+        model = build_model(
+            DecoderConfig(layers=layers, hidden=hidden, heads=hidden // 64, context=LENGTH), VOCAB
+        )
+        tokens = torch.randint(0, VOCAB, (BATCH, LENGTH + 1))
+
+        def loss(model: TrainableModel = model, tokens: torch.Tensor = tokens) -> torch.Tensor:
+            found = model(tokens[:, :-1], tokens[:, 1:])
+            return found.total / found.tokens
+
+        step = optimizer_step(model, loss)
+        ours, own = in_turns([step, as_installed(step)], rounds)
+        rates = [BATCH * LENGTH / statistics.median(found) for found in (ours, own)]
+        ratio = statistics.median(b / a for a, b in zip(ours, own, strict=True))
+        size = sum(weight.numel() for weight in model.parameters()) / 1e6
+        yield (
+            f"training step against torch's own products, {size:.0f}M parameters",
+            f"{rates[0]:,.0f} tokens/s",
+            f"{rates[1]:,.0f} tokens/s",
+            f"{ratio:.2f}×",
+        )
 
 
 class Nothing(TrainableModel):
@@ -89,7 +118,7 @@ def bench_decoder(rounds: int) -> Iterator[Row]:
         def their_loss(model: torch.nn.Module = theirs) -> torch.Tensor:
             return model(input_ids=inputs, labels=labels, shift_labels=labels).loss
 
-        steps = [optimizer_step(ours, our_loss), optimizer_step(theirs, their_loss)]
+        steps = [optimizer_step(ours, our_loss), as_installed(optimizer_step(theirs, their_loss))]
         times = in_turns(steps, rounds)
         rates = [BATCH * LENGTH / statistics.median(t) for t in times]
         ratio = statistics.median(b / a for a, b in zip(*times, strict=True))

@@ -20,6 +20,7 @@ from train.loop import fit, set_up_process
 from train.models import TrainableModel
 from train.optim import build_optimizer
 from train.optim.scheduler import build_scheduler
+from train.products import torchs_own_products
 from train.training_plan import TrainingPlan
 
 VOCAB, LENGTH = 4096, 256
@@ -63,7 +64,8 @@ def train_in_turns(
     settings = TrainerConfig(**{"steps": steps, "global_batch": batch} | fields | trainer)
     set_up_process(settings, seed=1)
     windows = random_windows(folder)
-    other = bare_step(make_model, windows, batch, steps) if reference is None else reference(windows)
+    bare = reference is None
+    other = bare_step(make_model, windows, batch, steps) if bare else as_installed(reference(windows))
     turns = Turns(other, clock)
     torch.manual_seed(1)
     model = make_model()
@@ -85,6 +87,16 @@ def train_in_turns(
     )
     fit(plan, Context(folder, {}, Tracker(folder), logging.getLogger("bench"), RunConfig(progress=False)))
     return turns
+
+
+def as_installed(step: Callable[[], None]) -> Callable[[], None]:
+    """A step of others, with the products that torch chooses by itself."""
+
+    def taken() -> None:
+        with torchs_own_products():
+            step()
+
+    return taken
 
 
 def bare_step(

@@ -9,6 +9,10 @@ from eval.comparison.evaluated_run import EvaluatedRun
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.tokenizers import TextEncoder
 from tests.eval.evaluated_runs import run_maker
+from train.products import use_fastest_products
+
+# As in every stage, and from the first test on: else what a test computes would depend on those before it.
+use_fastest_products()
 
 
 @pytest.fixture

@@ -12,6 +12,10 @@ from tests.command_line import environment
 from tests.warm.process import PipedProcess
 from train.finetuning.chat import set_chat_template
 from train.models.decoder.hf_config import to_hf_config
+from train.products import use_fastest_products
+
+# As in every stage, and from the first test on: else what a test computes would depend on those before it.
+use_fastest_products()
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,10 @@ from transformers import PreTrainedTokenizerFast
 
 from tests.warm.exports import WARM
 from train.exporting import parity
+from train.products import use_fastest_products
+
+# As in every stage, and from the first test on: else what a test computes would depend on those before it.
+use_fastest_products()
 
 SENTENCES = [
     "The quick brown fox jumps over the lazy dog, and the dog sleeps on.",

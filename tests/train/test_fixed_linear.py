@@ -18,6 +18,15 @@ def maps(request: pytest.FixtureRequest) -> tuple[list[torch.Tensor], torch.Tens
     return weights, torch.randn(553, generator=generator) if request.param else None
 
 
+@pytest.fixture(autouse=True, params=["blocks", "onednn"])
+def order(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How the weights lie for several texts, on processors of each kind."""
+    takes_onednn = request.param == "onednn"
+    if takes_onednn and not torch.backends.mkldnn.is_available():
+        pytest.skip("this torch was built without oneDNN")
+    monkeypatch.setattr("train.models.fixed_linear.onednn_is_faster", lambda: takes_onednn)
+
+
 def check(fixed: FixedLinear, maps: tuple[list[torch.Tensor], torch.Tensor | None], x: torch.Tensor) -> None:
     weights, bias = maps
     expected = F.linear(x.double(), torch.cat(weights).double(), None if bias is None else bias.double())
@@ -43,7 +52,7 @@ def test_of_any_size(shape: tuple[int, int]) -> None:
 
 
 def test_what_is_read_has_gradients(maps: tuple[list[torch.Tensor], torch.Tensor | None]) -> None:
-    """Also in blocks: attributions ask for them."""
+    """Whatever the order: attributions ask for them."""
     fixed = FixedLinear(*maps)
     for shape in [(1, 5, 24), (3, 1, 24), (2, 4, 24)]:
         x = torch.randn(shape, requires_grad=True)
@@ -52,6 +61,7 @@ def test_what_is_read_has_gradients(maps: tuple[list[torch.Tensor], torch.Tensor
         torch.testing.assert_close(x.grad, expected, atol=1e-4, rtol=1e-5)
 
 
+@pytest.mark.parametrize("order", ["blocks"], indirect=True)
 def test_blocks_are_made_where_all_threads_have_one(monkeypatch: pytest.MonkeyPatch) -> None:
     weight = torch.randn(600, 8)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)

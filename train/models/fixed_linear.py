@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from train.products import linear_by_onednn, onednn_is_faster, packed
+
 BLOCK = 256
 """Outputs of a block, at most: of so many the weights stay in a core's cache while the rows are multiplied."""
 REGISTER = 16
@@ -17,10 +19,10 @@ class FixedLinear(nn.Module):
 
     On a CPU, in fp32, the weight lies as its products read it fastest. One text at a time is as fast as memory gives
     the weight, which it does in long runs, so its longer side lies in runs: a weight with more outputs than inputs is
-    kept transposed. The first time that several texts are continued at once it is laid out anew in blocks of outputs
-    [blocks, in, outputs of a block], and stays so: there are never two copies. With 2 to 64 rows that is 1.2 to 1.5
-    times as fast as torch's own order, and with more of them, as in prompts, about as fast (`make bench
-    ARGS=generation`, docs/benchmarks.md).
+    kept transposed. The first time that several texts are continued at once it is laid out anew, and stays so: there
+    are never two copies. The new order is oneDNN's where that is the fastest (`train/products.py`), else blocks of
+    outputs [blocks, in, outputs of a block]. With 2 to 64 rows blocks are 1.2 to 1.5 times as fast as torch's own
+    order, and with more of them, as in prompts, about as fast (`make bench ARGS=generation`, docs/benchmarks.md).
     """
 
     def __init__(self, weights: Sequence[Tensor], bias: Tensor | None = None):
@@ -41,14 +43,21 @@ class FixedLinear(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """x [..., in] → [..., sum of out]."""
-        if not self._is_blocked and self._on_cpu and _continues_several(x):
-            self._lay_out_in_blocks()
+        if self._on_cpu and not (self._is_blocked or self._weight.is_mkldnn) and _continues_several(x):
+            self._lay_out_for_several()
+        if self._weight.is_mkldnn:
+            if torch.is_grad_enabled():  # which oneDNN's product has none
+                return F.linear(x, self._weight.to_dense(), self._bias)
+            return linear_by_onednn(x, self._weight, self._bias)
         if not self._is_blocked:
             return F.linear(x, self._weight, self._bias)
         found = self._by_blocks(x.reshape(-1, x.size(-1))).view(*x.shape[:-1], -1)[..., : self._outputs]
         return found if self._bias is None else found + self._bias
 
-    def _lay_out_in_blocks(self) -> None:
+    def _lay_out_for_several(self) -> None:
+        if onednn_is_faster():
+            self._weight = packed(self._weight)
+            return
         count = -(-self._outputs // BLOCK)
         if count < torch.get_num_threads():
             return  # some cores would have nothing to do

@@ -19,6 +19,7 @@ from train.generation.stops import Stops
 from train.models import WritingModel, as_writing_model
 from train.objectives import Objective, build_objective
 from train.opening.artifact import TrainingArtifact
+from train.products import use_fastest_products
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -79,6 +80,7 @@ def open_model(
     Raises:
         UserError: where there is no such model, it is damaged, or it writes no text.
     """
+    use_fastest_products()
     place = find_model(name, step, runs)
     opened = _open_artifact(place) if place.is_artifact else _open_folder(place)
     if device == "auto":
