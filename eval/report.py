@@ -29,6 +29,7 @@ from pipeline.config.run import RunConfig
 from pipeline.config.stages import ReportStage
 from pipeline.context import Context
 from pipeline.store.manifest import StageMetrics, figure, words
+from pipeline.typed_command import settings_in, to_type
 from train.weights.choice import exported_stage, read_choice
 
 REPORT_FILE = "report.html"
@@ -121,7 +122,7 @@ def gather(
             RootConfig, {k: v for k, v in settings.items() if k in RootConfig.model_fields}
         ),
         "config": yaml.safe_dump(settings, sort_keys=False, allow_unicode=True) if settings else "",
-        "command": run.command,
+        "command": run.command and to_type(settings_in(run.command)),
         "source_code": _source_code(stages),
         "refresh": None,
         "total_seconds": sum(stage.manifest.get("seconds") or 0 for stage in stages),

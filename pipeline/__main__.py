@@ -2,6 +2,7 @@
 
 import locale
 import os
+import shlex
 import sys
 
 import hydra
@@ -24,9 +25,10 @@ from pipeline.config.root import RootConfig, parse_config
 from pipeline.dryrun import dry_run
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.planner import execute, shown_settings
-from pipeline.redaction import shown_command
+from pipeline.redaction import shown_overrides
 from pipeline.show_config import show_config
 from pipeline.summary import print_outcomes
+from pipeline.typed_command import PROGRAM, to_type
 
 CONF = ROOT / "conf"
 NO_EXPERIMENT = (
@@ -45,7 +47,7 @@ def main(composed: DictConfig) -> None:
     # Inside Hydra, which would print its own traceback. Of a multirun, see pipeline/sweep/driver.py.
     with exit_on_user_error():
         values = resolved(composed)
-        values["run"]["command"] = shown_command(HydraConfig.get().overrides.task)
+        values["run"]["command"] = shlex.join([*PROGRAM, *shown_overrides(HydraConfig.get().overrides.task)])
         typed = typed_keys(HydraConfig.get().overrides.task)
         root = parse_config(values, typed)
         for section, key in left_out_keys(RootConfig, values, typed):
@@ -76,7 +78,7 @@ def _check_alone() -> None:
             words = [f"{key}={value}" for key, value in wanted.items() if key not in given]
             raise UserError(
                 f"{name} started this {ranks} times, and each would train alone: the pipeline itself starts a worker "
-                f"for each device. Give the command once: {shown_command([*sys.argv[1:], *words])}"
+                f"for each device. Give the command once: {to_type(shown_overrides([*sys.argv[1:], *words]))}"
             )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pipeline
 from pipeline import ROOT
 from pipeline.errors import UserError
+from pipeline.typed_command import is_checkout
 
 DIRTY = "-dirty"
 _REMOTE = re.compile(r"(https?|ssh|git)://|[\w.-]+@[\w.-]+:")
@@ -37,7 +38,7 @@ def package_folder(name: str) -> Path:
 
 def git_commit() -> str | None:
     """The checkout's commit, with `-dirty` where it has uncommitted changes; None outside a checkout."""
-    if not (ROOT / "pipeline").is_dir():
+    if not is_checkout():
         return None  # an installation; a checkout around it would be another project's
     return _git(ROOT, "describe", "--always", "--dirty", "--abbrev=40")
 

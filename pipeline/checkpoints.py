@@ -8,7 +8,7 @@ from pipeline.config.base import Section
 from pipeline.config.command_words import read_settings, usage
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.formats.checkpoints import FOLDER, list_checkpoints
-from pipeline.formats.run_folder import other_runs
+from pipeline.formats.run_folder import is_run, other_runs, unfinished_artifacts
 from pipeline.store.artifacts import PARTIAL
 from pipeline.text.sizes import size_in_words
 
@@ -33,7 +33,10 @@ def main(words: Sequence[str]) -> None:
             raise UserError(
                 f"checkpoints are listed of one run, and {len(names)} are given: {', '.join(names)}"
             )
-        print_checkpoints(_place(names[0] if names else None, settings))
+        place = _place(names[0] if names else None, settings)
+        runs = [run for run in (place, *sorted(place.glob("*"))) if is_run(run)]
+        left = [artifact for run in runs for artifact in unfinished_artifacts(run)]
+        print_checkpoints(place, left)
 
 
 def _place(name: str | None, settings: CheckpointsSettings) -> Path:
@@ -53,13 +56,17 @@ def _place(name: str | None, settings: CheckpointsSettings) -> Path:
     )
 
 
-def print_checkpoints(place: Path) -> None:
-    """Print the checkpoints of every training artifact in a store, or of a run's."""
+def print_checkpoints(place: Path, left: Sequence[Path] = ()) -> None:
+    """Print the checkpoints of every training artifact in a store, or of a run's.
+
+    Args:
+        left: further artifacts, as those of a run that are not finished, to which it has no links.
+    """
     from rich.console import Console
     from rich.table import Table
 
     artifacts = sorted({path.parent for depth in ("*/*", "*") for path in place.glob(f"{depth}/{FOLDER}")})
-    found = {artifact: list_checkpoints(artifact) for artifact in artifacts}
+    found = {artifact: list_checkpoints(artifact) for artifact in (*artifacts, *left)}
     if not any(found.values()):
         print(f"no checkpoints below {place}")
         return

@@ -3,7 +3,6 @@
 import logging
 import os
 import re
-import shlex
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
@@ -89,10 +88,9 @@ def redacted_overrides(words: Sequence[str]) -> list[str]:
     return shown
 
 
-def shown_command(overrides: Sequence[str]) -> str:
+def shown_overrides(overrides: Sequence[str]) -> list[str]:
     """What a person types for the same run; without secrets, and without the `++` that the program puts in front."""
-    words = (word.removeprefix("++") for word in redacted_overrides(overrides))
-    return shlex.join(["python", "-m", "pipeline", *words])
+    return [word.removeprefix("++") for word in redacted_overrides(overrides)]
 
 
 class RedactingFormatter(logging.Formatter):

@@ -14,6 +14,7 @@ from pipeline.plan import PlannedStage
 from pipeline.stages import STAGES
 from pipeline.store.written_spec import WrittenSpec
 from pipeline.text.enumeration import enumerated
+from pipeline.typed_command import DEFAULTS, settings_in
 
 PASSING = ("stage", "dryrun", "show_config", "verify", "run", "launcher", "tracking", "sweep")
 """Settings of a start and not of what it makes."""
@@ -61,7 +62,8 @@ def changes(
             f"stage={old[-1]} brings all up to date"
         )
     newest = _newest_other(run)
-    if newest is not None and _experiment(last_settings(newest)) != _experiment(now):
+    unsaid = _experiment(now) == DEFAULTS["experiment"]
+    if unsaid and newest is not None and _experiment(last_settings(newest)) != _experiment(now):
         yield f"should {newest.name} be meant, the run that was started last: {command_for(newest, root.stage)}"
 
 
@@ -77,10 +79,10 @@ def _making(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _experiment(settings: Mapping[str, Any]) -> str:
-    """That of the command, as far as it names one."""
-    command = str((settings.get("run") or {}).get("command") or "")
-    found = [word.removeprefix("experiment=") for word in command.split() if word.startswith("experiment=")]
-    return found[-1] if found else ""
+    """That of the command."""
+    words = settings_in(str((settings.get("run") or {}).get("command") or ""))
+    found = [word.removeprefix("experiment=") for word in words if word.startswith("experiment=")]
+    return found[-1] if found else DEFAULTS["experiment"]
 
 
 def _is_outdated(link: Path, planned: Mapping[str, str]) -> bool:

@@ -4,21 +4,19 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import yaml
-
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import FOLDER, Checkpoint, list_checkpoints
 from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER
 from pipeline.formats.run_folder import (
-    RUN_FILE,
     command_for,
     is_run,
     listed,
     nearest_run,
     refuse_gone,
     started_runs,
+    unfinished_artifacts,
 )
-from pipeline.store.artifacts import PARTIAL, SPEC_FILE
+from pipeline.store.artifacts import SPEC_FILE
 
 STAGES = ("finetune", "pretrain")
 """Stages that make a model, the one that is preferred first."""
@@ -118,15 +116,11 @@ def _refuse_run_without_model(place: Path) -> None:
 
 
 def _of_unfinished_stage(place: Path) -> Location | None:
-    """The newest training of a run's stage that is under way, or was left: a run links finished artifacts only."""
+    """The newest training of a run's stage that is under way, or was left."""
     run, stage = place.parent, place.name
     if stage not in STAGES or place.exists() or not is_run(run):
         return None
-    try:
-        store = Path(yaml.safe_load((run / RUN_FILE).read_text(encoding="utf-8"))["run"]["artifacts"])
-    except (yaml.YAMLError, KeyError, TypeError):
-        return None  # no run's file
-    left = [folder for folder in store.glob(f"{stage}/{run.name}-*{PARTIAL}") if list_checkpoints(folder)]
+    left = [folder for folder in unfinished_artifacts(run, stage) if list_checkpoints(folder)]
     newest = max(left, key=lambda folder: (folder / SPEC_FILE).stat().st_mtime, default=None)
     return None if newest is None else Location(str(place), newest.resolve(), is_artifact=True)
 

@@ -5,7 +5,9 @@ from pathlib import Path
 import yaml
 
 from pipeline.errors import UserError
+from pipeline.store.artifacts import PARTIAL
 from pipeline.text.nearest import did_you_mean
+from pipeline.typed_command import settings_in, to_type
 
 RUN_FILE = "config.yaml"
 """What a run's folder holds besides the links."""
@@ -46,11 +48,24 @@ def listed(label: str, names: list[str], none: str) -> str:
 def command_for(run: Path, stage: str) -> str:
     """What to type to bring a stage of the run up to date, as the run itself was started."""
     try:
-        command = str(yaml.safe_load((run / RUN_FILE).read_text(encoding="utf-8"))["run"]["command"])
+        kept = str(yaml.safe_load((run / RUN_FILE).read_text(encoding="utf-8"))["run"]["command"])
     except (OSError, yaml.YAMLError, KeyError, TypeError):
-        command = "python -m pipeline"
-    words = [word for word in command.split(" ") if not word.startswith(("stage=", "run.name=", "dryrun="))]
-    return " ".join([*words, f"run.name={run.name}", f"stage={stage}"])
+        kept = ""
+    words = [word for word in settings_in(kept) if not word.startswith(("stage=", "run.name=", "dryrun="))]
+    return to_type([*words, f"run.name={run.name}", f"stage={stage}"])
+
+
+def unfinished_artifacts(run: Path, stage: str = "*") -> list[Path]:
+    """What a run's starts have begun and not finished, of a stage or of all: a run links finished artifacts only.
+
+    An artifact is labelled with the run that began it, which is how it is found.
+    """
+    try:
+        store = Path(yaml.safe_load((run / RUN_FILE).read_text(encoding="utf-8"))["run"]["artifacts"])
+    except (OSError, yaml.YAMLError, KeyError, TypeError):
+        return []  # no run's file
+    begun = sorted(store.glob(f"{stage}/{run.name}-*{PARTIAL}"))
+    return [folder for folder in begun if "-" not in folder.name.removeprefix(f"{run.name}-")]
 
 
 def is_gone(run: Path, stage: str) -> bool:

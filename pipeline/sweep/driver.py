@@ -12,13 +12,14 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.redaction import shown_command
+from pipeline.redaction import shown_overrides
 from pipeline.sweep.board import Board
 from pipeline.sweep.jobs import Job, JobRecord
 from pipeline.sweep.objective import read_metric
 from pipeline.sweep.planning import SweepPlan, refuse_twins
 from pipeline.sweep.processes import Interruptible, Pool
 from pipeline.text.counts import counted
+from pipeline.typed_command import to_type
 
 LAUNCHER = "hydra_plugins.planner_launcher.PlannerLauncher"
 OPTUNA = "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
@@ -118,7 +119,8 @@ class Sweep(Callback):
                 f"{self._number(job)} {job.title}: {'is there' if there else f'would run as {job.run}'}"
             )
         later = ", and those after it follow from what came of them" if self._optuna else ""
-        self._announce(f"nothing was started{later}; all about the first: {shown_command(jobs[0].overrides)}")
+        first = to_type(shown_overrides(jobs[0].overrides))
+        self._announce(f"nothing was started{later}; all about the first: {first}")
 
     def _run_all(self, jobs: Sequence[Job]) -> None:
         remembered = self._record.read()

@@ -19,10 +19,12 @@ from pipeline.config.sweep import SweepConfig
 from pipeline.config.trackers import TrackingConfig
 from pipeline.errors import UserError
 from pipeline.plan import plan_stages
+from pipeline.redaction import shown_overrides
 from pipeline.store.artifacts import Store
 from pipeline.sweep.jobs import Job, run_name
 from pipeline.sweep.objective import check_metric
 from pipeline.sweep.processes import divided_gpus
+from pipeline.typed_command import to_type
 
 OWN_SECTIONS = ("run", "tracking", "sweep", "launcher")
 """Sections that all jobs have in common."""
@@ -142,6 +144,11 @@ class SweepPlan:
             f"run.name={job.run}",
             f"tracking.group={self.tracking.group or self.run.name}",
         ]
+
+    def to_report(self, job: Job) -> str:
+        """What to type to bring one job's run up to its report, with all that the sweep made of it."""
+        words = [word for word in job.overrides if not word.startswith(("stage=", "run.name="))]
+        return to_type([*shown_overrides(words), f"run.name={job.run}"])
 
     def environments(self) -> list[dict[str, str]]:
         """What each of the jobs that run at the same time has in its environment besides."""

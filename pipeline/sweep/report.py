@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.redaction import shown_command
 from pipeline.store.artifacts import Store
 from pipeline.sweep.curves import loss_curves
 from pipeline.sweep.grid import heat_map, on_the_edge
@@ -92,7 +91,7 @@ def render(plan: SweepPlan, jobs: Sequence[Job], fits: Sequence[Fit], figures: M
             jobs=jobs,
             best=best,
             keys=list(dict.fromkeys(key for job in jobs for key in job.swept)),
-            command=best and shown_command(plan.command(best)),
+            command=best and plan.to_report(best),
             words_for=words_for,
             plots={title: svg(figure, title) for title, figure in figures.items()},
             fits=fits,

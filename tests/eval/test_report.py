@@ -210,7 +210,7 @@ def test_the_figures_of_the_run_are_there(whole, inputs):
     for stage in inputs:
         assert stage in page.text.split()
     assert COMMIT in page.text
-    assert "python -m pipeline experiment=trial" in page.text
+    assert "make all EXP=trial" in page.text
     assert "artifacts/ pretrain/ trial-0123456789ab" in page.text, "where its artifact is, without a link"
     assert "172.1 – 192.1" in page.text
     assert "optim. lr 0.003" in page.text, "what is not as by default"

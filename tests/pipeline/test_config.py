@@ -179,7 +179,7 @@ def test_what_a_run_of_the_name_read_is_told_by_its_command(tmp_path: Path) -> N
     words = ["experiment=own", "++stage=report", f"++run.runs={tmp_path}"]
     with pytest.raises(UserError) as told:
         parse_config(composed(*words, "++run.name=zhongwen"))
-    made = "python -m pipeline experiment=own 'corpus.paths=[my notes]' seed=9 run.name=zhongwen stage=report"
+    made = """make all EXP=own ARGS="'corpus.paths=[my notes]' seed=9 run.name=zhongwen\""""
     assert f"corpus.paths=[FOLDER]. The run zhongwen was made by: {made}" in str(told.value)
     with pytest.raises(UserError) as told:
         parse_config(composed(*words, "++run.name=another"))

@@ -85,6 +85,20 @@ def test_checkpoints_of_runs_elsewhere_are_listed_by_either_name_of_the_folder(t
     assert "runz is no key; did you mean runs?" in listed("runz=x").stderr
 
 
+def test_checkpoints_of_an_interrupted_run_are_listed(tmp_path: Path) -> None:
+    """They lie in a folder to which the run has no link yet; those of a run whose name begins alike are another's."""
+    for name in ("own-0123456789abcdef", "own-small-0123456789abcdef"):
+        write_checkpoint(tmp_path / f"artifacts/pretrain/{name}.partial", 3, nn.Linear(2, 2))
+    run = tmp_path / "runs/own"
+    run.mkdir(parents=True)
+    (run / "config.yaml").write_text("run: {artifacts: artifacts}")
+    program = [sys.executable, "-m", "pipeline.checkpoints"]
+    for words in (["own"], ["runs=runs"]):
+        done = subprocess.run([*program, *words], cwd=tmp_path, capture_output=True, text=True)
+        assert "pretrain/own-0123456789abcdef.partial (in training or stopped)" in done.stdout, done
+        assert "own-small" not in done.stdout
+
+
 def test_words_with_spaces_and_quotes_arrive_as_they_are() -> None:
     done = make("-n", "demo", "ARGS=corpus.paths='[a b]' trainer.steps=3")
     assert done.stdout.endswith("experiment=demo stage=report corpus.paths='[a b]' trainer.steps=3\n")

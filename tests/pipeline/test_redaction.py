@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shlex
 import stat
 import subprocess
 import sys
@@ -12,7 +11,7 @@ import pytest
 
 from pipeline.config.root import parse_config
 from pipeline.errors import UserError
-from pipeline.redaction import RedactingFormatter, masked, redacted, secret_values, shown_command
+from pipeline.redaction import RedactingFormatter, masked, redacted, secret_values, shown_overrides
 from pipeline.store.private_files import write_private
 from tests.pipeline.test_config import composed
 
@@ -74,11 +73,7 @@ def test_commands_are_shown_without_the_launchers_environment() -> None:
         "++optim.lr=1e-3",
         "launcher=slurm",
     ]
-    shown = shlex.split(shown_command(words))
-    assert shown == [
-        "python",
-        "-m",
-        "pipeline",
+    assert shown_overrides(words) == [
         "launcher.env.ANY=…",
         "launcher=…",
         "optim.lr=1e-3",

@@ -80,9 +80,34 @@ def test_another_run_that_was_started_last_may_be_meant(
     (tmp_path / "runs" / "mine" / "config.yaml").write_text(yaml.safe_dump({"run": {"command": command}}))
     *_, last = told(start("tokenizer.vocab_size=300"))
     assert last == (
-        "should mine be meant, the run that was started last: python -m pipeline experiment=mine "
-        "corpus.paths=[notes] run.name=mine stage=shards"
+        "should mine be meant, the run that was started last: "
+        'make shards EXP=mine ARGS="corpus.paths=[notes] run.name=mine"'
     )
+    named = start("tokenizer.vocab_size=300", "run.command='python -m pipeline experiment=own'")
+    assert len(told(named)) == 1, "EXP=own was given"
+
+
+def test_a_start_that_is_refused_leaves_the_record_alone(
+    start: Callable[..., RootConfig], tmp_path: Path
+) -> None:
+    """By its plan, which misses a file, and by what is checked before anything runs."""
+    record = start().run.folder / "config.yaml"
+    record.parent.mkdir(parents=True)
+    record.write_text(before := "run: {command: python -m pipeline experiment=own seed=9}\n")
+    examples = tmp_path / "examples.jsonl"
+    examples.write_text('{"q": "q"}\n')
+    for words, why in {
+        ("corpus.paths=[/no/such/notes]",): "/no/such/notes",
+        ("stage=finetune", "finetune.task=instruct", f"finetune.data.train={examples}"): "would fail",
+    }.items():
+        refused = start(*words)
+        with pytest.raises(UserError, match=why):
+            execute(refused, lambda words: None)
+        assert record.read_text() == before
+    unknown = start("run.name=another", "corpus.paths=[/no/such/notes]")
+    with pytest.raises(UserError):
+        execute(unknown, lambda words: None)
+    assert not unknown.run.folder.exists()
 
 
 def test_it_is_told_before_anything_is_built(start: Callable[..., RootConfig]) -> None:

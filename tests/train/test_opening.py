@@ -143,8 +143,8 @@ def test_a_run_whose_artifact_is_gone_says_how_to_make_it_again(
     }
     (run / "config.yaml").write_text(yaml.safe_dump({"run": settings}))
     (run / "finetune").symlink_to("../../artifacts/finetune/base-9")
-    told = r"the run base has lost what finetune made, base-9: its folder is gone\. Make it again: python -m pipeline "
-    told += r"experiment=own run\.name=base stage=finetune$"
+    told = r"the run base has lost what finetune made, base-9: its folder is gone\. Make it again: "
+    told += r'make finetune EXP=own ARGS="run\.name=base"$'
     for name in ("base", "base/finetune", str(run)):
         with pytest.raises(UserError, match=told):
             find_model(name, runs=runs)
@@ -157,10 +157,10 @@ def test_a_run_whose_artifact_is_gone_says_how_to_make_it_again(
         with pytest.raises(UserError, match="the run base has lost what pretrain made"):
             find_model(name, runs=runs)
     (run / "pretrain").unlink()
-    with pytest.raises(UserError, match=r"the run base has no model yet; make it: .* stage=pretrain$"):
+    with pytest.raises(UserError, match=r"the run base has no model yet; make it: make pretrain EXP=own "):
         find_model("base", runs=runs)
     with pytest.raises(
-        UserError, match=r"the run base is not evaluated yet; do it first: .* stage=evaluate$"
+        UserError, match=r"the run base is not evaluated yet; do it first: make evaluate EXP=own "
     ):
         find_run("base", runs)
     (run / "evaluate").symlink_to("../../artifacts/evaluate/base-9")

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.redaction import shown_command
 from pipeline.sweep.comparison.outcomes import (
     Outcome,
     Pretrained,
@@ -69,7 +68,7 @@ def write_comparison(plan: SweepPlan, compare: str, jobs: Sequence[Job], path: P
             counts=_counts(outcomes),
             baselines=_baselines(outcomes),
             plots={title: svg(figure, title) for title, figure in figures.items()},
-            command=shown_command(plan.command(next((job for job in jobs if job.run), jobs[0]))),
+            command=plan.to_report(next((job for job in jobs if job.run), jobs[0])),
             seconds=sum(job.seconds or 0 for job in jobs),
         )
     )
