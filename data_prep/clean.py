@@ -200,7 +200,8 @@ def run(config: CleanStage, context: Context) -> StageMetrics:
     if single := [split for split in HELD_OUT if funnel.documents(split) == 1]:
         context.log.warning(
             "%s a single document: its figures have no confidence intervals, and `make compare` cannot test whether "
-            "they differ; bring more documents, or have files cut into several with corpus.split_documents=true",
+            "they differ; bring more documents, raise clean.validation_fraction and clean.test_fraction, or have files "
+            "cut into several with corpus.split_documents=true",
             f"{single[0]} is" if len(single) == 1 else f"{enumerated(single)} are each",
         )
     if losses := describe_losses(funnel):

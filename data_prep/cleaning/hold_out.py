@@ -1,8 +1,8 @@
 """What a hash of the ids cannot do for a few documents: splits that are neither empty nor hold half of the text.
 
-A hundredth of some dozen files is less than one of them. So a split that would be too short gets further documents, or
-of a few long ones their ends; and a document that is a good part of all text is trained on. All of it depends on the
-documents alone.
+A hundredth of some dozen files is less than one of them. So a split that would be too short, or have too few documents,
+gets further ones, or of a few long ones their ends; and a document that is a good part of all text is trained on. All
+of it depends on the documents alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,6 +24,8 @@ LEAST_BYTES = 16_000
 """Of text in a split: some thousand tokens, for a figure that means something."""
 LEAST_SHARE = 0.05
 """Of all text, where the corpus is so small that `LEAST_BYTES` would be more."""
+LEAST_DOCUMENTS = 5
+"""In a split, as far as a tenth of all goes: intervals and comparisons take documents at random."""
 LEAST_END = 200
 """Characters of a document that its end must have to be held out."""
 MOST = 0.1
@@ -50,7 +52,7 @@ class HeldOut:
         for split in HELD_OUT:
             if count := moved.count(split):
                 what = counted(count, "further document is", "further documents are")
-                yield f"{what} held out for {split}, which the hash of the ids left too short"
+                yield f"{what} held out for {split}, of which the hash of the ids left too little"
             if share := self.ends.get(split):
                 yield (
                     f"too few documents to hold some out for {split}: the last {share:.1%} of each is, "
@@ -101,12 +103,14 @@ def hold_out(
     fractions = {split: fraction for split, fraction in fractions.items() if fraction}
     most = {split: max(MOST, 2 * fraction) for split, fraction in fractions.items()}
     have, total = dict.fromkeys(fractions, 0), 0
+    documents = dict.fromkeys(fractions, 0)
     large: list[tuple[int, int, str, int]] = []
     for kept in kept_documents(pieces, decisions, limits, candidates):
         total += int(kept.sizes.sum())
         for split in fractions:
             of_split = kept.splits == split
             have[split] += int(kept.sizes[of_split].sum())
+            documents[split] += int(of_split.sum())
             for place in np.flatnonzero(of_split & (kept.sizes > most[split] * total)):
                 large.append((kept.piece, int(kept.rows[place]), split, int(kept.sizes[place])))
     held_out = HeldOut()
@@ -114,14 +118,31 @@ def hold_out(
         if size > most[split] * total and not guarded:  # of all text, now that it is known
             held_out.move(piece, row, "train")
             have[split] -= size
+            documents[split] -= 1
     least = min(LEAST_BYTES, LEAST_SHARE * total)
     short = {
-        split: max(least, fractions[split] * total) - size for split, size in have.items() if size < least
+        split: _Lack(
+            max(least, fractions[split] * total) - size if size < least else 0.0,
+            max(LEAST_DOCUMENTS - documents[split], 0),
+            MOST * total - size,
+        )
+        for split, size in have.items()
+        if size < least or documents[split] < LEAST_DOCUMENTS
     }
     if short:
         train = _Training.of(kept_documents(pieces, decisions, limits, candidates), candidates)
         _fill(held_out, short, train, fractions)
     return held_out
+
+
+@dataclass(frozen=True)
+class _Lack:
+    """What is missing in a split."""
+
+    bytes: float
+    documents: int
+    room: float
+    """Bytes that it may get for the number of its documents alone."""
 
 
 @dataclass(frozen=True)
@@ -150,14 +171,15 @@ class _Training:
 
 
 def _fill(
-    held_out: HeldOut, short: Mapping[str, float], train: _Training, fractions: Mapping[str, float]
+    held_out: HeldOut, short: Mapping[str, _Lack], train: _Training, fractions: Mapping[str, float]
 ) -> None:
-    """Add what is missing: bytes by split in `short`."""
+    """Add what is missing, by split in `short`."""
     total, most = sum(train.sizes), int(MOST * len(train.sizes))
     fitting = [place for place, size in enumerate(train.sizes) if size <= MOST * total]
-    for split, wanted in short.items():
-        sizes = np.cumsum([train.sizes[place] for place in fitting[:most]])
-        count = int(np.searchsorted(sizes, wanted)) + 1
+    for split, lack in short.items():
+        wanted, sizes = lack.bytes, np.cumsum([train.sizes[place] for place in fitting[:most]])
+        several = min(lack.documents, int(np.searchsorted(sizes, lack.room, side="right")))
+        count = max(int(np.searchsorted(sizes, wanted)) + 1 if wanted else 0, several)
         share = max(fractions[split], min(wanted / max(total, 1), LEAST_SHARE))
         if count > len(sizes) > 1 and sizes[-1] > wanted / 2 and train.ends(share) < 2:
             count = len(sizes)  # several documents say more than one end, which has no interval

@@ -34,9 +34,8 @@ def test_of_some_dozen_files_those_next_in_the_order_of_their_hash(clean_corpus,
     cleaned = clean_corpus(tmp_path, "text", files, **WHOLE)
     ordered = sorted((document.id for document in cleaned.documents), key=hash_share)
     held_out = [{document.id for document in cleaned.split(split)} for split in ("test", "validation")]
-    assert held_out[0] | held_out[1] == set(ordered[:4])
-    for split in ("test", "validation"):
-        assert 16_000 <= size(cleaned, split) < 30_000
+    assert held_out[0] | held_out[1] == set(ordered[:10])
+    assert [len(ids) for ids in held_out] == [5, 5]
     assert len(cleaned.documents) == 60 == cleaned.metrics["documents"]
     assert cleaned.stats["held_out_ends"] == 0
 
@@ -86,6 +85,15 @@ def test_beside_one_long_file_short_ones_are_shared_by_both_splits(
     assert [len(cleaned.split(split)) for split in ("train", "validation", "test")] == [40, 5, 4]
     assert cleaned.stats["held_out_ends"] == 0
     assert not [line for line in caplog.messages if "single document" in line]
+
+
+def test_of_few_documents_for_their_number_alone_no_more_than_a_tenth_of_the_text(
+    clean_corpus, write, tmp_path
+) -> None:
+    """Each is 4% of it, and more than the 16 kB that a split needs."""
+    files = [write(f"notes/{number:02d}.md", story(number, 100)) for number in range(25)]
+    cleaned = clean_corpus(tmp_path, "text", files, **WHOLE)
+    assert [len(cleaned.split(split)) for split in ("validation", "test")] == [2, 2]
 
 
 def test_a_split_of_one_document_is_told(clean_corpus, write, tmp_path, caplog) -> None:
