@@ -24,7 +24,7 @@ def order(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
     takes_onednn = request.param == "onednn"
     if takes_onednn and not torch.backends.mkldnn.is_available():
         pytest.skip("this torch was built without oneDNN")
-    monkeypatch.setattr("train.models.fixed_linear.onednn_is_faster", lambda: takes_onednn)
+    monkeypatch.setattr("train.models.weight_orders.onednn_is_faster", lambda: takes_onednn)
 
 
 def check(fixed: FixedLinear, maps: tuple[list[torch.Tensor], torch.Tensor | None], x: torch.Tensor) -> None:
@@ -67,7 +67,8 @@ def test_blocks_are_made_where_all_threads_have_one(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     fixed, x = FixedLinear([weight]), torch.randn(5, 1, 8)
     check(fixed, ([weight], None), x)
-    assert fixed._weight.shape == (600, 8)
+    assert fixed._order.kept.shape == (600, 8)
+    fixed = FixedLinear([weight])
     monkeypatch.setattr(torch, "get_num_threads", lambda: 3)
     check(fixed, ([weight], None), x)
-    assert fixed._weight.shape == (3, 8, 208)
+    assert fixed._order.kept.shape == (3, 8, 208)
