@@ -73,7 +73,7 @@ def gather(
     exported = results_of_exported(results, exported_stage(inputs), choice.label if choice else None)
     points = read_points(evaluate) if evaluate else []
     sources = data.read_sources(inputs.get("download"))
-    settings = data.merged_config(stages)
+    settings = data.without_places(data.merged_config(stages))
     return {
         "title": config.title or run.name,
         "summary": summarize(by_name, exported, sources, choice.words if choice else None),
@@ -155,7 +155,8 @@ def headline_figures(stages: Mapping[str, data.StageRecord], results: list[Resul
             note = f"{compact(rate)} per second" if rate else ""
             tiles.append(Tile(compact(tokens), "training tokens", note))
         seconds = trained.manifest.get("seconds") or 0
-        tiles.append(Tile(duration(seconds), "training time", hardware(trained.manifest)))
+        if figure(trained.metrics, "steps") != 0:
+            tiles.append(Tile(duration(seconds), "training time", hardware(trained.manifest)))
     return tiles
 
 

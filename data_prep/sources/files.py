@@ -1,9 +1,11 @@
 """A corpus of files: local ones are used in place, those in a store copied into the artifact; formats that the clean
 stage does not read become documents there."""
 
+import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import cast
 
 from data_prep.reading.text_documents import describe_text_files, splits_at_blank_lines
@@ -20,9 +22,12 @@ from pipeline.known import Known
 from pipeline.remote.copying import copy_objects
 from pipeline.remote.listing import StoredObject, is_remote, list_objects
 from pipeline.text.counts import counted
+from pipeline.text.enumeration import enumerated
 
 COPIES = "files"
 """Folder of the artifact."""
+MOST_NAMED = 3
+"""Paths by which a corpus is called; more are `files`."""
 
 
 def fetch(corpus: FilesCorpus, context: Context) -> Source:
@@ -54,7 +59,7 @@ def fetch(corpus: FilesCorpus, context: Context) -> Source:
     formats = {filled[name]: kind for name, kind in chosen.formats.items() if name in filled}
     formats |= {path: chosen.formats[name] for path, name in copies.items()}
     files = list(formats)
-    name = files[0].name.partition(".")[0] if len(files) == 1 else "files"
+    name = files[0].name.partition(".")[0] if len(files) == 1 else _called(corpus.paths)
     module = file_format(chosen.kinds[0])
     if len(chosen.kinds) > 1 or not isinstance(module, ReadInPlace):
         documents = convert(list(formats.items()), corpus, name, context)
@@ -92,6 +97,16 @@ def foretell(corpus: FilesCorpus, known: Known) -> Iterator[str]:
     yield from describe_text_files(
         [(path, size, splits_at_blank_lines(path, corpus.split_documents)) for path, size in sizes]
     )
+
+
+def _called(paths: Sequence[str]) -> str:
+    """What to call a corpus of these paths: by the names of their folders and files, without where these are."""
+    names: dict[str, None] = {}
+    for path in paths:
+        fixed = re.split(r"[*?\[]", path)[0]
+        place = Path(fixed if fixed == path else fixed.rpartition("/")[0])
+        names[place.name if place.expanduser().is_dir() else place.name.partition(".")[0]] = None
+    return enumerated(list(names)) if all(names) and len(names) <= MOST_NAMED else "files"
 
 
 def _stored(paths: Sequence[str]) -> list[StoredObject]:

@@ -43,8 +43,9 @@ class StageRecord:
 
     @property
     def place(self) -> str:
-        """The folder as a reader knows it, `artifacts/<stage>/<label>-<fingerprint>`."""
-        return "/".join(self.folder.parts[-3:])
+        """The folder, `artifacts/<stage>/…-<fingerprint>`, without the name of the run that made it first."""
+        *store, name = self.folder.parts[-3:]
+        return "/".join([*store, f"…-{name.rpartition('-')[2]}"])
 
     @property
     def bytes(self) -> int:
@@ -286,6 +287,19 @@ def merged_config(records: Iterable[StageRecord]) -> dict[str, Any]:
     for record in records:
         sections.update(record.manifest.get("config") or {})
     return sections
+
+
+def without_places(value: Any) -> Any:
+    """Settings as others may read them: of the paths of this machine their last names, …/notes."""
+    if isinstance(value, dict):
+        return {without_places(key): without_places(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [without_places(item) for item in value]
+    if not isinstance(value, str) or not value.startswith("/"):
+        return value
+    path = Path(value)
+    is_place = path.exists() or (path.parent != Path(path.root) and path.parent.is_dir())
+    return f"…/{path.name}" if is_place else value
 
 
 def _spread(items: Sequence[Any], most: int) -> list[Any]:

@@ -65,6 +65,7 @@ class Drawing:
     points: list[dict[str, object]]
     """Of each line its `label`, the `color` as Series.number has it, and its `points`: x and y in the SVG's units,
     step and value."""
+    logarithmic: bool
 
 
 class Plot(NamedTuple):
@@ -119,7 +120,7 @@ def line_plot(
         _label_axes(axes, unit, tokens_per_step)
         svg = svg_element(figure, title, _VARIABLES)  # and the axes have their place
         points = [_pointed(axes, line, *values) for line, values in zip(series, drawn, strict=True)]
-        return Drawing(svg, points)
+        return Drawing(svg, points, axes.get_yscale() == "log")
 
 
 def compact(value: float, _: object = None) -> str:

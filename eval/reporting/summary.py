@@ -1,21 +1,27 @@
 """What was trained on what, and whether it is any good, in a few sentences for somebody who was not there."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from eval.reporting.pages import duration, hardware, number
 from eval.reporting.report_data import StageRecord, read_initial
 from eval.reporting.report_plots import compact
 from eval.results import Result
+from pipeline.formats.ancestry import corpus_of, pretraining_of
 from pipeline.formats.direction import badness
 from pipeline.formats.source import Source
-from pipeline.formats.training_artifact import weights_name
+from pipeline.formats.training_artifact import run_label, weights_name
 from pipeline.store.manifest import figure
 from pipeline.text.counts import counted
+from pipeline.text.enumeration import enumerated
 
 COMPUTE_OPTIMAL = 20
 """Training tokens per parameter at which a given compute is spent best (Hoffmann et al., 2022), roughly."""
 COUNTED = {"bigram": "pairs of tokens", "trigram": "triples of tokens"}
 """What the baselines count, the better ones last."""
+SHOWN = 3
+"""Files that are named at most."""
 LEADING = ("bits_per_byte", "word_perplexity", "perplexity")
 """Figures of held-out text, the one first that compares models of any tokenizer."""
 
@@ -82,7 +88,11 @@ def _trained(pretrain: StageRecord, sources: Sequence[Source]) -> str:
     family = str((config.get("model") or {}).get("family", "model")).replace("_", " ")
     kind = {"hf": "model of transformers", "lstm": "LSTM"}.get(family, family)
     size = f" with {compact(parameters)} parameters" if parameters else ""
-    start = read_initial(pretrain.folder)
+    start = run_label(read_initial(pretrain.folder))
+    if steps == 0 and not pretrain.at_work:
+        of = f"the weights of {start}" if start else "weights that existed"
+        init = (config.get("pretrain") or {}).get("init")
+        return f"{_article(kind)} {kind}{size}: {of}{_pretrained_on(init)}, measured as they are and not trained."
     being = "being " if pretrain.at_work else ""
     origin = (
         f"{being}trained further from the weights of {start}" if start else f"{being}trained from scratch"
@@ -96,14 +106,37 @@ def _trained(pretrain: StageRecord, sources: Sequence[Source]) -> str:
 
 def _tuned(finetune: StageRecord, results: Sequence[Result], alone: bool) -> str:
     section = (finetune.manifest.get("config") or {}).get("finetune") or {}
-    task, start = (
-        section.get("task", ""),
-        read_initial(finetune.folder) or weights_name(section.get("init") or ""),
-    )
+    init, task = section.get("init"), section.get("task", "")
+    start = run_label(read_initial(finetune.folder) or weights_name(init or ""))
     headlines = [r.headline for r in results if r.model == "finetune" and not r.of_text and r.headline]
-    subject = f"{start or 'A model'} was" if alone else "It was then"
+    subject = f"{start or 'A model'}{_pretrained_on(init)} was" if alone else "It was then"
     scores = f"; on its test examples it reaches {', '.join(headlines[:2])}" if headlines else ""
-    return f"{subject} fine-tuned{f' ({task})' if task else ''}{scores}."
+    if figure(finetune.metrics, "steps") == 0 and not finetune.at_work:
+        return f"{subject} measured{f' ({task})' if task else ''} as it is, and not fine-tuned{scores}."
+    return f"{subject} fine-tuned{f' ({task})' if task else ''}{_examples(finetune, section)}{scores}."
+
+
+def _pretrained_on(init: str | None) -> str:
+    """Which text another run's weights come from, in brackets; empty where that is not known."""
+    pretraining = pretraining_of(init)
+    corpus = corpus_of(pretraining) if pretraining else None
+    names = [source["name"] for source in corpus["sources"]] if corpus else []
+    return f" (pretrained on {enumerated(names)})" if names else ""
+
+
+def _examples(finetune: StageRecord, section: Mapping[str, Any]) -> str:
+    """The files of examples, and how many there are."""
+    data = [
+        section.get("data") or {},
+        *(part.get("data") or {} for part in (section.get("parts") or {}).values()),
+    ]
+    names = list(dict.fromkeys(Path(name).name for each in data for name in each.get("train") or ()))
+    count = figure(finetune.metrics, "examples")
+    examples = counted(round(count), "example") if count else ""
+    if not names:
+        return f" on {examples}" if examples else ""
+    files = enumerated(names) if len(names) <= SHOWN else f"{len(names)} files"
+    return f" on {files}" + (f" ({examples})" if examples else "")
 
 
 def _why(pretrain: StageRecord) -> str:

@@ -40,7 +40,7 @@ def training_plots(title: str, training: Training) -> list[Plot]:
     speed, waiting = series("", "train/tokens_per_second"), series("", "train/data_wait", scale=100)
     padding = series("", "train/padding", scale=100)
     plots += [
-        plot("Learning rate", "", [_learning_rate(training)], from_zero=True),
+        plot("Learning rate", "", _learning_rates(training), from_zero=True),
         plot("Gradient norm", "before clipping", [series("", "train/grad_norm")], spikes=True),
         plot("Throughput", _utilization(training), [speed], from_zero=True),
         plot("Memory", "GB, peak of rank 0", [series("", "train/memory_gb")], from_zero=True),
@@ -73,7 +73,8 @@ def _loss_plot(title: str, training: Training, in_nats: bool) -> Plot:
         width=6.6,
         height=4.3,
     )
-    return Plot("Loss", "nats per token" if in_nats else "", lines, drawing)
+    scale = "log scale" if drawing is not None and drawing.logarithmic else ""
+    return Plot("Loss", ", ".join(filter(None, ("nats per token" if in_nats else "", scale))), lines, drawing)
 
 
 def _training_loss(training: Training) -> Series:
@@ -85,19 +86,24 @@ def _training_loss(training: Training) -> Series:
     return Series("train", list(every), list(every.values()), told=values[-1] if values else None)
 
 
-def _learning_rate(training: Training) -> Series:
-    """At every step as the schedule has it, since the log may miss the warm-up; else as it was logged."""
+def _learning_rates(training: Training) -> list[Series]:
+    """Of each group of weights that has its own, at every step as the schedule has it, since the log may miss the
+    warm-up; else as it was logged."""
     steps, values = training.series("train/lr")
     config = training.record.manifest.get("config") or {}
     section: Mapping[str, Any] = config.get("finetune") or config
-    schedule, peak = section.get("schedule") or {}, (section.get("optim") or {}).get("lr")
+    schedule, optim = section.get("schedule") or {}, section.get("optim") or {}
+    peaks = {key: peak for key, peak in optim.items() if peak and (key == "lr" or key.endswith("_lr"))}
     kind = ScheduleConfig.choices().get(schedule.get("name", ""))
     total = figure(training.record.metrics, "steps")
-    if not steps or kind is None or not peak or not total:
-        return Series("", steps, values)
+    if not steps or kind is None or not peaks or not total:
+        return [Series("", steps, values)]
     factor = kind.model_validate(schedule).factor
     every = range(1, round(total) + 1)
-    return Series("", every, [peak * factor(step - 1, round(total)) for step in every])
+    return [
+        Series(key, every, [peak * factor(step - 1, round(total)) for step in every], number=number)
+        for number, (key, peak) in enumerate(peaks.items(), 1)
+    ]
 
 
 def _utilization(training: Training) -> str:

@@ -166,6 +166,11 @@ def weights_name(init: str) -> str:
     return folder_name(folder)
 
 
+def run_label(name: str) -> str:
+    """The run's name in the name of an artifact, and any other name as it is."""
+    return re.sub(r"-[0-9a-f]{16}(?=$|, step)", "", name)
+
+
 def folder_name(folder: Path) -> str:
     """What to call a Hugging Face folder: of an export, all of which are called `model`, its run or its artifact."""
     if folder.name != MODEL_FOLDER:

@@ -98,6 +98,24 @@ def test_globs_folders_and_settings(download, corpus_folder):
     assert all(file.split_documents for file in source.files)
 
 
+@pytest.mark.parametrize(
+    ("paths", "name"),
+    [
+        (["corpus"], "corpus"),
+        (["corpus/**/*.txt"], "corpus"),
+        (["corpus/v1.2", "corpus/a.txt"], "v1.2 and a"),
+        (["corpus/a.txt"], "a"),
+        (["."], "files"),
+    ],
+)
+def test_a_corpus_is_called_by_what_was_named(download, corpus_folder, monkeypatch, paths, name):
+    """Not by where that is on this machine."""
+    for file in ("a.txt", "v1.2/b.txt"):
+        write(corpus_folder, file)
+    monkeypatch.chdir(corpus_folder.parent)
+    assert download(FilesCorpus(paths=paths))[1].name == name
+
+
 def test_format_can_be_said(download, corpus_folder):
     path = write(corpus_folder, "notes.log")
     with pytest.raises(UserError, match=r"notes\.log: no format is known.*corpus\.format"):

@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import yaml
 
 from eval.checkpoints.points import Point, write_points
 from eval.report import run
@@ -211,7 +212,7 @@ def test_the_figures_of_the_run_are_there(whole, inputs):
         assert stage in page.text.split()
     assert COMMIT in page.text
     assert "make all EXP=trial" in page.text
-    assert "artifacts/ pretrain/ trial-0123456789ab" in page.text, "where its artifact is, without a link"
+    assert "artifacts/ pretrain/ …-0123456789ab" in page.text, "where its artifact is, without a link"
     assert "172.1 – 192.1" in page.text
     assert "optim. lr 0.003" in page.text, "what is not as by default"
     assert "dropped: too short 1 document " in page.text
@@ -432,6 +433,21 @@ def test_the_warm_up_is_drawn_though_the_log_misses_it(tmp_path):
     assert [value for *_, value in rate["points"]][:5] == [0.025, 0.05, 0.075, 0.1, 0.1]
 
 
+def test_each_learning_rate_and_the_scale_of_the_loss_are_told(tmp_path):
+    folder = partial(tmp_path, "pretrain")
+    for step in (10, 20):
+        Tracker(folder).log({"train/loss": 1.0, "train/lr": 0.1, "train/muon_lr": 0.2}, step)
+    optim = {"lr": 0.1, "muon_lr": 0.2, "embedding_lr": None, "weight_decay": 0.1}
+    config = {"optim": optim, "schedule": {"name": "linear", "warmup": 4}}
+    page, _ = report(tmp_path / "report", pretrain=artifact(tmp_path, "pretrain", {"steps": 20}, config))
+    rates = [json.loads(a["data-points"] or "") for _, a in page.elements if "data-points" in a][1]
+    assert [(line["label"], max(value for *_, value in line["points"])) for line in rates] == [
+        ("lr", 0.1),
+        ("muon_lr", 0.2),
+    ]
+    assert "Loss nats per token, log scale" in page.text
+
+
 def test_a_long_noisy_line_is_smoothed():
     steps = range(400)
     [line] = line_plot("Loss", [Series("", steps, [3 + step % 2 for step in steps])], smooth=True).points
@@ -518,6 +534,56 @@ def test_what_a_model_tells_beside_its_loss_has_a_plot(tmp_path):
     assert "Chosen reward" in page.text
     assert "nats per token" not in page.text  # the loss is of pairs, then
     assert metrics["figures"] == 2
+
+
+def base_run(root: Path) -> Path:
+    """A pretraining of another run in the store, with what it was made from; returns its artifact."""
+    made: dict[str, str] = {}
+    for stage, inputs in (("clean", ()), ("shards", ("clean",)), ("pretrain", ("shards",))):
+        folder = root / "artifacts" / stage / f"own-{len(made):016x}"
+        folder.mkdir(parents=True)
+        spec = {
+            "stage": stage,
+            "plugins": [],
+            "config": {},
+            "input_fingerprints": {name: made[name] for name in inputs},
+        }
+        (folder / "stage.yaml").write_text(yaml.safe_dump(spec))
+        (folder / "manifest.json").write_text(json.dumps({"metrics": {"steps": 9}, "outputs": {}}))
+        made[stage] = folder.name.removeprefix("own-")
+    (root / f"artifacts/clean/own-{0:016x}/stats.json").write_text(
+        json.dumps({"sources": [{"name": "letters"}]})
+    )
+    (folder / "model").mkdir()
+    (folder / "model/model.json").write_text("{}")
+    return folder
+
+
+def test_a_fine_tuning_of_other_weights_says_of_which_and_on_what(tmp_path):
+    """Without the places of this machine."""
+    base = base_run(tmp_path)
+    (tmp_path / "talks.jsonl").touch()
+    data = {"train": [str(tmp_path / "talks.jsonl")]}
+    config = {"finetune": {"task": "instruct", "init": str(base), "data": data}}
+    partial(tmp_path, "finetune")
+    made = artifact(tmp_path, "finetune", {"steps": 5, "examples": 220}, config)
+    page, _ = report(tmp_path / "report", finetune=made)
+    assert "own (pretrained on letters) was fine-tuned (instruct) on talks.jsonl (220 examples)." in page.text
+    assert str(tmp_path) not in (tmp_path / "report/report.html").read_text()
+    assert "…/talks.jsonl" in page.text
+
+
+def test_weights_that_are_only_measured_are_not_called_trained(tmp_path):
+    base = base_run(tmp_path)
+    folder = partial(tmp_path, "pretrain")
+    write_initial(folder, base.name, 300)
+    config = {"model": {"family": "llama"}, "pretrain": {"init": str(base)}}
+    made = artifact(tmp_path, "pretrain", {"parameters": 9, "steps": 0, "tokens": 0}, config)
+    page, _ = report(tmp_path / "report", pretrain=made)
+    told = "the weights of own (pretrained on letters), measured as they are and not trained."
+    assert f"A llama with 9 parameters: {told}" in page.text
+    assert "training time" not in page.text
+    assert "trained further" not in page.text
 
 
 def test_samples_are_chosen_over_the_whole_training(inputs, tmp_path):

@@ -1,6 +1,7 @@
 """Exported folders: what transformers reads from them, and what the model card says."""
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from pipeline.config.stages import ExportStage
 from pipeline.errors import UserError
 from pipeline.formats.documents import Document, DocumentWriter
 from pipeline.formats.tokenizers import save_tokenizer
+from pipeline.formats.training_artifact import write_initial
 from pipeline.store.artifacts import write_json
 from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import described_model, load_model, save_model
@@ -137,7 +139,7 @@ def test_a_decoder_loads_in_transformers(make_inputs, tmp_path, make_context, mo
     check_logits(context.folder / "model", inputs["pretrain"], "Qwen3ForCausalLM", 1e-4)
 
 
-def test_bf16_and_the_model_card(make_inputs, tmp_path, make_context):
+def test_bf16_and_the_model_card(make_inputs, tmp_path, make_context, monkeypatch):
     inputs = make_inputs(GPT2)
     context = make_context(tmp_path / "out", **inputs)
     metrics = run(export(dtype="bf16"), context)
@@ -166,9 +168,81 @@ def test_bf16_and_the_model_card(make_inputs, tmp_path, make_context):
     assert "[120.00, 127.00]" in card
     assert "bf16 weights in this folder differ by" in card
     assert f'prompt = "{TEXTS[0].split(" 0")[0]} 0"' in card, "how a held-out text begins"
-    # The card's code runs as it stands, but for the folder's name.
-    code = card.split("```python\n")[1].split("```")[0].replace('"demo"', repr(str(folder)))
+    # The card's code runs as it stands, in the folder.
+    code = card.split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(folder)
     exec(compile(code, "README.md", "exec"), {})
+
+
+def in_a_store(root: Path, inputs: dict[str, Path]) -> Path:
+    """Make of the inputs the artifacts of a run `own`; returns the folder of its pretraining."""
+    made: dict[str, str] = {}
+    for stage, before in (("clean", ()), ("shards", ("clean",)), ("pretrain", ("shards",))):
+        folder = root / "artifacts" / stage / f"own-{len(made):016x}"
+        folder.parent.mkdir(parents=True)
+        if stage in inputs:
+            shutil.copytree(inputs[stage], folder)
+        folder.mkdir(exist_ok=True)
+        spec = {
+            "stage": stage,
+            "plugins": [],
+            "config": {},
+            "input_fingerprints": {name: made[name] for name in before},
+        }
+        (folder / "stage.yaml").write_text(yaml.safe_dump(spec))
+        if not (folder / "manifest.json").exists():
+            write_json(folder / "manifest.json", {"metrics": {}, "outputs": {}})
+        made[stage] = folder.name.removeprefix("own-")
+    return folder
+
+
+def test_the_card_of_weights_that_were_only_measured_tells_of_their_own_training(
+    make_inputs, tmp_path, make_context
+):
+    inputs = make_inputs(GPT2)
+    base = in_a_store(tmp_path, inputs)
+    manifest = json.loads((inputs["pretrain"] / "manifest.json").read_text())
+    manifest["metrics"]["steps"] = 0
+    stats = json.loads((inputs["clean"] / "stats.json").read_text())
+    stats["sources"][0]["name"] = "Measured"
+    write_json(inputs["clean"] / "stats.json", stats)
+    write_initial(inputs["pretrain"], "own", 300)
+    for init, known in ((str(base), True), ("someone/gpt", False)):
+        manifest["config"]["pretrain"] = {"init": init}
+        write_json(inputs["pretrain"] / "manifest.json", manifest)
+        context = make_context(tmp_path / f"out-{known}", **inputs)
+        run(export(), context)
+        card = (context.folder / "model/README.md").read_text(encoding="utf-8")
+        assert "Measured" not in card
+        assert ("\n- Sentences" in card) == known
+        assert card.count("| optimizer |") == known
+        assert "| starts from | own |\n| steps | none: the weights are as they were |" in card
+
+
+def test_the_card_of_a_fine_tuning_tells_what_its_weights_were_trained_on(
+    make_inputs, chat_tokenizer, tmp_path, make_context
+):
+    inputs = make_inputs(GPT2)
+    base = in_a_store(tmp_path, inputs)
+    set_chat_template(chat_tokenizer)
+    tuned = tmp_path / "finetune"
+    save_tokenizer(chat_tokenizer, tuned / "tokenizer")
+    save_model(tuned, load_model(inputs["pretrain"]).state_dict(), GPT2, len(chat_tokenizer))
+    stops = find_stops(ChatFormat(chat_tokenizer)).ids
+    write_json(tuned / "task.json", {"task": "instruct", "template": "…", "stop_token_ids": stops})
+    data = {"train": ["/somewhere/talks.jsonl"]}
+    write_manifest(tuned, finetune={"task": "instruct", "lora": None, "init": str(base), "data": data})
+    del inputs["pretrain"]
+    context = make_context(tmp_path / "out", **inputs, finetune=tuned)
+    run(export(), context)
+    card = (context.folder / "model/README.md").read_text(encoding="utf-8")
+    for fact in (
+        "## Pretraining data\n\n- Sentences",
+        "layout gpt2",
+        "### Pretraining",
+        "| data | talks.jsonl |",
+    ):
+        assert fact in card, fact
 
 
 def test_the_weights_of_another_step(make_inputs, tmp_path, make_context):
@@ -227,7 +301,7 @@ def test_a_chat_model_keeps_its_template_and_its_end(make_inputs, chat_tokenizer
 
 
 def test_an_end_that_is_no_token_ends_generation_in_transformers(
-    make_inputs, plain_tokenizer, tmp_path, make_context
+    make_inputs, plain_tokenizer, tmp_path, make_context, monkeypatch
 ):
     from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
@@ -252,7 +326,8 @@ def test_an_end_that_is_no_token_ends_generation_in_transformers(
     assert generation.stop_strings == ["<|im_end|>"]
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert "ends with the text `<|im_end|>`" in card
-    code = card.split("```python\n")[1].split("```")[0].replace('"demo"', repr(str(folder)))
+    code = card.split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(folder)
     exec(compile(code, "README.md", "exec"), {})
 
     # transformers and we stop at the same place, at a text that this model does write.

@@ -13,6 +13,7 @@ from pipeline.config.models import ModelConfig
 from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.context import Context
+from pipeline.formats.ancestry import STATS, corpus_of, pretraining_of
 from pipeline.formats.documents import ends_in_words
 from pipeline.formats.model_folder import FORMS_FILE
 from pipeline.formats.training_artifact import INITIAL_FILE, weights_name
@@ -44,7 +45,8 @@ def write_model_card(
         trained: what was exported.
         export: the export stage's metrics.
     """
-    data = _read(context, "clean", "stats.json") if "pretrain" in context.inputs else None
+    base = _base(context)
+    data = _read(context, "clean", STATS) if base is None else corpus_of(base.folder) if base.folder else None
     license = config.license or _license(data)
     loadable = export["format"] != "lm-workflow"
     usage = trained.card.usage if loadable else trained.card.own_usage
@@ -58,13 +60,18 @@ def write_model_card(
             name=context.run.name,
             what=trained.card.what,
             license=license,
-            usage=usage(context.run.name, trained.example(context)),
+            usage=usage(".", trained.example(context)),
             notes=trained.card.notes,
             stop_strings=trained.stops.texts,
-            model=_model(context, export),
+            model=_model(context, export, base),
             data=data,
             training=[
-                _training(context, name) for name in ("pretrain", "finetune") if name in context.inputs
+                *([_training(base.folder, "pretrain")] if base and base.folder else []),
+                *(
+                    _training(context.inputs[name], name)
+                    for name in ("pretrain", "finetune")
+                    if name in context.inputs
+                ),
             ],
             results=_read(context, "evaluate", "results.json", list),
             lacks=_lacks(context),
@@ -73,6 +80,24 @@ def write_model_card(
         )
     )
     (folder / "README.md").write_text(card, encoding="utf-8")
+
+
+class Base(NamedTuple):
+    """The weights that others have pretrained, or another run."""
+
+    folder: Path | None
+    """The artifact of that pretraining; None where it is not in a store."""
+
+
+def _base(context: Context) -> Base | None:
+    """Where the weights come from that this run has not pretrained; None where it has."""
+    if "pretrain" not in context.inputs:
+        config = _read(context, "finetune", MANIFEST)["config"]["finetune"]
+        return Base(pretraining_of(config.get("init")))
+    manifest = _read(context, "pretrain", MANIFEST)
+    if manifest["metrics"].get("steps") != 0:
+        return None
+    return Base(pretraining_of((manifest["config"].get("pretrain") or {}).get("init")))
 
 
 def _license(data: dict[str, Any] | None) -> str | None:
@@ -106,14 +131,17 @@ def _lacks(context: Context) -> str:
     return (evaluated.get("metrics") or {}).get("lacks", "")
 
 
-def _model(context: Context, export: StageMetrics) -> dict[str, str]:
+def _model(context: Context, export: StageMetrics, base: Base | None) -> dict[str, str]:
     trained = _read(context, "finetune" if "finetune" in context.inputs else "pretrain", MANIFEST)
     facts = {"class": f"`{export['format']}`", "parameters": f"{trained['metrics']['parameters']:,}"}
     facts |= {"weights": f"{export['dtype']}, {export['megabytes']:,.1f} MB with the tokenizer"}
     if (sparsity := figure(export, "sparsity")) is not None:
         facts["zeros"] = f"{sparsity:.1%} of the weights of linear layers, which were pruned"
     facts |= {"taken from": words(export, "weights")}
-    if pretrained := _read(context, "pretrain", MANIFEST):
+    pretrained = _read(context, "pretrain", MANIFEST)
+    if pretrained is None and base is not None and base.folder is not None:
+        pretrained = read_json(base.folder / MANIFEST, base.folder)
+    if pretrained:
         model = pretrained["config"]["model"]
         without_effect = TypeAdapter(ModelConfig).validate_python(model).without_effect
         sizes = {
@@ -134,8 +162,9 @@ def _trained(lora: dict[str, Any] | None) -> str:
     return f"{name} of rank {lora['rank']}{base}"
 
 
-def _training(context: Context, stage: str) -> TrainingFacts:
-    manifest: Manifest = _read(context, stage, MANIFEST)
+def _training(artifact: Path, stage: str) -> TrainingFacts:
+    manifest: Manifest = read_json(artifact / MANIFEST, artifact)
+    title = {"pretrain": "Pretraining", "finetune": "Fine-tuning"}[stage]
     config = manifest["config"] if stage == "pretrain" else manifest["config"]["finetune"]
     facts: dict[str, str] = {}
     if stage == "finetune":
@@ -145,11 +174,14 @@ def _training(context: Context, stage: str) -> TrainingFacts:
         names = [name for section in sections for name in section["train"] or ()]
         facts["data"] = ", ".join(Path(name).name for name in names)
     else:
-        if (initial := context.inputs[stage] / INITIAL_FILE).is_file():
-            facts["starts from"] = read_json(initial, context.inputs[stage], ("name",))["name"]
+        if (initial := artifact / INITIAL_FILE).is_file():
+            facts["starts from"] = read_json(initial, artifact, ("name",))["name"]
         if lora := (config.get("pretrain") or {}).get("lora"):
             facts["what is trained"] = _trained(lora)
         facts["objective"] = TypeAdapter(ObjectiveConfig).validate_python(config["objective"]).summary()
+    if manifest["metrics"].get("steps") == 0:
+        facts.pop("objective", None)
+        return TrainingFacts(f"{title}, left out", {**facts, "steps": "none: the weights are as they were"})
     optim, schedule, trainer = config["optim"], config["schedule"], config["trainer"]
     facts["optimizer"] = TypeAdapter(OptimizerConfig).validate_python(optim).summary()
     facts["schedule"] = f"{schedule['name']}, warm-up {schedule['warmup']:g}"
@@ -168,7 +200,7 @@ def _training(context: Context, stage: str) -> TrainingFacts:
     else:
         facts["code"] = f"commit {manifest['git_commit']}" if manifest["git_commit"] else "no git checkout"
     facts["fingerprint"] = f"`{manifest['fingerprint']}`"
-    return TrainingFacts({"pretrain": "Pretraining", "finetune": "Fine-tuning"}[stage], facts)
+    return TrainingFacts(title, facts)
 
 
 def _show(value: Any) -> str:

@@ -8,8 +8,7 @@ from collections.abc import Callable
 _LOAD = """\
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-folder = {folder}  # this folder
-tokenizer = AutoTokenizer.from_pretrained(folder)
+{folder}tokenizer = AutoTokenizer.from_pretrained(folder)
 model = AutoModelForCausalLM.from_pretrained(folder)
 """
 _TURN = """\
@@ -30,7 +29,7 @@ def continue_a_prompt(template: str = "{source}") -> Usage:
 
     def usage(folder: str, text: str) -> str:
         prompt = template.replace("{source}", text)
-        return _LOAD.format(folder=_literal(folder)) + (
+        return _LOAD.format(folder=_named(folder)) + (
             f"prompt = {_literal(prompt)}\n"
             'inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")\n'
             "output = model.generate(**inputs)\n"
@@ -50,7 +49,7 @@ def answer_a_turn(*, with_stop_strings: bool) -> Usage:
 
     def usage(folder: str, text: str) -> str:
         return (
-            _LOAD.format(folder=_literal(folder))
+            _LOAD.format(folder=_named(folder))
             + _TURN.format(question=_literal(text))
             + f"output = model.generate(**inputs{options})\n"
             + 'print(tokenizer.decode(output[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))'
@@ -66,7 +65,8 @@ def fill_a_mask(mask: str) -> Usage:
         given = _literal(f"{text.rstrip()} {mask}")
         return (
             "from transformers import pipeline\n\n"
-            f'fill = pipeline("fill-mask", {_literal(folder)})  # this folder\n'
+            f"{_named(folder)}"
+            'fill = pipeline("fill-mask", folder)\n'
             f"print(fill({given}))"
         )
 
@@ -86,7 +86,8 @@ def classify_a_text(text: str, second: str | None = None, kind: str = "single") 
     def usage(folder: str, text: str) -> str:
         return (
             "from transformers import pipeline\n\n"
-            f'classify = pipeline("text-classification", {_literal(folder)})  # this folder\n'
+            f"{_named(folder)}"
+            'classify = pipeline("text-classification", folder)\n'
             f"print(classify({given}{options}))"
         )
 
@@ -102,18 +103,18 @@ def find_an_answer(between: str, max_answer: int) -> Usage:
     """
 
     def usage(folder: str, text: str) -> str:
-        name = _literal(folder)
         question, context = '"Where did Ada live?"', '"Ada Lovelace lived in London."'
         if not between:
             return (
                 "from transformers import pipeline\n\n"
-                f'answer = pipeline("question-answering", {name}, max_answer_len={max_answer})  # this folder\n'
+                f"{_named(folder)}"
+                f'answer = pipeline("question-answering", folder, max_answer_len={max_answer})\n'
                 f"print(answer(question={question}, context={context}))"
             )
         end = _literal(between)
         return (
             "from transformers import AutoModelForQuestionAnswering, AutoTokenizer\n\n"
-            f"folder, between = {name}, {end}  # this folder\n"
+            f"{_named(folder)}between = {end}\n"
             "tokenizer = AutoTokenizer.from_pretrained(folder)\n"
             "model = AutoModelForQuestionAnswering.from_pretrained(folder)\n"
             f"question, context = {question}, {context}\n"
@@ -141,7 +142,7 @@ def tag_words(at: str) -> Usage:
     def usage(folder: str, text: str) -> str:
         return (
             "import re\n\nfrom transformers import AutoModelForTokenClassification, AutoTokenizer\n\n"
-            f"folder = {_literal(folder)}  # this folder\n"
+            f"{_named(folder)}"
             "tokenizer = AutoTokenizer.from_pretrained(folder)\n"
             "model = AutoModelForTokenClassification.from_pretrained(folder)\n"
             'text = "Ada Lovelace lived in London ."\n'
@@ -211,7 +212,7 @@ def write_to_a_source(template: str = "{source}", *, frames_itself: bool = False
     end, options = ("", "") if frames_itself else (" + tokenizer.eos_token", ", add_special_tokens=False")
 
     def usage(folder: str, text: str) -> str:
-        return _LOAD.replace("ForCausalLM", "ForSeq2SeqLM").format(folder=_literal(folder)) + (
+        return _LOAD.replace("ForCausalLM", "ForSeq2SeqLM").format(folder=_named(folder)) + (
             f"source = {_literal(template.replace('{source}', text))}{end}\n"
             f'inputs = tokenizer(source{options}, return_tensors="pt")\n'
             'output = model.generate(inputs["input_ids"], attention_mask=inputs["attention_mask"])\n'
@@ -225,6 +226,10 @@ def fill_gaps(folder: str, text: str) -> str:
     """A text with a gap that an encoder–decoder fills."""
     usage = write_to_a_source()(folder, f"{text.rstrip()} <extra_id_0>")
     return usage.replace(", skip_special_tokens=True", "")
+
+
+def _named(folder: str) -> str:
+    return f"folder = {_literal(folder)}  # this folder, if Python runs in it; else its path\n"
 
 
 def _literal(text: str) -> str:
