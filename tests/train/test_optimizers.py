@@ -5,8 +5,10 @@ import copy
 import pytest
 import torch
 from torch import nn
+from transformers import AutoConfig, AutoModelForSeq2SeqLM
 
 from pipeline.config.models.decoder import DecoderConfig
+from pipeline.config.models.encoder_decoder import EncoderDecoderConfig
 from pipeline.config.models.huggingface import HuggingFaceConfig
 from pipeline.config.models.lstm import LSTMConfig
 from pipeline.config.optimizers import OptimizerConfig
@@ -15,6 +17,7 @@ from pipeline.config.optimizers.muon import MuonConfig
 from pipeline.config.schedules.linear import LinearSchedule
 from pipeline.errors import UserError
 from train.models import build_model
+from train.models.encoder_decoder.hf_config import to_hf_config
 from train.module import _learning_rates
 from train.optim import build_optimizer
 from train.optim.muon import Muon, orthogonalize
@@ -110,7 +113,17 @@ def test_first_step_of_muon_is_the_orthogonalized_gradient_at_adamws_scale():
     weight = nn.Parameter(torch.zeros(48, 24))
     gradient = torch.randn(48, 24)
     optimizer = Muon(
-        [{"params": [weight], "kind": "muon", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.0, "split": 1}]
+        [
+            {
+                "params": [weight],
+                "kind": "muon",
+                "lr": 0.1,
+                "momentum": 0.9,
+                "weight_decay": 0.0,
+                "split": 1,
+                "scale": 1.0,
+            }
+        ]
     )
     weight.grad = gradient.clone()
     optimizer.step()
@@ -123,7 +136,17 @@ def test_first_step_of_muon_is_the_orthogonalized_gradient_at_adamws_scale():
 def test_weight_decay_of_muon_is_decoupled():
     weight = nn.Parameter(torch.ones(8, 8))
     optimizer = Muon(
-        [{"params": [weight], "kind": "muon", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.5, "split": 1}]
+        [
+            {
+                "params": [weight],
+                "kind": "muon",
+                "lr": 0.1,
+                "momentum": 0.9,
+                "weight_decay": 0.5,
+                "split": 1,
+                "scale": 1.0,
+            }
+        ]
     )
     weight.grad = torch.zeros_like(weight)
     optimizer.step()
@@ -134,8 +157,8 @@ def test_gpt2s_fused_matrix_trains_like_llamas_three():
     fused = nn.Parameter(torch.zeros(24, 72))
     parts = [nn.Parameter(torch.zeros(24, 24)) for _ in range(3)]
     settings = {"kind": "muon", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}
-    one = Muon([{"params": [fused], "split": 3, **settings}])
-    three = Muon([{"params": parts, "split": 1, **settings}])
+    one = Muon([{"params": [fused], "split": 3, "scale": 1.0, **settings}])
+    three = Muon([{"params": parts, "split": 1, "scale": 1.0, **settings}])
     for _ in range(3):
         fused.grad = torch.randn(24, 72)
         for part, grad in zip(parts, fused.grad.chunk(3, 1), strict=True):
@@ -153,6 +176,34 @@ def test_gpt2s_fused_matrix_is_split_by_build_optimizer():
     }
     assert split[3] == {f"transformer.h.{layer}.attn.c_attn.weight" for layer in range(2)}
     assert len(split[1]) == 2 * 3
+
+
+@pytest.mark.parametrize("of", ["ours", "transformers"])
+def test_queries_of_a_t5_take_smaller_steps(of):
+    """Else its scores, which are not divided by the root of a head's size, grow faster than those of others."""
+    config = EncoderDecoderConfig(layers=2, hidden=32, heads=4, head_size=4, context=16)
+    model = build_model(config, VOCAB)
+    if of == "transformers":
+        fields = to_hf_config(config, VOCAB)
+        model = AutoModelForSeq2SeqLM.from_config(AutoConfig.for_model(**fields))
+    optimizer = build_optimizer(model, OptimizerConfig.choose("muon", lr=0.1))
+    scale = {
+        name: group["scale"]
+        for group in optimizer.param_groups
+        if group["kind"] == "muon"
+        for name in names_in(model, group)
+    }
+    queries = {name for name in scale if name.endswith("Attention.q.weight")}
+    assert len(queries) == 3 * 2  # of the encoder, of the decoder, and of the decoder to the encoder
+    assert {name: 0.5 if name in queries else 1.0 for name in scale} == scale
+
+    before = {name: parameter.clone() for name, parameter in model.named_parameters() if name in scale}
+    for parameter in model.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    optimizer.step()
+    for name, old in before.items():
+        size = (model.get_parameter(name) - old).norm() / max(old.shape) ** 0.5 / min(old.shape) ** 0.5
+        assert size.item() == pytest.approx(0.1 * 0.2 * scale[name], rel=0.3)
 
 
 @pytest.mark.parametrize("layout", ["gpt2", "llama", "qwen3"])
@@ -211,7 +262,17 @@ def test_muon_without_matrices_is_refused():
 def test_muon_on_flat_slices_is_refused():
     flat = nn.Parameter(torch.zeros(64))
     optimizer = Muon(
-        [{"params": [flat], "kind": "muon", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.0, "split": 1}]
+        [
+            {
+                "params": [flat],
+                "kind": "muon",
+                "lr": 0.1,
+                "momentum": 0.9,
+                "weight_decay": 0.0,
+                "split": 1,
+                "scale": 1.0,
+            }
+        ]
     )
     flat.grad = torch.ones(64)
     with pytest.raises(UserError, match="whole matrices"):
@@ -293,7 +354,7 @@ def test_what_is_no_matrix_does_not_decay_however_it_is_shaped(fields, spared):
 def test_each_expert_trains_as_a_matrix_of_its_own():
     stack = nn.Parameter(torch.zeros(3, 24, 8))
     parts = [nn.Parameter(torch.zeros(24, 8)) for _ in range(3)]
-    settings = {"kind": "muon", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "split": 1}
+    settings = {"kind": "muon", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "split": 1, "scale": 1.0}
     one, three = Muon([{"params": [stack], **settings}]), Muon([{"params": parts, **settings}])
     for _ in range(3):
         stack.grad = torch.randn(3, 24, 8) * torch.tensor([1.0, 10.0, 0.0])[:, None, None]  # one is idle

@@ -1,9 +1,20 @@
 """Which parameters decay, and which are the hidden matrices."""
 
+from typing import NamedTuple
+
 from torch import nn
 
 from train.models.experts import is_expert_stack
 from train.strategies.shares import Group, whole_shape
+
+
+class HiddenMatrix(NamedTuple):
+    """What Muon has to know of a matrix within the layers."""
+
+    blocks: int = 1
+    """Matrices that lie side by side in it."""
+    scale: float = 1.0
+    """Of its steps, for one whose weights start smaller than those of others by this factor."""
 
 
 def decaying(model: nn.Module) -> dict[nn.Parameter, bool]:
@@ -48,22 +59,31 @@ def input_embeddings(model: nn.Module) -> set[nn.Parameter]:
     }
 
 
-def hidden_matrices(model: nn.Module) -> dict[nn.Parameter, int]:
-    """Trainable matrices within the layers, each with the number of blocks that it is made of; stacks of experts too.
+def hidden_matrices(model: nn.Module) -> dict[nn.Parameter, HiddenMatrix]:
+    """Trainable matrices within the layers; stacks of experts too.
 
     Layers are what sits in an `nn.ModuleList`, in our models as in those of transformers; embeddings and output
     matrices sit outside.
     """
-    found: dict[nn.Parameter, int] = {}
+    found: dict[nn.Parameter, HiddenMatrix] = {}
     for stack in model.modules():
         if not isinstance(stack, nn.ModuleList):
             continue
         for path, owner in stack.named_modules():
             for name, parameter in owner.named_parameters(recurse=False):
                 if parameter.requires_grad and _is_matrix(owner, path, name, parameter):
-                    # GPT-2's queries, keys and values lie side by side in one matrix [in, 3 × out].
-                    found[parameter] = 3 if path.endswith("c_attn") else 1
+                    found[parameter] = _described(stack, path)
     return found
+
+
+def _described(stack: nn.ModuleList, path: str) -> HiddenMatrix:
+    parent, _, name = path.rpartition(".")
+    if name == "c_attn":
+        return HiddenMatrix(blocks=3)  # GPT-2's queries, keys and values lie side by side, [in, 3 × out].
+    if name == "q" and parent.endswith(("SelfAttention", "EncDecAttention")):
+        # A T5 does not divide its scores by the root of a head's size, and has queries that are smaller by it instead.
+        return HiddenMatrix(scale=stack.get_submodule(parent).key_value_proj_dim ** -0.5)
+    return HiddenMatrix()
 
 
 def _is_matrix(owner: nn.Module, path: str, name: str, parameter: nn.Parameter) -> bool:

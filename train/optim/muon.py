@@ -14,7 +14,7 @@ from torch.optim.adamw import adamw
 from pipeline.config.optimizers.muon import MuonConfig
 from pipeline.errors import UserError
 from train.optim import MapWhole
-from train.optim.groups import decaying, hidden_matrices, input_embeddings
+from train.optim.groups import HiddenMatrix, decaying, hidden_matrices, input_embeddings
 from train.strategies.shares import Group, whole_shape
 
 log = logging.getLogger(__name__)
@@ -24,8 +24,9 @@ log = logging.getLogger(__name__)
 _QUINTIC = (3.4445, -4.7750, 2.0315)
 _ITERATIONS = 5
 
-Kind = tuple[str, str, int, bool]
-"""What a group's parameters have in common: `kind`, the name of their rate, `split`, and whether they decay."""
+Kind = tuple[str, str, HiddenMatrix, bool]
+"""What a group's parameters have in common: `kind`, the name of their rate, what they are made of, and whether they
+decay."""
 
 
 def build(model: nn.Module, config: MuonConfig) -> "Muon":
@@ -44,7 +45,7 @@ def build(model: nn.Module, config: MuonConfig) -> "Muon":
     for parameter, decays in decaying(model).items():
         name = "muon_lr" if parameter in hidden else "embedding_lr" if parameter in tables else "lr"
         kind = "muon" if parameter in hidden else "adamw"
-        groups[kind, name, hidden.get(parameter, 1), decays].append(parameter)
+        groups[kind, name, hidden.get(parameter, HiddenMatrix()), decays].append(parameter)
     if next(model.parameters()).device.type != "meta":  # else it is but to predict memory
         log.info("%s", _shares(groups))
     settings: dict[str, dict[str, Any]] = {
@@ -55,13 +56,14 @@ def build(model: nn.Module, config: MuonConfig) -> "Muon":
         {
             "params": parameters,
             "kind": kind,
-            "split": split,
+            "split": matrix.blocks,
+            "scale": matrix.scale,
             "lr": getattr(config, name) or config.lr,
             "rate_name": name,
             "weight_decay": config.weight_decay if decay else 0.0,
             **settings[kind],
         }
-        for (kind, name, split, decay), parameters in groups.items()
+        for (kind, name, matrix, decay), parameters in groups.items()
     )
 
 
@@ -102,7 +104,7 @@ class Muon(Optimizer):
 
     A Muon group's `split` is the number of equal blocks side by side (along the last dimension) in
     its matrices, each orthogonalized by itself. So is each matrix of a stack of three dimensions, as
-    mixtures hold their experts.
+    mixtures hold their experts. `scale` makes a group's steps smaller.
 
     Where a strategy gives the optimizer parts of matrices, `map_whole` is that strategy's: it gathers the momentum from
     all ranks and gives each its part of the orthogonalized result, so that steps are the same as with whole matrices.
@@ -182,7 +184,7 @@ class Muon(Optimizer):
         else:
             torch._foreach_mul_(parameters, 1 + (decay - 1) * (1 - self.found_inf))
             torch._foreach_mul_(updates, 1 - self.found_inf)
-        torch._foreach_add_(parameters, updates, alpha=-group["lr"])
+        torch._foreach_add_(parameters, updates, alpha=-group["lr"] * group["scale"])
 
     def _gradients_or(self, buffers: list[Tensor], parameters: list[Tensor]) -> list[Tensor]:
         """The gradients, or where this step is to be skipped the momentum, which then stays as it is."""

@@ -20,7 +20,7 @@ class Attention(nn.Module):
             both_sides: later tokens are seen.
         """
         super().__init__()
-        self.head_size = config.head_width
+        self.key_value_proj_dim = config.head_width  # as it is called in transformers
         width, inner = config.hidden, config.heads * config.head_width
         self.q = Linear(width, inner, (width * config.head_width) ** -0.5)
         self.k = Linear(width, inner, width**-0.5)
@@ -50,7 +50,7 @@ class Attention(nn.Module):
         return self.o(mixed.transpose(1, 2).flatten(2))
 
     def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (-1, self.head_size))
+        return x.unflatten(-1, (-1, self.key_value_proj_dim))
 
 
 def _with_learned_mask(query: Tensor, key: Tensor, value: Tensor, mask: Tensor) -> Tensor:
