@@ -1,6 +1,6 @@
 """Which parameters decay, and which are the hidden matrices."""
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from torch import nn
 
@@ -82,7 +82,8 @@ def _described(stack: nn.ModuleList, path: str) -> HiddenMatrix:
         return HiddenMatrix(blocks=3)  # GPT-2's queries, keys and values lie side by side, [in, 3 × out].
     if name == "q" and parent.endswith(("SelfAttention", "EncDecAttention")):
         # A T5 does not divide its scores by the root of a head's size, and has queries that are smaller by it instead.
-        return HiddenMatrix(scale=stack.get_submodule(parent).key_value_proj_dim ** -0.5)
+        head_size = cast(int, stack.get_submodule(parent).key_value_proj_dim)
+        return HiddenMatrix(scale=head_size**-0.5)
     return HiddenMatrix()
 
 
