@@ -35,7 +35,10 @@ TARGETS := help venv dev demo all download clean-corpus tokenizer shards pretrai
 VARIABLES := EXP ARGS NPROC GPUS NODES NNODES LAUNCH MODEL PROMPT TEXT REPO RUNS STAGE SWEEP PYTHON
 on_command_line := $(strip $(foreach name,$(.VARIABLES),$(if $(findstring command line,$(origin $(name))),$(name))))
 unknown_variables := $(filter-out $(VARIABLES) MAKE%,$(on_command_line))
+experiments       := $(basename $(notdir $(wildcard conf/experiment/*.yaml)))
 unknown_targets   := $(filter-out $(TARGETS) $(VENV)/%,$(MAKECMDGOALS))
+
+named             := $(filter $(experiments),$(unknown_targets))
 
 # And of what it knows, what the target has no use for.
 STAGES       := download clean-corpus tokenizer shards pretrain finetune evaluate export report data train eval
@@ -55,21 +58,25 @@ reads_of_serve   := $(reads_model)
 GOALS       := $(or $(MAKECMDGOALS),help)
 read_here   := $(strip $(foreach name,$(GOALS),$(reads_of_$(name))))
 unread      := $(filter-out $(read_here) PYTHON,$(filter $(VARIABLES),$(on_command_line)))
-unread_hint := $(if $(and $(filter MODEL RUNS,$(unread)),$(filter $(STAGES) all dryrun,$(GOALS))),; repeat the run's own \
-               settings with its name: make $(firstword $(GOALS)) EXP=own ARGS="… run.name=$(or $(MODEL),$(RUNS))")
+given       := $(or $(MODEL),$(RUNS))
+is_model    := $(wildcard $(MODEL)/config.json)
+unread_hint := $(if $(and $(filter MODEL RUNS,$(unread)),$(filter $(STAGES) all dryrun,$(GOALS))),; $(if $(is_model),name the \
+               folder and the text to measure it on: make $(firstword $(GOALS)) EXP=own ARGS="corpus=files corpus.paths=[TEXT] \
+               pretrain.init=$(MODEL) trainer.steps=0 run.name=look",repeat the run's own settings with its name: \
+               make $(firstword $(GOALS)) EXP=own ARGS="… run.name=$(firstword $(subst /, ,$(given)))"))
 
 ifneq ($(unknown_variables),)
 $(error $(foreach name,$(unknown_variables),$(name) is no variable here: settings go into ARGS="$(name)=$($(name))"; )what the Makefile knows is $(VARIABLES))
 endif
 ifneq ($(unknown_targets),)
-$(error make $(unknown_targets): there is no such target; make help lists what there is$(if $(PROMPT),; a prompt with spaces stands in quotes))
+$(error make $(unknown_targets): there is no such target; make help lists what there is$(if $(PROMPT),; a prompt with spaces stands in quotes)$(if $(named),; an experiment is named by EXP: make $(firstword $(filter $(TARGETS),$(MAKECMDGOALS)) all) EXP=$(firstword $(named))))
 endif
 ifneq ($(unread),)
 $(error make $(GOALS) does not read $(unread): $(if $(read_here),it reads $(read_here),it reads no variable)$(unread_hint))
 endif
 
 help:  ## This list
-	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(basename $(notdir $(wildcard conf/experiment/*.yaml)))"
+	@echo "make TARGET [EXP=experiment] [ARGS=\"key=value …\"]      experiments: $(experiments)"
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
 venv: $(VENV)/.installed  ## Make .venv and install what the pipeline needs, once

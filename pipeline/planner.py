@@ -54,11 +54,14 @@ def execute(root: RootConfig, announce: Announce) -> list[Outcome]:
     plan, commit, remote = plan_stages(root, store), git_commit(), git_remote()
     for words in changes(root, plan, before, now):
         announce(f"{'run':<9} | {words}")
-    for words in unheeded(root, find_artifacts(root, plan, store)):
+    found = find_artifacts(root, plan, store)
+    for words in unheeded(root, found):
         announce(words)
     refuse_what_cannot_fit(root, plan, store)
     preflight = Preflight(root, fingerprints(plan), store)
     preflight.refuse_what_will_fail()
+    if words := _reused(found):
+        announce(words)
     # Now, since what is refused is no start: the run stays as it was last asked for.
     root.run.folder.mkdir(parents=True, exist_ok=True)
     text = yaml.safe_dump(now, sort_keys=False, allow_unicode=True)
@@ -105,6 +108,14 @@ def unheeded(root: RootConfig, found: Mapping[str, Artifact | None]) -> Iterator
                 "which are kept and not what is trained, so nothing is trained again for that. Delete "
                 f"{artifact.folder} to train again"
             )
+
+
+def _reused(found: Mapping[str, Artifact | None]) -> str:
+    """Which stages are there already, in words, where others are built; else the table at the end says it."""
+    there = [name for name, artifact in found.items() if artifact is not None]
+    if not there or len(there) == len(found):
+        return ""
+    return f"{'run':<9} | {len(there)} of {len(found)} stages are there already: {enumerated(there)}"
 
 
 def _nothing_to_price(found: Mapping[str, Artifact | None]) -> str:

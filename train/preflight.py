@@ -15,7 +15,7 @@ from pipeline.errors import UserError
 from pipeline.formats.checkpoints import Checkpoint
 from pipeline.formats.shards import ShardIndex
 from pipeline.formats.training_artifact import ArtifactFolder, artifact_of
-from pipeline.known import Known
+from pipeline.known import Known, NotYet
 from pipeline.text.counts import counted
 from train.data.sequences import NO_VALIDATION, check_sequences
 from train.finetuning.artifact import TASK_FILE, read_task
@@ -50,7 +50,7 @@ def _visible_gpus(root: RootConfig, trainer: TrainerConfig) -> str:
         check_gpus(trainer)
     except UserError as lacking:
         if root.dryrun:  # of a run on another machine, perhaps
-            return f"not here: {lacking}"
+            raise NotYet(f"where it runs: {lacking}") from None
         raise
     return counted(trainer.devices, "GPU")
 

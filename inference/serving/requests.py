@@ -1,8 +1,9 @@
 """What clients may ask for: the parts of OpenAI's interface that are served. Whatever else is asked for is refused."""
 
+import json
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from inference.conversation import Turn
 from pipeline.config.evaluation import SamplingConfig
@@ -31,14 +32,23 @@ class Request(BaseModel):
     stream_options: dict[Literal["include_usage"], bool] | None = None
     user: str | None = None
     # What many clients send with a value that changes nothing; any other is refused.
-    frequency_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
-    presence_penalty: Annotated[float, Field(ge=0, le=0)] | None = None
-    logprobs: Literal[False] | None = None
+    frequency_penalty: float | None = None
+    presence_penalty: float | None = None
+    logprobs: bool | int | None = None
 
     @field_validator("stop", mode="before")
     @classmethod
     def _as_list(cls, value: Any) -> Any:
         return [value] if isinstance(value, str) else value
+
+    @field_validator("frequency_penalty", "presence_penalty", "logprobs")
+    @classmethod
+    def _without_effect(cls, value: float | None, info: ValidationInfo) -> float | None:
+        neutral = False if info.field_name == "logprobs" else 0
+        # Of the older interface logprobs=0 asks for the chosen tokens' own.
+        if value is None or (value == neutral and isinstance(value, bool) == isinstance(neutral, bool)):
+            return value
+        raise ValueError(f"is not served here: leave it out, or send {json.dumps(neutral)}")
 
     @property
     def new_tokens(self) -> int | None:

@@ -18,6 +18,8 @@ _STRUCTURE = re.compile(r"""[\[\]{}()'"\\,]""")
 _LIST = re.compile(r"""\[[^\[\]{}()'"\\]*\]""")
 _LETTERS = re.compile(r"""[A-Za-z0-9_/+.$%*@?|:= \t,\[\](){}'"\\-]*""")
 """Of Hydra's grammar."""
+_COMMA = re.compile(r",\s*(?:[A-Za-z_][\w.]*=|$)")
+"""Behind a setting, where the next one begins."""
 _FORCED = re.compile(r"(?!hydra\.)[a-z_]\w*(\.\w+)*=")
 
 Options = Callable[[str], list[str]]
@@ -34,6 +36,7 @@ def hydra_overrides(words: Sequence[str], options: Options) -> list[str]:
         UserError: with all that is no override, and all choices of a group that there cannot be.
     """
     given = get_args_parser().parse_args(words)
+    before = dict(zip(given.overrides[1:], given.overrides, strict=False))
     ready: dict[str, str] = {}
     cut = list(_cut_lists(given.overrides))
     problems = [_cut_list(parts) for parts in cut]
@@ -45,7 +48,7 @@ def hydra_overrides(words: Sequence[str], options: Options) -> list[str]:
         try:
             override = OverridesParser.create().parse_override(quoted)
         except HydraException as error:
-            problems.append(_no_override(word, first_line(error)))
+            problems.append(_no_override(word, first_line(error), before.get(word, "")))
             continue
         if not override.key_or_group:
             problems.append(f"{word}: no key stands before the =")
@@ -109,12 +112,18 @@ def _hydra_knows(value: str) -> bool:
     return _LETTERS.fullmatch(value) is not None
 
 
-def _no_override(word: str, why: str) -> str:
+def _no_override(word: str, why: str, before: str) -> str:
+    """What is wrong with a word. Args: before: the one before it; empty for the first."""
     if "=" not in word:
-        return f"{word}: a setting is written key=value, a choice group=option"
+        told = f"{word}: a setting is written key=value, a choice group=option"
+        if "=" in before:
+            told += f"; if {before} {word} is one setting, single quotes belong around it: '{before} {word}'"
+        return told
     key, _, value = word.partition("=")
     if not _OVERRIDE.fullmatch(word):
         return f"{word}: {key!r} is no key; one is written section.key"
+    if _COMMA.search(word):
+        return f"{word}: settings are separated by spaces, without commas between them"
     example = '["…"]' if value.startswith("[") else '"…"'
     return (
         f"{word}: the value cannot be read ({why}); brackets and quotes must be closed, and a text with brackets, "

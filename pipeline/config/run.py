@@ -13,7 +13,9 @@ from pipeline.remote.listing import is_remote
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 """Of what becomes a folder, and a name of W&B's."""
-NAME_IN_WORDS = "must begin with a letter of A to Z or a digit, and have none but these and _ . - in it"
+NAME_IN_WORDS = (
+    "must begin with a letter of A to Z or a digit, and have none but these and _ . - in it, no spaces either"
+)
 
 
 class CostConfig(Section):

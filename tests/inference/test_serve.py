@@ -125,6 +125,25 @@ def test_other_refusals(address: str) -> None:
         assert raw.recv(100).startswith(b"HTTP/1.1 400")
 
 
+def test_what_is_not_served_is_told_as_such(address: str) -> None:
+    """And what changes nothing is taken, as many clients send it."""
+
+    def answer(**options: object) -> requests.Response:
+        body = {"prompt": "a", "max_tokens": 1, **options}
+        return requests.post(f"{address}/v1/completions", json=body, timeout=30)
+
+    for name, wanted, neutral in (
+        ("logprobs", True, "false"),
+        ("logprobs", 0, "false"),
+        ("presence_penalty", 0.5, "0"),
+    ):
+        refused = answer(**{name: wanted})
+        assert refused.status_code == 400
+        told = f"{name}: is not served here: leave it out, or send {neutral}"
+        assert told in refused.json()["error"]["message"]
+        assert answer(**{name: json.loads(neutral)}).status_code == 200
+
+
 def test_slow_clients_keep_nobody_waiting(address: str) -> None:
     """Neither half a head nor half a body."""
     place = tuple(address.removeprefix("http://").split(":"))

@@ -66,6 +66,8 @@ def test_without_a_gpu_in_sight_nothing_is_refused(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     if not os.path.exists("/dev/nvidia0"):
         assert "no GPU is visible here" in result.stdout
+        told = " ".join(result.stdout.split())
+        assert "pretrain gpus later looked at where it runs: the trainer asks for 8 GPUs" in told
 
 
 def test_built_stages_are_reused_and_tell_steps_and_vocabulary(tmp_path: Path, shards: Path) -> None:

@@ -38,6 +38,15 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
         ),
         (["compare", "MODEL=a"], "make compare does not read MODEL: it reads RUNS ARGS."),
         (["chat", "PROMPT=hi"], "make chat does not read PROMPT: it reads MODEL EXP ARGS."),
+        (
+            ["all", "own"],
+            "make own: there is no such target; make help lists what there is; an experiment is named by EXP: make all "
+            "EXP=own.",
+        ),
+        (
+            ["evaluate", "MODEL=own/pretrain"],
+            'repeat the run\'s own settings with its name: make evaluate EXP=own ARGS="… run.name=own"',
+        ),
         (["site", "EXP=own"], "make site does not read EXP: it reads no variable."),
     ],
 )
@@ -46,6 +55,16 @@ def test_what_cannot_be_meant_is_told_before_anything_runs(words: list[str], tol
     assert done.returncode == 2
     assert told in done.stderr
     assert done.stdout == ""
+
+
+def test_a_folder_that_is_to_be_evaluated_is_told_as_weights_to_measure(tmp_path: Path) -> None:
+    """It is no run whose settings could be repeated, and its path no run's name."""
+    (tmp_path / "config.json").touch()
+    told = (
+        f'make evaluate EXP=own ARGS="corpus=files corpus.paths=[TEXT] pretrain.init={tmp_path} trainer.steps=0 '
+        'run.name=look"'
+    )
+    assert told in make("evaluate", f"MODEL={tmp_path}").stderr
 
 
 def test_where_there_are_no_checkpoints_that_is_no_error(tmp_path: Path) -> None:

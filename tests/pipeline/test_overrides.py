@@ -41,6 +41,11 @@ def _stored() -> None:
         ("optim.lr=[1", "brackets and quotes must be closed"),
         ("run.name='x", "brackets and quotes must be closed"),
         ("foo", "foo: a setting is written key=value"),
+        (
+            "corpus.paths=[../notes],",
+            "corpus.paths=[../notes],: settings are separated by spaces, without commas between them",
+        ),
+        ("corpus.paths=[a],trainer.steps=5", "settings are separated by spaces"),
         ("=1", "=1: no key stands before the ="),
         ("a..b=1", "'a..b' is no key"),
         (
@@ -54,6 +59,13 @@ def test_what_is_no_override_is_told(word: str, told: str) -> None:
         hydra_overrides(["experiment=demo", word, "clean=wob"], options)
     assert told in str(error.value)
     assert "clean=wob: there is no such option; did you mean web?" in str(error.value)
+
+
+def test_a_value_that_the_shell_cut_at_a_space_is_told_with_its_quotes() -> None:
+    with pytest.raises(
+        UserError, match=r"if run\.name=my run is one setting, .* belong around it: 'run\.name=my run'"
+    ):
+        hydra_overrides(["experiment=demo", "run.name=my", "run"], options)
 
 
 def test_letters_of_every_language_need_no_quotes() -> None:

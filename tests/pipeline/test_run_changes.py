@@ -110,6 +110,14 @@ def test_a_start_that_is_refused_leaves_the_record_alone(
     assert not unknown.run.folder.exists()
 
 
+def test_what_is_there_already_is_told_before_the_rest_is_built(start: Callable[..., RootConfig]) -> None:
+    root, said = start("stage=clean"), list[str]()
+    execute(start("stage=download"), said.append)
+    assert "run       | 1 of 2 stages are there already: download" not in said
+    execute(root, said.append)
+    assert "run       | 1 of 2 stages are there already: download" in said
+
+
 def test_it_is_told_before_anything_is_built(start: Callable[..., RootConfig]) -> None:
     left_by(start())
     said: list[str] = []
