@@ -65,9 +65,11 @@ def judge(results: Sequence[Result], pretrain: StageRecord) -> str:
     if not counted:
         return f"{measured}."
     if not beaten:
+        found = f"{measured}, and counts of {ahead[0]} in the corpus's training text do better"
         return (
-            f"{measured}, and counts of {ahead[0]} in the same training text do better: it has not learned much yet."
-            f"{_why(pretrain)}"
+            f"{found}."
+            if _is_only_measured(pretrain)
+            else f"{found}: it has not learned much yet.{_why(pretrain)}"
         )
     best = beaten[-1]
     share = abs(1 - leading.value / counted[best])
@@ -89,7 +91,7 @@ def _trained(pretrain: StageRecord, sources: Sequence[Source]) -> str:
     kind = {"hf": "model of transformers", "lstm": "LSTM"}.get(family, family)
     size = f" with {compact(parameters)} parameters" if parameters else ""
     start = run_label(read_initial(pretrain.folder))
-    if steps == 0 and not pretrain.at_work:
+    if _is_only_measured(pretrain):
         of = f"the weights of {start}" if start else "weights that existed"
         init = (config.get("pretrain") or {}).get("init")
         return f"{_article(kind)} {kind}{size}: {of}{_pretrained_on(init)}, measured as they are and not trained."
@@ -111,9 +113,14 @@ def _tuned(finetune: StageRecord, results: Sequence[Result], alone: bool) -> str
     headlines = [r.headline for r in results if r.model == "finetune" and not r.of_text and r.headline]
     subject = f"{start or 'A model'}{_pretrained_on(init)} was" if alone else "It was then"
     scores = f"; on its test examples it reaches {', '.join(headlines[:2])}" if headlines else ""
-    if figure(finetune.metrics, "steps") == 0 and not finetune.at_work:
+    if _is_only_measured(finetune):
         return f"{subject} measured{f' ({task})' if task else ''} as it is, and not fine-tuned{scores}."
     return f"{subject} fine-tuned{f' ({task})' if task else ''}{_examples(finetune, section)}{scores}."
+
+
+def _is_only_measured(training: StageRecord) -> bool:
+    """Whether weights were taken as they are, with `trainer.steps=0`."""
+    return figure(training.metrics, "steps") == 0 and not training.at_work
 
 
 def _pretrained_on(init: str | None) -> str:

@@ -397,7 +397,7 @@ def test_a_model_below_its_bigram_is_called_so_with_the_reason(inputs):
     ]
     text = judge(worse, stages["pretrain"])
     assert text.startswith("On held-out text, a single document, it has 2.20 bits per byte, and counts")
-    assert "counts of pairs of tokens (2.10) in the same training text do better" in text
+    assert "counts of pairs of tokens (2.10) in the corpus's training text do better" in text
     assert "0.098 tokens per parameter" in text
     assert "train it for longer" in text
     between = [replace(r, value=2.0) if r.model == "pretrain" else r for r in worse]
@@ -584,6 +584,12 @@ def test_weights_that_are_only_measured_are_not_called_trained(tmp_path):
     assert f"A llama with 9 parameters: {told}" in page.text
     assert "training time" not in page.text
     assert "trained further" not in page.text
+    stages = {stage.name: stage for stage in read_stages({"pretrain": made})}
+    worse = [
+        Result(m, "bits_per_byte", v, None, None, 9, "", of_text=True, better="lower", title="Bits per byte")
+        for m, v in {"pretrain": 2.2, "bigram": 2.1}.items()
+    ]
+    assert judge(worse, stages["pretrain"]).endswith("training text do better.")
 
 
 def test_samples_are_chosen_over_the_whole_training(inputs, tmp_path):
