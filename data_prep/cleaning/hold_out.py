@@ -181,8 +181,9 @@ def _fill(
         several = min(lack.documents, int(np.searchsorted(sizes, lack.room, side="right")))
         count = max(int(np.searchsorted(sizes, wanted)) + 1 if wanted else 0, several)
         share = max(fractions[split], min(wanted / max(total, 1), LEAST_SHARE))
-        if count > len(sizes) > 1 and sizes[-1] > wanted / 2 and train.ends(share) < 2:
-            count = len(sizes)  # several documents say more than one end, which has no interval
+        few_ends = train.ends(share) < min(LEAST_DOCUMENTS, len(sizes))
+        if count > len(sizes) > 1 and sizes[-1] > wanted / 2 and few_ends:
+            count = len(sizes)  # more documents say more than the ends of fewer, one of which has no interval
         if count <= len(sizes):
             for place in fitting[:count]:
                 held_out.move(*train.places[place], split)

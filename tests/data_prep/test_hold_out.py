@@ -74,15 +74,16 @@ def test_one_small_text_gives_a_twentieth_to_each(clean_corpus, write, tmp_path,
         assert any(f"hold some out for {split}: the last 5.0% of each" in line for line in caplog.messages)
 
 
-def test_beside_one_long_file_short_ones_are_shared_by_both_splits(
-    clean_corpus, write, tmp_path, caplog
+@pytest.mark.parametrize("long", [1, 2])
+def test_beside_long_files_short_ones_are_shared_by_both_splits(
+    clean_corpus, write, tmp_path, caplog, long
 ) -> None:
-    """A tenth of the files is a little less than a split wants; the end of the long one would be a single document."""
-    files = [write("long.txt", story(0, 3000))]
+    """A tenth of the files is a little less than a split wants; the ends of the long ones would be fewer documents."""
+    files = [write(f"long{number}.txt", story(number, 3000)) for number in range(long)]
     files += [write(f"short/{number:02d}.txt", story(number, 13)) for number in range(48)]
     with caplog.at_level(logging.INFO, "test"):
         cleaned = clean_corpus(tmp_path, "text", files, **WHOLE)
-    assert [len(cleaned.split(split)) for split in ("train", "validation", "test")] == [40, 5, 4]
+    assert [len(cleaned.split(split)) for split in ("train", "validation", "test")] == [39 + long, 5, 4]
     assert cleaned.stats["held_out_ends"] == 0
     assert not [line for line in caplog.messages if "single document" in line]
 
