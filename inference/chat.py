@@ -1,5 +1,6 @@
 """A conversation with a model in the terminal: `python -m inference.chat [key=value …]`."""
 
+import io
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,6 +19,10 @@ def main(words: Sequence[str]) -> None:
     with exit_on_user_error():
         settings = read_settings(ChatSettings, words)
         opened = settings.open()
+        if isinstance(sys.stdin, io.TextIOWrapper):
+            sys.stdin.reconfigure(
+                errors="surrogateescape"
+            )  # an error would lose all lines read ahead with this one
         from inference.terminal import Chat  # loads torch: what is wrong with the settings has been told
 
         Chat(opened, settings).run()

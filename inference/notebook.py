@@ -21,6 +21,7 @@ from inference.conversation import Turn
 from inference.settings import WritingSettings
 from inference.writing import Text, write
 from pipeline.config.command_words import read_values
+from pipeline.config.typed_text import refuse_what_is_not_utf8
 from pipeline.errors import UserError
 from pipeline.formats.shards import TokenStream
 from pipeline.store.artifacts import MANIFEST, read_json
@@ -82,6 +83,7 @@ class Model:
     def stream(self, prompt: str | Sequence[Turn], **settings: Any) -> Iterator[str]:
         """The same, piece by piece as it is written."""
         chosen = read_values(WritingSettings, settings)
+        refuse_what_is_not_utf8(prompt if isinstance(prompt, str) else list(prompt), "the prompt")
         ids = (
             self.opened.encode(prompt)
             if isinstance(prompt, str)
@@ -102,6 +104,7 @@ class Model:
             raise UserError(
                 f"{self.opened.name} predicts no text from left to right, so it gives none a score; name another model"
             )
+        refuse_what_is_not_utf8(text, "the text")
         eos = self.opened.tokenizer.eos_token_id
         ids = np.array([*self.opened.encode(text), eos])
         losses = stream_losses(model, ids, eos, model.context, max(1, model.context // 2), BATCH)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from inference.settings import SampleSettings
 from pipeline.config.command_words import read_settings, usage
+from pipeline.config.typed_text import refuse_what_is_not_utf8
 from pipeline.errors import UserError, exit_on_user_error
-from pipeline.text.surrogates import take_out_surrogates
 
 if TYPE_CHECKING:
     from inference.writing import Text
@@ -23,8 +23,7 @@ def main(words: Sequence[str]) -> None:
     with exit_on_user_error():
         if not prompt:
             raise UserError('there is no prompt; give one: make sample PROMPT="Once upon a time"')
-        if take_out_surrogates(prompt)[1]:  # what Python makes of bytes that are not UTF-8
-            raise UserError("the prompt is not UTF-8; write it in UTF-8")
+        refuse_what_is_not_utf8(prompt, "the prompt")
         settings = read_settings(SampleSettings, words[1:])
         opened = settings.open()
         print(

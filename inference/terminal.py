@@ -6,6 +6,7 @@ from pathlib import Path
 from inference.conversation import Conversation
 from inference.settings import ChatSettings, with_temperature
 from inference.writing import Text, write
+from pipeline.config.typed_text import refuse_what_is_not_utf8
 from pipeline.errors import UserError
 from pipeline.text.counts import counted
 from train.opening.opened_model import OpenedModel
@@ -48,9 +49,6 @@ class Chat:
             except EOFError:
                 print()
                 return None
-            except UnicodeDecodeError:
-                print("error: this is not UTF-8; write it in UTF-8")
-                continue
             except KeyboardInterrupt:
                 if self._interrupted:
                     print()
@@ -62,13 +60,17 @@ class Chat:
             return line
 
     def _take(self, line: str) -> None:
-        name, _, rest = line.partition(" ")
         if not line:
             return
+        refuse_what_is_not_utf8(line, "this")
+        if line.startswith("／"):  # as input methods for Chinese and Japanese write it
+            line = f"/{line[1:]}"
+        name, *others = line.split(maxsplit=1)  # also at a full-width space
+        rest = "".join(others)
         if not line.startswith("/"):
             self._answer(line)
         elif name in self._commands:
-            self._commands[name](rest.strip())
+            self._commands[name](rest)
         else:
             raise UserError(f"there is no command {name}; /help lists them")
 
@@ -103,7 +105,10 @@ class Chat:
             self._conversation.answer(said)
         else:
             self._conversation.take_back()
-            print("(no answer; your turn is taken back)")
+            print(
+                "(no answer: the model ended at once, and your turn is taken back; ask again, or set another "
+                "/temperature)"
+            )
 
     def _why_cut(self, written: Text) -> str:
         most = self._settings.max_new_tokens

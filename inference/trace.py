@@ -13,10 +13,10 @@ from pydantic import NonNegativeInt, PositiveInt
 
 from pipeline.config.base import Section
 from pipeline.config.command_words import read_settings, usage
+from pipeline.config.typed_text import refuse_what_is_not_utf8
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.formats.location import find_model
 from pipeline.text.counts import counted
-from pipeline.text.surrogates import take_out_surrogates
 
 if TYPE_CHECKING:
     from inference.tracing.readings import Reading, Trace
@@ -51,8 +51,7 @@ def main(words: Sequence[str]) -> None:
     with exit_on_user_error():
         if not text.strip():
             raise UserError('there is no text; give one: make trace TEXT="Once upon a time"')
-        if take_out_surrogates(text)[1]:  # what Python makes of bytes that are not UTF-8
-            raise UserError("the text is not UTF-8; write it in UTF-8")
+        refuse_what_is_not_utf8(text, "the text")
         settings = read_settings(TraceSettings, words[1:])
         find_model(settings.model, settings.step, Path(settings.runs))
         from inference.tracing.readings import trace  # loads torch: what is wrong has been told

@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from pipeline.config.base import Section
 from pipeline.config.choices import section_classes
+from pipeline.config.typed_text import refuse_what_is_not_utf8
 from pipeline.errors import UserError
 from pipeline.text.nearest import did_you_mean
 from pipeline.text.validation import objection
@@ -24,12 +25,13 @@ def read_settings(kind: type[S], words: Sequence[str]) -> S:
     counts.
 
     Raises:
-        UserError: where a word is no setting, or a key or value is wrong.
+        UserError: where a word is no setting or not UTF-8, or a key or value is wrong.
     """
     values: dict[str, Any] = {}
     inner: dict[str, dict[str, Any]] = defaultdict(dict)
     for word in words:
         key, equals, text = word.partition("=")
+        refuse_what_is_not_utf8(word, repr(word))
         if not equals:
             raise UserError(f"{word!r} is no setting: write key=value, such as {_keys(kind)[0]}=…")
         section, dot, name = _as_here(kind, key).rpartition(".")

@@ -4,7 +4,7 @@ import codecs
 import shlex
 from pathlib import Path
 
-from charset_normalizer import from_bytes
+from charset_normalizer import CharsetMatch, from_bytes
 
 from pipeline.errors import UserError
 from pipeline.formats.compressed import is_compressed, is_gzip, open_content
@@ -13,6 +13,8 @@ LOOKED_AT = 1 << 16
 """Bytes at a file's start."""
 MOST_DAMAGED = 0.02
 """Share of characters that cannot be read, above which a file is in another encoding and not merely damaged."""
+MOST_CUT = 3
+"""Bytes that may be there of a character that the end cuts; the longest have four."""
 OTHERS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -23,15 +25,15 @@ def refuse_other_encodings(path: Path) -> None:
     text = start.decode(errors="replace").rstrip("�")  # a character may be cut off at the end
     if text.count("�") <= MOST_DAMAGED * len(text) and not start.startswith(OTHERS):
         return
-    guess = from_bytes(start).best()
+    guess = _guess(start)
     if guess is None:
         raise UserError(
             f"{path} is not UTF-8, and its encoding is not known: is it text? Convert it to UTF-8"
         )
     name = codecs.lookup(guess.encoding).name.replace("_", "-").upper()
     raise UserError(
-        f"{path} is not UTF-8; it seems to be {name}. Convert it, and look at what comes of it: "
-        f"{_conversion(path, name)}"
+        f"{path} is not UTF-8; it seems to be {name}. Convert it, and look at what comes of it; the old file stays as "
+        f"{_old(path).name}, hidden, which a folder's reader leaves out: {_conversion(path, name)}"
     )
 
 
@@ -47,10 +49,22 @@ def not_utf8(error: UnicodeDecodeError, *paths: Path) -> UserError:
     return UserError(f"{' or '.join(map(str, paths))} is not UTF-8 ({error}); correct or convert it")
 
 
+def _guess(start: bytes) -> CharsetMatch | None:
+    """The encoding that bytes seem to have, of which the last may be part of a character."""
+    guesses = (from_bytes(start[: len(start) - cut]).best() for cut in range(MOST_CUT + 1))
+    return next((guess for guess in guesses if guess is not None), None)
+
+
+def _old(path: Path) -> Path:
+    """Where the file is kept that has been converted: whatever the format, a hidden one is not read with its folder."""
+    return path.with_name(f".{path.name}.old")
+
+
 def _conversion(path: Path, encoding: str) -> str:
-    """The command line that writes the file as UTF-8 beside itself."""
-    source, target = (shlex.quote(str(each)) for each in (path, path.with_name(f"utf8-{path.name}")))
+    """The command line that puts the file as UTF-8 in its own place, where the same settings find it."""
+    source, old, new = (shlex.quote(str(each)) for each in (path, _old(path), f"{path}.utf8"))
+    convert = f"iconv -f {encoding} -t UTF-8 {source} > {new}"
     if is_compressed(path):
         tool = "gzip" if is_gzip(path) else "zstd"
-        return f"{tool} -dc {source} | iconv -f {encoding} -t UTF-8 | {tool} > {target}"
-    return f"iconv -f {encoding} -t UTF-8 {source} > {target}"
+        convert = f"{tool} -dc {source} | iconv -f {encoding} -t UTF-8 | {tool} > {new}"
+    return f"{convert} && mv {source} {old} && mv {new} {source}"

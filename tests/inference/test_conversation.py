@@ -1,14 +1,18 @@
 """What of a conversation a model can read."""
 
+import io
 import json
 
 import pytest
+import torch
 
+from inference import chat
 from inference.conversation import Conversation
 from inference.settings import ChatSettings
 from inference.terminal import Chat
 from pipeline.errors import UserError
 from train.finetuning.chat import ChatFormat, find_stops, set_chat_template
+from train.generation.stops import Stops
 from train.opening.opened_model import OpenedModel
 
 
@@ -66,3 +70,36 @@ def test_the_temperature_is_told_and_set(tokenizer, tiny_model, monkeypatch, cap
     monkeypatch.setattr("builtins.input", lambda _: next(lines))
     Chat(opened, ChatSettings()).run()
     assert capsys.readouterr().out.count("(the temperature is 0.25)") == 2
+
+
+@pytest.mark.parametrize("said", ["你好".encode("gbk"), "你".encode()[:2]])
+def test_what_is_not_utf8_is_refused_and_the_conversation_goes_on(
+    folder, monkeypatch, capsys, said: bytes
+) -> None:
+    lines = b"\n".join([said, b"/system " + said, "／temperature　0.25".encode(), b"Hello"])
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines), "utf-8"))
+    chat.main([f"model={folder}", "max_new_tokens=4", "seed=1"])
+    told = capsys.readouterr().out
+    assert told.count("error: this is not UTF-8; write it in UTF-8") == 2
+    assert "(the temperature is 0.25)" in told
+    assert "(cut after 4 tokens" in told
+
+
+def test_settings_that_are_not_utf8_are_told(capsys) -> None:
+    with pytest.raises(SystemExit):
+        chat.main(["system=\udcc4\udce3"])
+    assert r"'system=\udcc4\udce3' is not UTF-8; write it in UTF-8" in capsys.readouterr().err
+
+
+def test_an_answer_without_a_word_says_what_may_help(tokenizer, tiny_model, monkeypatch, capsys) -> None:
+    set_chat_template(tokenizer)
+    form = ChatFormat(tokenizer)
+    model = tiny_model(len(tokenizer))
+    with torch.no_grad():  # so it always says its first token, which ends
+        for parameter in model.parameters():
+            parameter.zero_()
+    opened = OpenedModel("tiny", model, tokenizer, form, Stops([0]))
+    lines = iter(["Hello", "/quit"])
+    monkeypatch.setattr("builtins.input", lambda _: next(lines))
+    Chat(opened, ChatSettings(temperature=0)).run()
+    assert "(no answer: the model ended at once" in capsys.readouterr().out

@@ -51,6 +51,9 @@ def test_what_is_wrong_is_one_message(model: Model) -> None:
         model.generate("a", temprature=1)
     with pytest.raises(UserError, match="shorten the prompt"):
         model.generate("a" * 500)
+    for what in ("a\udcff", [{"role": "user", "content": "a\udcff"}]):
+        with pytest.raises(UserError, match="the prompt is not UTF-8"):
+            model.generate(what)
 
 
 def test_a_run_gives_its_figures_and_tokens(tmp_path: Path) -> None:

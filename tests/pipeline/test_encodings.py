@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UserError
-from pipeline.formats.encodings import refuse_other_encodings
+from pipeline.formats.encodings import LOOKED_AT, refuse_other_encodings
+from pipeline.formats.folders import expand_paths
 from pipeline.formats.parallel_files import ParallelFiles
 from pipeline.formats.rows import read_rows
 
@@ -29,7 +30,30 @@ def test_the_encoding_is_named_with_the_command_that_converts(
     with pytest.raises(UserError, match=rf"it seems to be {named}\.") as told:
         refuse_other_encodings(path)
     subprocess.run(["bash", "-c", str(told.value).rpartition(": ")[2]], check=True)
-    assert (folder / "utf8-a.txt").read_text(encoding="utf-8") == TEXT
+    assert path.read_text(encoding="utf-8") == TEXT
+    assert (folder / ".a.txt.old").read_bytes() == TEXT.encode(encoding)
+    assert expand_paths([str(folder)]) == [path], "the folder has the text once"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("gb18030", TEXT),
+        ("big5", "人工智慧是電腦科學的一個分支，它企圖了解智慧的實質。"),
+        ("shift_jis", "日本語の文章です。人工知能は計算機科学の一分野である。"),
+        ("euc_kr", "한국어 문장입니다. 인공지능은 컴퓨터 과학의 한 분야이다."),
+        ("utf-16", TEXT),
+    ],
+)
+@pytest.mark.parametrize("before", ["", "a"])
+def test_a_character_that_is_cut_hides_no_encoding(
+    tmp_path: Path, encoding: str, text: str, before: str
+) -> None:
+    """With one more letter before it, what was cut between characters is cut within one."""
+    path = tmp_path / "a.txt"
+    path.write_bytes((before + text * (LOOKED_AT // len(text))).encode(encoding))
+    with pytest.raises(UserError, match="it seems to be"):
+        refuse_other_encodings(path)
 
 
 @pytest.mark.parametrize("name", ["talks.jsonl", "talks.jsonl.gz"])
@@ -41,7 +65,7 @@ def test_of_conversations_the_same_is_told(tmp_path: Path, name: str) -> None:
     with pytest.raises(UserError, match=r"it seems to be GB18030\.") as told:
         list(read_rows(path))
     subprocess.run(["bash", "-c", str(told.value).rpartition(": ")[2]], check=True)
-    assert len(list(read_rows(tmp_path / f"utf8-{name}"))) == 5
+    assert len(list(read_rows(path))) == 5
 
 
 def test_of_two_files_of_pairs_that_in_another_encoding_is_named(tmp_path: Path) -> None:
