@@ -201,7 +201,7 @@ def test_bad_runs_are_told(runs, tmp_path, capsys):
     (good.evaluate / "results.json").unlink()
     with pytest.raises(UserError, match=r"no run 'godd' in .*; did you mean good\?"):
         find_run("godd", tmp_path / "runs")
-    with pytest.raises(UserError, match=r"not evaluated yet.* experiment=demo run\.name=good stage=evaluate"):
+    with pytest.raises(UserError, match=r'not evaluated yet.* make evaluate EXP=demo ARGS="run\.name=good"'):
         find_run("good", tmp_path / "runs")
     with pytest.raises(SystemExit):
         main(["good"])
