@@ -69,7 +69,7 @@ ifneq ($(unknown_variables),)
 $(error $(foreach name,$(unknown_variables),$(name) is no variable here: settings go into ARGS="$(name)=$($(name))"; )what the Makefile knows is $(VARIABLES))
 endif
 ifneq ($(unknown_targets),)
-$(error make $(unknown_targets): there is no such target; make help lists what there is$(if $(PROMPT),; a prompt with spaces stands in quotes)$(if $(named),; an experiment is named by EXP: make $(firstword $(filter $(TARGETS),$(MAKECMDGOALS)) all) EXP=$(firstword $(named))))
+$(error make $(unknown_targets): there is no such target; make help lists what there is$(if $(findstring ＝,$(unknown_targets)),; there is a full-width ＝ here; type the ASCII =)$(if $(PROMPT),; a prompt with spaces stands in quotes)$(if $(named),; an experiment is named by EXP: make $(firstword $(filter $(TARGETS),$(MAKECMDGOALS)) all) EXP=$(firstword $(named))))
 endif
 ifneq ($(unread),)
 $(error make $(GOALS) does not read $(unread): $(if $(read_here),it reads $(read_here),it reads no variable)$(unread_hint))

@@ -1,5 +1,6 @@
 """A run whose models have been evaluated, as it lies on disk."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -79,12 +80,12 @@ def run_names(words: Sequence[str]) -> list[str]:
     """Those words of a command line that name runs.
 
     Raises:
-        UserError: where commas stand between names.
+        UserError: where commas stand between names, or full-width spaces.
     """
     names = [word for word in words if "=" not in word]
     for name in names:
-        if "," in name and not Path(name).expanduser().exists():
-            apart = " ".join(name.replace(",", " ").split())
+        if re.search("[,，、　]", name) and not Path(name).expanduser().exists():
+            apart = " ".join(re.sub("[,，、]", " ", name).split())
             raise UserError(f'{name}: spaces stand between the names of runs: RUNS="{apart}"')
     return names
 

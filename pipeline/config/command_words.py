@@ -14,6 +14,7 @@ from pipeline.config.base import Section
 from pipeline.config.choices import section_classes
 from pipeline.config.typed_text import refuse_what_is_not_utf8
 from pipeline.errors import UserError
+from pipeline.text.full_width import full_width_hint
 from pipeline.text.nearest import did_you_mean
 from pipeline.text.validation import objection
 
@@ -33,6 +34,8 @@ def read_settings(kind: type[S], words: Sequence[str]) -> S:
         key, equals, text = word.partition("=")
         refuse_what_is_not_utf8(word, repr(word))
         if not equals:
+            if hint := full_width_hint(word):
+                raise UserError(f"{word}: {hint}")
             raise UserError(f"{word!r} is no setting: write key=value, such as {_keys(kind)[0]}=…")
         section, dot, name = _as_here(kind, key).rpartition(".")
         (inner[section] if dot else values)[name] = _value(text)
@@ -67,9 +70,12 @@ def read_values(kind: type[S], values: Mapping[str, Any]) -> S:
 
 
 def _problem(kind: type[Section], details: ErrorDetails) -> str:
-    key = ".".join(map(str, details["loc"]))
+    key, value = ".".join(map(str, details["loc"])), details["input"]
     if details["type"] != "extra_forbidden":
-        return f"{key}={details['input']}: {objection(details['msg'])}"
+        hint = full_width_hint(value) if isinstance(value, str) and details["type"] != "value_error" else ""
+        return f"{key}={value}: {hint or objection(details['msg'])}"
+    if hint := full_width_hint(key):
+        return f"{key}: {hint}"
     return f"{key} is no key; {did_you_mean(key, _keys(kind)) or '--help lists them'}"
 
 

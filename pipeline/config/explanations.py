@@ -6,6 +6,7 @@ from typing import Any
 from pipeline.config.base import Section
 from pipeline.config.choices import as_kind, section_classes, tag_fields
 from pipeline.config.other_names import ELSEWHERE, HERE
+from pipeline.text.full_width import full_width_hint
 from pipeline.text.nearest import nearest
 from pipeline.text.validation import objection
 
@@ -21,6 +22,8 @@ def explain(root: type[Section], details: Any, values: Mapping[str, Any]) -> str
     key = ".".join(str(part) for part in location)
     if details["input"] == "???":
         return f"{key} is missing: this choice needs a value, {key}=…"
+    if hint := full_width_hint(_to_be_read(details)):
+        return f"{key}={details['input']}: {hint}"
     if details["type"] == "extra_forbidden" and (told := _key_of_others(root, location, values)):
         return told
     if details["type"] == "extra_forbidden":
@@ -55,6 +58,14 @@ def explain(root: type[Section], details: Any, values: Mapping[str, Any]) -> str
     if details["type"] == "bool_parsing":
         return f"{key}={details['input']}: input should be true or false"
     return f"{key}={details['input']!r}: {objection(details['msg'])}"
+
+
+def _to_be_read(details: Any) -> str:
+    """A value that pydantic could not read; nothing where it may be a text, whose letters are free."""
+    given, kind = details["input"], details["type"]
+    if not isinstance(given, str) or kind in ("value_error", "extra_forbidden"):
+        return ""
+    return given if kind != "list_type" or given.startswith(("【", "［")) else ""
 
 
 def _key_of_others(root: type[Section], location: list[Any], values: Mapping[str, Any]) -> str:

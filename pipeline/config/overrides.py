@@ -11,6 +11,7 @@ from hydra.errors import HydraException
 
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError, first_line
+from pipeline.text.full_width import full_width_hint
 from pipeline.text.nearest import one_of
 
 _OVERRIDE = re.compile(r"(?P<key>[+~]{0,2}[A-Za-z_]\w*([./@:-]\w+)*)=(?P<value>.*)", re.DOTALL)
@@ -18,6 +19,8 @@ _STRUCTURE = re.compile(r"""[\[\]{}()'"\\,]""")
 _LIST = re.compile(r"""\[[^\[\]{}()'"\\]*\]""")
 _LETTERS = re.compile(r"""[A-Za-z0-9_/+.$%*@?|:= \t,\[\](){}'"\\-]*""")
 """Of Hydra's grammar."""
+_TEXT = re.compile(r"""(["']).*?\1""", re.DOTALL)
+"""In quotes, where any letter may stand."""
 _COMMA = re.compile(r",\s*(?:[A-Za-z_][\w.]*=|$)")
 """Behind a setting, where the next one begins."""
 _FORCED = re.compile(r"(?!hydra\.)[a-z_]\w*(\.\w+)*=")
@@ -114,6 +117,8 @@ def _hydra_knows(value: str) -> bool:
 
 def _no_override(word: str, why: str, before: str) -> str:
     """What is wrong with a word. Args: before: the one before it; empty for the first."""
+    if hint := full_width_hint(_TEXT.sub("", word)):
+        return f"{word}: {hint}"
     if "=" not in word:
         told = f"{word}: a setting is written key=value, a choice group=option"
         if "=" in before:
@@ -146,5 +151,6 @@ def _no_choice(word: str, override: Override, group: list[str]) -> str | None:
             shown = str(text).lower() if isinstance(text, bool) else "null" if text is None else text
             return f"{name}={shown}: this is no option of {name}; choose one of {known}"
         if text not in group and "${" not in text and not text.startswith("/"):
-            return f"{name}={text}: there is no such option; {one_of(text, group)}"
+            why = full_width_hint(text) or f"there is no such option; {one_of(text, group)}"
+            return f"{name}={text}: {why}"
     return None

@@ -208,7 +208,11 @@ def test_bad_runs_are_told(runs, tmp_path, capsys):
     assert "runs are compared with each other, and 1 is given: good" in capsys.readouterr().err
 
 
-def test_names_between_commas_are_told_to_stand_between_spaces(capsys):
+@pytest.mark.parametrize("between", [",", "，", "、", "　"])
+def test_names_between_commas_are_told_to_stand_between_spaces(capsys, between):
     with pytest.raises(SystemExit):
-        main(["good,bad", "runs=nowhere"])
-    assert 'good,bad: spaces stand between the names of runs: RUNS="good bad"' in capsys.readouterr().err
+        main([f"good{between}bad", "runs=nowhere"])
+    assert (
+        f'good{between}bad: spaces stand between the names of runs: RUNS="good bad"'
+        in capsys.readouterr().err
+    )

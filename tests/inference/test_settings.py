@@ -35,6 +35,9 @@ finally:
             "serve.main(['run.artifacts=/no/store'])",
             "run.artifacts is not needed: a run's folder leads to its",
         ),
+        ("serve.main(['port＝8001'])", "port＝8001: there is a full-width ＝ here; type the ASCII ="),
+        ("serve.main(['port=８００１x'])", "port=８００１x: there are full-width ８ ０ １ here"),
+        ("serve.main(['ｐort=8001'])", "ｐort: there is a full-width ｐ here"),
         ("chat.main(['run.name=a'])", "run is no key"),
     ],
 )

@@ -164,6 +164,24 @@ def test_what_a_value_should_be_is_shown() -> None:
         parse_config(composed("++run.name='小文'"))
 
 
+def test_full_width_letters_are_named_where_ascii_is_meant() -> None:
+    given = {
+        "corpus.paths": "【../x】",
+        "trainer.steps": "６０",
+        "trainer.compile": "true，",
+    }
+    with pytest.raises(UserError) as told:
+        parse_config(composed("corpus=files", *(f'++{key}="{value}"' for key, value in given.items())))
+    for line in (
+        "corpus.paths=【../x】: there are full-width 【 】 here; type the ASCII [ ]",
+        "trainer.steps=６０: there are full-width ６ ０ here; type the ASCII 6 0",
+        "trainer.compile=true，: there is a full-width ， here; type the ASCII ,",
+    ):
+        assert line in str(told.value)
+    with pytest.raises(UserError, match=r"input should be a list: evaluate\.prompts=\[你好，世界\]"):
+        parse_config(composed('++evaluate.prompts="你好，世界"'))
+
+
 def test_a_path_with_a_space_that_is_no_list_is_told_as_a_list_in_quotes() -> None:
     with pytest.raises(UserError, match=r"input should be a list: 'corpus\.paths=\[my notes\]'"):
         parse_config(composed("corpus=files", "++corpus.paths=my notes"))

@@ -95,3 +95,5 @@ def test_what_names_nothing_is_told_with_what_is_there(
         UserError, match=rf"no file at '~/wen' \({tmp_path}/wen\), '~/empty' \(an empty folder\)"
     ):
         expand_paths(["~/wen", "~/empty"])
+    with pytest.raises(UserError, match=r"'a，b' \(there is a full-width ， here; type the ASCII ,, unless"):
+        expand_paths(["a，b"])

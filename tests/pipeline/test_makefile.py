@@ -47,6 +47,10 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
             ["evaluate", "MODEL=own/pretrain"],
             'repeat the run\'s own settings with its name: make evaluate EXP=own ARGS="… run.name=own"',
         ),
+        (
+            ["all", "EXP＝own"],
+            "make help lists what there is; there is a full-width ＝ here; type the ASCII =",
+        ),
         (["site", "EXP=own"], "make site does not read EXP: it reads no variable."),
     ],
 )

@@ -46,6 +46,12 @@ def _stored() -> None:
             "corpus.paths=[../notes],: settings are separated by spaces, without commas between them",
         ),
         ("corpus.paths=[a],trainer.steps=5", "settings are separated by spaces"),
+        ("corpus=files，corpus.paths=[../x]", ": there is a full-width ， here; type the ASCII ,"),
+        ("corpus=files，corpus.paths=../x", ": there is a full-width ， here; type the ASCII ,"),
+        ("run.nａme=x", "run.nａme=x: there is a full-width ａ here; type the ASCII a"),
+        ("corpus＝files", "corpus＝files: there is a full-width ＝ here; type the ASCII ="),
+        ("evaluate.prompts=[“你好，】", ': there are full-width “ ， 】 here; type the ASCII " , ]'),
+        ("evaluate.prompts=['你好，'", "brackets and quotes must be closed"),
         ("=1", "=1: no key stands before the ="),
         ("a..b=1", "'a..b' is no key"),
         (
