@@ -88,7 +88,12 @@ def _checks(findings: Sequence[Finding]) -> Table:
     )  # fmt: skip
     for column in ("stage", "what", "", "found"):
         table.add_column(column, overflow="fold")
-    signs = {"fine": "fine", "later": "later", "problem": "[bold red]fails[/bold red]"}
+    signs = {
+        "fine": "fine",
+        "warning": "[bold yellow]look[/bold yellow]",
+        "later": "later",
+        "problem": "[bold red]fails[/bold red]",
+    }
     for finding in findings:
         if finding.words:
             table.add_row(finding.stage, finding.check, signs[finding.state], escape(finding.words))

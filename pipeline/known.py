@@ -18,6 +18,10 @@ class NotYet(Exception):
     """Somebody needs what is not there yet; the text says what."""
 
 
+class Warned(str):
+    """What a check found that is no mistake, but better looked at before the start."""
+
+
 class Known:
     """What is there of a plan: its finished artifacts, and files on this machine."""
 

@@ -2,9 +2,9 @@
 
 A stage's row in `pipeline.stages` names its checks as `module:function`. Such a function, `check(root, known) -> str`,
 looks at the configuration, at the user's files, and at finished artifacts (`known.folder("clean")`). It says in a few
-words what it found (nothing where there is nothing to look at), or raises a `UserError`. Where it asks for an artifact
-that is not there yet, it is put off and called again once the artifact is finished: so a check looks first at what
-depends on the user's files alone.
+words what it found (nothing where there is nothing to look at; `Warned` where the user should look), or raises a
+`UserError`. Where it asks for an artifact that is not there yet, it is put off and called again once the artifact is
+finished: so a check looks first at what depends on the user's files alone.
 """
 
 import importlib
@@ -14,7 +14,7 @@ from typing import Literal
 
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
-from pipeline.known import Known, NotYet
+from pipeline.known import Known, NotYet, Warned
 from pipeline.packages import Need, NotInstalled
 from pipeline.stages import STAGES
 from pipeline.store.artifacts import Store
@@ -27,7 +27,7 @@ class Finding:
     stage: str
     check: str
     """What was looked at, in words."""
-    state: Literal["fine", "later", "problem"]
+    state: Literal["fine", "warning", "later", "problem"]
     words: str
     needs: tuple[Need, ...] = ()
     """Packages that are missing, where that is the problem."""
@@ -55,7 +55,7 @@ class Preflight:
             what = function.replace("_", " ")
             try:
                 words = getattr(importlib.import_module(module), function)(self._root, self._known)
-                found.append(Finding(stage, what, "fine", words))
+                found.append(Finding(stage, what, "warning" if isinstance(words, Warned) else "fine", words))
             except NotYet as reason:
                 self._pending.append((stage, check))
                 found.append(Finding(stage, what, "later", f"looked at {reason}"))

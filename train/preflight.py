@@ -15,7 +15,7 @@ from pipeline.errors import UserError
 from pipeline.formats.checkpoints import Checkpoint
 from pipeline.formats.shards import ShardIndex
 from pipeline.formats.training_artifact import ArtifactFolder, artifact_of
-from pipeline.known import Known, NotYet
+from pipeline.known import Known, NotYet, Warned
 from pipeline.text.counts import counted
 from train.data.sequences import NO_VALIDATION, check_sequences
 from train.finetuning.artifact import TASK_FILE, read_task
@@ -23,6 +23,9 @@ from train.finetuning.data import Splits
 from train.finetuning.limits import longest
 from train.finetuning.monitoring import describe_monitor
 from train.finetuning.task import task_of
+
+NOTABLE_SHARE = 0.1
+"""Of the training examples, from which on it is a warning that they are cut."""
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -232,7 +235,22 @@ def lengths(root: RootConfig, known: Known) -> str:
         known.folder("tokenizer")  # puts the check off before anything heavy is imported
     from train.finetuning.preview import preview
 
-    return "; ".join(preview(root, known).warnings()) or "all examples fit into the model's context"
+    task = preview(root, known)
+    warnings = task.warnings()
+    if task.shortened_share() >= NOTABLE_SHARE:
+        return Warned("; ".join([*warnings, _for_long_examples(root)]))
+    return "; ".join(warnings) or "all examples fit into the model's context"
+
+
+def _for_long_examples(root: RootConfig) -> str:
+    """What to do where many are too long."""
+    if root.finetune.max_length is not None:
+        longer = "raise finetune.max_length, at most to the model's context"
+    elif root.finetune.init is not None:
+        longer = "start from a model with a longer context"
+    else:
+        longer = "give the model a longer context (model.context)"
+    return f"that is a good part of them: {longer}, or leave the long ones out"
 
 
 def _splits(root: RootConfig, known: Known) -> Splits:

@@ -22,6 +22,7 @@ class DialogueTraining(TextTraining[DialogueExamples]):
         "cut_prompts": "{}: the last question, with what the system says, is too long for the model's context and lost "
         "its middle",
     }
+    shortened: ClassVar[frozenset[str]] = TextTraining.shortened | {"cut_turns"}
 
     def __init__(self, settings: InstructConfig, base: BaseModel, splits: Splits, form: ChatFormat):
         self._chat, self._every = form, settings.loss_on == "all"

@@ -25,6 +25,7 @@ class LabelTraining(HeadTraining[LabelExamples]):
     advice: ClassVar[dict[str, str]] = {
         "cut_texts": "{}: the text is longer than the context and lost its end"
     }
+    shortened: ClassVar[frozenset[str]] = frozenset({"cut_texts"})
 
     def __init__(self, settings: ClassifyConfig, base: BaseModel, splits: Splits):
         super().__init__(base, splits)

@@ -46,6 +46,7 @@ class TextTraining(TaskTraining[E]):
         "cut_answers": "{}: the response holds the text that ends an answer, and would be cut there; make that text "
         "a special token of the tokenizer",
     }
+    shortened: ClassVar[frozenset[str]] = frozenset({"cut_prompts", "cut_responses"})
 
     def __init__(self, settings: FinetuneConfig, base: BaseModel, splits: Splits, form: PromptFormat):
         super().__init__(base, splits)

@@ -55,6 +55,9 @@ class TaskTraining(ABC, Generic[E]):
     advice: ClassVar[dict[str, str]] = {}
     """What is said of `counts` that are not zero: sentences with {} for how many of the training examples it is."""
 
+    shortened: ClassVar[frozenset[str]] = frozenset()
+    """Those of `counts` that are of examples too long for the model, which lose something."""
+
     train: E
     validation: E
 
@@ -116,6 +119,11 @@ class TaskTraining(ABC, Generic[E]):
             for name, advice in self.advice.items()
             if counts[name]
         ]
+
+    def shortened_share(self) -> float:
+        """Of the training examples, those that lose something: the largest share of a kind."""
+        counts = self.counts()
+        return max((counts[name] for name in self.shortened), default=0) / len(self.splits.train)
 
     def sampler(self, seed: int) -> Sampler | None:
         """Gives prompts with what the model in training answers; None where the model writes no text."""

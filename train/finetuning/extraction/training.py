@@ -23,6 +23,7 @@ class SpanTraining(HeadTraining[SpanExamples]):
         "cut_questions": "{}: the question takes half of the context, and lost its end",
         "moved_answers": "{}: the answer does not stand where the data says; the nearest place is taken",
     }
+    shortened: ClassVar[frozenset[str]] = frozenset({"cut_questions"})
 
     def __init__(self, settings: ExtractConfig, base: BaseModel, splits: Splits):
         super().__init__(base, splits)

@@ -96,6 +96,9 @@ class MultiTraining(TaskTraining[MultiExamples]):
     def warnings(self) -> list[str]:
         return [f"{name}: {warning}" for name, part in self.parts.items() for warning in part.warnings()]
 
+    def shortened_share(self) -> float:
+        return max(part.shortened_share() for part in self.parts.values())
+
 
 def _targets(examples: HeadExamples) -> float:
     """Labels of an example in the mean."""

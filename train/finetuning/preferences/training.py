@@ -29,6 +29,7 @@ class PreferenceTraining(TextTraining[AnswerExamples]):
     advice: ClassVar[dict[str, str]] = TextTraining.advice | {
         "cut_examples": "{}: the answers differ only beyond the model's context, so they are left out"
     }
+    shortened: ClassVar[frozenset[str]] = TextTraining.shortened | {"cut_examples"}
 
     def __init__(
         self,

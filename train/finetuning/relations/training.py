@@ -26,6 +26,7 @@ class RelationTraining(HeadTraining[LabelExamples]):
     advice: ClassVar[dict[str, str]] = {
         "cut_texts": "{}: the text is longer than the context, and lost what is far from its two parts"
     }
+    shortened: ClassVar[frozenset[str]] = frozenset({"cut_texts"})
 
     def __init__(self, settings: RelateConfig, base: BaseModel, splits: Splits):
         super().__init__(with_markers(base), splits)
