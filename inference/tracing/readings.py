@@ -58,7 +58,7 @@ def trace(training: TracedTraining, text: str, least: int, count: int) -> Trace:
     """
     encoder = TextEncoder(training.artifact.tokenizer_artifact)
     # Within a document most words have a space before them, which may belong to their token.
-    spellings = [encoder.encode(text), *([] if text[0].isspace() else [encoder.encode(f" {text}")])]
+    spellings = [encoder.encode(text), *([] if text[0].isspace() else [_behind_a_space(encoder, text)])]
     shortest = min(map(len, spellings))
     if not shortest:
         raise UserError("the text has no token; give a longer one")
@@ -66,6 +66,12 @@ def trace(training: TracedTraining, text: str, least: int, count: int) -> Trace:
     finder = PassageFinder(spellings, least, encoder.vocab_size)
     passages, longest = _longest(training, finder, count)
     return Trace(len(spellings[0]), least, passages, _readings(training, encoder, longest, least))
+
+
+def _behind_a_space(encoder: TextEncoder, text: str) -> np.ndarray:
+    """The ids of the text behind a space, without those of the space alone, which any space would match."""
+    ids = encoder.encode(f" {text}")
+    return ids if encoder.decode(ids[:1].tolist()).strip() else ids[1:]
 
 
 def _longest(

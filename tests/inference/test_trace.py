@@ -128,6 +128,14 @@ def test_the_steps_are_those_that_really_read_the_sentence(
     assert all(r["passage"].strip() == PLANTED for r in longest)
 
 
+def test_a_text_of_a_token_is_not_found_by_the_space_before_it(
+    inputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    artifact = train(inputs, "space-1", DataConfig(), steps=2)
+    found = traced(capsys, artifact, "Q", "count=1000")
+    assert found["readings"] == []
+
+
 def test_the_table_is_for_people(inputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     artifact = train(inputs, "table-1", DataConfig(), steps=2)
     trace.main([PLANTED, f"model={artifact}", "count=1", "steps=1"])
