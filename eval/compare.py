@@ -12,13 +12,14 @@ from rich.table import Table
 from eval.comparison.evaluated_run import EvaluatedRun, find_run, run_names
 from eval.comparison.figures import Row, compare_figures
 from eval.comparison.page import comparison_page
+from eval.comparison.setting_changes import setting_changes
 from eval.comparison.side_by_side import side_by_side
 from eval.comparison.significance import Draws
 from eval.reporting.pages import number
 from eval.results import Result
 from pipeline.config.base import Section
 from pipeline.config.command_words import read_settings, usage
-from pipeline.config.differences import as_typed, changes
+from pipeline.config.differences import as_typed
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.text.counts import counted
 
@@ -133,7 +134,9 @@ def _settings(first: EvaluatedRun, second: EvaluatedRun) -> Iterator[str]:
     """What the runs were made with otherwise, a line each, as far as there is room."""
     if not (first.settings and second.settings):
         return
-    found = changes(first.settings, second.settings)
+    found, note = setting_changes(first, second)
+    if note:
+        yield note
     yield f"settings that differ, {first.name} → {second.name}:" if found else "all settings are the same"
     width = max((len(key) for key, *_ in found[:SHOWN]), default=0)
     for key, ours, theirs in found[:SHOWN]:

@@ -7,10 +7,10 @@ from eval.comparison.common_examples import CommonExamples
 from eval.comparison.curves import loss_curves
 from eval.comparison.evaluated_run import EvaluatedRun
 from eval.comparison.figures import Row
+from eval.comparison.setting_changes import setting_changes
 from eval.comparison.significance import Draws
 from eval.reporting.pages import render
 from eval.reporting.report_data import read_language
-from pipeline.config.differences import changes
 
 
 def comparison_page(
@@ -26,12 +26,14 @@ def comparison_page(
     Args:
         most: texts of each kind that are shown.
     """
+    found, note = setting_changes(first, second) if first.settings and second.settings else (None, "")
     values = {
         "runs": (first, second),
         "rows": rows,
         "words": common.words,
         "draws": draws,
-        "changes": changes(first.settings, second.settings) if first.settings and second.settings else None,
+        "changes": found,
+        "changes_note": note,
         "trainings": loss_curves(first, second),
         "answers": _spread(list(zip(common.first, common.second, strict=True)), most),
         "language": read_language(first.stage("clean")),

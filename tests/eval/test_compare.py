@@ -157,6 +157,27 @@ def test_a_comparison_lists_the_settings_that_differ(runs, tmp_path, capsys):
     assert "<code>seed</code>" not in page
     assert page.count("<b>2.00</b>") == 3, "each perplexity that is surely better"
     assert "<b>3.00</b>" not in page
+    runs("tuned", config={"seed": 1, "finetune": {"task": "instruct", "init": "base"}})
+    runs(
+        "whole",
+        config={
+            "seed": 3,
+            "corpus": {"kind": "files"},
+            "pretrain": {"init": None},
+            "finetune": {"init": None},
+        },
+    )
+    main(["whole", "tuned", *words])
+    told = capsys.readouterr().out
+    assert (
+        "tuned has no corpus and no pretraining of its own: it was fine-tuned from finetune.init=base."
+        in told
+    )
+    assert "3 → 1" in told
+    assert "corpus.kind" not in told
+    page = (tmp_path / "page.html").read_text()
+    assert "tuned has no corpus" in page
+    assert "corpus.kind" not in page
     main(["base", "other", *words])
     told = capsys.readouterr().out
     assert "  seed           1 → 2\n  model.width_0  null → 1\n" in told
