@@ -204,5 +204,6 @@ def test_a_planner_started_by_torchrun_is_refused_with_the_command_to_give(tmp_p
     result = subprocess.run([*launch, *words], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert result.returncode != 0
     assert result.stderr.count("torchrun started this 2 times") == 1
-    assert "strategy=zero1 trainer.devices=2\n" in result.stderr
+    assert 'Give the command once: make all EXP=demo ARGS="' in result.stderr
+    assert 'strategy=zero1 trainer.devices=2"\n' in result.stderr
     assert not list(tmp_path.iterdir())
