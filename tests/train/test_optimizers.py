@@ -36,6 +36,11 @@ def names_in(model: nn.Module, group: dict) -> set[str]:
     return {name for name, p in model.named_parameters() if id(p) in wanted}
 
 
+def muon(parameters: list[nn.Parameter], split: int = 1, weight_decay: float = 0.1) -> Muon:
+    group = {"params": parameters, "kind": "muon", "split": split, "scale": 1.0}
+    return Muon([group | {"lr": 0.1, "momentum": 0.9, "weight_decay": weight_decay}])
+
+
 def train(model: nn.Module, optimizer, steps: int) -> list[float]:
     generator = torch.Generator().manual_seed(7)
     ids = torch.randint(VOCAB, (4, 17), generator=generator)
@@ -112,19 +117,7 @@ def test_orthogonalized_singular_values_are_near_one(shape):
 def test_first_step_of_muon_is_the_orthogonalized_gradient_at_adamws_scale():
     weight = nn.Parameter(torch.zeros(48, 24))
     gradient = torch.randn(48, 24)
-    optimizer = Muon(
-        [
-            {
-                "params": [weight],
-                "kind": "muon",
-                "lr": 0.1,
-                "momentum": 0.9,
-                "weight_decay": 0.0,
-                "split": 1,
-                "scale": 1.0,
-            }
-        ]
-    )
+    optimizer = muon([weight], weight_decay=0.0)
     weight.grad = gradient.clone()
     optimizer.step()
     expected = -0.1 * 0.2 * 48**0.5 * orthogonalize([gradient])[0]
@@ -135,19 +128,7 @@ def test_first_step_of_muon_is_the_orthogonalized_gradient_at_adamws_scale():
 
 def test_weight_decay_of_muon_is_decoupled():
     weight = nn.Parameter(torch.ones(8, 8))
-    optimizer = Muon(
-        [
-            {
-                "params": [weight],
-                "kind": "muon",
-                "lr": 0.1,
-                "momentum": 0.9,
-                "weight_decay": 0.5,
-                "split": 1,
-                "scale": 1.0,
-            }
-        ]
-    )
+    optimizer = muon([weight], weight_decay=0.5)
     weight.grad = torch.zeros_like(weight)
     optimizer.step()
     torch.testing.assert_close(weight.data, torch.full((8, 8), 0.95))
@@ -156,9 +137,7 @@ def test_weight_decay_of_muon_is_decoupled():
 def test_gpt2s_fused_matrix_trains_like_llamas_three():
     fused = nn.Parameter(torch.zeros(24, 72))
     parts = [nn.Parameter(torch.zeros(24, 24)) for _ in range(3)]
-    settings = {"kind": "muon", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.1}
-    one = Muon([{"params": [fused], "split": 3, "scale": 1.0, **settings}])
-    three = Muon([{"params": parts, "split": 1, "scale": 1.0, **settings}])
+    one, three = muon([fused], split=3), muon(parts)
     for _ in range(3):
         fused.grad = torch.randn(24, 72)
         for part, grad in zip(parts, fused.grad.chunk(3, 1), strict=True):
@@ -261,19 +240,7 @@ def test_muon_without_matrices_is_refused():
 
 def test_muon_on_flat_slices_is_refused():
     flat = nn.Parameter(torch.zeros(64))
-    optimizer = Muon(
-        [
-            {
-                "params": [flat],
-                "kind": "muon",
-                "lr": 0.1,
-                "momentum": 0.9,
-                "weight_decay": 0.0,
-                "split": 1,
-                "scale": 1.0,
-            }
-        ]
-    )
+    optimizer = muon([flat], weight_decay=0.0)
     flat.grad = torch.ones(64)
     with pytest.raises(UserError, match="whole matrices"):
         optimizer.step()
@@ -354,8 +321,7 @@ def test_what_is_no_matrix_does_not_decay_however_it_is_shaped(fields, spared):
 def test_each_expert_trains_as_a_matrix_of_its_own():
     stack = nn.Parameter(torch.zeros(3, 24, 8))
     parts = [nn.Parameter(torch.zeros(24, 8)) for _ in range(3)]
-    settings = {"kind": "muon", "lr": 0.1, "momentum": 0.9, "weight_decay": 0.1, "split": 1, "scale": 1.0}
-    one, three = Muon([{"params": [stack], **settings}]), Muon([{"params": parts, **settings}])
+    one, three = muon([stack]), muon(parts)
     for _ in range(3):
         stack.grad = torch.randn(3, 24, 8) * torch.tensor([1.0, 10.0, 0.0])[:, None, None]  # one is idle
         for part, grad in zip(parts, stack.grad, strict=True):
