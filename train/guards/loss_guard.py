@@ -21,7 +21,7 @@ SMALLEST_DEVIATION = 0.005
 
 NOTHING, STEEP, LOSS_NOT_FINITE, NORM_NOT_FINITE, HIGH_LOSS, HIGH_NORM = range(6)
 """What may be wrong with a step, in the order in which it is told. `STEEP` is a norm that stays high in step after
-step, and with it a step counts, as with `NOTHING`."""
+step; up to it a step counts."""
 
 
 class LossGuard:
@@ -71,8 +71,9 @@ class LossGuard:
         only_norm = wrong[-1] & ~wrong[:-1].any()
         self._high_norms = high_norms = torch.where(only_norm, self._high_norms.to(loss.device) + 1, 0)
         steep = (high_norms > self.config.patience) & (self.config.action != "rollback")
-        accepted = steep | ~wrong.any()
-        reason = torch.cat([~wrong.any()[None], steep[None], wrong]).int().argmax()  # the first that holds
+        fine = ~wrong.any()
+        accepted = steep | fine
+        reason = torch.cat([fine[None], steep[None], wrong]).int().argmax()  # the first that holds
         self._recent = torch.where(accepted, torch.cat([recent[:, 1:], measured[:, None]], 1), recent)
         return torch.cat([reason[None], measured, torch.stack([middle, deviation, usual])])
 
@@ -81,7 +82,7 @@ class LossGuard:
         reason = int(judgement[0])
         finite = reason not in (LOSS_NOT_FINITE, NORM_NOT_FINITE)
         self.not_finite = 0 if finite else self.not_finite + 1
-        if reason in (NOTHING, STEEP):
+        if reason <= STEEP:
             self.rejected.clear()
         else:
             self.rejected.append(step)
