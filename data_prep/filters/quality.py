@@ -16,7 +16,7 @@ from data_prep.text.word_hashes import word_hashes
 from pipeline.config.filters.quality import Quality
 from pipeline.errors import UserError
 from pipeline.formats.folders import expand_paths
-from pipeline.formats.rows import read_rows
+from pipeline.formats.rows import Fields, read_each
 from pipeline.splitmix import mix
 from pipeline.text.counts import counted
 
@@ -102,12 +102,13 @@ def _texts(path: Path) -> Iterator[str]:
     if path.suffix.lower() in TEXT_ENDINGS:
         yield path.read_text(encoding="utf-8", errors="replace")
         return
-    for where, row in read_rows(path):
-        if not isinstance(row.get(FIELD), str):
-            raise UserError(
-                f"{where}: an example needs its text in a field {FIELD!r}; it has {', '.join(row)}"
-            )
-        yield row[FIELD]
+    yield from read_each(path, _text)
+
+
+def _text(where: str, row: Fields) -> str:
+    if not isinstance(row.get(FIELD), str):
+        raise UserError(f"{where}: an example needs its text in a field {FIELD!r}; it has {', '.join(row)}")
+    return row[FIELD]
 
 
 @cache

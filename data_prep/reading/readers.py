@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -21,6 +21,7 @@ from pipeline.formats import wikitext
 from pipeline.formats.compressed import DAMAGE, decompress, open_content
 from pipeline.formats.documents import Meta
 from pipeline.formats.parquet_files import reading
+from pipeline.formats.row_faults import faults_together
 from pipeline.formats.rows import Fields
 from pipeline.formats.source import Source
 from pipeline.formats.text_lists import text_encoding
@@ -163,33 +164,40 @@ def _wikitext(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str
 
 
 def _jsonl(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str, int]]:
-    with path.open("rb") as raw:
-        for line, position in _lines_of(raw, path, span):
+    """Raises: UserError: behind the span's last line, naming all that hold no text."""
+    lines_before = cache(lambda: _lines_before(path, span.start))  # counted only where a line is bad
+    with path.open("rb") as raw, faults_together(str(path)) as faults:
+        for number, (line, position) in enumerate(_lines_of(raw, path, span), 1):
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
-                if not isinstance(row, dict):
-                    raise UserError(f"a {type(row).__name__} stands where an object must be")
-                title, text = title_and_text(row, source.text_field, "key")
-            except (ValueError, RecursionError) as error:
-                where = _line_number(path, position)
-                raise UserError(
-                    f"{where}: this is no JSON ({json_fault(error)}); correct or delete the line"
-                ) from None
+                title, text = _title_and_text_of(line, source.text_field)
             except UserError as error:
-                raise UserError(f"{_line_number(path, position)}: {error}") from None
-            yield title, text, position
+                where = f"{path}, line {lines_before() + number:,}"
+                faults.add(where, UserError(f"{where}: {error}"))
+            else:
+                yield title, text, position
 
 
-def _line_number(path: Path, position: int) -> str:
-    """Where a byte of a file (decompressed) is, for a person."""
+def _title_and_text_of(line: str, text_field: str) -> tuple[str, str]:
+    """Raises: UserError: where the line is no JSON object with a text."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"this is no JSON ({json_fault(error)}); correct or delete the line") from None
+    if not isinstance(row, dict):
+        raise UserError(f"a {type(row).__name__} stands where an object must be")
+    return title_and_text(row, text_field, "key")
+
+
+def _lines_before(path: Path, position: int) -> int:
+    """How many lines of a file (decompressed) end before a byte of it."""
+    lines = 0
     with open_content(path) as file:
-        lines = 1
         while position > 0 and (data := file.read(min(position, 1 << 20))):
             lines += data.count(b"\n")
             position -= len(data)
-    return f"{path}, line {lines:,}"
+    return lines
 
 
 def _lines_of(raw: BinaryIO, path: Path, span: Span) -> Iterator[tuple[str, int]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.formats.rows import Fields, read_rows
+from pipeline.formats.rows import Fields, read_each
 
 
 def row_texts(path: Path, text_field: str, ending: str) -> Iterator[tuple[str, str]]:
@@ -14,13 +14,16 @@ def row_texts(path: Path, text_field: str, ending: str) -> Iterator[tuple[str, s
         ending: `.json`, `.csv` or `.tsv`, whatever the file's own is.
 
     Raises:
-        UserError: naming the line, for what is no row, and where it has no such field, or no text in it.
+        UserError: naming all lines that are no rows, have no such field, or no text in it.
     """
-    for where, row in read_rows(path, ending=ending):
+
+    def read(where: str, row: Fields) -> tuple[str, str]:
         try:
-            yield title_and_text(row, text_field, "key" if ending == ".json" else "column")
+            return title_and_text(row, text_field, "key" if ending == ".json" else "column")
         except UserError as error:
             raise UserError(f"{where}: {error}") from None
+
+    return read_each(path, read, ending=ending)
 
 
 def title_and_text(row: Fields, text_field: str, kind: str) -> tuple[str, str]:

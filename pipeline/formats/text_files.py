@@ -6,7 +6,7 @@ from pathlib import Path
 from pipeline.errors import UserError
 from pipeline.formats.encodings import not_utf8
 from pipeline.formats.endings import ROW_ENDINGS, TEXT_ENDINGS
-from pipeline.formats.rows import read_rows
+from pipeline.formats.rows import Fields, read_each
 from pipeline.formats.text_lists import is_list
 from pipeline.formats.wikitext import articles, is_title
 
@@ -69,12 +69,15 @@ def _whole(lines: Iterable[str]) -> Iterator[tuple[str, str]]:
 
 
 def _row_texts(path: Path) -> Iterator[tuple[str, str]]:
-    for where, row in read_rows(path):
-        text, title = row.get(TEXT_FIELD), row.get("title")
-        if text is None and TEXT_FIELD in row:
-            continue  # a null is no text, as in the corpus
-        if not isinstance(text, str):
-            raise UserError(
-                f"{where}: no {TEXT_FIELD!r} that is a text among {', '.join(map(str, row))}; rename the field"
-            )
-        yield title if isinstance(title, str) else "", text
+    return (found for found in read_each(path, _row_text) if found is not None)
+
+
+def _row_text(where: str, row: Fields) -> tuple[str, str] | None:
+    text, title = row.get(TEXT_FIELD), row.get("title")
+    if text is None and TEXT_FIELD in row:
+        return None  # a null is no text, as in the corpus
+    if not isinstance(text, str):
+        raise UserError(
+            f"{where}: no {TEXT_FIELD!r} that is a text among {', '.join(map(str, row))}; rename the field"
+        )
+    return title if isinstance(title, str) else "", text

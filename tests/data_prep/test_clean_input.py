@@ -73,6 +73,16 @@ def test_a_bad_line_of_jsonl_is_named(clean_corpus, write, tmp_path, line, messa
         clean_corpus(tmp_path, "jsonl", [write("a.jsonl", JSONL + line + "\n")], workers=workers)
 
 
+def test_all_bad_lines_of_jsonl_are_told_at_once(clean_corpus, write, tmp_path) -> None:
+    lines = ['{"text": "cut', *JSONL.splitlines(), '["text"]', '{"body": "x"}', *JSONL.splitlines()]
+    path = write("a.jsonl", "\n".join(lines) + "\n")
+    with pytest.raises(UserError) as raised:
+        clean_corpus(tmp_path, "jsonl", [path])
+    header, *faults = str(raised.value).splitlines()
+    assert header == f"3 faults in {path}:"
+    assert [fault.split(":")[0] for fault in faults] == ["  line 1", "  line 22", "  line 23"]
+
+
 def test_a_cut_gzip_file_and_a_damaged_parquet_file(clean_corpus, write, tmp_path) -> None:
     with pytest.raises(UserError, match=r"a\.jsonl\.gz is cut or damaged"):
         clean_corpus(tmp_path, "jsonl", [write("a.jsonl.gz", gzip.compress(JSONL.encode())[:-20])])

@@ -90,6 +90,11 @@ def test_another_text_field_and_a_format_that_is_said(records, write) -> None:
         ("a.json", '[{"text": "a"},', "is not JSON"),
         ("a.json", '["a"]', "item 1: a row must be a JSON object"),
         ("a.json", '[{"text": 3}]', "item 1: 'text' holds a int, not text"),
+        (
+            "a.json",
+            '[{"text": 3}, 7]',
+            r"2 faults in .*\n  item 1: 'text' holds a int.*\n  item 2: a row must",
+        ),
         ("a.json.gz", "no gzip", "is cut or damaged"),
         ("a.csv.zst", "no zstd", "is cut or damaged"),
         ("a.arrow", "no arrow", "is damaged or no Arrow file"),

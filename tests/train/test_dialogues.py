@@ -257,6 +257,11 @@ def test_a_template_that_refuses_a_turn_is_told_with_the_line(plain_tokenizer, t
     found = read(tmp_path, {"messages": [SYSTEM, *TALK]})
     with pytest.raises(UserError, match=r"line 1: .*no system"):
         encode_dialogues(found, ChatFormat(plain_tokenizer), 64, True)
+    found = read(tmp_path, *[{"messages": [SYSTEM, *TALK]}] * 3)
+    with pytest.raises(
+        UserError, match=r"3 faults in the examples:\n.*line 1: .*no system.* \(likewise .*line 2 and"
+    ):
+        encode_dialogues(found, ChatFormat(plain_tokenizer), 64, True)
 
 
 def test_a_template_that_forgets_earlier_turns_learns_the_last(plain_tokenizer, tmp_path: Path) -> None:

@@ -50,6 +50,14 @@ def test_squad_as_it_is_published(tmp_path):
     assert what.flaw == "their answer does not stand in their context"
     with pytest.raises(UserError, match="article 1 is not as SQuAD has it"):
         read(tmp_path / "b.json", {"data": [{"paragraphs": [{"text": "t"}]}]})
+    good = squad(("Ada in London", asked))["data"]
+    with pytest.raises(
+        UserError, match=r"2 faults in .*\n  article 1 is not .*\n  article 3: question and context"
+    ):
+        read(
+            tmp_path / "c.json",
+            {"data": [{}, *good, *squad(("Ada", [{"question": 1, "answers": []}]))["data"]]},
+        )
 
 
 @pytest.mark.parametrize(

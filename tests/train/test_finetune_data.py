@@ -113,6 +113,59 @@ def test_a_bad_row_is_named(tmp_path, name, content, message):
         read(path)
 
 
+PAIR = {"prompt": "p", "response": "r"}
+PREFERENCE = {"prompt": "p", "chosen": "a", "rejected": "b"}
+RELATION = {"text": "<e1>Ada</e1> in <e2>Rome</e2>", "relation": "lives"}
+
+
+@pytest.mark.parametrize(
+    ("task", "fields", "good", "bad", "others"),
+    [
+        ("instruct", {}, PAIR, PAIR | {"response": 1.5}, {"q": "a"}),
+        ("seq2seq", {}, PAIR, PAIR | {"response": 1.5}, {"prompt": "p"}),
+        ("classify", {}, {"text": "t", "label": "a"}, {"text": "t"}, {"text": "t", "label": {}}),
+        (
+            "classify",
+            {"matching": "true", "prompt_field": "a", "second_field": "b"},
+            {"a": "x", "b": "y"},
+            {"a": "x"},
+            {"b": "x"},
+        ),
+        ("tag", {}, {"tokens": ["a"], "tags": ["O"]}, {"tokens": ["a"], "tags": []}, {"tokens": ["a"]}),
+        (
+            "extract",
+            {},
+            {"question": "q", "context": "c", "answers": ["c"]},
+            {"question": "q"},
+            {"question": 7, "context": "c", "answers": ["c"]},
+        ),
+        ("relate", {}, RELATION, RELATION | {"text": "<e1>Ada</e1>"}, RELATION | {"relation": []}),
+        ("dpo", {}, PREFERENCE, PREFERENCE | {"chosen": 1.5}, {"prompt": "p", "chosen": "a"}),
+        ("kto", {}, PREFERENCE, PREFERENCE | {"label": "maybe"}, {"prompt": "p", "chosen": "a"}),
+    ],
+)
+def test_all_bad_rows_of_a_file_are_told_at_once(tmp_path, task, fields, good, bad, others):
+    path = tmp_path / "a.jsonl"
+    rows = [json.dumps(row) for row in (good, bad, good, others)]
+    path.write_text("\n".join([*rows, '{"prompt": "p",', *rows[:1]]) + "\n")
+    with pytest.raises(UserError) as raised:
+        read(path, task, **fields)
+    header, *lines = str(raised.value).splitlines()
+    assert header == f"3 faults in {path}:"
+    assert [line[:8] for line in lines] == ["  line 2", "  line 4", "  line 5"]
+
+
+def test_the_bad_rows_of_all_files_are_told_at_once(tmp_path):
+    train = write_rows(tmp_path / "train.jsonl", [PAIR, {"prompt": "p"}, {"prompt": "p", "response": 1.5}])
+    test = write_rows(tmp_path / "test.jsonl", [{"prompt": "q"}])
+    empty = write_rows(tmp_path / "empty.jsonl", [])
+    with pytest.raises(UserError) as raised:
+        splits(train=train, validation=empty, test=test)
+    first, _, _, *others = str(raised.value).splitlines()
+    assert first == f"2 faults in {train}:"
+    assert [line.split(" ")[0] for line in others] == [str(empty), f"{test},"]
+
+
 def test_files_that_are_not_utf8(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"prompt,response\ncaf\xe9,b\n")
     with pytest.raises(UserError, match="not UTF-8"):

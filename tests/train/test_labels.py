@@ -118,6 +118,23 @@ def test_labels_of_no_use_are_told(settings, train, other, message):
         find_labels(train, ClassifyConfig(**settings)).targets(other)
 
 
+@pytest.mark.parametrize(
+    ("settings", "others", "messages"),
+    [
+        ({}, labelled("a", "c", "b", "d"), ["the label 'c' of 'text 1'", "the label 'd' of 'text 3'"]),
+        ({"kind": "regression"}, labelled("1", "x", "y"), ["'x' of 'text 1'", "'y' of 'text 2'"]),
+    ],
+)
+def test_all_labels_of_no_use_are_told_at_once(settings, others, messages):
+    labels = find_labels(labelled("1", "2") if settings else labelled("a", "b"), ClassifyConfig(**settings))
+    with pytest.raises(UserError) as raised:
+        labels.targets(others)
+    header, *lines = str(raised.value).splitlines()
+    assert header == "2 faults in the examples:"
+    for line, message in zip(lines, messages, strict=True):
+        assert line.startswith(f"  {message}")
+
+
 def test_weights_have_a_mean_of_one():
     labels = find_labels(labelled("a", "a", "a", "b"), ClassifyConfig())
     targets = labels.targets(labelled("a", "a", "a", "b"))

@@ -38,6 +38,32 @@ def test_conll_columns(tmp_path):
         read(tmp_path / "c.conll", "EU\n")
 
 
+def test_all_bad_lines_of_columns_are_told_at_once(tmp_path):
+    path = tmp_path / "a.conll"
+    with pytest.raises(UserError) as raised:
+        read(path, "EU NNP B-ORG\nrejects O\n\nPeter NNP B-PER\nsaid O\n", tag_column=4)
+    assert str(raised.value).splitlines() == [
+        f"4 faults in {path}:",
+        "  line 2: 2 columns, but the lines before have 3; correct it (likewise line 5)",
+        "  line 1: the word 'EU' stands in a line of 3 columns; a word and a tag are needed, in the columns "
+        "finetune.data.word_column and tag_column",
+        "  line 4: the word 'Peter' stands in a line of 3 columns; a word and a tag are needed, in the columns "
+        "finetune.data.word_column and tag_column",
+    ]
+
+
+def test_all_sentences_with_wrong_tags_are_told_at_once():
+    tags = find_tags([from_words(["a", "b"], ["B-X", "O"], "f, line 1")], TagConfig(scheme="bio"))
+    others = [from_words(["c"], ["B-Y"], "f, line 4"), from_words(["d"], ["B-Z"], "f, line 9")]
+    with pytest.raises(
+        UserError, match=r"2 faults in the examples:\n  f, line 4: .*'B-Y'.*\n  f, line 9: .*'B-Z'"
+    ):
+        tags.ids_of_all(others)
+    broken = [from_words(["a"], ["I-X"], f"f, line {n}") for n in (1, 4)]
+    with pytest.raises(UserError, match=r"f, line 1: the tags break .* \(likewise f, line 4\)"):
+        count_flaws(broken, tags.scheme, strict=True)
+
+
 def test_universal_dependencies(tmp_path):
     text = (
         "# text = vámonos al mar\n1-2\tvámonos\t_\t_\t_\n1\tvamos\tir\tVERB\t_\n2\tnos\tnosotros\tPRON\t_\n"

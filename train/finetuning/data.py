@@ -11,10 +11,12 @@ from pipeline.config.tasks.base import FinetuneDataConfig
 from pipeline.errors import UserError
 from pipeline.formats.hub import SCHEME, HubSplit
 from pipeline.formats.parallel_files import ParallelFiles
-from pipeline.formats.rows import Fields, RowSource, read_rows
+from pipeline.formats.rows import Fields, RowSource, read_each
 from pipeline.text.counts import counted
 from train.finetuning.conversation import Turn
 
+EXAMPLES = "the examples"
+"""What they are called where some of several files are bad."""
 HELD_OUT = 0.05
 """Share of the examples that a split takes where no file is named for it."""
 
@@ -105,23 +107,25 @@ def load_splits(config: FinetuneDataConfig, read_file: ReadFile, locate: Callabl
         locate: from a path in the configuration to a file, as `Context.locate`.
 
     Raises:
-        UserError: for a file that cannot be read, naming the line; or without any examples left.
+        UserError: for files that cannot be read, naming all lines; or without any examples left.
     """
     left_out: Counter[str] = Counter()
     unread: Counter[str] = Counter()
     read: dict[str, list[Example]] = {}
+    faults: list[UserError] = []
     for split, files in config.named.items():
         read[split] = []
         for name, weight in files.items():
-            rows = read_file(_source(config, split, name, locate), unread)
+            try:
+                rows = read_file(_source(config, split, name, locate), unread)
+                examples = _sound(rows, name, split)
+            except UserError as error:
+                faults.append(error)
+                continue
             left_out.update(example.flaw for example in rows if example.flaw)
-            examples = [example for example in rows if not example.flaw]
-            if not examples:
-                why = f"{counted(len(rows), 'row')}: {rows[0].flaw}" if rows else "it is empty"
-                raise UserError(
-                    f"{name} holds no examples ({why}); give it one per line, or another {split} file"
-                )
             read[split] += repeated(examples, weight)
+    if faults:
+        raise UserError("\n".join(map(str, faults))) if faults[1:] else faults[0]
     for split in ("test", "validation"):
         if split not in read:
             held_out, read["train"] = _hold_out(read["train"], split)
@@ -148,6 +152,19 @@ def load_splits(config: FinetuneDataConfig, read_file: ReadFile, locate: Callabl
     )
 
 
+def _sound(rows: Sequence[Example], name: str, split: str) -> list[Example]:
+    """Those of a file that something can be learnt from.
+
+    Raises:
+        UserError: where there are none.
+    """
+    examples = [example for example in rows if not example.flaw]
+    if not examples:
+        why = f"{counted(len(rows), 'row')}: {rows[0].flaw}" if rows else "it is empty"
+        raise UserError(f"{name} holds no examples ({why}); give it one per line, or another {split} file")
+    return examples
+
+
 def _source(config: FinetuneDataConfig, split: str, name: str, locate: Callable[[str], Path]) -> RowSource:
     """What a file's name of a split stands for."""
     if name.startswith(SCHEME):
@@ -169,24 +186,26 @@ def read_pairs(
         unread: counts the rows in which a column holds something and is not read.
 
     Raises:
-        UserError: naming the line that is no example.
+        UserError: naming all lines that are no examples.
     """
     fields: tuple[str, str] | None = None
     if config.prompt_field is not None and config.response_field is not None:
         fields = (config.prompt_field, config.response_field)
     numbered = fields is not None and all(name.isdigit() for name in fields)
-    examples = []
-    for where, row in read_rows(path, numbered):
+
+    def read(where: str, row: Fields) -> Example:
+        nonlocal fields
         if fields is None:
             fields = _detect_fields(where, row, known)
         source = " ".join(texts_in(where, row, fields[0]))
         if fields == ALPACA and row.get("input"):
             source += "\n\n" + " ".join(texts_in(where, row, "input"))
         targets = (text for text in texts_in(where, row, fields[1]) if text.strip())
-        examples.append(Example(source, tuple(targets)))
         if unread is not None:
             count_unread(unread, row, {*fields, "input"} if fields == ALPACA else {*fields})
-    return examples
+        return Example(source, tuple(targets))
+
+    return list(read_each(path, read, numbered))
 
 
 def count_unread(unread: Counter[str], row: Fields, used: Collection[str | None]) -> None:

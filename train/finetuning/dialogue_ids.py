@@ -7,7 +7,9 @@ from itertools import chain
 import numpy as np
 
 from pipeline.errors import UserError
+from pipeline.formats.row_faults import read_all
 from train.finetuning.chat import ChatFormat
+from train.finetuning.data import EXAMPLES
 from train.finetuning.dialogue import Dialogue, PlainText
 from train.finetuning.examples import ResponseExamples
 from train.finetuning.fitting import Turns, cut_middle, without_first_turns
@@ -38,9 +40,10 @@ def encode_dialogues(
         every: the loss is on all answers; else on the last.
 
     Raises:
-        UserError: for a conversation that the chat template refuses, with its file and line.
+        UserError: naming all conversations that the chat template refuses, with file and line.
     """
-    rows = [_written(example, form, every) for example in examples]
+    located = [(example.where, example) for example in examples]
+    rows = list(read_all(EXAMPLES, located, lambda where, example: _written(where, example, form, every)))
     ids = iter(form.encode([text for row in rows for exchange in row for text in exchange]))
     input_ids: list[np.ndarray] = []
     labels: list[np.ndarray] = []
@@ -67,11 +70,13 @@ def encode_dialogues(
     return DialogueExamples(input_ids, labels, filler, max_length, cut_prompts, cut_responses, cut_turns)
 
 
-def _written(example: Dialogue | PlainText, form: ChatFormat, every: bool) -> list[tuple[str, str]]:
+def _written(
+    where: str, example: Dialogue | PlainText, form: ChatFormat, every: bool
+) -> list[tuple[str, str]]:
     try:
         return example.exchanges(form, every)
     except UserError as error:
-        raise UserError(f"{example.where}: {error}") from None
+        raise UserError(f"{where}: {error}") from None
 
 
 def _length(exchanges: Sequence[Exchange]) -> int:

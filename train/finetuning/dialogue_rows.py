@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from pipeline.config.tasks.instruct import InstructDataConfig
 from pipeline.errors import UserError
-from pipeline.formats.rows import Fields, RowSource, read_rows
+from pipeline.formats.rows import Fields, RowSource, read_each
 from train.finetuning.conversation import is_conversation, read_turns, split_speakers
 from train.finetuning.data import Example, count_unread, texts_in
 from train.finetuning.dialogue import make_dialogue, make_text
@@ -30,11 +30,11 @@ def read_dialogues(path: RowSource, config: InstructDataConfig, unread: Counter[
     """All rows of a file, each a conversation or a text.
 
     Raises:
-        UserError: naming the line that is none.
+        UserError: naming all lines that are none.
     """
     fields = [name for name in (config.prompt_field, config.response_field) if name is not None]
     numbered = bool(fields) and all(name.isdigit() for name in fields)
-    return (dialogue_in_row(where, row, config, unread) for where, row in read_rows(path, numbered))
+    return read_each(path, lambda where, row: dialogue_in_row(where, row, config, unread), numbered)
 
 
 def dialogue_in_row(where: str, row: Fields, config: InstructDataConfig, unread: Counter[str]) -> Example:

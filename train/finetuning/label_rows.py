@@ -7,8 +7,9 @@ from typing import Any
 
 from pipeline.config.tasks.classify import ClassifyDataConfig
 from pipeline.errors import UserError
-from pipeline.formats.rows import Fields, RowSource, read_rows
-from train.finetuning.data import Example, count_unread, texts_in
+from pipeline.formats.row_faults import faults_together
+from pipeline.formats.rows import Fields, RowSource, read_each
+from train.finetuning.data import EXAMPLES, Example, count_unread, texts_in
 
 SINGLES = ("text", "sentence")
 """Fields of a text that are looked for, after those of pairs."""
@@ -69,19 +70,23 @@ def read_labelled(
         unread: counts the rows in which a column holds something and is not read.
 
     Raises:
-        UserError: naming the line that is no example.
+        UserError: naming all lines that are no examples.
     """
     given = [
         name for name in (config.prompt_field, config.second_field, config.response_field) if name is not None
     ]
     numbered = bool(given) and all(name.isdigit() for name in given)
     names: _Names | None = None
-    for where, row in read_rows(path, numbered):
+
+    def read(where: str, row: Fields) -> LabelledText:
+        nonlocal names
         names = names or _names(where, row, config)
         second = None if names.second is None else " ".join(texts_in(where, row, names.second)).strip()
         several, labels = _labels(where, row, names.label, config.label_separator)
-        yield LabelledText(" ".join(texts_in(where, row, names.first)), labels, second, several)
         count_unread(unread, row, {names.first, names.second, names.label})
+        return LabelledText(" ".join(texts_in(where, row, names.first)), labels, second, several)
+
+    return read_each(path, read, numbered)
 
 
 def _names(where: str, row: Fields, config: ClassifyDataConfig) -> _Names:
@@ -129,11 +134,13 @@ def _labels(where: str, row: Fields, field: str, separator: str | None) -> tuple
 def check_pairs(examples: Sequence[LabelledText]) -> None:
     """Raises: UserError: where some examples are pairs and others are not."""
     are_pairs = examples[0].second is not None
-    for example in examples:
-        if (example.second is not None) != are_pairs:
-            what = ("a single text", "pairs") if are_pairs else ("a pair of texts", "single texts")
-            raise UserError(
-                f"{example.source[:60]!r} is {what[0]}, and the first training examples are {what[1]}; give "
-                "all files the same fields, or name them with finetune.data.prompt_field and "
-                "finetune.data.second_field"
-            )
+    what, others = ("a single text", "pairs") if are_pairs else ("a pair of texts", "single texts")
+    with faults_together(EXAMPLES) as faults:
+        for example in examples:
+            if (example.second is not None) != are_pairs:
+                where = f"{example.source[:60]!r}"
+                told = (
+                    f"{where} is {what}, and the first training examples are {others}; give all files the same fields, "
+                    "or name them with finetune.data.prompt_field and finetune.data.second_field"
+                )
+                faults.add(where, UserError(told))

@@ -10,7 +10,8 @@ import numpy as np
 
 from pipeline.config.tasks.classify import ClassifyConfig, LabelKind
 from pipeline.errors import UserError
-from train.finetuning.data import Example
+from pipeline.formats.row_faults import read_all
+from train.finetuning.data import EXAMPLES, Example
 from train.finetuning.label_rows import LabelledText
 
 _WHOLE_NUMBER = re.compile(r"-?\d{1,4000}")
@@ -89,12 +90,15 @@ class LabelSet:
         ones; `regression` fp32 [N, 1].
 
         Raises:
-            UserError: as `of` and `number`.
+            UserError: as `of` and `number`, with all such examples.
         """
+        unplaced = [("", example) for example in examples]  # what is wrong is said with the text itself
         if self.kind == "regression":
-            return np.array([[self.number(example)] for example in examples], dtype=np.float32).reshape(-1, 1)
+            numbers = [[number] for number in read_all(EXAMPLES, unplaced, lambda _, e: self.number(e))]
+            return np.array(numbers, dtype=np.float32).reshape(-1, 1)
         place = {name: number for number, name in enumerate(self.names)}
-        given = [[place[name] for name in self.of(example)] for example in examples]
+        labels = read_all(EXAMPLES, unplaced, lambda _, example: self.of(example))
+        given = [[place[name] for name in names] for names in labels]
         if self.kind == "single":
             return np.array([places[0] for places in given], dtype=np.int64)
         rows = np.zeros((len(given), len(self.names)), dtype=np.float32)
@@ -117,7 +121,7 @@ def find_labels(examples: Sequence[LabelledText], settings: ClassifyConfig) -> L
     kind = settings.kind or _kind(examples)
     if kind == "regression":
         found = LabelSet(kind, [NUMBER])
-        if len({found.number(example) for example in examples}) < 2:
+        if len(np.unique(found.targets(examples))) < 2:
             raise UserError(
                 f"all training examples have the number {examples[0].targets[0]}; there is nothing to learn"
             )

@@ -8,7 +8,7 @@ import hashlib
 from collections import Counter
 
 from pipeline.config.tasks.classify import ClassifyDataConfig
-from pipeline.formats.rows import RowSource, read_rows
+from pipeline.formats.rows import Fields, RowSource, read_each
 from train.finetuning.data import count_unread, texts_in
 from train.finetuning.label_rows import LabelledText
 
@@ -22,16 +22,18 @@ def read_matching(path: RowSource, config: ClassifyDataConfig, unread: Counter[s
     texts are handed round, so each stands in one example, and none tells by itself which label is right.
 
     Raises:
-        UserError: naming the row that lacks a text.
+        UserError: naming all rows that lack a text.
     """
     names = (
         config.prompt_field or "",
         config.second_field or "",
     )  # as `ClassifyDataConfig.problems` asks for
-    pairs = []
-    for where, row in read_rows(path, all(name.isdigit() for name in names)):
-        pairs.append((" ".join(texts_in(where, row, names[0])), texts_in(where, row, names[1])[0].strip()))
+
+    def read(where: str, row: Fields) -> tuple[str, str]:
         count_unread(unread, row, set(names))
+        return " ".join(texts_in(where, row, names[0])), texts_in(where, row, names[1])[0].strip()
+
+    pairs = list(read_each(path, read, all(name.isdigit() for name in names)))
     order = sorted(range(len(pairs)), key=lambda number: _digest(*pairs[number]))
     changed = order[: len(order) // 2]
     seconds = [second for _, second in pairs]

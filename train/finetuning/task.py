@@ -54,7 +54,7 @@ class FinetuningTask(ABC):
             unread: counts for each column of which nothing is read the rows that hold something in it.
 
         Raises:
-            UserError: naming the line that is no example.
+            UserError: naming all lines that are no examples.
         """
         return read_pairs(path, settings.data, self.field_pairs, unread)
 

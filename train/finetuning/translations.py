@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pipeline.config.tasks.seq2seq import Seq2SeqDataConfig
 from pipeline.errors import UserError
-from pipeline.formats.rows import RowSource, read_rows
+from pipeline.formats.rows import Fields, RowSource, read_each
 from train.finetuning.data import Example, count_unread, read_pairs, texts_in
 
 
@@ -42,7 +42,7 @@ def read_translations(
         known, unread: as of `read_pairs`.
 
     Raises:
-        UserError: naming the line that is no example.
+        UserError: naming all lines that are no examples.
     """
     pairs = (
         _with_references(path, data, unread)
@@ -67,8 +67,8 @@ def read_translations(
 def _with_references(path: RowSource, data: Seq2SeqDataConfig, unread: Counter[str] | None) -> list[Example]:
     """Of rows with several columns of targets; a row need not have all of them."""
     source_field, *fields = [str(data.prompt_field), str(data.response_field), *data.reference_fields]
-    examples: list[Example] = []
-    for where, row in read_rows(path, all(name.isdigit() for name in (source_field, *fields))):
+
+    def read(where: str, row: Fields) -> Example:
         there = [name for name in fields if name in row]
         if not there:
             raise UserError(
@@ -76,7 +76,8 @@ def _with_references(path: RowSource, data: Seq2SeqDataConfig, unread: Counter[s
             )
         source = " ".join(texts_in(where, row, source_field))
         targets = [text for name in there for text in texts_in(where, row, name) if text.strip()]
-        examples.append(Example(source, tuple(targets)))
         if unread is not None:
             count_unread(unread, row, {source_field, *fields})
-    return examples
+        return Example(source, tuple(targets))
+
+    return list(read_each(path, read, all(name.isdigit() for name in (source_field, *fields))))

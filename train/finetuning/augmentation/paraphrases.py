@@ -7,7 +7,7 @@ from random import Random
 
 from pipeline.config.augmentation import AugmentationConfig
 from pipeline.errors import UserError
-from pipeline.formats.rows import read_rows
+from pipeline.formats.rows import Fields, read_each
 
 
 def prepare(settings: AugmentationConfig) -> "Paraphrases":
@@ -23,14 +23,15 @@ def prepare(settings: AugmentationConfig) -> "Paraphrases":
         raise UserError(
             f"finetune.augmentation.paraphrases={path} is no file; python -m inference.back_translate makes one"
         )
-    found: dict[str, list[str]] = {}
-    for where, row in read_rows(path):
-        text, others = row.get("text"), row.get("paraphrases")
-        if not isinstance(text, str) or not isinstance(others, list):
-            raise UserError(f'{where}: a row must be {{"text": "…", "paraphrases": ["…", …]}}')
-        if kept := [str(other) for other in others if str(other).strip()]:
-            found[_key(text)] = kept
-    return Paraphrases(found)
+    found = read_each(path, _text_and_paraphrases)
+    return Paraphrases({_key(text): others for text, others in found if others})
+
+
+def _text_and_paraphrases(where: str, row: Fields) -> tuple[str, list[str]]:
+    text, others = row.get("text"), row.get("paraphrases")
+    if not isinstance(text, str) or not isinstance(others, list):
+        raise UserError(f'{where}: a row must be {{"text": "…", "paraphrases": ["…", …]}}')
+    return text, [str(other) for other in others if str(other).strip()]
 
 
 class Paraphrases:

@@ -4,12 +4,14 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from pipeline.config.tasks.extract import ExtractDataConfig
 from pipeline.errors import UserError
-from pipeline.formats.rows import Fields, RowSource, read_rows
+from pipeline.formats.row_faults import read_all
+from pipeline.formats.rows import Fields, RowSource, read_each
 from train.finetuning.data import Example, count_unread
 
 ANSWERS = ("answers", "answer")
@@ -45,12 +47,13 @@ def read_questions(path: RowSource, config: ExtractDataConfig, unread: Counter[s
         unread: counts the rows in which a column holds something and is not read.
 
     Raises:
-        UserError: naming what is no question.
+        UserError: naming all that is no question.
     """
     if isinstance(path, Path) and path.suffix == ".json" and (articles := _squad(path)) is not None:
-        yield from _of_articles(path, articles)
-        return
-    for where, row in read_rows(path):
+        located = ((f"{path}, article {number}", article) for number, article in enumerate(articles, 1))
+        return chain.from_iterable(read_all(str(path), located, _of_article))
+
+    def read(where: str, row: Fields) -> Question:
         question, context = config.prompt_field or "question", config.context_field
         answers = config.response_field or next((name for name in ANSWERS if name in row), ANSWERS[0])
         for field in (question, context, answers):
@@ -59,8 +62,10 @@ def read_questions(path: RowSource, config: ExtractDataConfig, unread: Counter[s
                     f"{where}: the field {field!r} is missing (there: {', '.join(map(str, row))}); name the "
                     "fields with finetune.data.prompt_field, context_field and response_field"
                 )
-        yield _question(where, row[question], row[context], row[answers])
         count_unread(unread, row, {question, context, answers})
+        return _question(where, row[question], row[context], row[answers])
+
+    return read_each(path, read)
 
 
 def _squad(path: Path) -> list[Any] | None:
@@ -73,19 +78,19 @@ def _squad(path: Path) -> list[Any] | None:
     return articles if isinstance(articles, list) else None
 
 
-def _of_articles(path: Path, articles: list[Any]) -> Iterator[Question]:
-    for number, article in enumerate(articles, 1):
-        where = f"{path}, article {number}"
-        try:
-            for paragraph in article["paragraphs"]:
-                for asked in paragraph["qas"]:
-                    answers: Any = None if asked.get("is_impossible") else asked["answers"]
-                    yield _question(where, asked["question"], paragraph["context"], answers)
-        except (KeyError, TypeError, AttributeError) as error:
-            raise UserError(
-                f"{where} is not as SQuAD has it, paragraphs with context and qas, each with question and "
-                f"answers ({error})"
-            ) from None
+def _of_article(where: str, article: Any) -> list[Question]:
+    found = []
+    try:
+        for paragraph in article["paragraphs"]:
+            for asked in paragraph["qas"]:
+                answers: Any = None if asked.get("is_impossible") else asked["answers"]
+                found.append(_question(where, asked["question"], paragraph["context"], answers))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(
+            f"{where} is not as SQuAD has it, paragraphs with context and qas, each with question and "
+            f"answers ({error})"
+        ) from None
+    return found
 
 
 def _question(where: str, question: Any, context: Any, given: Any) -> Question:

@@ -3,10 +3,11 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 
 from pipeline.config.tasks.kto import RatedDataConfig
 from pipeline.errors import UserError
-from pipeline.formats.rows import Fields, RowSource, read_rows
+from pipeline.formats.rows import Fields, RowSource, read_each
 from train.finetuning.conversation import Turn, check_prompt, plain_text
 from train.finetuning.data import Example, count_unread
 from train.finetuning.preferences.rows import Pair, find_prompt, pair_in_row, read_answer
@@ -43,24 +44,29 @@ def read_rated_answers(
     """All answers of a file, each with whether it is a good one.
 
     Raises:
-        UserError: naming the line that holds none.
+        UserError: naming all lines that hold none.
     """
-    for where, row in read_rows(path):
-        if config.label_field in row:
-            yield _rated(where, row, config, unread)
-        elif config.chosen_field in row and config.rejected_field in row:
-            pair = pair_in_row(where, row, config, unread)
-            if pair.flaw:
-                yield pair  # it is told why it is left out
-            else:
-                yield Rated(pair.source, pair.targets, pair.turns, True)
-                yield Rated(pair.source, (pair.rejected,), pair.turns, False)
-        else:
-            raise UserError(
-                f"{where}: there is no {config.label_field!r} that says whether an answer is good, and no pair of "
-                f"answers ({config.chosen_field!r}, {config.rejected_field!r}) among {', '.join(map(str, row))}; name "
-                "the fields with finetune.data.label_field, or chosen_field and rejected_field"
-            )
+    return chain.from_iterable(read_each(path, lambda where, row: _answers(where, row, config, unread)))
+
+
+def _answers(
+    where: str, row: Fields, config: RatedDataConfig, unread: Counter[str]
+) -> tuple[Rated | Pair, ...]:
+    if config.label_field in row:
+        return (_rated(where, row, config, unread),)
+    if config.chosen_field in row and config.rejected_field in row:
+        pair = pair_in_row(where, row, config, unread)
+        if pair.flaw:
+            return (pair,)  # it is told why it is left out
+        return (
+            Rated(pair.source, pair.targets, pair.turns, True),
+            Rated(pair.source, (pair.rejected,), pair.turns, False),
+        )
+    raise UserError(
+        f"{where}: there is no {config.label_field!r} that says whether an answer is good, and no pair of "
+        f"answers ({config.chosen_field!r}, {config.rejected_field!r}) among {', '.join(map(str, row))}; name "
+        "the fields with finetune.data.label_field, or chosen_field and rejected_field"
+    )
 
 
 def _rated(where: str, row: Fields, config: RatedDataConfig, unread: Counter[str]) -> Rated:

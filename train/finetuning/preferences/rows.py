@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline.config.tasks.preferences import PreferenceDataConfig
 from pipeline.errors import UserError
-from pipeline.formats.rows import Fields, RowSource, read_rows
+from pipeline.formats.rows import Fields, RowSource, read_each
 from train.finetuning.conversation import (
     Turn,
     check_prompt,
@@ -56,10 +56,10 @@ def read_pairs_of_answers(
     """All rows of a file, each a pair.
 
     Raises:
-        UserError: naming the line that is none.
+        UserError: naming all lines that are none.
     """
     numbered = config.chosen_field.isdigit() and config.rejected_field.isdigit()
-    return (pair_in_row(where, row, config, unread) for where, row in read_rows(path, numbered))
+    return read_each(path, lambda where, row: pair_in_row(where, row, config, unread), numbered)
 
 
 def pair_in_row(where: str, row: Fields, config: PreferenceDataConfig, unread: Counter[str]) -> Pair:

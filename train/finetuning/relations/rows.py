@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.config.tasks.relate import RelateDataConfig
 from pipeline.errors import UserError
-from pipeline.formats.rows import Fields, RowSource, read_rows
+from pipeline.formats.rows import Fields, RowSource, read_each
 from train.finetuning.data import Example, count_unread
 from train.finetuning.tagging.sentences import from_words
 
@@ -45,9 +45,10 @@ def read_relations(path: RowSource, config: RelateDataConfig, unread: Counter[st
         unread: counts the rows in which a column holds something and is not read.
 
     Raises:
-        UserError: naming the line that is no such row.
+        UserError: naming all lines that are no such rows.
     """
-    for where, row in read_rows(path):
+
+    def read(where: str, row: Fields) -> Relation:
         text = config.prompt_field or next((name for name in TEXTS if name in row), TEXTS[0])
         relation = config.response_field or next((name for name in RELATIONS if name in row), RELATIONS[0])
         for field in (text, relation):
@@ -61,8 +62,10 @@ def read_relations(path: RowSource, config: RelateDataConfig, unread: Counter[st
         if not isinstance(label, str | int | None):
             raise UserError(f"{where}: the field {relation!r} must be a label, not {label!r:.80}")
         targets = () if label is None or not str(label).strip() else (str(label).strip(),)
-        yield Relation(source, targets, head, tail)
         count_unread(unread, row, {text, relation, *used})
+        return Relation(source, targets, head, tail)
+
+    return read_each(path, read)
 
 
 def _spans(where: str, row: Fields, text: Any, config: RelateDataConfig) -> tuple[str, Span, Span, set[str]]:

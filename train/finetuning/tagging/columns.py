@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline.config.tasks.tag import TagDataConfig
 from pipeline.errors import UserError
 from pipeline.formats.encodings import not_utf8
+from pipeline.formats.row_faults import read_all
 from pipeline.text.counts import counted
 from train.finetuning.tagging.sentences import TaggedSentence, from_words
 
@@ -21,31 +22,44 @@ def read_columns(path: Path, config: TagDataConfig) -> Iterator[TaggedSentence]:
     Columns are separated by tabs, or by white space where a line has no tab.
 
     Raises:
-        UserError: for a line with another number of columns, or without one that the settings name.
+        UserError: naming all lines with another number of columns, or without one that the settings name.
     """
     universal = path.suffix == UNIVERSAL
     word_column = config.word_column or (2 if universal else 1)
     tag_column = config.tag_column or (4 if universal else None)
+
+    def read(where: str, rows: list[list[str]] | UserError) -> TaggedSentence | None:
+        if isinstance(rows, UserError):
+            raise rows
+        kept = [cells for cells in rows if not (universal and not cells[0].isdigit())]
+        for cells in kept:
+            if max(word_column, tag_column or 0) > len(cells) or len(cells) < 2:
+                raise UserError(
+                    f"{where}: the word {cells[0]!r} stands in a line of {counted(len(cells), 'column')}; a "
+                    "word and a tag are needed, in the columns finetune.data.word_column and tag_column"
+                )
+        words = [cells[word_column - 1] for cells in kept]
+        tags = [cells[-1 if tag_column is None else tag_column - 1] for cells in kept]
+        return from_words(words, tags, where) if words else None
+
+    sentences = read_all(str(path), _sentences(path), read)
+    return (sentence for sentence in sentences if sentence is not None)
+
+
+def _sentences(path: Path) -> Iterator[tuple[str, list[list[str]] | UserError]]:
+    """Where each sentence begins, and the cells of its lines; or where a line is bad, which is left out, and why.
+
+    Raises:
+        UserError: where the file is not UTF-8.
+    """
     try:
         with path.open(encoding="utf-8-sig") as file:
-            for where, rows in _sentences(path, file):
-                kept = [cells for cells in rows if not (universal and not cells[0].isdigit())]
-                for cells in kept:
-                    if max(word_column, tag_column or 0) > len(cells) or len(cells) < 2:
-                        raise UserError(
-                            f"{where}: the word {cells[0]!r} stands in a line of {counted(len(cells), 'column')}; a "
-                            "word and a tag are needed, in the columns finetune.data.word_column and tag_column"
-                        )
-                words = [cells[word_column - 1] for cells in kept]
-                tags = [cells[-1 if tag_column is None else tag_column - 1] for cells in kept]
-                if words:
-                    yield from_words(words, tags, where)
+            yield from _sentences_of(path, file)
     except UnicodeDecodeError as error:
         raise not_utf8(error, path) from None
 
 
-def _sentences(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, list[list[str]]]]:
-    """Where each sentence begins, and the cells of its lines."""
+def _sentences_of(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, list[list[str]] | UserError]]:
     rows: list[list[str]] = []
     width, where = 0, ""
     for number, line in enumerate(lines, 1):
@@ -59,12 +73,13 @@ def _sentences(path: Path, lines: Iterable[str]) -> Iterator[tuple[str, list[lis
             len(cells) != width if width else len(cells) == 1 or " " in line
         ):
             continue
+        here = f"{path}, line {number}"
         width = width or len(cells)
         if len(cells) != width:
-            raise UserError(
-                f"{path}, line {number}: {counted(len(cells), 'column')}, but the lines before have {width}; correct it"
-            )
-        where = where if rows else f"{path}, line {number}"
+            columns = counted(len(cells), "column")
+            yield here, UserError(f"{here}: {columns}, but the lines before have {width}; correct it")
+            continue
+        where = where if rows else here
         rows.append(cells)
     if rows:
         yield where, rows

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipeline.config.tasks.tag import TagDataConfig
 from pipeline.errors import UserError
-from pipeline.formats.rows import Fields, RowSource, read_rows
+from pipeline.formats.rows import Fields, RowSource, read_each
 from train.finetuning.data import count_unread
 from train.finetuning.tagging.columns import ENDINGS, read_columns
 from train.finetuning.tagging.sentences import TaggedSentence, from_entities, from_words
@@ -30,16 +30,19 @@ def read_tagged(path: RowSource, config: TagDataConfig, unread: Counter[str]) ->
         unread: counts the rows in which a column holds something and is not read.
 
     Raises:
-        UserError: naming the line that is no sentence.
+        UserError: naming all lines that are no sentences.
     """
     if isinstance(path, Path) and path.suffix in ENDINGS:
-        yield from read_columns(path, config)
-        return
+        return read_columns(path, config)
     fields = None if config.prompt_field is None else (config.prompt_field, config.response_field or "")
-    for where, row in read_rows(path):
+
+    def read(where: str, row: Fields) -> TaggedSentence:
+        nonlocal fields
         fields = fields or _find_fields(where, row)
-        yield _sentence(where, row, *fields)
         count_unread(unread, row, fields)
+        return _sentence(where, row, *fields)
+
+    return read_each(path, read)
 
 
 def _find_fields(where: str, row: Fields) -> tuple[str, str]:

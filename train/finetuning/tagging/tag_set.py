@@ -8,6 +8,8 @@ import numpy as np
 
 from pipeline.config.tasks.tag import TagConfig
 from pipeline.errors import UserError
+from pipeline.formats.row_faults import faults_together, read_all
+from train.finetuning.data import EXAMPLES
 from train.finetuning.tagging.schemes import OUTSIDE, Entity, Scheme, find_scheme
 from train.finetuning.tagging.sentences import TaggedSentence
 
@@ -24,6 +26,11 @@ class TagSet:
         if not self.scheme.marks_entities:
             return list(sentence.targets)
         return self.scheme.write(self.scheme.entities(sentence.targets), len(sentence.targets))
+
+    def ids_of_all(self, sentences: Iterable[TaggedSentence]) -> list[np.ndarray]:
+        """Raises: UserError: as `ids`, with all such sentences."""
+        located = ((sentence.where, sentence) for sentence in sentences)
+        return list(read_all(EXAMPLES, located, lambda _, sentence: self.ids(sentence)))
 
     def ids(self, sentence: TaggedSentence) -> np.ndarray:
         """The numbers of its tags, int64 [words].
@@ -68,18 +75,18 @@ def count_flaws(sentences: Iterable[TaggedSentence], scheme: Scheme, strict: boo
     """Sentences whose tags break the scheme.
 
     Raises:
-        UserError: where there is one, and they are not to be mended.
+        UserError: naming all, where they are not to be mended.
     """
-    count = 0
-    for sentence in sentences:
-        if scheme.flaws(sentence.targets):
-            if strict:
-                raise UserError(
+    flawed = [sentence for sentence in sentences if scheme.flaws(sentence.targets)]
+    if strict:
+        with faults_together(EXAMPLES) as faults:
+            for sentence in flawed:
+                told = (
                     f"{sentence.where}: the tags break the scheme {scheme.name} ({' '.join(sentence.targets):.120}); "
                     "correct them, or set finetune.strict=false to have them read as conlleval does"
                 )
-            count += 1
-    return count
+                faults.add(sentence.where, UserError(told))
+    return len(flawed)
 
 
 def most_frequent_tags(sentences: Iterable[tuple[Sequence[str], Sequence[str]]]) -> "dict[str, str]":

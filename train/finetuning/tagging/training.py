@@ -38,11 +38,10 @@ class TagTraining(HeadTraining[TagExamples]):
         self.flaws = count_flaws(self.sentences, self.tags.scheme, settings.strict)
         self.windows, self.train = self._encode(self.sentences)
         _, self.validation = self._encode(_tagged(splits.validation))
-        for sentence in _tagged(splits.test):
-            self.tags.ids(sentence)  # a wrong tag is told now, not in evaluate
+        self.tags.ids_of_all(_tagged(splits.test))  # a wrong tag is told now, not in evaluate
 
     def _encode(self, sentences: list[TaggedSentence]) -> tuple[Windows, TagExamples]:
-        labels = [self.tags.ids(sentence) for sentence in sentences]
+        labels = self.tags.ids_of_all(sentences)
         windows = cut_windows(sentences, self.base.tokenizer, self.length, self.at)
         return windows, as_examples(windows.windows, labels, self.base.tokenizer, self.length)
 

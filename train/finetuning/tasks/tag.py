@@ -46,8 +46,7 @@ class Tag(HeadTask):
         }
         tags = find_tags(sentences["train"], settings)
         broken = {name: count_flaws(rows, tags.scheme, settings.strict) for name, rows in sentences.items()}
-        for sentence in (*sentences["validation"], *sentences["test"]):
-            tags.ids(sentence)
+        tags.ids_of_all([*sentences["validation"], *sentences["test"]])
         more = f" and {len(tags.labels) - SHOWN} more" if len(tags.labels) > SHOWN else ""
         told = f"scheme {tags.scheme.name}; tags: {', '.join(tags.labels[:SHOWN])}{more}"
         mended = ", ".join(f"{count:,} of {name}" for name, count in broken.items() if count)
