@@ -65,11 +65,18 @@ unread_hint := $(if $(and $(filter MODEL RUNS,$(unread)),$(filter $(STAGES) all 
                pretrain.init=$(MODEL) trainer.steps=0 run.name=look",repeat the run's own settings with its name: \
                make $(firstword $(GOALS)) EXP=own ARGS="… run.name=$(firstword $(subst /, ,$(given)))"))
 
+# Signs with which an input method for Chinese joins or cuts words; in values the programs tell all of them.
+SIGNS       := ＝|= 　|space “|" ”|"
+side         = $(foreach sign,$(2),$(word $(1),$(subst |, ,$(sign))))
+signs_in     = $(strip $(foreach sign,$(SIGNS),$(if $(findstring $(call side,1,$(sign)),$(1)),$(sign))))
+full_width   = $(call told_signs,$(call signs_in,$(1)))
+told_signs   = $(if $(1),; there $(if $(word 2,$(1)),are,is a) full-width $(call side,1,$(1)) here; type the ASCII $(call side,2,$(1)))
+
 ifneq ($(unknown_variables),)
-$(error $(foreach name,$(unknown_variables),$(name) is no variable here: settings go into ARGS="$(name)=$($(name))"; )what the Makefile knows is $(VARIABLES))
+$(error $(foreach name,$(unknown_variables),$(name) is no variable here$(or $(call full_width,$(name)=$($(name))),: settings go into ARGS="$(name)=$($(name))"); )what the Makefile knows is $(VARIABLES))
 endif
 ifneq ($(unknown_targets),)
-$(error make $(unknown_targets): there is no such target; make help lists what there is$(if $(findstring ＝,$(unknown_targets)),; there is a full-width ＝ here; type the ASCII =)$(if $(PROMPT),; a prompt with spaces stands in quotes)$(if $(named),; an experiment is named by EXP: make $(firstword $(filter $(TARGETS),$(MAKECMDGOALS)) all) EXP=$(firstword $(named))))
+$(error make $(unknown_targets): there is no such target; make help lists what there is$(call full_width,$(unknown_targets))$(if $(PROMPT),; a prompt with spaces stands in quotes)$(if $(named),; an experiment is named by EXP: make $(firstword $(filter $(TARGETS),$(MAKECMDGOALS)) all) EXP=$(firstword $(named))))
 endif
 ifneq ($(unread),)
 $(error make $(GOALS) does not read $(unread): $(if $(read_here),it reads $(read_here),it reads no variable)$(unread_hint))

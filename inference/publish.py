@@ -15,6 +15,7 @@ from pipeline.errors import UserError, exit_on_user_error, first_line
 from pipeline.formats.checkpoints import Checkpoint
 from pipeline.formats.location import find_model
 from pipeline.text.counts import counted
+from pipeline.text.full_width import full_width_hint
 from pipeline.text.sizes import size_in_words
 
 REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*", re.ASCII)
@@ -48,7 +49,8 @@ def main(words: Sequence[str]) -> None:
         repository, settings = words[0], read_settings(PublishSettings, words[1:])
         if not REPOSITORY.fullmatch(repository):
             raise UserError(
-                f"{repository!r} is no repository of the hub; name it OWNER/NAME: make publish REPO=me/demo"
+                f"{repository!r} is no repository of the hub; "
+                f"{full_width_hint(repository) or 'name it OWNER/NAME: make publish REPO=me/demo'}"
             )
         folder = exported_folder(settings)
         files = sorted(path for path in folder.rglob("*") if path.is_file())

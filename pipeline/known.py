@@ -12,6 +12,7 @@ from pipeline.remote.listing import ARTIFACT_SCHEME, is_remote
 from pipeline.stages import STAGES
 from pipeline.store.artifacts import HASHES, PARTIAL, SPEC_FILE, Store
 from pipeline.store.written_spec import WrittenSpec
+from pipeline.text.full_width import full_width_path_hint
 
 
 class NotYet(Exception):
@@ -72,7 +73,8 @@ class Known:
             located = self.folder(stage) / inside
         if not located.exists():
             looked = f" ({located})" if str(located) != path else ""
-            raise UserError(f"{path!r} does not exist{looked}{data_hint([path])}")
+            hint = f"; {full_width}" if (full_width := full_width_path_hint(path)) else ""
+            raise UserError(f"{path!r} does not exist{looked}{hint}{data_hint([path])}")
         return located
 
     def locate_files(self, paths: list[str]) -> Iterator[Path]:

@@ -9,6 +9,7 @@ from pipeline.fingerprint import FileHashes, fingerprint
 from pipeline.stages import STAGES, Stage, upstream
 from pipeline.store.artifacts import HASHES, Artifact, Store
 from pipeline.store.integrity import check_content, check_files
+from pipeline.text.nearest import one_of
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ def plan_stages(root: RootConfig, store: Store) -> list[PlannedStage]:
         UserError: for an unknown or switched-off stage, or a local input that is absent.
     """
     if root.stage not in STAGES:
-        raise UserError(f"stage={root.stage}: no such stage; known: {', '.join(STAGES)}")
+        raise UserError(f"stage={root.stage}: no such stage; {one_of(root.stage, STAGES)}")
     if not STAGES[root.stage].enabled(root):
         raise UserError(
             f"stage={root.stage} is switched off in this configuration (see finetune.task, finetune.init and "

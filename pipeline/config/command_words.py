@@ -74,8 +74,6 @@ def _problem(kind: type[Section], details: ErrorDetails) -> str:
     if details["type"] != "extra_forbidden":
         hint = full_width_hint(value) if isinstance(value, str) and details["type"] != "value_error" else ""
         return f"{key}={value}: {hint or objection(details['msg'])}"
-    if hint := full_width_hint(key):
-        return f"{key}: {hint}"
     return f"{key} is no key; {did_you_mean(key, _keys(kind)) or '--help lists them'}"
 
 

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.text.full_width import full_width_hint
+from pipeline.text.full_width import full_width_path_hint
 
 DATA_VARIABLE, DEFAULT_DATA = "LM_DATA", "data"
 """What the experiments in conf/ name: `${oc.env:LM_DATA,data}`."""
@@ -51,8 +51,8 @@ def _absent(pattern: str) -> str:
     path = Path(pattern).expanduser()
     if path.is_dir():
         return f"{pattern!r} (an empty folder)"
-    if hint := full_width_hint(pattern):
-        return f"{pattern!r} ({hint}, unless names have it)"
+    if hint := full_width_path_hint(pattern):
+        return f"{pattern!r} ({hint})"
     return repr(pattern) if str(path) == str(Path(pattern)) else f"{pattern!r} ({path})"
 
 

@@ -6,6 +6,7 @@ import yaml
 
 from pipeline.errors import UserError
 from pipeline.store.artifacts import PARTIAL
+from pipeline.text.full_width import full_width_path_hint
 from pipeline.text.nearest import did_you_mean
 from pipeline.typed_command import settings_in, to_type
 
@@ -28,12 +29,13 @@ def started_runs(runs: Path) -> list[Path]:
 
 
 def nearest_run(name: str, runs: Path) -> str:
-    """`did you mean …?` of the run that nearly has the name; empty where there is none."""
-    return did_you_mean(name, [run.name for run in started_runs(runs)])
+    """`did you mean …?` of the run that nearly has the name, or which letters of it are full-width; empty where there
+    is neither."""
+    return full_width_path_hint(name) or did_you_mean(name, [run.name for run in started_runs(runs)])
 
 
 def other_runs(name: str, runs: Path) -> str:
-    """What to tell where no run has the name: the one that nearly has it, else all that there are."""
+    """What to tell where no run has the name: what may be meant by it, else all that there are."""
     return nearest_run(name, runs) or listed("runs there", [run.name for run in started_runs(runs)], "none")
 
 

@@ -20,3 +20,9 @@ def full_width_hint(text: str) -> str:
         return ""
     there = f"is a full-width {found[0]}" if len(found) == 1 else f"are full-width {' '.join(found)}"
     return f"there {there} here; type the ASCII {' '.join(_ASCII[letter] for letter in found)}".rstrip()
+
+
+def full_width_path_hint(path: str) -> str:
+    """The same of a path that leads nowhere, whose names may have such characters."""
+    hint = full_width_hint(path)
+    return f"{hint}, unless names have it" if hint else ""

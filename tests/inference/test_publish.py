@@ -48,6 +48,7 @@ def test_what_the_hub_refuses_is_told_with_what_to_do(export: Path, tmp_path: Pa
     ("words", "says"),
     [
         (["demo", "model=demo"], "name it OWNER/NAME"),
+        (["me／demo"], "is no repository of the hub; there is a full-width ／ here; type the ASCII /"),
         (["me/demo", "model=other"], "other"),
         (["me/demo", "modle=demo"], "did you mean model?"),
     ],

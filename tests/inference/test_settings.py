@@ -28,6 +28,10 @@ finally:
     [
         ("sample.main(['x', 'temprature=1'])", "did you mean temperature?"),
         ("chat.main(['model=nowhere'])", "there is no model 'nowhere'"),
+        (
+            "chat.main(['model=demo／pretrain'])",
+            "a Hugging Face folder; there is a full-width ／ here; type the ASCII /, unless names have it",
+        ),
         ("serve.main(['port=99999'])", "port=99999"),
         ("chat.main(['run.runs=/no/runs'])", "no run below /no/runs has a model yet"),
         ("sample.main(['x', 'runs=/no/runs'])", "no run below /no/runs has a model yet"),
@@ -37,7 +41,7 @@ finally:
         ),
         ("serve.main(['port＝8001'])", "port＝8001: there is a full-width ＝ here; type the ASCII ="),
         ("serve.main(['port=８００１x'])", "port=８００１x: there are full-width ８ ０ １ here"),
-        ("serve.main(['ｐort=8001'])", "ｐort: there is a full-width ｐ here"),
+        ("serve.main(['ｐort=8001'])", "ｐort is no key; there is a full-width ｐ here; type the ASCII p"),
         ("chat.main(['run.name=a'])", "run is no key"),
     ],
 )

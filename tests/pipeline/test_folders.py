@@ -10,6 +10,8 @@ from pipeline.config.run import RunConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.folders import expand_paths
+from pipeline.known import Known
+from pipeline.store.artifacts import Store
 from pipeline.tracking.tracker import Tracker
 
 
@@ -97,3 +99,7 @@ def test_what_names_nothing_is_told_with_what_is_there(
         expand_paths(["~/wen", "~/empty"])
     with pytest.raises(UserError, match=r"'a，b' \(there is a full-width ， here; type the ASCII ,, unless"):
         expand_paths(["a，b"])
+    with pytest.raises(
+        UserError, match="'a／b' does not exist; there is a full-width ／ here; type the ASCII /"
+    ):
+        Known(Store(tmp_path), {}).locate("a／b")

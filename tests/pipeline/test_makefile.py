@@ -51,6 +51,15 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
             ["all", "EXP＝own"],
             "make help lists what there is; there is a full-width ＝ here; type the ASCII =",
         ),
+        (
+            ["chat　EXP=own"],
+            "chat　EXP is no variable here; there is a full-width 　 here; type the ASCII space;",
+        ),
+        (
+            ["all", "ARGS=“seed=3", "x=4”"],
+            'x is no variable here; there is a full-width ” here; type the ASCII ";',
+        ),
+        (["sample", "PROMPT=“ab", "“c”"], 'there are full-width “ ” here; type the ASCII " "; a prompt with'),
         (["site", "EXP=own"], "make site does not read EXP: it reads no variable."),
     ],
 )
@@ -73,13 +82,14 @@ def test_a_folder_that_is_to_be_evaluated_is_told_as_weights_to_measure(tmp_path
 
 def test_where_there_are_no_checkpoints_that_is_no_error(tmp_path: Path) -> None:
     program = [sys.executable, "-m", "pipeline.checkpoints"]
-    none, unknown = (
+    none, unknown, wide = (
         subprocess.run([*program, *words], cwd=tmp_path, capture_output=True, text=True)
-        for words in ([], ["mine"])
+        for words in ([], ["mine"], ["mine／a"])
     )
     assert (none.returncode, none.stdout) == (0, "no checkpoints below artifacts\n")
     assert unknown.returncode == 2
     assert "there is no run 'mine'" in unknown.stderr
+    assert "no folder of that name; there is a full-width ／ here; type the ASCII /" in wide.stderr
 
 
 def test_checkpoints_of_runs_elsewhere_are_listed_by_either_name_of_the_folder(tmp_path: Path) -> None:
