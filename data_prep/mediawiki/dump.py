@@ -156,7 +156,7 @@ def _read_header(path: Path) -> tuple[bytes, Damage | None]:
         header += chunk.data
         if b"<page>" in header or len(header) > _MAX_HEADER:
             break
-    if (header or not damage) and (problem := problem_of_content(path.name, header)):
+    if (header or not damage) and (problem := problem_of_content(path, header)):
         raise DumpError(f"{path} {problem}")
     return header.partition(b"<page>")[0], damage
 

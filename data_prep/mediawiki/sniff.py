@@ -1,20 +1,14 @@
 """What a file is that should be a dump and is none."""
 
 import re
+from pathlib import Path
+
+from pipeline.formats.encodings import UTF8, how_to_convert, wide_encoding
 
 _DUMP = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml|<mediawiki|<page>)")
 _HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body)", re.IGNORECASE)
 _JSON = re.compile(rb'(?:\xef\xbb\xbf)?\s*(?:\{\s*["}]|\[\s*[\[{"\]])')
 _COMPRESSIONS = {".bz2": ("bz2", re.compile(rb"BZh[1-9]")), ".gz": ("gzip", re.compile(rb"\x1f\x8b"))}
-_ENCODINGS = (  # a longer mark comes before one that begins it
-    ("UTF-32", re.compile(rb"\xff\xfe\0\0|\0\0\xfe\xff")),
-    ("UTF-32LE", re.compile(rb"<\0\0\0[?m\s]\0\0\0")),
-    ("UTF-32BE", re.compile(rb"\0\0\0<\0\0\0[?m\s]")),
-    ("UTF-16", re.compile(rb"\xff\xfe|\xfe\xff")),
-    ("UTF-16LE", re.compile(rb"<\0[?m\s]\0")),
-    ("UTF-16BE", re.compile(rb"\0<\0[?m\s]")),
-)
-_TOOLS = {".bz2": ("bzcat", " | bzip2"), ".gz": ("zcat", " | gzip")}
 
 
 def problem_of_file(name: str, start: bytes) -> str | None:
@@ -30,20 +24,14 @@ def problem_of_file(name: str, start: bytes) -> str | None:
     return None
 
 
-def problem_of_content(name: str, start: bytes) -> str | None:
+def problem_of_content(path: Path, start: bytes) -> str | None:
     """The same by the first bytes of what is decompressed."""
     if not start:
         return "is empty: download it again."
-    for encoding, mark in _ENCODINGS:
-        if mark.match(start):
-            cat, compress = next(
-                (tool for suffix, tool in _TOOLS.items() if name.lower().endswith(suffix)), ("cat", "")
-            )
-            return (
-                f"is in {encoding}, and dumps are read in UTF-8. Convert it: "
-                f"{cat} '{name}' | iconv -f {encoding} -t UTF-8{compress} > 'utf8-{name}'"
-            )
-    return None if _DUMP.match(start) else f"is no MediaWiki XML dump. {_advice(start)}"
+    encoding = wide_encoding(start) or UTF8  # whatever else is not UTF-8 in a dump is damage
+    if not _DUMP.match(start.decode(encoding, "ignore").encode()):
+        return f"is no MediaWiki XML dump. {_advice(start)}"
+    return None if encoding == UTF8 else how_to_convert(path, encoding)
 
 
 def _advice(start: bytes) -> str:

@@ -8,7 +8,6 @@ from data_prep.mediawiki.dump import is_splittable
 from pipeline.formats.compressed import is_compressed
 from pipeline.formats.parquet_files import read_metadata
 from pipeline.formats.source import Source
-from pipeline.formats.text_lists import UTF16_MARKS
 
 _READ_SIZE = 1 << 20
 _LINE_END = re.compile(rb"\n")
@@ -20,8 +19,8 @@ _LONGEST_MARK = 3
 def cut_points(path: Path, source: Source, piece_bytes: int) -> list[int]:
     """Offsets strictly inside the file, about `piece_bytes` apart; none where it must be read as a whole.
 
-    Bytes, or row groups of a Parquet file. Text is cut at blank lines. WikiText, compressed JSON lines and UTF-16 are
-    read as a whole.
+    Bytes, or row groups of a Parquet file. Text is cut at blank lines. WikiText and compressed JSON lines are read as a
+    whole.
     """
     if source.format in ("parquet", "documents"):
         return _row_groups(path, piece_bytes)
@@ -33,8 +32,6 @@ def cut_points(path: Path, source: Source, piece_bytes: int) -> list[int]:
     if not by_line and source.format != "text":
         return []
     with path.open("rb") as file:
-        if file.read(2) in UTF16_MARKS:
-            return []
         found = (_after(file, offset, _LINE_END if by_line else _BLANK_LINE) for offset in wanted)
         return sorted({cut for cut in found if cut is not None and cut < size})
 

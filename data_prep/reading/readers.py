@@ -18,13 +18,12 @@ from data_prep.reading.pieces import Piece, Span
 from data_prep.reading.row_text import title_and_text
 from pipeline.errors import UserError
 from pipeline.formats import wikitext
-from pipeline.formats.compressed import DAMAGE, decompress, open_content
+from pipeline.formats.compressed import DAMAGE, cut_or_damaged, decompress, open_content
 from pipeline.formats.documents import Meta
 from pipeline.formats.parquet_files import reading
 from pipeline.formats.row_faults import faults_together
 from pipeline.formats.rows import Fields
 from pipeline.formats.source import Source
-from pipeline.formats.text_lists import text_encoding
 from pipeline.text.json_faults import json_fault
 
 _LONGEST = 1 << 29
@@ -129,15 +128,14 @@ def _documents(path: Path, span: Span, place: str) -> Iterator[Record]:
 
 def _text(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str, int]]:
     with path.open("rb") as file:
-        encoding = text_encoding(file)
         if not source.files[span.file].split_documents:
             file.seek(span.start)
             content = file.read(-1 if span.end is None else span.end - span.start)
-            yield "", content.decode(encoding, "replace"), span.start
+            yield "", content.decode("utf-8-sig", "replace"), span.start
             return
         lines: list[str] = []
         begin = 0
-        for line, position in _utf16_lines(file) if encoding == "utf-16" else _lines_of(file, path, span):
+        for line, position in _lines_of(file, path, span):
             if line.strip():
                 begin = begin if lines else position
                 lines.append(line)
@@ -146,14 +144,6 @@ def _text(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str, in
                 lines.clear()
         if lines:
             yield "", "".join(lines), begin
-
-
-def _utf16_lines(file: BinaryIO) -> Iterator[tuple[str, int]]:
-    """Lines and the character at which each begins; the file is whole in memory."""
-    position = 0
-    for line in file.read().decode("utf-16", "replace").splitlines(keepends=True):
-        yield line, position
-        position += len(line)
 
 
 def _wikitext(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str, int]]:
@@ -215,7 +205,7 @@ def _lines(raw: BinaryIO, path: Path) -> Iterator[bytes]:
     try:
         yield from decompress(raw, path)
     except DAMAGE as error:
-        raise UserError(f"{path} is cut or damaged ({error}); get it again") from None
+        raise cut_or_damaged(path, error) from None
 
 
 def _parquet(path: Path, source: Source, span: Span) -> Iterator[tuple[str, str, int]]:

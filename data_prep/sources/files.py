@@ -26,6 +26,8 @@ from pipeline.text.enumeration import enumerated
 
 COPIES = "files"
 """Folder of the artifact."""
+WITHOUT_ENCODING = ("text", "jsonl", "json", "csv", "tsv")
+"""Formats whose files do not say which encoding they are in."""
 MOST_NAMED = 3
 """Paths by which a corpus is called; more are `files`."""
 
@@ -90,9 +92,10 @@ def foretell(corpus: FilesCorpus, known: Known) -> Iterator[str]:
     ]:
         kinds = [f"{count:,} {kind}" for kind, count in sorted(Counter(documents).items())]
         yield f"{', '.join(kinds)}: each file is one document"
+    for name, kind in chosen.formats.items():
+        if kind in WITHOUT_ENCODING:
+            refuse_other_encodings(filled[name])
     texts = [filled[name] for name, kind in chosen.formats.items() if kind == "text"]
-    for path in texts:
-        refuse_other_encodings(path)
     sizes = [(path, path.stat().st_size) for path in texts]
     yield from describe_text_files(
         [(path, size, splits_at_blank_lines(path, corpus.split_documents)) for path, size in sizes]

@@ -8,9 +8,16 @@ from typing import BinaryIO, cast
 
 import pyarrow as pa
 
+from pipeline.errors import UserError
+
 COMPRESSED = (".gz", ".zst")
 DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error)
 """What reading a compressed file raises where it is cut or damaged."""
+
+
+def cut_or_damaged(path: Path, error: Exception) -> UserError:
+    """What to tell where reading a file raised that."""
+    return UserError(f"{path} is cut or damaged ({error}); get it again")
 
 
 def is_gzip(path: Path) -> bool:

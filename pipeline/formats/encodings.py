@@ -1,40 +1,63 @@
 """Text files that are not UTF-8."""
 
 import codecs
+import re
 import shlex
 from pathlib import Path
 
-from charset_normalizer import CharsetMatch, from_bytes
+from charset_normalizer import from_bytes
 
 from pipeline.errors import UserError
-from pipeline.formats.compressed import is_compressed, is_gzip, open_content
+from pipeline.formats.compressed import DAMAGE, cut_or_damaged, open_content
 
+UTF8 = "UTF-8"
 LOOKED_AT = 1 << 16
 """Bytes at a file's start."""
 MOST_DAMAGED = 0.02
 """Share of characters that cannot be read, above which a file is in another encoding and not merely damaged."""
 MOST_CUT = 3
 """Bytes that may be there of a character that the end cuts; the longest have four."""
-OTHERS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_WIDE = {  # a longer mark comes before one that begins it
+    "UTF-32": re.compile(rb"\xff\xfe\0\0|\0\0\xfe\xff"),
+    "UTF-32LE": re.compile(rb"[\t\n\r -~]\0\0\0"),
+    "UTF-32BE": re.compile(rb"\0\0\0[\t\n\r -~]"),
+    "UTF-16": re.compile(rb"\xff\xfe|\xfe\xff"),
+    "UTF-16LE": re.compile(rb"[\t\n\r -~]\0"),
+    "UTF-16BE": re.compile(rb"\0[\t\n\r -~]"),
+}
+"""How a text in one of these begins: with a mark, or with an ASCII letter, which has zeros beside it."""
+_ICONV = {
+    "utf_16_le": "UTF-16LE",
+    "utf_16_be": "UTF-16BE",
+    "utf_32_le": "UTF-32LE",
+    "utf_32_be": "UTF-32BE",
+    "mac_roman": "MACINTOSH",
+}
+"""What `iconv` calls encodings that it knows by other names than Python."""
+UNKNOWN_TO_ICONV = [
+    *("cp1006", "cp720", "hz", "kz1048", "ptcp154"),
+    *("iso2022_jp", "iso2022_jp_1", "iso2022_jp_2", "iso2022_jp_2004", "iso2022_jp_3", "iso2022_jp_ext"),
+    *("iso2022_kr", "euc_jis_2004", "shift_jis_2004", "shift_jisx0213"),
+    *("mac_greek", "mac_iceland", "mac_latin2", "mac_turkish"),
+]
+"""They are not guessed: no command would convert from them."""
+_TOOLS = {".gz": "gzip", ".bz2": "bzip2", ".zst": "zstd"}
 
 
 def refuse_other_encodings(path: Path) -> None:
-    """Raises: UserError: where the file's start is clearly not UTF-8, with the encoding that it seems to have."""
-    with open_content(path) as file:
-        start = file.read(LOOKED_AT)
-    text = start.decode(errors="replace").rstrip("�")  # a character may be cut off at the end
-    if text.count("�") <= MOST_DAMAGED * len(text) and not start.startswith(OTHERS):
-        return
-    guess = _guess(start)
-    if guess is None:
+    """Raises: UserError: where the file's start is clearly not UTF-8, with the encoding that it seems to have; where it
+    cannot be uncompressed."""
+    try:
+        with open_content(path) as file:
+            encoding = encoding_of(file.read(LOOKED_AT))
+    except DAMAGE as error:
+        raise cut_or_damaged(path, error) from None
+    if encoding is None:
         raise UserError(
             f"{path} is not UTF-8, and its encoding is not known: is it text? Convert it to UTF-8"
         )
-    name = codecs.lookup(guess.encoding).name.replace("_", "-").upper()
-    raise UserError(
-        f"{path} is not UTF-8; it seems to be {name}. Convert it, and look at what comes of it; the old file stays as "
-        f"{_old(path).name}, hidden, which a folder's reader leaves out: {_conversion(path, name)}"
-    )
+    if encoding != UTF8:
+        raise UserError(f"{path} {how_to_convert(path, encoding)}")
 
 
 def not_utf8(error: UnicodeDecodeError, *paths: Path) -> UserError:
@@ -49,10 +72,42 @@ def not_utf8(error: UnicodeDecodeError, *paths: Path) -> UserError:
     return UserError(f"{' or '.join(map(str, paths))} is not UTF-8 ({error}); correct or convert it")
 
 
-def _guess(start: bytes) -> CharsetMatch | None:
-    """The encoding that bytes seem to have, of which the last may be part of a character."""
-    guesses = (from_bytes(start[: len(start) - cut]).best() for cut in range(MOST_CUT + 1))
-    return next((guess for guess in guesses if guess is not None), None)
+def encoding_of(start: bytes) -> str | None:
+    """The encoding that a text seems to have by its first bytes, by a name that `iconv` and Python know: UTF-8 also
+    where it is damaged, None where nothing fits.
+
+    Args:
+        start: what is uncompressed; its last character may be cut.
+    """
+    if wide := wide_encoding(start):
+        return wide
+    text = start.decode(errors="replace").rstrip("�")
+    if text.count("�") <= MOST_DAMAGED * len(text):
+        return UTF8
+    guesses = (
+        from_bytes(start[: len(start) - cut], cp_exclusion=UNKNOWN_TO_ICONV).best()
+        for cut in range(MOST_CUT + 1)
+    )
+    guess = next((guess.encoding for guess in guesses if guess is not None), None)
+    return None if guess is None else iconv_name(guess)
+
+
+def wide_encoding(start: bytes) -> str | None:
+    """UTF-16 or UTF-32 where a text shows by its first letter or mark that it is in one of these."""
+    return next((name for name, beginning in _WIDE.items() if beginning.match(start)), None)
+
+
+def iconv_name(encoding: str) -> str:
+    """What `iconv` calls an encoding of Python's."""
+    return _ICONV.get(encoding) or codecs.lookup(encoding).name.replace("_", "-").upper()
+
+
+def how_to_convert(path: Path, encoding: str) -> str:
+    """What to tell of a file in an encoding that is not UTF-8: the rest of a sentence that begins with its path."""
+    return (
+        f"is not UTF-8; it seems to be {encoding}. Convert it, and look at what comes of it; the old file stays as "
+        f"{_old(path).name}, hidden, which a folder's reader leaves out: {_conversion(path, encoding)}"
+    )
 
 
 def _old(path: Path) -> Path:
@@ -61,10 +116,11 @@ def _old(path: Path) -> Path:
 
 
 def _conversion(path: Path, encoding: str) -> str:
-    """The command line that puts the file as UTF-8 in its own place, where the same settings find it."""
+    """The command line that puts the file as UTF-8 in its own place, where the same settings find it. It moves nothing
+    where `iconv` fails."""
     source, old, new = (shlex.quote(str(each)) for each in (path, _old(path), f"{path}.utf8"))
-    convert = f"iconv -f {encoding} -t UTF-8 {source} > {new}"
-    if is_compressed(path):
-        tool = "gzip" if is_gzip(path) else "zstd"
-        convert = f"{tool} -dc {source} | iconv -f {encoding} -t UTF-8 | {tool} > {new}"
-    return f"{convert} && mv {source} {old} && mv {new} {source}"
+    convert = f"iconv -f {encoding} -t UTF-8"
+    tool = _TOOLS.get(path.suffix.lower())
+    if tool is None:
+        return f"{convert} {source} > {new} && mv {source} {old} && mv {new} {source}"
+    return f"{tool} -dc < {source} | {convert} > {new} && mv {source} {old} && {tool} < {new} > {source} && rm {new}"

@@ -12,7 +12,7 @@ from typing import Any, Literal, TextIO, TypeVar
 import pyarrow.parquet as pq
 
 from pipeline.errors import UserError
-from pipeline.formats.compressed import DAMAGE, content_ending, open_content
+from pipeline.formats.compressed import DAMAGE, content_ending, cut_or_damaged, open_content
 from pipeline.formats.encodings import not_utf8
 from pipeline.formats.hub import HubSplit
 from pipeline.formats.label_files import read_label_files
@@ -116,7 +116,7 @@ def _find_rows(source: RowSource, numbered: bool, ending: str | None) -> Iterato
     except UnicodeDecodeError as error:
         raise not_utf8(error, path) from None
     except DAMAGE as error:
-        raise UserError(f"{path} is cut or damaged ({error}); get it again") from None
+        raise cut_or_damaged(path, error) from None
     if halves:
         logger.warning(
             "%s: %s taken out of %s",
@@ -149,6 +149,8 @@ def _read_json(path: Path, _: bool) -> Iterator[_Found]:
         if is_array:
             try:
                 rows = json.load(file)
+            except UnicodeDecodeError:
+                raise  # for whoever reads rows, which tells the encoding
             except (ValueError, RecursionError) as error:
                 raise UserError(f"{path} is not JSON: {error}") from None
             located = ((f"{path}, item {number}", row) for number, row in enumerate(rows, 1))

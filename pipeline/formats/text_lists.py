@@ -6,10 +6,7 @@ short ones: headings, list items, answers in a dialogue.
 """
 
 from pathlib import Path
-from typing import BinaryIO
 
-UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-"""With which a text in UTF-16 begins."""
 HEAD_BYTES = 1_000_000
 LEAST_TEXTS = 100
 SHORT_CHARS = 200
@@ -21,20 +18,12 @@ def is_list(path: Path) -> bool:
     """Whether the beginning of the file (1 MB) holds at least 100 blocks of text between blank lines, of which at most
     5% have fewer than 200 characters."""
     with path.open("rb") as file:
-        encoding = text_encoding(file)
         head = file.read(HEAD_BYTES)
         goes_on = bool(file.read(1))
-    sizes = _block_sizes(head.decode(encoding, "ignore"))
+    sizes = _block_sizes(head.decode("utf-8-sig", "ignore"))
     if goes_on:
         sizes = sizes[:-1]  # which may be cut
     return len(sizes) >= LEAST_TEXTS and sum(size < SHORT_CHARS for size in sizes) <= MOST_SHORT * len(sizes)
-
-
-def text_encoding(file: BinaryIO) -> str:
-    """UTF-16 where the file begins with its mark, else UTF-8; the file is then at its beginning."""
-    encoding = "utf-16" if file.read(2) in UTF16_MARKS else "utf-8-sig"
-    file.seek(0)
-    return encoding
 
 
 def _block_sizes(text: str) -> list[int]:

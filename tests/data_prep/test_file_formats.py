@@ -3,6 +3,7 @@
 import csv
 import gzip
 import json
+import subprocess
 from pathlib import Path
 
 import datasets
@@ -104,6 +105,28 @@ def test_another_text_field_and_a_format_that_is_said(records, write) -> None:
 def test_damaged_rows_are_told_with_their_place(download_files, write, name, body, words) -> None:
     with pytest.raises(UserError, match=words):
         download_files(write(name, body))
+
+
+@pytest.mark.parametrize(
+    "ending", [".txt", ".jsonl", ".jsonl.gz", ".json", ".json.zst", ".csv", ".csv.gz", ".tsv"]
+)
+@pytest.mark.parametrize("encoding", ["gb18030", "utf-16", "utf-16-le"])
+def test_another_encoding_is_told_before_the_start_with_a_command_that_converts(
+    records, write, tmp_path, ending, encoding
+) -> None:
+    text = "人工智能是计算机科学的一个分支。" * 40
+    contents = {".txt": text, ".json": f'[{{"text": "{text}"}}]', ".jsonl": f'{{"text": "{text}"}}\n'}
+    encoded = contents.get(Path(f"a{ending}").suffixes[0], f"text\n{text}\n").encode(encoding)
+    compress = {".gz": gzip.compress, ".zst": zstd}.get(Path(ending).suffix, bytes)
+    path = write(f"in/a{ending}", compress(encoded))
+    corpus, known = FilesCorpus(paths=[str(path.parent)]), Known(Store(tmp_path / "store"), {})
+    with pytest.raises(UserError, match=r"it seems to be (GB18030|UTF-16)") as told:
+        list(foretell(corpus, known))
+    with pytest.raises(UserError, match="it seems to be"):
+        records(path)
+    subprocess.run(["sh", "-c", str(told.value).rpartition(": ")[2]], check=True)
+    assert list(foretell(corpus, known)) == (["1 text file is one document"] if ending == ".txt" else [])
+    assert [each.text.strip() for each in records(path)] == [text]
 
 
 def test_unknown_format(write) -> None:

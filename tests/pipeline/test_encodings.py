@@ -1,14 +1,22 @@
 """Text files in other encodings than UTF-8 are told with the encoding that they seem to have."""
 
+import codecs
 import gzip
 import json
 import subprocess
 from pathlib import Path
 
 import pytest
+from charset_normalizer.constant import IANA_SUPPORTED
 
 from pipeline.errors import UserError
-from pipeline.formats.encodings import LOOKED_AT, refuse_other_encodings
+from pipeline.formats.encodings import (
+    LOOKED_AT,
+    UNKNOWN_TO_ICONV,
+    how_to_convert,
+    iconv_name,
+    refuse_other_encodings,
+)
 from pipeline.formats.folders import expand_paths
 from pipeline.formats.parallel_files import ParallelFiles
 from pipeline.formats.rows import read_rows
@@ -66,6 +74,31 @@ def test_of_conversations_the_same_is_told(tmp_path: Path, name: str) -> None:
         list(read_rows(path))
     subprocess.run(["bash", "-c", str(told.value).rpartition(": ")[2]], check=True)
     assert len(list(read_rows(path))) == 5
+
+
+def test_a_list_of_rows_whose_first_kilobytes_are_ascii_is_told_as_well(tmp_path: Path) -> None:
+    """They are read a block at a time."""
+    rows = [{"text": "a" * 20_000}, {"text": TEXT}]
+    path = tmp_path / "a.json"
+    path.write_bytes(json.dumps(rows, ensure_ascii=False).encode("gb18030"))
+    with pytest.raises(UserError, match=r"is not UTF-8"):
+        list(read_rows(path))
+
+
+def test_where_the_guess_was_wrong_nothing_is_moved(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl.gz"
+    path.write_bytes(content := gzip.compress("{}\n人".encode("gb18030")))
+    failed = subprocess.run(
+        ["sh", "-c", how_to_convert(path, "UTF-32").rpartition(": ")[2]], capture_output=True
+    )
+    assert failed.returncode
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("encoding", sorted({*IANA_SUPPORTED} - {*UNKNOWN_TO_ICONV}))
+def test_iconv_knows_what_may_be_guessed(encoding: str) -> None:
+    subprocess.run(["iconv", "-f", iconv_name(encoding), "-t", "UTF-8"], input=b"", check=True)
+    codecs.lookup(iconv_name(encoding))
 
 
 def test_of_two_files_of_pairs_that_in_another_encoding_is_named(tmp_path: Path) -> None:

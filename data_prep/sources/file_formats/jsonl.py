@@ -7,7 +7,8 @@ from pathlib import Path
 
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.errors import UserError
-from pipeline.formats.compressed import DAMAGE, open_content
+from pipeline.formats.compressed import DAMAGE, cut_or_damaged, open_content
+from pipeline.formats.encodings import refuse_other_encodings
 from pipeline.formats.source import Source
 from pipeline.text.json_faults import json_fault
 
@@ -24,12 +25,13 @@ def describe(source: Source, paths: Sequence[Path], corpus: FilesCorpus, log: lo
 
 def _check(path: Path, text_field: str) -> None:
     """Look at the first record, so that a wrong key is found here and not after hours of reading."""
+    refuse_other_encodings(path)
     try:
         with open_content(path) as file:
             line = next((line for line in file if line.strip()), b"")
         record = json.loads(line)
     except DAMAGE as error:
-        raise UserError(f"{path} is cut or damaged ({error}); get it again") from None
+        raise cut_or_damaged(path, error) from None
     except (ValueError, OSError, RecursionError) as error:
         raise UserError(
             f"{path}: its first line is no JSON ({json_fault(error)}); each must hold one object"

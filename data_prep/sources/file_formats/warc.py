@@ -7,8 +7,7 @@ from pathlib import Path
 
 from data_prep.text.html_text import html_text
 from pipeline.config.corpora.files import FilesCorpus
-from pipeline.errors import UserError
-from pipeline.formats.compressed import DAMAGE
+from pipeline.formats.compressed import DAMAGE, cut_or_damaged
 
 ENDINGS = (".warc", ".warc.gz", ".wet", ".wet.gz")
 ONE_DOCUMENT = False
@@ -44,7 +43,7 @@ def page_texts(path: Path) -> Iterator[tuple[str, str]]:
                     title, _ = html_text(content)
                     yield title, trafilatura.extract(content, include_comments=False) or ""
         except (ArchiveLoadFailed, *DAMAGE, ValueError) as error:
-            raise UserError(f"{path} is cut or damaged ({error}); get it again") from None
+            raise cut_or_damaged(path, error) from None
 
 
 def _read_to_the_end(path: Path) -> None:
