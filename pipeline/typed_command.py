@@ -62,9 +62,16 @@ def is_checkout() -> bool:
 
 
 def _in_make(word: str) -> str:
-    quoted = word if _PLAIN.fullmatch(word) else shlex.quote(word)
+    """As the shell of the Makefile reads it back."""
+    quoted = word if _PLAIN.fullmatch(word) else _in_double_quotes(word) if "'" in word else f"'{word}'"
     return quoted.replace("$", "$$")
 
 
 def _quoted(settings: str) -> str:
-    return shlex.quote(settings) if re.search(r'["\\$`!]', settings) else f'"{settings}"'
+    """As the user's shell reads it back, in double quotes as people write it; a shell at which one types takes an
+    exclamation mark in these for a command of before."""
+    return shlex.quote(settings) if "!" in settings else _in_double_quotes(settings)
+
+
+def _in_double_quotes(text: str) -> str:
+    return '"' + re.sub(r'(["\\$`])', r"\\\1", text) + '"'
