@@ -23,6 +23,7 @@ from pipeline.config.overrides import hydra_overrides
 from pipeline.config.root import parse_config
 from pipeline.config.training import CALLBACKS
 from pipeline.formats.tokenizers import save_tokenizer
+from pipeline.stages import STAGES
 from pipeline.store.artifacts import write_json
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,9 +46,10 @@ def shown(path: Path) -> str:
     return re.sub(r"<!--.*?-->", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
 
 
-def make_commands(targets: str) -> list[str]:
-    """Commands of the README and the documents with one of these targets."""
-    blocks = [block for path in DOCUMENTS for block in re.findall(r"```sh\n(.*?)```", shown(path), re.DOTALL)]
+def make_commands(targets: str, *paths: Path) -> list[str]:
+    """Commands with one of these targets, of all documents or of some."""
+    documents = paths or DOCUMENTS
+    blocks = [block for path in documents for block in re.findall(r"```sh\n(.*?)```", shown(path), re.DOTALL)]
     lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
     return [line for line in lines if re.search(rf"\bmake ({targets})\b", line)]
 
@@ -98,6 +100,28 @@ def test_commands_compose(command: str, weights: Path) -> None:
     if composed.pretrain.get("distill") is not None:
         composed.pretrain.distill.teacher = str(weights)
     parse_config(OmegaConf.to_container(composed, resolve=True))
+
+
+def run_and_settings(command: str) -> tuple[str, frozenset[str]]:
+    """Name of the run of a command, and what makes its artifacts."""
+    words = shlex.split(command, comments=True)
+    variables = dict(word.split("=", 1) for word in words if "=" in word)
+    settings = shlex.split(variables.get("ARGS", ""))
+    values = dict(word.split("=", 1) for word in settings if "=" in word)
+    experiment = variables.get("EXP", "demo")
+    name = values.get("run.name") or (f"debug_{values['debug']}" if "debug" in values else experiment)
+    passing = ("run.", "launcher.", "strategy")
+    return name, frozenset([experiment, *(word for word in settings if not word.startswith(passing))])
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=shown_name)
+def test_commands_of_a_page_make_runs_that_keep_apart(path: Path) -> None:
+    """Who follows a page from its top to its end finds all that was made in runs of their own."""
+    found: dict[str, set[frozenset[str]]] = {}
+    for command in make_commands("|".join(["all", "clean-corpus", *STAGES]), path):
+        name, settings = run_and_settings(command)
+        found.setdefault(name, set()).add(settings)
+    assert {name: made for name, made in found.items() if len(made) > 1} == {}
 
 
 def test_the_chinese_readme_has_the_same_commands_and_output() -> None:
