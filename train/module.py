@@ -1,6 +1,6 @@
 """The LightningModule: one model, one loss, whatever the task and the strategy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ from train.checkpoints.training_state import TrainingState
 from train.data.batches import Batch
 from train.data.losses import Loss, model_loss
 from train.guards.step_judge import StepJudge
-from train.models import FigureSum, LossSum, TrainableModel
+from train.models import LossSum, TrainableModel
 from train.models.weights import Weights, unset_weights
 from train.optim import NeedsWhole, build_optimizer, optimizer_module
 from train.optim.kept_zeros import KeptZeros
@@ -56,12 +56,8 @@ class LanguageModule(pl.LightningModule):
         self._shares: list[Share] = []
         self.kept_zeros: KeptZeros | None = None
         """Set where weights were pruned, before the first step."""
-        self.seen = RunningLoss()
-        """Loss since the last time somebody took it."""
-        self.auxiliary = RunningLoss()
-        """Of the model's auxiliary loss, likewise."""
-        self.figures = RunningFigures()
-        """What the model tells beside its loss, likewise."""
+        self.running = RunningFigures()
+        """Of the steps since somebody took them."""
         self._begun = self._judged = -1
         self._verdict: Tensor | None = None
         self.learning_rates: dict[str, float] = {}
@@ -107,13 +103,9 @@ class LanguageModule(pl.LightningModule):
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         loss = self.loss(batch)
-        self.seen.add(loss)
+        self.running.add(loss)
         self.judge.add(loss)
-        self.figures.add(loss)
-        trained = loss.total
-        if loss.auxiliary is not None:
-            self.auxiliary.add(LossSum(loss.auxiliary, loss.tokens))
-            trained = trained + loss.auxiliary
+        trained = loss.total if loss.auxiliary is None else loss.total + loss.auxiliary
         mean = trained * batch["loss_scale"]
         if self.trainer.strategy.handles_gradient_accumulation:
             # Lightning divides by the accumulation steps, and DeepSpeed does so again.
@@ -175,40 +167,55 @@ def _learning_rates(groups: Sequence[Group]) -> dict[str, float]:
     return {"lr": rates.pop("lr", groups[0]["lr"]), **rates}
 
 
-class RunningLoss:
-    """Summed loss and token count of this rank."""
-
-    def __init__(self) -> None:
-        self.holds_any = False
-        """Whether there was a loss since the last call of `take`; on all ranks alike."""
-        self._total: Tensor | float = 0.0
-        self._tokens: Tensor | int = 0
-
-    def add(self, loss: LossSum | FigureSum) -> None:
-        self.holds_any = True
-        total, weight, *_ = loss
-        self._total = self._total + total.detach().double()
-        self._tokens = self._tokens + weight
-
-    def take(self, strategy: Strategy) -> float:
-        """Mean per token over all ranks since the last call; a collective operation."""
-        sums = torch.stack([torch.as_tensor(self._total).double(), torch.as_tensor(self._tokens).double()])
-        sums = strategy.reduce(sums.to(strategy.root_device), reduce_op="sum")
-        self._total, self._tokens, self.holds_any = 0.0, 0, False
-        total, tokens = sums.tolist()
-        return total / max(tokens, 1.0)
+LOSS, AUXILIARY_LOSS = "loss", "auxiliary_loss"
+NOTHING = (0.0, 0)
+"""The sum and the count of no losses."""
 
 
 class RunningFigures:
-    """What this rank's losses tell besides, each figure a mean of its own."""
+    """Means of this rank's losses, by name: `loss`, `auxiliary_loss` where there is one, and what the model tells
+    besides."""
 
     def __init__(self) -> None:
-        self._sums: dict[str, RunningLoss] = {}
+        self._sums: dict[str, tuple[Tensor | float, Tensor | int]] = {LOSS: NOTHING}
 
     def add(self, loss: LossSum) -> None:
+        self._add(LOSS, loss.total, loss.tokens)
+        if loss.auxiliary is not None:
+            self._add(AUXILIARY_LOSS, loss.auxiliary, loss.tokens)
         for name, figure in loss.figures.items():
-            self._sums.setdefault(name, RunningLoss()).add(figure)
+            self._add(name, *figure)
 
     def take(self, strategy: Strategy) -> dict[str, float]:
-        """Means over all ranks since the last call, by name; a collective operation."""
-        return {name: running.take(strategy) for name, running in self._sums.items()}
+        """Over all ranks since the last call, by name; a collective operation."""
+        means = self.means(strategy)
+        self._sums = dict.fromkeys(self._sums, NOTHING)
+        return means
+
+    def means(self, strategy: Strategy) -> dict[str, float]:
+        """The same, and what is added later is added to it."""
+        return {name: total / max(count, 1.0) for name, (total, count) in self.memory(strategy).items()}
+
+    def memory(self, strategy: Strategy) -> dict[str, tuple[float, float]]:
+        """Sums and counts over all ranks; a collective operation."""
+        return {name: self._whole(name, strategy) for name in self._sums}
+
+    def remember(self, memory: Mapping[str, Sequence[float]], strategy: Strategy) -> None:
+        """Go on from what `memory` gave, on however many ranks."""
+        for name, (total, count) in memory.items():
+            whole = torch.tensor(total, dtype=torch.double), torch.tensor(count, dtype=torch.double)
+            self._sums[name] = whole if strategy.is_global_zero else NOTHING
+
+    def _add(self, name: str, total: Tensor, count: Tensor) -> None:
+        total_before, count_before = self._sums.get(name, NOTHING)
+        self._sums[name] = total_before + total.detach().double(), count_before + count
+
+    def _whole(self, name: str, strategy: Strategy) -> tuple[float, float]:
+        here = torch.stack([torch.as_tensor(each).double() for each in self._sums[name]])
+        total, count = strategy.reduce(here.to(strategy.root_device), reduce_op="sum").tolist()
+        return total, count
+
+
+def besides(means: Mapping[str, float]) -> dict[str, float]:
+    """What a model tells beside its losses."""
+    return {name: mean for name, mean in means.items() if name not in (LOSS, AUXILIARY_LOSS)}

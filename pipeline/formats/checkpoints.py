@@ -68,6 +68,8 @@ class Checkpoint:
     """From the beginning of its copy until it was complete."""
     optimizer_steps: int
     """Steps that changed the weights: those that the loss guard called off do not count."""
+    running: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """Of the losses and figures since the last logged step, sum and count, so that the next mean is of all of them."""
     guard: GuardMemory = field(default_factory=GuardMemory)
     hashes: dict[str, str] = field(default_factory=dict)
     """sha256 of each file, as its rank wrote it."""

@@ -42,7 +42,14 @@ def save(folder: Path, ranks: int, by_rows: bool) -> dict[int, Figures]:
                     piece.tensor.fill_(rank)
             checkpoints = Checkpoints(folder, 1, 0, strategy, "played")
             checkpoints.save(
-                state, step=STEP, tokens=1, validation_loss=None, train_loss=None, guard={}, monitor={}
+                state,
+                step=STEP,
+                tokens=1,
+                validation_loss=None,
+                train_loss=None,
+                running={},
+                guard={},
+                monitor={},
             )
             checkpoints.finish()
 

@@ -6,10 +6,11 @@ import pytest
 import torch
 
 from pipeline.config.schedules.cosine import CosineSchedule
-from pipeline.tracking.tracker import read_jsonl, read_metrics
+from pipeline.tracking.tracker import METRICS_FILE, read_jsonl, read_metrics
 from tests.train import guard_worker
 from tests.train.guard_worker import STEPS
 from train.callbacks import log
+from train.checkpoints.manager import drop_after
 from train.memory.hardware import peak_flops
 
 
@@ -38,6 +39,36 @@ def test_the_share_of_a_known_peak_is_logged(
     (row,) = read_metrics(tmp_path)
     assert row["train/mfu"] == pytest.approx(row["train/tokens_per_second"] / 1e6)
     assert f"tokens/s  mfu {row['train/mfu']:.0%}  ETA" in caplog.text
+
+
+def test_after_a_resume_each_point_is_the_mean_over_the_steps_since_the_last_one(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whichever process made them: the plot has no point of a single step among means of several."""
+    caplog.set_level("INFO")
+    settings = {"bad_steps": (), "log_every": 5, "checkpoint_every": 3, "keep_last": STEPS}
+    guard_worker.train(tmp_path, "skip", **settings)
+    whole = {row["step"]: row["train/loss"] for row in read_metrics(tmp_path)}
+    assert list(whole) == [1, 5, 10, 15, 16]
+    every = {row["step"]: row["loss"] for row in read_jsonl(tmp_path / "tables/losses.jsonl")}
+    assert whole[10] == pytest.approx(sum(every[step] for step in range(6, 11)) / 5)
+    drop_after(tmp_path, 9)
+    (tmp_path / METRICS_FILE).unlink()
+    guard_worker.train(tmp_path, "skip", **settings)
+    resumed = {row["step"]: row["train/loss"] for row in read_metrics(tmp_path)}
+    assert resumed == pytest.approx({step: loss for step, loss in whole.items() if step > 9})
+    assert f"step     10/{STEPS}  loss {whole[10]:.4f}" in caplog.text
+
+
+def test_the_first_step_after_a_resume_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    settings = {"bad_steps": (), "log_every": 5, "checkpoint_every": 3, "keep_last": STEPS}
+    guard_worker.train(tmp_path, "skip", **settings)
+    drop_after(tmp_path, 6)
+    every = {row["step"]: row["loss"] for row in read_jsonl(tmp_path / "tables/losses.jsonl")}
+    caplog.set_level("INFO")
+    guard_worker.train(tmp_path, "skip", **settings)
+    mean = (every[6] + every[7]) / 2
+    assert f"step      7/{STEPS}  loss {mean:.4f}  (the first step of this start)" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ class SaveCheckpoints(AfterStep):
             tokens=step * self.run.plan.tokens_per_step,
             validation_loss=self.progress.validation_loss,
             train_loss=self.progress.train_loss,
+            running=module.running.memory(module.strategy),
             guard=module.guard.memory(),
             monitor=self.run.best.memory() if self.run.best else {},
         )

@@ -11,41 +11,45 @@ from pipeline.progress import clock
 from train.callbacks.after_step import AfterStep
 from train.cost.power import power_meter
 from train.memory.hardware import peak_flops, peak_memory
-from train.module import LanguageModule
+from train.module import LOSS, LanguageModule, besides
 
 LIVE_SECONDS = 0.5
 
 
 class Log(AfterStep):
-    """Every `trainer.log_every` steps, after the last one, and after the first one since a start, which shows at once
-    that training runs."""
+    """Every `trainer.log_every` steps, after the first one and the last one. After a resume the first step is told, for
+    that shows at once that training runs, and not logged: it would be a point of one step among means of several."""
 
     counts_as_training = True
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._first, self._shown_at, self._told = True, 0.0, ""
+        self._starts, self._shown_at, self._told = True, 0.0, ""
         self._peak_flops = peak_flops(trainer.strategy.root_device)
         self._power = power_meter(trainer.strategy.root_device) if self.context.rank == 0 else None
 
     def after_step(self, trainer: pl.Trainer, module: LanguageModule) -> None:
-        due = self.progress.is_due(self.run.plan.trainer.log_every)
-        if not (due or self._first or self.progress.is_last):
+        progress, starts = self.progress, self._starts
+        self._starts = False
+        if progress.step == 1 or progress.is_due(self.run.plan.trainer.log_every) or progress.is_last:
+            figures = module.running.take(trainer.strategy)
+            progress.train_loss = figures[LOSS]
+            metrics = {f"train/{name}": x for name, x in figures.items()} | self._metrics(trainer, module)
+            self.context.tracker.log(metrics, progress.step)
+            if self.context.rank == 0:
+                self._print(metrics, figures, module)
+        elif starts:
+            loss = module.running.means(trainer.strategy)[LOSS]
+            if self.context.rank == 0:
+                self._told = f"loss {loss:.4f}"
+                self.context.log.info(f"{self._step()}  {self._told}  (the first step of this start)")
+        else:
             self._show_live()
-            return
-        self._first = False
-        figures = module.figures.take(trainer.strategy)
-        metrics = self._metrics(trainer, module) | {f"train/{name}": x for name, x in figures.items()}
-        self.context.tracker.log(metrics, self.progress.step)
-        if self.context.rank == 0:
-            self._print(metrics, figures, module)
 
     def _metrics(self, trainer: pl.Trainer, module: LanguageModule) -> dict[str, float]:
         plan, step = self.run.plan, self.progress.step
-        loss = self.progress.train_loss = module.seen.take(trainer.strategy)
         rate, waiting, padding = self.progress.throughput.take()
         position = self.run.skipped.data_step(step - 1) + 1
         metrics = {
-            "train/loss": loss,
             **{f"train/{name}": value for name, value in module.learning_rates.items()},
             "train/tokens_per_second": rate,
             "train/data_wait": waiting,
@@ -55,8 +59,6 @@ class Log(AfterStep):
         }
         if plan.example_tokens is not None:
             metrics["train/padding"] = padding
-        if module.auxiliary.holds_any:
-            metrics["train/auxiliary_loss"] = module.auxiliary.take(trainer.strategy)
         if (norm := module.strategy.grad_norm()) is not None:
             metrics["train/grad_norm"] = float(norm)
         if self._peak_flops and plan.flops_per_token:
@@ -71,7 +73,7 @@ class Log(AfterStep):
         step, steps = self.progress.step, self.progress.steps
         eta = clock(self.progress.throughput.seconds_left(steps - step))
         lrs = "  ".join(f"{name} {value:.2e}" for name, value in module.learning_rates.items())
-        told = "".join(f"{name} {value:.3f}  " for name, value in figures.items())
+        told = "".join(f"{name} {value:.3f}  " for name, value in besides(figures).items())
         padding = f"padding {metrics['train/padding']:.0%}  " if "train/padding" in metrics else ""
         mfu = f"mfu {metrics['train/mfu']:.0%}  " if "train/mfu" in metrics else ""
         rate = f"{metrics['train/tokens_per_second']:,.0f} tokens/s"
@@ -80,7 +82,7 @@ class Log(AfterStep):
         if self.progress.is_last:
             LIVE_LINE.close()
         self.context.log.info(
-            f"step {step:>6,}/{steps:,}  loss {metrics['train/loss']:.4f}  {told}{lrs}  "
+            f"{self._step()}  loss {metrics['train/loss']:.4f}  {told}{lrs}  "
             f"norm {metrics.get('train/grad_norm', math.nan):.2f}  "
             f"{rate}  {padding}{mfu}ETA {eta}",
             extra={ON_LIVE_LINE: live},
@@ -88,6 +90,9 @@ class Log(AfterStep):
         self._shown_at = 0.0
         if live:
             self._show_live()
+
+    def _step(self) -> str:
+        return f"step {self.progress.step:>6,}/{self.progress.steps:,}"
 
     def _show_live(self) -> None:
         """How far it is, twice a second at most; loss and speed as they were told last."""

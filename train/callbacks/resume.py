@@ -12,7 +12,7 @@ class Resume(pl.Callback):
 
     def __init__(self, run: TrainingRun):
         self._checkpoints, self._batches, self._context = run.checkpoints, run.batches, run.context
-        self._best = run.best
+        self._best, self._progress = run.best, run.progress
         plan = run.plan
         self._reads_first_weights = plan.preparation is not None or bool(plan.keeps_zeros_of)
         """Whether something asks for the weights that training began with."""
@@ -34,6 +34,8 @@ class Resume(pl.Callback):
             return
         self._checkpoints.load(found, pl_module.training_state())
         pl_module.guard.remember(found.guard)
+        pl_module.running.remember(found.running, trainer.strategy)
+        self._progress.train_loss = found.train_loss
         if self._best is not None:
             self._best.remember(found.monitor)
         # What `trainer.global_step` reads. Lightning sets it only from a whole checkpoint of its own format.

@@ -6,7 +6,7 @@ from torch.utils.data import DataLoader
 
 from train.callbacks.after_step import AfterStep
 from train.data.batches import Batch, ValidationSamples, validation_loader, validation_shares
-from train.module import LanguageModule, RunningFigures, RunningLoss
+from train.module import LOSS, LanguageModule, RunningFigures, besides
 from train.training_run import TrainingRun
 
 
@@ -49,22 +49,22 @@ class Validate(AfterStep):
         self, trainer: pl.Trainer, module: LanguageModule
     ) -> tuple[float, dict[str, float], dict[str, float]]:
         """The mean loss per token, by part where there are several, and the model's other figures."""
-        whole, figures = RunningLoss(), RunningFigures()
+        whole = RunningFigures()
         parts: dict[str, float] = {}
         module.eval()
         for name, batches in self._loaders.items():
-            seen = RunningLoss()
+            part = RunningFigures()
             for batch in batches:
                 batch = trainer.strategy.batch_to_device(batch)
                 with trainer.precision_plugin.forward_context():
                     loss = module.loss(batch)
                 whole.add(loss)
-                figures.add(loss)
-                seen.add(loss)
+                part.add(loss)
             if len(self._loaders) > 1:
-                parts[name] = seen.take(trainer.strategy)
+                parts[name] = part.take(trainer.strategy)[LOSS]
         module.train()
-        return whole.take(trainer.strategy), parts, figures.take(trainer.strategy)
+        means = whole.take(trainer.strategy)
+        return means[LOSS], parts, besides(means)
 
 
 def _loaders(run: TrainingRun) -> dict[str, DataLoader[Batch]]:

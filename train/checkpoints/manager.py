@@ -140,6 +140,7 @@ class Checkpoints:
         tokens: int,
         validation_loss: float | None,
         train_loss: float | None,
+        running: dict[str, tuple[float, float]],
         guard: GuardMemory,
         monitor: MonitorMemory,
     ) -> None:
@@ -167,6 +168,7 @@ class Checkpoints:
             ranks=ranks,
             seconds=0.0,
             optimizer_steps=state.steps(),
+            running=running,
             guard=guard,
             monitor=monitor,
         )
