@@ -6,6 +6,7 @@ twice; `write` writes each piece's documents, and canaries between them. The doc
 depend on how many processes or machines take part, byte for byte, and memory does not grow with the corpus.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from data_prep.cleaning.data_card import DATA_CARD, write_data_card
@@ -26,6 +27,7 @@ from data_prep.parallel.map_pieces import map_pieces, read_tallies
 from data_prep.reading.pieces import Parts, Piece, load_plan, plan_pieces, save_plan
 from data_prep.reading.splits import HELD_OUT
 from pipeline.config.clean import CleanConfig
+from pipeline.config.evaluation import FEWEST_UNITS
 from pipeline.config.stages import CleanStage
 from pipeline.context import Context
 from pipeline.errors import UserError
@@ -197,16 +199,29 @@ def run(config: CleanStage, context: Context) -> StageMetrics:
     for split in HELD_OUT:
         if getattr(clean, f"{split}_fraction") and not funnel.documents(split):
             context.log.warning("no text is held out for %s: there is too little of it; bring more", split)
-    if single := [split for split in HELD_OUT if funnel.documents(split) == 1]:
+    if few := {split: count for split in HELD_OUT if 0 < (count := funnel.documents(split)) < FEWEST_UNITS}:
         context.log.warning(
-            "%s a single document: its figures have no confidence intervals, and `make compare` cannot test whether "
-            "they differ; bring more documents, raise clean.validation_fraction and clean.test_fraction, or have files "
-            "cut into several with corpus.split_documents=true",
-            f"{single[0]} is" if len(single) == 1 else f"{enumerated(single)} are each",
+            "%s figures have no confidence intervals, and `make compare` cannot test whether they differ; bring more "
+            "documents, raise clean.validation_fraction and clean.test_fraction, or have files cut into several with "
+            "corpus.split_documents=true",
+            _few_in_words(few),
         )
     if losses := describe_losses(funnel):
         context.log.warning("%s", losses)
     return _metrics(tally)
+
+
+def _few_in_words(few: Mapping[str, int]) -> str:
+    """The beginning of what is told of splits with so many documents."""
+    splits_by_count: dict[int, list[str]] = {}
+    for split, count in few.items():
+        splits_by_count.setdefault(count, []).append(split)
+    told = [
+        f"{enumerated(splits)} {'are each' if splits[1:] else 'is'} "
+        f"{'a single document' if count == 1 else f'only {count} documents'}"
+        for count, splits in splits_by_count.items()
+    ]
+    return f"{enumerated(told)}: {'its' if {*splits_by_count} == {1} else 'their'}"
 
 
 def _tell_of_benchmarks(config: CleanStage, tally: Tally, context: Context) -> None:

@@ -1,7 +1,7 @@
 """The evaluate stage: what the models make of held-out text and of the task's test examples."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -22,7 +22,7 @@ from eval.results import Bootstrap, Result, results_of_exported, write_results
 from eval.tasks import Prediction, TunedModel, evaluate_task
 from eval.views.records import View, write_views
 from eval.views.view import make_views
-from pipeline.config.evaluation import EvaluateConfig
+from pipeline.config.evaluation import FEWEST_UNITS, EvaluateConfig
 from pipeline.config.objectives.causal import CausalConfig
 from pipeline.config.stages import EvaluateStage
 from pipeline.context import Context
@@ -217,6 +217,10 @@ class Evaluation:
             told["sample_of"] = WRITERS.get(self._writer, self._writer)
         if self._lacking:
             told["lacks"] = "; ".join(self._lacking)
+        if notes := list(self._notes()):
+            told["notes"] = " ".join(notes)
+            for words in notes:
+                context.log.info("%s", words)
         stage, choice = self._chosen or ("pretrain", None)
         label = choice.label if choice else None
         headline = _headline(results_of_exported(self._results, stage, label), stage, label)
@@ -231,6 +235,14 @@ class Evaluation:
         return prompts_or_openings(
             self._config.prompts, inputs["shards"], load_tokenizer(inputs["tokenizer"])
         )
+
+    def _notes(self) -> Iterator[str]:
+        """What one must know to read the figures, a sentence each."""
+        if self.bootstrap.resamples and any(result.of_few for result in self._results):
+            yield (
+                f"Figures of fewer than {FEWEST_UNITS} documents or examples have no confidence interval: so few tell "
+                "too little of how others would score."
+            )
 
     def _add_ratings(self, sampled: list[dict[str, str]]) -> None:
         if self._config.ratings:

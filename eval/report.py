@@ -29,6 +29,7 @@ from pipeline.config.run import RunConfig
 from pipeline.config.stages import ReportStage
 from pipeline.context import Context
 from pipeline.store.manifest import StageMetrics, figure, words
+from pipeline.text.counts import counted
 from pipeline.typed_command import settings_in, to_type
 from train.weights.choice import exported_stage, read_choice
 
@@ -106,6 +107,7 @@ def gather(
         "charts": comparison_bars(results),
         "charts_show": describe_bars(results),
         "lacks": words(by_name["evaluate"].metrics, "lacks") if "evaluate" in by_name else "",
+        "notes": words(by_name["evaluate"].metrics, "notes") if "evaluate" in by_name else "",
         "tables": result_tables(results),
         "confusion": read_confusion(evaluate),
         "checkpoint_plots": checkpoint_plots(points),
@@ -144,7 +146,8 @@ def headline_figures(stages: Mapping[str, data.StageRecord], results: list[Resul
         tiles.append(Tile(number(model.value), model.title[:1].lower() + model.title[1:], note))
     task = [r for r in results if r.model == "finetune" and not r.of_text and not r.file and r.headline]
     for result in task[: 1 if tiles else 2]:
-        interval = "" if result.low is None else f"{number(result.low)} to {number(result.high)}"
+        few = counted(result.n, "example") if result.of_few else ""
+        interval = few if result.low is None else f"{number(result.low)} to {number(result.high)}"
         tiles.append(Tile(number(result.value), result.title, interval))
     trained = stages.get("pretrain") or stages.get("finetune")
     if trained:

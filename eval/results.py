@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.config.evaluation import FEWEST_UNITS
 from pipeline.errors import UserError
 from pipeline.formats.direction import Better
 from pipeline.store.artifacts import damaged, read_json, write_json
+from pipeline.text.counts import counted
 
 RESULTS = "results.json"
 CONFUSION = "confusion.json"
@@ -28,7 +30,7 @@ class Result:
     name: str
     value: float
     low: float | None
-    """Ends of the confidence interval; None where there is none (no resamples, or a single unit)."""
+    """Ends of the confidence interval; None where there is none (no resamples, or too few units)."""
     high: float | None
     n: int
     """Units that were resampled: documents or examples."""
@@ -47,6 +49,11 @@ class Result:
     """Whether it was measured on held-out text, and not on a task's examples."""
     benchmark: bool = False
     """Whether it is of a benchmark."""
+
+    @property
+    def of_few(self) -> bool:
+        """Whether it was measured on too few units to say how sure it is."""
+        return self.n < FEWEST_UNITS
 
     def __str__(self) -> str:
         digits = 2 if self.value >= 10 else 3
@@ -102,7 +109,7 @@ def shown(results: Iterable[Result], figures: Mapping[str, Figure]) -> list[Resu
         replace(
             result,
             title=figure.title,
-            headline=figure.headline and figure.headline.format(result.value) + _of_one(result, figure),
+            headline=figure.headline and figure.headline.format(result.value) + _of_few(result, figure),
             better=figure.better,
             of_text=figure.of_text,
         )
@@ -111,9 +118,9 @@ def shown(results: Iterable[Result], figures: Mapping[str, Figure]) -> list[Resu
     ]
 
 
-def _of_one(result: Result, figure: Figure) -> str:
-    """That a figure is of a single example or document, which says little."""
-    return "" if result.n != 1 else " of one document" if figure.of_text else " of one example"
+def _of_few(result: Result, figure: Figure) -> str:
+    """That a figure is of few examples or documents, which say little."""
+    return f" ({counted(result.n, 'document' if figure.of_text else 'example')})" if result.of_few else ""
 
 
 @dataclass(frozen=True)
@@ -131,9 +138,9 @@ class Bootstrap:
     def interval(self, statistic: Callable[[np.ndarray], float], units: int) -> tuple[float, float] | None:
         """Ends of the interval of `statistic(rows)`, rows being int64 [units] drawn with replacement.
 
-        None without resamples, and with fewer than two units.
+        None without resamples, and with fewer than `FEWEST_UNITS` units.
         """
-        if self.resamples == 0 or units < 2:
+        if self.resamples == 0 or units < FEWEST_UNITS:
             return None
         draw = np.random.default_rng(self.seed)
         values = [statistic(draw.integers(0, units, units)) for _ in range(self.resamples)]

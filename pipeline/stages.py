@@ -128,7 +128,7 @@ _TABLE = (
           checks=("train.preflight:gpus_of_finetuning", "train.preflight:examples",
                   "train.preflight:base_model", "train.preflight:prompts",
                   "train.preflight:lengths", "train.distillation.preflight:teacher_of_finetuning")),
-    Stage("evaluate", 7, configs.EvaluateStage, "eval.evaluate:run",
+    Stage("evaluate", 8, configs.EvaluateStage, "eval.evaluate:run",
           ("clean", "tokenizer", "shards", "pretrain", "finetune"), "{headline}", gpu=_evaluates_on_gpu,
           checks=("eval.preflight:device", "eval.preflight:metrics", "eval.preflight:ratings",
                   "eval.preflight:held_out_text", "eval.preflight:files", "eval.preflight:memorization",

@@ -17,6 +17,7 @@ from data_prep.dedup.verdicts import KEEP
 from data_prep.reading.pieces import Piece
 from data_prep.reading.splits import HELD_OUT, hash_share
 from pipeline.config.clean import CleanConfig
+from pipeline.config.evaluation import FEWEST_UNITS
 from pipeline.store.markers import read_marker, write_marker
 from pipeline.text.counts import counted
 
@@ -24,7 +25,7 @@ LEAST_BYTES = 16_000
 """Of text in a split: some thousand tokens, for a figure that means something."""
 LEAST_SHARE = 0.05
 """Of all text, where the corpus is so small that `LEAST_BYTES` would be more."""
-LEAST_DOCUMENTS = 5
+LEAST_DOCUMENTS = FEWEST_UNITS
 """In a split, as far as a tenth of all goes: intervals and comparisons take documents at random."""
 LEAST_END = 200
 """Characters of a document that its end must have to be held out."""

@@ -14,8 +14,6 @@ from eval.tasks import Prediction, rescore
 from pipeline.formats.direction import badness
 from train.finetuning.artifact import read_task
 
-SINGLE_TEXT = "not tested: tests draw among documents, and the text is a single one"
-SINGLE_EXAMPLE = "not tested: tests draw among examples, and there is a single one"
 ACROSS_TOKENIZERS = ("word_perplexity", "bits_per_byte")
 """Figures of text that do not depend on how it is cut into tokens."""
 
@@ -72,8 +70,8 @@ def compare_figures(
             note = _other_text(first, second, a, b) if a and b else ""
             sure = None if note else of_text.get((known.model, known.name, known.file))
             comparable = not note
-            if a and b and a.n == b.n == 1 and sure is None:
-                note = note or SINGLE_TEXT
+            if a and b and a.n == b.n and a.of_few and sure is None:
+                note = note or _few_documents(a.n)
             rows.append(Row(a, b, sure, note, comparable))
         elif known.model == "finetune" and known.name in scored:
             rows.append(scored.pop(known.name))
@@ -114,9 +112,21 @@ def _scored_again(
         sure = None
         if statistic is not None:
             sure = compare_systems(statistic, len(common.first), draws)
-        single = SINGLE_EXAMPLE if len(common.first) == 1 else ""
-        note = single if statistic is not None else "not tested: of all texts together"
+        few = _few_examples(result.n) if result.of_few else ""
+        note = few if statistic is not None else "not tested: of all texts together"
         yield Row(result, replace(result, value=other), sure, note)
+
+
+def _few_documents(count: int) -> str:
+    """Why a difference on text is not tested."""
+    there = "is a single one" if count == 1 else f"has only {count}"
+    return f"not tested: tests draw among documents, and the text {there}"
+
+
+def _few_examples(count: int) -> str:
+    """Why a difference on test examples is not tested."""
+    there = "is a single one" if count == 1 else f"are only {count}"
+    return f"not tested: tests draw among examples, and there {there}"
 
 
 def _scores_task(run: EvaluatedRun) -> str | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from eval.results import Bootstrap, Result
+from pipeline.config.evaluation import FEWEST_UNITS
 
 Statistic = Callable[[np.ndarray], float]
 """A figure's value for these rows."""
@@ -65,13 +66,13 @@ class Significance:
 
 
 def compare_systems(statistic: Statistic, examples: int, draws: Draws) -> Significance | None:
-    """Both tests, or None for fewer than two examples.
+    """Both tests, or None for fewer than `FEWEST_UNITS` examples.
 
     The p-values are two-sided, (c + 1) / (resamples + 1), c being how many resamples go at least as far as the
     difference that there is. sacrebleu counts those that go farther: the same, but where many differences are equal,
     as with exact match, of which it would be too sure.
     """
-    if examples < 2:
+    if examples < FEWEST_UNITS:
         return None
     rows = np.arange(examples)
 

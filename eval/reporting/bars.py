@@ -7,6 +7,7 @@ from itertools import product
 from typing import NamedTuple
 
 from eval.results import Result
+from pipeline.config.evaluation import FEWEST_UNITS
 from pipeline.formats.direction import badness
 
 BASELINES = ("unigram", "bigram", "trigram")
@@ -83,11 +84,17 @@ def describe_bars(results: Iterable[Result]) -> str:
 
 
 def _describe_intervals(rows: Sequence[Result]) -> Iterator[str]:
-    single = any(result.n == 1 for result in rows)
+    few = sorted({result.n for result in rows if result.of_few})
     if any(result.low is not None for result in rows):
-        yield f"The whiskers are confidence intervals{'; a single document has none' if single else ''}."
-    elif single:
+        none = f"; {_documents(few[0])} {'has' if few[0] == 1 else 'have'} none" if few else ""
+        yield f"The whiskers are confidence intervals{none}."
+    elif few:
         yield (
-            "The text is a single document, so there are no confidence intervals and no tests of differences: both "
-            "come from drawing among documents. Hold out more of them to have figures to rely on."
+            f"The text is {_documents(few[0])}, so there are no confidence intervals and no tests of differences: both "
+            f"come from drawing among documents, and fewer than {FEWEST_UNITS} say too little of others. Hold out more "
+            "of them to have figures to rely on."
         )
+
+
+def _documents(few: int) -> str:
+    return "a single document" if few == 1 else f"only {few} documents"

@@ -55,8 +55,9 @@ def judge(results: Sequence[Result], pretrain: StageRecord) -> str:
     leading = leading_figure(results, "pretrain")
     if leading is None:
         return ""
-    single = ", a single document," if leading.n == 1 else ""
-    measured = f"On held-out text{single} it has {number(leading.value)} {_in_a_sentence(leading.title)}"
+    few = "a single document" if leading.n == 1 else f"only {leading.n} documents"
+    where = f"On held-out text, {few}," if leading.of_few else "On held-out text"
+    measured = f"{where} it has {number(leading.value)} {_in_a_sentence(leading.title)}"
     values = {r.model: r.value for r in results if r.name == leading.name and not r.file}
     counted = {what: values[model] for model, what in COUNTED.items() if model in values}
     mine = badness(leading.better, leading.value)

@@ -15,6 +15,10 @@ from pipeline.formats.endings import ROW_ENDINGS, TEXT_ENDINGS
 from pipeline.formats.model_folder import model_and_tokenizer_files
 
 METRICS = ModuleIn("eval.metrics")
+FEWEST_UNITS = 5
+"""Documents or examples below which a figure has no confidence interval, and differences are not tested. An interval of
+resamples never reaches beyond the documents that there are, and of four all lie on one side of the middle of those that
+they are drawn from once in eight times: so it would miss that at least as often, whatever `confidence` says."""
 
 
 class SamplingConfig(Section):
@@ -136,7 +140,8 @@ class EvaluateConfig(Section):
     max_examples: PositiveInt | None = 200
     """Test examples scored, from the first; None takes all."""
     bootstrap: NonNegativeInt = 1000
-    """Resamples behind each confidence interval; 0 leaves them out."""
+    """Resamples behind each confidence interval; 0 leaves them out. Of fewer than five documents or examples there is
+    none."""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     prompts: list[str] | None = None
     """Prompts continued by the pretrained model, for the report and the model card: sampled with `decode`'s

@@ -86,15 +86,19 @@ def test_beside_long_files_short_ones_are_shared_by_both_splits(
     assert [len(cleaned.split(split)) for split in ("train", "validation", "test")] == [39 + long, 5, 4]
     assert cleaned.stats["held_out_ends"] == 0
     assert not [line for line in caplog.messages if "single document" in line]
+    assert [line for line in caplog.messages if line.startswith("test is only 4 documents: their figures")]
 
 
 def test_of_few_documents_for_their_number_alone_no_more_than_a_tenth_of_the_text(
-    clean_corpus, write, tmp_path
+    clean_corpus, write, tmp_path, caplog
 ) -> None:
     """Each is 4% of it, and more than the 16 kB that a split needs."""
     files = [write(f"notes/{number:02d}.md", story(number, 100)) for number in range(25)]
-    cleaned = clean_corpus(tmp_path, "text", files, **WHOLE)
+    with caplog.at_level(logging.INFO, "test"):
+        cleaned = clean_corpus(tmp_path, "text", files, **WHOLE)
     assert [len(cleaned.split(split)) for split in ("validation", "test")] == [2, 2]
+    [told] = [line for line in caplog.messages if "confidence" in line]
+    assert told.startswith("validation and test are each only 2 documents: their figures have no confidence")
 
 
 def test_a_split_of_one_document_is_told(clean_corpus, write, tmp_path, caplog) -> None:

@@ -12,6 +12,7 @@ import yaml
 from eval.comparison.evaluated_run import EvaluatedRun, find_run
 from eval.language_model.document_scores import DocumentScores, write_documents
 from eval.results import PERPLEXITIES, Result, shown
+from pipeline.config.evaluation import FEWEST_UNITS
 from pipeline.tracking.tracker import Tracker
 
 WORDS = [
@@ -96,7 +97,7 @@ def run_maker(folder: Path) -> Callable[..., EvaluatedRun]:
             text = "".join(json.dumps(line) + "\n" for line in lines)
             (made["evaluate"] / f"{file}.jsonl").write_text(text)
         signature = f"split:test|tokens:9|words:w|tokenizer:{tokenizer}"
-        low, high = (loss - 0.1, loss + 0.1) if documents > 1 else (None, None)
+        low, high = (loss - 0.1, loss + 0.1) if documents >= FEWEST_UNITS else (None, None)
         results = [Result("pretrain", each, loss, low, high, documents, signature) for each in PERPLEXITIES]
         results = shown(results, PERPLEXITIES)
         (made["evaluate"] / "results.json").write_text(json.dumps([asdict(row) for row in results]))

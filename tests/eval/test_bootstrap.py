@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eval.results import Bootstrap
+from eval.results import Bootstrap, Figure, Result, shown
 
 
 def test_intervals_of_a_mean_cover_it_as_often_as_they_say():
@@ -33,6 +33,22 @@ def test_the_same_units_are_resampled_alike():
     assert len({tuple(row) for row in seen[0]}) == 5
 
 
-def test_without_resamples_or_with_one_unit_there_is_no_interval():
+def test_without_resamples_or_with_few_units_there_is_no_interval():
     assert Bootstrap(0, 0.95, 1).interval(lambda rows: 1.0, 10) is None
-    assert Bootstrap(100, 0.95, 1).interval(lambda rows: 1.0, 1) is None
+    for units in (1, 2, 4):
+        assert Bootstrap(100, 0.95, 1).interval(lambda rows: 1.0, units) is None
+    assert Bootstrap(100, 0.95, 1).interval(lambda rows: 1.0, 5) == (1.0, 1.0)
+
+
+def test_few_units_are_told_beside_the_figure():
+    figures = {"f": Figure("F", "F {:.1f}"), "t": Figure("T", "T {:.1f}", of_text=True)}
+
+    def headline(name: str, units: int) -> str | None:
+        [found] = shown([Result("finetune", name, 2.0, None, None, units, "")], figures)
+        return found.headline
+
+    assert [headline("f", 1), headline("t", 2), headline("f", 5)] == [
+        "F 2.0 (1 example)",
+        "T 2.0 (2 documents)",
+        "F 2.0",
+    ]

@@ -127,15 +127,14 @@ def test_the_page_and_the_table(runs, tmp_path):
     assert "write 0 &lt;script&gt;" in page
 
 
-def test_of_a_single_document_nothing_is_tested_and_no_value_stands_out(runs, tmp_path, capsys):
+@pytest.mark.parametrize(("documents", "there"), [(1, "is a single one"), (2, "has only 2")])
+def test_of_few_documents_nothing_is_tested_and_no_value_stands_out(runs, tmp_path, capsys, documents, there):
     words = ["one", "two", f"runs={tmp_path / 'runs'}", f"page={tmp_path / 'page.html'}", "resamples=50"]
     for name, loss in (("one", 3.0), ("two", 2.0)):
-        runs(name, loss=loss, documents=1)
+        runs(name, loss=loss, documents=documents)
     main(words)
     told = " ".join(capsys.readouterr().out.split())
-    assert (
-        "tests draw among documents, and the text is a single one: Perplexity per token (pretrain);" in told
-    )
+    assert f"tests draw among documents, and the text {there}: Perplexity per token (pretrain);" in told
     metrics = (tmp_path / "page.html").read_text().partition("Settings that differ")[0]
     row = re.search(r"<tr><td>Bits per byte.*?</tr>", metrics, re.DOTALL)[0]
     assert "<b>" not in row

@@ -2,7 +2,7 @@
 
 import pytest
 
-from eval.results import Bootstrap
+from eval.results import Bootstrap, Result
 from eval.scoring.entities import entity_results
 from eval.tasks.tags import marked, tag_results
 from train.finetuning.tagging.schemes import Scheme
@@ -56,10 +56,14 @@ def test_without_entities_there_is_nothing_to_find():
 
 
 def test_intervals_are_over_sentences():
-    results = entity_results("m", PREDICTED, EXPECTED, Scheme("bio"), Bootstrap(100, 0.95, 0))
-    f1 = next(result for result in results if result.name == "f1")
-    assert (f1.low, f1.high, f1.n) == (0, 100, 2)
-    assert f1.headline == "entity F1 50.0%"
+    def f1(wrong: int, right: int) -> Result:
+        sentences = [[rows[0]] * wrong + [rows[1]] * right for rows in (PREDICTED, EXPECTED)]
+        results = entity_results("m", *sentences, Scheme("bio"), Bootstrap(100, 0.95, 0))
+        return next(result for result in results if result.name == "f1")
+
+    # Of five sentences, all that are drawn are of the three alike in 8% of the resamples.
+    assert (f1(3, 2).low, f1(2, 3).high, f1(3, 2).n) == (0, 100, 5)
+    assert f1(3, 2).headline == "entity F1 40.0%"
 
 
 def test_accuracy_is_over_words():

@@ -48,7 +48,7 @@ def text(seed):
 def inputs(tmp_path, tokenizer, save_tokenizer, tiny_model):
     """The artifacts that come before: documents, tokenizer, shards and a pretrained model."""
     clean, shards, pretrain = tmp_path / "clean", tmp_path / "shards", tmp_path / "pretrain"
-    for number, (split, documents) in enumerate({"train": 20, "validation": 3, "test": 3}.items()):
+    for number, (split, documents) in enumerate({"train": 20, "validation": 5, "test": 5}.items()):
         with DocumentWriter(clean / "documents", split, 1) as writer:
             for index in range(documents):
                 writer.write(Document(f"{split}-{index}", text(100 * number + index)))
@@ -104,7 +104,7 @@ def test_a_pretrained_model(inputs, tmp_path, make_context):
     by_model = {}
     for result in json.loads((tmp_path / "out/results.json").read_text()):
         assert result["low"] <= result["value"] <= result["high"]
-        assert result["n"] == 3
+        assert result["n"] == 5
         by_model.setdefault(result["model"], set()).add(result["name"])
     names = {"perplexity", "word_perplexity", "bits_per_byte"}
     assert by_model == {"pretrain": names, "unigram": names, "bigram": names, "trigram": names}
@@ -212,16 +212,18 @@ def test_judgements_of_people_are_read_back(inputs, finetune, tmp_path, make_con
     file.write_text(json.dumps({**facts, "answers": answers}))
     metrics = run(settings(**chosen, ratings=[str(file)]), make_context(tmp_path / "after", **only))
     assert metrics["human_rating"] == 3
-    assert "rated 3.00 by people" in metrics["headline"]
+    assert "rated 3.00 by people (3 examples)" in metrics["headline"]
+    assert "Figures of fewer than 5 documents or examples have no confidence interval" in metrics["notes"]
+    assert all(result.low is None for result in read_results(tmp_path / "after") if result.n == 3)
 
 
 def test_texts_from_elsewhere(inputs, tmp_path, make_context):
-    articles = [f" \n = Title {n} = \n \n {text(900 + n)} \n" for n in range(3)]
+    articles = [f" \n = Title {n} = \n \n {text(900 + n)} \n" for n in range(5)]
     wiki, plain = tmp_path / "wiki.test.tokens", tmp_path / "plain.txt"
     wiki.write_text("".join(articles))
     plain.write_text("\n\n".join(text(900 + n) for n in range(4)))
     rows = tmp_path / "rows.jsonl"
-    rows.write_text("".join(json.dumps({"text": text(n)}) + "\n" for n in (200, 201, 202)))
+    rows.write_text("".join(json.dumps({"text": text(n)}) + "\n" for n in range(200, 205)))
     scored = PerplexityConfig(files=[str(wiki), str(tmp_path / "p*.txt"), str(rows)])
     context = make_context(tmp_path / "out", **inputs)
     metrics = run(settings(perplexity=scored, ngram_baselines=False), context)
@@ -229,7 +231,7 @@ def test_texts_from_elsewhere(inputs, tmp_path, make_context):
     assert [row["file"] for row in found] == [None] * 3 + ["plain.txt"] * 3 + ["rows.jsonl"] * 3 + [
         wiki.name
     ] * 3
-    assert [row["n"] for row in found[::3]] == [3, 1, 3, 3]
+    assert [row["n"] for row in found[::3]] == [5, 1, 5, 5]
     assert all(row["low"] <= row["value"] <= row["high"] for row in found if row["n"] > 1)
     assert all(row["low"] is None for row in found if row["n"] == 1), "one document cannot be resampled"
     by_name = {(row["file"], row["name"]): row for row in found}
@@ -239,7 +241,7 @@ def test_texts_from_elsewhere(inputs, tmp_path, make_context):
     assert metrics["wiki.test.tokens/perplexity"] != metrics["plain.txt/perplexity"]
     signature = by_name[wiki.name, "word_perplexity"]["signature"]
     digest = hashlib.sha256(wiki.read_bytes()).hexdigest()
-    tokens = sum(map(len, articles)) + 3
+    tokens = sum(map(len, articles)) + len(articles)
     assert signature.startswith(f"file:wiki.test.tokens,sha256:{digest[:12]}|tokens:{tokens}|")
 
 

@@ -18,12 +18,19 @@ from eval.scoring.label_scores import classification_results
 from pipeline.config.evaluation import METRICS, EvaluateConfig
 
 BOOTSTRAP = Bootstrap(200, 0.95, 1)
-PREDICTIONS = ["the cat sat on the mat .", "a dog ran home", "it rains in the north today", "no"]
+PREDICTIONS = [
+    "the cat sat on the mat .",
+    "a dog ran home",
+    "it rains in the north today",
+    "no",
+    "we went out",
+]
 REFERENCES = [
     ["the cat sat on a mat .", "a cat was sitting on the mat ."],
     ["the dog ran home quickly"],
     ["today it rains in the north", "it is raining up north today", "rain in the north"],
     ["yes"],
+    ["we went out at night"],
 ]
 
 
@@ -45,7 +52,7 @@ def test_bleu_and_chrf_are_sacrebleus():
     for result in (bleu, chrf):
         assert result.signature.endswith("|decoding:greedy|bs:200|ci:0.95|seed:1")
         assert result.low < result.value < result.high
-        assert result.n == 4
+        assert result.n == 5
 
 
 def test_chinese_bleu_takes_characters():

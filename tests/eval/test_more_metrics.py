@@ -27,12 +27,13 @@ from pipeline.errors import UserError
 from pipeline.packages import check_packages
 
 BOOTSTRAP = Bootstrap(50, 0.95, 1)
-PREDICTIONS = ["the cat sat on the mat", "a dog ran home", "it rains in the north today", "no"]
+PREDICTIONS = ["the cat sat on the mat", "a dog ran home", "it rains in the north today", "no", "we went out"]
 REFERENCES = [
     ["the cat sat on a mat", "a cat was sitting on the mat"],
     ["the dog ran home quickly"],
     ["today it rains in the north", "it is raining up north today", "rain in the north"],
     ["yes"],
+    ["we went out at night"],
 ]
 
 
@@ -62,8 +63,12 @@ def test_ter_and_chrf_plus_plus_are_sacrebleus():
     ("predictions", "references", "tokenize"),
     [
         (PREDICTIONS, REFERENCES, "13a"),
-        (["今天下雨", "他跑回家了，很快"], [["今天北方下雨"], ["他跑回家", "他很快地跑回家了"]], "zh"),
-        (["", "a b c d e f g"], [["a b"], ["a b"]], "13a"),
+        (
+            ["今天下雨", "他跑回家了，很快"] * 3,
+            [["今天北方下雨"], ["他跑回家", "他很快地跑回家了"]] * 3,
+            "zh",
+        ),
+        (["", "a b c d e f g"] * 3, [["a b"], ["a b"]] * 3, "13a"),
     ],
 )
 def test_the_length_ratio_is_sacrebleus(predictions, references, tokenize):
@@ -186,8 +191,11 @@ def test_distinct_and_repetition_by_hand():
     assert found["distinct1"].value == pytest.approx(100 * 2 / 8)
     assert found["distinct2"].value == pytest.approx(100 * 2 / 6)
     assert found["repetition"].value == pytest.approx(100 * (1 / 3) / 3)
-    assert found["distinct1"].low is None
-    assert found["repetition"].low is not None
+    several = scored(
+        "distinct", "repetition", predictions=["a b a b a b", "A, b!", ""] * 2, references=[["x"]] * 6
+    )
+    assert several["distinct1"].low is None
+    assert several["repetition"].low is not None
 
 
 def test_self_bleu_is_nltks():

@@ -79,11 +79,11 @@ def saved(folder, rater, answers, kind="pairs", **others):
 
 
 def test_figures_by_hand(tmp_path):
-    ours, theirs = texts("a", 4), texts("b", 4)
+    ours, theirs = texts("a", 5), texts("b", 5)
     pairs = [
         [a.digest, b.digest][:: 1 if n % 2 else -1] for n, (a, b) in enumerate(zip(ours, theirs, strict=True))
     ]
-    votes = {"ann": ["right", "left", "tie", "left"], "bob": ["right", "left", "left"]}
+    votes = {"ann": ["right", "left", "tie", "left", "right"], "bob": ["right", "left", "left"]}
     files = [
         saved(
             tmp_path,
@@ -91,18 +91,18 @@ def test_figures_by_hand(tmp_path):
             [{"texts": pair, "choice": choice} for pair, choice in zip(pairs, given, strict=False)],
         )
         for rater, given in votes.items()
-    ]  # ours at the right, left, right, left: 1, 1, 0.5, 1 and 1, 1, 0
+    ]  # ours at the right, left, right, left, right: 1, 1, 0.5, 1, 1 and 1, 1, 0
     preferred, agreement = rating_results("finetune", read_answers(files), ours, BOOTSTRAP)
-    assert preferred.value == pytest.approx(100 * (1 + 1 + 0.25 + 1) / 4)
+    assert preferred.value == pytest.approx(100 * (1 + 1 + 0.25 + 1 + 1) / 5)
     assert preferred.low < preferred.value <= preferred.high
-    assert (preferred.name, preferred.n, agreement.n) == ("human_preference", 4, 3)
-    assert preferred.headline == "preferred by people in 81%"
+    assert (preferred.name, preferred.n, agreement.n) == ("human_preference", 5, 3)
+    assert preferred.headline == "preferred by people in 85%"
     expected = krippendorff_alpha(np.array([[1, 1, 0.5], [1, 1, 0]]), "nominal")
     assert agreement.value == pytest.approx(expected)
     other, _ = rating_results("finetune", read_answers(files), theirs, BOOTSTRAP)
     assert other.value == pytest.approx(100 - preferred.value)
 
-    scores = [{"texts": [text.digest], "score": n + 2} for n, text in enumerate(ours)]
+    scores = [{"texts": [text.digest], "score": n + 2} for n, text in enumerate(ours[:4])]
     likert = saved(tmp_path, "cy", [*scores, {"texts": [theirs[0].digest], "score": 1}], "likert")
     [rating] = rating_results("pretrain", read_answers([likert]), ours, BOOTSTRAP)
     assert (rating.name, rating.value, rating.n) == ("human_rating", 3.5, 4)

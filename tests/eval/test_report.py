@@ -244,6 +244,9 @@ def test_a_single_document_is_said_to_have_no_interval(tmp_path):
     assert "single document" not in page(unsampled)
     assert "whiskers" not in page(unsampled)
     assert "The whiskers are confidence intervals; a single document has none." in page(several, of_one)
+    of_two = replace(of_one, n=2)
+    assert "The text is only 2 documents, so there are no confidence intervals" in page(of_two)
+    assert "The whiskers are confidence intervals; only 2 documents have none." in page(several, of_two)
 
 
 def test_every_plot_has_its_lines(whole):

@@ -74,7 +74,8 @@ def write_model_card(
                 ),
             ],
             results=_read(context, "evaluate", "results.json", list),
-            lacks=_lacks(context),
+            lacks=_told(context, "lacks"),
+            notes_on_figures=_told(context, "notes"),
             parity=_parity(export),
             forms=_forms(context),
         )
@@ -125,10 +126,10 @@ def _read(context: Context, stage: str, name: str, kind: type = dict) -> Any:
     return read_json(context.inputs[stage] / name, context.inputs[stage], kind=kind)
 
 
-def _lacks(context: Context) -> str:
-    """What evaluate could not measure, in words; empty where there is nothing to tell."""
+def _told(context: Context, name: str) -> str:
+    """What evaluate says in words: which figures it `lacks`, or its `notes` on them; empty where there is nothing."""
     evaluated = _read(context, "evaluate", MANIFEST) or {}
-    return (evaluated.get("metrics") or {}).get("lacks", "")
+    return (evaluated.get("metrics") or {}).get(name, "")
 
 
 def _model(context: Context, export: StageMetrics, base: Base | None) -> dict[str, str]:
