@@ -32,7 +32,7 @@ def heat_map(jobs: Sequence[Job], objective: str) -> Figure | None:
             x, y = across.index(job.swept[keys[0]]), up.index(job.swept[keys[1]])
             opacity = DARKEST - (DARKEST - PALEST) * rank / max(len(jobs) - 1, 1)
             axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, facecolor=LINES[0], alpha=opacity))
-            axes.annotate(f"{job.reached:.4g}", (x, y), ha="center", va="center", color=TEXT)
+            axes.annotate(f"{job.reached:#.4g}", (x, y), ha="center", va="center", color=TEXT)
             if rank == 0:
                 axes.add_patch(Rectangle((x - 0.5, y - 0.5), 1, 1, fill=False, edgecolor=BEST, linewidth=2.5))
         axes.set_xticks(range(len(across)), across)

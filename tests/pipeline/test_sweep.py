@@ -131,7 +131,7 @@ def grid(**losses: float) -> list[Job]:
 def test_two_keys_are_a_heat_map():
     jobs = grid(a1_2=2.0, a1_3=2.5, b1_2=2.1, b1_3=2.6)
     plot = svg(draw(jobs, "pretrain.loss", [], STORE)["Loss over both keys"], "grid")
-    assert all(f">{text}<" in plot for text in ("2", "2.5", "2.1", "2.6", "1e-2", "1e-3"))
+    assert all(f">{text}<" in plot for text in ("2.000", "2.500", "2.100", "2.600", "1e-2", "1e-3"))
     assert heat_map(grid(a1_2=2.0, b1_3=2.5), "loss") is None, "drawn at random"
     assert heat_map(grid(a1_2=2.0, a1_3=2.5), "loss") is None
 

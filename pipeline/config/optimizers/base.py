@@ -18,7 +18,7 @@ class OptimizerConfig(Choice):
     lr: PositiveFloat = 1e-3
     """Peak learning rate."""
     weight_decay: NonNegativeFloat = 0.1
-    """Decoupled decay of matrices; norms and biases have none."""
+    """Weight decay of matrices, decoupled from their gradients; norms and biases have none."""
     grad_clip: PositiveFloat | None = 1.0
     """Largest global gradient norm; None turns clipping off."""
 
