@@ -33,14 +33,17 @@ def test_sentinels_are_tokens_and_all_else_is_text(tokenizer, prompt, read):
 
 
 @pytest.mark.parametrize(
-    ("written", "shown"),
+    ("prompt", "written", "shown"),
     [
-        ("<extra_id_0>quick<extra_id_1> lazy dog", "[0: quick] [1: lazy dog]"),
-        ("a dog", "a dog"),
-        ("", ""),
-        ("and <extra_id_1>", "and [1: ]"),
+        ("The <extra_id_0> fox <extra_id_1>.", "<extra_id_0>quick<extra_id_1> dog", "The [quick] fox [dog]."),
+        ("The <extra_id_1> fox", "<extra_id_0>quick<extra_id_1>red", "The [red] fox"),
+        ("The <extra_id_0> fox <extra_id_1>.", "and <extra_id_1>", "The [] fox []."),
+        ("The fox", "<extra_id_0> ran", "The fox[ran]"),
+        ("The fox", "a dog", "a dog"),
+        ("The fox", "", ""),
     ],
 )
-def test_what_is_written_is_shown_by_gaps(tokenizer, written, shown):
+def test_what_is_written_is_shown_in_its_gap(tokenizer, prompt, written, shown):
     ids = tokenizer(written, add_special_tokens=False).input_ids
-    assert Gaps(tokenizer, tokenizer.convert_tokens_to_ids(SPECIAL[2:])).shown(ids) == shown
+    gaps = Gaps(tokenizer, tokenizer.convert_tokens_to_ids(SPECIAL[2:]))
+    assert gaps.shown(prompt, ids) == shown

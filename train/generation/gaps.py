@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from torch import nn
@@ -49,18 +50,28 @@ class Gaps:
         """Each prompt, and behind an arrow what the model writes to it."""
         stops = Stops([self._tokenizer.eos_token_id])
         found = generate_ids(as_writing_model(model), [*map(self.encode, prompts)], decode, seed, stops)
-        return [(prompt, f" → {self.shown(ids)}") for prompt, ids in zip(prompts, found, strict=True)]
+        return [(prompt, f" → {self.shown(prompt, ids)}") for prompt, ids in zip(prompts, found, strict=True)]
 
-    def shown(self, ids: Sequence[int]) -> str:
-        """What the model has written, for people: the text of each gap in brackets."""
+    def shown(self, prompt: str, ids: Sequence[int]) -> str:
+        """The prompt with what the model has written for each of its gaps in brackets there.
+
+        What it has written for other gaps is left out; where it has marked no gap at all, that is all there is to show.
+        """
+        written = self._by_gap(ids)
+        if not written:
+            return self._text(ids)
+        texts, gaps = self._split(prompt)
+        filled = (f"[{written.get(gap, '')}]{text}" for gap, text in zip(gaps, texts[1:], strict=True))
+        return texts[0] + "".join(filled)
+
+    def _by_gap(self, ids: Sequence[int]) -> dict[int, str]:
+        """The text behind each sentinel, by its number."""
         numbers = {id: number for number, id in enumerate(self._sentinels)}
         places = [place for place, id in enumerate(ids) if id in numbers]
-        ends = [*places[1:], len(ids)][: len(places)]
-        pieces = [
-            f"[{numbers[ids[place]]}: {self._text(ids[place + 1 : end])}]"
-            for place, end in zip(places, ends, strict=True)
-        ]
-        return " ".join([self._text(ids[: places[0] if places else None]), *pieces]).strip()
+        return {
+            numbers[ids[place]]: self._text(ids[place + 1 : end])
+            for place, end in pairwise([*places, len(ids)])
+        }
 
     def _text(self, ids: Sequence[int]) -> str:
         return decode_text(self._tokenizer, ids).strip()
