@@ -21,24 +21,22 @@ from train.models import build_model
 from train.models.decoder.hf_config import to_hf_config
 from train.products import torchs_own_products
 
-VOCAB, PROMPT = 4096, 32
+VOCAB, PROMPT, NEW = 4096, 32, 128
 READ = 2**28
 """Bytes that are summed to see how fast memory is read."""
 
 
 class Case(NamedTuple):
-    """A model, in Llama's layout, and how much is written with it."""
+    """A model, in Llama's layout, and how often it is measured at most."""
 
     model: DecoderConfig
-    new_tokens: int
     rounds: int
-    """At most."""
 
 
 CASES = [
-    Case(DecoderConfig(layers=4, hidden=256, heads=4, context=512), 128, 15),
-    Case(DecoderConfig(layers=8, hidden=512, heads=8, context=512), 64, 5),
-    Case(DecoderConfig(layers=16, hidden=768, heads=12, context=512), 32, 3),
+    Case(DecoderConfig(layers=4, hidden=256, heads=4, context=512), 15),
+    Case(DecoderConfig(layers=8, hidden=512, heads=8, context=512), 5),
+    Case(DecoderConfig(layers=16, hidden=768, heads=12, context=512), 3),
 ]
 
 
@@ -61,15 +59,14 @@ def _compare(case: Case, batch: int, rounds: int) -> Row:
     theirs.load_state_dict(ours.state_dict(), strict=False)
     ours.lay_out_for_generation()
     prompts = torch.randint(0, VOCAB, (batch, PROMPT))
-    new = case.new_tokens
-    config = DecodeConfig(max_new_tokens=new, batch_size=batch)
+    config = DecodeConfig(max_new_tokens=NEW, batch_size=batch)
 
     def our_tokens() -> list[list[int]]:
         return generate_ids(ours, prompts.tolist(), config, 0, Stops([]))
 
     def their_tokens() -> list[list[int]]:
         mask = torch.ones_like(prompts)
-        options = {"do_sample": False, "max_new_tokens": new, "min_new_tokens": new, "pad_token_id": 0}
+        options = {"do_sample": False, "max_new_tokens": NEW, "min_new_tokens": NEW, "pad_token_id": 0}
         with torchs_own_products():
             return theirs.generate(prompts, attention_mask=mask, **options)[:, PROMPT:].tolist()
 
@@ -82,7 +79,7 @@ def _compare(case: Case, batch: int, rounds: int) -> Row:
             act()
             found.append(time.process_time() - started)
     ours_took, theirs_took, read_took = times
-    rates = [batch * new / statistics.median(found) for found in (ours_took, theirs_took)]
+    rates = [batch * NEW / statistics.median(found) for found in (ours_took, theirs_took)]
     ratio = statistics.median(b / a for a, b in zip(ours_took, theirs_took, strict=True))
     speed = READ / statistics.median(read_took)
     bound = speed / (4 * (sum(map(torch.numel, theirs.parameters())) - VOCAB * case.model.hidden))

@@ -153,9 +153,11 @@ def test_laid_out_for_generation_it_is_the_same_model(model):
             torch.testing.assert_close(torch.stack(found, 1), expected[rows, 8:], rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("takes_onednn", [False, True])
 @pytest.mark.parametrize("config", [*CONFIGS, CONFIGS[3].model_copy(update={"sliding_window": ROOM + 8})])
-def test_a_cache_that_grows_decodes_as_the_full_pass(config):
+def test_a_cache_that_grows_decodes_as_the_full_pass(config, takes_onednn, monkeypatch):
     """Token by token where there is room and where there is none, in pieces, with padding and after a reordering."""
+    monkeypatch.setattr("train.models.decoder.row_sum_cache.onednn_is_faster", lambda: takes_onednn)
     torch.manual_seed(2)
     model = build_model(config.model_copy(update={"context": 3 * ROOM}), VOCAB).eval()
     padding = torch.tensor([0, 3, ROOM + 1])

@@ -25,12 +25,7 @@ class FixedLinear(nn.Module):
         self._bias = None if bias is None else bias.detach()
 
     def forward(self, x: Tensor) -> Tensor:
-        """x [..., in] → [..., sum of out]."""
-        if self._may_change and _continues_several(x):
+        """x [texts, ..., in] → [texts, ..., sum of out]."""
+        if self._may_change and len(x) > 1:
             self._order, self._may_change = for_several_texts(self._order), False
         return self._order.product(x, self._bias)
-
-
-def _continues_several(x: Tensor) -> bool:
-    """Whether these are single tokens of several texts: [B, 1, in] or [B, in]."""
-    return x.size(0) > 1 and x.numel() == x.size(0) * x.size(-1)

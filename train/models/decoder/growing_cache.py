@@ -16,6 +16,8 @@ class GrowingCache(KVCache):
     was just given back costs more than the move, since the system clears it page by page.
     """
 
+    _keys_lie_across = False
+    """Whether in memory a head's keys are [head_size, tokens]."""
     _spare: Tensor | None = None
     """Numbers in a run, for all keys or values that a layer may come to."""
 
@@ -32,16 +34,17 @@ class GrowingCache(KVCache):
         end = self.length + key.size(1)
         if end > self.keys[layer].size(2):
             room = min(end + ROOM, self.capacity)
-            for kept in (self.keys, self.values):
-                kept[layer] = self._moved(kept[layer], room)
+            self.keys[layer] = self._moved(self.keys[layer], room, across=self._keys_lie_across)
+            self.values[layer] = self._moved(self.values[layer], room)
         return super().update(layer, key, value, window)
 
-    def _moved(self, kept: Tensor, room: int) -> Tensor:
+    def _moved(self, kept: Tensor, room: int, *, across: bool = False) -> Tensor:
         """The keys or values of a layer with room for so many tokens."""
         batch, heads, _, size = kept.shape
         numbers = batch * heads * self.capacity * size
         run = kept.new_empty(numbers) if self._spare is None else self._spare
-        moved = run[: batch * heads * room * size].view(batch, heads, room, size)
+        taken = run[: batch * heads * room * size]
+        moved = taken.view(batch, heads, size, room).mT if across else taken.view(batch, heads, room, size)
         moved[:, :, : self.length] = kept[:, :, : self.length]
         is_run = kept.untyped_storage().nbytes() == run.untyped_storage().nbytes()
         self._spare = kept.as_strided((numbers,), (1,)) if is_run else None

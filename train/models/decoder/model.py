@@ -16,9 +16,9 @@ from train.models.balance import fullest_expert, router_losses, until_last_label
 from train.models.decoder.attention import document_mask
 from train.models.decoder.cache import KVCache
 from train.models.decoder.gpt2 import GPT2Body
-from train.models.decoder.growing_cache import GrowingCache
 from train.models.decoder.llama import LlamaBody
 from train.models.decoder.nearby import nearby_mask
+from train.models.decoder.row_sum_cache import fastest_cache
 from train.models.fixed_linear import FixedLinear
 from train.models.interface import IGNORE_INDEX, LanguageModel, LossSum
 from train.models.lm_head import LMHead, LossChange, loss_sum
@@ -185,14 +185,14 @@ class Decoder(LanguageModel):
                 "shorten the prompt or generate fewer tokens"
             )
         weight = self.lm_head.weight
-        kind = GrowingCache if weight.device.type == "cpu" else KVCache
-        return kind(
+        dtype = dtype or weight.dtype
+        return fastest_cache(weight.device, dtype)(
             self.config.layers,
             batch_size,
             length,
             self.config.key_value_heads,
             self.config.head_width,
-            dtype=dtype or weight.dtype,
+            dtype=dtype,
             device=weight.device,
             padding=padding,
         )
