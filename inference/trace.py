@@ -84,10 +84,9 @@ def _print(training: "TracedTraining", found: "Trace", listed: int) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    passages, shown = counted(found.passages, "passage"), len(found.readings)
+    shown = len(found.readings)
     print(
-        f"{training.name}: the text has {counted(found.tokens, 'token')}; its training text has {passages} of "
-        f"{found.least} or more of them in a row"
+        f"{training.name}: {_lengths(found)}"
         + (f"; {shown:,} of them, the longest first:" if shown < found.passages else "")
     )
     if training.first:
@@ -103,6 +102,17 @@ def _print(training: "TracedTraining", found: "Trace", listed: int) -> None:
         passage = Text(f"{reading.before}⟦{reading.passage}⟧{reading.after}".replace("\n", "⏎"))
         table.add_row(str(reading.tokens), Text(_document(reading)), _steps(reading.steps, listed), passage)
     Console().print(table)
+
+
+def _lengths(found: "Trace") -> str:
+    """How long the text is, and what was found of it."""
+    lengths = {found.tokens, found.tokens_behind_space}
+    behind = f", {found.tokens_behind_space:,} behind a space" if len(lengths) > 1 else ""
+    some = f"of {found.least:,} or more of them in a row"
+    if found.least > min(lengths):
+        some = "with the whole text" if found.least >= max(lengths) else f"{some}, or with the whole text"
+    passages = counted(found.passages, "passage")
+    return f"the text has {counted(found.tokens, 'token')}{behind}; its training text has {passages} {some}"
 
 
 def _document(reading: "Reading") -> str:

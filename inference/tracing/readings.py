@@ -30,7 +30,7 @@ class Reading:
     passage: str
     after: str
     steps: list[int]
-    """Steps in which at least the shortest length asked for was read in one sequence; from 1."""
+    """Steps in which at least the shortest length that counts was read in one sequence; from 1."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,11 @@ class Trace:
     """What is known of a text."""
 
     tokens: int
-    """Of the text."""
+    """Of the text as it stands."""
+    tokens_behind_space: int
+    """Of the text as it stands within a sentence, where its first token may be another."""
     least: int
-    """Length of the shortest passage that counts, in tokens."""
+    """Length of the shortest passage that counts, in tokens; where a spelling of the text has fewer, all of it."""
     passages: int
     """How many there are."""
     readings: list[Reading]
@@ -50,7 +52,7 @@ class Trace:
 def trace(training: TracedTraining, text: str, least: int, count: int) -> Trace:
     """
     Args:
-        least: tokens of the shortest passage to look for; a shorter text is looked for as a whole.
+        least: tokens of the shortest passage to look for; a shorter spelling of the text is looked for as a whole.
         count: how many passages to return.
 
     Raises:
@@ -59,13 +61,12 @@ def trace(training: TracedTraining, text: str, least: int, count: int) -> Trace:
     encoder = TextEncoder(training.artifact.tokenizer_artifact)
     # Within a document most words have a space before them, which may belong to their token.
     spellings = [encoder.encode(text), *([] if text[0].isspace() else [_behind_a_space(encoder, text)])]
-    shortest = min(map(len, spellings))
-    if not shortest:
+    if not all(map(len, spellings)):
         raise UserError("the text has no token; give a longer one")
-    least = min(least, shortest)
     finder = PassageFinder(spellings, least, encoder.vocab_size)
     passages, longest = _longest(training, finder, count)
-    return Trace(len(spellings[0]), least, passages, _readings(training, encoder, longest, least))
+    readings = _readings(training, encoder, longest)
+    return Trace(len(spellings[0]), len(spellings[-1]), least, passages, readings)
 
 
 def _behind_a_space(encoder: TextEncoder, text: str) -> np.ndarray:
@@ -90,10 +91,10 @@ def _longest(
 
 
 def _readings(
-    training: TracedTraining, encoder: TextEncoder, found: Sequence[tuple[str, Passage]], least: int
+    training: TracedTraining, encoder: TextEncoder, found: Sequence[tuple[str, Passage]]
 ) -> list[Reading]:
     numbers = [
-        training.example_numbers(part, *(passage.start, passage.stop), least) for part, passage in found
+        training.example_numbers(part, passage.start, passage.stop, passage.least) for part, passage in found
     ]
     steps = training.steps_of(np.unique(np.concatenate([np.empty(0, np.int64), *map(np.array, numbers)])))
     documents = _documents(training, found)

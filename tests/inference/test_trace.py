@@ -136,6 +136,22 @@ def test_a_text_of_a_token_is_not_found_by_the_space_before_it(
     assert found["readings"] == []
 
 
+def test_of_a_short_text_no_part_is_found_whichever_way_it_is_spelled(
+    inputs: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Behind a space a word has fewer tokens: of the other spelling so many of them do not make the word."""
+    encoder = TextEncoder(inputs / "tokenizer")
+    lengths = len(encoder.encode("capital")), len(encoder.encode(" capital"))
+    assert lengths[0] > lengths[1]
+    artifact = train(inputs, "short-1", DataConfig(), steps=2)
+    found = traced(capsys, artifact, "capital", "count=1000")
+    assert (found["tokens"], found["tokens_behind_space"]) == lengths
+    assert [reading["passage"] for reading in found["readings"]] == [" capital"] * 4
+    trace.main(["capital", f"model={artifact}"])
+    told = f"the text has {lengths[0]} tokens, {lengths[1]} behind a space; its training text has 4 passages with the"
+    assert told in capsys.readouterr().out
+
+
 def test_the_table_is_for_people(inputs: Path, capsys: pytest.CaptureFixture[str]) -> None:
     artifact = train(inputs, "table-1", DataConfig(), steps=2)
     trace.main([PLANTED, f"model={artifact}", "count=1", "steps=1"])
@@ -186,7 +202,7 @@ def test_passages_are_the_longest_common_runs(
                     break
                 length += 1
             if length >= least:
-                runs.append(Passage(start, length))
+                runs.append(Passage(start, length, least))
     kept: list[Passage] = []
     for run in runs:
         if not kept or run.start >= kept[-1].stop:
@@ -195,3 +211,15 @@ def test_passages_are_the_longest_common_runs(
             kept[-1] = run
     assert list(PassageFinder([text], least, 6).find(stream)) == kept
     assert kept
+
+
+def test_each_spelling_that_is_shorter_is_found_as_a_whole(tmp_path: Path) -> None:
+    with ShardWriter(tmp_path, "train-00000", token_dtype(9)) as writer:
+        writer.write(np.array([1, 2, 3, 8, 2, 3, 8, 4, 5, 8, 5, 6, 7, 6, 8]))
+    ShardIndex("<u2", 9, 8, "", {"train": [writer.file]}).save(tmp_path)
+    finder = PassageFinder([np.array([1, 2, 3]), np.array([4, 5]), np.array([3, 5, 6, 7, 6])], 4, 9)
+    assert list(finder.find(TokenStream(tmp_path, "train"))) == [
+        Passage(0, 3, 3),
+        Passage(7, 2, 2),
+        Passage(10, 4, 4),
+    ]

@@ -17,6 +17,8 @@ class Passage(NamedTuple):
 
     start: int
     tokens: int
+    least: int
+    """How many of them in a row count."""
 
     @property
     def stop(self) -> int:
@@ -27,24 +29,28 @@ class PassageFinder:
     """Finds the runs of tokens that a stream has in common with a text: as long as they go, and not below a length.
 
     The stream is read once, from its start to its end. Where `least` tokens in a row are all of the text, a hash of
-    them is looked up among those of the text's own n-grams; what is found is compared token by token.
+    them is looked up among those of the text's own n-grams; what is found is compared token by token. A spelling that
+    has fewer is looked for as a whole.
     """
 
     def __init__(self, spellings: Sequence[np.ndarray], least: int, vocab_size: int):
         """
         Args:
             spellings: the text's ids, and those of other ways to write it.
-            least: length of the shortest run, from 1; no spelling is shorter.
+            least: length of the shortest run, from 1.
             vocab_size: ids are below.
         """
-        self._least = least
+        lengths = np.array([len(ids) for ids in spellings])
+        self._looked_up = looked_up = min(least, int(lengths.min()))
+        self._least = np.repeat(np.minimum(lengths, least), lengths + 1)
+        """Of each place in the text."""
         # Behind each spelling an id that no stream has, so that nothing reaches over its end.
         self._text = np.concatenate([np.append(ids.astype(np.int64), vocab_size) for ids in spellings])
         self._is_known = np.zeros(vocab_size + 1, bool)
         self._is_known[self._text] = True
         self._is_known[vocab_size] = False
-        starts = _all_true(self._is_known[self._text], least)
-        hashes = _hashes(self._text, starts, least)
+        starts = _all_true(self._is_known[self._text], looked_up)
+        hashes = _hashes(self._text, starts, looked_up)
         order = np.argsort(hashes, kind="stable")
         self._hashes, self._places = hashes[order], starts[order]
 
@@ -63,10 +69,10 @@ class PassageFinder:
 
     def runs(self, stream: Tokens) -> Iterator[Passage]:
         """All of them, also those that overlap."""
-        for first in range(0, len(stream) - self._least + 1, CHUNK):
-            chunk = stream.read(first, CHUNK + self._least - 1)
-            starts = _all_true(self._is_known[chunk], self._least)
-            hashes = _hashes(chunk, starts, self._least)
+        for first in range(0, len(stream) - self._looked_up + 1, CHUNK):
+            chunk = stream.read(first, CHUNK + self._looked_up - 1)
+            starts = _all_true(self._is_known[chunk], self._looked_up)
+            hashes = _hashes(chunk, starts, self._looked_up)
             low = np.searchsorted(self._hashes, hashes, side="left")
             high = np.searchsorted(self._hashes, hashes, side="right")
             for hit in np.flatnonzero(high > low):
@@ -76,9 +82,9 @@ class PassageFinder:
                 here, before = (context[1:], context[0]) if start else (context, -1)
                 for place in self._places[low[hit] : high[hit]].tolist():
                     if place == 0 or self._text[place - 1] != before:
-                        shared = _common_prefix(here, self._text[place:])
-                        if shared >= self._least:
-                            yield Passage(start, shared)
+                        shared, least = _common_prefix(here, self._text[place:]), int(self._least[place])
+                        if shared >= least:
+                            yield Passage(start, shared, least)
 
 
 def _all_true(flags: np.ndarray, length: int) -> np.ndarray:
