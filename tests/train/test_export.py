@@ -10,6 +10,7 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
+from inference.settings import SampleSettings
 from pipeline.config.evaluation import DecodeConfig, WeightsConfig
 from pipeline.config.lora import LoRAConfig
 from pipeline.config.models import ModelConfig
@@ -95,7 +96,10 @@ def make_inputs(tmp_path, chat_tokenizer):
         save_model(inputs["pretrain"], model.state_dict(), config, len(tokenizer))
         write_manifest(inputs["pretrain"], model=config.model_dump(mode="json"))
         inputs["evaluate"].mkdir()
-        write_json(inputs["evaluate"] / "manifest.json", {"metrics": {"perplexity": 12.3}})
+        write_json(
+            inputs["evaluate"] / "manifest.json",
+            {"metrics": {"perplexity": 12.3, "notes": "BLEU goes to 100."}},
+        )
         row = {"model": "pretrain", "name": "word_perplexity", "value": 123.456, "low": 120.0, "high": 127.0}
         write_json(
             inputs["evaluate"] / "results.json",
@@ -139,7 +143,7 @@ def test_a_decoder_loads_in_transformers(make_inputs, tmp_path, make_context, mo
     check_logits(context.folder / "model", inputs["pretrain"], "Qwen3ForCausalLM", 1e-4)
 
 
-def test_bf16_and_the_model_card(make_inputs, tmp_path, make_context, monkeypatch):
+def test_bf16_and_the_model_card(make_inputs, tmp_path, make_context, monkeypatch, capsys):
     inputs = make_inputs(GPT2)
     context = make_context(tmp_path / "out", **inputs)
     metrics = run(export(dtype="bf16"), context)
@@ -166,12 +170,21 @@ def test_bf16_and_the_model_card(make_inputs, tmp_path, make_context, monkeypatc
     for setting in ("expert", "router_z_loss", "balance_loss", "layer_types", "rope_theta"):
         assert setting not in card, "what this model has not got is not told of it"
     assert "[120.00, 127.00]" in card
+    assert "\n\nBLEU goes to 100.\n\n## Export\n" in card
     assert "bf16 weights in this folder differ by" in card
     assert f'prompt = "{TEXTS[0].split(" 0")[0]} 0"' in card, "how a held-out text begins"
-    # The card's code runs as it stands, in the folder.
+    # The card's code runs as it stands, in the folder: it draws as `make sample` does, the same text each time.
     code = card.split("```python\n")[1].split("```")[0]
+    drawn = SampleSettings().sampling
+    assert f"do_sample=True, temperature={drawn.temperature}, top_k=0, top_p={drawn.top_p})" in code
+    assert (drawn.top_k, drawn.min_p, drawn.repetition_penalty) == (None, None, 1)
     monkeypatch.chdir(folder)
-    exec(compile(code, "README.md", "exec"), {})
+    written = []
+    for _ in range(2):
+        torch.rand(7)  # whatever was drawn before
+        exec(compile(code, "README.md", "exec"), {})
+        written.append(capsys.readouterr().out)
+    assert written[0] == written[1] != ""
 
 
 def in_a_store(root: Path, inputs: dict[str, Path]) -> Path:

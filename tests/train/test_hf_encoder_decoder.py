@@ -12,6 +12,7 @@ from pipeline.config.stages import ExportStage, FinetuneStage
 from pipeline.errors import UserError
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.store.artifacts import write_json
+from tests.train.head_tasks import card_says
 from tests.train.test_export import write_manifest
 from train.export import run as export
 from train.finetune import run as finetune
@@ -149,6 +150,7 @@ def test_a_folder_is_tuned_and_exported(kind, lora, batching, plain_tokenizer, t
     assert found["max_logit_difference"] < 1e-4
     loaded = AutoModelForSeq2SeqLM.from_pretrained(out.folder / "model")
     assert type(loaded).__name__ == found["format"]
+    assert card_says(out.folder / "model") == card_says(out.folder / "model"), "its code runs, and is seeded"
 
 
 def test_one_that_only_reads_is_refused():

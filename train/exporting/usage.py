@@ -5,8 +5,10 @@ Functions of the folder's name, and of a text in the language of the model's dat
 import json
 from collections.abc import Callable
 
+from pipeline.config.evaluation import SamplingConfig
+
 _LOAD = """\
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
 
 {folder}tokenizer = AutoTokenizer.from_pretrained(folder)
 model = AutoModelForCausalLM.from_pretrained(folder)
@@ -32,7 +34,7 @@ def continue_a_prompt(template: str = "{source}") -> Usage:
         return _LOAD.format(folder=_named(folder)) + (
             f"prompt = {_literal(prompt)}\n"
             'inputs = tokenizer(prompt, add_special_tokens=False, return_tensors="pt")\n'
-            "output = model.generate(**inputs)\n"
+            f"{_generate('**inputs')}"
             "print(tokenizer.decode(output[0], skip_special_tokens=True))"
         )
 
@@ -51,7 +53,7 @@ def answer_a_turn(*, with_stop_strings: bool) -> Usage:
         return (
             _LOAD.format(folder=_named(folder))
             + _TURN.format(question=_literal(text))
-            + f"output = model.generate(**inputs{options})\n"
+            + _generate(f"**inputs{options}")
             + 'print(tokenizer.decode(output[0, inputs["input_ids"].shape[1]:], skip_special_tokens=True))'
         )
 
@@ -215,8 +217,8 @@ def write_to_a_source(template: str = "{source}", *, frames_itself: bool = False
         return _LOAD.replace("ForCausalLM", "ForSeq2SeqLM").format(folder=_named(folder)) + (
             f"source = {_literal(template.replace('{source}', text))}{end}\n"
             f'inputs = tokenizer(source{options}, return_tensors="pt")\n'
-            'output = model.generate(inputs["input_ids"], attention_mask=inputs["attention_mask"])\n'
-            "print(tokenizer.decode(output[0], skip_special_tokens=True))"
+            + _generate('inputs["input_ids"], attention_mask=inputs["attention_mask"]')
+            + "print(tokenizer.decode(output[0], skip_special_tokens=True))"
         )
 
     return usage
@@ -226,6 +228,21 @@ def fill_gaps(folder: str, text: str) -> str:
     """A text with a gap that an encoder–decoder fills."""
     usage = write_to_a_source()(folder, f"{text.rstrip()} <extra_id_0>")
     return usage.replace(", skip_special_tokens=True", "")
+
+
+def _generate(inputs: str) -> str:
+    """Tokens are drawn as `make sample` draws them where nothing else is said: a small model's likeliest text goes in
+    circles.
+
+    Args:
+        inputs: the arguments that say what the model reads.
+    """
+    chosen = SamplingConfig()
+    return (
+        "set_seed(1)  # another number gives another text; do_sample=False always takes the likeliest token\n"
+        f"output = model.generate({inputs}, do_sample=True, temperature={chosen.temperature}, "
+        f"top_k={chosen.top_k or 0}, top_p={chosen.top_p})\n"
+    )
 
 
 def _named(folder: str) -> str:
