@@ -1,8 +1,8 @@
 """What a hash of the ids cannot do for a few documents: splits that are neither empty nor hold half of the text.
 
 A hundredth of some dozen files is less than one of them. So a split that would be too short, or have too few documents,
-gets further ones, or of a few long ones their ends; and a document that is a good part of all text is trained on. All
-of it depends on the documents alone.
+gets further ones, or is made of the ends of long ones; and a document that is a good part of all text is trained on.
+All of it depends on the documents alone.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,7 +49,11 @@ class HeldOut:
         """In words, for the log."""
         moved = [split for rows in self.documents.values() for split in rows.values()]
         if back := moved.count("train"):
-            yield f"{back:,} of the documents to hold out would be more than a tenth of all text, and stay in training"
+            stay = "stays" if back == 1 else "stay"
+            yield (
+                f"{back:,} of the documents to hold out {stay} in training, since a split would have more than a tenth "
+                "of all text, or too few documents"
+            )
         for split in HELD_OUT:
             if count := moved.count(split):
                 what = counted(count, "further document is", "further documents are")
@@ -126,13 +130,16 @@ def hold_out(
             max(least, fractions[split] * total) - size if size < least else 0.0,
             max(LEAST_DOCUMENTS - documents[split], 0),
             MOST * total - size,
+            max(fractions[split], min(least / max(total, 1), LEAST_SHARE)),
         )
         for split, size in have.items()
         if size < least or documents[split] < LEAST_DOCUMENTS
     }
     if short:
         train = _Training.of(kept_documents(pieces, decisions, limits, candidates), candidates)
-        _fill(held_out, short, train, fractions)
+        _fill(held_out, short, train)
+        if not guarded:
+            _give_back(held_out, kept_documents(pieces, decisions, limits, candidates))
     return held_out
 
 
@@ -144,6 +151,8 @@ class _Lack:
     documents: int
     room: float
     """Bytes that it may get for the number of its documents alone."""
+    end: float
+    """Share of each document's text that would make up such a split."""
 
 
 @dataclass(frozen=True)
@@ -171,26 +180,31 @@ class _Training:
         return sum(share * size >= LEAST_END for size in self.sizes)
 
 
-def _fill(
-    held_out: HeldOut, short: Mapping[str, _Lack], train: _Training, fractions: Mapping[str, float]
-) -> None:
+def _fill(held_out: HeldOut, short: Mapping[str, _Lack], train: _Training) -> None:
     """Add what is missing, by split in `short`."""
     total, most = sum(train.sizes), int(MOST * len(train.sizes))
     fitting = [place for place, size in enumerate(train.sizes) if size <= MOST * total]
     for split, lack in short.items():
-        wanted, sizes = lack.bytes, np.cumsum([train.sizes[place] for place in fitting[:most]])
+        sizes = np.cumsum([train.sizes[place] for place in fitting[:most]])
         several = min(lack.documents, int(np.searchsorted(sizes, lack.room, side="right")))
-        count = max(int(np.searchsorted(sizes, wanted)) + 1 if wanted else 0, several)
-        share = max(fractions[split], min(wanted / max(total, 1), LEAST_SHARE))
-        few_ends = train.ends(share) < min(LEAST_DOCUMENTS, len(sizes))
-        if count > len(sizes) > 1 and sizes[-1] > wanted / 2 and few_ends:
+        count = max(int(np.searchsorted(sizes, lack.bytes)) + 1 if lack.bytes else 0, several)
+        ends = train.ends(lack.end)
+        if count > len(sizes) > 1 and sizes[-1] > lack.bytes / 2 and ends < min(LEAST_DOCUMENTS, len(sizes)):
             count = len(sizes)  # more documents say more than the ends of fewer, one of which has no interval
-        if count <= len(sizes):
+        if count > len(sizes) or count < lack.documents <= ends:
+            held_out.ends[split] = lack.end
+        else:
             for place in fitting[:count]:
                 held_out.move(*train.places[place], split)
             fitting = fitting[count:]
-        else:
-            held_out.ends[split] = share
+
+
+def _give_back(held_out: HeldOut, kept: Iterable[Kept]) -> None:
+    """Train on the documents that the hash holds out for a split which is made of ends: the few would outweigh them."""
+    for of_piece in kept:
+        for split in held_out.ends:
+            for row in of_piece.rows[of_piece.splits == split]:
+                held_out.move(of_piece.piece, int(row), "train")
 
 
 def kept_documents(

@@ -89,16 +89,20 @@ def test_beside_long_files_short_ones_are_shared_by_both_splits(
     assert [line for line in caplog.messages if line.startswith("test is only 4 documents: their figures")]
 
 
-def test_of_few_documents_for_their_number_alone_no_more_than_a_tenth_of_the_text(
+def test_of_some_dozen_long_documents_the_ends_since_few_of_them_fill_a_split(
     clean_corpus, write, tmp_path, caplog
 ) -> None:
-    """Each is 4% of it, and more than the 16 kB that a split needs."""
+    """Each is 4% of the text, and more than the 16 kB that a split needs; the hash holds one of them out."""
     files = [write(f"notes/{number:02d}.md", story(number, 100)) for number in range(25)]
     with caplog.at_level(logging.INFO, "test"):
         cleaned = clean_corpus(tmp_path, "text", files, **WHOLE)
-    assert [len(cleaned.split(split)) for split in ("validation", "test")] == [2, 2]
-    [told] = [line for line in caplog.messages if "confidence" in line]
-    assert told.startswith("validation and test are each only 2 documents: their figures have no confidence")
+    assert [len(cleaned.split(split)) for split in ("train", "validation", "test")] == [25, 25, 25]
+    for split in ("validation", "test"):
+        assert 16_000 < size(cleaned, split) < 25_000
+    assert any(
+        line.startswith("1 of the documents to hold out stays in training") for line in caplog.messages
+    )
+    assert not [line for line in caplog.messages if "confidence" in line]
 
 
 def test_a_split_of_one_document_is_told(clean_corpus, write, tmp_path, caplog) -> None:
