@@ -26,6 +26,7 @@ MODULES = (
     "train.finetune",
     "train.adapters.lora",
     "train.finetuning.forecast",
+    "train.finetuning.preflight",
     "train.finetuning.preferences.reference",
     "train.memory.forecast",
     "train.preflight",

@@ -11,6 +11,7 @@ from pipeline.errors import UserError
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.vocabulary import Vocabulary, read_vocabulary
 from pipeline.known import Known
+from train.finetuning.artifact import refuse_classifier
 
 if TYPE_CHECKING:
     from train.checkpoints.named_model import NamedModel
@@ -95,7 +96,6 @@ def _check(teacher: "NamedModel", section: str, length: int, shorten: str, apart
     from train.checkpoints.initial import find_weights
     from train.models import family
     from train.models.sizes import build_on_meta
-    from train.preflight import refuse_classifier
 
     setting = teacher_setting(section)
     if teacher.config.reading != "left_to_right":
