@@ -20,8 +20,9 @@ from pipeline.config.help import usage
 from pipeline.config.left_out import left_out_keys, typed_keys
 from pipeline.config.origins import Origins
 from pipeline.config.overrides import hydra_overrides
+from pipeline.config.parsing import parse_config
 from pipeline.config.plugins import load_plugins, loaded_plugins, named_plugins
-from pipeline.config.root import RootConfig, parse_config
+from pipeline.config.root import RootConfig
 from pipeline.dryrun import dry_run
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.planner import execute, shown_settings

@@ -1,25 +1,18 @@
-"""The whole configuration of a run, and the check that reports every problem at once."""
+"""The whole configuration of a run, and what its sections say against each other."""
 
-from collections.abc import Collection, Iterator, Mapping
-from functools import partial
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-from pydantic import Field, TypeAdapter, ValidationError
+from pydantic import Field
 from pydantic.fields import FieldInfo
 
 from pipeline.config.base import Section
-from pipeline.config.base_weights import with_base_weights
 from pipeline.config.benchmarks import BenchmarkItems
 from pipeline.config.clean import CleanConfig
 from pipeline.config.corpora import CorpusConfig
-from pipeline.config.credentials import credential_problems
 from pipeline.config.data import DataConfig
 from pipeline.config.evaluation import EvaluateConfig, ExportConfig, ReportConfig, WeightsConfig
-from pipeline.config.explanations import explain
-from pipeline.config.initial_weights import with_initial_weights
 from pipeline.config.launchers import LauncherConfig
-from pipeline.config.left_out import left_out_keys, without_keys
 from pipeline.config.models import ModelConfig
 from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.optimizers import OptimizerConfig
@@ -30,7 +23,6 @@ from pipeline.config.shards import ShardsConfig
 from pipeline.config.strategies import StrategyConfig
 from pipeline.config.sweep import SweepConfig
 from pipeline.config.tasks import FinetuneConfig
-from pipeline.config.teachers import with_teachers
 from pipeline.config.tokenizers import TokenizerConfig
 from pipeline.config.trackers import TrackingConfig
 from pipeline.config.trackers.wandb import WandbTracking
@@ -38,10 +30,7 @@ from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.formats.hub import SCHEME
 from pipeline.formats.run_folder import command_for, is_run
-from pipeline.redaction import masked, redacted
 from pipeline.remote.listing import ARTIFACT_SCHEME
-from pipeline.text.counts import counted
-from pipeline.text.surrogates import take_out_surrogates
 
 
 class RootConfig(Section):
@@ -254,62 +243,3 @@ def add_section(name: str, section: type[Section]) -> None:
     if name in RootConfig.model_fields:
         raise UserError(f"plugins: the configuration has {name!r} already; give the new section another name")
     RootConfig.model_fields[name] = FieldInfo(annotation=section, default_factory=section)
-
-
-def parse_config(values: Mapping[str, Any], typed: Collection[str] = ()) -> RootConfig:
-    """The checked configuration.
-
-    Args:
-        typed: keys given on the command line. Others stay out where they are another choice's: see `left_out_keys`.
-
-    Raises:
-        UserError: with all problems, one per line: key, value, what would be right.
-    """
-    of_weights: list[str] = []
-    for find in (partial(with_initial_weights, typed=typed), with_base_weights, with_teachers):
-        try:
-            values = find(values)
-        except UserError as error:
-            of_weights.append(str(error))
-    values = without_keys(values, set(left_out_keys(RootConfig, values, typed)))
-    try:
-        root = RootConfig.model_validate(values)
-    except ValidationError as error:
-        raise UserError(_list_problems([*of_weights, *_problems_of_invalid(values, error)])) from None
-    if problems := [*of_weights, *_problems(root, ""), *credential_problems(root)]:
-        raise UserError(_list_problems(problems))
-    return root
-
-
-def _problems_of_invalid(values: Mapping[str, Any], error: ValidationError) -> list[str]:
-    """What pydantic objects to; and what is right so far may contradict itself."""
-    problems = [explain(RootConfig, details, values) for details in error.errors()]
-    wrong = {details["loc"][0] for details in error.errors()}
-    for name in set(values) & set(RootConfig.model_fields) - wrong:
-        section = TypeAdapter(RootConfig.model_fields[name].annotation).validate_python(values[name])
-        if isinstance(section, Section):
-            problems += [*_problems(section, name), *credential_problems(section, name)]
-    return problems
-
-
-def _list_problems(problems: list[str]) -> str:
-    shown = (redacted(masked(problem)) for problem in problems)
-    return "\n".join(
-        [
-            f"the configuration has {counted(len(problems), 'problem')}:",
-            *(f"  - {problem}" for problem in shown),
-        ]
-    )
-
-
-def _problems(section: Section, path: str) -> Iterator[str]:
-    if isinstance(section, FinetuneConfig) and not section.enabled:
-        return  # what is not used may contradict itself
-    for problem in section.problems():
-        yield f"{path}: {problem}" if path else problem
-    for name in type(section).model_fields:
-        value, key = getattr(section, name), f"{path}.{name}" if path else name
-        if isinstance(value, Section):
-            yield from _problems(value, key)
-        elif take_out_surrogates(value)[1]:  # what Python makes of a command line's bytes that are not UTF-8
-            yield f"{key}={value!r} is not UTF-8; write it in UTF-8"

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from pipeline.config.composition import plain_tree
 from pipeline.config.left_out import typed_keys
 from pipeline.config.models import ModelConfig
-from pipeline.config.root import parse_config
+from pipeline.config.parsing import parse_config
 from pipeline.config.run import RunConfig
 from pipeline.config.sweep import SweepConfig
 from pipeline.config.trackers import TrackingConfig

@@ -14,7 +14,7 @@ import pytest
 from data_prep import clean, shards
 from data_prep.cleaning.planting import SOURCE
 from pipeline.config.clean import CleanConfig
-from pipeline.config.root import parse_config
+from pipeline.config.parsing import parse_config
 from pipeline.config.shards import ShardsConfig
 from pipeline.config.stages import CleanStage, ShardsStage
 from pipeline.context import Context, Share

@@ -9,7 +9,7 @@ import pytest
 
 from data_prep import preflight
 from data_prep.filters.quality import held_out_accuracy, learn
-from pipeline.config.root import parse_config
+from pipeline.config.parsing import parse_config
 from pipeline.errors import UserError
 from pipeline.known import Known
 from pipeline.store.artifacts import Store

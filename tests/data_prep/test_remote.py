@@ -19,7 +19,7 @@ import pytest
 from data_prep.download import run
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.config.corpora.wikitext import WikiTextCorpus
-from pipeline.config.root import parse_config
+from pipeline.config.parsing import parse_config
 from pipeline.config.stages import DownloadStage
 from pipeline.errors import UserError
 from pipeline.formats.documents import read_texts

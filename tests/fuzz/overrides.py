@@ -12,7 +12,8 @@ from pipeline.__main__ import CONF, options, store_defaults
 from pipeline.config.composition import composing, resolved
 from pipeline.config.left_out import typed_keys
 from pipeline.config.overrides import hydra_overrides
-from pipeline.config.root import RootConfig, parse_config
+from pipeline.config.parsing import parse_config
+from pipeline.config.root import RootConfig
 from pipeline.dryrun import dry_run
 
 VALUES = [

@@ -14,7 +14,8 @@ from pipeline.__main__ import CONF, options, store_defaults
 from pipeline.config.models import ModelConfig
 from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.overrides import hydra_overrides
-from pipeline.config.root import RootConfig, parse_config
+from pipeline.config.parsing import parse_config
+from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from tests.warm.process import run_warm
 

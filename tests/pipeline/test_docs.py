@@ -20,7 +20,7 @@ from pipeline.config.document import document
 from pipeline.config.evaluation import METRICS
 from pipeline.config.modules import ModuleIn
 from pipeline.config.overrides import hydra_overrides
-from pipeline.config.root import parse_config
+from pipeline.config.parsing import parse_config
 from pipeline.config.training import CALLBACKS
 from pipeline.formats.tokenizers import save_tokenizer
 from pipeline.stages import STAGES

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.root import RootConfig, parse_config
+from pipeline.config.parsing import parse_config
+from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.launch.commands import check_devices
 from pipeline.launch.slurm.client import output_of

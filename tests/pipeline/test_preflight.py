@@ -10,7 +10,8 @@ import pytest
 
 from eval.benchmarks.preflight import benchmarks as check_benchmarks
 from pipeline import packages
-from pipeline.config.root import RootConfig, parse_config
+from pipeline.config.parsing import parse_config
+from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.formats.benchmark_tasks import load_tasks
 from pipeline.known import Known

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config.root import parse_config
+from pipeline.config.parsing import parse_config
 from pipeline.errors import UserError
 from pipeline.redaction import RedactingFormatter, masked, redacted, secret_values, shown_overrides
 from pipeline.store.private_files import write_private

@@ -12,7 +12,8 @@ import yaml
 from safetensors.torch import load_file
 from transformers import PreTrainedTokenizerFast
 
-from pipeline.config.root import RootConfig, parse_config
+from pipeline.config.parsing import parse_config
+from pipeline.config.root import RootConfig
 from pipeline.config.stages import FinetuneStage
 from pipeline.context import Context
 from pipeline.errors import UserError

@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.config.root import RootConfig, parse_config
+from pipeline.config.parsing import parse_config
+from pipeline.config.root import RootConfig
 from pipeline.config.training import TrainerConfig
 from pipeline.errors import UserError
 from pipeline.forecast import Forecast

@@ -16,8 +16,9 @@ from transformers import AutoConfig, AutoModelForCausalLM
 
 from pipeline.config.models.decoder import DecoderConfig
 from pipeline.config.models.lstm import LSTMConfig
+from pipeline.config.parsing import parse_config
 from pipeline.config.pretraining import PretrainConfig
-from pipeline.config.root import RootConfig, parse_config
+from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import checkpoint_folder
 from pipeline.formats.tokenizers import load_tokenizer, save_tokenizer

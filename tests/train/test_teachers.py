@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tokenizers import Tokenizer
 
-from pipeline.config.root import RootConfig, parse_config
+from pipeline.config.parsing import parse_config
+from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import checkpoint_folder
 from pipeline.formats.tokenizers import save_tokenizer

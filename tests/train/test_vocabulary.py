@@ -9,7 +9,8 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from pipeline.config.root import RootConfig, parse_config
+from pipeline.config.parsing import parse_config
+from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.vocabulary import read_vocabulary
