@@ -18,6 +18,7 @@ from eval.objectives import PretrainedModel, evaluate_objective
 from eval.ratings.answers import read_answers
 from eval.ratings.results import rating_results
 from eval.ratings.written import written_texts
+from eval.result_names import headline, metric_name
 from eval.results import Bootstrap, Result, results_of_exported, write_results
 from eval.tasks import Prediction, TunedModel, evaluate_task
 from eval.views.records import View, write_views
@@ -202,7 +203,7 @@ class Evaluation:
         write_views(context.folder, self._views)
         _write_jsonl(context.folder / SAMPLES, sampled)
         _write_jsonl(context.folder / PREDICTIONS, self._predictions)
-        figures = {_key(result): result.value for result in self._results}
+        figures = {metric_name(result): result.value for result in self._results}
         context.tracker.log(figures, step=0)
         told: dict[str, str] = {}
         if self._predictions:
@@ -223,8 +224,8 @@ class Evaluation:
                 context.log.info("%s", words)
         stage, choice = self._chosen or ("pretrain", None)
         label = choice.label if choice else None
-        headline = _headline(results_of_exported(self._results, stage, label), stage, label)
-        return {**figures, **told, "headline": headline}
+        told["headline"] = headline(results_of_exported(self._results, stage, label), stage, label)
+        return {**figures, **told}
 
     @cached_property
     def _prompts(self) -> list[str]:
@@ -285,42 +286,6 @@ def _device(accelerator: str) -> torch.device:
     if accelerator == "gpu" and not available:
         raise UserError("evaluate.accelerator=gpu, but torch finds no GPU; set it to auto or cpu")
     return torch.device("cuda" if available and accelerator != "cpu" else "cpu")
-
-
-def _key(result: Result) -> str:
-    """The result's name among the stage's metrics."""
-    name = result.name if result.model == "pretrain" else f"{result.model}_{result.name}"
-    name = name.replace(" ", "_")
-    if result.model == "finetune":
-        name = f"finetuned_{result.name}" if result.of_text or result.benchmark else result.name
-    return f"{result.file}/{name}" if result.file else name
-
-
-def _headline(results: Iterable[Result], stage: str, label: str | None) -> str:
-    """The main figures in words, for the table that a run ends with: the pretrained model's, the task's, and the first
-    of each benchmark. Where there are figures of both models, each is named.
-
-    Args:
-        stage: the training whose model is exported.
-        label: of the exported weights, where they are not those of the last step.
-    """
-    results = list(results)
-    told = [result for result in results if result.headline and _key(result) == result.name]
-    benchmarks = {result.file: result for result in reversed(results) if result.benchmark and result.headline}
-    told += reversed(benchmarks.values())
-    figures = {
-        name: ", ".join(str(result.headline) for result in told if result.model == model)
-        for model, name in (("pretrain", "pretrained"), ("finetune", "fine-tuned"))
-    }
-    named = {name: words for name, words in figures.items() if words}
-    if len(named) == 2:
-        exported = {"pretrain": "pretrained", "finetune": "fine-tuned"}[stage]
-        return "; ".join(
-            f"{name}{f' ({label})' if label and name == exported else ''}: {words}"
-            for name, words in named.items()
-        )
-    alone = "".join(named.values())
-    return f"{label}: {alone}" if label and alone else alone
 
 
 def _write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
