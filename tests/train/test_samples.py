@@ -32,3 +32,21 @@ def test_they_come_after_the_checkpoint_and_a_model_that_gives_none_trains_on(
     assert told == [
         "step 4: no sample texts, and training goes on: no text can be sampled: this one has none to give"
     ]
+
+
+def test_the_log_tells_what_the_model_wrote_from_the_turns_before(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    turns = f"user: Who are you?\n\nassistant: {'An answer of the example. ' * 20}\n\nuser: Goodbye\n\nassistant: "
+    question = f"user: Tell me{' what of this' * 30}?\n\nassistant: "
+
+    def sample(model: nn.Module) -> list[tuple[str, str]]:
+        return [(turns, "Mrk mrk."), (question, "w" * 300), ("Return the", "rows")]
+
+    with caplog.at_level("INFO"):
+        guard_worker.train(tmp_path, "skip", bad_steps=(), sampler=sample, sample_every=STEPS)
+    first, second, third = (r.message for r in caplog.records if r.message.startswith("sample: "))
+    assert first == "sample: … user: Goodbye ⏎  ⏎ assistant: [the model:] Mrk mrk."
+    assert second.endswith(f"what of this? ⏎  ⏎ assistant: [the model:] {'w' * 200}…")
+    assert len(second) < 340
+    assert third == "sample: Return the [the model:] rows"

@@ -4,9 +4,13 @@ import pytorch_lightning as pl
 import torch
 
 from pipeline.errors import UserError
+from pipeline.text.ending import ending
 from train.callbacks.after_step import AfterStep
 from train.generation.samples import Sampler
 from train.module import LanguageModule
+
+PROMPT_CHARS, WRITTEN_CHARS = 100, 200
+"""What the log shows at most of a prompt, of which the end tells most, and of what the model writes behind it."""
 
 
 class Sample(AfterStep):
@@ -33,4 +37,11 @@ class Sample(AfterStep):
         self.context.tracker.table("samples", ["prompt", "continuation"], rows, step)
         if self.context.rank == 0:
             for prompt, continuation in rows:
-                self.context.log.info(f"sample: {prompt}{continuation}".replace("\n", " ⏎ ")[:240])
+                self.context.log.info(_in_a_line(prompt, continuation))
+
+
+def _in_a_line(prompt: str, written: str) -> str:
+    """A sample in which the model's own words are told from the prompt's, such as the answers of a conversation."""
+    words = written.lstrip(" ")
+    shown = words if len(words) <= WRITTEN_CHARS else f"{words[:WRITTEN_CHARS]}…"
+    return f"sample: {ending(prompt, PROMPT_CHARS).rstrip()} [the model:] {shown}".replace("\n", " ⏎ ")
