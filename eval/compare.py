@@ -151,8 +151,10 @@ def _cell(result: Result | None, better: bool) -> str:
 
 
 def _difference(row: Row) -> str:
-    if not row.comparable or row.first is None or row.second is None:
+    if row.first is None or row.second is None:
         return ""
+    if not row.comparable:
+        return "–"
     return f"{row.second.value - row.first.value:+.3f}"
 
 

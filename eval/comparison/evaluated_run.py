@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from eval.language_model.document_scores import DocumentScores, read_documents
 from eval.reporting.report_data import merged_config, read_stages
 from eval.results import RESULTS, Result, read_results
 from pipeline.config.evaluation import EvaluateConfig
@@ -37,6 +38,11 @@ class EvaluatedRun:
     def predictions(self) -> list[dict[str, Any]]:
         """What the fine-tuned model answered to the test examples."""
         return read_jsonl(self.evaluate / "predictions.jsonl")
+
+    @cached_property
+    def documents(self) -> dict[tuple[str, str | None], DocumentScores]:
+        """What each document of held-out text costs, by model and file."""
+        return read_documents(self.evaluate)
 
     @cached_property
     def samples(self) -> list[dict[str, Any]]:

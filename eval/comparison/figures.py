@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, cast
 
 from eval.comparison.common_examples import CommonExamples, common_examples
+from eval.comparison.comparability import Unlikeness, unlikeness
 from eval.comparison.evaluated_run import EvaluatedRun
 from eval.comparison.significance import Draws, PairedResult, Recorder, Significance, compare_systems
 from eval.comparison.text_figures import text_differences
@@ -13,9 +14,6 @@ from eval.results import Result
 from eval.tasks import Prediction, rescore
 from pipeline.formats.direction import badness
 from train.finetuning.artifact import read_task
-
-ACROSS_TOKENIZERS = ("word_perplexity", "bits_per_byte")
-"""Figures of text that do not depend on how it is cut into tokens."""
 
 
 @dataclass(frozen=True)
@@ -61,24 +59,22 @@ def compare_figures(
 ) -> tuple[list[Row], CommonExamples]:
     """The rows of the table, those of text first; and the test examples that both runs answered."""
     common = common_examples(first.predictions, second.predictions)
+    same_examples = len(common.first) == len(first.predictions) == len(second.predictions)
     scored = {row.known.name: row for row in _scored_again(first, second, common, draws)}
     of_text = text_differences(first, second, draws)
     rows: list[Row] = []
     for a, b in _paired(first.results, second.results):
         known = cast(Result, a or b)
-        if known.of_text:
-            note = _other_text(first, second, a, b) if a and b else ""
-            sure = None if note else of_text.get((known.model, known.name, known.file))
-            comparable = not note
-            if a and b and a.n == b.n and a.of_few and sure is None:
-                note = note or _few_documents(a.n)
-            rows.append(Row(a, b, sure, note, comparable))
-        elif known.model == "finetune" and known.name in scored:
-            rows.append(scored.pop(known.name))
+        unlike = unlikeness(first, second, a, b, same_examples) if a and b else Unlikeness()
+        if known.model == "finetune" and known.name in scored and not known.of_text:
+            row = scored.pop(known.name)
+            rows.append(replace(row, note="; ".join(filter(None, (unlike.told, row.note)))))
+        elif unlike.barring:
+            rows.append(Row(a, b, note=unlike.barring, comparable=False))
         else:
-            same = len(common.first) == len(first.predictions) == len(second.predictions)
-            note = "" if same or not (a and b) else "other test examples"
-            rows.append(Row(a, b, note=note, comparable=not note))
+            sure = of_text.get((known.model, known.name, known.file)) if known.of_text else None
+            few = _few_documents(a.n) if a and b and known.of_text and a.of_few and sure is None else ""
+            rows.append(Row(a, b, sure, "; ".join(filter(None, (unlike.told, few)))))
     return [*rows, *scored.values()], common
 
 
@@ -134,22 +130,3 @@ def _scores_task(run: EvaluatedRun) -> str | None:
     artifact = run.stage("finetune")
     _ = run.spec  # plugins may bring the task
     return read_task(artifact)[0].evaluation if artifact else None
-
-
-def _other_text(first: EvaluatedRun, second: EvaluatedRun, a: Result, b: Result) -> str:
-    """Why two figures of text cannot be compared; empty where they can."""
-    ours, theirs = _facts(a), _facts(b)
-    same_corpus = a.file is not None or first.fingerprint("clean") == second.fingerprint("clean")
-    if ours["source"] != theirs["source"] or not same_corpus:
-        return "other text"
-    if ours.get("words") != theirs.get("words"):
-        return "words are counted in two ways"
-    if a.name not in ACROSS_TOKENIZERS and ours.get("tokenizer") != theirs.get("tokenizer"):
-        return "other tokenizer"
-    return ""
-
-
-def _facts(result: Result) -> dict[str, str]:
-    """The parts of a signature by name; the first one is the text's."""
-    source, *parts = result.signature.split("|")
-    return {"source": source, **{name: value for name, _, value in (part.partition(":") for part in parts)}}

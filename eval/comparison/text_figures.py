@@ -2,7 +2,6 @@
 
 from eval.comparison.evaluated_run import EvaluatedRun
 from eval.comparison.significance import Draws, Recorder, Significance, compare_systems
-from eval.language_model.document_scores import read_documents
 from eval.language_model.perplexity import perplexity_results
 
 Key = tuple[str, str, str | None]
@@ -12,9 +11,8 @@ Key = tuple[str, str, str | None]
 def text_differences(first: EvaluatedRun, second: EvaluatedRun, draws: Draws) -> dict[Key, Significance]:
     """Tests over documents, for each figure of the texts that both runs scored."""
     found: dict[Key, Significance] = {}
-    theirs = read_documents(second.evaluate)
-    for (model, file), ours in read_documents(first.evaluate).items():
-        other = theirs.get((model, file))
+    for (model, file), ours in first.documents.items():
+        other = second.documents.get((model, file))
         if other is None or not ours.is_of_same_text(other):
             continue
         recorder = Recorder(draws.resamples, draws.confidence, draws.seed)

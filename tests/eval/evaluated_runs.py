@@ -66,6 +66,8 @@ def run_maker(folder: Path) -> Callable[..., EvaluatedRun]:
         loss=3.0,
         documents=30,
         config=None,
+        window=64,
+        others=(),
         **task,
     ):
         run, store = folder / "runs" / name, folder / "artifacts"
@@ -84,7 +86,7 @@ def run_maker(folder: Path) -> Callable[..., EvaluatedRun]:
         spec = {
             "stage": "evaluate",
             "config": {"evaluate": {"metrics": ["bleu", "exact_match", "distinct"], **task}},
-            "input_fingerprints": {"clean": corpus, "tokenizer": tokenizer},
+            "input_fingerprints": {"clean": corpus, "tokenizer": tokenizer, "shards": corpus + tokenizer},
         }
         (made["evaluate"] / "stage.yaml").write_text(yaml.safe_dump(spec))
         (made["finetune"] / "task.json").write_text(json.dumps({"task": "instruct"}))
@@ -96,12 +98,12 @@ def run_maker(folder: Path) -> Callable[..., EvaluatedRun]:
         for file, lines in {"predictions": rows, "samples": [sample]}.items():
             text = "".join(json.dumps(line) + "\n" for line in lines)
             (made["evaluate"] / f"{file}.jsonl").write_text(text)
-        signature = f"split:test|tokens:9|words:w|tokenizer:{tokenizer}"
+        lengths = np.arange(30, 30 + documents)
+        signature = f"split:test|tokens:{lengths.sum()}|words:w|tokenizer:{tokenizer}|context:{window}"
         low, high = (loss - 0.1, loss + 0.1) if documents >= FEWEST_UNITS else (None, None)
         results = [Result("pretrain", each, loss, low, high, documents, signature) for each in PERPLEXITIES]
-        results = shown(results, PERPLEXITIES)
+        results = [*shown(results, PERPLEXITIES), *others]
         (made["evaluate"] / "results.json").write_text(json.dumps([asdict(row) for row in results]))
-        lengths = np.arange(30, 30 + documents)
         costs = loss * lengths + np.random.default_rng(4).normal(0, 5, len(lengths))
         documents = DocumentScores("pretrain", None, costs, lengths.cumsum(), lengths // 2, 4 * lengths)
         write_documents(made["evaluate"], [documents])

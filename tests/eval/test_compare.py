@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 import sacrebleu
@@ -15,7 +16,7 @@ from eval.comparison.figures import Row, compare_figures
 from eval.comparison.side_by_side import side_by_side
 from eval.comparison.significance import Draws, Recorder, compare_systems
 from eval.metrics import score_texts
-from eval.results import Result
+from eval.results import PERPLEXITIES, Result
 from eval.scoring.generated_texts import GeneratedTexts
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.errors import UserError
@@ -100,9 +101,106 @@ def test_what_cannot_be_compared_is_told(runs):
     assert tokens["bits_per_byte"].better == "first"
     for run in (three, four):
         (run.evaluate / "documents.jsonl").unlink()
-    older, _ = rows_of(three, four)
+    older, _ = rows_of(replace(three), replace(four))  # read anew
     assert older["bits_per_byte"].significance is None
     assert older["bits_per_byte"].better == "first"  # the intervals do not overlap
+
+
+def test_text_that_was_cut_is_other_text(runs, tmp_path, capsys):
+    whole, part = runs("whole", loss=2.0), runs("part", documents=12, perplexity={"max_tokens": 400})
+    for rows in (rows_of(whole, part)[0], rows_of(part, whole)[0]):
+        for name in PERPLEXITIES:
+            assert (rows[name].note, rows[name].comparable) == ("other text", False)
+            assert rows[name].better is rows[name].significance is None
+    main(["whole", "part", f"runs={tmp_path / 'runs'}", f"page={tmp_path / 'page.html'}", "resamples=50"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Bits per byte pretrain 2.00 3.00 – " in told
+    assert "not comparable: other text: Perplexity per token (pretrain); Perplexity per word" in told
+    page = (tmp_path / "page.html").read_text()
+    row = re.search(r"<tr><td>Bits per byte.*?</tr>", page, re.DOTALL)[0]
+    assert "not comparable: other text" in row
+    assert "<b>" not in row
+    assert "+1.0" not in row
+    # Of another tokenizer as many tokens are another part of the text; without documents.jsonl the settings tell.
+    other = runs("other", tokenizer="u", perplexity={"max_tokens": 400})
+    for run in (whole, part, other):
+        (run.evaluate / "documents.jsonl").unlink()
+    for pair in ((whole, part), (part, other)):
+        rows, _ = rows_of(*map(replace, pair))
+        assert rows["bits_per_byte"].note == "other text"
+
+
+def test_windows_that_were_set_otherwise_cannot_be_compared_and_those_of_the_models_are_told(runs):
+    short, long = runs("short"), runs("long", loss=2.0, window=128)
+    rows, _ = rows_of(short, long)
+    assert rows["bits_per_byte"].note == "they read 64 and 128 tokens at once"
+    assert rows["bits_per_byte"].better == "second"
+    rows, _ = rows_of(short, runs("set", loss=2.0, window=128, perplexity={"context": 128}))
+    assert rows["bits_per_byte"].note == "context: 64 and 128"
+    assert rows["bits_per_byte"].better is None
+
+
+def figure(signature, name="accuracy", model="best", value=50.0, **facts):
+    return Result(model, name, value, value - 1, value + 1, 9, signature, title=name, **facts)
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "comparable", "note"),
+    [
+        ("labels:3|bs:1000|ci:0.95|seed:1", "labels:3|bs:200|ci:0.9|seed:2", True, ""),
+        ("labels:3", "labels:4", False, "labels: 3 and 4"),
+        ("tok:13a|decoding:greedy", "tok:zh|decoding:greedy", False, "tok: 13a and zh"),
+        (
+            "tok:13a|decoding:greedy,max_new_tokens=24",
+            "tok:13a|decoding:beam,max_new_tokens=32",
+            True,
+            "their texts were decoded otherwise, greedy,max_new_tokens=24 and beam,max_new_tokens=32",
+        ),
+        ("method|labels:3", "labels:3", False, "method: yes and none"),
+    ],
+)
+def test_what_of_the_signatures_differs_says_whether_figures_can_be_compared(
+    runs, ours, theirs, comparable, note
+):
+    first = runs("first", others=[figure(ours)])
+    rows, _ = rows_of(first, runs("second", others=[figure(theirs, value=60.0)]))
+    row = rows["accuracy"]
+    assert (row.comparable, row.note, row.better) == (comparable, note, "second" if comparable else None)
+
+
+def test_the_test_examples_matter_to_the_task_alone(runs):
+    def measured(name, value, **settings):
+        return runs(
+            name,
+            others=[
+                figure("labels:3", value=value),
+                figure("lm-eval:1|tokenizer:t", "acc", value=value, file="arc", benchmark=True),
+                figure("split:train|prefix:50|tokens:50", "memorized", "pretrain", value=value),
+                figure("format:pin|secrets:9", "exposure_4", "pretrain", value=value),
+                figure("likert:1-5|sheet:s|raters:1", "human_rating", "finetune", value=value),
+            ],
+            **settings,
+        )
+
+    rows, _ = rows_of(measured("one", 50.0), measured("two", 60.0, references=sentences(9), corpus="d"))
+    notes = {name: rows[name].note for name in ("accuracy", "acc", "memorized", "exposure_4", "human_rating")}
+    assert notes == {
+        "accuracy": "other test examples",
+        "acc": "",
+        "memorized": "other training text",
+        "exposure_4": "",
+        "human_rating": "",
+    }
+    assert rows["acc"].better == "second"
+
+
+def test_the_decoding_is_told_of_texts_that_are_scored_again(runs):
+    def decoded(name, how):
+        return runs(name, others=[figure(f"tok:x|decoding:{how}", "bleu", "finetune")])
+
+    rows, _ = rows_of(decoded("one", "greedy"), decoded("two", "beam"))
+    assert rows["bleu"].note == "their texts were decoded otherwise, greedy and beam"
+    assert rows["bleu"].significance is not None
 
 
 def test_the_page_and_the_table(runs, tmp_path):
