@@ -14,6 +14,7 @@ from eval.language_model.canaries import canary_results
 from eval.language_model.document_scores import DocumentScores, write_documents
 from eval.language_model.measure import Text, check_tokenizer, model_results
 from eval.language_model.memorization import memorization_results
+from eval.metrics import describe_scales
 from eval.objectives import PretrainedModel, evaluate_objective
 from eval.ratings.answers import read_answers
 from eval.ratings.results import rating_results
@@ -239,6 +240,9 @@ class Evaluation:
 
     def _notes(self) -> Iterator[str]:
         """What one must know to read the figures, a sentence each."""
+        if self._predictions:
+            names = {result.name for result in self._results if result.model == "finetune"}
+            yield from describe_scales(names, self._config)
         if self.bootstrap.resamples and any(result.of_few for result in self._results):
             yield (
                 f"Figures of fewer than {FEWEST_UNITS} documents or examples have no confidence interval: so few tell "

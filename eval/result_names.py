@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from eval.results import Result
+from eval.results import Result, headlines
 
 
 def metric_name(result: Result) -> str:
@@ -27,7 +27,7 @@ def headline(results: Iterable[Result], stage: str, label: str | None) -> str:
     benchmarks = {result.file: result for result in reversed(results) if result.benchmark and result.headline}
     told += reversed(benchmarks.values())
     figures = {
-        name: ", ".join(str(result.headline) for result in told if result.model == model)
+        name: headlines(result for result in told if result.model == model)
         for model, name in (("pretrain", "pretrained"), ("finetune", "fine-tuned"))
     }
     named = {name: words for name, words in figures.items() if words}

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,7 @@ def shown(results: Iterable[Result], figures: Mapping[str, Figure]) -> list[Resu
         replace(
             result,
             title=figure.title,
-            headline=figure.headline and figure.headline.format(result.value) + _of_few(result, figure),
+            headline=figure.headline and figure.headline.format(result.value),
             better=figure.better,
             of_text=figure.of_text,
         )
@@ -118,9 +119,15 @@ def shown(results: Iterable[Result], figures: Mapping[str, Figure]) -> list[Resu
     ]
 
 
-def _of_few(result: Result, figure: Figure) -> str:
-    """That a figure is of few examples or documents, which say little."""
-    return f" ({counted(result.n, 'document' if figure.of_text else 'example')})" if result.of_few else ""
+def headlines(results: Iterable[Result]) -> str:
+    """Those of results that have one, and how many examples or documents these are of, where few say little."""
+    told = [result for result in results if result.headline]
+    groups = groupby(told, key=_few_in_words)
+    return ", ".join(", ".join(str(result.headline) for result in group) + few for few, group in groups)
+
+
+def _few_in_words(result: Result) -> str:
+    return f" ({counted(result.n, 'document' if result.of_text else 'example')})" if result.of_few else ""
 
 
 @dataclass(frozen=True)

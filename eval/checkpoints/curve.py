@@ -9,7 +9,7 @@ from torch import Tensor
 from eval.checkpoints.points import Point
 from eval.language_model.measure import Text
 from eval.objectives import PretrainedModel, evaluate_objective
-from eval.results import Bootstrap, Result
+from eval.results import Bootstrap, Result, headlines
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.context import Context
 from pipeline.formats.direction import badness
@@ -64,7 +64,7 @@ class Curve:
         )
         found = list(evaluate_objective(asked))
         self._context.log.info(
-            "%s on the validation split: %s", label, found[0].headline or f"{found[0].value:.4g}"
+            "%s on the validation split: %s", label, headlines(found[:1]) or f"{found[0].value:.4g}"
         )
         return found
 

@@ -18,6 +18,7 @@ from pipeline.errors import UserError
 from pipeline.formats.run_folder import command_for, is_run, other_runs, refuse_gone
 from pipeline.formats.training_artifact import ArtifactFolder
 from pipeline.stages import STAGES
+from pipeline.store.manifest import words
 from pipeline.store.written_spec import WrittenSpec
 from pipeline.tracking.tracker import read_jsonl
 
@@ -71,6 +72,13 @@ class EvaluatedRun:
         """Those that made its artifacts, by section."""
         folders = {name: folder for name in STAGES if (folder := self.stage(name))}
         return merged_config(read_stages(folders))
+
+    @property
+    def notes(self) -> str:
+        """What one must know to read its figures; empty where there is nothing."""
+        return next(
+            (words(record.metrics, "notes") for record in read_stages({"evaluate": self.evaluate})), ""
+        )
 
     def stage(self, name: str) -> Path | None:
         """The run's artifact of another stage, where it has one."""

@@ -1,10 +1,11 @@
 """Scores of generated texts against references: a module for each that `evaluate.metrics` can name.
 
 A module has `FIGURES`, how each of its results is shown, and `score(texts, config) -> list[Result]`. Scores are
-percentages, by the field's reference package where there is one.
+percentages, by the field's reference package where there is one. What readers must know of them besides, it may say as
+`SCALE`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import partial
 from typing import Protocol
 
@@ -44,6 +45,14 @@ def figures_by_metric() -> dict[str, Mapping[str, Figure]]:
         for name in METRICS.names()
         if not EvaluateConfig.model_construct(metrics=[name]).problems()
     }
+
+
+def describe_scales(names: Collection[str], config: EvaluateConfig) -> list[str]:
+    """What the figures of these names mean, from where to where they go and how high they usually are: a sentence for
+    each metric of the settings that says so."""
+    modules = [METRICS.load(name, MetricModule) for name in config.metrics]
+    found = [module for module in modules if not module.FIGURES.keys().isdisjoint(names)]
+    return [module.SCALE for module in found if hasattr(module, "SCALE")]
 
 
 def score_texts(texts: GeneratedTexts, config: EvaluateConfig) -> list[Result]:

@@ -21,7 +21,11 @@ from pipeline.errors import UserError
 from pipeline.formats.model_folder import weight_files
 from pipeline.store.file_hashes import hash_file
 
-FIGURES = {"bertscore": Figure("BERTScore F1", "BERTScore {:.1f}")}
+FIGURES = {"bertscore": Figure("BERTScore F1", "BERTScore {:.1f} of 100")}
+SCALE = (
+    "BERTScore goes up to 100, the reference itself; texts that have nothing to do with each other stand far above 0, "
+    "too: how far, depends on the encoder."
+)
 LARGEST = 100_000
 """transformers writes a larger limit of tokens where a tokenizer has none."""
 

@@ -17,7 +17,11 @@ _MODEL = (
     ", and let sacrebleu fetch its vocabulary once where there is a network, or copy ~/.sacrebleu/models here"
 )
 
-FIGURES = {"bleu": Figure("BLEU", "BLEU {:.1f}")}
+FIGURES = {"bleu": Figure("BLEU", "BLEU {:.1f} of 100")}
+SCALE = (
+    "BLEU goes from 0 to 100, where 100 is the reference itself: good translations reach 30 to 50, answers in a chat "
+    "often only a few points, since many others would do as well."
+)
 
 
 def check(config: EvaluateConfig) -> None:

@@ -8,6 +8,7 @@ from eval.scoring.sacrebleu_scores import sacrebleu_result
 from pipeline.config.evaluation import EvaluateConfig
 
 FIGURES = {"chrf_plus_plus": Figure("chrF2++")}
+SCALE = "chrF++ goes from 0 to 100, where 100 is the reference itself: good translations reach about 60."
 
 
 def score(texts: GeneratedTexts, config: EvaluateConfig) -> list[Result]:

@@ -13,6 +13,7 @@ from eval.scoring.tokenization import plain_words
 from pipeline.config.evaluation import EvaluateConfig
 
 FIGURES = {"distinct1": Figure("Distinct-1"), "distinct2": Figure("Distinct-2")}
+SCALE = "Distinct-1 and -2 go from 0 to 100: how many of 100 words, and of 100 pairs of words, are different ones."
 
 
 def score(texts: GeneratedTexts, config: EvaluateConfig) -> list[Result]:

@@ -11,6 +11,7 @@ from eval.scoring.sacrebleu_scores import sacrebleu_result
 from pipeline.config.evaluation import EvaluateConfig
 
 FIGURES = {"length_ratio": Figure("Length ratio", None, "nearest_100")}
+SCALE = "The length ratio is 100 where the texts are as long as their references."
 
 
 def check(config: EvaluateConfig) -> None:

@@ -15,7 +15,11 @@ from eval.scoring.generated_texts import GeneratedTexts
 from eval.scoring.tokenization import split_letters
 from pipeline.config.evaluation import EvaluateConfig
 
-FIGURES = {"meteor": Figure("METEOR", "METEOR {:.1f}")}
+FIGURES = {"meteor": Figure("METEOR", "METEOR {:.1f} of 100")}
+SCALE = (
+    "METEOR goes from 0 to 100, where nearly 100 is the reference itself; it is mostly higher than BLEU, since words "
+    "of the same stem count as well."
+)
 
 
 class _NoSynonyms:

@@ -19,6 +19,7 @@ from eval.scoring.tokenization import plain_words
 from pipeline.config.evaluation import EvaluateConfig
 
 FIGURES = {"self_bleu": Figure("Self-BLEU", None, "lower")}
+SCALE = "Self-BLEU goes from 0 to 100, where 100 is the same text for every prompt."
 ORDERS = (1, 2, 3, 4)
 EPSILON = 0.1
 """nltk's `method1` takes it for a count of 0 (Chen and Cherry, 2014)."""

@@ -12,6 +12,7 @@ from eval.scoring.tokenization import are_unspaced
 from pipeline.config.evaluation import EvaluateConfig
 
 FIGURES = {"ter": Figure("TER", "TER {:.1f}", "lower")}
+SCALE = "TER is how many edits 100 words of the reference need: 0 is the reference itself, and more than 100 may be."
 
 
 def score(texts: GeneratedTexts, config: EvaluateConfig) -> list[Result]:

@@ -7,7 +7,7 @@ from typing import Any
 from eval.reporting.pages import duration, hardware, number
 from eval.reporting.report_data import StageRecord, read_initial
 from eval.reporting.report_plots import compact
-from eval.results import Result
+from eval.results import Result, headlines
 from pipeline.formats.ancestry import corpus_of, pretraining_of
 from pipeline.formats.direction import badness
 from pipeline.formats.source import Source
@@ -111,9 +111,9 @@ def _tuned(finetune: StageRecord, results: Sequence[Result], alone: bool) -> str
     section = (finetune.manifest.get("config") or {}).get("finetune") or {}
     init, task = section.get("init"), section.get("task", "")
     start = run_label(read_initial(finetune.folder) or weights_name(init or ""))
-    headlines = [r.headline for r in results if r.model == "finetune" and not r.of_text and r.headline]
+    main = [r for r in results if r.model == "finetune" and not r.of_text and r.headline]
     subject = f"{start or 'A model'}{_pretrained_on(init)} was" if alone else "It was then"
-    scores = f"; on its test examples it reaches {', '.join(headlines[:2])}" if headlines else ""
+    scores = f"; on its test examples it reaches {headlines(main[:2])}" if main else ""
     if _is_only_measured(finetune):
         return f"{subject} measured{f' ({task})' if task else ''} as it is, and not fine-tuned{scores}."
     return f"{subject} fine-tuned{f' ({task})' if task else ''}{_examples(finetune, section)}{scores}."

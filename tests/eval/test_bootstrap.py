@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from eval.results import Bootstrap, Figure, Result, shown
+from eval.results import Bootstrap, Figure, Result, headlines, shown
 
 
 def test_intervals_of_a_mean_cover_it_as_often_as_they_say():
@@ -43,12 +43,10 @@ def test_without_resamples_or_with_few_units_there_is_no_interval():
 def test_few_units_are_told_beside_the_figure():
     figures = {"f": Figure("F", "F {:.1f}"), "t": Figure("T", "T {:.1f}", of_text=True)}
 
-    def headline(name: str, units: int) -> str | None:
-        [found] = shown([Result("finetune", name, 2.0, None, None, units, "")], figures)
-        return found.headline
+    def told(*units_by_name: tuple[str, int]) -> str:
+        found = [Result("finetune", name, 2.0, None, None, units, "") for name, units in units_by_name]
+        return headlines(shown(found, figures))
 
-    assert [headline("f", 1), headline("t", 2), headline("f", 5)] == [
-        "F 2.0 (1 example)",
-        "T 2.0 (2 documents)",
-        "F 2.0",
-    ]
+    assert told(("f", 1)) == "F 2.0 (1 example)"
+    assert told(("t", 2), ("t", 2), ("f", 4)) == "T 2.0, T 2.0 (2 documents), F 2.0 (4 examples)"
+    assert told(("f", 5)) == "F 2.0"

@@ -219,6 +219,7 @@ def test_the_page_and_the_table(runs, tmp_path):
     page = file.read_text()
     assert page.count("<figure") == 2  # losses and learning rates; nobody validated
     assert "losses are in other units" in page
+    assert "intervals of 95%. BLEU goes to 100.</p>" in page
     assert "cat of good" in page
     assert "cat of poor" in page
     assert page.count("<script>") == 1, "its own"

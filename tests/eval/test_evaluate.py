@@ -197,7 +197,8 @@ def test_the_fine_tuned_model_of_another_step(inputs, finetune, tiny_model, tmp_
     assert len(read_jsonl(tmp_path / "out/predictions.jsonl")) == 5
     text, task_words = metrics["headline"].split("; ")
     assert text.startswith(f"pretrained: perplexity {metrics['perplexity']:,.1f} a token"), "it is as it is"
-    assert task_words == f"fine-tuned (step 5): BLEU {metrics['step_5_bleu']:.1f}"
+    assert task_words == f"fine-tuned (step 5): BLEU {metrics['step_5_bleu']:.1f} of 100"
+    assert metrics["notes"].startswith("BLEU goes from 0 to 100, where 100 is the reference itself: good")
     assert metrics["sample_of"] == "the pretrained model"
 
 

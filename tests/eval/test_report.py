@@ -155,7 +155,9 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         file.seek(0)
         file.write((folder / "tables/talks.jsonl").read_text() + others)
     made["evaluate"] = artifact(
-        root, "evaluate", {"word_perplexity": 181.2, "headline": "word perplexity 181.2"}
+        root,
+        "evaluate",
+        {"word_perplexity": 181.2, "headline": "word perplexity 181.2", "notes": "ROUGE goes from 0 to 100."},
     )
     (partial(root, "export") / "model").mkdir()
     (root / "artifacts/export/trial-0123456789ab.partial/model/README.md").write_text(f"# Card {HOSTILE}")
@@ -214,6 +216,7 @@ def test_the_figures_of_the_run_are_there(whole, inputs):
     assert "make all EXP=trial" in page.text
     assert "artifacts/ pretrain/ …-0123456789ab" in page.text, "where its artifact is, without a link"
     assert "172.1 – 192.1" in page.text
+    assert "where their signatures are the same. ROUGE goes from 0 to 100. " in page.text
     assert "optim. lr 0.003" in page.text, "what is not as by default"
     assert "dropped: too short 1 document " in page.text
     assert "dropped: duplicate 1 document " in page.text
