@@ -122,7 +122,7 @@ _TABLE = (
                   "train.preflight:objective", "train.preflight:sequences",
                   "train.distillation.preflight:teacher_of_pretraining",
                   "train.distillation.preflight:tokenizer_of_the_teacher")),
-    Stage("finetune", 7, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
+    Stage("finetune", 8, configs.FinetuneStage, "train.finetune:run", ("download", "tokenizer", "pretrain"),
           "validation loss {validation_loss:.3f}", trainer=lambda root: root.finetune.trainer, enabled=_finetunes,
           forecast="train.finetuning.forecast:forecast",
           checks=("train.preflight:gpus_of_finetuning", "train.finetuning.preflight:examples",

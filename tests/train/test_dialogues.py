@@ -224,6 +224,17 @@ def test_a_long_conversation_loses_its_first_turns(chat_tokenizer, tmp_path: Pat
     assert (shortest.cut_turns, shortest.cut_prompts, len(shortest.input_ids[0])) == (1, 1, 8)
 
 
+def test_a_question_stays_before_an_answer_that_is_too_long(chat_tokenizer, tmp_path: Path) -> None:
+    long = [turn("user", "How are you?"), turn("assistant", "Very well indeed. " * 40)]
+    [found] = read(tmp_path, {"messages": [SYSTEM, *long]})
+    encoded = encode_dialogues([found], _chat(chat_tokenizer), 60, True)
+    assert (encoded.cut_turns, encoded.cut_prompts, encoded.cut_responses) == (0, 0, 1)
+    assert len(encoded.input_ids[0]) == 60
+    question = "Be kind.<|end|><|user|>How are you?<|end|><|assistant|>"
+    assert chat_tokenizer.decode(encoded.input_ids[0]).startswith(question + "Very well indeed.")
+    assert (encoded.labels[0] == IGNORE_INDEX).sum() == len(chat_tokenizer(question).input_ids) - 1
+
+
 @pytest.mark.parametrize("limit", [20, 50, 90, 400])
 def test_a_long_prompt_is_shortened_by_one_rule_everywhere(
     limit: int, chat_tokenizer, tmp_path: Path

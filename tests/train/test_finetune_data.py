@@ -407,14 +407,20 @@ def test_long_prompts_lose_their_middle_and_responses_nothing(chat_tokenizer):
     assert chat_tokenizer.decode(labels) == "Paris is the capital.<|end|>"
 
 
-def test_a_response_longer_than_the_context_is_cut(chat_tokenizer):
+@pytest.mark.parametrize(
+    ("max_length", "read"),
+    [(40, "<|user|>Say it.<|end|><|assistant|>the lazy dog"), (4, "<|user|><|assistant|>the")],
+)
+def test_of_a_long_response_the_question_stays_as_far_as_it_is_half(chat_tokenizer, max_length, read):
     set_chat_template(chat_tokenizer)
-    example = Example("Say it.", ("the lazy dog " * 50,))
-    encoded = encode_responses([example], ChatFormat(chat_tokenizer), 16)
+    encoded = encode_responses(
+        [Example("Say it.", ("the lazy dog " * 50,))], ChatFormat(chat_tokenizer), max_length
+    )
     assert encoded.cut_responses == 1
-    assert len(encoded.input_ids[0]) == 16
-    assert encoded.target_counts(np.array([0]), np.array([0])).tolist() == [16]
-    assert chat_tokenizer.decode(encoded.input_ids[0][:1]) == "<|assistant|>"
+    assert len(encoded.input_ids[0]) == max_length
+    assert chat_tokenizer.decode(encoded.input_ids[0]).startswith(read)
+    prompt = len(chat_tokenizer(read.partition("the")[0]).input_ids)
+    assert encoded.target_counts(np.array([0]), np.array([0])).tolist() == [max_length + 1 - prompt]
 
 
 def test_cut_middle():

@@ -12,7 +12,7 @@ from train.finetuning.chat import ChatFormat
 from train.finetuning.data import EXAMPLES
 from train.finetuning.dialogue import Dialogue, PlainText
 from train.finetuning.examples import ResponseExamples
-from train.finetuning.fitting import Turns, cut_middle, without_first_turns
+from train.finetuning.fitting import Turns, cut_middle, prompt_room, without_first_turns
 from train.finetuning.text_ids import pad_id
 from train.models import IGNORE_INDEX
 
@@ -34,7 +34,8 @@ def encode_dialogues(
     """The conversations, the loss on answers and the tokens that end them.
 
     At most `max_length` tokens are read per example. A longer conversation loses its first turns, those of the system
-    aside; where one question with its answer is too long, the question gives way to the answer, down to one token.
+    aside; where one question with its answer is too long, the question loses its middle as far as it is more than half
+    of that, and then the answer its end.
 
     Args:
         every: the loss is on all answers; else on the last.
@@ -48,20 +49,19 @@ def encode_dialogues(
     input_ids: list[np.ndarray] = []
     labels: list[np.ndarray] = []
     cut_turns = cut_prompts = cut_responses = 0
+    limit = max_length + 1  # the last token is predicted but never read
     for example, row in zip(examples, rows, strict=True):
         exchanges = [(next(ids), next(ids)) for _ in row]
-        if isinstance(example, Dialogue) and _length(exchanges) > max_length + 1:
-            shorter = _shortened(example, exchanges, form, max_length, every)
+        if isinstance(example, Dialogue) and _length(exchanges) > limit:
+            shorter = _shortened(example, exchanges, form, limit, every)
             cut_turns += shorter is not exchanges
             exchanges = shorter
-        if _length(exchanges) > max_length + 1:
+        if _length(exchanges) > limit:
             before, answer = _last(exchanges)
-            # The last token is predicted but never read, so a response may fill the whole context.
-            cut_responses += len(answer) > max_length
-            answer = answer[:max_length]
-            kept = cut_middle(before, max_length + 1 - len(answer))
+            kept = cut_middle(before, prompt_room(limit, len(answer)))
             cut_prompts += len(kept) < len(before)
-            exchanges = [(kept, answer)]
+            cut_responses += len(kept) + len(answer) > limit
+            exchanges = [(kept, answer[: limit - len(kept)])]
         whole = np.array(list(chain.from_iterable(chain.from_iterable(exchanges))), dtype=np.int32)
         learnt = np.concatenate([np.repeat((False, True), (len(a), len(b))) for a, b in exchanges])
         input_ids.append(whole[:-1])
@@ -90,7 +90,7 @@ def _last(exchanges: Sequence[Exchange]) -> Exchange:
 
 
 def _shortened(
-    example: Dialogue, exchanges: list[Exchange], form: ChatFormat, max_length: int, every: bool
+    example: Dialogue, exchanges: list[Exchange], form: ChatFormat, limit: int, every: bool
 ) -> list[Exchange]:
     """The exchanges without the first turns, as few of them as it takes: the same list where there is one question
     only."""
@@ -100,5 +100,5 @@ def _shortened(
         ids = form.encode([text for exchange in form.exchanges(turns, every) for text in exchange])
         return list(zip(ids[::2], ids[1::2], strict=True))
 
-    kept = without_first_turns(turns, lambda turns: _length(encoded(turns)) <= max_length + 1)
+    kept = without_first_turns(turns, lambda turns: _length(encoded(turns)) <= limit)
     return exchanges if len(kept) == len(turns) else encoded(kept)

@@ -13,7 +13,7 @@ from train.data.batches import PADDING, Batch
 from train.data.shared_rows import PackedExamples, SharedRows, row_width
 from train.finetuning.chat import PromptFormat
 from train.finetuning.data import Example
-from train.finetuning.fitting import cut_middle
+from train.finetuning.fitting import cut_middle, prompt_room
 from train.finetuning.label_rows import LabelledText
 from train.finetuning.labels import LabelSet
 from train.finetuning.text_ids import Text, encode_texts, pad_id
@@ -36,7 +36,7 @@ class ResponseExamples:
     cut_prompts: int
     """Examples whose prompt lost its middle."""
     cut_responses: int
-    """Examples whose response alone was longer than the context, and lost its end."""
+    """Examples whose response was too long beside its prompt, and lost its end."""
 
     def __len__(self) -> int:
         return len(self.input_ids)
@@ -139,7 +139,8 @@ def pad_rows(rows: list[np.ndarray], indices: np.ndarray, value: int, context: i
 def encode_responses(examples: list[Example], form: PromptFormat, max_length: int) -> ResponseExamples:
     """Prompts with their first target, the loss on the target and the token that ends it.
 
-    At most `max_length` tokens are read per example: the prompt gives way to the response, down to one token.
+    At most `max_length` tokens are read per example: a prompt gives way to the response as far as it is more than half
+    of them, and then the response loses its end.
     """
     prompts = form.prompt_ids(e.source for e in examples)
     responses = form.response_ids((e.source, e.targets[0]) for e in examples)
@@ -147,12 +148,11 @@ def encode_responses(examples: list[Example], form: PromptFormat, max_length: in
     labels: list[np.ndarray] = []
     cut_prompts = cut_responses = 0
     for prompt, response in zip(prompts, responses, strict=True):
-        # The last token is predicted but never read, so a response may fill the whole context.
-        cut_responses += len(response) > max_length
-        response = response[:max_length]
-        kept = cut_middle(prompt, max_length + 1 - len(response))
+        limit = max_length + 1  # the last token is predicted but never read
+        kept = cut_middle(prompt, prompt_room(limit, len(response)))
         cut_prompts += len(kept) < len(prompt)
-        ids = np.array(kept + response, dtype=np.int32)
+        cut_responses += len(kept) + len(response) > limit
+        ids = np.array((kept + response)[:limit], dtype=np.int32)
         input_ids.append(ids[:-1])
         labels.append(ids[1:].copy())
         labels[-1][: len(kept) - 1] = IGNORE_INDEX

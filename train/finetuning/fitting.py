@@ -37,6 +37,14 @@ def fit_prompt(form: PromptFormat, source: Source, ids: list[int], limit: int) -
     return cut_middle(ids, limit)
 
 
+def prompt_room(limit: int, answer: int) -> int:
+    """How many ids of `limit` a prompt may have beside an answer of so many: what that leaves, and half at least.
+
+    So the question before a long answer stays, and the answer loses its end.
+    """
+    return max(limit - answer, limit // 2)
+
+
 def cut_middle(ids: Sequence[int], limit: int) -> list[int]:
     """The first and last ids, `limit` in all."""
     if len(ids) <= limit:

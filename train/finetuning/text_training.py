@@ -42,7 +42,7 @@ class TextTraining(TaskTraining[E]):
     advice: ClassVar[dict[str, str]] = {
         "cut_prompts": "{}: the prompt is too long for the model's context and lost its first turns, or, being one "
         "turn, its middle",
-        "cut_responses": "{}: the response alone is longer than the context and lost its end",
+        "cut_responses": "{}: the response is too long for the context beside its prompt, and lost its end",
         "cut_answers": "{}: the response holds the text that ends an answer, and would be cut there; make that text "
         "a special token of the tokenizer",
     }

@@ -9,7 +9,7 @@ import torch
 from train.data.batches import PADDING, Batch
 from train.finetuning.chat import PromptFormat, Source
 from train.finetuning.examples import pad_rows
-from train.finetuning.fitting import fit_prompt
+from train.finetuning.fitting import fit_prompt, prompt_room
 from train.finetuning.text_ids import pad_id
 from train.models import IGNORE_INDEX
 
@@ -30,7 +30,7 @@ class AnswerExamples:
     cut_prompts: int
     """Examples whose prompt lost its first turns, or its middle."""
     cut_responses: int
-    """Examples with an answer that alone was longer than the context, and lost its end."""
+    """Examples with an answer that was too long beside its prompt, and lost its end."""
     answers: int = 2
     facts: Mapping[str, np.ndarray] = field(default_factory=dict)
     """What else a batch says of its examples, by name."""
@@ -69,8 +69,8 @@ def encode_answers(
 ) -> AnswerExamples:
     """Prompts, each with its answers, the loss on the answers and the token that ends them.
 
-    At most `max_length` tokens are read per row. The prompt gives way to the longest answer, down to one token, so that
-    all answers follow the same one: see `fit_prompt`.
+    At most `max_length` tokens are read per row. The prompt gives way to the longest answer as far as it is more than
+    half of them, so that all answers follow the same one: see `fit_prompt`. Then the answers lose their ends.
 
     Args:
         compared: the answers of an example are held against each other. Where they are the same once they are cut,
@@ -84,14 +84,16 @@ def encode_answers(
     labels: list[np.ndarray] = []
     kept: list[int] = []
     cut_prompts = cut_responses = 0
+    limit = max_length + 1  # the last token is predicted but never read
     for number, prompt in enumerate(prompt_ids):
         whole = answer_ids[number * count : (number + 1) * count]
-        rows = [ids[:max_length] for ids in whole]
+        longest = max(map(len, whole))
+        shown = fit_prompt(form, prompts[number], prompt, prompt_room(limit, longest))
+        rows = [ids[: limit - len(shown)] for ids in whole]
         if compared and len(set(map(tuple, rows))) < count:
             continue
-        shown = fit_prompt(form, prompts[number], prompt, max_length + 1 - max(map(len, rows)))
         kept.append(number)
-        cut_responses += any(len(ids) > max_length for ids in whole)
+        cut_responses += len(shown) + longest > limit
         cut_prompts += len(shown) < len(prompt)
         for answer in rows:
             ids = np.array(shown + answer, dtype=np.int32)
