@@ -19,7 +19,7 @@ from eval.objectives import PretrainedModel, evaluate_objective
 from eval.ratings.answers import read_answers
 from eval.ratings.results import rating_results
 from eval.ratings.written import written_texts
-from eval.result_names import headline, metric_name
+from eval.result_names import MODEL_NAMES, headline, metric_name, writer_name
 from eval.results import Bootstrap, Result, results_of_exported, write_results
 from eval.tasks import Prediction, TunedModel, evaluate_task
 from eval.views.records import View, write_views
@@ -41,9 +41,6 @@ from train.weights.choice import Choice, exported_stage
 from train.weights.exported import with_weights
 
 PREDICTIONS, SAMPLES = "predictions.jsonl", "samples.jsonl"
-OWN_MODELS = ("pretrain", "finetune")
-"""What results call the models that the run trains."""
-WRITERS = {"pretrain": "the pretrained model", "finetune": "the fine-tuned model"}
 SAMPLE_CHARS = 600
 TABLE_ROWS = 200
 
@@ -216,7 +213,7 @@ class Evaluation:
             columns = ["prompt", "continuation"]
             context.tracker.table("samples", columns, [[row[name] for name in columns] for row in sampled])
             told["sample"] = (sampled[0]["prompt"] + sampled[0]["continuation"])[:SAMPLE_CHARS]
-            told["sample_of"] = WRITERS.get(self._writer, self._writer)
+            told["sample_of"] = writer_name(self._writer)
         if self._lacking:
             told["lacks"] = "; ".join(self._lacking)
         if notes := list(self._notes()):
@@ -225,7 +222,8 @@ class Evaluation:
                 context.log.info("%s", words)
         stage, choice = self._chosen or ("pretrain", None)
         label = choice.label if choice else None
-        told["headline"] = headline(results_of_exported(self._results, stage, label), stage, label)
+        results = results_of_exported(self._results, stage, label)
+        told["headline"] = headline(results, stage, label, self._config.perplexity)
         return {**figures, **told}
 
     @cached_property
@@ -258,7 +256,7 @@ class Evaluation:
 
     def _add(self, found: Iterable[Result], label: str | None) -> None:
         if label is not None:  # what stands beside the run's own model is the same whatever its weights
-            found = [replace(result, model=label) for result in found if result.model in OWN_MODELS]
+            found = [replace(result, model=label) for result in found if result.model in MODEL_NAMES]
         for result in found:
             self._context.log.info("%s", result)
             self._context.log.debug("%s", result.signature)

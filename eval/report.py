@@ -19,6 +19,7 @@ from eval.reporting.report_plots import compact
 from eval.reporting.result_table import result_tables
 from eval.reporting.summary import leading_figure, summarize
 from eval.reporting.training_plots import training_plots
+from eval.result_names import writer_name
 from eval.results import Result, read_results, results_of_exported
 from eval.views.records import read_views
 from pipeline.checkout import how_to_get
@@ -75,6 +76,7 @@ def gather(
     points = read_points(evaluate) if evaluate else []
     sources = data.read_sources(inputs.get("download"))
     settings = data.without_places(data.merged_config(stages))
+    confidence = data.confidence_of(by_name.get("evaluate"))
     return {
         "title": config.title or run.name,
         "summary": summarize(by_name, exported, sources, choice.words if choice else None),
@@ -105,7 +107,8 @@ def gather(
             if training
         ],
         "charts": comparison_bars(results),
-        "charts_show": describe_bars(results),
+        "charts_show": describe_bars(results, confidence),
+        "confidence": confidence,
         "lacks": words(by_name["evaluate"].metrics, "lacks") if "evaluate" in by_name else "",
         "notes": words(by_name["evaluate"].metrics, "notes") if "evaluate" in by_name else "",
         "tables": result_tables(results),
@@ -114,6 +117,7 @@ def gather(
         "checkpoints": checkpoint_rows(points),
         "predictions": data.read_rows(evaluate and evaluate / "predictions.jsonl", most),
         "samples": data.read_rows(evaluate and evaluate / "samples.jsonl", most),
+        "writer": _writer(by_name),
         "views": read_views(evaluate),
         "forms": data.read_forms(inputs.get("export")),
         "cards": {
@@ -131,6 +135,15 @@ def gather(
     }
 
 
+def _writer(stages: Mapping[str, data.StageRecord]) -> str:
+    """Whose the sample texts of evaluate are."""
+    writer = words(stages["evaluate"].metrics, "sample_of") if "evaluate" in stages else ""
+    before = (
+        ", before it was fine-tuned" if writer == writer_name("pretrain") and "finetune" in stages else ""
+    )
+    return f"{writer or 'the model'}{before}"
+
+
 def _source_code(stages: list[data.StageRecord]) -> str:
     """The command that fetches the version of this project that made the newest stage; empty where it is not known."""
     manifest = stages[-1].manifest if stages else {}
@@ -145,9 +158,11 @@ def headline_figures(stages: Mapping[str, data.StageRecord], results: list[Resul
         note = " · ".join(f"{name} {number(same[name])}" for name in BASELINES if name in same)
         tiles.append(Tile(number(model.value), model.title[:1].lower() + model.title[1:], note))
     task = [r for r in results if r.model == "finetune" and not r.of_text and not r.file and r.headline]
+    confidence = data.confidence_of(stages.get("evaluate"))
+    sure = f" ({confidence}interval)" if confidence else ""
     for result in task[: 1 if tiles else 2]:
         few = counted(result.n, "example") if result.of_few else ""
-        interval = few if result.low is None else f"{number(result.low)} to {number(result.high)}"
+        interval = few if result.low is None else f"{number(result.low)} to {number(result.high)}{sure}"
         tiles.append(Tile(number(result.value), result.title, interval))
     trained = stages.get("pretrain") or stages.get("finetune")
     if trained:

@@ -1,8 +1,23 @@
-"""What results are called among the metrics of the stage, and which of them are told in its headline."""
+"""What models and results are called where people read of them, and which results are told in the stage's headline."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from eval.results import Result, headlines
+from pipeline.config.evaluation import PerplexityConfig
+
+MODEL_NAMES = {"pretrain": "pretrained", "finetune": "fine-tuned"}
+"""Of the models that a run trains, by what results call them."""
+
+
+def model_name(model: str) -> str:
+    """What people read where results say `model`."""
+    return MODEL_NAMES.get(model, model.replace("_", " "))
+
+
+def writer_name(model: str) -> str:
+    """Who wrote the sample texts, in words."""
+    return f"the {model_name(model)} model" if model in MODEL_NAMES else f"the exported weights ({model})"
 
 
 def metric_name(result: Result) -> str:
@@ -14,28 +29,43 @@ def metric_name(result: Result) -> str:
     return f"{result.file}/{name}" if result.file else name
 
 
-def headline(results: Iterable[Result], stage: str, label: str | None) -> str:
+def headline(results: Iterable[Result], stage: str, label: str | None, text: PerplexityConfig) -> str:
     """The main figures in words, for the table that a run ends with: the pretrained model's, the task's, and the first
     of each benchmark. Where there are figures of both models, each is named.
 
     Args:
         stage: the training whose model is exported.
         label: of the exported weights, where they are not those of the last step.
+        text: how the held-out text was measured.
     """
-    results = list(results)
+    results = _of_text_told(results, text)
     told = [result for result in results if result.headline and metric_name(result) == result.name]
     benchmarks = {result.file: result for result in reversed(results) if result.benchmark and result.headline}
     told += reversed(benchmarks.values())
     figures = {
         name: headlines(result for result in told if result.model == model)
-        for model, name in (("pretrain", "pretrained"), ("finetune", "fine-tuned"))
+        for model, name in MODEL_NAMES.items()
     }
     named = {name: words for name, words in figures.items() if words}
     if len(named) == 2:
-        exported = {"pretrain": "pretrained", "finetune": "fine-tuned"}[stage]
+        exported = MODEL_NAMES[stage]
         return "; ".join(
             f"{name}{f' ({label})' if label and name == exported else ''}: {words}"
             for name, words in named.items()
         )
     alone = "".join(named.values())
     return f"{label}: {alone}" if label and alone else alone
+
+
+def _of_text_told(results: Iterable[Result], text: PerplexityConfig) -> list[Result]:
+    """With perplexity as that of its split, since training has told that of another. The perplexity of words, which is
+    large by nature, is left out beside bits per byte, unless words are counted as in published figures."""
+    results = list(results)
+    if not text.count_line_ends and any(result.name == "bits_per_byte" for result in results):
+        results = [result for result in results if result.name != "word_perplexity"]
+    return [
+        replace(result, headline=f"{text.split} {result.headline}")
+        if result.name == "perplexity" and result.headline
+        else result
+        for result in results
+    ]

@@ -72,22 +72,32 @@ def _bar(result: Result, percent: Callable[[float], float]) -> Bar:
     return Bar(result, percent(result.value), interval)
 
 
-def describe_bars(results: Iterable[Result]) -> str:
-    """What `comparison_bars` compares, in words, and how sure it is."""
+def describe_bars(results: Iterable[Result], confidence: str = "") -> str:
+    """What `comparison_bars` compares, in words, and how sure it is.
+
+    Args:
+        confidence: what stands before the word interval.
+    """
     rows = [result for result in results if result.of_text]
     beside = any(result.model in BASELINES for result in rows)
     what = (
         "beside n-gram counts of the same training text" if beside else "on text that it was not trained on"
     )
     better = " and ".join(dict.fromkeys(result.better for result in rows))
-    return " ".join([f"The model {what}; {better} is better.", *_describe_intervals(rows)])
+    said = [f"The model {what}; {better} is better.", *_describe_intervals(rows, confidence or "confidence ")]
+    if {"word_perplexity", "bits_per_byte"} <= {result.name for result in rows}:
+        said.append(
+            "Perplexity per word is of whole words, rare names and numbers among them, and so large by nature: compare "
+            "it with that of other models on this text alone, and look at bits per byte first."
+        )
+    return " ".join(said)
 
 
-def _describe_intervals(rows: Sequence[Result]) -> Iterator[str]:
+def _describe_intervals(rows: Sequence[Result], confidence: str) -> Iterator[str]:
     few = sorted({result.n for result in rows if result.of_few})
     if any(result.low is not None for result in rows):
         none = f"; {_documents(few[0])} {'has' if few[0] == 1 else 'have'} none" if few else ""
-        yield f"The whiskers are confidence intervals{none}."
+        yield f"The whiskers are {confidence}intervals{none}."
     elif few:
         yield (
             f"The text is {_documents(few[0])}, so there are no confidence intervals and no tests of differences: both "

@@ -12,6 +12,7 @@ from typing import Any
 from markupsafe import Markup
 
 from eval.reporting.report_plots import compact
+from eval.result_names import model_name
 from pipeline.templates import html_templates
 from pipeline.text.counts import counted
 
@@ -26,7 +27,7 @@ def render(template: str, values: Mapping[str, Any], script_file: str = "report.
     environment = html_templates(TEMPLATES)
     filters: list[Callable[..., str | bool | list[str]]] = [
         *(number, compact, duration, size, hardware, day),
-        *(anchor, headings, as_sample, is_code, setting, breakable, counted),
+        *(model_name, anchor, headings, as_sample, is_code, setting, breakable, counted),
     ]
     environment.filters.update({each.__name__: each for each in filters})
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")

@@ -175,6 +175,13 @@ def read_stages(inputs: Mapping[str, Path]) -> list[StageRecord]:
     return records
 
 
+def confidence_of(evaluate: StageRecord | None) -> str:
+    """What stands before the word interval, "95% confidence "; empty where the level is not known."""
+    settings = (evaluate.manifest.get("config") or {}).get("evaluate") if evaluate else None
+    level = (settings or {}).get("confidence")
+    return "" if level is None else f"{100 * level:g}% confidence "
+
+
 def read_sources(folder: Path | None) -> list[Source]:
     there = folder and ((folder / SOURCE_FILE).is_file() or (folder / PARTS_FOLDER).is_dir())
     return [source for source, _ in load_parts(folder).values()] if there else []

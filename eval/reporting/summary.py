@@ -5,21 +5,27 @@ from pathlib import Path
 from typing import Any
 
 from eval.reporting.pages import duration, hardware, number
-from eval.reporting.report_data import StageRecord, read_initial
+from eval.reporting.report_data import StageRecord, confidence_of, read_initial
 from eval.reporting.report_plots import compact
-from eval.results import Result, headlines
+from eval.results import Result
 from pipeline.formats.ancestry import corpus_of, pretraining_of
 from pipeline.formats.direction import badness
 from pipeline.formats.source import Source
 from pipeline.formats.training_artifact import run_label, weights_name
-from pipeline.store.manifest import figure
+from pipeline.store.artifacts import MANIFEST, read_json
+from pipeline.store.manifest import figure, words
 from pipeline.text.counts import counted
 from pipeline.text.enumeration import enumerated
+from train.finetuning.facts import KNOWN_ANSWERS
 
 COMPUTE_OPTIMAL = 20
 """Training tokens per parameter at which a given compute is spent best (Hoffmann et al., 2022), roughly."""
 COUNTED = {"bigram": "pairs of tokens", "trigram": "triples of tokens"}
 """What the baselines count, the better ones last."""
+FEW_EXAMPLES = 100
+"""With fewer test examples a score is a rough one: an accuracy of 80% by eight points to either side."""
+MANY = 0.25
+"""From which share of the test examples on it is told what is wrong with them."""
 SHOWN = 3
 """Files that are named at most."""
 LEADING = ("bits_per_byte", "word_perplexity", "perplexity")
@@ -45,6 +51,7 @@ def summarize(
             found.append(verdict)
     if finetune := stages.get("finetune"):
         found.append(_tuned(finetune, results, alone=pretrain is None))
+        found += judge_answers(results, finetune, stages.get("evaluate"))
     if exported and found:
         found.append(f"Exported is {exported}, and so are the figures.")
     return found
@@ -76,6 +83,45 @@ def judge(results: Sequence[Result], pretrain: StageRecord) -> str:
     share = abs(1 - leading.value / counted[best])
     text = f"{measured}, {share:.0%} {leading.better} than counts of {best} in the same text ({number(counted[best])})"
     return f"{text}; counts of {ahead[0]} still do better.{_why(pretrain)}" if ahead else f"{text}."
+
+
+def judge_answers(
+    results: Sequence[Result], finetune: StageRecord, evaluate: StageRecord | None
+) -> list[str]:
+    """What keeps the scores of the test examples from telling how good the fine-tuned model is, a sentence each."""
+    main = _main_figures(results)
+    if not main:
+        return []
+    found: list[str] = []
+    examples = main[0].n
+    cut_off = sum(r.value for r in results if r.model == "finetune" and r.name == "cut_off_predictions")
+    if cut_off >= MANY * examples:
+        settings = (evaluate.manifest.get("config") or {}).get("evaluate") if evaluate else None
+        most = ((settings or {}).get("decode") or {}).get("max_new_tokens")
+        found.append(
+            f"Of its {counted(examples, 'answer')} {counted(round(cut_off), 'was', 'were')} cut off at the longest "
+            f"length{f' (evaluate.decode.max_new_tokens={most})' if most else ''}: the scores tell of that limit, too."
+        )
+    known, asked = figure(finetune.metrics, KNOWN_ANSWERS), figure(finetune.metrics, "test_examples")
+    if known and asked and known >= MANY * asked:
+        found.append(
+            f"{known / asked:.0%} of the test examples have an answer that stands word for word in the training "
+            "examples: the scores tell how well it repeats those, and little of answers that it was not shown."
+        )
+    if examples < FEW_EXAMPLES:
+        sure = ""
+        if main[0].low is not None and (confidence := confidence_of(evaluate)):
+            low, high = number(main[0].low), number(main[0].high)
+            sure = f": the {confidence}interval of {main[0].title} goes from {low} to {high}"
+        found.append(
+            f"{counted(examples, 'example')} {'tells' if examples == 1 else 'tell'} little of others{sure}."
+        )
+    return found
+
+
+def _main_figures(results: Sequence[Result]) -> list[Result]:
+    """The figures of the fine-tuned model's test examples that tell most."""
+    return [r for r in results if r.model == "finetune" and not r.of_text and r.headline][:2]
 
 
 def leading_figure(results: Sequence[Result], model: str) -> Result | None:
@@ -111,9 +157,10 @@ def _tuned(finetune: StageRecord, results: Sequence[Result], alone: bool) -> str
     section = (finetune.manifest.get("config") or {}).get("finetune") or {}
     init, task = section.get("init"), section.get("task", "")
     start = run_label(read_initial(finetune.folder) or weights_name(init or ""))
-    main = [r for r in results if r.model == "finetune" and not r.of_text and r.headline]
+    main = _main_figures(results)
     subject = f"{start or 'A model'}{_pretrained_on(init)} was" if alone else "It was then"
-    scores = f"; on its test examples it reaches {headlines(main[:2])}" if main else ""
+    reached = ", ".join(str(result.headline) for result in main)
+    scores = f"; on its {counted(main[0].n, 'test example')} it reaches {reached}" if main else ""
     if _is_only_measured(finetune):
         return f"{subject} measured{f' ({task})' if task else ''} as it is, and not fine-tuned{scores}."
     return f"{subject} fine-tuned{f' ({task})' if task else ''}{_examples(finetune, section)}{scores}."
@@ -125,11 +172,15 @@ def _is_only_measured(training: StageRecord) -> bool:
 
 
 def _pretrained_on(init: str | None) -> str:
-    """Which text another run's weights come from, in brackets; empty where that is not known."""
+    """Which text another run's weights come from, in brackets, and how good they are; empty where that is not known."""
     pretraining = pretraining_of(init)
     corpus = corpus_of(pretraining) if pretraining else None
     names = [source["name"] for source in corpus["sources"]] if corpus else []
-    return f" (pretrained on {enumerated(names)})" if names else ""
+    if not names or pretraining is None:
+        return ""
+    manifest = read_json(pretraining / MANIFEST, pretraining, ("metrics",))
+    reached = words(manifest["metrics"], "headline")
+    return f" (pretrained on {enumerated(names)}{f', {reached}' if reached else ''})"
 
 
 def _examples(finetune: StageRecord, section: Mapping[str, Any]) -> str:

@@ -114,7 +114,10 @@ def test_a_pretrained_model(inputs, tmp_path, make_context):
     rows = read_jsonl(tmp_path / "out/samples.jsonl")
     assert [row["prompt"] for row in rows] == ["The cat", "A"]
     assert metrics["sample"] == "The cat" + rows[0]["continuation"]
-    assert metrics["headline"].startswith("perplexity ")
+    told = (
+        f"test perplexity {metrics['perplexity']:,.1f} a token, {metrics['bits_per_byte']:.3f} bits per byte"
+    )
+    assert metrics["headline"] == told, "of which split, and without the perplexity of words"
     assert read_jsonl(tmp_path / "out/tables/samples.jsonl") == rows
     scores = read_documents(tmp_path / "out")["pretrain", None]
     assert math.exp(scores.nats.sum() / scores.ends[-1]) == pytest.approx(metrics["perplexity"], rel=1e-4)
@@ -153,7 +156,7 @@ def test_weights_that_are_exported_are_scored_beside_the_last(inputs, tiny_model
     assert metrics["headline"] == f"step 10: {alone['headline']}", (
         "the table at the end tells of what is exported"
     )
-    assert (metrics["sample"], metrics["sample_of"]) == (alone["sample"], "step 10")
+    assert (metrics["sample"], metrics["sample_of"]) == (alone["sample"], "the exported weights (step 10)")
     assert read_jsonl(tmp_path / "out/samples.jsonl") == read_jsonl(tmp_path / "alone/samples.jsonl")
 
     points = read_points(tmp_path / "out")
@@ -196,7 +199,9 @@ def test_the_fine_tuned_model_of_another_step(inputs, finetune, tiny_model, tmp_
     assert metrics["step_5_perplexity"] != metrics["finetuned_perplexity"]
     assert len(read_jsonl(tmp_path / "out/predictions.jsonl")) == 5
     text, task_words = metrics["headline"].split("; ")
-    assert text.startswith(f"pretrained: perplexity {metrics['perplexity']:,.1f} a token"), "it is as it is"
+    assert text.startswith(f"pretrained: test perplexity {metrics['perplexity']:,.1f} a token"), (
+        "it is as it is"
+    )
     assert task_words == f"fine-tuned (step 5): BLEU {metrics['step_5_bleu']:.1f} of 100"
     assert metrics["notes"].startswith("BLEU goes from 0 to 100, where 100 is the reference itself: good")
     assert metrics["sample_of"] == "the pretrained model"

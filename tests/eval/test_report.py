@@ -227,7 +227,7 @@ def test_the_figures_of_the_run_are_there(whole, inputs):
 
 def test_a_text_from_elsewhere_has_a_chart_of_its_own(whole):
     page, _ = whole
-    assert "Perplexity per word, novel.txt pretrain 388.8" in page.text
+    assert "Perplexity per word, novel.txt pretrained 388.8" in page.text
     assert "181.2 perplexity per word" in page.text, "the corpus's own text is what stands at the top"
     assert "65% lower than counts of pairs of tokens in the same text (516.3)." in page.text
 
@@ -577,6 +577,58 @@ def test_a_fine_tuning_of_other_weights_says_of_which_and_on_what(tmp_path):
     assert "own (pretrained on letters) was fine-tuned (instruct) on talks.jsonl (220 examples)." in page.text
     assert str(tmp_path) not in (tmp_path / "report/report.html").read_text()
     assert "…/talks.jsonl" in page.text
+
+
+def test_scores_of_answers_come_with_what_keeps_them_from_telling_much(tmp_path):
+    """Few test examples, answers that were in the training examples, and predictions that were cut off."""
+    base = base_run(tmp_path)
+    (base / "manifest.json").write_text(json.dumps({"metrics": {"headline": "validation perplexity 167.3"}}))
+
+    def page(name: str, n: int, known: int, cut_off: int) -> str:
+        root = tmp_path / name
+        partial(root, "finetune")
+        figures = {"steps": 5, "examples": 220, "test_examples": n, "known_answers": known}
+        finetune = artifact(root, "finetune", figures, {"finetune": {"task": "instruct", "init": str(base)}})
+        folder = partial(root, "evaluate")
+        bleu = Result("finetune", "bleu", 86.0, 77.1, 94.7, n, "")
+        ends = Result("finetune", "cut_off_predictions", cut_off, None, None, n, "")
+        write_results(
+            folder, shown([bleu, ends], {"bleu": Figure("BLEU", "BLEU {:.1f}"), ends.name: Figure("")})
+        )
+        config = {"evaluate": {"confidence": 0.95, "decode": {"max_new_tokens": 32}}}
+        evaluate = artifact(root, "evaluate", {}, config)
+        return report(root / "report", finetune=finetune, evaluate=evaluate)[0].text
+
+    text = page("doubtful", n=24, known=21, cut_off=23)
+    assert "own (pretrained on letters, validation perplexity 167.3) was fine-tuned (instruct)" in text
+    assert "; on its 24 test examples it reaches BLEU 86.0." in text
+    assert (
+        "88% of the test examples have an answer that stands word for word in the training examples" in text
+    )
+    assert (
+        "Of its 24 answers 23 were cut off at the longest length (evaluate.decode.max_new_tokens=32)" in text
+    )
+    assert (
+        "24 examples tell little of others: the 95% confidence interval of BLEU goes from 77.10 to 94.70."
+        in text
+    )
+    assert "77.10 to 94.70 (95% confidence interval)" in text
+    text = page("sound", n=200, known=21, cut_off=23)
+    assert "; on its 200 test examples it reaches BLEU 86.0." in text
+    assert not re.search("word for word|at the longest length|tell little", text)
+
+
+def test_sample_texts_are_said_to_be_of_the_model_that_wrote_them(inputs, tmp_path):
+    evaluate = tmp_path / "evaluate"
+    shutil.copytree(inputs["evaluate"], evaluate)
+    manifest = json.loads((evaluate / "manifest.json").read_text())
+    manifest["metrics"]["sample_of"] = "the pretrained model"
+    (evaluate / "manifest.json").write_text(json.dumps(manifest))
+    page, _ = report(tmp_path / "both", **inputs | {"evaluate": evaluate})
+    assert "Prompts in bold, continued by the pretrained model, before it was fine-tuned." in page.text
+    assert "metric pretrained fine-tuned bigram" in page.text, "the table's columns"
+    page, _ = report(tmp_path / "alone", pretrain=inputs["pretrain"], evaluate=evaluate)
+    assert "Prompts in bold, continued by the pretrained model." in page.text
 
 
 def test_weights_that_are_only_measured_are_not_called_trained(tmp_path):

@@ -458,3 +458,18 @@ def test_labels(plain_tokenizer):
 )
 def test_labels_are_ordered_whatever_they_are(labels, ordered):
     assert label_names([Example("x", (label,)) for label in labels]) == ordered
+
+
+def test_test_answers_that_training_has_taught_are_counted(tmp_path: Path) -> None:
+    """Among them those of earlier turns."""
+
+    def talk(*said: str) -> str:
+        roles = ("user", "assistant")
+        return json.dumps({"messages": [{"role": roles[i % 2], "content": s} for i, s in enumerate(said)]})
+
+    train, test = tmp_path / "train.jsonl", tmp_path / "test.jsonl"
+    train.write_text(
+        "\n".join([talk("Hi", "Hello!", "Who?", "A model."), *(talk(f"{n}?", f"{n}!") for n in range(9))])
+    )
+    test.write_text("\n".join([talk("Hey", "Hello!"), talk("What?", "A  model."), talk("Really?", "Yes.")]))
+    assert splits(train=train, test=test).known_answers() == 2

@@ -48,6 +48,11 @@ class Example:
         return (self.key,)
 
     @property
+    def answers(self) -> tuple[str, ...]:
+        """All answers in it."""
+        return self.targets
+
+    @property
     def tested(self) -> bool:
         """Whether it is asked in evaluation, where it is of the test split."""
         return True
@@ -85,6 +90,11 @@ class Splits:
     def empty(self) -> int:
         """Rows left out because nothing can be learnt from them."""
         return sum(self.left_out.values())
+
+    def known_answers(self) -> int:
+        """Test examples with an answer that stands in a training example, too."""
+        known = {_same(text) for example in self.train for text in example.answers}
+        return sum(any(_same(text) in known for text in example.targets) for example in self.test)
 
     def describe_left_out(self) -> str:
         """Empty where no row is left out."""

@@ -33,6 +33,10 @@ class Dialogue(Example):
         return (*(plain_text(self.turns[:place]) for place in places), self.source)
 
     @property
+    def answers(self) -> tuple[str, ...]:
+        return (*(said(turn) for turn in self.turns if turn["role"] == "assistant"), *self.targets)
+
+    @property
     def flaw(self) -> str:
         if not self.targets:
             return "the assistant says nothing in them"

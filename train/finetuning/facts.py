@@ -5,5 +5,7 @@ from typing import Any
 
 TaskFacts = Mapping[str, Any]
 """task.json: `task`, `method`, `base`, and what the task itself adds (`TaskTraining.description`)."""
+KNOWN_ANSWERS = "known_answers"
+"""What the stage's metrics call the test examples with an answer that stands in a training example, too."""
 TestRow = dict[str, Any]
 """A line of test.jsonl: the task writes it, and its evaluation reads it."""

@@ -11,7 +11,7 @@ from train.finetuning.base_model import BaseModel
 from train.finetuning.chat import PromptFormat, find_stops
 from train.finetuning.data import Example, Splits
 from train.finetuning.examples import ResponseExamples, encode_responses
-from train.finetuning.facts import TaskFacts, TestRow
+from train.finetuning.facts import KNOWN_ANSWERS, TaskFacts, TestRow
 from train.finetuning.limits import longest
 from train.finetuning.training import TaskTraining, TokenizedExamples
 from train.generation.samples import Sampler, sample_texts
@@ -81,6 +81,7 @@ class TextTraining(TaskTraining[E]):
         return {
             "cut_prompts": self.train.cut_prompts,
             "cut_responses": self.train.cut_responses,
+            KNOWN_ANSWERS: self.splits.known_answers(),
             "cut_answers": sum(self.stops.cut_text(target) != target for target in targets),
         }
 
