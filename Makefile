@@ -72,8 +72,16 @@ signs_in     = $(strip $(foreach sign,$(SIGNS),$(if $(findstring $(call side,1,$
 full_width   = $(call told_signs,$(call signs_in,$(1)))
 told_signs   = $(if $(1),; there $(if $(word 2,$(1)),are,is a) full-width $(call side,1,$(1)) here; type the ASCII $(call side,2,$(1)))
 
+# The variable that is nearly the word. Settings are in small letters: of those only what is nearly ARGS or EXP is none.
+NEAREST     := import difflib, sys; name, *known = sys.argv[1:]; \
+               print(*difflib.get_close_matches(name.upper(), ["ARGS", "EXP"] if name.islower() else known, 1, 0.7))
+misspelt     = $(shell $(PYTHON) -c '$(NEAREST)' '$(1)' $(VARIABLES))
+meant        = $(foreach name,$(call misspelt,$(1)),; did you mean $(name)="$($(1))"?)
+as_setting   = : settings go into ARGS="$(1)=$($(1))"
+advice_on    = $(or $(call full_width,$(1)=$($(1))),$(call meant,$(1)),$(call as_setting,$(1)))
+
 ifneq ($(unknown_variables),)
-$(error $(foreach name,$(unknown_variables),$(name) is no variable here$(or $(call full_width,$(name)=$($(name))),: settings go into ARGS="$(name)=$($(name))"); )what the Makefile knows is $(VARIABLES))
+$(error $(foreach name,$(unknown_variables),$(name) is no variable here$(call advice_on,$(name)); )what the Makefile knows is $(VARIABLES))
 endif
 ifneq ($(unknown_targets),)
 $(error make $(unknown_targets): there is no such target; make help lists what there is$(call full_width,$(unknown_targets))$(if $(PROMPT),; a prompt with spaces stands in quotes)$(if $(named),; an experiment is named by EXP: make $(firstword $(filter $(TARGETS),$(MAKECMDGOALS)) all) EXP=$(firstword $(named))))

@@ -28,6 +28,15 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
             'CORPUS is no variable here: settings go into ARGS="CORPUS=notes"',
         ),
         (
+            ["dryrun", "EXP=own", "ARG=corpus=files corpus.paths=[notes]"],
+            'ARG is no variable here; did you mean ARGS="corpus=files corpus.paths=[notes]"?; what the Makefile',
+        ),
+        (["all", "AGRS=seed=3"], 'AGRS is no variable here; did you mean ARGS="seed=3"?'),
+        (["all", "args=seed=3"], 'args is no variable here; did you mean ARGS="seed=3"?'),
+        (["chat", "MODELS=demo"], 'MODELS is no variable here; did you mean MODEL="demo"?'),
+        (["compare", "RUN=a b"], 'RUN is no variable here; did you mean RUNS="a b"?'),
+        (["pretrain", "model=lstm"], 'model is no variable here: settings go into ARGS="model=lstm"'),
+        (
             ["sample", "PROMPT=你好", "世界"],
             "make 世界: there is no such target; make help lists what there is; a prompt with spaces stands in quotes",
         ),
