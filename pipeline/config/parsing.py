@@ -1,5 +1,6 @@
 """The check of a configuration, which reports every problem at once."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from typing import Any
@@ -67,11 +68,17 @@ def _list_problems(problems: list[str]) -> str:
     )
 
 
+def _joint(section: Section, problem: str) -> str:
+    """What stands between a section and its problem: a dot where that begins with one of the section's own keys."""
+    begins = re.match(r"(\w+)[\w.]*[=:]", problem)
+    return "." if begins and begins[1] in type(section).model_fields else ": "
+
+
 def _problems(section: Section, path: str) -> Iterator[str]:
     if isinstance(section, FinetuneConfig) and not section.enabled:
         return  # what is not used may contradict itself
     for problem in section.problems():
-        yield f"{path}: {problem}" if path else problem
+        yield f"{path}{_joint(section, problem)}{problem}" if path else problem
     for name in type(section).model_fields:
         value, key = getattr(section, name), f"{path}.{name}" if path else name
         if isinstance(value, Section):

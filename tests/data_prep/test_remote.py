@@ -207,7 +207,7 @@ def test_the_store_of_artifacts_must_be_a_file_system():
         "run": {"artifacts": "s3://bucket/artifacts", "runs": "gs://b/runs"},
     }
     with pytest.raises(
-        UserError, match=r"run: artifacts=s3://bucket/artifacts must be a folder, on a file system"
+        UserError, match=r"run\.artifacts=s3://bucket/artifacts must be a folder, on a file system"
     ) as e:
         parse_config(values)
     assert "runs=gs://b/runs" in str(e.value)

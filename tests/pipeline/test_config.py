@@ -161,7 +161,7 @@ def test_what_a_value_should_be_is_shown() -> None:
         parse_config(composed("corpus=files", "++corpus.paths=notes", "++trainer.compile=ja"))
     assert "corpus.paths=notes: input should be a list: corpus.paths=[notes]" in str(told.value)
     assert "trainer.compile=ja: input should be true or false" in str(told.value)
-    with pytest.raises(UserError, match=r"run: name='小文' must begin with a letter of A to Z or a digit"):
+    with pytest.raises(UserError, match=r"run\.name='小文' must begin with a letter of A to Z or a digit"):
         parse_config(composed("++run.name='小文'"))
 
 
@@ -211,7 +211,7 @@ def test_an_empty_folder_is_called_empty_with_the_endings_that_are_read(tmp_path
     with pytest.raises(UserError) as told:
         parse_config(composed("corpus=files", *words))
     text = str(told.value)
-    assert f"corpus: paths: the folder {tmp_path} is empty (hidden files do not count)" in text
+    assert f"corpus.paths: the folder {tmp_path} is empty (hidden files do not count)" in text
     assert all(f" {ending} " in text for ending in (".docx", ".jsonl", ".txt", ".xml.bz2"))
     assert "trainer.compile" in text
 
@@ -297,8 +297,8 @@ def test_bounds_that_no_document_can_keep_are_refused() -> None:
             composed("++clean.filters.max_chars=100", "++clean.filters.gopher_quality={max_words: 9}")
         )
     for part in (
-        "clean.filters: min_chars=200 is above max_chars=100",
-        "gopher_quality: min_words=50 is above",
+        "clean.filters.min_chars=200 is above max_chars=100",
+        "gopher_quality.min_words=50 is above",
     ):
         assert part in str(caught.value)
 
@@ -355,7 +355,7 @@ def test_sequence_longer_than_the_context_is_refused() -> None:
 
 def test_a_file_that_cannot_be_scored_is_told_before_the_training() -> None:
     with pytest.raises(
-        UserError, match=r"evaluate.perplexity: files=a.pdf: no text is read from files of this"
+        UserError, match=r"evaluate.perplexity.files=a.pdf: no text is read from files of this"
     ):
         parse_config(composed("evaluate.perplexity.files=[a.pdf,texts/*.txt,wiki.test.tokens,folder]"))
 
