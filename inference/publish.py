@@ -11,9 +11,10 @@ from pathlib import Path
 from inference.checkpoint_folders import ExportedCheckpoints
 from pipeline.config.base import Section
 from pipeline.config.command_words import read_settings, usage
-from pipeline.errors import UserError, exit_on_user_error, first_line
+from pipeline.errors import UserError, exit_on_user_error, first_line, why_unreached
 from pipeline.formats.checkpoints import Checkpoint
 from pipeline.formats.location import find_model
+from pipeline.system_errors import is_unconnected
 from pipeline.text.counts import counted
 from pipeline.text.full_width import full_width_hint
 from pipeline.text.sizes import size_in_words
@@ -136,9 +137,11 @@ def _send(repository: str, folder: Path, settings: PublishSettings) -> str:
             else ""
         )
         raise UserError(f"the hub refuses {repository} ({first_line(error)}){advice}") from None
-    except OSError as error:
+    except Exception as error:  # a library of its own for connections, and its many errors
+        if not isinstance(error, OSError) and not is_unconnected(error):
+            raise
         raise UserError(
-            f"the hub cannot be reached ({first_line(error)}); nothing is lost, send again"
+            f"the hub cannot be reached: {why_unreached(error)}; nothing is lost, send again"
         ) from None
     return str(sent)
 

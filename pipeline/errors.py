@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Literal, NoReturn
 
 from pipeline.redaction import redacted, secret_values
-from pipeline.system_errors import system_message
+from pipeline.system_errors import is_unconnected, system_message
 
 
 class UserError(Exception):
@@ -59,6 +59,15 @@ def exit_on_user_error() -> Generator[None]:
 def first_line(error: BaseException) -> str:
     """What an error of a library says first; its class where it says nothing."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def why_unreached(error: BaseException) -> str:
+    """Why a library did not reach another machine, in words for people where that is the network's fault."""
+    return (
+        "this machine has no network, or needs a proxy, which HTTPS_PROXY names"
+        if is_unconnected(error)
+        else first_line(error)
+    )
 
 
 def fail(message: str, code: int) -> NoReturn:

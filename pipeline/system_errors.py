@@ -3,6 +3,8 @@
 import errno
 import os
 import re
+import socket
+from collections.abc import Iterator
 
 _NUMBER = re.compile(r"(?:os error |\[errno )(\d+)", re.IGNORECASE)
 _FULL = re.compile(r"No space left on device|database or disk is full|\d+ requested and \d+ written")
@@ -37,6 +39,12 @@ def system_message(error: BaseException) -> str | None:
     return _of_place(error) if isinstance(error, OSError) else None
 
 
+def is_unconnected(error: BaseException) -> bool:
+    """Whether the machine has no connection to another one, whatever a library makes of that."""
+    causes = (socket.gaierror, ConnectionError, TimeoutError)
+    return any(isinstance(each, causes) for each in _chain(error))
+
+
 def _out_of_memory(said: str) -> str:
     detail = f" ({said})" if said else ""
     return (
@@ -48,8 +56,7 @@ def _out_of_memory(said: str) -> str:
 def _number(error: BaseException) -> int | None:
     """The system's number of an error, or of the one behind it; libraries that are not written in Python put it into
     the text alone."""
-    seen: BaseException | None = error
-    while seen is not None:
+    for seen in _chain(error):
         if isinstance(seen, OSError) and seen.errno is not None:
             return seen.errno
         if isinstance(seen, Exception):
@@ -57,8 +64,14 @@ def _number(error: BaseException) -> int | None:
                 return errno.ENOSPC
             if found := _NUMBER.search(str(seen)):
                 return int(found[1])
-        seen = seen.__cause__ or seen.__context__
     return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """The error, and what brought it about."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _of_place(error: OSError) -> str | None:

@@ -4,7 +4,7 @@ are needed. Both land in the hub's own cache, and are fetched once."""
 import re
 from pathlib import Path
 
-from pipeline.errors import UserError, first_line
+from pipeline.errors import UserError, why_unreached
 from pipeline.formats.model_folder import CONFIG_FILES, TOKENIZER_FILES
 
 _NAME = re.compile(r"(?P<repository>([A-Za-z0-9][\w.-]*/)?[A-Za-z0-9][\w.-]*)(@(?P<revision>[\w./-]+))?")
@@ -74,7 +74,7 @@ def _fetch(name: str, place: str, patterns: tuple[str, ...]) -> Path:
         ) from None
     except Exception as error:  # a library of its own for connections, and its many errors
         raise UserError(
-            f"{place} is no folder or run here, and the Hugging Face hub cannot be reached ({first_line(error)}); "
+            f"{place} is no folder or run here, and the Hugging Face hub cannot be reached: {why_unreached(error)}; "
             "connect this machine, or download the model elsewhere and name its folder: "
             f"{place.partition('=')[0]}=FOLDER"
         ) from None

@@ -51,6 +51,7 @@ def test_what_the_hub_refuses_is_told_with_what_to_do(export: Path, tmp_path: Pa
         (["me／demo"], "is no repository of the hub; there is a full-width ／ here; type the ASCII /"),
         (["me/demo", "model=other"], "other"),
         (["me/demo", "modle=demo"], "did you mean model?"),
+        (["me/demo", "model=demo", "send=true"], "the hub cannot be reached: this machine has no network"),
     ],
 )
 def test_mistakes_are_told(export: Path, tmp_path: Path, words: list[str], says: str) -> None:

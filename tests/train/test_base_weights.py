@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -166,11 +167,18 @@ def test_without_a_network_the_hub_is_named_and_how_to_do_without_it(
     tmp_path: Path, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unreachable(*_: object, **__: object) -> None:
-        raise ConnectionError("no route")
+        try:
+            raise socket.gaierror(-2, "Name or service not known")
+        except OSError as error:
+            raise FileNotFoundError("Got: ConnectError: [Errno -2] Name or service not known") from error
 
     monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
-    told = r"finetune\.init=gpt2 is no folder or run here, and the Hugging Face hub cannot be reached \(no route\); .*"
-    with pytest.raises(UserError, match=told + r"name its folder: finetune\.init=FOLDER; runs here: base"):
+    told = (
+        r"finetune\.init=gpt2 is no folder or run here, and the Hugging Face hub cannot be reached: this machine has "
+        r"no network, or needs a proxy, which HTTPS_PROXY names; .*name its folder: finetune\.init=FOLDER; runs "
+        "here: base"
+    )
+    with pytest.raises(UserError, match=told):
         configured(tmp_path, "gpt2")
 
 
