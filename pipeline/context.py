@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from pipeline.activity import Activity
 from pipeline.config.run import RunConfig
 from pipeline.errors import UserError
-from pipeline.formats.folders import data_hint, expand_paths
+from pipeline.formats.folders import expand_paths, refuse_absent
 from pipeline.progress import Progress, progress
 from pipeline.remote.copying import fetch
 from pipeline.remote.listing import ARTIFACT_SCHEME, basename, is_remote
@@ -119,12 +119,7 @@ class Context:
                 known = ", ".join(sorted(self.inputs)) or "none"
                 raise UserError(f"{path!r}: {stage!r} is not an input of this stage (inputs: {known})")
             located = self.inputs[stage] / inside
-        if not located.exists():
-            raise UserError(
-                f"{path!r} does not exist"
-                + (f" (looked at {located})" if str(located) != path else "")
-                + data_hint([path])
-            )
+        refuse_absent(path, located)
         return located
 
     def locate_files(self, paths: Iterable[str]) -> list[Path]:

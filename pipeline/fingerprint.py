@@ -38,32 +38,47 @@ def fingerprint(
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _identity(value: Any, hashes: "FileHashes", leave_out: Collection[object]) -> Any:
+def _identity(value: Any, hashes: "FileHashes", leave_out: Collection[object], path: str = "") -> Any:
+    """Args: path: the keys that lead to the value, each with a dot behind it."""
     if not isinstance(value, Section):
         if isinstance(value, (list, tuple)):
-            return [_identity(item, hashes, leave_out) for item in value]
+            return [_identity(item, hashes, leave_out, path) for item in value]
         if isinstance(value, dict):
-            return {key: _identity(item, hashes, leave_out) for key, item in value.items()}
+            return {key: _identity(item, hashes, leave_out, f"{path}{key}.") for key, item in value.items()}
         return value
     fields: dict[str, Any] = {}
     for name, info in type(value).model_fields.items():
-        item = getattr(value, name)
+        item, key = getattr(value, name), f"{path}{name}"
         if not any(mark in info.metadata for mark in leave_out):
             mark = content_mark(info)
-            fields[name] = hashes.content(item, mark) if mark else _identity(item, hashes, leave_out)
-        elif isinstance(item, Section) and (files := _contents(item, hashes)):
+            fields[name] = (
+                _content(key, item, mark, hashes) if mark else _identity(item, hashes, leave_out, f"{key}.")
+            )
+        elif isinstance(item, Section) and (files := _contents(item, hashes, key)):
             fields[name] = files
     if code := code_of(type(value)):
         fields["code"] = code
     return {**fields, **value.environment()}
 
 
-def _contents(section: Section, hashes: "FileHashes") -> dict[str, Any]:
+def _content(key: str, value: Any, mark: Content, hashes: "FileHashes") -> Any:
+    """Raises: UserError: as `FileHashes.content`, with the setting that names the files."""
+    try:
+        return hashes.content(value, mark)
+    except UserError as error:
+        raise UserError(f"{key}: {error}") from None
+
+
+def _contents(section: Section, hashes: "FileHashes", path: str) -> dict[str, Any]:
     """What may change a result all the same of a neutral section: the content of the files that it names, and the code
     of the plugin that it is from."""
     marks = {name: content_mark(info) for name, info in type(section).model_fields.items()}
     named = {name: (getattr(section, name), mark) for name, mark in marks.items() if mark}
-    found = {name: hashes.content(value, mark) for name, (value, mark) in named.items() if value is not None}
+    found = {
+        name: _content(f"{path}.{name}", value, mark, hashes)
+        for name, (value, mark) in named.items()
+        if value is not None
+    }
     code = code_of(type(section))
     return {**found, "code": code} if code else found
 

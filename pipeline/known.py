@@ -7,12 +7,11 @@ from pipeline.config.base import HORIZON, NEUTRAL
 from pipeline.config.root import RootConfig
 from pipeline.errors import UserError
 from pipeline.fingerprint import FileHashes, fingerprint
-from pipeline.formats.folders import data_hint, expand_paths
+from pipeline.formats.folders import expand_paths, refuse_absent
 from pipeline.remote.listing import ARTIFACT_SCHEME, is_remote
 from pipeline.stages import STAGES
 from pipeline.store.artifacts import HASHES, PARTIAL, SPEC_FILE, Store
 from pipeline.store.written_spec import WrittenSpec
-from pipeline.text.full_width import full_width_path_hint
 
 
 class NotYet(Exception):
@@ -71,10 +70,7 @@ class Known:
             if stage not in self._fingerprints:
                 raise UserError(f"{path!r}: no stage {stage!r} comes before this one")
             located = self.folder(stage) / inside
-        if not located.exists():
-            looked = f" ({located})" if str(located) != path else ""
-            hint = f"; {full_width}" if (full_width := full_width_path_hint(path)) else ""
-            raise UserError(f"{path!r} does not exist{looked}{hint}{data_hint([path])}")
+        refuse_absent(path, located)
         return located
 
     def locate_files(self, paths: list[str]) -> Iterator[Path]:

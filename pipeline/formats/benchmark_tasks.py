@@ -20,6 +20,7 @@ import yaml
 
 from pipeline.errors import UserError
 from pipeline.formats.benchmark_files import is_task_file
+from pipeline.formats.near_paths import path_hint
 from pipeline.text.nearest import did_you_mean
 
 HarnessTask = Any
@@ -206,7 +207,8 @@ def _find(task: str) -> Path | None:
     if is_task_file(task):
         path = Path(task).expanduser()
         if not path.is_file():
-            raise UserError(f"benchmarks: {task!r} does not exist; name a yaml file that describes a task")
+            advice = path_hint(task) or "name a yaml file that describes a task"
+            raise UserError(f"benchmarks: {task!r} does not exist; {advice}")
         return path.resolve()
     if task in _known():
         return _known()[task]
@@ -250,7 +252,8 @@ def _with_data(task: str, path: Path | None, data: Mapping[str, Sequence[str]], 
     for names in files.values():
         for name in names:
             if not Path(name).is_file():
-                raise UserError(f"benchmarks: the data of {task}, {name}, does not exist")
+                advice = f"; {near}" if (near := path_hint(name)) else ""
+                raise UserError(f"benchmarks: the data of {task}, {name}, does not exist{advice}")
     endings = {Path(name).suffix for names in files.values() for name in names}
     builders = {_BUILDERS.get(ending) for ending in endings}
     if len(builders) != 1 or None in builders:

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from pipeline.errors import UserError
-from pipeline.text.full_width import full_width_path_hint
+from pipeline.formats.near_paths import path_hint
 
 DATA_VARIABLE, DEFAULT_DATA = "LM_DATA", "data"
 """What the experiments in conf/ name: `${oc.env:LM_DATA,data}`."""
@@ -51,9 +51,17 @@ def _absent(pattern: str) -> str:
     path = Path(pattern).expanduser()
     if path.is_dir():
         return f"{pattern!r} (an empty folder)"
-    if hint := full_width_path_hint(pattern):
+    if hint := path_hint(pattern):
         return f"{pattern!r} ({hint})"
     return repr(pattern) if str(path) == str(Path(pattern)) else f"{pattern!r} ({path})"
+
+
+def refuse_absent(path: str, located: Path) -> None:
+    """Raises: UserError: where the setting's path leads to nothing, which lies at `located`."""
+    if not located.exists():
+        looked = f" ({located})" if str(located) != path else ""
+        hint = f"; {near}" if (near := path_hint(path)) else ""
+        raise UserError(f"{path!r} does not exist{looked}{hint}{data_hint([path])}")
 
 
 def data_hint(absent: Iterable[str]) -> str:

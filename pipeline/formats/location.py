@@ -7,6 +7,7 @@ from pathlib import Path
 from pipeline.errors import UserError
 from pipeline.formats.checkpoints import FOLDER, Checkpoint, list_checkpoints
 from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER
+from pipeline.formats.near_paths import path_hint
 from pipeline.formats.run_folder import (
     command_for,
     is_run,
@@ -65,7 +66,7 @@ def find_model(name: str | None, step: int | None = None, runs: Path = Path("run
     what = f"the folder {name} holds no model" if given.is_dir() else f"there is no model {name!r}"
     raise UserError(
         f"{what}: name a run, the folder of an artifact or a checkpoint, or a Hugging Face folder; "
-        f"{nearest_run(name, runs) or runs_with_a_model(runs)}"
+        f"{nearest_run(name, runs) or path_hint(name) or runs_with_a_model(runs)}"
     )
 
 

@@ -165,6 +165,16 @@ def test_what_could_be_downloaded_instead_is_told_where_a_folder_is_absent(tmp_p
         fingerprint("download", 1, stage, {}, FileHashes(tmp_path / "cache"))
 
 
+def test_the_setting_is_named_whose_path_leads_nowhere(tmp_path: Path) -> None:
+    hashes = FileHashes(tmp_path / "hashes.json")
+    stage = DownloadStage.model_validate({"corpus": {"kind": "files", "paths": [str(tmp_path / "none")]}})
+    with pytest.raises(UserError, match=r"^corpus\.paths: no file at "):
+        fingerprint("download", 1, stage, {}, hashes)
+    neutral = pretrain_on({"family": "decoder"}, {"name": "zero1", "deepspeed": str(tmp_path / "none.json")})
+    with pytest.raises(UserError, match=r"^strategy\.deepspeed: no file at "):
+        fingerprint("pretrain", 1, neutral, {}, hashes)
+
+
 def test_a_file_of_deepspeeds_counts_although_the_strategy_does_not(tmp_path: Path) -> None:
     def of(strategy: dict) -> str:
         config = pretrain_on({"family": "decoder"}, strategy)

@@ -103,3 +103,23 @@ def test_what_names_nothing_is_told_with_what_is_there(
         UserError, match="'a／b' does not exist; there is a full-width ／ here; type the ASCII /"
     ):
         Known(Store(tmp_path), {}).locate("a／b")
+
+
+def test_a_path_that_leads_nowhere_is_told_with_the_nearest_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/talks.jsonl").write_text("{}")
+    told = (
+        r"no file at 'nots' \(did you mean notes\?\), 'notes/talk\.json' \(did you mean notes/talks\.jsonl\?\), "
+        r"'nots/\*\.txt' \(did you mean notes\?\), 'else' \(seen from"
+    )
+    with pytest.raises(UserError, match=told):
+        expand_paths(["nots", "notes/talk.json", "nots/*.txt", "else"])
+    for locate in (
+        Known(Store(tmp_path), {}).locate,
+        Context(tmp_path, {}, Tracker(tmp_path), logging.getLogger(), RunConfig()).locate,
+    ):
+        with pytest.raises(UserError, match=r"'nots/a' does not exist; did you mean notes\?$"):
+            locate("nots/a")

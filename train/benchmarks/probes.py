@@ -17,6 +17,7 @@ from pipeline.formats.benchmark_tasks import (
     quiet_harness,
     set_up,
 )
+from pipeline.formats.near_paths import path_hint
 from pipeline.formats.text_files import read_file_texts
 from train.models import LanguageModel
 
@@ -119,7 +120,8 @@ def read_text(path: Path, chars: int) -> Sequence[str]:
     """
     path = path.expanduser()
     if not path.is_file():
-        raise UserError(f"pretrain.probes.texts: {path} does not exist")
+        near = path_hint(str(path))
+        raise UserError(f"pretrain.probes.texts: {path} does not exist{f'; {near}' if near else ''}")
     found: list[str] = []
     for _, text in read_file_texts(path):
         if text.strip() and chars > 0:
