@@ -9,11 +9,14 @@ from markupsafe import Markup, escape
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+FONT_SIZE = 9
+"""Of a plot's words, in points of the drawing, which the page scales."""
+
 
 def page_style(ink: str, grid: str) -> dict[str, Any]:
     """matplotlib's settings of a plot that sits in a page; `ink` colours its words, `grid` its lines."""
     return {
-        "font.size": 9,
+        "font.size": FONT_SIZE,
         "text.color": ink,
         "axes.edgecolor": grid,
         "axes.labelcolor": ink,

@@ -53,7 +53,6 @@ def _plot(
         if in_tokens:
             steps = [round(step * (training.tokens_per_step or 1)) for step in steps]
         lines.append(Series(run, steps, values, marked=key.startswith("validation/"), number=number))
-    size = (6.6, 4.1) if key == "train/loss" else (3.5, 2.05)
     drawing = line_plot(
         title,
         lines,
@@ -61,7 +60,6 @@ def _plot(
         from_zero=key == "train/lr",
         log_scale=key.endswith("/loss"),
         smooth=key == "train/loss",
-        width=size[0],
-        height=size[1],
+        large=key == "train/loss",
     )
     return Plot(name, "", lines, drawing)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from rich.cells import chop_cells
+
 from pipeline.formats.documents import ends_in_words, read_texts
 from pipeline.formats.held_out import HeldOutText, read_held_out, together
 from pipeline.formats.model_folder import FORMS_FILE
@@ -16,11 +18,13 @@ from pipeline.formats.vocabulary_extension import EXTENSION_TABLE
 from pipeline.stages import STAGES, describe
 from pipeline.store.artifacts import MANIFEST, read_json
 from pipeline.store.manifest import Manifest, StageMetrics, figure
+from pipeline.text.one_line import in_one_line
 from pipeline.tracking.tracker import TABLES_FOLDER, read_jsonl, read_metrics
 
 EXAMPLE_SPLITS = ("validation", "test", "train")
-TOKEN_TEXT_CHARS = 420
-"""Length of the text whose tokens are shown."""
+TOKEN_TEXT_COLUMNS = 420
+"""How much of a text is shown in tokens: characters, of which those of Chinese and Japanese count twice, being as wide
+as two."""
 
 
 @dataclass(frozen=True)
@@ -253,15 +257,13 @@ def read_rows(path: Path | None, most: int) -> list[dict[str, Any]]:
 
 
 def tokenize_example(tokenizer: Path | None, text: str) -> list[str]:
-    """The beginning of a text, up to a whole word, in the pieces that its tokens stand for; empty without a tokenizer
-    or a text.
+    """The beginning of a text, up to a whole word, in the pieces that its tokens stand for, with signs for the ends of
+    its lines; empty without a tokenizer or a text.
 
     A character of several tokens is shown once, with the first of them.
     """
     file = tokenizer / "tokenizer" / "tokenizer.json" if tokenizer else None
-    if len(text) > TOKEN_TEXT_CHARS:
-        text = re.sub(r"\s\S{0,20}$", "", text[:TOKEN_TEXT_CHARS])
-    text = text.strip()
+    text = _beginning(text.strip())
     if not text or file is None or not file.is_file():
         return []
     from tokenizers import Tokenizer
@@ -273,11 +275,19 @@ def tokenize_example(tokenizer: Path | None, text: str) -> list[str]:
     for start, stop in reader.encode(text, add_special_tokens=False).offsets:
         start, stop = max(start, end), max(stop, end)
         if start > end:  # what no token stands for, such as the spaces that WordPiece drops
-            pieces.append(text[end:start])
+            pieces.append(in_one_line(text[end:start]))
         if stop > start:
-            pieces.append(text[start:stop])
+            pieces.append(in_one_line(text[start:stop]))
         end = stop
     return pieces
+
+
+def _beginning(text: str) -> str:
+    """As many whole words of a text as are shown in tokens."""
+    if not text:
+        return text
+    start = chop_cells(text[:TOKEN_TEXT_COLUMNS], TOKEN_TEXT_COLUMNS)[0]
+    return text if start == text else re.sub(r"\s+\S{0,20}$", "", start)
 
 
 def example_text(clean: Path | None) -> str:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, MaxNLocator, NullFormatter, NullLocator
 from numpy.typing import ArrayLike
 
-from pipeline.page_plots import page_style, svg_element
+from pipeline.page_plots import FONT_SIZE, page_style, svg_element
 
 MOST_POINTS = 600
 """A longer line is drawn as the means of so many stretches: a screen shows no more."""
@@ -36,6 +36,8 @@ _STYLE = {
     "lines.solid_capstyle": "round",
     "path.simplify": True,
 }
+_SMALL, _LARGE = (3.5, 2.05), (6.6, 4.3)
+"""Width and height in inches; the page scales a plot to its own width."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ class Drawing:
     """Of each line its `label`, the `color` as Series.number has it, and its `points`: x and y in the SVG's units,
     step and value."""
     logarithmic: bool
+    large: bool
 
 
 class Plot(NamedTuple):
@@ -88,8 +91,7 @@ def line_plot(
     smooth: bool = False,
     from_zero: bool = False,
     unit: str = "step",
-    width: float = 3.5,
-    height: float = 2.05,
+    large: bool = False,
 ) -> Drawing | None:
     """The series over the steps, with a second axis in tokens where their number per step is given.
 
@@ -100,7 +102,8 @@ def line_plot(
         log_scale: the scale is logarithmic wherever all values are positive.
         smooth: long lines without marks are drawn as a running mean, and pale as they are.
         unit: of the axis along the training.
-        width, height: in inches; the page scales the plot to its own width.
+        large: drawn over the width of two plots; on a phone, where it gets the width of one, its words are as large
+            as theirs.
 
     Returns:
         None where no series has a point.
@@ -108,8 +111,10 @@ def line_plot(
     series = [line for line in series if line.steps]
     if not series:
         return None
-    with rc_context(_STYLE):
-        figure = Figure(figsize=(width, height), layout="constrained")
+    # The room for words is that of the phone, where the page shows them so much larger in a large plot.
+    size = {"font.size": FONT_SIZE * _LARGE[0] / _SMALL[0]} if large else {}
+    with rc_context(_STYLE | size):
+        figure = Figure(figsize=_LARGE if large else _SMALL, layout="constrained")
         axes = figure.add_subplot()
         drawn = [_draw(axes, line, smooth) for line in series]
         smallest = min(value for line in series for value in line.values)
@@ -120,7 +125,7 @@ def line_plot(
         _label_axes(axes, unit, tokens_per_step)
         svg = svg_element(figure, title, _VARIABLES)  # and the axes have their place
         points = [_pointed(axes, line, *values) for line, values in zip(series, drawn, strict=True)]
-        return Drawing(svg, points, axes.get_yscale() == "log")
+        return Drawing(svg, points, axes.get_yscale() == "log", large)
 
 
 def compact(value: float, _: object = None) -> str:
@@ -184,7 +189,7 @@ def _label_axes(axes: Axes, unit: str, tokens_per_step: float | None) -> None:
         top = axes.secondary_xaxis("top", functions=(to_tokens, to_steps))
         top.xaxis.set_major_locator(_few_ticks())
         top.xaxis.set_major_formatter(FuncFormatter(compact))
-        top.set_xlabel("tokens", labelpad=7)  # phones show larger text
+        top.set_xlabel("tokens")
         top.spines["top"].set_visible(False)
 
 

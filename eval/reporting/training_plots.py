@@ -70,8 +70,7 @@ def _loss_plot(title: str, training: Training, in_nats: bool) -> Plot:
         tokens_per_step=training.tokens_per_step,
         log_scale=True,
         smooth=True,
-        width=6.6,
-        height=4.3,
+        large=True,
     )
     scale = "log scale" if drawing is not None and drawing.logarithmic else ""
     return Plot("Loss", ", ".join(filter(None, ("nats per token" if in_nats else "", scale))), lines, drawing)

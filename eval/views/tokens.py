@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from pipeline.text.one_line import in_one_line
+
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
@@ -53,5 +55,4 @@ def _overlap(one: tuple[int, int], other: tuple[int, int]) -> bool:
 
 
 def _visible(text: str) -> str:
-    text = text if text.strip(" ") else "␣" * len(text)
-    return text.replace("\r", "␍").replace("\n", "⏎").replace("\t", "⇥")
+    return in_one_line(text if text.strip(" ") else "␣" * len(text))

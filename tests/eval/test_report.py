@@ -1,7 +1,9 @@
 """The report shows what there is, does without what is absent, and lets no text become markup."""
 
+import asyncio
 import base64
 import hashlib
+import html
 import json
 import logging
 import math
@@ -9,13 +11,15 @@ import re
 import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 import yaml
+from rich.cells import cell_len
 
 from eval.checkpoints.points import Point, write_points
-from eval.report import run
+from eval.report import REPORT_FILE, run
 from eval.reporting.pages import duration, number, size
 from eval.reporting.report_data import read_stages
 from eval.reporting.report_plots import Series, compact, line_plot
@@ -25,11 +29,13 @@ from pipeline.config.run import RunConfig
 from pipeline.config.stages import CleanStage, DownloadStage, ReportStage, TokenizerStage
 from pipeline.context import Context
 from pipeline.errors import UserError
+from pipeline.formats.documents import Document, DocumentWriter
 from pipeline.formats.training_artifact import write_initial
 from pipeline.launch.stage_code import run_stage
 from pipeline.stages import STAGES
 from pipeline.store.artifacts import finish
 from pipeline.tracking.tracker import Tracker
+from tests.inference.browser import CHROMIUM, Browser
 from train.weights.choice import Choice, write_choice
 
 HOSTILE = "</p><script>alert('x')</script><img src=https://example.org/x.png onerror=alert(1)>&amp;"
@@ -262,6 +268,34 @@ def test_every_plot_has_its_lines(whole):
     assert not [style for style in lines if "#0" in style], "a colour that dark mode cannot change"
 
 
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium here (apt-get install chromium)")
+def test_the_words_of_plots_can_be_read_on_a_phone_and_stand_apart(inputs, tmp_path):
+    report(tmp_path / "report", **inputs)
+    boxes = """[...document.querySelectorAll("#pretraining figure:first-child text")].map(each => {
+        const {left, top, right, bottom} = each.getBoundingClientRect();
+        return [left, top, right, bottom, parseFloat(getComputedStyle(each).fontSize) *
+            each.ownerSVGElement.getBoundingClientRect().width / each.ownerSVGElement.viewBox.baseVal.width];
+    })"""
+
+    async def look(width: int) -> list[list[float]]:
+        async with Browser((tmp_path / "report" / REPORT_FILE).as_uri()) as page:
+            await page.call(
+                "Emulation.setDeviceMetricsOverride",
+                width=width, height=800, deviceScaleFactor=1, mobile=width < 600,
+            )  # fmt: skip
+            return await page.evaluate(boxes)
+
+    for width in (390, 1280):
+        words = asyncio.run(look(width))
+        assert len(words) > 8
+        assert min(size for *_, size in words) > 11, width
+        for one, other in combinations(words, 2):
+            apart = max(one[0], other[0]) >= min(one[2], other[2]) or (
+                max(one[1], other[1]) >= min(one[3], other[3]) - 2  # lines of text may touch
+            )
+            assert apart, (width, one, other)
+
+
 def test_checkpoints_and_their_averages_are_a_curve(tmp_path):
     def point(kind: str, *steps: int) -> Point:
         value = float(sum(steps))
@@ -317,6 +351,20 @@ def test_ends_of_documents_that_are_held_out_are_told_beside_the_funnel(inputs, 
     assert told in page.text
     page, _ = report(tmp_path / "without", **inputs)
     assert "are the ends of" not in page.text
+
+
+@pytest.mark.parametrize("sentence", ["我知道。", "I know."])
+def test_the_tokens_of_a_text_of_short_lines_are_a_few_full_lines(sentence, inputs, tmp_path):
+    clean = tmp_path / "clean"
+    with DocumentWriter(clean / "documents", "validation", 1) as writer:
+        writer.write(Document("a", f"{sentence}\n" * 500))
+    report(tmp_path / "report", clean=clean, tokenizer=inputs["tokenizer"])
+    page = (tmp_path / "report" / REPORT_FILE).read_text(encoding="utf-8")
+    (figure,) = re.findall(r'<figure class="card tokens">.*?</figure>', page, re.DOTALL)
+    shown = html.unescape("".join(re.findall(r"<span>(.*?)</span>", figure, re.DOTALL)))
+    assert shown.startswith(f"{sentence}⏎{sentence}⏎")
+    assert "\n" not in shown
+    assert 200 < cell_len(shown) <= 600
 
 
 def test_where_the_project_can_be_cloned_from_is_told_with_the_command(inputs, tmp_path):
