@@ -132,17 +132,17 @@ def _notes(rows: Sequence[Row]) -> Iterator[str]:
 
 def _settings(first: EvaluatedRun, second: EvaluatedRun) -> Iterator[str]:
     """What the runs were made with otherwise, a line each, as far as there is room."""
-    if not (first.settings and second.settings):
+    found = setting_changes(first, second)
+    if found is None:
         return
-    found, note = setting_changes(first, second)
-    if note:
-        yield note
-    yield f"settings that differ, {first.name} → {second.name}:" if found else "all settings are the same"
-    width = max((len(key) for key, *_ in found[:SHOWN]), default=0)
-    for key, ours, theirs in found[:SHOWN]:
+    yield from found.notes
+    yield f"{found.heading}, {first.name} → {second.name}:" if found.changes else found.heading
+    shown = found.changes[:SHOWN]
+    width = max((len(key) for key, *_ in shown), default=0)
+    for key, ours, theirs in shown:
         yield f"  {key:{width}}  {as_typed(ours)} → {as_typed(theirs)}"
-    if len(found) > SHOWN:
-        yield f"  … and {len(found) - SHOWN} more, on the page"
+    if more := len(found.changes) - len(shown):
+        yield f"  … and {more} more, on the page"
 
 
 def _cell(result: Result | None, better: bool) -> str:

@@ -1,7 +1,7 @@
 """A run whose models have been evaluated, as it lies on disk."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from eval.language_model.document_scores import DocumentScores, read_documents
-from eval.reporting.report_data import merged_config, read_stages
+from eval.reporting.report_data import StageRecord, merged_config, read_stages
 from eval.results import RESULTS, Result, read_results
 from pipeline.config.evaluation import EvaluateConfig
 from pipeline.config.plugins import load_plugins
@@ -68,17 +68,20 @@ class EvaluatedRun:
             ) from None
 
     @cached_property
-    def settings(self) -> dict[str, Any]:
-        """Those that made its artifacts, by section."""
+    def stages(self) -> dict[str, StageRecord]:
+        """Its finished stages by name, in order."""
         folders = {name: folder for name in STAGES if (folder := self.stage(name))}
-        return merged_config(read_stages(folders))
+        return {record.name: record for record in read_stages(folders)}
+
+    def settings(self, stages: Collection[str] = STAGES.keys()) -> dict[str, Any]:
+        """Those that made the artifacts of these stages, by section."""
+        return merged_config(record for name, record in self.stages.items() if name in stages)
 
     @property
     def notes(self) -> str:
         """What one must know to read its figures; empty where there is nothing."""
-        return next(
-            (words(record.metrics, "notes") for record in read_stages({"evaluate": self.evaluate})), ""
-        )
+        record = self.stages.get("evaluate")
+        return words(record.metrics, "notes") if record else ""
 
     def stage(self, name: str) -> Path | None:
         """The run's artifact of another stage, where it has one."""

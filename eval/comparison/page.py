@@ -26,14 +26,12 @@ def comparison_page(
     Args:
         most: texts of each kind that are shown.
     """
-    found, note = setting_changes(first, second) if first.settings and second.settings else (None, "")
     values = {
         "runs": (first, second),
         "rows": rows,
         "words": common.words,
         "draws": draws,
-        "changes": found,
-        "changes_note": note,
+        "settings": setting_changes(first, second),
         "trainings": loss_curves(first, second),
         "answers": _spread(list(zip(common.first, common.second, strict=True)), most),
         "language": read_language(first.stage("clean")),

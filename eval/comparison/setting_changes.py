@@ -1,25 +1,74 @@
 """The settings that two runs were made with otherwise."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from eval.comparison.evaluated_run import EvaluatedRun
 from pipeline.config.differences import Change, changes
+from pipeline.stages import STAGES
+from pipeline.text.enumeration import enumerated
+
+MADE_BY = {
+    "download": "corpus",
+    "clean": "corpus",
+    "tokenizer": "pretraining",
+    "shards": "pretraining",
+    "pretrain": "pretraining",
+    "finetune": "fine-tuning",
+}
+"""What a run lacks without one of these stages; of others their own name tells it."""
 
 
-def setting_changes(first: EvaluatedRun, second: EvaluatedRun) -> tuple[Sequence[Change], str]:
-    """Those of the sections that both have, where one has no corpus; and what is to be said of that, or nothing."""
-    ours, theirs = first.settings, second.settings
-    for run, other in ((first, second), (second, first)):
-        init = (run.settings.get("finetune") or {}).get("init")
-        if init and "corpus" not in run.settings and "corpus" in other.settings:
-            common = ours.keys() & theirs.keys()
-            found = changes(
-                {name: value for name, value in ours.items() if name in common},
-                {name: value for name, value in theirs.items() if name in common},
-            )
-            return found, (
-                f"{run.name} has no corpus and no pretraining of its own: it was fine-tuned from finetune.init={init}. "
-                "So it has none of their settings, and what can be compared is what both were measured on: the same "
-                "files (evaluate.perplexity.files) and benchmarks"
-            )
-    return changes(ours, theirs), ""
+@dataclass(frozen=True)
+class SettingChanges:
+    """What differs in the stages that both runs have."""
+
+    changes: Sequence[Change]
+    notes: Sequence[str]
+    """What one of the runs lacks, a sentence each."""
+
+    @property
+    def heading(self) -> str:
+        """What the list of changes is, or that there are none."""
+        if self.changes:
+            return f"settings that differ{' in what both have' if self.notes else ''}"
+        return f"all settings{' of what both have' if self.notes else ''} are the same"
+
+    @property
+    def lead(self) -> str:
+        """What stands above the list on a page whose heading says already that it is of settings that differ."""
+        if self.changes:
+            return " ".join([*self.notes, "What differs in what both have:"] if self.notes else [])
+        return " ".join([*self.notes, f"{self.heading.capitalize()}."])
+
+
+def setting_changes(first: EvaluatedRun, second: EvaluatedRun) -> SettingChanges | None:
+    """None where nothing tells a run's settings."""
+    if not (first.settings() and second.settings()):
+        return None
+    ours, theirs = first.stages.keys(), second.stages.keys()
+    common = [name for name in STAGES if name in ours and name in theirs]
+    found = changes(first.settings(common), second.settings(common))
+    notes = [
+        f"{run.name} has {enumerated([f'no {name}' for name in lacking])}{_reason(run, lacking)}."
+        for run, other in ((first, second), (second, first))
+        if (lacking := _lacking(run, other))
+    ]
+    return SettingChanges(found, notes)
+
+
+def _lacking(run: EvaluatedRun, other: EvaluatedRun) -> list[str]:
+    """What the other run has, in words."""
+    names = (name for name in STAGES if name in other.stages and name not in run.stages)
+    return list(dict.fromkeys(MADE_BY.get(name, name) for name in names))
+
+
+def _reason(run: EvaluatedRun, lacking: Sequence[str]) -> str:
+    """Why a run has no pretraining, and what can be compared nonetheless; empty where it is not that."""
+    init = (run.settings().get("finetune") or {}).get("init")
+    if not init or MADE_BY["pretrain"] not in lacking:
+        return ""
+    return (
+        f" of its own: it was fine-tuned from finetune.init={init}. What can be compared is what both were measured "
+        "on: the same files (evaluate.perplexity.files) and benchmarks"
+    )

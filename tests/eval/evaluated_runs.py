@@ -13,6 +13,7 @@ from eval.comparison.evaluated_run import EvaluatedRun, find_run
 from eval.language_model.document_scores import DocumentScores, write_documents
 from eval.results import PERPLEXITIES, Result, shown
 from pipeline.config.evaluation import FEWEST_UNITS
+from pipeline.stages import STAGES
 from pipeline.tracking.tracker import Tracker
 
 WORDS = [
@@ -68,10 +69,11 @@ def run_maker(folder: Path) -> Callable[..., EvaluatedRun]:
         config=None,
         window=64,
         others=(),
+        stages=("evaluate", "pretrain", "finetune"),
         **task,
     ):
         run, store = folder / "runs" / name, folder / "artifacts"
-        made = {stage: store / stage / f"{name}-0" for stage in ("evaluate", "pretrain", "finetune")}
+        made = {stage: store / stage / f"{name}-0" for stage in stages}
         run.mkdir(parents=True)
         command = "python -m pipeline experiment=demo stage=pretrain"
         (run / "config.yaml").write_text(yaml.safe_dump({"run": {"command": command}}))
@@ -79,18 +81,21 @@ def run_maker(folder: Path) -> Callable[..., EvaluatedRun]:
             artifact.mkdir(parents=True)
             (run / stage).symlink_to(artifact)
             metrics = {"steps": 50, "tokens": 6400, "notes": "BLEU goes to 100."}
-            manifest = {"metrics": metrics, "config": config}
+            seen = config and {key: config[key] for key in STAGES[stage].config.model_fields if key in config}
+            manifest = {"metrics": metrics, "config": seen}
             (artifact / "manifest.json").write_text(json.dumps(manifest))
-        tracker = Tracker(made["pretrain"])
-        for step in range(1, 51):
-            tracker.log({"train/loss": loss + math.exp(-step / 9), "train/lr": 0.1 / step}, step)
+        for stage in made.keys() & {"pretrain"}:
+            tracker = Tracker(made[stage])
+            for step in range(1, 51):
+                tracker.log({"train/loss": loss + math.exp(-step / 9), "train/lr": 0.1 / step}, step)
         spec = {
             "stage": "evaluate",
             "config": {"evaluate": {"metrics": ["bleu", "exact_match", "distinct"], **task}},
             "input_fingerprints": {"clean": corpus, "tokenizer": tokenizer, "shards": corpus + tokenizer},
         }
         (made["evaluate"] / "stage.yaml").write_text(yaml.safe_dump(spec))
-        (made["finetune"] / "task.json").write_text(json.dumps({"task": "instruct"}))
+        if "finetune" in made:
+            (made["finetune"] / "task.json").write_text(json.dumps({"task": "instruct"}))
         rows = [
             {"prompt": f"write {n} <script>", "prediction": text, "references": [reference]}
             for n, (text, reference) in enumerate(zip(predictions, references, strict=True))

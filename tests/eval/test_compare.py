@@ -255,9 +255,14 @@ def test_a_comparison_lists_the_settings_that_differ(runs, tmp_path, capsys):
     assert "<code>seed</code>" not in page
     assert page.count("<b>2.00</b>") == 3, "each perplexity that is surely better"
     assert "<b>3.00</b>" not in page
-    runs("tuned", config={"seed": 1, "finetune": {"task": "instruct", "init": "base"}})
+    runs(
+        "tuned",
+        config={"seed": 1, "finetune": {"task": "instruct", "init": "base"}},
+        stages=("evaluate", "finetune"),
+    )
     runs(
         "whole",
+        stages=("download", "pretrain", "finetune", "evaluate"),
         config={
             "seed": 3,
             "corpus": {"kind": "files"},
@@ -281,6 +286,28 @@ def test_a_comparison_lists_the_settings_that_differ(runs, tmp_path, capsys):
     assert "  seed           1 → 2\n  model.width_0  null → 1\n" in told
     assert "  … and 2 more, on the page" in told
     assert (tmp_path / "page.html").read_text().count("<code>model.width_") == 9
+
+
+def test_settings_are_compared_of_stages_that_both_runs_have(runs, tmp_path, capsys):
+    words = [f"runs={tmp_path / 'runs'}", f"page={tmp_path / 'page.html'}", "resamples=50"]
+    config = {"seed": 1, "optim": {"lr": 0.1}, "finetune": {"init": "base"}, "export": {"dtype": "fp32"}}
+    runs("all", config=config, stages=("pretrain", "evaluate", "export", "report"))
+    runs("some", config={**config, "optim": {"lr": 0.2}}, stages=("pretrain", "evaluate"))
+    runs("chat", config=config, stages=("finetune", "evaluate", "export"))
+    main(["all", "some", *words])
+    told = capsys.readouterr().out
+    assert "some has no export and no report.\nsettings that differ in what both have, all → some:\n" in told
+    assert "optim.lr  0.1 → 0.2\n" in told
+    page = (tmp_path / "page.html").read_text()
+    assert "some has no export and no report. What differs in what both have:" in page
+    for text in (told, page):
+        assert "export.dtype" not in text
+    main(["chat", "all", *words])
+    told = capsys.readouterr().out
+    assert (
+        "chat has no pretraining and no report of its own: it was fine-tuned from finetune.init=base" in told
+    )
+    assert "\nall has no fine-tuning.\nall settings of what both have are the same\n" in told
 
 
 def test_of_more_than_two_runs_all_figures_stand_side_by_side(runs, tmp_path, monkeypatch, capsys):
