@@ -79,8 +79,8 @@ def number(value: Any) -> str:
         return f"{value / 1e6:,.1f}M"
     if isinstance(value, int) or abs(value) >= 1000:
         return f"{value:,.0f}"
-    if value and abs(value) < 0.001:
-        return f"{value:.1e}"
+    if abs(value) < 0.01:  # 0, too
+        return f"{value:.3g}" if value == 0 or abs(value) >= 0.001 else f"{value:.1e}"
     return f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import ValidationError
+
 from eval.reporting.report_data import Training
 from eval.reporting.report_plots import Plot, Series, line_plot
 from pipeline.config.schedules import ScheduleConfig
@@ -40,7 +42,7 @@ def training_plots(title: str, training: Training) -> list[Plot]:
     speed, waiting = series("", "train/tokens_per_second"), series("", "train/data_wait", scale=100)
     padding = series("", "train/padding", scale=100)
     plots += [
-        plot("Learning rate", "", _learning_rates(training), from_zero=True),
+        plot("Learning rate", "", learning_rates(training), from_zero=True),
         plot("Gradient norm", "before clipping", [series("", "train/grad_norm")], spikes=True),
         plot("Throughput", _utilization(training), [speed], from_zero=True),
         plot("Memory", "GB, peak of rank 0", [series("", "train/memory_gb")], from_zero=True),
@@ -60,10 +62,7 @@ def _probed(training: Training) -> dict[str, list[str]]:
 
 def _loss_plot(title: str, training: Training, in_nats: bool) -> Plot:
     """Args: in_nats: the loss is a token's; else it is of labels or of pairs of answers."""
-    lines = [
-        _training_loss(training),
-        Series("validation", *training.series("validation/loss"), marked=True, number=2),
-    ]
+    lines = [training_loss(training), validation_loss(training)]
     drawing = line_plot(
         f"{title}: Loss",
         lines,
@@ -76,7 +75,7 @@ def _loss_plot(title: str, training: Training, in_nats: bool) -> Plot:
     return Plot("Loss", ", ".join(filter(None, ("nats per token" if in_nats else "", scale))), lines, drawing)
 
 
-def _training_loss(training: Training) -> Series:
+def training_loss(training: Training) -> Series:
     """Of every step, where the guard has kept them; else as it was logged, which is told in any case."""
     steps, values = training.series("train/loss")
     every = training.losses()
@@ -85,9 +84,13 @@ def _training_loss(training: Training) -> Series:
     return Series("train", list(every), list(every.values()), told=values[-1] if values else None)
 
 
-def _learning_rates(training: Training) -> list[Series]:
+def validation_loss(training: Training) -> Series:
+    return Series("validation", *training.series("validation/loss"), marked=True, number=2)
+
+
+def learning_rates(training: Training) -> list[Series]:
     """Of each group of weights that has its own, at every step as the schedule has it, since the log may miss the
-    warm-up; else as it was logged."""
+    warm-up; else as it was logged. A run of another version of this project may have settings that are not known."""
     steps, values = training.series("train/lr")
     config = training.record.manifest.get("config") or {}
     section: Mapping[str, Any] = config.get("finetune") or config
@@ -97,7 +100,10 @@ def _learning_rates(training: Training) -> list[Series]:
     total = figure(training.record.metrics, "steps")
     if not steps or kind is None or not peaks or not total:
         return [Series("", steps, values)]
-    factor = kind.model_validate(schedule).factor
+    try:
+        factor = kind.model_validate(schedule).factor
+    except ValidationError:
+        return [Series("", steps, values)]
     every = range(1, round(total) + 1)
     return [
         Series(key, every, [peak * factor(step - 1, round(total)) for step in every], number=number)

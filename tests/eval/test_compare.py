@@ -1,8 +1,10 @@
 """Two runs beside each other."""
 
+import json
 import math
 import re
 from dataclasses import replace
+from html import unescape
 
 import pytest
 import sacrebleu
@@ -224,6 +226,27 @@ def test_the_page_and_the_table(runs, tmp_path):
     assert "cat of poor" in page
     assert page.count("<script>") == 1, "its own"
     assert "write 0 &lt;script&gt;" in page
+
+
+def test_the_learning_rates_are_drawn_as_the_schedule_has_them_with_their_last_values(runs, tmp_path):
+    words = [f"runs={tmp_path / 'runs'}", f"page={tmp_path / 'page.html'}", "resamples=50"]
+    schedule = {"name": "linear", "warmup": 4, "min_ratio": 0}
+    runs("one", config={"optim": {"lr": 0.002}, "schedule": schedule})
+    runs("two", config={"optim": {"lr": 0.001}, "schedule": {**schedule, "min_ratio": 0.15}})
+    main(["one", "two", *words])
+    page = (tmp_path / "page.html").read_text()
+    [figure] = re.findall(
+        r'<figure[^>]*data-points="([^"]*)">\s*<figcaption>Learning rate(.*?)</figcaption>', page, re.DOTALL
+    )
+    points = {
+        line["label"]: [value for *_, value in line["points"]] for line in json.loads(unescape(figure[0]))
+    }
+    assert [len(points["one"]), *points["one"][:5]] == [50, 0.0005, 0.001, 0.0015, 0.002, 0.002]
+    assert max(points["two"]) == 0.001
+    assert re.findall(r">(one|two) ([^<]*)<", figure[1]) == [("one", "0"), ("two", "1.5e-04")]
+    runs("older", config={"optim": {"lr": 0.002}, "schedule": {**schedule, "unknown_today": 1}})
+    main(["one", "older", *words])
+    assert ">older 0.002<" in (tmp_path / "page.html").read_text(), "as it was logged"
 
 
 @pytest.mark.parametrize(("documents", "there"), [(1, "is a single one"), (2, "has only 2")])
