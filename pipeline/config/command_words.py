@@ -13,6 +13,7 @@ from pydantic_core import ErrorDetails
 from pipeline.config.base import Section
 from pipeline.config.choices import section_classes
 from pipeline.config.typed_text import refuse_what_is_not_utf8
+from pipeline.config.word_bounds import joined_settings, misread_words
 from pipeline.errors import UserError
 from pipeline.text.full_width import full_width_hint
 from pipeline.text.nearest import did_you_mean
@@ -30,6 +31,8 @@ def read_settings(kind: type[S], words: Sequence[str]) -> S:
     """
     values: dict[str, Any] = {}
     inner: dict[str, dict[str, Any]] = defaultdict(dict)
+    for _, told in misread_words(words, _keys(kind).__contains__):
+        raise UserError(told)
     for word in words:
         key, equals, text = word.partition("=")
         refuse_what_is_not_utf8(word, repr(word))
@@ -72,7 +75,8 @@ def read_values(kind: type[S], values: Mapping[str, Any]) -> S:
 def _problem(kind: type[Section], details: ErrorDetails) -> str:
     key, value = ".".join(map(str, details["loc"])), details["input"]
     if details["type"] != "extra_forbidden":
-        hint = full_width_hint(value) if isinstance(value, str) and details["type"] != "value_error" else ""
+        free = not isinstance(value, str) or details["type"] == "value_error"
+        hint = "" if free else joined_settings(f"{key}={value}") or full_width_hint(value)
         return f"{key}={value}: {hint or objection(details['msg'])}"
     return f"{key} is no key; {did_you_mean(key, _keys(kind)) or '--help lists them'}"
 

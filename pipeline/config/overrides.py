@@ -10,6 +10,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from pipeline.config.root import RootConfig
+from pipeline.config.word_bounds import misread_words
 from pipeline.errors import UserError, first_line
 from pipeline.text.full_width import full_width_hint
 from pipeline.text.nearest import one_of
@@ -21,8 +22,6 @@ _LETTERS = re.compile(r"""[A-Za-z0-9_/+.$%*@?|:= \t,\[\](){}'"\\-]*""")
 """Of Hydra's grammar."""
 _TEXT = re.compile(r"""(["']).*?\1""", re.DOTALL)
 """In quotes, where any letter may stand."""
-_COMMA = re.compile(r",\s*(?:[A-Za-z_][\w.]*=|$)")
-"""Behind a setting, where the next one begins."""
 _FORCED = re.compile(r"(?!hydra\.)[a-z_]\w*(\.\w+)*=")
 
 Options = Callable[[str], list[str]]
@@ -41,11 +40,11 @@ def hydra_overrides(words: Sequence[str], options: Options) -> list[str]:
     given = get_args_parser().parse_args(words)
     before = dict(zip(given.overrides[1:], given.overrides, strict=False))
     ready: dict[str, str] = {}
-    cut = list(_cut_lists(given.overrides))
-    problems = [_cut_list(parts) for parts in cut]
-    pieces = {word for parts in cut for word in parts}
+    misread = list(misread_words(given.overrides))
+    problems = [told for _, told in misread]
+    told_already = {word for together, _ in misread for word in together}
     for word in given.overrides:
-        if word in pieces:
+        if word in told_already:
             continue
         quoted = _quoted(word)
         try:
@@ -72,28 +71,6 @@ def _own(folder: str | None, override: Override) -> Iterator[str]:
     """Options in a configuration folder of the user's, `--config-dir`."""
     if folder:
         yield from (file.stem for file in (Path(folder) / override.key_or_group).glob("*.yaml"))
-
-
-def _cut_lists(words: Sequence[str]) -> Iterator[Sequence[str]]:
-    """The words of each list that the shell has cut at the spaces in it: `corpus.paths=[my` and `notes]`."""
-    for start, word in enumerate(words):
-        if "=[" not in word or "]" in word:
-            continue
-        behind = words[start + 1 :]
-        end = next((i for i, piece in enumerate(behind) if "=" in piece or piece.endswith("]")), None)
-        if end is not None and "=" not in behind[end]:
-            yield words[start : start + end + 2]
-
-
-def _cut_list(parts: Sequence[str]) -> str:
-    whole = " ".join(parts)
-    key, _, value = whole.partition("=")
-    items = [item.strip() for item in value[1:-1].split(",")]
-    quoted = [f'"{item}"' if _STRUCTURE.search(item) and '"' not in item else item for item in items]
-    return (
-        f"{whole}: the shell ends a word at a space; put single quotes around the whole setting, also within the "
-        f"quotes of ARGS=: '{key}=[{','.join(quoted)}]'"
-    )
 
 
 def _quoted(word: str) -> str:
@@ -127,8 +104,6 @@ def _no_override(word: str, why: str, before: str) -> str:
     key, _, value = word.partition("=")
     if not _OVERRIDE.fullmatch(word):
         return f"{word}: {key!r} is no key; one is written section.key"
-    if _COMMA.search(word):
-        return f"{word}: settings are separated by spaces, without commas between them"
     example = '["…"]' if value.startswith("[") else '"…"'
     return (
         f"{word}: the value cannot be read ({why}); brackets and quotes must be closed, and a text with brackets, "

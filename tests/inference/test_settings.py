@@ -10,7 +10,7 @@ from eval.rate import RateSettings
 from inference.serve import ServeSettings
 from inference.settings import ChatSettings, SampleSettings
 from pipeline.config.base import Section
-from pipeline.config.command_words import usage
+from pipeline.config.command_words import read_settings, usage
 from tests.command_line import ROOT
 
 TOLD = """
@@ -40,6 +40,14 @@ finally:
             "run.artifacts is not needed: a run's folder leads to its",
         ),
         ("serve.main(['port＝8001'])", "port＝8001: there is a full-width ＝ here; type the ASCII ="),
+        (
+            "sample.main(['x', 'count=2，temperature=0'])",
+            "settings are separated by spaces, without commas between them: count=2 temperature=0",
+        ),
+        ("sample.main(['x', 'count=2,temperature=0'])", "without commas between them: count=2 temperature=0"),
+        ("sample.main(['x', 'count=2；', 'seed=1'])", "without semicolons between them: count=2"),
+        ("sample.main(['x', 'count=2　seed=1'])", "full-width spaces between them: count=2 seed=1"),
+        ("sample.main(['x', 'count', '=', '2'])", "no spaces stand around the = of a setting: count=2"),
         ("serve.main(['port=８００１x'])", "port=８００１x: there are full-width ８ ０ １ here"),
         ("serve.main(['ｐort=8001'])", "ｐort is no key; there is a full-width ｐ here; type the ASCII p"),
         ("chat.main(['run.name=a'])", "run is no key"),
@@ -62,3 +70,8 @@ def test_help_has_a_sentence_for_each_key(tool: type[Section]) -> None:
         [line] = [line for line in lines if line.startswith(f"  {name}=")]
         assert field.description is not None, name
         assert line.split(maxsplit=1)[1].strip().endswith("."), line
+
+
+def test_a_text_may_have_commas_and_other_settings_signs() -> None:
+    settings = read_settings(ChatSettings, ["system=你好， x=1，", "stop=，"])
+    assert (settings.system, settings.stop) == ("你好， x=1，", ["，"])

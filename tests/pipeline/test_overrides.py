@@ -15,6 +15,7 @@ from pipeline.__main__ import CONF, options, store_defaults
 from pipeline.config.composition import resolved
 from pipeline.config.help import usage
 from pipeline.config.overrides import hydra_overrides
+from pipeline.config.word_bounds import misread_words
 from pipeline.errors import UserError
 from tests.warm.process import run_warm
 
@@ -46,11 +47,24 @@ def _stored() -> None:
             "corpus.paths=[../notes],: settings are separated by spaces, without commas between them",
         ),
         ("corpus.paths=[a],trainer.steps=5", "settings are separated by spaces"),
-        ("corpus=files，corpus.paths=[../x]", ": there is a full-width ， here; type the ASCII ,"),
-        ("corpus=files，corpus.paths=../x", ": there is a full-width ， here; type the ASCII ,"),
+        (
+            "corpus=files，corpus.paths=[“文本”]，seed=3",
+            "settings are separated by spaces, without commas between them: corpus=files corpus.paths=[文本] seed=3",
+        ),
+        ("corpus＝files；seed＝3", "by spaces, without semicolons between them: corpus=files seed=3"),
+        (
+            "corpus=files　seed=3",
+            "by plain spaces, without full-width spaces between them: corpus=files seed=3",
+        ),
+        ("corpus=files，", "settings are separated by spaces, without commas between them: corpus=files"),
+        ("，", "，: settings are separated by spaces"),
+        ("optim.lr　=1", "there is a full-width space here; type a plain space"),
         ("run.nａme=x", "run.nａme=x: there is a full-width ａ here; type the ASCII a"),
         ("corpus＝files", "corpus＝files: there is a full-width ＝ here; type the ASCII ="),
-        ("evaluate.prompts=[“你好，】", ': there are full-width “ ， 】 here; type the ASCII " , ]'),
+        (
+            "evaluate.prompts=[“你好，】",
+            ": there are full-width ， 】 here; type the ASCII , ]; there is a curly “ here; leave it out",
+        ),
         ("evaluate.prompts=['你好，'", "brackets and quotes must be closed"),
         ("=1", "=1: no key stands before the ="),
         ("a..b=1", "'a..b' is no key"),
@@ -72,6 +86,47 @@ def test_a_value_that_the_shell_cut_at_a_space_is_told_with_its_quotes() -> None
         UserError, match=r"if run\.name=my run is one setting, .* belong around it: 'run\.name=my run'"
     ):
         hydra_overrides(["experiment=demo", "run.name=my", "run"], options)
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (
+            "corpus=files，corpus.paths=[我的 笔记]",
+            "settings are separated by spaces, without commas between them; one with a space in it stands as a whole "
+            "in single quotes, also within the quotes of ARGS=: corpus=files 'corpus.paths=[我的 笔记]'",
+        ),
+        ("corpus=files,corpus.paths=[我的 笔记]", ": corpus=files 'corpus.paths=[我的 笔记]'"),
+        ("corpus.paths=[我的 笔记]，seed=3", ": 'corpus.paths=[我的 笔记]' seed=3"),
+        ("corpus.paths=[“我的 笔记”]", "the quotes of ARGS=: 'corpus.paths=[我的 笔记]'"),
+        ("corpus.paths = [文本]", "no spaces stand around the = of a setting: corpus.paths=[文本]"),
+        ("corpus.paths =[文本]", "no spaces stand around the = of a setting: corpus.paths=[文本]"),
+        ("corpus.paths= [文本]", "no spaces stand around the = of a setting: corpus.paths=[文本]"),
+        ("corpus.paths ＝ [我的 笔记]", "within the quotes of ARGS=: 'corpus.paths=[我的 笔记]'"),
+    ],
+)
+def test_settings_that_a_space_cuts_and_none_separates_are_told_once_as_they_are_typed(
+    typed: str, told: str
+) -> None:
+    with pytest.raises(UserError) as error:
+        hydra_overrides(["experiment=demo", *typed.split(" "), "optim=adamw"], options)
+    lines = str(error.value).splitlines()
+    assert len(lines) == 2, lines
+    assert lines[1].startswith(f"  - {typed}: ")
+    assert lines[1].endswith(told)
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "seed=range(start=1,stop=4)",
+        "evaluate.prompts=[你好，a=b]",
+        "launcher.env={a:'b，c=d'}",
+        "evaluate.prompts=[[a，b=1],[c]]",
+    ],
+)
+def test_commas_within_brackets_and_quotes_separate_no_settings(word: str) -> None:
+    assert not list(misread_words([word]))
 
 
 def test_letters_of_every_language_need_no_quotes() -> None:
