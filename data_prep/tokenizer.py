@@ -8,7 +8,8 @@ from pipeline.errors import UserError
 from pipeline.formats.documents import sample_texts
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
 from pipeline.formats.tokenizers import TextEncoder, save_tokenizer
-from pipeline.text.words import count_words
+from pipeline.store.manifest import StageMetrics
+from pipeline.text.words import count_words, is_unspaced, word_name
 
 CHECK_MB = 4.0
 """Validation text on which a tokenizer is checked and measured, 10^6 bytes."""
@@ -16,7 +17,7 @@ LONGEST = 50
 SEGMENTED = 8
 
 
-def run(config: TokenizerStage, context: Context) -> dict[str, float]:
+def run(config: TokenizerStage, context: Context) -> StageMetrics:
     """Writes `tokenizer/`, which `transformers.AutoTokenizer` loads.
 
     Raises:
@@ -35,41 +36,48 @@ def run(config: TokenizerStage, context: Context) -> dict[str, float]:
         context.log.info("the corpus has no validation documents: the tokenizer is checked on training text")
     if not texts:
         raise UserError(f"{documents} holds no text to check the tokenizer on; give the corpus more text")
-    metrics = _measure(encoder, texts, split, tokenizer.unk_token)
+    metrics, word = _measure(encoder, texts, split, tokenizer.unk_token)
     if config.tokenizer.adds:
         metrics |= compare_with_base(encoder, split, CHECK_MB, context)
     _show(encoder, texts, context)
+    told = f"{word} (with the punctuation and line ends behind it)" if word == "character" else word
     context.log.info(
-        "%s tokens; on %s text %.2f bytes a token, %.2f tokens a word, %.3f%% unknown",
+        "%s tokens; on %s text %.2f bytes a token, %.2f tokens a %s, %.3f%% unknown",
         f"{encoder.vocab_size:,}",
         split,
         metrics["bytes_per_token"],
         metrics["fertility"],
+        told,
         100 * metrics["unknown_rate"],
     )
-    return metrics
+    return {**metrics, "word": word}
 
 
-def _measure(encoder: TextEncoder, texts: list[str], split: str, unk_token: str | None) -> dict[str, float]:
-    """How well the tokenizer serves the texts.
+def _measure(
+    encoder: TextEncoder, texts: list[str], split: str, unk_token: str | None
+) -> tuple[dict[str, float], str]:
+    """How well the tokenizer serves the texts, and what a word of theirs is.
 
     `fertility` is tokens per word (Rust et al., 2021), or per letter where a script has no spaces.
     """
     unknown_id = encoder.token_to_id(unk_token) if unk_token else None
-    tokens = unknown = size = words = 0
+    tokens = unknown = size = words = characters = 0
     for text, ids in zip(texts, encoder.encode_batch(texts), strict=True):
         if encoder.is_byte_level and (restored := encoder.decode(ids.tolist())) != text:
             raise UserError(_difference(text, restored, split))
         tokens += len(ids)
         unknown += 0 if unknown_id is None or encoder.is_byte_level else int((ids == unknown_id).sum())
         size += len(text.encode())
-        words += count_words(text)
-    return {
+        counted = count_words(text)
+        words += counted
+        characters += counted if is_unspaced(text) else 0
+    figures = {
         "vocab_size": encoder.vocab_size,
         "bytes_per_token": size / tokens,
         "fertility": tokens / max(words, 1),
         "unknown_rate": unknown / tokens,
     }
+    return figures, word_name(words, characters)
 
 
 def _difference(text: str, restored: str, split: str) -> str:

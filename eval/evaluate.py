@@ -20,7 +20,7 @@ from eval.ratings.answers import read_answers
 from eval.ratings.results import rating_results
 from eval.ratings.written import written_texts
 from eval.result_names import MODEL_NAMES, headline, metric_name, writer_name
-from eval.results import Bootstrap, Result, results_of_exported, write_results
+from eval.results import PER_CHARACTER, Bootstrap, Result, results_of_exported, write_results
 from eval.tasks import Prediction, TunedModel, evaluate_task
 from eval.views.records import View, write_views
 from eval.views.view import make_views
@@ -241,6 +241,11 @@ class Evaluation:
         if self._predictions:
             names = {result.name for result in self._results if result.model == "finetune"}
             yield from describe_scales(names, self._config)
+        if any(result.title == PER_CHARACTER.title for result in self._results):
+            yield (
+                "In text without spaces between words each character counts as one (word_perplexity), with the "
+                "punctuation and line ends behind it: so a character may cost more than a token."
+            )
         if self.bootstrap.resamples and any(result.of_few for result in self._results):
             yield (
                 f"Figures of fewer than {FEWEST_UNITS} documents or examples have no confidence interval: so few tell "

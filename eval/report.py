@@ -179,11 +179,17 @@ def headline_figures(stages: Mapping[str, data.StageRecord], results: list[Resul
 
 
 def tokenizer_figures(tokenizer: data.StageRecord | None) -> list[Tile]:
+    metrics = tokenizer.metrics if tokenizer else {}
+    word = words(metrics, "word") or "word"
+    notes = {"fertility": "with the punctuation and line ends behind it"} if word == "character" else {}
     shown = {
         "vocab_size": ("tokens in the vocabulary", number),
         "bytes_per_token": ("bytes per token", number),
-        "fertility": ("tokens per word", number),
+        "fertility": (f"tokens per {word}", number),
         "unknown_rate": ("unknown", "{:.2%}".format),
     }
-    metrics = tokenizer.metrics if tokenizer else {}
-    return [Tile(write(metrics[key]), label) for key, (label, write) in shown.items() if key in metrics]
+    return [
+        Tile(write(metrics[key]), label, notes.get(key, ""))
+        for key, (label, write) in shown.items()
+        if key in metrics
+    ]

@@ -89,6 +89,8 @@ PERPLEXITIES = {
     "bits_per_byte": Figure("Bits per byte", "{:.3f} bits per byte", "lower", of_text=True),
 }
 """What is measured of a causal model on plain text."""
+PER_CHARACTER = Figure("Perplexity per character", "{:,.1f} a character", "lower", of_text=True)
+"""`word_perplexity` of a text without spaces between words, of which each letter counts as a word."""
 
 MEMORIZATION = {
     "memorized": Figure("Training passages recited, %", better="lower"),

@@ -7,7 +7,7 @@ from pipeline.context import Context
 from pipeline.formats.documents import document_parts, sample_texts
 from pipeline.formats.tokenizers import TextEncoder
 from pipeline.formats.vocabulary_extension import BASE_FOLDER, EXTENSION_TABLE, VocabularyExtension
-from pipeline.text.words import count_words
+from pipeline.text.words import count_words, is_unspaced, word_name
 
 
 @dataclass
@@ -16,6 +16,8 @@ class Counts:
 
     bytes: int = 0
     words: int = 0
+    characters: int = 0
+    """Words that are letters of a text without spaces between words."""
     base_tokens: int = 0
     tokens: int = 0
     old_tokens: int = 0
@@ -60,8 +62,9 @@ def compare_with_base(
     )
     for part, row in rows.items():
         context.log.info(
-            "%s: tokens a word %.2f, before %.2f; bytes a token %.2f, before %.2f; %.1f%% of the old tokens stay",
+            "%s: tokens a %s %.2f, before %.2f; bytes a token %.2f, before %.2f; %.1f%% of the old tokens stay",
             part,
+            word_name(shown[part].words, shown[part].characters),
             row["fertility"],
             row["base_fertility"],
             row["bytes_per_token"],
@@ -76,7 +79,9 @@ def _count(texts: Iterable[str], base: TextEncoder, extended: TextEncoder, base_
     for text in texts:
         ids = extended.encode(text)
         counts.bytes += len(text.encode())
-        counts.words += count_words(text)
+        words = count_words(text)
+        counts.words += words
+        counts.characters += words if is_unspaced(text) else 0
         counts.base_tokens += len(base.encode(text))
         counts.tokens += len(ids)
         counts.old_tokens += int((ids < base_size).sum())

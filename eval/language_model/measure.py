@@ -127,8 +127,15 @@ def model_results(
         stream = text.stream
         kept.append(DocumentScores(name, text.file, nats, stream.ends, stream.words, stream.bytes))
     signature = f"{text.signature(config)}|context:{window}|stride:{stride}"
-    results = perplexity_results(name, nats, text.stream, bootstrap, signature)
+    results = _perplexities(name, nats, text, bootstrap, signature)
     return [replace(result, file=text.file) for result in results]
+
+
+def _perplexities(
+    name: str, nats: np.ndarray, text: Text, bootstrap: Bootstrap, signature: str
+) -> list[Result]:
+    stream = text.stream
+    return perplexity_results(name, nats, stream, bootstrap, signature, by_characters=stream.by_characters)
 
 
 def check_finite(losses: np.ndarray, what: str, rate: str) -> None:
@@ -172,7 +179,7 @@ def ngram_results(
     triples = document_nats(trigram.losses(scored), text.stream.ends)
     other = f"{text.signature(config)}|smoothing:modified-kneser-ney|counted:{trigram.tokens}"
     return [
-        *perplexity_results("unigram", nats(1), text.stream, bootstrap, signature),
-        *perplexity_results("bigram", nats(2), text.stream, bootstrap, signature),
-        *perplexity_results("trigram", triples, text.stream, bootstrap, other),
+        *_perplexities("unigram", nats(1), text, bootstrap, signature),
+        *_perplexities("bigram", nats(2), text, bootstrap, signature),
+        *_perplexities("trigram", triples, text, bootstrap, other),
     ]

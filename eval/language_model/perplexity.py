@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from eval.language_model.text import check_length
-from eval.results import PERPLEXITIES, Bootstrap, Result, shown
+from eval.results import PER_CHARACTER, PERPLEXITIES, Bootstrap, Result, shown
 from pipeline.errors import UserError
 from train.models import IGNORE_INDEX, LanguageModel, TrainableModel
 
@@ -101,13 +101,22 @@ class Documents(Protocol):
 
 
 def perplexity_results(
-    model: str, nats: np.ndarray, text: Documents, bootstrap: Bootstrap, signature: str
+    model: str,
+    nats: np.ndarray,
+    text: Documents,
+    bootstrap: Bootstrap,
+    signature: str,
+    *,
+    by_characters: bool = False,
 ) -> list[Result]:
     """Perplexity per token and per word, and bits per byte; intervals by resampling documents.
 
     The nats are those of all tokens, eos included, over whatever unit: a model that cuts words finer or
     coarser gets no advantage per word or byte. In a script without spaces a letter counts as a word; the word's is
     left out where other text has none.
+
+    Args:
+        by_characters: the text's words are letters, and are called characters.
     """
     tokens = np.diff(text.ends, prepend=0)
 
@@ -126,4 +135,4 @@ def perplexity_results(
         results.append(result("word_perplexity", text.words, lambda rate: math.exp(min(rate, 700.0))))
     if text.bytes.sum():
         results.append(result("bits_per_byte", text.bytes, lambda rate: rate / math.log(2)))
-    return shown(results, PERPLEXITIES)
+    return shown(results, PERPLEXITIES | ({"word_perplexity": PER_CHARACTER} if by_characters else {}))

@@ -13,7 +13,7 @@ from pipeline.formats.documents import read_texts, text_bytes
 from pipeline.formats.text_files import read_file_texts
 from pipeline.formats.tokenizers import TextEncoder
 from pipeline.progress import progress
-from pipeline.text.words import count_words
+from pipeline.text.words import count_words, is_unspaced, word_name
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class TokenizedText:
     unknown: int
     """Tokens that stand for what the vocabulary lacks."""
     eos_id: int
+    by_characters: bool
+    """Whether most of its words are letters, since it has no spaces between words."""
 
 
 def tokenize_split(
@@ -131,7 +133,7 @@ def tokenize_texts(
     ends: list[int] = []
     words: list[int] = []
     sizes: list[int] = []
-    unknown = count = 0
+    unknown = count = characters = 0
     with tempfile.TemporaryFile(dir=scratch) as file:
         for text in texts:
             ids = np.append(encoder.encode(text), np.uint32(encoder.eos_id))
@@ -142,6 +144,7 @@ def tokenize_texts(
             count += len(ids)
             ends.append(count)
             words.append(words_and_line_ends(text, config.count_line_ends))
+            characters += words[-1] if is_unspaced(text) else 0
             sizes.append(len(text.encode()))
             unknown += 0 if unk_id is None else int((ids == unk_id).sum())
             advance(sizes[-1])
@@ -149,7 +152,15 @@ def tokenize_texts(
                 break
         file.flush()
         tokens = np.memmap(file, dtype="<u4", mode="r")
-    return TokenizedText(tokens, np.array(ends), np.array(words), np.array(sizes), unknown, encoder.eos_id)
+    return TokenizedText(
+        tokens,
+        np.array(ends),
+        np.array(words),
+        np.array(sizes),
+        unknown,
+        encoder.eos_id,
+        word_name(sum(words), characters) == "character",
+    )
 
 
 def words_and_line_ends(text: str, count_line_ends: bool) -> int:

@@ -47,3 +47,12 @@ def count_words(text: str) -> int:
     """The words of a text as published figures count them: those between white space. Where most of it has no spaces,
     those of `split_words`."""
     return len(_WORD.findall(text)) if is_unspaced(text) else len(text.split())
+
+
+def word_name(words: int, characters: int) -> str:
+    """What people call the words of `count_words`: `character`, where most are letters of scripts without spaces.
+
+    Args:
+        characters: those of the words that are of texts without spaces between words, see `is_unspaced`.
+    """
+    return "character" if 2 * characters > words else "word"

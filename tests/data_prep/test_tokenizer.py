@@ -106,12 +106,23 @@ def test_bpe_restores_every_text(corpus: Path, train: Callable) -> None:
     check()
 
 
+def test_words_of_a_text_without_spaces_are_called_characters(
+    tmp_path: Path, train: Callable, caplog: pytest.LogCaptureFixture
+) -> None:
+    clean = write_corpus(tmp_path / "clean", ["你好。\n再见！" * 9], ["你好。\n再见！"])
+    with caplog.at_level("INFO"):
+        _, metrics = train(clean, kind="char")
+    assert (metrics["fertility"], metrics["word"]) == (pytest.approx(7 / 4), "character")
+    assert "1.75 tokens a character (with the punctuation and line ends behind it)" in caplog.text
+
+
 def test_metrics_count_what_they_say(tmp_path: Path, train: Callable) -> None:
     clean = write_corpus(tmp_path / "clean", ["abc def" * 10], ["abc dZZ é"])
     _, metrics = train(clean, kind="char")
     assert metrics["bytes_per_token"] == pytest.approx(10 / 9)
     assert metrics["fertility"] == pytest.approx(9 / 3)
     assert metrics["unknown_rate"] == pytest.approx(3 / 9)
+    assert metrics["word"] == "word"
     folder, metrics = train(clean, vocab_size=261)
     assert (metrics["bytes_per_token"], metrics["unknown_rate"]) == (1, 0)
     segmented = read_jsonl(folder / "tables" / "segmentations.jsonl")

@@ -251,6 +251,21 @@ def test_texts_from_elsewhere(inputs, tmp_path, make_context):
     assert signature.startswith(f"file:wiki.test.tokens,sha256:{digest[:12]}|tokens:{tokens}|")
 
 
+def test_of_text_without_spaces_the_perplexity_of_words_is_called_that_of_characters(
+    inputs, tmp_path, make_context
+):
+    file = tmp_path / "zh.txt"
+    file.write_text("我知道。\n你好吗？\n" * 20, encoding="utf-8")
+    scored = PerplexityConfig(files=[str(file)])
+    metrics = run(
+        settings(perplexity=scored, ngram_baselines=False), make_context(tmp_path / "out", **inputs)
+    )
+    found = json.loads((tmp_path / "out/results.json").read_text())
+    titles = {row["file"]: row["title"] for row in found if row["name"] == "word_perplexity"}
+    assert titles == {None: "Perplexity per word", "zh.txt": "Perplexity per character"}
+    assert "each character counts as one (word_perplexity)" in metrics["notes"]
+
+
 def test_the_fine_tuned_model_reads_texts_from_elsewhere_too(inputs, finetune, tmp_path, make_context):
     (tmp_path / "plain.txt").write_text(text(900))
     scored = PerplexityConfig(files=[str(tmp_path / "plain.txt")])

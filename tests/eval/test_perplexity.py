@@ -87,14 +87,24 @@ def test_losses_are_summed_by_document_across_batches():
 
 
 @pytest.mark.parametrize(
-    ("text", "per_word"), [("语言模型" * 50, math.exp(10)), ("https://example.org/a/b?c=" * 50, None)]
+    ("text", "per_word", "title"),
+    [
+        ("语言模型" * 50, math.exp(10), "Perplexity per character"),
+        ("语言，模型。\n" * 50, math.exp(10), "Perplexity per character"),
+        ("two words " * 100, math.exp(10), "Perplexity per word"),
+        ("https://example.org/a/b?c=" * 50, None, None),
+    ],
 )
-def test_text_without_spaces_is_judged_by_letters_or_not_by_words(encoder, tmp_path, text, per_word):
+def test_text_without_spaces_is_judged_by_letters_or_not_by_words(encoder, tmp_path, text, per_word, title):
     with DocumentWriter(tmp_path, "test", 1) as writer:
         writer.write(Document("a", text))
     split = tokenize_split(tmp_path, encoder, PerplexityConfig(), tmp_path)
-    results = perplexity_results("pretrain", np.array([2000.0]), split, NO_INTERVAL, "s")
+    results = perplexity_results(
+        "pretrain", np.array([2000.0]), split, NO_INTERVAL, "s", by_characters=split.by_characters
+    )
     values = {result.name: result.value for result in results}
+    titles = {result.name: result.title for result in results}
+    assert titles.get("word_perplexity") == title
     assert values.get("word_perplexity") == (per_word and pytest.approx(per_word))
     assert [*values][-1] == "bits_per_byte"
 

@@ -367,6 +367,19 @@ def test_the_tokens_of_a_text_of_short_lines_are_a_few_full_lines(sentence, inpu
     assert 200 < cell_len(shown) <= 600
 
 
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("word", "1.33 tokens per word"),
+        ("character", "1.33 tokens per character with the punctuation and line ends"),
+    ],
+)
+def test_tokens_are_told_per_word_or_per_character(word, told, tmp_path):
+    tokenizer = artifact(tmp_path, "tokenizer", {"fertility": 1.327, "word": word})
+    page, _ = report(tmp_path / "report", tokenizer=tokenizer)
+    assert told in page.text
+
+
 def test_where_the_project_can_be_cloned_from_is_told_with_the_command(inputs, tmp_path):
     newest = tmp_path / "export"
     shutil.copytree(inputs["export"], newest)
