@@ -15,6 +15,7 @@ from eval.reporting.report_plots import compact
 from eval.result_names import model_name
 from pipeline.templates import html_templates
 from pipeline.text.counts import counted
+from pipeline.text.ending import ending
 
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
@@ -27,7 +28,7 @@ def render(template: str, values: Mapping[str, Any], script_file: str = "report.
     environment = html_templates(TEMPLATES)
     filters: list[Callable[..., str | bool | list[str]]] = [
         *(number, compact, duration, size, hardware, day),
-        *(model_name, anchor, headings, as_sample, is_code, setting, breakable, counted),
+        *(model_name, ending, anchor, headings, as_sample, is_code, setting, breakable, counted),
     ]
     environment.filters.update({each.__name__: each for each in filters})
     style = (TEMPLATES / "report.css").read_text(encoding="utf-8")

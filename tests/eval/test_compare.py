@@ -274,7 +274,8 @@ def test_a_comparison_lists_the_settings_that_differ(runs, tmp_path, capsys):
     told = capsys.readouterr().out
     assert "settings that differ, base → hot:\n  optim.lr  0.003 → 0.01\n" in told
     page = (tmp_path / "page.html").read_text()
-    assert "<td><code>optim.lr</code></td><td><code>0.003</code></td><td><code>0.01</code></td>" in page
+    values = '<td data-label="base"><code>0.003</code></td><td data-label="hot"><code>0.01</code></td>'
+    assert f"<td><code>optim.lr</code></td>{values}" in page
     assert "<code>seed</code>" not in page
     assert page.count("<b>2.00</b>") == 3, "each perplexity that is surely better"
     assert "<b>3.00</b>" not in page

@@ -716,6 +716,33 @@ def test_samples_are_chosen_over_the_whole_training(inputs, tmp_path):
     assert re.findall(r"step (\d+) Return", page.text) == ["50", "250"]
 
 
+def test_of_a_long_prompt_the_end_is_shown_and_all_that_the_model_wrote(tmp_path):
+    folder = partial(tmp_path, "finetune")
+    metrics = log_training(folder, 60, 2048)
+    prompt = f"user: Who?\n\nassistant: {sentence(1) * 20}\n\nuser: Goodbye\n\nassistant: "
+    Tracker(folder).table("samples", ["prompt", "continuation"], [[prompt, "Mrk. " * 40]], 60)
+    page, _ = report(tmp_path / "report", finetune=artifact(tmp_path, "finetune", metrics))
+    assert f"step 60 … user: Goodbye assistant: {'Mrk. ' * 40}" in page.text
+
+
+def test_cells_of_wide_tables_say_of_which_column_they_are(whole):
+    """On a phone each row is a block, without the columns' names above."""
+    page = whole[0]
+    rows: list[list[str | None]] = []
+    wide = False
+    for tag, attributes in page.elements:
+        if tag == "table":
+            wide = "stack" in (attributes.get("class") or "")
+        elif tag == "tr" and wide:
+            rows.append([])
+        elif tag == "td" and wide:
+            rows[-1].append(attributes.get("data-label"))
+    labels = {label for row in rows for label in row[1:]}
+    assert {"pretrained", "fine-tuned", "n", "signature", "value", "default"} <= labels
+    assert None not in labels
+    assert not any(label for row in rows for label in row[:1]), "the first is the block's title"
+
+
 def test_long_runs_stay_small(tmp_path):
     folder = partial(tmp_path, "pretrain")
     tracker = Tracker(folder)
