@@ -228,6 +228,30 @@ def test_the_page_and_the_table(runs, tmp_path):
     assert "write 0 &lt;script&gt;" in page
 
 
+def test_a_conversation_is_shown_as_its_turns(runs, tmp_path):
+    for run in (runs("one"), runs("two")):
+        turns = [{"role": "user", "content": "What is up?"}, {"role": "assistant", "content": "All's well."}]
+        row = {
+            "prompt": "<|user|>What is up?<|end|>",
+            "prediction": "Bye",
+            "references": ["Bye"],
+            "turns": turns,
+        }
+        text = "".join(
+            json.dumps(each) + "\n" for each in (row, {**row, "prediction": "Go on", "cut_off": True})
+        )
+        (run.evaluate / "predictions.jsonl").write_text(text)
+    main(["one", "two", f"runs={tmp_path / 'runs'}", f"page={tmp_path / 'page.html'}", "resamples=50"])
+    shown = (tmp_path / "page.html").read_text().partition("<h2>Predictions</h2>")[2]
+    assert "<|user|>" not in unescape(shown)
+    told = " ".join(unescape(re.sub("<[^>]*>", " ", shown.partition("</article>")[0])).split())
+    assert (
+        "user What is up? assistant All's well. one ✓ as expected Bye two ✓ as expected Bye Reference Bye"
+        in told
+    )
+    assert shown.count("cut off") == 2
+
+
 def test_the_learning_rates_are_drawn_as_the_schedule_has_them_with_their_last_values(runs, tmp_path):
     words = [f"runs={tmp_path / 'runs'}", f"page={tmp_path / 'page.html'}", "resamples=50"]
     schedule = {"name": "linear", "warmup": 4, "min_ratio": 0}
