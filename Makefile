@@ -70,7 +70,7 @@ SIGNS       := ＝|= 　|space “|" ”|"
 side         = $(foreach sign,$(2),$(word $(1),$(subst |, ,$(sign))))
 signs_in     = $(strip $(foreach sign,$(SIGNS),$(if $(findstring $(call side,1,$(sign)),$(1)),$(sign))))
 full_width   = $(call told_signs,$(call signs_in,$(1)))
-told_signs   = $(if $(1),; there $(if $(word 2,$(1)),are,is a) full-width $(call side,1,$(1)) here; type the ASCII $(call side,2,$(1)))
+told_signs   = $(if $(1),; there $(if $(word 2,$(1)),are,is a) full-width $(subst 　,space,$(call side,1,$(1))) here; type the ASCII $(call side,2,$(1)))
 
 # The variable that is nearly the word. Settings are in small letters: of those only what is nearly ARGS or EXP is none.
 NEAREST     := import difflib, sys; name, *known = sys.argv[1:]; \

@@ -63,9 +63,12 @@ class Chat:
         if not line:
             return
         refuse_what_is_not_utf8(line, "this")
-        if line.startswith("／"):  # as input methods for Chinese and Japanese write it
-            line = f"/{line[1:]}"
         name, *others = line.split(maxsplit=1)  # also at a full-width space
+        if name.startswith("／") or (name.startswith("、") and f"/{name[1:]}" in self._commands):
+            line, name = (
+                f"/{line[1:]}",
+                f"/{name[1:]}",
+            )  # what the key / writes with input methods for Chinese
         rest = "".join(others)
         if not line.startswith("/"):
             self._answer(line)

@@ -17,12 +17,14 @@ from pipeline.checkout import check_packages
 from pipeline.config.composition import composing, resolved
 from pipeline.config.defaults import default_values, group_options
 from pipeline.config.help import usage
+from pipeline.config.key_names import names_files
 from pipeline.config.left_out import left_out_keys, typed_keys
 from pipeline.config.origins import Origins
 from pipeline.config.overrides import hydra_overrides
 from pipeline.config.parsing import parse_config
 from pipeline.config.plugins import load_plugins, loaded_plugins, named_plugins
 from pipeline.config.root import RootConfig
+from pipeline.config.unsplit_lists import unsplit_lists
 from pipeline.dryrun import dry_run
 from pipeline.errors import UserError, exit_on_user_error
 from pipeline.planner import execute, shown_settings
@@ -132,6 +134,9 @@ def start() -> None:
             return
         if not any(word.partition("=")[0].lstrip("+~") == "experiment" for word in sys.argv[1:]):
             print(NO_EXPERIMENT, file=sys.stderr, flush=True)
+        for key, told in unsplit_lists(sys.argv[1:]):
+            if not names_files(key):  # of a path that leads nowhere it is told there
+                print(told, file=sys.stderr, flush=True)
         sys.argv[1:] = hydra_overrides(sys.argv[1:], options)
         with composing():
             main()

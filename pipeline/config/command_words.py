@@ -1,6 +1,7 @@
 """Settings of commands that compose no configuration: `key=value` words on the command line, as everywhere."""
 
 import re
+import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from pydantic_core import ErrorDetails
 from pipeline.config.base import Section
 from pipeline.config.choices import section_classes
 from pipeline.config.typed_text import refuse_what_is_not_utf8
+from pipeline.config.unsplit_lists import unsplit_lists
 from pipeline.config.word_bounds import joined_settings, misread_words
 from pipeline.errors import UserError
 from pipeline.text.full_width import full_width_hint
@@ -33,6 +35,8 @@ def read_settings(kind: type[S], words: Sequence[str]) -> S:
     inner: dict[str, dict[str, Any]] = defaultdict(dict)
     for _, told in misread_words(words, _keys(kind).__contains__):
         raise UserError(told)
+    for _, told in unsplit_lists(words):
+        print(told, file=sys.stderr, flush=True)
     for word in words:
         key, equals, text = word.partition("=")
         refuse_what_is_not_utf8(word, repr(word))

@@ -10,6 +10,7 @@ from pipeline.config.base import Section
 from pipeline.data_sheets import data_sheet, nearest_gpus
 from pipeline.redaction import masked
 from pipeline.remote.listing import is_remote
+from pipeline.text.full_width import full_width_hint
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]*"
 """Of what becomes a folder, and a name of W&B's."""
@@ -61,10 +62,16 @@ class RunConfig(Section):
         return self.runs == type(self).model_fields["runs"].default
 
     def problems(self) -> list[str]:
-        named = [] if re.fullmatch(NAME, self.name) else [f"name={self.name!r} {NAME_IN_WORDS}"]
+        named = [] if re.fullmatch(NAME, self.name) else [f"name={self.name!r} {self._right_name()}"]
         return named + [
             f"{name}={masked(place)} must be a folder, on a file system that all machines of the run share: object "
             "storage has no renames and locks, by which artifacts are complete or absent"
             for name, place in (("artifacts", self.artifacts), ("runs", self.runs))
             if is_remote(place)
         ]
+
+    def _right_name(self) -> str:
+        """What a name must be, and one that this one may have meant."""
+        hint = full_width_hint(self.name)
+        near = re.sub(r"[^A-Za-z0-9_.-]+", "_", self.name).strip("_.-") or "my_model"
+        return f"{NAME_IN_WORDS}; {hint or f'for example {near}'}"

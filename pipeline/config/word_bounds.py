@@ -19,7 +19,7 @@ _INSIDE = re.compile(r"""(["']).*?\1|\[[^\[\]]*\]|\([^()]*\)|\{[^{}]*\}""", re.D
 """In quotes or brackets, where marks stand within a value."""
 _EQUALS = re.compile(r"\s*[=＝]\s*")
 _OPEN_LIST = re.compile(r"[=＝]\s*\[[^\]]*$")
-_IN_CURLY_QUOTES = re.compile(r"“([^“”]*)”")
+IN_CURLY_QUOTES = re.compile(r"“([^“”]*)”")
 _STRUCTURE = re.compile(r"""[\[\]{}()'"\\]""")
 _IN_SINGLE_QUOTES = "stands as a whole in single quotes, also within the quotes of ARGS="
 
@@ -103,5 +103,5 @@ def to_type(setting: str) -> str:
 
 
 def _item_to_type(item: str) -> str:
-    item = _IN_CURLY_QUOTES.sub(r"\1", item.strip())
+    item = IN_CURLY_QUOTES.sub(r"\1", item.strip())
     return f'"{item}"' if " " in item and _STRUCTURE.search(item) and '"' not in item else item

@@ -35,15 +35,15 @@ def test_the_oldest_turns_are_left_out_and_the_systems_stays(tokenizer) -> None:
     assert talk.turns == before
 
 
-@pytest.mark.parametrize("word", ["/quit", "/exit"])
+@pytest.mark.parametrize("word", ["/quit", "/exit", "／quit", "、quit"])
 def test_a_conversation_ends_by_a_word(tokenizer, tiny_model, monkeypatch, capsys, word: str) -> None:
     set_chat_template(tokenizer)
     form = ChatFormat(tokenizer)
     opened = OpenedModel("tiny", tiny_model(), tokenizer, form, find_stops(form))
-    lines = iter(["/help", word])  # reading on would be a StopIteration
+    lines = iter(["、help", word])  # reading on would be a StopIteration
     monkeypatch.setattr("builtins.input", lambda _: next(lines))
     Chat(opened, ChatSettings()).run()
-    assert f"  {word}                end the conversation" in capsys.readouterr().out
+    assert f"  /{word[1:]}                end the conversation" in capsys.readouterr().out
 
 
 def test_a_saved_conversation_has_each_system_prompt_where_it_was_set(tokenizer, tmp_path) -> None:

@@ -165,6 +165,20 @@ def test_what_a_value_should_be_is_shown() -> None:
         parse_config(composed("++run.name='小文'"))
 
 
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("我的模型", "no spaces either; for example my_model"),
+        ("我的zh 2", "no spaces either; for example zh_2"),
+        ("zh１", "no spaces either; there is a full-width １ here; type the ASCII 1"),
+    ],
+)
+def test_a_name_that_cannot_be_a_run_s_is_told_with_one_that_can(name: str, told: str) -> None:
+    with pytest.raises(UserError) as error:
+        parse_config(composed(f"++run.name='{name}'"))
+    assert str(error.value).endswith(told)
+
+
 def test_full_width_letters_are_named_where_ascii_is_meant() -> None:
     given = {
         "corpus.paths": "【../x】",

@@ -208,4 +208,7 @@ def test_messages_that_are_explained_are_written_somewhere() -> None:
     written = re.sub(r'"\s*\n\s*f?"', "", written)  # messages over several lines
     headings = re.findall(r"^### (.+)$", (ROOT / "docs/troubleshooting.md").read_text(), re.MULTILINE)
     assert len(headings) > 10
+    english = os.environ | {"LC_ALL": "C"}
+    spaced = subprocess.run(["make", "ARGS", "=", "x"], cwd=ROOT, env=english, capture_output=True, text=True)
+    written += spaced.stderr.replace("  ", " ")  # make itself speaks, before it reads the Makefile
     assert [heading for heading in headings if heading not in written] == []

@@ -62,7 +62,7 @@ def make(*words: str) -> subprocess.CompletedProcess[str]:
         ),
         (
             ["chat　EXP=own"],
-            "chat　EXP is no variable here; there is a full-width 　 here; type the ASCII space;",
+            "chat　EXP is no variable here; there is a full-width space here; type the ASCII space;",
         ),
         (
             ["all", "ARGS=“seed=3", "x=4”"],

@@ -129,6 +129,26 @@ def test_commas_within_brackets_and_quotes_separate_no_settings(word: str) -> No
     assert not list(misread_words([word]))
 
 
+@pytest.mark.parametrize(
+    ("word", "told"),
+    [
+        ("trainer.sample_prompts=[我们，你好]", "meant so, type trainer.sample_prompts=[我们,你好]"),
+        ("evaluate.prompts=[“人工智能”，“我们 a”]", "type 'evaluate.prompts=[人工智能,我们 a]'"),
+        ("evaluate.prompts=[“人工智能”,我们，你]", "type evaluate.prompts=[人工智能,我们，你]"),
+        ("evaluate.prompts=[“你好，世界”]", "type evaluate.prompts=[你好，世界]"),
+        ("evaluate.prompts=[你好，]", ""),
+        ("evaluate.prompts=[你好，我,说]", ""),
+        ("evaluate.prompts=['你好，我']", ""),
+    ],
+)
+def test_a_list_whose_comma_or_quotes_are_read_as_text_is_told(word: str, told: str) -> None:
+    done = run_cli("experiment=demo", "show_config=true", word)
+    assert done.returncode == 0, done.stderr
+    warned = [line for line in done.stderr.splitlines() if line.startswith(word)]
+    assert len(warned) == bool(told)
+    assert all(line.endswith(told) for line in warned)
+
+
 def test_letters_of_every_language_need_no_quotes() -> None:
     assert hydra_overrides(["corpus.paths=/home/müller/корпус.txt"], options) == [
         '++corpus.paths="/home/müller/корпус.txt"'
