@@ -120,7 +120,7 @@ def test_text_that_was_cut_is_other_text(runs, tmp_path, capsys):
     assert "not comparable: other text: Perplexity per token (pretrain); Perplexity per word" in told
     page = (tmp_path / "page.html").read_text()
     row = re.search(r"<tr><td>Bits per byte.*?</tr>", page, re.DOTALL)[0]
-    assert "not comparable: other text" in row
+    assert re.search(r'data-label="difference">not comparable: other text<', row)
     assert "<b>" not in row
     assert "+1.0" not in row
     # Of another tokenizer as many tokens are another part of the text; without documents.jsonl the settings tell.
