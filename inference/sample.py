@@ -30,6 +30,8 @@ def main(words: Sequence[str]) -> None:
             f"{opened.name}: {'continues' if settings.raw or opened.form is None else 'answers'}",
             file=sys.stderr,
         )
+        if unknown := opened.describe_unknown(prompt):
+            print(unknown, file=sys.stderr)
         from inference.writing import Text  # loads torch: what is wrong with the settings has been told
 
         ids, shown = prompt_ids(opened, prompt, settings.raw)

@@ -82,6 +82,8 @@ class Chat:
         model = self._opened.model
         room, _ = model.share_context(self._settings.max_new_tokens)
         ids, left_out = self._conversation.ask(text, room)
+        if unknown := self._opened.describe_unknown(text):
+            print(f"({unknown})")
         if left_out:
             turns = counted(left_out, "turn is", "turns are")
             print(f"(the first {turns} left out: the model reads {model.context:,} tokens at once)")

@@ -47,6 +47,10 @@ class ControlTokens:
         name, quoted = "|".join(map(re.escape, longest)) or "(?!)", rf"{_PROCESS}q\d+\."
         self._name, self._quote, self._either = map(re.compile, (name, quoted, f"{quoted}|{name}"))
         self._backend = Tokenizer.from_str(json.dumps(_rename(described, self._hidden)))
+        self.unknown_id: int | None = _unknown_id(described["model"])
+        """What stands for text that the vocabulary lacks; None where there is no such token."""
+        self.knows_words: bool = described["model"]["type"] in ("WordPiece", "WordLevel")
+        """Whether a word that has an unknown character is unknown as a whole."""
 
     @classmethod
     def of(cls, tokenizer: "PreTrainedTokenizerBase", markers: Iterable[str] = ()) -> "ControlTokens":
@@ -95,6 +99,13 @@ def _rename(described: Mapping[str, Any], names: Mapping[str, str]) -> dict[str,
         "truncation": None,
         "padding": None,
     }
+
+
+def _unknown_id(model: Mapping[str, Any]) -> int | None:
+    if isinstance(model["vocab"], list):  # Unigram: pairs of a piece and its score
+        return model.get("unk_id")
+    id: int | None = model["vocab"].get(model.get("unk_token"))
+    return id
 
 
 def _rename_pieces(model: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:

@@ -5,10 +5,12 @@ import json
 
 import pytest
 import torch
+from tokenizers import Tokenizer, models
+from transformers import PreTrainedTokenizerFast
 
-from inference import chat
+from inference import chat, sample
 from inference.conversation import Conversation
-from inference.settings import ChatSettings
+from inference.settings import ChatSettings, SampleSettings
 from inference.terminal import Chat
 from pipeline.errors import UserError
 from train.finetuning.chat import ChatFormat, find_stops, set_chat_template
@@ -103,3 +105,27 @@ def test_an_answer_without_a_word_says_what_may_help(tokenizer, tiny_model, monk
     monkeypatch.setattr("builtins.input", lambda _: next(lines))
     Chat(opened, ChatSettings(temperature=0)).run()
     assert "(no answer: the model ended at once" in capsys.readouterr().out
+
+
+def test_what_the_tokenizer_does_not_know_of_a_prompt_is_told_once(tiny_model, monkeypatch, capsys) -> None:
+    names = ["<|endoftext|>", "<|user|>", "<|assistant|>", "<|end|>", "<|unk|>"]
+    vocabulary = {token: id for id, token in enumerate([*names, *"好吗\n"])}
+    made = Tokenizer(models.BPE(vocabulary, [], unk_token="<|unk|>"))
+    letters = PreTrainedTokenizerFast(
+        tokenizer_object=made, eos_token=names[0], unk_token="<|unk|>", extra_special_tokens=names[1:4]
+    )
+    set_chat_template(letters)
+    form = ChatFormat(letters)
+    opened = OpenedModel("tiny", tiny_model(len(letters)), letters, form, find_stops(form))
+    told = "3 characters of the prompt are unknown to the tokenizer: 龘 😀"
+    lines = iter(["龘龘好吗😀", "好吗", "/quit"])
+    monkeypatch.setattr("builtins.input", lambda _: next(lines))
+    Chat(opened, ChatSettings(max_new_tokens=2)).run()
+    shown = capsys.readouterr().out
+    assert f"({told})" in shown
+    assert shown.count("unknown") == 1
+    monkeypatch.setattr(SampleSettings, "open", lambda _: opened)
+    sample.main(["龘龘好吗😀", "max_new_tokens=2", "count=2"])
+    assert capsys.readouterr().err.splitlines() == ["tiny: answers", told]
+    sample.main(["好吗", "max_new_tokens=2", "raw=true"])
+    assert capsys.readouterr().err.splitlines() == ["tiny: continues"]

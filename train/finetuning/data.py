@@ -53,6 +53,11 @@ class Example:
         return self.targets
 
     @property
+    def encoded(self) -> tuple[str, ...]:
+        """The texts of it that the model reads or learns to write."""
+        return (self.source, *self.targets[:1])
+
+    @property
     def tested(self) -> bool:
         """Whether it is asked in evaluation, where it is of the test split."""
         return True

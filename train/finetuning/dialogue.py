@@ -27,6 +27,10 @@ class Dialogue(Example):
         return self.turns
 
     @property
+    def encoded(self) -> tuple[str, ...]:
+        return (*map(said, self.turns), *self.targets[:1])
+
+    @property
     def asked(self) -> tuple[str, ...]:
         """With what came before the assistant's earlier answers."""
         places = (place for place, turn in enumerate(self.turns) if turn["role"] == "assistant")

@@ -44,6 +44,10 @@ class LabelledText(Example):
         return self.source if self.second is None else f"{self.source}\n{self.second}"
 
     @property
+    def encoded(self) -> tuple[str, ...]:
+        return (self.source,) if self.second is None else (self.source, self.second)
+
+    @property
     def key(self) -> str:
         return self.shown
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pipeline.config.training import TrainerConfig
 from pipeline.formats.tokenizers import tokenizer_hash
+from pipeline.formats.unknown_text import unknown_text
 from pipeline.text.counts import counted
 from train.checkpoints.final_model import save_model
 from train.data.batches import Examples
@@ -112,13 +113,16 @@ class TaskTraining(ABC, Generic[E]):
         return {}
 
     def warnings(self) -> list[str]:
-        """What is worth a warning of the training examples, as `advice` words it."""
+        """What is worth a warning of the training examples: what `advice` words, and what the tokenizer lacks."""
         counts, examples = self.counts(), len(self.splits.train)
-        return [
+        texts = (text for example in self.splits.train for text in example.encoded)
+        unknown = unknown_text(self.base.tokenizer, texts).describe("the training examples")
+        advised = [
             advice.format(f"{counts[name]:,} of {counted(examples, 'training example')}")
             for name, advice in self.advice.items()
             if counts[name]
         ]
+        return [*advised, *filter(None, [unknown])]
 
     def shortened_share(self) -> float:
         """Of the training examples, those that lose something: the largest share of a kind."""

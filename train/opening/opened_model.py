@@ -12,6 +12,7 @@ from pipeline.errors import UserError
 from pipeline.formats.control_tokens import ControlTokens
 from pipeline.formats.location import Location, find_model
 from pipeline.formats.model_folder import read_object, weight_files
+from pipeline.formats.unknown_text import unknown_text
 from train.finetuning.artifact import TASK_FILE, read_task
 from train.finetuning.chat import ChatFormat, PromptFormat, find_stops
 from train.finetuning.written_text import WrittenText
@@ -50,6 +51,10 @@ class OpenedModel:
         if self.objective is not None:
             return self.objective.encode_prompt(text)
         return self._control.encode_texts([text])[0]
+
+    def describe_unknown(self, text: str) -> str:
+        """What of a prompt the tokenizer does not know, in words; empty where it knows all of it."""
+        return unknown_text(self.tokenizer, [text]).describe("the prompt")
 
     @property
     def chat(self) -> ChatFormat:

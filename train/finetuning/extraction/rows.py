@@ -34,6 +34,10 @@ class Question(Example):
         return f"{self.source}\n{self.context}"
 
     @property
+    def encoded(self) -> tuple[str, ...]:
+        return (self.source, self.context)
+
+    @property
     def flaw(self) -> str:
         if self.lost:
             return "their answer does not stand in their context"

@@ -14,6 +14,10 @@ class PartExample(Example):
     part: str
     example: Example
 
+    @property
+    def encoded(self) -> tuple[str, ...]:
+        return self.example.encoded
+
 
 @dataclass(frozen=True)
 class MultiSplits(Splits):

@@ -8,7 +8,7 @@ from itertools import chain
 from pipeline.config.tasks.kto import RatedDataConfig
 from pipeline.errors import UserError
 from pipeline.formats.rows import Fields, RowSource, read_each
-from train.finetuning.conversation import Turn, check_prompt, plain_text
+from train.finetuning.conversation import Turn, check_prompt, plain_text, said
 from train.finetuning.data import Example, count_unread
 from train.finetuning.preferences.rows import Pair, find_prompt, pair_in_row, read_answer
 from train.finetuning.prompt_rows import with_system
@@ -32,6 +32,10 @@ class Rated(Example):
     @property
     def answer(self) -> str:
         return self.targets[0]
+
+    @property
+    def encoded(self) -> tuple[str, ...]:
+        return (*map(said, self.turns), *self.targets[:1])
 
     @property
     def flaw(self) -> str:

@@ -18,6 +18,7 @@ from train.finetuning.conversation import (
     is_conversation,
     plain_text,
     read_turns,
+    said,
     split_speakers,
 )
 from train.finetuning.data import Example, count_unread
@@ -42,6 +43,10 @@ class Pair(Example):
     @property
     def prompt(self) -> tuple[Turn, ...]:
         return self.turns
+
+    @property
+    def encoded(self) -> tuple[str, ...]:
+        return (*map(said, self.turns), *self.targets[:1], self.rejected)
 
     @property
     def flaw(self) -> str:

@@ -34,6 +34,10 @@ class Relation(Example):
         return f"{self.source}\n{self.head}\n{self.tail}"
 
     @property
+    def encoded(self) -> tuple[str, ...]:
+        return (self.source,)
+
+    @property
     def flaw(self) -> str:
         return "" if self.targets else "they have no relation"
 

@@ -32,6 +32,10 @@ class TaggedSentence(Example):
         return [self.source[start:end] for start, end in self.spans]
 
     @property
+    def encoded(self) -> tuple[str, ...]:
+        return (self.source,)
+
+    @property
     def flaw(self) -> str:
         return "" if self.targets else "they have no words"
 
