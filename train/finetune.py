@@ -19,6 +19,7 @@ from train.finetuning.artifact import TASK_FILE, TEST_FILE
 from train.finetuning.base_model import find_base_model
 from train.finetuning.data import left_out
 from train.finetuning.facts import TaskFacts
+from train.finetuning.limits import room_for_more
 from train.finetuning.monitoring import best_figures, build_monitor
 from train.finetuning.task import task_of
 from train.finetuning.training import TaskTraining, packed
@@ -49,7 +50,7 @@ def run(config: FinetuneStage, context: Context) -> StageMetrics:
         # What evaluate and export need to know besides the weights.
         save_tokenizer(task.base.tokenizer, context.folder / TOKENIZER_FOLDER)
         write_json(context.folder / TASK_FILE, facts)
-        _log_examples(task, context)
+        _log_examples(settings, task, context)
 
     on_gpu = set_up_process(settings.trainer, config.seed)
     model = task.new_model()
@@ -162,7 +163,7 @@ def _write_test_rows(task: TaskTraining[Any], context: Context) -> None:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in task.test_rows())
 
 
-def _log_examples(task: TaskTraining[Any], context: Context) -> None:
+def _log_examples(settings: FinetuneConfig, task: TaskTraining[Any], context: Context) -> None:
     splits, log = task.splits, context.log
     log.info(
         f"examples: {len(splits.train):,} for training, {len(splits.validation):,} for validation, "
@@ -176,3 +177,5 @@ def _log_examples(task: TaskTraining[Any], context: Context) -> None:
         log.warning(f"columns of the examples that are {unread}")
     for warning in task.warnings():
         log.warning(warning)
+    if task.shortened_share():
+        log.warning(f"to cut fewer examples, {room_for_more(settings, task.base.config)}")

@@ -55,7 +55,7 @@ def write_answers(tuned: TunedModel, form: PromptFormat, sources: Sequence[Sourc
         tuned.context.log.warning(
             f"of {counted(len(whole), 'test prompt')} {counted(long, 'is', 'are')} longer than the {room:,} tokens "
             "that the model's context leaves them: they lose their first turns (the system's stays), or, being one "
-            "turn, their middle"
+            f"turn, their middle. {_more_room(room, model.context)}"
         )
     with progress("generating", len(prompts), "examples", enabled=tuned.context.run.progress) as bar:
         generated = generate(
@@ -68,6 +68,14 @@ def write_answers(tuned: TunedModel, form: PromptFormat, sources: Sequence[Sourc
             advance=bar.advance,
         )
     return [Generated(text.strip(), cut_off) for text, cut_off in generated]
+
+
+def _more_room(room: int, context: int) -> str:
+    """What to do for prompts that are longer than their part of the context."""
+    longer = f"take a model that reads more than {context:,} tokens at once"
+    if room < context:
+        longer = f"set evaluate.decode.max_new_tokens below {context - room:,}, or {longer}"
+    return f"To cut fewer, {longer}"
 
 
 def prompt_of(row: Mapping[str, Any]) -> Source:

@@ -17,3 +17,17 @@ def longest(settings: FinetuneConfig, model: ModelConfig, name: str) -> int:
             f"{name} is trained with; lower it"
         )
     return settings.max_length or model.context
+
+
+def room_for_more(settings: FinetuneConfig, model: ModelConfig) -> str:
+    """What to do so that fewer examples are too long, which lose something."""
+    if settings.max_length is not None and settings.max_length < model.context:
+        longer = f"raise finetune.max_length={settings.max_length}, at most to the model's context of {model.context:,}"
+    elif settings.init is not None:
+        longer = (
+            f"finetune.init={settings.init} reads {model.context:,} tokens at once: start from a model with a longer "
+            "context"
+        )
+    else:
+        longer = f"give the model that is pretrained a longer context (model.context={model.context} now)"
+    return f"{longer}, or leave the long ones out"

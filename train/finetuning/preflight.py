@@ -13,7 +13,7 @@ from pipeline.known import Known, Warned
 from pipeline.text.counts import counted
 from train.finetuning.artifact import refuse_classifier
 from train.finetuning.data import Splits
-from train.finetuning.limits import longest
+from train.finetuning.limits import longest, room_for_more
 from train.finetuning.monitoring import describe_monitor
 from train.finetuning.task import task_of
 
@@ -60,21 +60,11 @@ def lengths(root: RootConfig, known: Known) -> str:
     from train.finetuning.preview import preview
 
     task = preview(root, known)
-    warnings = task.warnings()
-    if task.shortened_share() >= NOTABLE_SHARE:
-        return Warned("; ".join([*warnings, _for_long_examples(root)]))
-    return "; ".join(warnings) or "all examples fit into the model's context"
-
-
-def _for_long_examples(root: RootConfig) -> str:
-    """What to do where many are too long."""
-    if root.finetune.max_length is not None:
-        longer = "raise finetune.max_length, at most to the model's context"
-    elif root.finetune.init is not None:
-        longer = "start from a model with a longer context"
-    else:
-        longer = "give the model a longer context (model.context)"
-    return f"that is a good part of them: {longer}, or leave the long ones out"
+    warnings, share = task.warnings(), task.shortened_share()
+    if share:
+        warnings.append(room_for_more(root.finetune, task.base.config))
+    words = "; ".join(warnings) or "all examples fit into the model's context"
+    return Warned(words) if share >= NOTABLE_SHARE else words
 
 
 def _splits(root: RootConfig, known: Known) -> Splits:
