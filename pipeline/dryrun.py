@@ -21,6 +21,9 @@ from pipeline.stages import describe
 from pipeline.store.artifacts import Artifact, Store
 from pipeline.text.sizes import size_in_words, sizes_in_words
 
+SHOWN = 60
+"""Characters of a failure that the table of the checks has room for."""
+
 
 def dry_run(root: RootConfig) -> None:
     """Print the plan, and the forecast of the training stage in it.
@@ -96,8 +99,15 @@ def _checks(findings: Sequence[Finding]) -> Table:
     }
     for finding in findings:
         if finding.words:
-            table.add_row(finding.stage, finding.check, signs[finding.state], escape(finding.words))
+            words = _begun(finding.words) if finding.state == "problem" else finding.words
+            table.add_row(finding.stage, finding.check, signs[finding.state], escape(words))
     return table
+
+
+def _begun(words: str) -> str:
+    """The beginning of what fails: the error at the end tells it all."""
+    line = " ".join(words.split())
+    return line if len(line) <= SHOWN else f"{line[:SHOWN]}… (in full below)"
 
 
 def _facts(stage: str, forecast: Forecast, root: RootConfig) -> Table:

@@ -116,6 +116,9 @@ def test_a_vocabulary_that_the_text_does_not_support_is_told(shards: Path) -> No
     assert refused.returncode == 2
     assert "stage tokenizer would fail: the training text supports" in refused.stderr
     assert "tokenizer.vocab_size asks for 90,000" in refused.stderr
+    table = " ".join(refused.stdout.split())
+    assert "fails the training text supports" in table
+    assert "asks for 90,000" not in table, "all of it is told once, at the end"
 
 
 def test_a_price_and_a_device_that_are_of_no_use_are_told(shards: Path) -> None:

@@ -65,9 +65,9 @@ class CostForecast:
 
     def facts(self) -> dict[str, str]:
         """What `dryrun=true` shows of it."""
-        unit = "GPU-hours" if self.on_gpu else "machine-hours"
+        device = "GPU" if self.on_gpu else "machine"
         money = (
-            "give run.cost.price, of one for an hour, for money"
+            f"to see what that costs, set run.cost.price to the price of one {device} for an hour"
             if self.price is None
             else f"at {self.price:g} an hour: {self.device_hours * self.price:,.2f}"
         )
@@ -79,7 +79,7 @@ class CostForecast:
         return {
             "time": f"{in_words(self.hours)} of steps; validation, checkpoints and the start come on top",
             "speed": self.speed,
-            unit: f"{self.device_hours:,.3g}; {money}",
+            f"{device}-hours": f"{self.device_hours:,.3g}; {money}",
             "energy": energy,
         }
 
