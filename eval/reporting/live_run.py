@@ -1,7 +1,6 @@
 """A run as it stands: its finished stages, and the one at work."""
 
 import platform
-import time
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,12 +13,11 @@ from pipeline.errors import UserError
 from pipeline.formats.run_folder import RUN_FILE
 from pipeline.launch.time_at_work import time_so_far
 from pipeline.stages import STAGES
-from pipeline.store.artifacts import MANIFEST, PARTIAL, RANKS, SPEC_FILE
+from pipeline.store.artifacts import MANIFEST, PARTIAL, SPEC_FILE
 from pipeline.store.manifest import Manifest
+from pipeline.store.signs_of_life import last_sign
 from pipeline.store.written_spec import WrittenSpec
 
-SILENT_AFTER = 60.0
-"""Seconds without a sign of life from which on a stage is said to be silent; workers give one every few seconds."""
 NOT_KNOWN_YET: dict[str, Any] = {
     **{"metrics": {}, "inputs": {}, "outputs": {}, "hardware": {}, "packages": {}, "tracking": {}},
     **{"host": None, "finished": None, "git_commit": None, "python": platform.python_version()},
@@ -89,9 +87,7 @@ def _spec(folder: Path) -> WrittenSpec | None:
 
 def _activity(folder: Path) -> str:
     """What rank 0 says that it is at, and how long ago where that is long."""
-    beat = folder / RANKS / "rank-0.beat"
-    try:
-        said, age = beat.read_text(encoding="utf-8") or "at work", time.time() - beat.stat().st_mtime
-    except OSError:
+    sign = last_sign(folder)
+    if sign is None:
         return "not at work"
-    return said if age < SILENT_AFTER else f"silent for {duration(age)}, last: {said}"
+    return sign.said if sign.is_fresh else f"silent for {duration(sign.age)}, last: {sign.said}"

@@ -73,9 +73,11 @@ class NamedWeights:
             raise UserError(f"{self.place}: {error}{self._how_to_make_it()}") from None
 
     def _how_to_make_it(self) -> str:
-        """Where an experiment makes a run of that name, and has not yet."""
+        """Where an experiment makes a run of that name, and no run has it yet, of which more is told."""
         run = Path(self.name).parts[0] if self.name else ""
-        is_experiment = (ROOT / "conf" / "experiment" / f"{run}.yaml").is_file()
+        is_experiment = (
+            not is_run(self.runs / run) and (ROOT / "conf" / "experiment" / f"{run}.yaml").is_file()
+        )
         return f"; an experiment makes it: make pretrain EXP={run}" if is_experiment else ""
 
     @property

@@ -9,6 +9,7 @@ from pipeline.formats.checkpoints import FOLDER, Checkpoint, list_checkpoints
 from pipeline.formats.model_folder import DESCRIPTION, MODEL_FOLDER
 from pipeline.formats.near_paths import path_hint
 from pipeline.formats.run_folder import (
+    at_work,
     command_for,
     is_run,
     listed,
@@ -113,6 +114,8 @@ def _refuse_run_without_model(place: Path) -> None:
     for each in [stage] if stage else STAGES:
         refuse_gone(run, each)
     what = f"the run {run.name} has no {stage}" if stage else f"the run {run.name} has no model"
+    if busy := at_work(run):
+        raise UserError(f"{what} yet: it is {busy}; wait for it")
     raise UserError(f"{what} yet; make it: {command_for(run, stage or STAGES[-1])}")
 
 

@@ -6,6 +6,7 @@ import yaml
 
 from pipeline.errors import UserError
 from pipeline.store.artifacts import PARTIAL
+from pipeline.store.signs_of_life import last_sign
 from pipeline.text.full_width import full_width_path_hint
 from pipeline.text.nearest import did_you_mean
 from pipeline.typed_command import settings_in, to_type
@@ -68,6 +69,14 @@ def unfinished_artifacts(run: Path, stage: str = "*") -> list[Path]:
         return []  # no run's file
     begun = sorted(store.glob(f"{stage}/{run.name}-*{PARTIAL}"))
     return [folder for folder in begun if "-" not in folder.name.removeprefix(f"{run.name}-")]
+
+
+def at_work(run: Path) -> str:
+    """Which of a run's stages is made now, and what it is at: `at pretrain now (step 12)`; empty where none is."""
+    for folder in unfinished_artifacts(run):
+        if (sign := last_sign(folder)) and sign.is_fresh:
+            return f"at {folder.parent.name} now ({sign.said})"
+    return ""
 
 
 def is_gone(run: Path, stage: str) -> bool:

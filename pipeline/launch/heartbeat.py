@@ -6,7 +6,7 @@ from pathlib import Path
 from threading import Event, Thread
 
 from pipeline.activity import Activity
-from pipeline.store.artifacts import RANKS
+from pipeline.store.signs_of_life import beat_file
 
 BEAT_SECONDS = 5.0
 
@@ -32,8 +32,3 @@ class Heartbeat:
                 os.utime(self._path)
             if self._stopped.wait(BEAT_SECONDS):
                 return
-
-
-def beat_file(folder: Path, rank: int) -> Path:
-    """Written anew with each sign of life."""
-    return folder / RANKS / f"rank-{rank}.beat"

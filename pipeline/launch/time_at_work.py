@@ -3,10 +3,10 @@
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline.launch.heartbeat import beat_file
 from pipeline.launch.ranks import read_record
 from pipeline.store.artifacts import TIMES_FILE
 from pipeline.store.markers import NotDone, read_marker, write_marker
+from pipeline.store.signs_of_life import beat_file
 
 
 def keep_time(folder: Path) -> None:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.announce import Announce
-from pipeline.launch.heartbeat import beat_file
 from pipeline.launch.ranks import HEAD_START, RankRecord, read_records
 from pipeline.machine import host_name
+from pipeline.store.signs_of_life import beat_file
 
 LOOK_SECONDS = 5.0
 WARN_SECONDS = 60.0

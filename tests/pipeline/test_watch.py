@@ -16,10 +16,10 @@ from pipeline.errors import UserError
 from pipeline.launch import watch
 from pipeline.launch.building import build_with
 from pipeline.launch.commands import one_process
-from pipeline.launch.heartbeat import beat_file
 from pipeline.launch.ranks import RankRecord, describe_faults, read_records
 from pipeline.stage_spec import StageSpec
 from pipeline.store.artifacts import RANKS
+from pipeline.store.signs_of_life import beat_file
 from tests.command_line import ROOT
 from tests.pipeline.starts import BALLAST, end, is_reading, wait_for
 

@@ -182,6 +182,16 @@ def test_without_a_network_the_hub_is_named_and_how_to_do_without_it(
         configured(tmp_path, "gpt2")
 
 
+def test_the_command_that_makes_a_run_is_told_once(tmp_path: Path, base: Path) -> None:
+    """Also where the run is called as the experiment that makes it."""
+    (tmp_path / "runs/demo").mkdir()
+    settings = {"artifacts": str(tmp_path / "artifacts"), "command": "python -m pipeline experiment=demo"}
+    (tmp_path / "runs/demo/config.yaml").write_text(yaml.safe_dump({"run": settings}))
+    with pytest.raises(UserError, match=r"no pretrain yet; make it: make pretrain EXP=demo") as told:
+        configured(tmp_path, "demo/pretrain")
+    assert str(told.value).count("make pretrain") == 1
+
+
 def test_a_classifier_writes_no_answers(tmp_path: Path, base: Path) -> None:
     """The model before is named: what it was tuned from, which may be no pretraining of this run."""
     write_json(base / "task.json", {"task": "classify"})

@@ -1,6 +1,7 @@
 """Every model is opened by one function: by a run's name, a folder, a checkpoint; and what is none is told."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -159,6 +160,15 @@ def test_a_run_whose_artifact_is_gone_says_how_to_make_it_again(
     (run / "pretrain").unlink()
     with pytest.raises(UserError, match=r"the run base has no model yet; make it: make pretrain EXP=own "):
         find_model("base", runs=runs)
+    beat = tmp_path / "artifacts/shards/base-7.partial/ranks/rank-0.beat"
+    beat.parent.mkdir(parents=True)
+    beat.write_text("encode: 3 of 8")
+    told = r"the run base has no pretrain yet: it is at shards now \(encode: 3 of 8\); wait for it$"
+    with pytest.raises(UserError, match=told):
+        find_model("base/pretrain", runs=runs)
+    os.utime(beat, (0, 0))
+    with pytest.raises(UserError, match="the run base has no pretrain yet; make it"):
+        find_model("base/pretrain", runs=runs)
     with pytest.raises(
         UserError, match=r"the run base is not evaluated yet; do it first: make evaluate EXP=own "
     ):
