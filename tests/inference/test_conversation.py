@@ -129,3 +129,18 @@ def test_what_the_tokenizer_does_not_know_of_a_prompt_is_told_once(tiny_model, m
     assert capsys.readouterr().err.splitlines() == ["tiny: answers", told]
     sample.main(["好吗", "max_new_tokens=2", "raw=true"])
     assert capsys.readouterr().err.splitlines() == ["tiny: continues"]
+
+
+def test_whole_turns_are_left_out_behind_a_system_prompt_that_is_set_midway(tokenizer) -> None:
+    set_chat_template(tokenizer)
+    form = ChatFormat(tokenizer)
+    talk = Conversation(form)
+    for number in range(2):
+        talk.ask(f"Say {number}.", room=1000)
+        talk.answer(f"{number}")
+    talk.set_system("Be kind.")
+    last = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Say 2."}]
+    left = form.conversation_ids([last[0], *talk.turns[2:], last[1]])
+    assert talk.ask("Say 2.", room=len(left)) == (left, 2)
+    talk.take_back()
+    assert talk.ask("Say 2.", room=len(left) - 1) == (form.conversation_ids(last), 4)
