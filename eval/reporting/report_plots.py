@@ -189,7 +189,7 @@ def _label_axes(axes: Axes, unit: str, tokens_per_step: float | None) -> None:
         top = axes.secondary_xaxis("top", functions=(to_tokens, to_steps))
         top.xaxis.set_major_locator(_few_ticks())
         top.xaxis.set_major_formatter(FuncFormatter(compact))
-        top.set_xlabel("tokens")
+        top.set_xlabel("tokens", labelpad=6)
         top.spines["top"].set_visible(False)
 
 

@@ -35,11 +35,17 @@ class UnknownText:
         what = "character" if all(len(part) == 1 for part in self.parts) else "word"
         different = list(dict.fromkeys(self.parts))
         share = 100 * sum(map(len, self.parts)) / self.characters
-        named = in_one_line(" ".join(different[:_SHOWN])) + (" …" if different[_SHOWN:] else "")
+        named = " ".join(map(_visible, different[:_SHOWN])) + (" …" if different[_SHOWN:] else "")
         count = counted(len(self.parts), f"{what} of {texts} is", f"{what}s of {texts} are")
         all_shown = len(self.parts) <= _SHOWN
         details = "" if all_shown else f" ({len(different):,} different, {share:.2g}% of the text)"
         return f"{count} unknown to the tokenizer{details}: {named}"
+
+
+def _visible(part: str) -> str:
+    """What nobody would see, such as a no-break space, by its number."""
+    shown = in_one_line(part)
+    return shown if shown.isprintable() and shown.strip() else " ".join(f"U+{ord(each):04X}" for each in part)
 
 
 def unknown_text(tokenizer: "PreTrainedTokenizerBase", texts: Iterable[str]) -> UnknownText:

@@ -44,6 +44,7 @@ def test_unknown_characters_are_counted_and_named(make) -> None:
     assert told(make(), "龘龘是什么？😀") == "3 characters of the prompt are unknown to the tokenizer: 龘 😀"
     assert told(make(), "是什么", "龘") == "1 character of the prompt is unknown to the tokenizer: 龘"
     assert told(make(), "是\n什么") == "1 character of the prompt is unknown to the tokenizer: ⏎"
+    assert told(make(), "是\xa0么").endswith(": U+00A0"), "what cannot be seen"
     assert told(make(), "是什么？") == ""
     assert told(make()) == ""
 
