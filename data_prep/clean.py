@@ -202,8 +202,8 @@ def run(config: CleanStage, context: Context) -> StageMetrics:
     if few := {split: count for split in HELD_OUT if 0 < (count := funnel.documents(split)) < FEWEST_UNITS}:
         context.log.warning(
             "%s figures have no confidence intervals, and `make compare` cannot test whether they differ; bring more "
-            "documents, raise clean.validation_fraction and clean.test_fraction, or have files cut into several with "
-            "corpus.split_documents=true",
+            "documents, raise clean.validation_fraction and clean.test_fraction, or have text files cut into several "
+            "at their blank lines with corpus.split_documents=true",
             _few_in_words(few),
         )
     if losses := describe_losses(funnel):

@@ -12,7 +12,7 @@ from pipeline.config.filters.quality import Quality
 from pipeline.config.root import RootConfig
 from pipeline.config.run import RunConfig
 from pipeline.context import Context
-from pipeline.known import Known
+from pipeline.known import Known, Warned
 from pipeline.tracking.tracker import Tracker
 
 MOST_LEARNED = 50e6
@@ -50,7 +50,9 @@ def own_files(root: RootConfig, known: Known) -> str:
     Raises:
         UserError: where files are of several formats, or of none that is known.
     """
-    return "; ".join(line for corpus in root.corpus.by_part.values() for line in foretell(corpus, known))
+    lines = [line for corpus in root.corpus.by_part.values() for line in foretell(corpus, known)]
+    words = "; ".join(lines)
+    return Warned(words) if any(isinstance(line, Warned) for line in lines) else words
 
 
 def vocabulary(root: RootConfig, known: Known) -> str:

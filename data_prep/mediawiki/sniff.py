@@ -3,7 +3,8 @@
 import re
 from pathlib import Path
 
-from pipeline.formats.encodings import UTF8, how_to_convert, wide_encoding
+from pipeline.formats.converting import how_to_convert
+from pipeline.formats.encodings import UTF8, wide_encoding
 
 _DUMP = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml|<mediawiki|<page>)")
 _HTML = re.compile(rb"(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html|head|body)", re.IGNORECASE)

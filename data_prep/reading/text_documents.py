@@ -1,11 +1,12 @@
 """How files of plain text become documents: each as a whole, a list of short texts at its blank lines."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from pipeline.formats.source import SourceFile
-from pipeline.formats.text_lists import is_list
+from pipeline.formats.text_lists import is_list, runs_on
+from pipeline.text.counts import counted
 
 LONGEST_TEXT = 16_000_000
 """Bytes. No single text is longer (the Bible has 4.5 MB): a larger file that is no list holds many, and is cut."""
@@ -19,6 +20,22 @@ def splits_at_blank_lines(path: Path, setting: bool | Literal["auto"]) -> bool:
     return is_list(path) if setting == "auto" else setting
 
 
+def without_blank_lines(files: Iterable[tuple[Path, bool]]) -> str | None:
+    """What to tell of files that are to be cut at blank lines and have none between their lines; None without such.
+
+    Args:
+        files: path, and whether blank lines end documents in it.
+    """
+    uncut = [path.name for path, splits in files if splits and runs_on(path)]
+    if not uncut:
+        return None
+    return (
+        f"{counted(len(uncut), 'text file has', 'text files have')} no blank line, which is all that "
+        f"corpus.split_documents=true cuts at, and {'stays' if len(uncut) == 1 else 'each stays'} one document: "
+        f"{_named(uncut)}. Put blank lines between the texts, or give them as JSON lines with a text each"
+    )
+
+
 def section_bytes(file: SourceFile) -> int | None:
     """At what distance a file that is no list is cut; None where it is one document."""
     return SECTION_BYTES if file.bytes > LONGEST_TEXT else None
@@ -30,7 +47,7 @@ def describe_text_files(files: Sequence[tuple[Path, int, bool]]) -> Iterator[str
     Args:
         files: path, bytes and whether blank lines end documents in it.
     """
-    lists = [path.name for path, _, splits in files if splits]
+    lists = [path.name for path, _, splits in files if splits and not runs_on(path)]
     large = [path.name for path, size, splits in files if not splits and size > LONGEST_TEXT]
     if whole := len(files) - len(lists) - len(large):
         yield f"{whole:,} text file{'s are one document each' if whole > 1 else ' is one document'}"

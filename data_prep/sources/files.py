@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import cast
 
-from data_prep.reading.text_documents import describe_text_files, splits_at_blank_lines
+from data_prep.reading.text_documents import describe_text_files, splits_at_blank_lines, without_blank_lines
 from data_prep.sources.chosen_files import choose_files
 from data_prep.sources.conversion import convert
 from data_prep.sources.file_formats import ReadInPlace, file_format
@@ -18,7 +18,7 @@ from pipeline.errors import UserError
 from pipeline.formats.encodings import refuse_other_encodings
 from pipeline.formats.folders import expand_paths
 from pipeline.formats.source import Format, Source, describe_file
-from pipeline.known import Known
+from pipeline.known import Known, Warned
 from pipeline.remote.copying import copy_objects
 from pipeline.remote.listing import StoredObject, is_remote, list_objects
 from pipeline.text.counts import counted
@@ -92,14 +92,16 @@ def foretell(corpus: FilesCorpus, known: Known) -> Iterator[str]:
     ]:
         kinds = [f"{count:,} {kind}" for kind, count in sorted(Counter(documents).items())]
         yield f"{', '.join(kinds)}: each file is one document"
-    for name, kind in chosen.formats.items():
-        if kind in WITHOUT_ENCODING:
-            refuse_other_encodings(filled[name])
-    texts = [filled[name] for name, kind in chosen.formats.items() if kind == "text"]
-    sizes = [(path, path.stat().st_size) for path in texts]
-    yield from describe_text_files(
-        [(path, size, splits_at_blank_lines(path, corpus.split_documents)) for path, size in sizes]
+    refuse_other_encodings(
+        *(filled[name] for name, kind in chosen.formats.items() if kind in WITHOUT_ENCODING)
     )
+    texts = [filled[name] for name, kind in chosen.formats.items() if kind == "text"]
+    facts = [
+        (path, path.stat().st_size, splits_at_blank_lines(path, corpus.split_documents)) for path in texts
+    ]
+    yield from describe_text_files(facts)
+    if uncut := without_blank_lines((path, splits) for path, _, splits in facts):
+        yield Warned(uncut)
 
 
 def _called(paths: Sequence[str]) -> str:

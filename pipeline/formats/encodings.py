@@ -2,13 +2,13 @@
 
 import codecs
 import re
-import shlex
 from pathlib import Path
 
 from charset_normalizer import from_bytes
 
 from pipeline.errors import UserError
 from pipeline.formats.compressed import DAMAGE, cut_or_damaged, open_content
+from pipeline.formats.converting import how_to_convert, how_to_convert_all, uncompressed_by
 
 UTF8 = "UTF-8"
 LOOKED_AT = 1 << 16
@@ -41,23 +41,35 @@ UNKNOWN_TO_ICONV = [
     *("mac_greek", "mac_iceland", "mac_latin2", "mac_turkish"),
 ]
 """They are not guessed: no command would convert from them."""
-_TOOLS = {".gz": "gzip", ".bz2": "bzip2", ".zst": "zstd"}
 
 
-def refuse_other_encodings(path: Path) -> None:
-    """Raises: UserError: where the file's start is clearly not UTF-8, with the encoding that it seems to have; where it
-    cannot be uncompressed."""
-    try:
-        with open_content(path) as file:
-            encoding = encoding_of(file.read(LOOKED_AT))
-    except DAMAGE as error:
-        raise cut_or_damaged(path, error) from None
-    if encoding is None:
-        raise UserError(
-            f"{path} is not UTF-8, and its encoding is not known: is it text? Convert it to UTF-8"
+def refuse_other_encodings(*paths: Path) -> None:
+    """Raises: UserError: where the start of files is clearly not UTF-8, with the encoding that they seem to have; where
+    one cannot be uncompressed."""
+    unknown: list[Path] = []
+    alike: dict[tuple[str, str | None], list[Path]] = {}  # those that one command converts
+    for path in paths:
+        try:
+            with open_content(path) as file:
+                encoding = encoding_of(file.read(LOOKED_AT))
+        except DAMAGE as error:
+            raise cut_or_damaged(path, error) from None
+        if encoding is None:
+            unknown.append(path)
+        elif encoding != UTF8:
+            alike.setdefault((encoding, uncompressed_by(path)), []).append(path)
+    told = [
+        f"{path} is not UTF-8, and its encoding is not known: is it text? Convert it to UTF-8"
+        for path in unknown
+    ]
+    for (encoding, _), files in alike.items():
+        told.append(
+            f"{files[0]} {how_to_convert(files[0], encoding)}"
+            if len(files) == 1
+            else how_to_convert_all(files, encoding)
         )
-    if encoding != UTF8:
-        raise UserError(f"{path} {how_to_convert(path, encoding)}")
+    if told:
+        raise UserError("\n".join(told))
 
 
 def not_utf8(error: UnicodeDecodeError, *paths: Path) -> UserError:
@@ -100,27 +112,3 @@ def wide_encoding(start: bytes) -> str | None:
 def iconv_name(encoding: str) -> str:
     """What `iconv` calls an encoding of Python's."""
     return _ICONV.get(encoding) or codecs.lookup(encoding).name.replace("_", "-").upper()
-
-
-def how_to_convert(path: Path, encoding: str) -> str:
-    """What to tell of a file in an encoding that is not UTF-8: the rest of a sentence that begins with its path."""
-    return (
-        f"is not UTF-8; it seems to be {encoding}. Convert it, and look at what comes of it; the old file stays as "
-        f"{_old(path).name}, hidden, which a folder's reader leaves out: {_conversion(path, encoding)}"
-    )
-
-
-def _old(path: Path) -> Path:
-    """Where the file is kept that has been converted: whatever the format, a hidden one is not read with its folder."""
-    return path.with_name(f".{path.name}.old")
-
-
-def _conversion(path: Path, encoding: str) -> str:
-    """The command line that puts the file as UTF-8 in its own place, where the same settings find it. It moves nothing
-    where `iconv` fails."""
-    source, old, new = (shlex.quote(str(each)) for each in (path, _old(path), f"{path}.utf8"))
-    convert = f"iconv -f {encoding} -t UTF-8"
-    tool = _TOOLS.get(path.suffix.lower())
-    if tool is None:
-        return f"{convert} {source} > {new} && mv {source} {old} && mv {new} {source}"
-    return f"{tool} -dc < {source} | {convert} > {new} && mv {source} {old} && {tool} < {new} > {source} && rm {new}"

@@ -12,6 +12,8 @@ LEAST_TEXTS = 100
 SHORT_CHARS = 200
 """A shorter text hardly stands for itself; the default filters drop it (`clean.filters.min_chars`)."""
 MOST_SHORT = 0.05
+LONGEST_READ = 1 << 16
+"""Bytes of a line that are read at a time."""
 
 
 def is_list(path: Path) -> bool:
@@ -24,6 +26,20 @@ def is_list(path: Path) -> bool:
     if goes_on:
         sizes = sizes[:-1]  # which may be cut
     return len(sizes) >= LEAST_TEXTS and sum(size < SHORT_CHARS for size in sizes) <= MOST_SHORT * len(sizes)
+
+
+def runs_on(path: Path) -> bool:
+    """Whether the file holds several lines of text and no blank line between any two, so that nothing cuts it."""
+    lines, blank = 0, False
+    with path.open("rb") as file:
+        while part := file.readline(LONGEST_READ):
+            if not part.decode("utf-8-sig", "ignore").strip():
+                blank = True
+            elif lines and blank:
+                return False
+            else:
+                lines, blank = lines + 1, False
+    return lines > 1
 
 
 def _block_sizes(text: str) -> list[int]:

@@ -53,6 +53,23 @@ def test_the_download_tells_which_files_are_what(tmp_path, make_context, write, 
     assert [document.text for document in cleaned.documents] == [MARKDOWN.strip()]
 
 
+def test_files_without_a_blank_line_to_cut_at_are_told(tmp_path, make_context, write, caplog) -> None:
+    sentences = [f"第{n}句话。" for n in range(200)]
+    write("notes/lines.txt", "\n".join(sentences) + "\n\n")  # one behind the last text cuts nothing
+    write("notes/wide.txt", "\n\u3000\n".join(sentences))
+    write("notes/short.txt", "一句话。\n")
+    corpus = FilesCorpus(paths=[str(tmp_path / "notes")], split_documents=True)
+    with caplog.at_level(logging.INFO, "test"):
+        run(DownloadStage(corpus=corpus), make_context(tmp_path / "artifact"))
+    assert caplog.messages == [
+        "1 text file is one document",
+        "2 are lists of short texts, where a blank line ends a document: short.txt, wide.txt",
+        "1 text file has no blank line, which is all that corpus.split_documents=true cuts at, and stays one document: "
+        "lines.txt. Put blank lines between the texts, or give them as JSON lines with a text each",
+    ]
+    assert [record.levelname for record in caplog.records] == ["INFO", "INFO", "WARNING"]
+
+
 def test_a_file_too_large_for_one_text_is_cut_at_blank_lines_alone(tmp_path, write, clean_corpus) -> None:
     book = MARKDOWN * 520
     path = write("large.txt", book)

@@ -133,3 +133,19 @@ def test_a_price_and_a_device_that_are_of_no_use_are_told(shards: Path) -> None:
     assert "device='H1000' is no GPU whose data sheet is known here; such are H100" in told(
         "run.cost.device=H1000"
     )
+
+
+def test_a_command_that_is_to_be_copied_is_told_once_on_one_line(tmp_path: Path) -> None:
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    for name in ("a.txt", "b.txt"):
+        (notes / name).write_bytes(
+            ("人工智能是计算机科学的一个分支，它企图了解智能的实质。" * 20).encode("gb18030")
+        )
+    result = dry_run(tmp_path, "experiment=own", "dryrun=true", f"corpus.paths=[{notes}]")
+    assert result.returncode == 2
+    assert "fails 2 files are not UTF-8" in " ".join(result.stdout.split())
+    assert "iconv" not in result.stdout
+    (line,) = [line for line in result.stderr.splitlines() if "iconv" in line]
+    subprocess.run(["bash", "-c", line.rpartition(": ")[2]], check=True)
+    assert (notes / "b.txt").read_text(encoding="utf-8").startswith("人工智能")

@@ -10,10 +10,10 @@ import pytest
 from charset_normalizer.constant import IANA_SUPPORTED
 
 from pipeline.errors import UserError
+from pipeline.formats.converting import how_to_convert
 from pipeline.formats.encodings import (
     LOOKED_AT,
     UNKNOWN_TO_ICONV,
-    how_to_convert,
     iconv_name,
     refuse_other_encodings,
 )
@@ -41,6 +41,50 @@ def test_the_encoding_is_named_with_the_command_that_converts(
     assert path.read_text(encoding="utf-8") == TEXT
     assert (folder / ".a.txt.old").read_bytes() == TEXT.encode(encoding)
     assert expand_paths([str(folder)]) == [path], "the folder has the text once"
+
+
+@pytest.mark.parametrize(
+    ("ending", "others", "named"),
+    [
+        (".txt", [], "/*.txt; do"),
+        (".txt", ["c.txt"], "a.txt' "),  # which is UTF-8, and must stay as it is
+        (".jsonl.gz", [], "/*.gz; do"),
+    ],
+)
+def test_one_command_converts_several(tmp_path: Path, ending: str, others: list[str], named: str) -> None:
+    def write(path: Path, content: bytes) -> None:
+        path.write_bytes(gzip.compress(content) if ending.endswith(".gz") else content)
+
+    def read(path: Path) -> str:
+        content = path.read_bytes()
+        return (gzip.decompress(content) if ending.endswith(".gz") else content).decode()
+
+    folder = tmp_path / "my notes"
+    folder.mkdir()
+    paths = [folder / f"{name}{ending}" for name in ("a", "it's b")]
+    for path in paths:
+        write(path, TEXT.encode("gb18030"))
+    for name in others:
+        write(folder / name, TEXT.encode())
+    with pytest.raises(UserError, match=r"^2 files are not UTF-8, .*they seem to be GB18030\.") as told:
+        refuse_other_encodings(*paths, *(folder / name for name in others))
+    command = str(told.value).rpartition(": ")[2]
+    assert named in command
+    subprocess.run(["sh", "-c", command], check=True)
+    assert expand_paths([str(folder)]) == sorted([*paths, *(folder / name for name in others)])
+    assert {read(path) for path in expand_paths([str(folder)])} == {TEXT}
+
+
+def test_files_of_several_encodings_have_a_command_each(tmp_path: Path) -> None:
+    encodings = ["gb18030", "utf-16", "gb18030"]
+    paths = [tmp_path / f"{place}.txt" for place in range(len(encodings))]
+    for path, encoding in zip(paths, encodings, strict=True):
+        path.write_bytes(TEXT.encode(encoding))
+    with pytest.raises(UserError) as told:
+        refuse_other_encodings(*paths)
+    for line in str(told.value).splitlines():
+        subprocess.run(["sh", "-c", line.rpartition(": ")[2]], check=True)
+    assert {path.read_text(encoding="utf-8") for path in paths} == {TEXT}
 
 
 @pytest.mark.parametrize(

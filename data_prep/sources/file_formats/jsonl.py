@@ -18,6 +18,7 @@ ONE_DOCUMENT = False
 
 def describe(source: Source, paths: Sequence[Path], corpus: FilesCorpus, log: logging.Logger) -> Source:
     """The source as it is, when the first record of each file has the text."""
+    refuse_other_encodings(*paths)
     for path in paths:
         _check(path, corpus.text_field)
     return source
@@ -25,7 +26,6 @@ def describe(source: Source, paths: Sequence[Path], corpus: FilesCorpus, log: lo
 
 def _check(path: Path, text_field: str) -> None:
     """Look at the first record, so that a wrong key is found here and not after hours of reading."""
-    refuse_other_encodings(path)
     try:
         with open_content(path) as file:
             line = next((line for line in file if line.strip()), b"")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from data_prep.reading.pieces import plan_pieces
 from data_prep.reading.readers import CorpusReader
-from data_prep.reading.text_documents import describe_text_files, splits_at_blank_lines
+from data_prep.reading.text_documents import describe_text_files, splits_at_blank_lines, without_blank_lines
 from pipeline.config.corpora.files import FilesCorpus
 from pipeline.formats.encodings import refuse_other_encodings
 from pipeline.formats.source import Source, SourceFile
@@ -32,8 +32,7 @@ def texts(path: Path, corpus: FilesCorpus) -> Iterator[tuple[str, str]]:
 
 def describe(source: Source, paths: Sequence[Path], corpus: FilesCorpus, log: logging.Logger) -> Source:
     """With the word for each file whether blank lines end documents in it."""
-    for path in paths:
-        refuse_other_encodings(path)
+    refuse_other_encodings(*paths)
     files = tuple(
         replace(file, split_documents=splits_at_blank_lines(path, corpus.split_documents))
         for path, file in zip(paths, source.files, strict=True)
@@ -41,4 +40,8 @@ def describe(source: Source, paths: Sequence[Path], corpus: FilesCorpus, log: lo
     facts = [(path, file.bytes, file.split_documents) for path, file in zip(paths, files, strict=True)]
     for line in describe_text_files(facts):
         log.info("%s", line)
+    if uncut := without_blank_lines(
+        (path, file.split_documents) for path, file in zip(paths, files, strict=True)
+    ):
+        log.warning("%s", uncut)
     return replace(source, files=files)
