@@ -162,22 +162,29 @@ class _Training:
     places: list[tuple[int, int]]
     """Piece and row."""
     sizes: list[int]
+    """Bytes."""
+    characters: list[int]
 
     @classmethod
     def of(cls, kept: Iterable[Kept], candidates: Path) -> "_Training":
         found = []
         for of_piece in kept:
             with reading_candidates(candidate_path(candidates, of_piece.piece)) as file:
-                ids = file.read(columns=["id"]).column(0)
+                ids, characters = file.read(columns=["id", "characters"]).columns
             for row, split, size in zip(of_piece.rows, of_piece.splits, of_piece.sizes, strict=True):
                 if split == "train":
-                    found.append((hash_share(ids[int(row)].as_py()), of_piece.piece, int(row), int(size)))
+                    share, length = hash_share(ids[int(row)].as_py()), characters[int(row)].as_py()
+                    found.append((share, of_piece.piece, int(row), int(size), length))
         found.sort()
-        return cls([(piece, row) for _, piece, row, _ in found], [size for *_, size in found])
+        return cls(
+            [(piece, row) for _, piece, row, *_ in found],
+            [size for *_, size, _ in found],
+            [length for *_, length in found],
+        )
 
     def ends(self, share: float) -> int:
         """How many have an end of that share that is long enough, at most."""
-        return sum(share * size >= LEAST_END for size in self.sizes)
+        return sum(round(share * length) >= LEAST_END for length in self.characters)
 
 
 def _fill(held_out: HeldOut, short: Mapping[str, _Lack], train: _Training) -> None:

@@ -74,6 +74,15 @@ def test_one_small_text_gives_a_twentieth_to_each(clean_corpus, write, tmp_path,
         assert any(f"hold some out for {split}: the last 5.0% of each" in line for line in caplog.messages)
 
 
+def test_the_ends_of_chinese_documents_are_long_enough_by_their_characters(
+    clean_corpus, write, tmp_path
+) -> None:
+    """A twentieth of each has more than 200 bytes and less than 200 characters: whole documents are taken."""
+    files = [write(f"{n:02d}.txt", f"第{n}篇：今天的天气很好。" * 180) for n in range(30)]
+    cleaned = clean_corpus(tmp_path, "text", files, **WHOLE)
+    assert all(cleaned.split(split) for split in ("train", "validation", "test"))
+
+
 @pytest.mark.parametrize("long", [1, 2])
 def test_beside_long_files_short_ones_are_shared_by_both_splits(
     clean_corpus, write, tmp_path, caplog, long
