@@ -299,7 +299,7 @@ _ADVICE = {
     "no_wikitext": "this dump holds data or code (as Wikidata's do); choose one with articles",
     "redirect": "this dump holds redirects; choose one with articles",
     "disambiguation": "set clean.keep_disambiguations=true",
-    "invalid_utf8": "convert the files to UTF-8 (iconv -f ENCODING -t UTF-8 OLD > NEW, of uncompressed files)",
+    "invalid_utf8": "convert the files to UTF-8 (iconv -f ENCODING -t UTF-8 OLD > NEW, for uncompressed files)",
     "empty": "check that corpus.text_field names the text",
     "duplicate_of_held_out": "every training document is held out too; check the files of the splits",
     "evaluation_text": "every document holds evaluation text; check clean.contamination.files",

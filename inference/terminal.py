@@ -65,10 +65,8 @@ class Chat:
         refuse_what_is_not_utf8(line, "this")
         name, *others = line.split(maxsplit=1)  # also at a full-width space
         if name.startswith("／") or (name.startswith("、") and f"/{name[1:]}" in self._commands):
-            line, name = (
-                f"/{line[1:]}",
-                f"/{name[1:]}",
-            )  # what the key / writes with input methods for Chinese
+            # What the key / writes with input methods for Chinese.
+            line, name = f"/{line[1:]}", f"/{name[1:]}"
         rest = "".join(others)
         if not line.startswith("/"):
             self._answer(line)

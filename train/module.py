@@ -203,7 +203,8 @@ class RunningFigures:
     def remember(self, memory: Mapping[str, Sequence[float]], strategy: Strategy) -> None:
         """Go on from what `memory` gave, on however many ranks."""
         for name, (total, count) in memory.items():
-            whole = torch.tensor(total, dtype=torch.double), torch.tensor(count, dtype=torch.double)
+            # A count that was a plain number would become fp32 with the next one.
+            whole = total, torch.tensor(count, dtype=torch.double)
             self._sums[name] = whole if strategy.is_global_zero else NOTHING
 
     def _add(self, name: str, total: Tensor, count: Tensor) -> None:

@@ -13,17 +13,17 @@ OF_INTERVALS = frozenset({"bs", "ci", "seed", "wilson"})
 TOLD = {
     "context": "they read {} and {} tokens at once",
     "stride": "they go on by {} and {} tokens at a time",
-    "decoding": "their texts were decoded otherwise, {} and {}",
-    "drawn by": "what is drawn at random of the text follows from the seeds {} and {}",
-    "unk": "of the tokens {} and {} are unknown ones",
+    "decoding": "their texts were decoded differently: {} and {}",
+    "drawn by": "random draws from the text used the seeds {} and {}",
+    "unk": "{} and {} of the tokens are unknown",
     "raters": "{} and {} people judged them",
 }
 """Parts that belong to what is compared, such as a model's context or how it writes. They are told beside figures."""
 BARRING = {
-    "tokenizer": "other tokenizer",
-    "words": "words are counted in two ways",
-    "objective": "other objective",
-    "sheet": "judged on other sheets",
+    "tokenizer": "different tokenizers",
+    "words": "words are counted differently",
+    "objective": "different objectives",
+    "sheet": "judged on different sheets",
 }
 """What is said of parts that two values must share. Of any other part the two values are told."""
 WINDOWS = ("context", "stride")
@@ -48,13 +48,13 @@ def unlikeness(
         same_examples: both runs answered the same test examples.
     """
     if ours.of_text and not _is_same_text(first, second, ours, theirs):
-        return Unlikeness("other text")
+        return Unlikeness("different texts")
     barring: list[str] = []
     told: list[str] = []
     if _is_of_test_examples(ours) and not same_examples:
-        barring.append("other test examples")
+        barring.append("different test examples")
     if _is_of_other_passages(first, second, ours):
-        barring.append("other training text")
+        barring.append("different training texts")
     for part, values in _unlike_parts(ours, theirs):
         if part in TOLD and not (part in WINDOWS and _windows_were_set(first, second, ours)):
             told.append(TOLD[part].format(*values))

@@ -114,7 +114,7 @@ def judge_answers(
             low, high = number(main[0].low), number(main[0].high)
             sure = f": the {confidence}interval of {main[0].title} goes from {low} to {high}"
         found.append(
-            f"{counted(examples, 'example')} {'tells' if examples == 1 else 'tell'} little of others{sure}."
+            f"{counted(examples, 'example')} {'tells' if examples == 1 else 'tell'} little about others{sure}."
         )
     return found
 

@@ -93,12 +93,12 @@ def test_figures_side_by_side(runs):
 
 def test_what_cannot_be_compared_is_told(runs):
     rows, common = rows_of(runs("one"), runs("two", references=sentences(9), corpus="d", tokenizer="u"))
-    assert rows["perplexity"].note == "other text"
+    assert rows["perplexity"].note == "different texts"
     assert "bleu" not in rows
     assert "no example in common" in common.words
     three, four = runs("three"), runs("four", tokenizer="u", loss=9.0)
     tokens, _ = rows_of(three, four)
-    assert tokens["perplexity"].note == "other tokenizer"
+    assert tokens["perplexity"].note == "different tokenizers"
     assert tokens["perplexity"].better is None
     assert tokens["bits_per_byte"].better == "first"
     for run in (three, four):
@@ -112,15 +112,15 @@ def test_text_that_was_cut_is_other_text(runs, tmp_path, capsys):
     whole, part = runs("whole", loss=2.0), runs("part", documents=12, perplexity={"max_tokens": 400})
     for rows in (rows_of(whole, part)[0], rows_of(part, whole)[0]):
         for name in PERPLEXITIES:
-            assert (rows[name].note, rows[name].comparable) == ("other text", False)
+            assert (rows[name].note, rows[name].comparable) == ("different texts", False)
             assert rows[name].better is rows[name].significance is None
     main(["whole", "part", f"runs={tmp_path / 'runs'}", f"page={tmp_path / 'page.html'}", "resamples=50"])
     told = " ".join(capsys.readouterr().out.split())
     assert "Bits per byte pretrain 2.00 3.00 – " in told
-    assert "not comparable: other text: Perplexity per token (pretrain); Perplexity per word" in told
+    assert "not comparable: different texts: Perplexity per token (pretrain); Perplexity per word" in told
     page = (tmp_path / "page.html").read_text()
     row = re.search(r"<tr><td>Bits per byte.*?</tr>", page, re.DOTALL)[0]
-    assert re.search(r'data-label="difference">not comparable: other text<', row)
+    assert re.search(r'data-label="difference">not comparable: different texts<', row)
     assert "<b>" not in row
     assert "+1.0" not in row
     # Of another tokenizer as many tokens are another part of the text; without documents.jsonl the settings tell.
@@ -129,7 +129,7 @@ def test_text_that_was_cut_is_other_text(runs, tmp_path, capsys):
         (run.evaluate / "documents.jsonl").unlink()
     for pair in ((whole, part), (part, other)):
         rows, _ = rows_of(*map(replace, pair))
-        assert rows["bits_per_byte"].note == "other text"
+        assert rows["bits_per_byte"].note == "different texts"
 
 
 def test_windows_that_were_set_otherwise_cannot_be_compared_and_those_of_the_models_are_told(runs):
@@ -156,7 +156,7 @@ def figure(signature, name="accuracy", model="best", value=50.0, **facts):
             "tok:13a|decoding:greedy,max_new_tokens=24",
             "tok:13a|decoding:beam,max_new_tokens=32",
             True,
-            "their texts were decoded otherwise, greedy,max_new_tokens=24 and beam,max_new_tokens=32",
+            "their texts were decoded differently: greedy,max_new_tokens=24 and beam,max_new_tokens=32",
         ),
         ("method|labels:3", "labels:3", False, "method: yes and none"),
     ],
@@ -187,9 +187,9 @@ def test_the_test_examples_matter_to_the_task_alone(runs):
     rows, _ = rows_of(measured("one", 50.0), measured("two", 60.0, references=sentences(9), corpus="d"))
     notes = {name: rows[name].note for name in ("accuracy", "acc", "memorized", "exposure_4", "human_rating")}
     assert notes == {
-        "accuracy": "other test examples",
+        "accuracy": "different test examples",
         "acc": "",
-        "memorized": "other training text",
+        "memorized": "different training texts",
         "exposure_4": "",
         "human_rating": "",
     }
@@ -201,7 +201,7 @@ def test_the_decoding_is_told_of_texts_that_are_scored_again(runs):
         return runs(name, others=[figure(f"tok:x|decoding:{how}", "bleu", "finetune")])
 
     rows, _ = rows_of(decoded("one", "greedy"), decoded("two", "beam"))
-    assert rows["bleu"].note == "their texts were decoded otherwise, greedy and beam"
+    assert rows["bleu"].note == "their texts were decoded differently: greedy and beam"
     assert rows["bleu"].significance is not None
 
 
@@ -212,7 +212,7 @@ def test_the_page_and_the_table(runs, tmp_path):
     assert compare(first, [second], CompareSettings(page=str(file), resamples=200), console) == [file]
     table = console.export_text()
     assert "BLEU" in table
-    assert "not comparable: other tokenizer: Perplexity per token (pretrain)" in table
+    assert "not comparable: different tokenizers: Perplexity per token (pretrain)" in table
     narrow = Console(record=True, width=80)
     compare(first, [second], CompareSettings(page=str(file), resamples=200), narrow)
     rows = narrow.export_text().splitlines()

@@ -670,7 +670,7 @@ def test_scores_of_answers_come_with_what_keeps_them_from_telling_much(tmp_path)
         "Of its 24 answers 23 were cut off at the longest length (evaluate.decode.max_new_tokens=32)" in text
     )
     assert (
-        "24 examples tell little of others: the 95% confidence interval of BLEU goes from 77.10 to 94.70."
+        "24 examples tell little about others: the 95% confidence interval of BLEU goes from 77.10 to 94.70."
         in text
     )
     assert "77.10 to 94.70 (95% confidence interval)" in text

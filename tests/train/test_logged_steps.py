@@ -68,7 +68,7 @@ def test_the_first_step_after_a_resume_is_told(tmp_path: Path, caplog: pytest.Lo
     caplog.set_level("INFO")
     guard_worker.train(tmp_path, "skip", **settings)
     mean = (every[6] + every[7]) / 2
-    assert f"step      7/{STEPS}  loss {mean:.4f}  (the first step of this start)" in caplog.text
+    assert f"step      7/{STEPS}  loss {mean:.4f}  (since the last step that was logged)" in caplog.text
 
 
 @pytest.mark.parametrize(

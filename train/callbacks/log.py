@@ -17,8 +17,8 @@ LIVE_SECONDS = 0.5
 
 
 class Log(AfterStep):
-    """Every `trainer.log_every` steps, after the first one and the last one. After a resume the first step is told, for
-    that shows at once that training runs, and not logged: it would be a point of one step among means of several."""
+    """Every `trainer.log_every` steps, after the first one and the last one. After a resume the mean up to the first
+    step is told, for that shows at once that training runs, and not logged, since the next point holds it, too."""
 
     counts_as_training = True
 
@@ -41,7 +41,8 @@ class Log(AfterStep):
             loss = module.running.means(trainer.strategy)[LOSS]
             if self.context.rank == 0:
                 self._told = f"loss {loss:.4f}"
-                self.context.log.info(f"{self._step()}  {self._told}  (the first step of this start)")
+                self.context.log.info(f"{self._step()}  {self._told}  (since the last step that was logged)")
+            progress.throughput.take()  # the first step is slower, of which the next point should not tell
         else:
             self._show_live()
 
