@@ -2,14 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from pipeline.formats.control_tokens import ControlTokens
 from pipeline.text.counts import counted
 from pipeline.text.one_line import in_one_line
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 _SHOWN = 8
 """How many are named at most."""
@@ -48,9 +44,13 @@ def _visible(part: str) -> str:
     return shown if shown.isprintable() and shown.strip() else " ".join(f"U+{ord(each):04X}" for each in part)
 
 
-def unknown_text(tokenizer: "PreTrainedTokenizerBase", texts: Iterable[str]) -> UnknownText:
-    """Find what of the texts the tokenizer does not know. A tokenizer of bytes knows everything."""
-    texts, control = list(texts), ControlTokens.of(tokenizer)
+def unknown_text(control: ControlTokens, texts: Iterable[str]) -> UnknownText:
+    """Find what of the texts the tokenizer does not know. A tokenizer of bytes knows everything.
+
+    Args:
+        control: of the tokenizer.
+    """
+    texts = list(texts)
     characters = sum(map(len, texts))
     if control.unknown_id is None:
         return UnknownText((), characters)

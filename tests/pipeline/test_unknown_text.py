@@ -4,6 +4,7 @@ import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+from pipeline.formats.control_tokens import ControlTokens
 from pipeline.formats.unknown_text import unknown_text
 
 KNOWN = ["<unk>", "</s>", *"是什么？abr"]
@@ -36,7 +37,8 @@ def byte_level() -> Tokenizer:
 
 def told(made: Tokenizer, *texts: str) -> str:
     made.add_special_tokens(["</s>"])
-    return unknown_text(PreTrainedTokenizerFast(tokenizer_object=made), texts).describe("the prompt")
+    control = ControlTokens.of(PreTrainedTokenizerFast(tokenizer_object=made))
+    return unknown_text(control, texts).describe("the prompt")
 
 
 @pytest.mark.parametrize("make", [characters, unigram])

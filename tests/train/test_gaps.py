@@ -1,10 +1,19 @@
 """Prompts with gaps: how they are read, and how what is written is shown."""
 
+from dataclasses import replace
+from typing import cast
+
 import pytest
+from tokenizers import Tokenizer, models
 from transformers import PreTrainedTokenizerFast
 
+from pipeline.config.objectives.span_corruption import SpanCorruptionConfig
 from tests.train.conftest import train_tokenizer
 from train.generation.gaps import Gaps
+from train.generation.stops import Stops
+from train.models import WritingModel
+from train.objectives import build_objective
+from train.opening.opened_model import OpenedModel
 
 SPECIAL = ["<|endoftext|>", "<|pad|>", "<extra_id_0>", "<extra_id_1>"]
 
@@ -30,6 +39,23 @@ def test_sentinels_are_tokens_and_all_else_is_text(tokenizer, prompt, read):
     assert tokenizer.pad_token_id not in ids
     written = {id for id in ids if id in sentinels}
     assert len(written) == (2 if "_1>." in prompt else 1)
+
+
+def test_what_is_unknown_of_a_prompt_is_none_of_its_marks() -> None:
+    tokens = [*SPECIAL, "<|unk|>", *"The fox"]
+    made = Tokenizer(
+        models.BPE({token: id for id, token in enumerate(dict.fromkeys(tokens))}, [], unk_token="<|unk|>")
+    )
+    letters = PreTrainedTokenizerFast(
+        tokenizer_object=made, eos_token=SPECIAL[0], pad_token=SPECIAL[1], unk_token="<|unk|>",
+        extra_special_tokens=SPECIAL[2:],
+    )  # fmt: skip
+    objective = build_objective(SpanCorruptionConfig(), letters, 0)
+    model = cast(WritingModel, None)
+    opened = OpenedModel("gaps", model, letters, None, Stops([0]), objective)
+    assert opened.describe_unknown("The <extra_id_0> fox") == ""
+    assert opened.describe_unknown("The <extra_id_0> fax").endswith("tokenizer: a")
+    assert replace(opened, objective=None).describe_unknown("The fax <extra_id_0>") != ""
 
 
 @pytest.mark.parametrize(

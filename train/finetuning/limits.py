@@ -25,8 +25,8 @@ def room_for_more(settings: FinetuneConfig, model: ModelConfig) -> str:
         longer = f"raise finetune.max_length={settings.max_length}, at most to the model's context of {model.context:,}"
     elif settings.init is not None:
         longer = (
-            f"finetune.init={settings.init} reads {model.context:,} tokens at once: start from a model with a longer "
-            "context"
+            f"start from a model with a longer context than the {model.context:,} tokens of "
+            f"finetune.init={settings.init}"
         )
     else:
         longer = f"give the model that is pretrained a longer context (model.context={model.context} now)"

@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from pipeline.config.training import TrainerConfig
+from pipeline.formats.control_tokens import ControlTokens
 from pipeline.formats.tokenizers import tokenizer_hash
 from pipeline.formats.unknown_text import unknown_text
 from pipeline.text.counts import counted
@@ -116,7 +117,7 @@ class TaskTraining(ABC, Generic[E]):
         """What is worth a warning of the training examples: what `advice` words, and what the tokenizer lacks."""
         counts, examples = self.counts(), len(self.splits.train)
         texts = (text for example in self.splits.train for text in example.encoded)
-        unknown = unknown_text(self.base.tokenizer, texts).describe("the training examples")
+        unknown = unknown_text(ControlTokens.of(self.base.tokenizer), texts).describe("the training examples")
         advised = [
             advice.format(f"{counts[name]:,} of {counted(examples, 'training example')}")
             for name, advice in self.advice.items()

@@ -30,14 +30,14 @@ class Gaps:
 
     def encode(self, prompt: str) -> list[int]:
         """The prompt as the encoder was trained to read it: with one gap at its end where it has none, and eos."""
-        texts, gaps = self._split(prompt)
+        texts, gaps = self.split(prompt)
         ids = self._control.encode_texts(texts)
         joined = list(ids[0])
         for gap, text in zip(gaps, ids[1:], strict=True):
             joined += [self._sentinels[gap], *text]
         return [*joined, self._tokenizer.eos_token_id]
 
-    def _split(self, prompt: str) -> tuple[list[str], list[int]]:
+    def split(self, prompt: str) -> tuple[list[str], list[int]]:
         """The texts around the gaps, and the gaps' numbers. A number that no sentinel has makes it ordinary text."""
         texts, numbers = MARK.split(prompt)[::2], [int(number) for number in MARK.findall(prompt)]
         if any(number >= len(self._sentinels) for number in numbers):
@@ -60,7 +60,7 @@ class Gaps:
         written = self._by_gap(ids)
         if not written:
             return self._text(ids)
-        texts, gaps = self._split(prompt)
+        texts, gaps = self.split(prompt)
         filled = (f"[{written.get(gap, '')}]{text}" for gap, text in zip(gaps, texts[1:], strict=True))
         return texts[0] + "".join(filled)
 

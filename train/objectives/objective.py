@@ -100,6 +100,10 @@ class Objective(ABC):
         the characters that it is."""
         return self._control.encode_texts([prompt])[0]
 
+    def read_as_text(self, prompt: str) -> Sequence[str]:
+        """The parts of a prompt that `encode_prompt` reads as text, without what is a mark of the objective's."""
+        return [prompt]
+
     @cached_property
     def _control(self) -> ControlTokens:
         return ControlTokens.of(self.tokenizer)

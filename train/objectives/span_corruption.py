@@ -74,6 +74,10 @@ class SpanCorruption(Objective):
     def encode_prompt(self, prompt: str) -> list[int]:
         return self._gaps.encode(prompt)
 
+    def read_as_text(self, prompt: str) -> list[str]:
+        """The texts around the gaps."""
+        return self._gaps.split(prompt)[0]
+
     def sampler(self, prompts: Sequence[str], decode: DecodeConfig, seed: int) -> Sampler:
         """Prompts with their gaps filled; one without a sentinel is gone on with."""
         return lambda model: self._gaps.fill(model, prompts, decode, seed)

@@ -54,7 +54,8 @@ class OpenedModel:
 
     def describe_unknown(self, text: str) -> str:
         """What of a prompt the tokenizer does not know, in words; empty where it knows all of it."""
-        return unknown_text(self.tokenizer, [text]).describe("the prompt")
+        texts = [text] if self.objective is None else self.objective.read_as_text(text)
+        return unknown_text(self._control, texts).describe("the prompt")
 
     @property
     def chat(self) -> ChatFormat:

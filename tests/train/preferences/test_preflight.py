@@ -70,7 +70,9 @@ def test_what_does_not_fit_the_context_is_told(tmp_path: Path, folder: Path) -> 
     assert found.state == "fine"
     assert "of 3" in found.words
     assert "the prompt is too long for the model's context and lost its first turns" in found.words
-    advice = "start from a model with a longer context, or leave the long ones out"
+    advice = (
+        f"start from a model with a longer context than the 32 tokens of {init}, or leave the long ones out"
+    )
     assert advice in found.words, "what to do is told of one example, too"
 
     many = configured(tmp_path, *finetuned("dpo", write(tmp_path, [*GOOD, *[long] * 20]), init))
