@@ -67,8 +67,17 @@ def find_model(name: str | None, step: int | None = None, runs: Path = Path("run
     what = f"the folder {name} holds no model" if given.is_dir() else f"there is no model {name!r}"
     raise UserError(
         f"{what}: name a run, the folder of an artifact or a checkpoint, or a Hugging Face folder; "
-        f"{nearest_run(name, runs) or path_hint(name) or runs_with_a_model(runs)}"
+        f"{_near(name, given, runs) or runs_with_a_model(runs)}"
     )
+
+
+def _near(name: str, given: Path, runs: Path) -> str:
+    """What may be meant by the name of no model; nothing where its path exists."""
+    if given.exists():
+        return ""
+    if len(given.parts) > 1 and given.parent.exists():
+        return path_hint(name)
+    return nearest_run(name, runs) or path_hint(name)
 
 
 def runs_with_a_model(runs: Path) -> str:
@@ -115,7 +124,7 @@ def _refuse_run_without_model(place: Path) -> None:
         refuse_gone(run, each)
     what = f"the run {run.name} has no {stage}" if stage else f"the run {run.name} has no model"
     if busy := at_work(run):
-        raise UserError(f"{what} yet: it is {busy}; wait for it")
+        raise UserError(f"{what} yet: it is {busy}; wait for it, or see its log if it has ended")
     raise UserError(f"{what} yet; make it: {command_for(run, stage or STAGES[-1])}")
 
 

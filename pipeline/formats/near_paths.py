@@ -11,13 +11,15 @@ MOST = 3
 
 
 def path_hint(path: str) -> str:
-    """`did you mean notes?` of the names where the path ends to exist, or which of its letters are full-width; empty
-    where no name is near."""
-    if hint := full_width_path_hint(path):
-        return hint
+    """`did you mean notes?` of the names where the path ends to exist, or which letters of the first name that does not
+    exist are full-width; empty where no name is near, and for a path that exists."""
     place = Path(path).expanduser()
+    if place.exists():
+        return ""
     while not place.parent.exists():
         place = place.parent
+    if hint := full_width_path_hint(place.name):
+        return hint
     near: list[str] = []
     with suppress(OSError):  # a file, or a folder that cannot be read
         near = nearest(place.name, [entry.name for entry in place.parent.iterdir()], MOST)

@@ -11,6 +11,10 @@ from pipeline.text.enumeration import enumerated
 SHOWN = 10
 """Faults of different kinds that are told, and rows that are named with the same one; of others, how many there are."""
 
+MOST_WITHOUT_A_GOOD_ONE = 1_000
+"""Bad rows from a file's start on, behind which it is not read on: no row would be good, as where a field's name is
+wrong."""
+
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -27,9 +31,15 @@ class RowFaults:
         """All rows of the same faults."""
         self._others = 0
         """Rows with another fault."""
+        self.is_rest_unread = False
+        """Whether there are more rows, which nobody has read."""
 
     def __bool__(self) -> bool:
         return bool(self._counts)
+
+    @property
+    def total(self) -> int:
+        return self._counts.total() + self._others
 
     def add(self, where: str, error: UserError) -> None:
         """Args: where: the row's place, with which the error's text may begin."""
@@ -44,12 +54,14 @@ class RowFaults:
 
     def error(self) -> UserError:
         """All of them in one."""
-        total = self._counts.total() + self._others
+        total = self.total
         if total == 1:
             [(what, [where])] = self._places.items()
             return UserError(where + what)
         lines = [self._told(what, places) for what, places in self._places.items()]
         more = [f"and {self._others:,} more"] if self._others else []
+        if self.is_rest_unread:
+            more.append(f"no row was good among the first {total:,}, so that the rest was not read")
         return UserError("\n  ".join([f"{total:,} faults in {self._name}:", *lines, *more]))
 
     def _told(self, what: str, places: list[str]) -> str:
@@ -89,13 +101,18 @@ def read_all(name: str, rows: Iterable[tuple[str, A]], read: Callable[[str, A], 
         read: given the place and the row; raises a `UserError` for a bad one.
 
     Raises:
-        UserError: behind the last row, with all that are bad.
+        UserError: behind the last row, with all that are bad; or behind very many, none of which is good.
     """
+    has_good = False
     with faults_together(name) as faults:
         for where, row in rows:
+            if not has_good and faults.total == MOST_WITHOUT_A_GOOD_ONE:
+                faults.is_rest_unread = True
+                return
             try:
                 found = read(where, row)
             except UserError as error:
                 faults.add(where, error)
             else:
+                has_good = True
                 yield found

@@ -36,4 +36,4 @@ def full_width_hint(text: str) -> str:
 def full_width_path_hint(path: str) -> str:
     """The same of a path that leads nowhere, whose names may have such characters."""
     hint = full_width_hint(path)
-    return f"{hint}, unless names have it" if hint else ""
+    return f"{hint}, unless the name really contains it" if hint else ""

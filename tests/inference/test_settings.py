@@ -30,7 +30,7 @@ finally:
         ("chat.main(['model=nowhere'])", "there is no model 'nowhere'"),
         (
             "chat.main(['model=demo／pretrain'])",
-            "a Hugging Face folder; there is a full-width ／ here; type the ASCII /, unless names have it",
+            "Face folder; there is a full-width ／ here; type the ASCII /, unless the name really contains it",
         ),
         ("serve.main(['port=99999'])", "port=99999"),
         ("chat.main(['run.runs=/no/runs'])", "no run below /no/runs has a model yet"),

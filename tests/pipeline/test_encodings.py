@@ -10,7 +10,7 @@ import pytest
 from charset_normalizer.constant import IANA_SUPPORTED
 
 from pipeline.errors import UserError
-from pipeline.formats.converting import how_to_convert
+from pipeline.formats.converting import MOST, how_to_convert
 from pipeline.formats.encodings import (
     LOOKED_AT,
     UNKNOWN_TO_ICONV,
@@ -73,6 +73,38 @@ def test_one_command_converts_several(tmp_path: Path, ending: str, others: list[
     subprocess.run(["sh", "-c", command], check=True)
     assert expand_paths([str(folder)]) == sorted([*paths, *(folder / name for name in others)])
     assert {read(path) for path in expand_paths([str(folder)])} == {TEXT}
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_the_same_command_again_changes_nothing(tmp_path: Path, name: str, count: int) -> None:
+    """UTF-8 is often readable as GB18030, and the only originals would be overwritten."""
+    content = TEXT.encode("gb18030")
+    if name.endswith(".gz"):
+        content = gzip.compress(content)
+    paths = [tmp_path / f"{number}{name}" for number in range(count)]
+    for path in paths:
+        path.write_bytes(content)
+    with pytest.raises(UserError, match="where there is one already, nothing is done") as told:
+        refuse_other_encodings(*paths)
+    command = ["sh", "-c", str(told.value).rpartition(": ")[2]]
+    subprocess.run(command, check=True)
+    converted = [path.read_bytes() for path in paths]
+    subprocess.run(command, check=True)
+    assert [path.read_bytes() for path in paths] == converted
+    assert {(tmp_path / f".{path.name}.old").read_bytes() for path in paths} == {content}
+
+
+def test_of_very_many_files_the_command_names_some_and_the_message_says_so(tmp_path: Path) -> None:
+    (tmp_path / "utf8.txt").write_text(TEXT, encoding="utf-8")
+    paths = [tmp_path / f"{number:03}.txt" for number in range(MOST + 60)]
+    for path in paths:
+        path.write_bytes(TEXT.encode("gb18030"))
+    with pytest.raises(UserError, match=f"{MOST} of them; start again for the others") as told:
+        refuse_other_encodings(*paths)
+    subprocess.run(["sh", "-c", str(told.value).rpartition(": ")[2]], check=True)
+    with pytest.raises(UserError, match=r"^60 files are not UTF-8"):
+        refuse_other_encodings(*paths)
 
 
 def test_files_of_several_encodings_have_a_command_each(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pipeline.config.run import RunConfig
 from pipeline.context import Context
 from pipeline.errors import UserError
 from pipeline.formats.folders import expand_paths
+from pipeline.formats.near_paths import path_hint
 from pipeline.known import Known
 from pipeline.store.artifacts import Store
 from pipeline.tracking.tracker import Tracker
@@ -123,3 +124,12 @@ def test_a_path_that_leads_nowhere_is_told_with_the_nearest_names(
     ):
         with pytest.raises(UserError, match=r"'nots/a' does not exist; did you mean notes\?$"):
             locate("nots/a")
+
+
+def test_only_the_first_name_that_does_not_exist_is_looked_at(tmp_path: Path) -> None:
+    folder = tmp_path / "语料（新）"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("a")
+    assert path_hint(str(folder / "notez.txt")) == f"did you mean {folder}/notes.txt?"
+    assert path_hint(str(folder / "a／b")).startswith("there is a full-width ／ here")
+    assert path_hint(str(folder)) == "", "which is there, whatever somebody lacks in it"

@@ -42,8 +42,17 @@ def test_what_is_wrong_with_many_rows_is_told_once(tmp_path: Path) -> None:
         "  line 1: 'a' is no number (likewise line 2 and line 3)",
         "  line 4: 'b' is no number",
     ]
-    (_, line) = told(path, '{"n": "a"}\n' * 1500, "n")
-    assert line.endswith("line 9, line 10 and 1,490 more)")
+    (_, line) = told(path, '{"n": 1}\n' + '{"n": "a"}\n' * 1500, "n")
+    assert line.endswith("line 10, line 11 and 1,490 more)")
+
+
+def test_where_no_row_is_good_the_rest_is_not_read(tmp_path: Path) -> None:
+    path, bad = tmp_path / "a.jsonl", '{"n": "a"}\n'
+    header, _, last = told(path, bad * 1001 + '{"n": \n', "n")
+    assert header == f"1,000 faults in {path}:"
+    assert last == "  no row was good among the first 1,000, so that the rest was not read"
+    assert len(told(path, bad * 1000, "n")) == 2
+    assert told(path, bad * 999 + '{"n": 1}\n' + bad * 2, "n")[0].startswith("1,001 faults")
 
 
 def test_of_very_many_faults_the_first_are_told(tmp_path: Path) -> None:

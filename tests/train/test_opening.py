@@ -126,6 +126,12 @@ def test_what_is_no_model_is_told_with_what_there_is(tmp_path: Path) -> None:
         find_model("demo", runs=runs)
     (runs / "demo").mkdir(parents=True)
     (runs / "demo" / "config.yaml").write_text(f"run: {{artifacts: {tmp_path / 'artifacts'}}}\n")
+    (tmp_path / "语料（新）").mkdir()
+    with pytest.raises(UserError, match=r"（新） holds no model: .*a Hugging Face folder; runs here: "):
+        find_model(str(tmp_path / "语料（新）"), runs=tmp_path / "runs")
+    (tmp_path / "语料（新）/tiny").mkdir()
+    with pytest.raises(UserError, match=r"there is no model '.*; did you mean .*/语料（新）/tiny\?"):
+        find_model(str(tmp_path / "语料（新）/tinny"), runs=tmp_path / "runs")
     with pytest.raises(UserError, match=r"there is no model 'dmeo'.*did you mean demo\?"):
         find_model("dmeo", runs=runs)
     (tmp_path / "empty").mkdir()
@@ -163,7 +169,8 @@ def test_a_run_whose_artifact_is_gone_says_how_to_make_it_again(
     beat = tmp_path / "artifacts/shards/base-7.partial/ranks/rank-0.beat"
     beat.parent.mkdir(parents=True)
     beat.write_text("encode: 3 of 8")
-    told = r"the run base has no pretrain yet: it is at shards now \(encode: 3 of 8\); wait for it$"
+    told = r"the run base has no pretrain yet: it is at shards now \(encode: 3 of 8\); wait for it, or see its log "
+    told += "if it has ended$"
     with pytest.raises(UserError, match=told):
         find_model("base/pretrain", runs=runs)
     os.utime(beat, (0, 0))

@@ -85,6 +85,8 @@ def test_tasks_that_have_texts_written_are_refused(probes: dict[str, Any], tmp_p
         Probes(ProbesConfig(**probes | {"benchmarks": [task]}), tokenizer, 4, 7)
     with pytest.raises(UserError, match=r"pretrain\.probes\.texts: .*absent\.txt does not exist"):
         Probes(ProbesConfig(every=1, texts=["absent.txt"]), tokenizer, 4, 7)
+    with pytest.raises(UserError, match=rf"pretrain\.probes\.texts: {tmp_path} is no file$"):
+        Probes(ProbesConfig(every=1, texts=[str(tmp_path)]), tokenizer, 4, 7)
 
 
 @pytest.mark.distributed

@@ -120,8 +120,9 @@ def read_text(path: Path, chars: int) -> Sequence[str]:
     """
     path = path.expanduser()
     if not path.is_file():
+        what = "is no file" if path.exists() else "does not exist"
         near = path_hint(str(path))
-        raise UserError(f"pretrain.probes.texts: {path} does not exist{f'; {near}' if near else ''}")
+        raise UserError(f"pretrain.probes.texts: {path} {what}{f'; {near}' if near else ''}")
     found: list[str] = []
     for _, text in read_file_texts(path):
         if text.strip() and chars > 0:
