@@ -29,24 +29,36 @@ def read_settings(kind: type[S], words: Sequence[str]) -> S:
     counts.
 
     Raises:
-        UserError: where a word is no setting or not UTF-8, or a key or value is wrong.
+        UserError: with all words that are no settings, or all keys and values that are wrong; where a word is not
+            UTF-8.
     """
     values: dict[str, Any] = {}
     inner: dict[str, dict[str, Any]] = defaultdict(dict)
-    for _, told in misread_words(words, _keys(kind).__contains__):
-        raise UserError(told)
+    _refuse_what_is_no_setting(kind, words)
     for _, told in unsplit_lists(words):
         print(told, file=sys.stderr, flush=True)
     for word in words:
-        key, equals, text = word.partition("=")
-        refuse_what_is_not_utf8(word, repr(word))
-        if not equals:
-            if hint := full_width_hint(word):
-                raise UserError(f"{word}: {hint}")
-            raise UserError(f"{word!r} is no setting: write key=value, such as {_keys(kind)[0]}=…")
+        key, _, text = word.partition("=")
         section, dot, name = _as_here(kind, key).rpartition(".")
         (inner[section] if dot else values)[name] = _value(text)
     return read_values(kind, values | inner)
+
+
+def _refuse_what_is_no_setting(kind: type[Section], words: Sequence[str]) -> None:
+    keys, problems, told_already = _keys(kind), list[str](), set[str]()
+    for together, told in misread_words(words, keys.__contains__):
+        problems.append(told)
+        told_already.update(together)
+    for word in words:
+        refuse_what_is_not_utf8(word, repr(word))
+        if "=" not in word and word not in told_already:
+            hint = full_width_hint(word)
+            problems.append(
+                f"{word}: {hint}" if hint else f"{word!r} is no setting: write key=value, such as {keys[0]}=…"
+            )
+    if problems:
+        several = ["the command line is not understood:"] if len(problems) > 1 else []
+        raise UserError("\n  - ".join([*several, *problems]))
 
 
 def _as_here(kind: type[Section], key: str) -> str:

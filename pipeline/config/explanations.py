@@ -6,6 +6,7 @@ from typing import Any
 from pipeline.config.base import Section
 from pipeline.config.choices import as_kind, section_classes, tag_fields
 from pipeline.config.other_names import ELSEWHERE, HERE
+from pipeline.config.word_bounds import joined_settings
 from pipeline.text.full_width import full_width_hint
 from pipeline.text.nearest import nearest
 from pipeline.text.validation import objection
@@ -22,8 +23,10 @@ def explain(root: type[Section], details: Any, values: Mapping[str, Any]) -> str
     key = ".".join(str(part) for part in location)
     if details["input"] == "???":
         return f"{key} is missing: this choice needs a value, {key}=…"
-    if hint := full_width_hint(_to_be_read(details)):
-        return f"{key}={details['input']}: {hint}"
+    if unread := _to_be_read(details):
+        hint = joined_settings(f"{key}={unread}") or full_width_hint(unread)
+        if hint:
+            return f"{key}={unread}: {hint}"
     if details["type"] == "extra_forbidden" and (told := _key_of_others(root, location, values)):
         return told
     if details["type"] == "extra_forbidden":

@@ -10,7 +10,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 
 from pipeline.config.root import RootConfig
-from pipeline.config.word_bounds import misread_words
+from pipeline.config.word_bounds import joined_settings, misread_words
 from pipeline.errors import UserError, first_line
 from pipeline.text.full_width import full_width_hint
 from pipeline.text.nearest import one_of
@@ -40,7 +40,14 @@ def hydra_overrides(words: Sequence[str], options: Options) -> list[str]:
     given = get_args_parser().parse_args(words)
     before = dict(zip(given.overrides[1:], given.overrides, strict=False))
     ready: dict[str, str] = {}
-    misread = list(misread_words(given.overrides))
+
+    def is_key(key: str) -> bool:
+        """What else has a mark before it, and a mark at the end, may be part of a text: it is told below, or by whoever
+        reads the value, where there can be none."""
+        top = key.partition(".")[0]
+        return top in RootConfig.model_fields or bool(top and options(top))
+
+    misread = list(misread_words(given.overrides, is_key))
     problems = [told for _, told in misread]
     told_already = {word for together, _ in misread for word in together}
     for word in given.overrides:
@@ -94,6 +101,8 @@ def _hydra_knows(value: str) -> bool:
 
 def _no_override(word: str, why: str, before: str) -> str:
     """What is wrong with a word. Args: before: the one before it; empty for the first."""
+    if told := joined_settings(word):
+        return f"{word}: {told}"
     if hint := full_width_hint(_TEXT.sub("", word)):
         return f"{word}: {hint}"
     if "=" not in word:
@@ -126,6 +135,10 @@ def _no_choice(word: str, override: Override, group: list[str]) -> str | None:
             shown = str(text).lower() if isinstance(text, bool) else "null" if text is None else text
             return f"{name}={shown}: this is no option of {name}; choose one of {known}"
         if text not in group and "${" not in text and not text.startswith("/"):
-            why = full_width_hint(text) or f"there is no such option; {one_of(text, group)}"
+            why = (
+                joined_settings(word)
+                or full_width_hint(text)
+                or f"there is no such option; {one_of(text, group)}"
+            )
             return f"{name}={text}: {why}"
     return None

@@ -21,6 +21,6 @@ def unsplit_lists(words: Iterable[str]) -> Iterator[tuple[str, str]]:
             typed = to_type(f"{found['key']}=[{','.join(meant)}]")
             yield (
                 found["key"],
-                f"{found[0]}: a full-width comma and curly quotes are read as part of a text; where they are not meant "
-                f"so, type {typed}",
+                f"{found[0]}: a full-width comma and curly quotes are read as part of a text; if that is not meant, "
+                f"type {typed}",
             )

@@ -17,10 +17,17 @@ _JOINT = re.compile(rf"\s*{_MARK}\s*(?=(?P<key>[A-Za-z_][\w.]*)[=＝])|(?<![=＝
 """Before the key of a next setting, or at the end of one that has a value."""
 _INSIDE = re.compile(r"""(["']).*?\1|\[[^\[\]]*\]|\([^()]*\)|\{[^{}]*\}""", re.DOTALL)
 """In quotes or brackets, where marks stand within a value."""
+_OPEN = re.compile(r"""[\[({]|[=＝]\s*["']""")
+"""Where none of these is closed: what is wrong is that, and nobody knows where the setting ends."""
 _EQUALS = re.compile(r"\s*[=＝]\s*")
 _OPEN_LIST = re.compile(r"[=＝]\s*\[[^\]]*$")
 IN_CURLY_QUOTES = re.compile(r"“([^“”]*)”")
 _STRUCTURE = re.compile(r"""[\[\]{}()'"\\]""")
+_NAME_WITH_BRACKETS = re.compile(
+    r"""(?!["'])[^\[\]{}()]+(?:(?:\[[^\[\]]*\]|\{[^{}]*\}|\([^()]*\))[^\[\]{}()]*)+"""
+)
+"""An item such as `a(b).txt`, which is no list or map in a list."""
+_BEHIND_LIST = re.compile(rf"(?<=\]){_MARK}+\s*$")
 _IN_SINGLE_QUOTES = "stands as a whole in single quotes, also within the quotes of ARGS="
 
 
@@ -50,6 +57,8 @@ def joined_settings(text: str, is_key: Callable[[str], bool] = _any_key) -> str:
     outside, before = text, ""
     while outside != before:  # the innermost brackets first
         outside, before = _INSIDE.sub(lambda found: "_" * len(found[0]), outside), outside
+    if _OPEN.search(outside):
+        return ""
     joints = [joint for joint in _JOINT.finditer(outside) if is_key(joint["key"] or "")]
     if not joints:
         return ""
@@ -94,14 +103,17 @@ def _cut_setting(text: str) -> str:
 
 
 def to_type(setting: str) -> str:
-    """The setting as it is typed: no spaces around its `=`, no curly quotes, and in single quotes if it has a space."""
+    """The setting as it is typed: no spaces around its `=`, no curly quotes, texts with brackets in double
+    quotes, and in single quotes if the shell would cut or change it."""
     key, equals, value = _EQUALS.sub("=", setting, count=1).partition("=")
+    value = _BEHIND_LIST.sub("", value)
     if value.startswith("[") and value.endswith("]"):
         value = f"[{','.join(map(_item_to_type, value[1:-1].split(',')))}]"
     setting = f"{key}{equals}{value}"
-    return f"'{setting}'" if " " in setting else setting
+    return f"'{setting}'" if " " in setting or '"' in setting else setting
 
 
 def _item_to_type(item: str) -> str:
     item = IN_CURLY_QUOTES.sub(r"\1", item.strip())
-    return f'"{item}"' if " " in item and _STRUCTURE.search(item) and '"' not in item else item
+    is_text = (" " in item and _STRUCTURE.search(item)) or _NAME_WITH_BRACKETS.fullmatch(item)
+    return f'"{item}"' if is_text and '"' not in item else item

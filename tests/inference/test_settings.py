@@ -50,6 +50,10 @@ finally:
         ("sample.main(['x', 'count', '=', '2'])", "no spaces stand around the = of a setting: count=2"),
         ("serve.main(['port=８００１x'])", "port=８００１x: there are full-width ８ ０ １ here"),
         ("serve.main(['ｐort=8001'])", "ｐort is no key; there is a full-width ｐ here; type the ASCII p"),
+        (
+            "sample.main(['x', 'count', '=', '2', 'sed', 'tempe,'])",
+            "of a setting: count=2\n  - 'sed' is no setting: write key=value, such as max_new_tokens=…\n  - 'tempe,'",
+        ),
         ("chat.main(['run.name=a'])", "run is no key"),
     ],
 )

@@ -65,6 +65,9 @@ def _stored() -> None:
             "evaluate.prompts=[“你好，】",
             ": there are full-width ， 】 here; type the ASCII , ]; there is a curly “ here; leave it out",
         ),
+        ("corpus.paths=[a,", "brackets and quotes must be closed"),
+        ("corpus.paths=[a,seed=3", "brackets and quotes must be closed"),
+        ("run.name='x,", "brackets and quotes must be closed"),
         ("evaluate.prompts=['你好，'", "brackets and quotes must be closed"),
         ("=1", "=1: no key stands before the ="),
         ("a..b=1", "'a..b' is no key"),
@@ -99,6 +102,10 @@ def test_a_value_that_the_shell_cut_at_a_space_is_told_with_its_quotes() -> None
         ("corpus=files,corpus.paths=[我的 笔记]", ": corpus=files 'corpus.paths=[我的 笔记]'"),
         ("corpus.paths=[我的 笔记]，seed=3", ": 'corpus.paths=[我的 笔记]' seed=3"),
         ("corpus.paths=[“我的 笔记”]", "the quotes of ARGS=: 'corpus.paths=[我的 笔记]'"),
+        ("corpus.paths=[my notes,a(b).txt]", """: 'corpus.paths=[my notes,"a(b).txt"]'"""),
+        ("corpus.paths=[a(b).txt]，seed=3", """: 'corpus.paths=["a(b).txt"]' seed=3"""),
+        ("evaluate.prompts=[[a],{b:c}]，seed=3", ": evaluate.prompts=[[a],{b:c}] seed=3"),
+        ("corpus.paths=[我的 笔记]，", "the quotes of ARGS=: 'corpus.paths=[我的 笔记]'"),
         ("corpus.paths = [文本]", "no spaces stand around the = of a setting: corpus.paths=[文本]"),
         ("corpus.paths =[文本]", "no spaces stand around the = of a setting: corpus.paths=[文本]"),
         ("corpus.paths= [文本]", "no spaces stand around the = of a setting: corpus.paths=[文本]"),
@@ -132,7 +139,10 @@ def test_commas_within_brackets_and_quotes_separate_no_settings(word: str) -> No
 @pytest.mark.parametrize(
     ("word", "told"),
     [
-        ("trainer.sample_prompts=[我们，你好]", "meant so, type trainer.sample_prompts=[我们,你好]"),
+        (
+            "trainer.sample_prompts=[我们，你好]",
+            "; if that is not meant, type trainer.sample_prompts=[我们,你好]",
+        ),
         ("evaluate.prompts=[“人工智能”，“我们 a”]", "type 'evaluate.prompts=[人工智能,我们 a]'"),
         ("evaluate.prompts=[“人工智能”,我们，你]", "type evaluate.prompts=[人工智能,我们，你]"),
         ("evaluate.prompts=[“你好，世界”]", "type evaluate.prompts=[你好，世界]"),
@@ -147,6 +157,18 @@ def test_a_list_whose_comma_or_quotes_are_read_as_text_is_told(word: str, told: 
     warned = [line for line in done.stderr.splitlines() if line.startswith(word)]
     assert len(warned) == bool(told)
     assert all(line.endswith(told) for line in warned)
+
+
+@pytest.mark.parametrize("value", ["已知x=1，y=2", "https://a.org/?a=1;b=2", "你好，", "a;"])
+def test_a_text_may_have_what_joins_settings_elsewhere(value: str) -> None:
+    assert hydra_overrides([f"run.note={value}"], options) == [f'++run.note="{value}"']
+
+
+@pytest.mark.parametrize("word", ["trainer.steps=5，", "trainer.steps=5；", "optim.lr=1，y=2"])
+def test_where_no_text_can_be_read_marks_are_told(word: str) -> None:
+    done = run_cli("experiment=demo", word)
+    assert done.returncode == 2
+    assert f"{word}: settings are separated by spaces, without" in done.stderr
 
 
 def test_letters_of_every_language_need_no_quotes() -> None:
@@ -170,7 +192,9 @@ def test_letters_of_every_language_need_no_quotes() -> None:
     ]
 
 
-@pytest.mark.parametrize("path", ["/tmp/my notes", "/文/百科/01 Warsaw.txt,b", "a b c", "Sky (UK).txt"])
+@pytest.mark.parametrize(
+    "path", ["/tmp/my notes", "/文/百科/01 Warsaw.txt,b", "a b c", "Sky (UK).txt", "my notes,a(b).txt"]
+)
 def test_a_path_with_a_space_is_kept_together_by_the_quotes_that_the_message_shows(path: str) -> None:
     whole = f"corpus.paths=[{path}]"
     with pytest.raises(UserError) as error:
