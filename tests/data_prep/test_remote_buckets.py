@@ -198,7 +198,7 @@ def test_who_has_no_credentials_reads_one_line(tmp_path, monkeypatch):
     monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS")
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     done = run_pipeline(tmp_path, "corpus.paths=['gs://corpora/a.txt']", base=SETTINGS, timeout=120)
-    assert done.stderr.startswith("error: gs://corpora/a.txt: access is refused")
+    assert done.stderr.startswith("error: corpus.paths: gs://corpora/a.txt: access is refused")
     assert done.stderr.count("\n") == 1
 
 

@@ -36,7 +36,7 @@ def test_all_nine_stages_run_and_are_summed_up(finished: tuple[Path, subprocess.
     assert "Report:" in result.stdout
     assert "Exported model:" in result.stdout
     assert f"make chat MODEL={folder / 'runs' / 'demo'}" in result.stdout, "which is not below runs/ here"
-    assert "pretrained: perplexity" in result.stdout
+    assert "pretrained: test perplexity" in result.stdout
     assert "Sample of the pretrained model" in result.stdout
     assert (folder / "runs/demo/report/report.html").stat().st_size > 10_000
     assert (folder / "runs/demo/export/model/model.safetensors").is_file()

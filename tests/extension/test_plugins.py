@@ -82,7 +82,8 @@ def test_a_run_with_all_of_them_resumes_bitwise_and_is_reported(
     assert "sgd, peak rate 0.1" in card
     assert "polynomial" in card
     assert "Size ratio" in (whole / "runs/demo/report/report.html").read_text()
-    assert "size ratio" in done.stdout
+    evaluated = json.loads((whole / "runs/demo/evaluate/manifest.json").read_text())
+    assert "size ratio" in evaluated["metrics"]["headline"]
     assert "the longest has" in (whole / "runs/demo/report/report.html").read_text()
     assert len((whole / "runs/demo/longest/longest.txt").read_text().split("\n\n")) >= 2
     manifest = json.loads((whole / "runs/demo/longest/manifest.json").read_text())
