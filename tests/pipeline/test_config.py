@@ -190,7 +190,7 @@ def test_full_width_letters_are_named_where_ascii_is_meant() -> None:
     for line in (
         "corpus.paths=【../x】: there are full-width 【 】 here; type the ASCII [ ]",
         "trainer.steps=６０: there are full-width ６ ０ here; type the ASCII 6 0",
-        "trainer.compile=true，: there is a full-width ， here; type the ASCII ,",
+        "trainer.compile=true，: settings are separated by spaces, without commas between them: trainer.compile=true",
     ):
         assert line in str(told.value)
     with pytest.raises(UserError, match=r"input should be a list: evaluate\.prompts=\[你好，世界\]"):
