@@ -197,8 +197,11 @@ class RunningFigures:
         return {name: total / max(count, 1.0) for name, (total, count) in self.memory(strategy).items()}
 
     def memory(self, strategy: Strategy) -> dict[str, tuple[float, float]]:
-        """Sums and counts over all ranks; a collective operation."""
-        return {name: self._whole(name, strategy) for name in self._sums}
+        """Sums and counts over all ranks; one collective operation for all names, which the ranks have in one order."""
+        numbers = [torch.as_tensor(each).double() for pair in self._sums.values() for each in pair]
+        here = torch.stack([each.to(strategy.root_device) for each in numbers])
+        whole = strategy.reduce(here, reduce_op="sum").tolist()
+        return dict(zip(self._sums, zip(whole[::2], whole[1::2], strict=True), strict=True))
 
     def remember(self, memory: Mapping[str, Sequence[float]], strategy: Strategy) -> None:
         """Go on from what `memory` gave, on however many ranks."""
@@ -210,11 +213,6 @@ class RunningFigures:
     def _add(self, name: str, total: Tensor, count: Tensor) -> None:
         total_before, count_before = self._sums.get(name, NOTHING)
         self._sums[name] = total_before + total.detach().double(), count_before + count
-
-    def _whole(self, name: str, strategy: Strategy) -> tuple[float, float]:
-        here = torch.stack([torch.as_tensor(each).double() for each in self._sums[name]])
-        total, count = strategy.reduce(here.to(strategy.root_device), reduce_op="sum").tolist()
-        return total, count
 
 
 def besides(means: Mapping[str, float]) -> dict[str, float]:

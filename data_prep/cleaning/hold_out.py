@@ -138,7 +138,7 @@ def hold_out(
     if short:
         train = _Training.of(kept_documents(pieces, decisions, limits, candidates), candidates)
         _fill(held_out, short, train)
-        if not guarded:
+        if held_out.ends and not guarded:
             _give_back(held_out, kept_documents(pieces, decisions, limits, candidates))
     return held_out
 
