@@ -16,6 +16,7 @@ from eval.comparison.setting_changes import setting_changes
 from eval.comparison.side_by_side import side_by_side
 from eval.comparison.significance import Draws
 from eval.reporting.pages import number
+from eval.result_names import model_name
 from eval.results import Result
 from pipeline.config.base import Section
 from pipeline.config.command_words import read_settings, usage
@@ -114,7 +115,7 @@ def _table(first: EvaluatedRun, second: EvaluatedRun, rows: Sequence[Row]) -> Ta
             else (_difference(row), "", "")
         )
         cells = (_cell(row.first, row.better == "first"), _cell(row.second, row.better == "second"))
-        table.add_row(f"{known.title}{place}", known.model, *cells, *tested)
+        table.add_row(f"{known.title}{place}", model_name(known.model), *cells, *tested)
     return table
 
 
@@ -125,7 +126,7 @@ def _notes(rows: Sequence[Row]) -> Iterator[str]:
         if row.note:
             words = row.note if row.comparable else f"not comparable: {row.note}"
             place = f", {row.known.file}" if row.known.file else ""
-            said.setdefault(words, []).append(f"{row.known.title}{place} ({row.known.model})")
+            said.setdefault(words, []).append(f"{row.known.title}{place} ({model_name(row.known.model)})")
     for words, titles in said.items():
         yield f"{words}: {'; '.join(titles)}"
 

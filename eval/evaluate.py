@@ -19,7 +19,7 @@ from eval.objectives import PretrainedModel, evaluate_objective
 from eval.ratings.answers import read_answers
 from eval.ratings.results import rating_results
 from eval.ratings.written import written_texts
-from eval.result_names import MODEL_NAMES, headline, metric_name, writer_name
+from eval.result_names import MODEL_NAMES, headline, in_line, metric_name, writer_name
 from eval.results import PER_CHARACTER, Bootstrap, Result, results_of_exported, write_results
 from eval.tasks import Prediction, TunedModel, evaluate_task
 from eval.views.records import View, write_views
@@ -263,7 +263,7 @@ class Evaluation:
         if label is not None:  # what stands beside the run's own model is the same whatever its weights
             found = [replace(result, model=label) for result in found if result.model in MODEL_NAMES]
         for result in found:
-            self._context.log.info("%s", result)
+            self._context.log.info("%s", in_line(result))
             self._context.log.debug("%s", result.signature)
             self._results.append(result)
 

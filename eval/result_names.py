@@ -29,6 +29,22 @@ def metric_name(result: Result) -> str:
     return f"{result.file}/{name}" if result.file else name
 
 
+def in_line(result: Result) -> str:
+    """A figure in one line of a log: model, metric, value with its interval, number of units, file."""
+    digits = 2 if result.value >= 10 else 3
+    interval = ""
+    if result.low is not None and result.high is not None:
+        interval = f"  [{_shown(result.low, digits)}, {_shown(result.high, digits)}]"
+    where = f"  {result.file}" if result.file else ""
+    value = _shown(result.value, digits)
+    return f"{model_name(result.model):10} {result.name:15} {value:>10}{interval}  n={result.n:,}{where}"
+
+
+def _shown(value: float, digits: int) -> str:
+    """Of millions, such as the perplexity per word of counted tokens, the digits would say nothing."""
+    return f"{value / 1e6:,.1f}M" if abs(value) >= 1e6 else f"{value:,.{digits}f}"
+
+
 def headline(results: Iterable[Result], stage: str, label: str | None, text: PerplexityConfig) -> str:
     """The main figures in words, for the table that a run ends with: the pretrained model's, the task's, and the first
     of each benchmark. Where there are figures of both models, each is named.

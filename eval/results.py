@@ -56,21 +56,6 @@ class Result:
         """Whether it was measured on too few units to say how sure it is."""
         return self.n < FEWEST_UNITS
 
-    def __str__(self) -> str:
-        digits = 2 if self.value >= 10 else 3
-        interval = ""
-        if self.low is not None and self.high is not None:
-            interval = f"  [{_shown(self.low, digits)}, {_shown(self.high, digits)}]"
-        where = f"  {self.file}" if self.file else ""
-        return (
-            f"{self.model:8} {self.name:15} {_shown(self.value, digits):>10}{interval}  n={self.n:,}{where}"
-        )
-
-
-def _shown(value: float, digits: int) -> str:
-    """Of millions, such as the perplexity per word of counted tokens, the digits would say nothing."""
-    return f"{value / 1e6:,.1f}M" if abs(value) >= 1e6 else f"{value:,.{digits}f}"
-
 
 @dataclass(frozen=True)
 class Figure:

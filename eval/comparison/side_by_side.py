@@ -6,6 +6,7 @@ from rich.table import Table
 
 from eval.comparison.figures import Row
 from eval.reporting.pages import number
+from eval.result_names import model_name
 from eval.results import Result
 from pipeline.formats.direction import badness
 
@@ -36,7 +37,7 @@ def side_by_side(first: str, others: Mapping[str, Sequence[Row]]) -> Table:
         others_own = {name for name, row in rows.items() if not row.comparable}
         best = _best([result for name, result in values.items() if result and name not in others_own])
         cells = [_cell(values.get(name), name in others_own, best) for name in (first, *others)]
-        table.add_row(f"{title}, {file}" if file else title, model, *cells)
+        table.add_row(f"{title}, {file}" if file else title, model_name(model), *cells)
     if any(not row.comparable for rows in found.values() for row in rows.values()):
         table.caption = "* not to be compared with the first run's: see below"
     return table

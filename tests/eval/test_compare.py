@@ -116,8 +116,8 @@ def test_text_that_was_cut_is_other_text(runs, tmp_path, capsys):
             assert rows[name].better is rows[name].significance is None
     main(["whole", "part", f"runs={tmp_path / 'runs'}", f"page={tmp_path / 'page.html'}", "resamples=50"])
     told = " ".join(capsys.readouterr().out.split())
-    assert "Bits per byte pretrain 2.00 3.00 – " in told
-    assert "not comparable: different texts: Perplexity per token (pretrain); Perplexity per word" in told
+    assert "Bits per byte pretrained 2.00 3.00 – " in told
+    assert "not comparable: different texts: Perplexity per token (pretrained); Perplexity per word" in told
     page = (tmp_path / "page.html").read_text()
     row = re.search(r"<tr><td>Bits per byte.*?</tr>", page, re.DOTALL)[0]
     assert re.search(r'data-label="difference">not comparable: different texts<', row)
@@ -212,7 +212,7 @@ def test_the_page_and_the_table(runs, tmp_path):
     assert compare(first, [second], CompareSettings(page=str(file), resamples=200), console) == [file]
     table = console.export_text()
     assert "BLEU" in table
-    assert "not comparable: different tokenizers: Perplexity per token (pretrain)" in table
+    assert "not comparable: different tokenizers: Perplexity per token (pretrained)" in table
     narrow = Console(record=True, width=80)
     compare(first, [second], CompareSettings(page=str(file), resamples=200), narrow)
     rows = narrow.export_text().splitlines()
@@ -280,7 +280,7 @@ def test_of_few_documents_nothing_is_tested_and_no_value_stands_out(runs, tmp_pa
         runs(name, loss=loss, documents=documents)
     main(words)
     told = " ".join(capsys.readouterr().out.split())
-    assert f"tests draw among documents, and the text {there}: Perplexity per token (pretrain);" in told
+    assert f"tests draw among documents, and the text {there}: Perplexity per token (pretrained);" in told
     metrics = (tmp_path / "page.html").read_text().partition("Settings that differ")[0]
     row = re.search(r"<tr><td>Bits per byte.*?</tr>", metrics, re.DOTALL)[0]
     assert "<b>" not in row
