@@ -28,6 +28,7 @@ from train.generation.stops import decoder
 from train.guards.monitor import Monitor
 from train.loop import fit, set_up_process
 from train.models import TrainableModel, count_parameters, family
+from train.models.weights import Weights
 from train.training_plan import Preparation, TrainingPlan
 
 
@@ -53,7 +54,8 @@ def run(config: FinetuneStage, context: Context) -> StageMetrics:
         _log_examples(settings, task, context)
 
     on_gpu = set_up_process(settings.trainer, config.seed)
-    model = task.new_model()
+    whole = settings.lora is not None or settings.trainer.steps == 0
+    model, weights = (task.new_model(), None) if whole else task.starting_model(settings.trainer.ranks)
     parameters = count_parameters(model)
     preparation = task.preparation(model, settings.trainer)
     adapt(model, settings.lora, settings.trainer)
@@ -62,7 +64,7 @@ def run(config: FinetuneStage, context: Context) -> StageMetrics:
         context.log.info(
             f"{trainable:,} parameters are trained, {trainable / parameters:.1%} of the model's {parameters:,}"
         )
-    plan = _training_plan(config, task, model, parameters, on_gpu, preparation, monitor, context)
+    plan = _training_plan(config, task, model, weights, parameters, on_gpu, preparation, monitor, context)
     tokens = round(plan.steps * plan.tokens_per_step)
     cost = TrainingCost.of(settings.trainer, tokens, plan.flops_per_token, on_gpu, context)
     result = fit(plan, context)
@@ -100,6 +102,7 @@ def _training_plan(
     config: FinetuneStage,
     task: TaskTraining[Any],
     model: TrainableModel,
+    weights: Weights | None,
     parameters: int,
     on_gpu: bool,
     preparation: Preparation | None,
@@ -109,6 +112,7 @@ def _training_plan(
     """What is trained, on which examples, and for how long.
 
     Args:
+        weights: of a model on the meta device.
         parameters: of the model without adapters.
         preparation: see `TaskTraining.preparation`.
     """
@@ -145,6 +149,7 @@ def _training_plan(
         sampler=task.sampler(config.seed),
         preparation=preparation or taught.preparation,
         monitor=monitor,
+        weights=weights,
     )
 
 

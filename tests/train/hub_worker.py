@@ -8,6 +8,7 @@ import torch
 
 from pipeline.errors import UserError
 from tests.train.test_initial_weights import checks, configured, weights_of
+from train.checkpoints.named_model import named_model
 from train.memory.forecast import forecast
 
 
@@ -28,7 +29,9 @@ def found(folder: Path, name: str) -> dict[str, object]:
     }
     with torch.inference_mode():
         weights = sum(float(parameter.double().sum()) for parameter in weights_of(root).parameters())
-    return {**before, "weights": weights}
+        _, read = named_model(str(root.pretrain.init), "finetune.init").by_layer(2)
+        by_layer = sum(float(tensor.double().sum()) for _, tensor in read)
+    return {**before, "weights": weights, "by layer": by_layer}
 
 
 if __name__ == "__main__":

@@ -240,7 +240,7 @@ def test_mistakes_are_explained(pretrained, capitals, tmp_path, make_context):
     empty.touch()
     refuse("holds no examples", context, task="instruct", data={"train": str(empty)})
     refuse(
-        "holds no model",
+        "model.json is damaged: it is missing",
         make_context(tmp_path / "o2", tokenizer=pretrained["tokenizer"], pretrain=tmp_path),
         task="instruct",
         data=data,

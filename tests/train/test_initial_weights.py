@@ -33,6 +33,7 @@ from tests.train.written_runs import write_run
 from tests.written_checkpoints import write_checkpoint
 from train.checkpoints.final_model import save_model
 from train.checkpoints.initial import initial_weights
+from train.checkpoints.named_model import named_model
 from train.memory.forecast import forecast
 from train.models import build_model
 from train.models.decoder.hf_config import to_hf_config
@@ -299,6 +300,7 @@ def test_a_name_on_the_hub_gives_model_tokenizer_and_weights(
         found, lacking, bare = of_hub(tmp_path, endpoint, "owner/name", "owner/other", "gpt9")
     fetched = [path.rpartition("/")[2] for path in asked]
     assert found.pop("weights") == pytest.approx(expected)
+    assert found.pop("by layer") == pytest.approx(expected)
     assert "264 token ids" in found.pop("model")
     assert found == {
         "init": f"owner/name@{COMMIT}",
@@ -343,6 +345,13 @@ def test_weights_for_ranks_come_one_at_a_time(folder: Path, run: Path, tiny_mode
         for name, values in initial.weights(model):
             assert torch.equal(values, expected.pop(name))
         assert not expected
+        named = named_model(str(place), "finetune.init")
+        assert named.by_layer(1) is None
+        empty, weights = named.by_layer(2)
+        assert all(parameter.is_meta for parameter in empty.parameters())
+        loaded = dict(named.load().named_parameters())
+        assert [name for name, _ in weights] == list(loaded)
+        assert all(torch.equal(values, loaded[name]) for name, values in weights)
     wider = build_on_meta(config.model_copy(update={"mlp": 96}), 264)
     assert initial_weights(PretrainConfig(init=str(folder))).weights(wider) is None
 

@@ -34,7 +34,7 @@ class InitialWeights:
     vocab_size: int
     """Rows of their embeddings."""
     files: tuple[Path, ...] | None
-    """Of safetensors; None where they are on the hub, and fetched when they are needed."""
+    """Of safetensors; None where they are on the hub under `name`, and fetched when they are needed."""
     fill: Callable[[nn.Module], None]
     """Gives them to a model of their section and vocabulary."""
     checkpoint: Checkpoint | None = None
@@ -52,7 +52,8 @@ class InitialWeights:
         if self.checkpoint is not None:
             return _pieces(self.checkpoint, model)
         if self.files is None:
-            return None
+            folder = weights_folder(self.name, f"{self.setting}={self.name}")
+            return find_weights(str(folder), self.setting).weights(model)
         try:
             return FileWeights(model, self.files, self.name)
         except (UserError, OSError, SafetensorError):

@@ -7,12 +7,14 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from pipeline.config.models import ModelConfig
-from pipeline.formats.hub_models import description_folder, is_model_name, weights_folder
+from pipeline.formats.hub_models import description_folder, is_model_name
 from pipeline.formats.model_folder import TOKENIZER_FOLDER
-from pipeline.formats.training_artifact import ArtifactFolder, artifact_of, checkpoint_in, folder_name
+from pipeline.formats.training_artifact import ArtifactFolder, artifact_of, checkpoint_in
 from train.checkpoints.hugging_face import read_folder
-from train.checkpoints.initial import find_weights
+from train.checkpoints.initial import InitialWeights, find_weights
 from train.models import TrainableModel, build_model, family
+from train.models.sizes import build_on_meta
+from train.models.weights import Weights, draws_by_layer
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,30 @@ class NamedModel:
     """Of what describes it."""
     artifact: ArtifactFolder | None
     """Where it is of a run of this project."""
-    load: Callable[[], TrainableModel]
-    """A new copy of the model, ready to be trained."""
+    weights: InitialWeights
+
+    def load(self) -> TrainableModel:
+        """A new copy of the model, ready to be trained.
+
+        Raises:
+            UserError: where the weights are damaged.
+        """
+        model = build_model(self.config, self.vocab_size)
+        self.weights.fill(model)
+        return model.train()
+
+    def by_layer(self, ranks: int) -> tuple[TrainableModel, Weights] | None:
+        """A new copy on the meta device, with its weights beside it, so that no rank holds all of them; None where
+        there is one rank alone, or the model or its files do not allow it.
+
+        Raises:
+            UserError: where the weights are damaged.
+        """
+        if not draws_by_layer(self.config, ranks):
+            return None
+        model = build_on_meta(self.config, self.vocab_size)
+        weights = self.weights.weights(model)
+        return None if weights is None else (model.train(), weights)
 
     @property
     def tokenizer(self) -> Path:
@@ -54,16 +78,14 @@ def named_model(name: str, setting: str) -> NamedModel:
     if _is_on_hub(name):
         description = description_folder(name, place)
         found = read_folder(description, place)
-
-        def fetch() -> TrainableModel:
-            return read_folder(weights_folder(name, place), place).load()
-
-        return NamedModel(name, found.config, found.vocab_size, description, None, fetch)
+        weights = find_weights(name, setting)
+        return NamedModel(name, found.config, found.vocab_size, description, None, weights)
     artifact = artifact_of(folder)
     if artifact is None:
         found = read_folder(folder, place)
-        return NamedModel(folder_name(folder), found.config, found.vocab_size, folder, None, found.load)
-    return _of_run(folder, artifact, setting)
+        weights = find_weights(str(folder), setting)
+        return NamedModel(weights.name, found.config, found.vocab_size, folder, None, weights)
+    return model_of_run(folder, artifact, setting)
 
 
 def located_model(name: str, locate: Callable[[str], Path], setting: str) -> NamedModel:
@@ -79,16 +101,14 @@ def _is_on_hub(name: str) -> bool:
     return not Path(name).expanduser().exists() and is_model_name(name)
 
 
-def _of_run(folder: Path, artifact: ArtifactFolder, setting: str) -> NamedModel:
-    """The finished model of an artifact, or that of a checkpoint of pretraining."""
+def model_of_run(folder: Path, artifact: ArtifactFolder, setting: str) -> NamedModel:
+    """The finished model of an artifact, or that of a checkpoint of pretraining.
+
+    Args:
+        setting: what names it, for messages.
+    """
     section, vocab_size = artifact.described(checkpoint_in(folder, setting))
     config = TypeAdapter(ModelConfig).validate_python(section)
     config = family(config).without_weights(config, vocab_size)
     weights = find_weights(str(folder), setting)
-
-    def load() -> TrainableModel:
-        model = build_model(config, vocab_size)
-        weights.fill(model)
-        return model.train()
-
-    return NamedModel(weights.name, config, vocab_size, folder, artifact, load)
+    return NamedModel(weights.name, config, vocab_size, folder, artifact, weights)

@@ -12,9 +12,10 @@ from pipeline.errors import UserError
 from pipeline.formats.foreign_code import refusing_foreign_code
 from pipeline.formats.model_folder import tokenizer_files
 from pipeline.formats.tokenizers import load_tokenizer
-from train.checkpoints.final_model import described_model, load_model
-from train.checkpoints.named_model import NamedModel, located_model, named_model
+from pipeline.formats.training_artifact import ArtifactFolder
+from train.checkpoints.named_model import NamedModel, located_model, model_of_run, named_model
 from train.models import TrainableModel
+from train.models.weights import Weights
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase, PreTrainedTokenizerFast
@@ -30,6 +31,8 @@ class BaseModel:
     tokenizer: "PreTrainedTokenizerFast"
     load: Callable[[], TrainableModel]
     """A new copy of the model."""
+    by_layer: Callable[[int], tuple[TrainableModel, Weights] | None] = lambda ranks: None
+    """As `NamedModel.by_layer`."""
 
 
 def find_base_model(init: str | None, context: Context) -> BaseModel:
@@ -82,14 +85,8 @@ def _checked(base: BaseModel) -> BaseModel:
 
 def _pretrained(context: Context) -> BaseModel:
     artifact = context.inputs["pretrain"]
-    config, vocab_size = described_model(artifact)
-    return BaseModel(
-        artifact.name,
-        config,
-        vocab_size,
-        load_tokenizer(context.inputs["tokenizer"]),
-        lambda: load_model(artifact).train(),
-    )
+    model = model_of_run(artifact, ArtifactFolder(artifact), SETTING)
+    return _base_model(model, load_tokenizer(context.inputs["tokenizer"]))
 
 
 def _with_tokenizer(model: NamedModel, init: str, setting: str = SETTING) -> BaseModel:
@@ -98,7 +95,11 @@ def _with_tokenizer(model: NamedModel, init: str, setting: str = SETTING) -> Bas
         tokenizer = load_tokenizer(model.artifact.tokenizer_artifact)
     else:
         tokenizer = _fast_tokenizer(model.tokenizer, f"{setting}={init}")
-    return BaseModel(model.name, model.config, model.vocab_size, tokenizer, model.load)
+    return _base_model(model, tokenizer)
+
+
+def _base_model(model: NamedModel, tokenizer: "PreTrainedTokenizerFast") -> BaseModel:
+    return BaseModel(model.name, model.config, model.vocab_size, tokenizer, model.load, model.by_layer)
 
 
 def _fast_tokenizer(folder: Path, place: str) -> "PreTrainedTokenizerFast":

@@ -20,7 +20,7 @@ from train.cost.training_cost import work_of
 from train.finetuning.preview import preview
 from train.finetuning.workload import Workload
 from train.memory.check import Limit, Plan, known_limit, runs_on_gpu
-from train.memory.forecast import limit_in_words, optimizer_states
+from train.memory.forecast import limit_in_words, optimizer_states, start_in_words
 from train.memory.predict import Memory
 from train.memory.sizes import trained_sizes
 from train.models.numerics import FP32
@@ -69,6 +69,7 @@ def forecast(
         "(finetune.max_length); shorter ones need less",
         **({"warning": _warning(memory, limit)} if memory and limit and memory.total > limit.device else {}),
         **(_work(root, known, sizes.parameters, on_gpu) if trains and known else {}),
+        **({"start": start_in_words(memory, trainer.devices)} if memory else {}),
         "checkpoint": f"{size_in_words(checkpoint)} each, up to {kept} at a time",
     }
     return Forecast(

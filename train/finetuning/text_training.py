@@ -15,7 +15,8 @@ from train.finetuning.facts import KNOWN_ANSWERS, TaskFacts, TestRow
 from train.finetuning.limits import longest
 from train.finetuning.training import TaskTraining, TokenizedExamples
 from train.generation.samples import Sampler, sample_texts
-from train.models import WritingModel, as_writing_model
+from train.models import TrainableModel, WritingModel, as_writing_model
+from train.models.weights import Weights
 
 SAMPLES = 2
 """Validation prompts that the model answers while it trains."""
@@ -58,6 +59,9 @@ class TextTraining(TaskTraining[E]):
     @abstractmethod
     def encode(self, examples: list[Example]) -> E:
         """The examples as tensors, of `length` tokens at most."""
+
+    def starting_model(self, ranks: int) -> tuple[TrainableModel, Weights | None]:
+        return self.base.by_layer(ranks) or super().starting_model(ranks)
 
     def language_model(self, model: nn.Module) -> WritingModel:
         """What writes texts, of the model in training."""

@@ -21,6 +21,7 @@ from train.finetuning.data import Splits
 from train.finetuning.facts import TaskFacts, TestRow
 from train.generation.samples import Sampler
 from train.models import TrainableModel
+from train.models.weights import Weights
 
 if TYPE_CHECKING:  # imports Lightning, which the planner needs not to check examples
     from train.training_plan import Preparation
@@ -69,6 +70,11 @@ class TaskTraining(ABC, Generic[E]):
     def new_model(self) -> TrainableModel:
         """A new copy of the base model, with the task's head."""
         return self.base.load()
+
+    def starting_model(self, ranks: int) -> tuple[TrainableModel, Weights | None]:
+        """The new model that training starts with. Where ranks can read its weights layer by layer, it is on the meta
+        device with its weights beside it, so that none of them holds all."""
+        return self.new_model(), None
 
     def order(self, seed: int) -> Order:
         """Of the training examples: all of them in each epoch."""

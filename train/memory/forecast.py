@@ -66,7 +66,7 @@ def forecast(
         "ranks": f"{trainer.ranks} ({trainer.nodes} × {trainer.devices}), strategy {root.strategy.choice}, "
         f"{trainer.precision}, {'GPU' if on_gpu else 'CPU'}",
         **_work(root, vocab_size, train_tokens, sizes.parameters),
-        **({"start": _start(memory, trainer.devices)} if memory else {}),
+        **({"start": start_in_words(memory, trainer.devices)} if memory else {}),
         "checkpoint": f"{size_in_words(checkpoint)} each, up to {kept} at a time; "
         f"final model {size_in_words(FP32 * sizes.parameters)}",
     }
@@ -149,7 +149,7 @@ def _stored_bytes(root: RootConfig, vocab_size: int, train_tokens: Mapping[str, 
     return sequences * length * distill.bytes_per_token(vocab_size)
 
 
-def _start(memory: Memory, devices: int) -> str:
+def start_in_words(memory: Memory, devices: int) -> str:
     """What the host holds while the model is built."""
     rank, machine = size_in_words(memory.start), size_in_words(devices * memory.start)
     return f"{rank} of weights on the host per rank, {machine} per machine"

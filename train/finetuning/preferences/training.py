@@ -17,6 +17,7 @@ from train.finetuning.preferences.model import PreferenceModel
 from train.finetuning.preferences.objective import PreferenceObjective
 from train.finetuning.text_training import TextTraining
 from train.models import LanguageModel, TrainableModel, as_language_model
+from train.models.weights import Weights
 from train.models.wrapped import BODY
 
 if TYPE_CHECKING:
@@ -56,6 +57,9 @@ class PreferenceTraining(TextTraining[AnswerExamples]):
 
     def new_model(self) -> PreferenceModel:
         return PreferenceModel(as_language_model(self.base.load()), self._objective.loss(self._chosen))
+
+    def starting_model(self, ranks: int) -> tuple[TrainableModel, Weights | None]:
+        return self.new_model(), None  # the reference is known by all of its weights
 
     def language_model(self, model: nn.Module) -> LanguageModel:
         assert isinstance(model, PreferenceModel)

@@ -43,7 +43,7 @@ def with_markers(base: BaseModel) -> BaseModel:
         fill_with_new_rows(model, old.state_dict(), vocabulary_axes(config, base.vocab_size), extension)
         return model.train()
 
-    return replace(base, tokenizer=tokenizer, vocab_size=rows, load=load)
+    return replace(base, tokenizer=tokenizer, vocab_size=rows, load=load, by_layer=lambda ranks: None)
 
 
 def marked(text: str, head: Span, tail: Span) -> str:
