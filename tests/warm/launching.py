@@ -24,7 +24,9 @@ def _start(spec: StageSpec, announce: Announce, folder: Path) -> None:
     environment = os.environ | spec.launcher.env
 
     def launch(name: str) -> Ended:
-        ranks = start_ranks(spec.ranks, environment, (0, 1, 2), "pipeline.launch.worker", str(folder), name)
+        ranks = start_ranks(
+            environment, [(0, 1, 2)] * spec.ranks, "pipeline.launch.worker", str(folder), name
+        )
         return Ended(max(map(abs, wait_for_ranks(ranks))))
 
     supervise(folder, launch, Attempts(folder, spec.launcher.attempts, None), announce)

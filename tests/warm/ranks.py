@@ -5,6 +5,7 @@ import selectors
 import socket
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 
 from tests.warm.process import Streams, WarmProcess
 
@@ -12,25 +13,30 @@ SECONDS = 300.0
 
 
 def start_ranks(
-    ranks: int, environment: Mapping[str, str], streams: Streams, body: str, *words: str
+    environment: Mapping[str, str], streams: Sequence[Streams], body: str, *words: str
 ) -> list[WarmProcess]:
-    """Start a module as a program on so many ranks; one that is alone is a process like any other."""
+    """Start a module as a program on as many ranks as there are streams; one that is alone is a process like any
+    other."""
+    ranks = len(streams)
     if ranks == 1:
-        return [WarmProcess(environment, streams, body, *words)]
+        return [WarmProcess(environment, streams[0], body, *words)]
     port = _free_port()
     return [
-        WarmProcess({**environment, **_task(rank, ranks, port)}, streams, "tests.warm.rank", body, *words)
-        for rank in range(ranks)
+        WarmProcess({**environment, **_task(rank, ranks, port)}, own, "tests.warm.rank", body, *words)
+        for rank, own in enumerate(streams)
     ]
 
 
 def run_ranks(ranks: int, body: str, *words: str) -> str:
-    """Run a module as a program on so many ranks, to a good end. Gives what they print, in any order."""
-    with tempfile.TemporaryFile("a+b") as told:
-        started = start_ranks(ranks, os.environ, (0, told.fileno(), told.fileno()), body, *words)
-        codes = wait_for_ranks(started)
-        told.seek(0)
-        output = told.read().decode(errors="replace")
+    """Run a module as a program on so many ranks, to a good end. Gives what they print, one after the other."""
+    with ExitStack() as files:
+        # A file each: a line's end is a write of its own, and another rank's line could come before it.
+        told = [files.enter_context(tempfile.TemporaryFile("a+b")) for _ in range(ranks)]
+        streams = [(0, file.fileno(), file.fileno()) for file in told]
+        codes = wait_for_ranks(start_ranks(os.environ, streams, body, *words))
+        for file in told:
+            file.seek(0)
+        output = "\n".join(file.read().decode(errors="replace") for file in told)
     assert codes == [0] * ranks, f"{body} ended with {codes}\n{output}"
     return output
 
