@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from eval.comparison.lineage import artifacts_with
 from eval.language_model.document_scores import DocumentScores, read_documents
 from eval.reporting.report_data import StageRecord, merged_config, read_stages
 from eval.results import RESULTS, Result, read_results
@@ -69,9 +70,8 @@ class EvaluatedRun:
 
     @cached_property
     def stages(self) -> dict[str, StageRecord]:
-        """Its finished stages by name, in order."""
-        folders = {name: folder for name in STAGES if (folder := self.stage(name))}
-        return {record.name: record for record in read_stages(folders)}
+        """The finished stages that go with its evaluation, by name, in order."""
+        return {record.name: record for record in read_stages(self._artifacts)}
 
     def settings(self, stages: Collection[str] = STAGES.keys()) -> dict[str, Any]:
         """Those that made the artifacts of these stages, by section."""
@@ -84,9 +84,12 @@ class EvaluatedRun:
         return words(record.metrics, "notes") if record else ""
 
     def stage(self, name: str) -> Path | None:
-        """The run's artifact of another stage, where it has one."""
-        folder = self.folder / name
-        return folder.resolve() if folder.is_dir() else None
+        """The artifact of another stage that goes with its evaluation, where there is one."""
+        return self._artifacts.get(name)
+
+    @cached_property
+    def _artifacts(self) -> dict[str, Path]:
+        return artifacts_with(self.evaluate, self.folder)
 
     def fingerprint(self, stage: str) -> str | None:
         """That of an input of evaluate."""

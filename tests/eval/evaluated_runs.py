@@ -73,7 +73,7 @@ def run_maker(folder: Path) -> Callable[..., EvaluatedRun]:
         **task,
     ):
         run, store = folder / "runs" / name, folder / "artifacts"
-        made = {stage: store / stage / f"{name}-0" for stage in stages}
+        made = {stage: store / stage / f"{name}-{name}" for stage in stages}
         run.mkdir(parents=True)
         command = "python -m pipeline experiment=demo stage=pretrain"
         (run / "config.yaml").write_text(yaml.safe_dump({"run": {"command": command}}))
@@ -82,16 +82,22 @@ def run_maker(folder: Path) -> Callable[..., EvaluatedRun]:
             (run / stage).symlink_to(artifact)
             metrics = {"steps": 50, "tokens": 6400, "notes": "BLEU goes to 100."}
             seen = config and {key: config[key] for key in STAGES[stage].config.model_fields if key in config}
-            manifest = {"metrics": metrics, "config": seen}
+            manifest = {"metrics": metrics, "config": seen, "outputs": {}}
             (artifact / "manifest.json").write_text(json.dumps(manifest))
+            inputs = {other: name for other in STAGES[stage].inputs if other in stages}
+            spec = {"stage": stage, "fingerprint": name, "input_fingerprints": inputs}
+            (artifact / "stage.yaml").write_text(yaml.safe_dump(spec))
         for stage in made.keys() & {"pretrain"}:
             tracker = Tracker(made[stage])
             for step in range(1, 51):
                 tracker.log({"train/loss": loss + math.exp(-step / 9), "train/lr": 0.1 / step}, step)
+        of_corpus = {"clean": corpus, "tokenizer": tokenizer, "shards": corpus + tokenizer}
+        inputs = {other: name for other in STAGES["evaluate"].inputs if other in stages}
         spec = {
             "stage": "evaluate",
+            "fingerprint": name,
             "config": {"evaluate": {"metrics": ["bleu", "exact_match", "distinct"], **task}},
-            "input_fingerprints": {"clean": corpus, "tokenizer": tokenizer, "shards": corpus + tokenizer},
+            "input_fingerprints": of_corpus | inputs,
         }
         (made["evaluate"] / "stage.yaml").write_text(yaml.safe_dump(spec))
         if "finetune" in made:

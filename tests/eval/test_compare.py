@@ -358,6 +358,28 @@ def test_settings_are_compared_of_stages_that_both_runs_have(runs, tmp_path, cap
     assert "\nall has no fine-tuning.\nall settings of what both have are the same\n" in told
 
 
+def test_settings_are_those_of_what_was_measured_not_of_a_later_start(runs, tmp_path, capsys):
+    config = {"seed": 1, "optim": {"lr": 0.1}, "export": {"dtype": "fp32"}}
+    first = runs("first", config=config, stages=("pretrain", "evaluate", "export"))
+    second = runs(
+        "second", config={**config, "optim": {"lr": 0.2}}, stages=("pretrain", "evaluate", "export")
+    )
+    begun_anew = runs(
+        "anew",
+        config={"seed": 1, "optim": {"lr": 0.3}, "export": {"dtype": "bf16"}},
+        stages=("pretrain", "evaluate", "export"),
+    )
+    for stage in ("pretrain", "export"):
+        (second.folder / stage).unlink()
+        (second.folder / stage).symlink_to(begun_anew.stage(stage))
+    assert replace(first).stage("export") is not None
+    main(["first", "second", f"runs={tmp_path / 'runs'}", f"page={tmp_path / 'page.html'}", "resamples=50"])
+    told = capsys.readouterr().out
+    assert "second has no export.\nsettings that differ in what both have, first → second:\n" in told
+    assert "  optim.lr  0.1 → 0.2\n" in told
+    assert "0.3" not in told
+
+
 def test_of_more_than_two_runs_all_figures_stand_side_by_side(runs, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "120")
