@@ -180,7 +180,11 @@ def _log_examples(settings: FinetuneConfig, task: TaskTraining[Any], context: Co
         log.warning(left_out(count, why))
     if unread := splits.describe_unread():
         log.warning(f"columns of the examples that are {unread}")
-    for warning in task.warnings():
+    base = task.base
+    framed = task_of(settings).describe_framed_prompts(
+        settings, splits, lambda: base.tokenizer, base.config.reading
+    )
+    for warning in [*task.warnings(), *([framed] if framed else [])]:
         log.warning(warning)
     if task.shortened_share():
-        log.warning(f"to cut fewer examples, {room_for_more(settings, task.base.config)}")
+        log.warning(f"to cut fewer examples, {room_for_more(settings, base.config)}")

@@ -205,7 +205,7 @@ def test_a_template_from_a_file(plain_tokenizer, tmp_path):
     path.write_text(path.read_text() + "<assistant>{% endif %}")
     assert _form(plain_tokenizer, path).prompt("Hi?") == "<user>Hi?<assistant>"
     with pytest.raises(
-        UserError, match=r"finetune.template=chatlm: there is no such template; there are chatml, "
+        UserError, match=r"finetune.template=chatlm: there is no such template; there are alpaca, chatml, "
     ):
         _form(plain_tokenizer, "chatlm")
     with pytest.raises(UserError, match=r"finetune.template=.*none.jinja cannot be read"):

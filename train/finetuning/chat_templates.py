@@ -49,24 +49,57 @@ def find_template(setting: str) -> str:
     Raises:
         UserError: where there is none, or it cannot be rendered.
     """
-    from transformers.utils.chat_template_utils import render_jinja_template
-
     if setting.endswith(ENDING):
         try:
             text = Path(setting).expanduser().read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise UserError(f"finetune.template={setting} cannot be read: {error}") from None
     else:
-        names = sorted(path.stem for path in FOLDER.glob(f"*{ENDING}"))
+        names = template_names()
         if setting not in names:
             raise UserError(
                 f"finetune.template={setting}: there is no such template; there are {', '.join(names)}, or name a file "
                 f"that ends with {ENDING}"
             )
         text = named_template(setting)
-    with _guarded(f"finetune.template={setting}"):
-        render_jinja_template([PROBE], chat_template=text, bos_token="<s>", eos_token="</s>")
+    _render(text, PROBE, f"finetune.template={setting}")
     return text
+
+
+def _render(
+    template: str, turns: Sequence[Mapping[str, Any]], called: str, add_generation_prompt: bool = False
+) -> str:
+    """Turns by a template that is no tokenizer's, with special tokens of any kind.
+
+    Args:
+        called: what the template is called where it fails.
+    """
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    with _guarded(called):
+        texts, _ = render_jinja_template(
+            [list(map(dict, turns))],
+            chat_template=template,
+            add_generation_prompt=add_generation_prompt,
+            bos_token="<s>",
+            eos_token="</s>",
+        )
+    return texts[0]
+
+
+def template_names() -> list[str]:
+    """The templates of this project."""
+    return sorted(path.stem for path in FOLDER.glob(f"*{ENDING}"))
+
+
+def keeps_as_it_is(template: str, prompt: str) -> bool:
+    """Whether a template writes nothing around such a question.
+
+    Raises:
+        UserError: where it fails on it.
+    """
+    turns = [{"role": "user", "content": prompt}]
+    return _render(template, turns, "the tokenizer's chat template", add_generation_prompt=True) == prompt
 
 
 def render_turns(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.config.base_weights import SETTING
+from pipeline.config.models import ModelConfig
 from pipeline.config.root import RootConfig
 from pipeline.formats.training_artifact import artifact_of
 from pipeline.known import Known, Warned
@@ -118,12 +119,31 @@ def prompts(root: RootConfig, known: Known) -> str:
     Raises:
         UserError: where the template cannot be used.
     """
-    task, model = task_of(root.finetune), root.model
-    if root.finetune.init is not None:
-        from train.finetuning.base_model import named_base
+    task = task_of(root.finetune)
+    return task.describe_prompt(
+        root.finetune, lambda: _tokenizer(root, known), _base_config(root, known).reading
+    )
 
-        model = named_base(root.finetune.init, known.locate).config
-    return task.describe_prompt(root.finetune, lambda: _tokenizer(root, known), model.reading)
+
+def framed_prompts(root: RootConfig, known: Known) -> str:
+    """Look for prompts that a template has written already, before the task writes its own around them.
+
+    Raises:
+        UserError: for bad examples, or where the template cannot be used.
+    """
+    task, reading = task_of(root.finetune), _base_config(root, known).reading
+    splits = _splits(root, known)
+    words = task.describe_framed_prompts(root.finetune, splits, lambda: _tokenizer(root, known), reading)
+    return Warned(words) if words else ""
+
+
+def _base_config(root: RootConfig, known: Known) -> ModelConfig:
+    """The model that fine-tuning starts from."""
+    if root.finetune.init is None:
+        return root.model
+    from train.finetuning.base_model import named_base
+
+    return named_base(root.finetune.init, known.locate).config
 
 
 def _tokenizer(root: RootConfig, known: Known) -> "PreTrainedTokenizerFast | None":

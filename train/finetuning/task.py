@@ -96,6 +96,21 @@ class FinetuningTask(ABC):
         """
         return ""
 
+    def describe_framed_prompts(
+        self,
+        settings: Any,
+        splits: Splits,
+        tokenizer: "Callable[[], PreTrainedTokenizerBase | None]",
+        reading: Reading,
+    ) -> str:
+        """A warning where a template has written the examples' prompts already, and the task writes its own around
+        that; empty where it does not.
+
+        Args:
+            tokenizer, reading: see `describe_prompt`.
+        """
+        return ""
+
     @abstractmethod
     def training(self, settings: Any, base: "BaseModel", splits: Splits) -> "TaskTraining[Any]":
         """The examples as tensors, the model with its head, and what is saved.

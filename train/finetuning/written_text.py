@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.config.models.base import READINGS, ModelConfig, Reading
 from pipeline.errors import UserError
+from train.finetuning.conversation import said
 from train.finetuning.data import Splits
 from train.finetuning.facts import TaskFacts
+from train.finetuning.framed_prompts import Frame, find_frame
 from train.finetuning.task import FinetuningTask
 
 if TYPE_CHECKING:
@@ -82,6 +84,31 @@ class WrittenText(FinetuningTask):
         form = self.form_for(settings, found, reading)
         find_stops(form)
         return repr(form.prompt("…"))
+
+    def describe_framed_prompts(
+        self,
+        settings: Any,
+        splits: Splits,
+        tokenizer: "Callable[[], PreTrainedTokenizerBase | None]",
+        reading: Reading,
+    ) -> str:
+        asked = (example.prompt for example in splits.train)
+        frame = find_frame([text if isinstance(text, str) else said(text[-1]) for text in asked])
+        if frame is None:
+            return ""
+        advice = self.advice_on_frame(settings, frame, tokenizer, reading)
+        found = f"{frame.around('…')!r} stands in nearly all prompts of the examples, as a template writes it"
+        return advice and f"{found}, and this task's template is written around it once more: {advice}"
+
+    def advice_on_frame(
+        self,
+        settings: Any,
+        frame: Frame,
+        tokenizer: "Callable[[], PreTrainedTokenizerBase | None]",
+        reading: Reading,
+    ) -> str:
+        """What to do about prompts that have such a frame already; empty where the task writes none around it."""
+        return ""
 
     def training(self, settings: Any, base: "BaseModel", splits: Splits) -> "TextTraining[Any]":
         from train.finetuning.text_training import ResponseTraining

@@ -187,5 +187,5 @@ class ChatConfig(FinetuneConfig):
     """Fine-tuning of a model that answers in a chat."""
 
     template: Annotated[str | None, Content(or_name=True)] = None
-    """How conversations are written: `chatml`, `llama3`, `markers`, `text`, or a jinja file. None takes the tokenizer's
-    own, or `markers` or `text` where it has none. It is kept with the model."""
+    """How conversations are written: `alpaca`, `chatml`, `llama3`, `markers`, `text`, or a jinja file. None takes the
+    tokenizer's own, or `markers` or `text` where it has none. It is kept with the model."""

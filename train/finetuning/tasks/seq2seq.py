@@ -3,12 +3,14 @@ the target."""
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pipeline.config.models.base import Reading
 from pipeline.formats.rows import RowSource
 from train.finetuning.data import Example, Splits
 from train.finetuning.facts import TaskFacts
+from train.finetuning.framed_prompts import Frame
 from train.finetuning.translations import read_translations
 from train.finetuning.written_text import WrittenText
 
@@ -37,6 +39,18 @@ class Seq2Seq(WrittenText):
 
     def template(self, settings: Any) -> str | None:
         return settings.prompt_template
+
+    def advice_on_frame(
+        self,
+        settings: Any,
+        frame: Frame,
+        tokenizer: "Callable[[], PreTrainedTokenizerBase | None]",
+        reading: Reading,
+    ) -> str:
+        template = self.template(settings)
+        if template == "{source}" or (template is None and reading == "encoder_decoder"):
+            return ""
+        return "set finetune.prompt_template={source}, which leaves them as they are"
 
     def prompt_format(
         self, tokenizer: "PreTrainedTokenizerBase", template: str | None = None
