@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from eval.comparison.evaluated_run import EvaluatedRun, find_run, run_names
-from eval.comparison.figures import Row, compare_figures
+from eval.comparison.figures import Row, compare_figures, describe_tests
 from eval.comparison.page import comparison_page
 from eval.comparison.setting_changes import setting_changes
 from eval.comparison.side_by_side import side_by_side
@@ -83,6 +83,8 @@ def compare(
         if not rows:
             raise UserError(f"{first.name} and {other.name} have no figures: neither was measured")
         console.print(_table(first, other, rows))
+        if tests := describe_tests(rows):
+            console.print(tests, style="dim", markup=False, highlight=False)
         for note in _notes(rows):
             console.print(note, style="yellow", markup=False, highlight=False)
         if common.words:

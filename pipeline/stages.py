@@ -102,7 +102,7 @@ def _evaluates_on_gpu(root: RootConfig) -> bool:
 _TABLE = (
     Stage("download", 2, configs.DownloadStage, "data_prep.download:run", (), _bytes,
           enabled=_reads_corpus, checks=("data_prep.preflight:own_files",)),
-    Stage("clean", 8, configs.CleanStage, "data_prep.clean:run", ("download",),
+    Stage("clean", 9, configs.CleanStage, "data_prep.clean:run", ("download",),
           _kept,
           phases=(Phase("prepare"), Phase("survey", parallel=True), Phase("learn"), Phase("extract", parallel=True),
                   Phase("decide"), Phase("write", parallel=True)),
@@ -129,7 +129,7 @@ _TABLE = (
                   "train.finetuning.preflight:base_model", "train.finetuning.preflight:prompts",
                   "train.finetuning.preflight:framed_prompts", "train.finetuning.preflight:lengths",
                   "train.distillation.preflight:teacher_of_finetuning")),
-    Stage("evaluate", 8, configs.EvaluateStage, "eval.evaluate:run",
+    Stage("evaluate", 9, configs.EvaluateStage, "eval.evaluate:run",
           ("clean", "tokenizer", "shards", "pretrain", "finetune"), "{headline}", gpu=_evaluates_on_gpu,
           checks=("eval.preflight:device", "eval.preflight:metrics", "eval.preflight:ratings",
                   "eval.preflight:held_out_text", "eval.preflight:files", "eval.preflight:memorization",

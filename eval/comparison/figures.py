@@ -12,8 +12,15 @@ from eval.comparison.text_figures import text_differences
 from eval.reporting.bars import BASELINES
 from eval.results import Result
 from eval.tasks import Prediction, rescore
+from pipeline.config.evaluation import FEWEST_UNITS
 from pipeline.formats.direction import badness
+from pipeline.text.counts import counted
+from pipeline.text.enumeration import enumerated
 from train.finetuning.artifact import read_task
+
+SURE = 0.05
+"""A difference is more than chance where each test gives a smaller p."""
+TOO_FEW = f"where fewer than {FEWEST_UNITS} cannot tell a difference from chance"
 
 
 @dataclass(frozen=True)
@@ -39,9 +46,9 @@ class Row:
         if not self.comparable or self.first is None or self.second is None:
             return None
         if self.significance:
-            return max(self.significance.bootstrap_p, self.significance.randomization_p) < 0.05
+            return max(self.significance.bootstrap_p, self.significance.randomization_p) < SURE
         lower, higher = sorted((self.first, self.second), key=lambda result: result.value)
-        if lower.high is None or higher.low is None:
+        if lower.of_few or lower.high is None or higher.low is None:
             return None
         return higher.low > lower.high
 
@@ -116,13 +123,28 @@ def _scored_again(
 def _few_documents(count: int) -> str:
     """Why a difference on text is not tested."""
     there = "is a single one" if count == 1 else f"has only {count}"
-    return f"not tested: tests draw among documents, and the text {there}"
+    return f"not tested: tests draw among documents, and the text {there}, {TOO_FEW}"
 
 
 def _few_examples(count: int) -> str:
     """Why a difference on test examples is not tested."""
     there = "is a single one" if count == 1 else f"are only {count}"
-    return f"not tested: tests draw among examples, and there {there}"
+    return f"not tested: tests draw among examples, and there {there}, {TOO_FEW}"
+
+
+def describe_tests(rows: Iterable[Row]) -> str:
+    """What the tests have drawn among, and what counts as a difference; empty where nothing was tested."""
+    tested = [row.known for row in rows if row.significance]
+    documents = sorted({each.n for each in tested if each.of_text})
+    examples = sorted({each.n for each in tested if not each.of_text})
+    among = [
+        f"{counts[0]:,} to {counted(counts[-1], noun)}" if len(counts) > 1 else counted(counts[0], noun)
+        for counts, noun in ((documents, "document"), (examples, "test example"))
+        if counts
+    ]
+    if not among:
+        return ""
+    return f"The tests draw among {enumerated(among)}; a difference counts where both give p < {SURE}."
 
 
 def _scores_task(run: EvaluatedRun) -> str | None:

@@ -6,7 +6,7 @@ from typing import Any
 from eval.comparison.common_examples import CommonExamples
 from eval.comparison.curves import loss_curves
 from eval.comparison.evaluated_run import EvaluatedRun
-from eval.comparison.figures import Row
+from eval.comparison.figures import Row, describe_tests
 from eval.comparison.setting_changes import setting_changes
 from eval.comparison.significance import Draws
 from eval.reporting.pages import render
@@ -30,6 +30,7 @@ def comparison_page(
         "runs": (first, second),
         "rows": rows,
         "words": common.words,
+        "tests": describe_tests(rows),
         "draws": draws,
         "settings": setting_changes(first, second),
         "trainings": loss_curves(first, second),

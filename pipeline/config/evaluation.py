@@ -15,10 +15,12 @@ from pipeline.formats.endings import ROW_ENDINGS, TEXT_ENDINGS
 from pipeline.formats.model_folder import model_and_tokenizer_files
 
 METRICS = ModuleIn("eval.metrics")
-FEWEST_UNITS = 5
+FEWEST_UNITS = 6
 """Documents or examples below which a figure has no confidence interval, and differences are not tested. An interval of
-resamples never reaches beyond the documents that there are, and of four all lie on one side of the middle of those that
-they are drawn from once in eight times: so it would miss that at least as often, whatever `confidence` says."""
+resamples never reaches beyond the documents that there are, and five all lie on one side of the middle of those that
+they are drawn from once in sixteen times: so it would miss that at least as often, whatever `confidence` says. Nor
+could a test find anything: where one run is better on all five, exchanging outputs at random makes as large a
+difference once in sixteen times, which is no p below 0.05."""
 
 
 class SamplingConfig(Section):
@@ -140,7 +142,7 @@ class EvaluateConfig(Section):
     max_examples: PositiveInt | None = 200
     """Test examples scored, from the first; None takes all."""
     bootstrap: NonNegativeInt = 1000
-    """Resamples behind each confidence interval; 0 leaves them out. Of fewer than five documents or examples there is
+    """Resamples behind each confidence interval; 0 leaves them out. Of fewer than six documents or examples there is
     none."""
     confidence: Annotated[float, Field(gt=0, lt=1)] = 0.95
     prompts: list[str] | None = None

@@ -35,9 +35,9 @@ def test_the_same_units_are_resampled_alike():
 
 def test_without_resamples_or_with_few_units_there_is_no_interval():
     assert Bootstrap(0, 0.95, 1).interval(lambda rows: 1.0, 10) is None
-    for units in (1, 2, 4):
+    for units in (1, 2, 5):
         assert Bootstrap(100, 0.95, 1).interval(lambda rows: 1.0, units) is None
-    assert Bootstrap(100, 0.95, 1).interval(lambda rows: 1.0, 5) == (1.0, 1.0)
+    assert Bootstrap(100, 0.95, 1).interval(lambda rows: 1.0, 6) == (1.0, 1.0)
 
 
 def test_few_units_are_told_beside_the_figure():
@@ -49,4 +49,4 @@ def test_few_units_are_told_beside_the_figure():
 
     assert told(("f", 1)) == "F 2.0 (1 example)"
     assert told(("t", 2), ("t", 2), ("f", 4)) == "T 2.0, T 2.0 (2 documents), F 2.0 (4 examples)"
-    assert told(("f", 5)) == "F 2.0"
+    assert told(("f", 6)) == "F 2.0"

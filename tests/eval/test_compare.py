@@ -53,7 +53,7 @@ def test_both_tests_are_sacrebleus(kind, monkeypatch):
 
 
 def test_what_is_equal_is_never_sure():
-    same = compare_systems(lambda rows: float((rows % 5 > 2).mean()), 5, Draws(100, 0.95, 1))
+    same = compare_systems(lambda rows: float((rows % 6 > 3).mean()), 6, Draws(100, 0.95, 1))
     assert (same.difference, same.bootstrap_p, same.randomization_p) == (0, 1, 1)
     assert compare_systems(lambda rows: 1.0, 1, Draws(100, 0.95, 1)) is None
 
@@ -273,19 +273,34 @@ def test_the_learning_rates_are_drawn_as_the_schedule_has_them_with_their_last_v
     assert ">older 0.002<" in (tmp_path / "page.html").read_text(), "as it was logged"
 
 
-@pytest.mark.parametrize(("documents", "there"), [(1, "is a single one"), (2, "has only 2")])
+@pytest.mark.parametrize(("documents", "there"), [(1, "is a single one"), (5, "has only 5")])
 def test_of_few_documents_nothing_is_tested_and_no_value_stands_out(runs, tmp_path, capsys, documents, there):
     words = ["one", "two", f"runs={tmp_path / 'runs'}", f"page={tmp_path / 'page.html'}", "resamples=50"]
     for name, loss in (("one", 3.0), ("two", 2.0)):
         runs(name, loss=loss, documents=documents)
     main(words)
     told = " ".join(capsys.readouterr().out.split())
-    assert f"tests draw among documents, and the text {there}: Perplexity per token (pretrained);" in told
+    why = f"the text {there}, where fewer than 6 cannot tell a difference from chance"
+    assert f"tests draw among documents, and {why}: Perplexity per token (pretrained);" in told
     metrics = (tmp_path / "page.html").read_text().partition("Settings that differ")[0]
     row = re.search(r"<tr><td>Bits per byte.*?</tr>", metrics, re.DOTALL)[0]
     assert "<b>" not in row
     assert "not tested: tests draw among documents" in row
     assert "right" not in row
+
+
+def test_how_many_documents_and_examples_are_tested_is_told(runs, tmp_path, capsys):
+    for name, loss in (("one", 3.0), ("two", 2.0)):
+        runs(name, loss=loss, documents=6)
+    main(["one", "two", f"runs={tmp_path / 'runs'}", f"page={tmp_path / 'page.html'}"])
+    said = (
+        "The tests draw among 6 documents and 40 test examples; a difference counts where both give p < 0.05."
+    )
+    assert said in " ".join(capsys.readouterr().out.split())
+    page = (tmp_path / "page.html").read_text()
+    assert said in unescape(page)
+    row = re.search(r"<tr><td>Bits per byte.*?</tr>", page, re.DOTALL)[0]
+    assert "<b>2.00</b>" in row, "of six documents, all of which agree, it is sure"
 
 
 def test_a_comparison_lists_the_settings_that_differ(runs, tmp_path, capsys):

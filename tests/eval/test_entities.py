@@ -61,9 +61,9 @@ def test_intervals_are_over_sentences():
         results = entity_results("m", *sentences, Scheme("bio"), Bootstrap(100, 0.95, 0))
         return next(result for result in results if result.name == "f1")
 
-    # Of five sentences, all that are drawn are of the three alike in 8% of the resamples.
-    assert (f1(3, 2).low, f1(2, 3).high, f1(3, 2).n) == (0, 100, 5)
-    assert f1(3, 2).headline == "entity F1 40.0%"
+    # Of six sentences, all that are drawn are of the four alike in 9% of the resamples.
+    assert (f1(4, 2).low, f1(2, 4).high, f1(4, 2).n) == (0, 100, 6)
+    assert f1(4, 2).headline == "entity F1 33.3%"
 
 
 def test_accuracy_is_over_words():

@@ -48,7 +48,7 @@ def text(seed):
 def inputs(tmp_path, tokenizer, save_tokenizer, tiny_model):
     """The artifacts that come before: documents, tokenizer, shards and a pretrained model."""
     clean, shards, pretrain = tmp_path / "clean", tmp_path / "shards", tmp_path / "pretrain"
-    for number, (split, documents) in enumerate({"train": 20, "validation": 5, "test": 5}.items()):
+    for number, (split, documents) in enumerate({"train": 20, "validation": 6, "test": 6}.items()):
         with DocumentWriter(clean / "documents", split, 1) as writer:
             for index in range(documents):
                 writer.write(Document(f"{split}-{index}", text(100 * number + index)))
@@ -82,7 +82,7 @@ def finetune(tmp_path, save_tokenizer, tiny_model):
             "references": ["one", f"{n} two"],
             "source": f"say {n}",
         }
-        for n in range(5)
+        for n in range(6)
     ]
     (folder / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return folder
@@ -104,7 +104,7 @@ def test_a_pretrained_model(inputs, tmp_path, make_context):
     by_model = {}
     for result in json.loads((tmp_path / "out/results.json").read_text()):
         assert result["low"] <= result["value"] <= result["high"]
-        assert result["n"] == 5
+        assert result["n"] == 6
         by_model.setdefault(result["model"], set()).add(result["name"])
     names = {"perplexity", "word_perplexity", "bits_per_byte"}
     assert by_model == {"pretrain": names, "unigram": names, "bigram": names, "trigram": names}
@@ -197,7 +197,7 @@ def test_the_fine_tuned_model_of_another_step(inputs, finetune, tiny_model, tmp_
     metrics = run(chosen, make_context(tmp_path / "out", **inputs, finetune=finetune))
     assert {"bleu", "finetuned_perplexity", "step_5_bleu", "step_5_perplexity"} <= metrics.keys()
     assert metrics["step_5_perplexity"] != metrics["finetuned_perplexity"]
-    assert len(read_jsonl(tmp_path / "out/predictions.jsonl")) == 5
+    assert len(read_jsonl(tmp_path / "out/predictions.jsonl")) == 6
     text, task_words = metrics["headline"].split("; ")
     assert text.startswith(f"pretrained: test perplexity {metrics['perplexity']:,.1f} a token"), (
         "it is as it is"
@@ -219,17 +219,17 @@ def test_judgements_of_people_are_read_back(inputs, finetune, tmp_path, make_con
     metrics = run(settings(**chosen, ratings=[str(file)]), make_context(tmp_path / "after", **only))
     assert metrics["human_rating"] == 3
     assert "rated 3.00 by people (3 examples)" in metrics["headline"]
-    assert "Figures of fewer than 5 documents or examples have no confidence interval" in metrics["notes"]
+    assert "Figures of fewer than 6 documents or examples have no confidence interval" in metrics["notes"]
     assert all(result.low is None for result in read_results(tmp_path / "after") if result.n == 3)
 
 
 def test_texts_from_elsewhere(inputs, tmp_path, make_context):
-    articles = [f" \n = Title {n} = \n \n {text(900 + n)} \n" for n in range(5)]
+    articles = [f" \n = Title {n} = \n \n {text(900 + n)} \n" for n in range(6)]
     wiki, plain = tmp_path / "wiki.test.tokens", tmp_path / "plain.txt"
     wiki.write_text("".join(articles))
     plain.write_text("\n\n".join(text(900 + n) for n in range(4)))
     rows = tmp_path / "rows.jsonl"
-    rows.write_text("".join(json.dumps({"text": text(n)}) + "\n" for n in range(200, 205)))
+    rows.write_text("".join(json.dumps({"text": text(n)}) + "\n" for n in range(200, 206)))
     scored = PerplexityConfig(files=[str(wiki), str(tmp_path / "p*.txt"), str(rows)])
     context = make_context(tmp_path / "out", **inputs)
     metrics = run(settings(perplexity=scored, ngram_baselines=False), context)
@@ -237,7 +237,7 @@ def test_texts_from_elsewhere(inputs, tmp_path, make_context):
     assert [row["file"] for row in found] == [None] * 3 + ["plain.txt"] * 3 + ["rows.jsonl"] * 3 + [
         wiki.name
     ] * 3
-    assert [row["n"] for row in found[::3]] == [5, 1, 5, 5]
+    assert [row["n"] for row in found[::3]] == [6, 1, 6, 6]
     assert all(row["low"] <= row["value"] <= row["high"] for row in found if row["n"] > 1)
     assert all(row["low"] is None for row in found if row["n"] == 1), "one document cannot be resampled"
     by_name = {(row["file"], row["name"]): row for row in found}
