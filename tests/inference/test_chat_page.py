@@ -18,6 +18,11 @@ document.getElementById("text").value = {text};
 document.querySelector("form").requestSubmit()
 """
 SAID = '[...document.querySelectorAll("#turns p")].map(p => [p.className, p.textContent])'
+AS_SAFARI_ENDS_A_COMPOSITION = """
+document.getElementById("text").dispatchEvent(
+    new KeyboardEvent("keydown", {key: "Enter", keyCode: 229, bubbles: true, cancelable: true})
+)
+"""
 READY = 'document.getElementById("send").textContent === "Send"'
 
 
@@ -45,6 +50,26 @@ def test_a_conversation(address: str, tmp_path: Path) -> None:
             assert await page.evaluate(SAID) == []
 
     asyncio.run(chat())
+
+
+def test_the_enter_of_an_input_method_sends_nothing(address: str) -> None:
+    """Chinese and Japanese are typed as letters first, which Enter takes as they are; the next Enter sends."""
+    enter = {"type": "rawKeyDown", "key": "Enter", "code": "Enter"}
+
+    async def write() -> None:
+        async with Browser(address) as page:
+            await page.until('document.getElementById("model").textContent === "tiny"')
+            await page.evaluate('document.getElementById("text").focus()')
+            await page.call("Input.imeSetComposition", text="nihao", selectionStart=5, selectionEnd=5)
+            await page.call("Input.dispatchKeyEvent", **enter, windowsVirtualKeyCode=229)  # Chromium's own
+            await page.call("Input.insertText", text="nihao")
+            await page.evaluate(AS_SAFARI_ENDS_A_COMPOSITION)
+            assert await page.evaluate(SAID) == []
+            assert await page.evaluate('document.getElementById("text").value') == "nihao"
+            await page.call("Input.dispatchKeyEvent", **enter, windowsVirtualKeyCode=13)
+            assert (await page.evaluate(SAID))[0] == ["user", "nihao"]
+
+    asyncio.run(write())
 
 
 def test_the_key_is_asked_for(serve: Callable[..., str]) -> None:
