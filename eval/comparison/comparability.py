@@ -4,6 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from eval.comparison.evaluated_run import EvaluatedRun
+from eval.comparison.signatures import signature_parts
+from eval.comparison.unknown_tokens import PART as UNKNOWN
+from eval.comparison.unknown_tokens import describe_unknown
 from eval.results import MEMORIZATION, Result, tells_memorization
 
 ACROSS_TOKENIZERS = ("word_perplexity", "bits_per_byte")
@@ -15,7 +18,6 @@ TOLD = {
     "stride": "they go on by {} and {} tokens at a time",
     "decoding": "their texts were decoded differently: {} and {}",
     "drawn by": "random draws from the text used the seeds {} and {}",
-    "unk": "{} and {} of the tokens are unknown",
     "raters": "{} and {} people judged them",
 }
 """Parts that belong to what is compared, such as a model's context or how it writes. They are told beside figures."""
@@ -56,7 +58,9 @@ def unlikeness(
     if _is_of_other_passages(first, second, ours):
         barring.append("different training texts")
     for part, values in _unlike_parts(ours, theirs):
-        if part in TOLD and not (part in WINDOWS and _windows_were_set(first, second, ours)):
+        if part == UNKNOWN:
+            told.append(describe_unknown((first.name, second.name), ours, theirs))
+        elif part in TOLD and not (part in WINDOWS and _windows_were_set(first, second, ours)):
             told.append(TOLD[part].format(*values))
         else:
             barring.append(BARRING.get(part, f"{part}: {' and '.join(values)}"))
@@ -66,7 +70,7 @@ def unlikeness(
 def _unlike_parts(ours: Result, theirs: Result) -> Iterator[tuple[str, list[str]]]:
     """The parts of the signatures that matter and differ: the name and both values."""
     aside = {*OF_INTERVALS, *_parts_aside(ours)}
-    parts = _parts(ours), _parts(theirs)
+    parts = signature_parts(ours), signature_parts(theirs)
     for name in dict.fromkeys([*parts[0], *parts[1]]):
         values = [each.get(name, "none") for each in parts]
         if name not in aside and values[0] != values[1]:
@@ -87,12 +91,6 @@ def _parts_aside(figure: Result) -> set[str]:
     return aside
 
 
-def _parts(figure: Result) -> dict[str, str]:
-    """The parts of a signature by name. One without a value, such as `greedy`, is there or not."""
-    pairs = (part.partition(":") for part in figure.signature.split("|"))
-    return {name: value or "yes" for name, _, value in pairs}
-
-
 def _is_same_text(first: EvaluatedRun, second: EvaluatedRun, ours: Result, theirs: Result) -> bool:
     """Whether both were measured on one text, and on as much of it."""
     if ours.signature.split("|")[0] != theirs.signature.split("|")[0]:
@@ -102,7 +100,7 @@ def _is_same_text(first: EvaluatedRun, second: EvaluatedRun, ours: Result, their
     documents = [run.documents.get((ours.model, ours.file)) for run in (first, second)]
     if documents[0] and documents[1]:
         return documents[0].is_of_same_text(documents[1])
-    parts = _parts(ours), _parts(theirs)
+    parts = signature_parts(ours), signature_parts(theirs)
     if parts[0].get("tokenizer") == parts[1].get("tokenizer"):
         return parts[0].get("tokens") == parts[1].get("tokens")
     return first.config.perplexity.max_tokens is None and second.config.perplexity.max_tokens is None
@@ -115,7 +113,7 @@ def _is_of_other_passages(first: EvaluatedRun, second: EvaluatedRun, figure: Res
 
 def _is_of_test_examples(figure: Result) -> bool:
     """Whether a figure tells how the task's test examples are answered."""
-    of_ratings = "sheet" in _parts(figure)
+    of_ratings = "sheet" in signature_parts(figure)
     return not (figure.of_text or figure.benchmark or tells_memorization(figure.name) or of_ratings)
 
 

@@ -9,6 +9,7 @@ from eval.comparison.comparability import Unlikeness, unlikeness
 from eval.comparison.evaluated_run import EvaluatedRun
 from eval.comparison.significance import Draws, PairedResult, Recorder, Significance, compare_systems
 from eval.comparison.text_figures import text_differences
+from eval.comparison.unknown_tokens import looks_better_than_it_is
 from eval.reporting.bars import BASELINES
 from eval.results import Result
 from eval.tasks import Prediction, rescore
@@ -54,11 +55,16 @@ class Row:
 
     @property
     def better(self) -> Literal["first", "second"] | None:
-        """Which run is the better one, where that is sure."""
+        """Which run is the better one, where that is sure and does not come of unknown tokens."""
         if not self.is_sure or self.first is None or self.second is None:
             return None
         first, second = (badness(self.known.better, each.value) for each in (self.first, self.second))
-        return None if first == second else "first" if first < second else "second"
+        if first == second:
+            return None
+        leading, other = (self.first, self.second) if first < second else (self.second, self.first)
+        if looks_better_than_it_is(leading, other):
+            return None
+        return "first" if leading is self.first else "second"
 
 
 def compare_figures(

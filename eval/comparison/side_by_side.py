@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from rich.table import Table
 
 from eval.comparison.figures import Row
+from eval.comparison.unknown_tokens import looks_better_than_it_is
 from eval.reporting.pages import number
 from eval.result_names import model_name
 from eval.results import Result
@@ -44,10 +45,13 @@ def side_by_side(first: str, others: Mapping[str, Sequence[Row]]) -> Table:
 
 
 def _best(results: Sequence[Result]) -> float | None:
-    """None where there is nothing that it could be better than."""
+    """None where there is nothing that it could be better than, or where its lead may come of its unknown tokens."""
     if len({result.value for result in results}) < 2:
         return None
-    return min(results, key=lambda result: badness(result.better, result.value)).value
+    best = min(results, key=lambda result: badness(result.better, result.value))
+    if any(looks_better_than_it_is(best, result) for result in results):
+        return None
+    return best.value
 
 
 def _cell(result: Result | None, apart: bool, best: float | None) -> str:

@@ -68,6 +68,7 @@ def run_maker(folder: Path) -> Callable[..., EvaluatedRun]:
         documents=30,
         config=None,
         window=64,
+        unknown="",
         others=(),
         stages=("evaluate", "pretrain", "finetune"),
         **task,
@@ -112,6 +113,7 @@ def run_maker(folder: Path) -> Callable[..., EvaluatedRun]:
             (made["evaluate"] / f"{file}.jsonl").write_text(text)
         lengths = np.arange(30, 30 + documents)
         signature = f"split:test|tokens:{lengths.sum()}|words:w|tokenizer:{tokenizer}|context:{window}"
+        signature += f"|unk:{unknown}" if unknown else ""
         low, high = (loss - 0.1, loss + 0.1) if documents >= FEWEST_UNITS else (None, None)
         results = [Result("pretrain", each, loss, low, high, documents, signature) for each in PERPLEXITIES]
         results = [*shown(results, PERPLEXITIES), *others]

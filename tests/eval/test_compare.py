@@ -142,6 +142,34 @@ def test_windows_that_were_set_otherwise_cannot_be_compared_and_those_of_the_mod
     assert rows["bits_per_byte"].better is None
 
 
+def test_a_lead_that_may_come_of_unknown_tokens_is_told_and_not_marked(runs, tmp_path):
+    bpe, char = runs("bpe", loss=3.0), runs("char", loss=2.0, tokenizer="u", unknown="1.10%")
+    rows, _ = rows_of(bpe, char)
+    for name in ("bits_per_byte", "word_perplexity"):
+        assert rows[name].note == (
+            "1.10% of the tokens of char are unknown and none of those of bpe; which characters these are need not be "
+            "predicted, so char looks better than it is and is not marked as better"
+        )
+        assert rows[name].is_sure
+        assert rows[name].better is None
+    poor = runs("poor", loss=4.0, tokenizer="v", unknown="0.20%")
+    rows, _ = rows_of(poor, char)
+    assert rows["bits_per_byte"].note.startswith(
+        "1.10% of the tokens of char are unknown and 0.20% of those of poor"
+    )
+    assert rows["bits_per_byte"].better is None
+    assert rows_of(poor, bpe)[0]["bits_per_byte"].better == "second", "in spite of them"
+    few, _ = rows_of(bpe, runs("few", loss=2.0, tokenizer="w", unknown="0.05%"))
+    assert few["bits_per_byte"].better == "second"
+    assert few["bits_per_byte"].note.endswith("so few looks better than it is")
+    for others, marked in (({"char": char, "poor": poor}, None), ({"poor": poor}, "3.00")):
+        compared = {name: compare_figures(bpe, other, DRAWS)[0] for name, other in others.items()}
+        table = Console(record=True, width=120, force_terminal=True)
+        table.print(side_by_side("bpe", compared))
+        [line] = [each for each in table.export_text(styles=True).splitlines() if "Bits per byte" in each]
+        assert re.findall(r"\x1b\[1;32m([\d.]+)", line) == ([marked] if marked else [])
+
+
 def figure(signature, name="accuracy", model="best", value=50.0, **facts):
     return Result(model, name, value, value - 1, value + 1, 9, signature, title=name, **facts)
 
