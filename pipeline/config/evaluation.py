@@ -220,7 +220,8 @@ class ExportConfig(WeightsConfig):
     """Further forms in which the model is handed on: names of formats, as `[gguf]`, or formats with settings, as
     `[{format: gguf, type: q8_0}]`; see docs/shipping.md."""
     license: str | None = None
-    """Licence named on the model card; None takes the corpus's."""
+    """Licence named on the model card; None takes the corpus's, and names none for the whole where the model was made
+    of more than that: examples of fine-tuning, or weights of others."""
 
     def problems(self) -> list[str]:
         labels = [format.label for format in self.formats]

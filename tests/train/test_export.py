@@ -232,6 +232,21 @@ def test_the_card_of_weights_that_were_only_measured_tells_of_their_own_training
         assert "| starts from | own |\n| steps | none: the weights are as they were |" in card
 
 
+@pytest.mark.parametrize("init", ["someone/gpt", "own"])
+def test_weights_of_others_have_a_licence_of_their_own(init, make_inputs, tmp_path, make_context):
+    inputs = make_inputs(GPT2)
+    manifest = json.loads((inputs["pretrain"] / "manifest.json").read_text())
+    manifest["config"]["pretrain"] = {"init": init if init != "own" else str(in_a_store(tmp_path, inputs))}
+    write_json(inputs["pretrain"] / "manifest.json", manifest)
+    context = make_context(tmp_path / "out", **inputs)
+    run(export(), context)
+    card = (context.folder / "model/README.md").read_text(encoding="utf-8")
+    known = yaml.safe_load(card.split("---\n")[1]).get("license")
+    assert known == (None if init == "someone/gpt" else "cc-by-sa-4.0")
+    unknown = "The licence of the weights that pretraining started from (gpt) is not known."
+    assert (unknown in card) == (init == "someone/gpt")
+
+
 def test_the_card_of_a_fine_tuning_tells_what_its_weights_were_trained_on(
     make_inputs, chat_tokenizer, tmp_path, make_context
 ):
@@ -254,8 +269,17 @@ def test_the_card_of_a_fine_tuning_tells_what_its_weights_were_trained_on(
         "layout gpt2",
         "### Pretraining",
         "| data | talks.jsonl |",
+        "The licence of the examples that it was fine-tuned on (talks.jsonl) is not known. Licence of the text that it "
+        "was pretrained on: CC-BY-SA-4.0.",
     ):
         assert fact in card, fact
+    assert "license" not in yaml.safe_load(card.split("---\n")[1]), "the corpus's is not the whole model's"
+    named = make_context(tmp_path / "named", **inputs, finetune=tuned)
+    run(export(license="MIT"), named)
+    card = (named.folder / "model/README.md").read_text(encoding="utf-8")
+    assert yaml.safe_load(card.split("---\n")[1])["license"] == "mit"
+    assert "Licence: MIT." in card
+    assert "is not known" not in card
 
 
 def test_the_weights_of_another_step(make_inputs, tmp_path, make_context):

@@ -21,7 +21,9 @@ from pipeline.store.artifacts import MANIFEST, read_json
 from pipeline.store.manifest import Manifest, StageMetrics, figure, words
 from pipeline.templates import markdown_templates
 from pipeline.text.counts import counted
+from pipeline.text.enumeration import enumerated
 from train.exporting.card import Card
+from train.exporting.licences import Licences, licence_of_corpus
 from train.exporting.trained_model import TrainedModel
 
 TEMPLATE = "model_card.md.jinja"
@@ -47,7 +49,7 @@ def write_model_card(
     """
     base = _base(context)
     data = _read(context, "clean", STATS) if base is None else corpus_of(base.folder) if base.folder else None
-    license = config.license or _license(data)
+    licences = Licences({"the whole": config.license} if config.license else _made_from(context, data))
     loadable = export["format"] != "lm-workflow"
     usage = trained.card.usage if loadable else trained.card.own_usage
     card = (
@@ -56,10 +58,10 @@ def write_model_card(
         .render(
             counted=counted,
             ends_in_words=ends_in_words,
-            front_matter=_front_matter(license, trained.card, loadable),
+            front_matter=_front_matter(licences.of_the_whole, trained.card, loadable),
             name=context.run.name,
             what=trained.card.what,
-            license=license,
+            licence=licences.words,
             usage=usage(".", trained.example(context)),
             notes=trained.card.notes,
             stop_strings=trained.stops.texts,
@@ -101,10 +103,31 @@ def _base(context: Context) -> Base | None:
     return Base(pretraining_of((manifest["config"].get("pretrain") or {}).get("init")))
 
 
-def _license(data: dict[str, Any] | None) -> str | None:
-    """Of all sources: one, or several side by side; None where one of them is unknown."""
-    licenses = [source["license"] for source in data["sources"]] if data else []
-    return " and ".join(dict.fromkeys(licenses)) if licenses and all(licenses) else None
+def _made_from(context: Context, data: dict[str, Any] | None) -> dict[str, str | None]:
+    """What the model was made from, each with its licence, or None where that is not known.
+
+    Args:
+        data: the statistics of the text that it was pretrained on.
+    """
+    parts: dict[str, str | None] = {}
+    pretrain, finetune = (_read(context, stage, MANIFEST) for stage in ("pretrain", "finetune"))
+    if init := ((pretrain or {}).get("config", {}).get("pretrain") or {}).get("init"):
+        before = pretraining_of(init)
+        earlier = corpus_of(before) if before else None
+        name = f"the weights that pretraining started from ({weights_name(init)})"
+        parts[name] = licence_of_corpus(earlier) if earlier else None
+    if data:
+        parts["the text that it was pretrained on"] = licence_of_corpus(data)
+    if finetune and finetune["metrics"].get("steps") != 0:
+        files = enumerated(_example_files(finetune["config"]["finetune"]))
+        parts[f"the examples that it was fine-tuned on ({files})"] = None
+    return parts
+
+
+def _example_files(finetune: dict[str, Any]) -> list[str]:
+    """Names of the files of training examples, by a `finetune` section."""
+    sections = [finetune["data"], *(part["data"] for part in finetune.get("parts", {}).values())]
+    return [Path(name).name for section in sections for name in section["train"] or ()]
 
 
 def _front_matter(license: str | None, card: Card, loadable: bool) -> str:
@@ -171,9 +194,7 @@ def _training(artifact: Path, stage: str) -> TrainingFacts:
     if stage == "finetune":
         facts["task"] = f"{config['task']}, {_trained(config['lora'])}"
         facts["base"] = weights_name(config["init"]) if config["init"] else "the pretrained model above"
-        sections = [config["data"], *(part["data"] for part in config.get("parts", {}).values())]
-        names = [name for section in sections for name in section["train"] or ()]
-        facts["data"] = ", ".join(Path(name).name for name in names)
+        facts["data"] = ", ".join(_example_files(config))
     else:
         if (initial := artifact / INITIAL_FILE).is_file():
             facts["starts from"] = read_json(initial, artifact, ("name",))["name"]
