@@ -16,6 +16,8 @@ from pipeline.store.artifacts import damaged, read_json, write_json
 from pipeline.text.counts import counted
 
 RESULTS = "results.json"
+SHORTENED = "shortened_prompts"
+"""Result of how many test prompts were too long for the model's context, so that the model was asked without a part."""
 CONFUSION = "confusion.json"
 """Of a classifier that gives one label: its `labels`, and how many texts of each (rows) were given each."""
 

@@ -7,8 +7,9 @@ from typing import Any
 from eval.reporting.pages import duration, hardware, number
 from eval.reporting.report_data import StageRecord, confidence_of, read_initial
 from eval.reporting.report_plots import compact
-from eval.results import Result
+from eval.results import SHORTENED, Result
 from pipeline.formats.ancestry import corpus_of, pretraining_of
+from pipeline.formats.cut_examples import NOTABLE_SHARE, describe_cut
 from pipeline.formats.direction import badness
 from pipeline.formats.source import Source
 from pipeline.formats.training_artifact import run_label, weights_name
@@ -101,6 +102,14 @@ def judge_answers(
         found.append(
             f"Of its {counted(examples, 'answer')} {counted(round(cut_off), 'was', 'were')} cut off at the longest "
             f"length{f' (evaluate.decode.max_new_tokens={most})' if most else ''}: the scores tell of that limit, too."
+        )
+    if cut := describe_cut(finetune.metrics, NOTABLE_SHARE):
+        found.append(f"Too long for the model's context, {cut}.")
+    shortened = sum(r.value for r in results if r.model == "finetune" and r.name == SHORTENED)
+    if shortened >= MANY * examples:
+        found.append(
+            f"Of its {counted(examples, 'test prompt')} {counted(round(shortened), 'was', 'were')} too long, too: the "
+            "model was asked without a part of them."
         )
     known, asked = figure(finetune.metrics, KNOWN_ANSWERS), figure(finetune.metrics, "test_examples")
     if known and asked and known >= MANY * asked:

@@ -1,10 +1,10 @@
 """Texts that the fine-tuned model writes for the test prompts, scored by `evaluate.metrics`."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from eval.metrics import figures_by_metric, score_texts
-from eval.results import Bootstrap, Figure, Result, shown
+from eval.results import SHORTENED, Bootstrap, Figure, Result, shown
 from eval.scoring.generated_texts import GeneratedTexts
 from eval.tasks import Prediction, TunedModel
 from pipeline.config.evaluation import DecodeConfig, EvaluateConfig
@@ -17,14 +17,25 @@ from train.finetuning.data import Splits
 from train.finetuning.facts import TestRow
 from train.finetuning.fitting import fit_prompt
 from train.finetuning.written_text import WrittenText
-from train.generation.generate import Generated, generate
+from train.generation.generate import generate
 from train.generation.stops import Stops
 from train.models import as_writing_model
 
 FAILURES = {
     "empty_predictions": Figure("Empty predictions", None, "lower"),
     "cut_off_predictions": Figure("Predictions cut off", None, "lower"),
+    SHORTENED: Figure("Prompts cut to fit the context", None, "lower"),
 }
+
+
+class Answer(NamedTuple):
+    """What the model writes to a prompt."""
+
+    text: str
+    cut_off: bool
+    """Whether it had not come to its end at the longest length."""
+    shortened: bool
+    """Whether its prompt was too long for the model's context, and lost a part."""
 
 
 def describe_decoding(decode: DecodeConfig, seed: int) -> str:
@@ -43,7 +54,7 @@ def describe_decoding(decode: DecodeConfig, seed: int) -> str:
     return f"decoding:{decode.method},max_new_tokens={decode.max_new_tokens}{settings}"
 
 
-def write_answers(tuned: TunedModel, form: PromptFormat, sources: Sequence[Source]) -> list[Generated]:
+def write_answers(tuned: TunedModel, form: PromptFormat, sources: Sequence[Source]) -> list[Answer]:
     """What the model answers to each prompt, white space at the ends aside. One that is too long is cut as in
     training."""
     facts = tuned.facts
@@ -51,7 +62,8 @@ def write_answers(tuned: TunedModel, form: PromptFormat, sources: Sequence[Sourc
     room, _ = model.share_context(tuned.config.decode.max_new_tokens)
     whole = form.prompt_ids(sources)
     prompts = [fit_prompt(form, *pair, room) for pair in zip(sources, whole, strict=True)]
-    if long := sum(len(ids) > room for ids in whole):
+    shortened = [len(ids) > room for ids in whole]
+    if long := sum(shortened):
         tuned.context.log.warning(
             f"of {counted(len(whole), 'test prompt')} {counted(long, 'is', 'are')} longer than the {room:,} tokens "
             "that the model's context leaves them: they lose their first turns (the system's stays), or, being one "
@@ -67,7 +79,10 @@ def write_answers(tuned: TunedModel, form: PromptFormat, sources: Sequence[Sourc
             stops=Stops(facts["stop_token_ids"], facts["stop_strings"]),
             advance=bar.advance,
         )
-    return [Generated(text.strip(), cut_off) for text, cut_off in generated]
+    return [
+        Answer(text.strip(), cut_off, short)
+        for (text, cut_off), short in zip(generated, shortened, strict=True)
+    ]
 
 
 def _more_room(room: int, context: int) -> str:
@@ -86,7 +101,7 @@ def prompt_of(row: Mapping[str, Any]) -> Source:
     return Beginning(row["source"]) if row.get("continues") else row["source"]
 
 
-def predicted(row: TestRow, answer: Generated, references: list[str]) -> Prediction:
+def predicted(row: TestRow, answer: Answer, references: list[str]) -> Prediction:
     """What is told of an answer to a test row, a conversation's turns as people read them."""
     told: Prediction = {
         "prompt": row["prompt"],
@@ -127,11 +142,12 @@ def rescore(rows: Sequence[Prediction], config: EvaluateConfig, bootstrap: Boots
     )
 
 
-def count_failures(texts: GeneratedTexts, answers: Sequence[Generated]) -> list[Result]:
-    """How many predictions hold no text, and how many were cut off at the longest length."""
+def count_failures(texts: GeneratedTexts, answers: Sequence[Answer]) -> list[Result]:
+    """How many predictions hold no text, how many were cut off at the longest length, and how many prompts were cut."""
     counts = {
         "empty_predictions": sum(not answer.text for answer in answers),
         "cut_off_predictions": sum(answer.cut_off for answer in answers),
+        SHORTENED: sum(answer.shortened for answer in answers),
     }
     found = (
         Result(texts.model, name, count, None, None, len(answers), texts.decoding)

@@ -311,11 +311,21 @@ def test_a_fine_tuned_generator(inputs, finetune, tmp_path, make_context):
     assert [row["prompt"] for row in rows] == [f"<|user|>say {n}<|end|><|assistant|>" for n in range(4)]
     assert rows[2]["references"] == ["one", "2 two"]
     assert metrics["cut_off_predictions"] == sum(row.pop("cut_off") for row in rows)
+    assert metrics["shortened_prompts"] == 0
     assert metrics["empty_predictions"] == sum(not row["prediction"] for row in rows)
     assert read_jsonl(tmp_path / "out/tables/predictions.jsonl") == rows
     results = json.loads((tmp_path / "out/results.json").read_text())
     [bleu] = [result for result in results if result["name"] == "bleu"]
     assert "decoding:greedy,max_new_tokens=10" in bleu["signature"]
+
+
+def test_prompts_that_are_too_long_are_counted(inputs, finetune, tmp_path, make_context):
+    rows = [
+        {"prompt": text, "references": ["one"], "source": text} for text in ("say 1", "a long question " * 20)
+    ]
+    (finetune / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    metrics = run(settings(metrics=["bleu"]), make_context(tmp_path / "out", **inputs, finetune=finetune))
+    assert metrics["shortened_prompts"] == 1
 
 
 def test_control_tokens_in_a_test_examples_text_are_text(inputs, finetune, tmp_path, make_context):

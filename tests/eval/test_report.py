@@ -645,22 +645,27 @@ def test_scores_of_answers_come_with_what_keeps_them_from_telling_much(tmp_path)
     base = base_run(tmp_path)
     (base / "manifest.json").write_text(json.dumps({"metrics": {"headline": "validation perplexity 167.3"}}))
 
-    def page(name: str, n: int, known: int, cut_off: int) -> str:
+    def page(name: str, n: int, known: int, cut_off: int, cut: int) -> str:
         root = tmp_path / name
         partial(root, "finetune")
         figures = {"steps": 5, "examples": 220, "test_examples": n, "known_answers": known}
+        figures |= {"cut_prompts": cut, "cut_responses": 8}
         finetune = artifact(root, "finetune", figures, {"finetune": {"task": "instruct", "init": str(base)}})
         folder = partial(root, "evaluate")
         bleu = Result("finetune", "bleu", 86.0, 77.1, 94.7, n, "")
         ends = Result("finetune", "cut_off_predictions", cut_off, None, None, n, "")
-        write_results(
-            folder, shown([bleu, ends], {"bleu": Figure("BLEU", "BLEU {:.1f}"), ends.name: Figure("")})
-        )
+        short = replace(ends, name="shortened_prompts", value=9)
+        figures_of = {"bleu": Figure("BLEU", "BLEU {:.1f}"), ends.name: Figure(""), short.name: Figure("")}
+        write_results(folder, shown([bleu, ends, short], figures_of))
         config = {"evaluate": {"confidence": 0.95, "decode": {"max_new_tokens": 32}}}
         evaluate = artifact(root, "evaluate", {}, config)
         return report(root / "report", finetune=finetune, evaluate=evaluate)[0].text
 
-    text = page("doubtful", n=24, known=21, cut_off=23)
+    text = page("doubtful", n=24, known=21, cut_off=23, cut=57)
+    assert (
+        "Too long for the model's context, of 220 training examples 57 prompts lost their first turns or their middle. "
+        "Of its 24 test prompts 9 were too long, too" in text
+    )
     assert "own (pretrained on letters, validation perplexity 167.3) was fine-tuned (instruct)" in text
     assert "; on its 24 test examples it reaches BLEU 86.0." in text
     assert (
@@ -674,9 +679,9 @@ def test_scores_of_answers_come_with_what_keeps_them_from_telling_much(tmp_path)
         in text
     )
     assert "77.10 to 94.70 (95% confidence interval)" in text
-    text = page("sound", n=200, known=21, cut_off=23)
+    text = page("sound", n=200, known=21, cut_off=23, cut=9)
     assert "; on its 200 test examples it reaches BLEU 86.0." in text
-    assert not re.search("word for word|at the longest length|tell little", text)
+    assert not re.search("Too long|too long, too|word for word|at the longest length|tell little", text)
 
 
 def test_sample_texts_are_said_to_be_of_the_model_that_wrote_them(inputs, tmp_path):

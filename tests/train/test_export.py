@@ -260,6 +260,9 @@ def test_the_card_of_a_fine_tuning_tells_what_its_weights_were_trained_on(
     write_json(tuned / "task.json", {"task": "instruct", "template": "…", "stop_token_ids": stops})
     data = {"train": ["/somewhere/talks.jsonl"]}
     write_manifest(tuned, finetune={"task": "instruct", "lora": None, "init": str(base), "data": data})
+    manifest = json.loads((tuned / "manifest.json").read_text())
+    manifest["metrics"] |= {"examples": 907, "cut_prompts": 237, "cut_responses": 157, "cut_turns": 0}
+    write_json(tuned / "manifest.json", manifest)
     del inputs["pretrain"]
     context = make_context(tmp_path / "out", **inputs, finetune=tuned)
     run(export(), context)
@@ -269,6 +272,8 @@ def test_the_card_of_a_fine_tuning_tells_what_its_weights_were_trained_on(
         "layout gpt2",
         "### Pretraining",
         "| data | talks.jsonl |",
+        "| too long for the context | of 907 training examples 237 prompts lost their first turns or their middle and "
+        "157 responses lost their end |",
         "The licence of the examples that it was fine-tuned on (talks.jsonl) is not known. Licence of the text that it "
         "was pretrained on: CC-BY-SA-4.0.",
     ):

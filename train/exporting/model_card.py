@@ -14,6 +14,7 @@ from pipeline.config.objectives import ObjectiveConfig
 from pipeline.config.optimizers import OptimizerConfig
 from pipeline.context import Context
 from pipeline.formats.ancestry import STATS, corpus_of, pretraining_of
+from pipeline.formats.cut_examples import CUT, describe_cut
 from pipeline.formats.documents import ends_in_words
 from pipeline.formats.model_folder import FORMS_FILE
 from pipeline.formats.training_artifact import INITIAL_FILE, weights_name
@@ -208,10 +209,13 @@ def _training(artifact: Path, stage: str) -> TrainingFacts:
     facts["optimizer"] = TypeAdapter(OptimizerConfig).validate_python(optim).summary()
     facts["schedule"] = f"{schedule['name']}, warm-up {schedule['warmup']:g}"
     facts["batch"] = f"{trainer['global_batch']} sequences per step, {trainer['precision']}"
-    metrics = {name: value for name, value in manifest["metrics"].items() if name != "headline"}
+    told_in_words = {"headline", *CUT}
+    metrics = {name: value for name, value in manifest["metrics"].items() if name not in told_in_words}
     facts |= {
         name.replace("_", " "): _show(value) for name, value in metrics.items() if value not in (0, None)
     }
+    if cut := describe_cut(manifest["metrics"]):
+        facts["too long for the context"] = cut
     facts["time"] = f"{manifest['seconds']:,.0f} s on {counted(manifest['ranks'], 'rank')}"
     facts["seed"] = str(manifest["config"]["seed"])
     facts["versions"] = ", ".join(

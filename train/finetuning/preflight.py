@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.config.base_weights import SETTING
 from pipeline.config.models import ModelConfig
 from pipeline.config.root import RootConfig
+from pipeline.formats.cut_examples import NOTABLE_SHARE
 from pipeline.formats.training_artifact import artifact_of
 from pipeline.known import Known, Warned
 from pipeline.text.counts import counted
@@ -20,9 +21,6 @@ from train.finetuning.task import task_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
-
-NOTABLE_SHARE = 0.1
-"""Of the training examples, from which on it is a warning that they are cut."""
 
 
 def examples(root: RootConfig, known: Known) -> str:
