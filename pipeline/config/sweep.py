@@ -14,7 +14,8 @@ class SweepConfig(Section):
     """Several runs that differ in some keys, started with `--multirun` (see docs/sweeps.md)."""
 
     name: Annotated[str | None, Field(pattern=rf"^{NAME}$")] = None
-    """Folder below `<run.runs>/sweeps`, W&B group and beginning of the runs' names; None takes `<run.name>-<sweep>`."""
+    """Folder below `<run.runs>/sweeps`, W&B group and beginning of the runs' names; None takes `<run.name>-<sweep>`;
+    without an option of sweep=… the folder is `<run.name>-<keys>`, and `<run.name>` the beginning."""
     objective: MetricName = "pretrain.validation_loss"
     """What the runs are compared by, `<stage>.<metric>`: any number among a stage's metrics."""
     direction: Literal["minimize", "maximize"] = "minimize"

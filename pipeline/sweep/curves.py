@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pipeline.store.artifacts import Store
 from pipeline.sweep.jobs import Job
@@ -29,6 +30,7 @@ def loss_curves(jobs: Sequence[Job], store: Store) -> Figure | None:
             color, opacity = (BEST, 1.0) if number == 0 else (INK, 0.35)
             axes.plot(*zip(*points, strict=True), color=color, alpha=opacity, label=label)
         axes.set(xlabel="step", ylabel="training loss")
+        axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         if all(loss > 0 for points in curves for _, loss in points):
             axes.set_yscale("log")
             plain_log_ticks(axes)

@@ -60,6 +60,7 @@ class Sweep(Callback):
             jobs = self._check(batch)
             if not self._started:
                 self._announce(f"{self._plan.run.name}: {self._count(len(batch))}, {self._manner()}")
+                self._tell_of_replaced()
                 self._started = True
             if self._plan.only_shown:
                 self._list(jobs)
@@ -110,6 +111,12 @@ class Sweep(Callback):
         if not self._optuna:
             refuse_twins([job for job in jobs if job.state != "refused"])
         return jobs
+
+    def _tell_of_replaced(self) -> None:
+        from pipeline.sweep.summary import describe_replaced
+
+        if said := describe_replaced(self._plan, self._jobs):
+            self._announce(said)
 
     def _list(self, jobs: Sequence[Job]) -> None:
         """What would be run, and how one learns more of a job."""

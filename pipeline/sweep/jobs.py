@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,14 +88,23 @@ class JobRecord:
 
 def run_name(sweep: str, swept: Mapping[str, str], taken: Collection[str]) -> str:
     """`<sweep>-lr_0.001-weight_decay_0.1`, with a number behind it where that is taken."""
-    leaves = [key.rsplit(".", 1)[-1] for key in swept]
-    parts = [sweep]
-    for leaf, (key, value) in zip(leaves, swept.items(), strict=True):
-        word = leaf if leaves.count(leaf) == 1 else key.replace(".", "_")
-        parts.append(f"{word}_{_short(value)}")
+    words = zip(_words(list(swept)), swept.values(), strict=True)
+    parts = [sweep, *(f"{word}_{_short(value)}" for word, value in words)]
     name = "-".join(parts)[: len(sweep) + NAME_CHARS].rstrip("-_.")
     numbered = (f"{name}-{number}" for number in range(2, len(taken) + 3))
     return name if name not in taken else next(n for n in numbered if n not in taken)
+
+
+def sweep_name(run: str, keys: Sequence[str]) -> str:
+    """`<run>-lr-weight_decay`: of a sweep of these keys that no file has a name for."""
+    return "-".join([run, *_words(keys)])[: len(run) + NAME_CHARS].rstrip("-_.")
+
+
+def _words(keys: Sequence[str]) -> list[str]:
+    """What names call swept keys: by their last parts, where these differ."""
+    leaves = [key.rsplit(".", 1)[-1] for key in keys]
+    words = [leaf if leaves.count(leaf) == 1 else key for leaf, key in zip(leaves, keys, strict=True)]
+    return [re.sub(r"[^A-Za-z0-9-]+", "_", word) for word in words]
 
 
 def _short(value: str) -> str:

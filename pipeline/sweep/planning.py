@@ -21,7 +21,7 @@ from pipeline.errors import UserError
 from pipeline.plan import plan_stages
 from pipeline.redaction import shown_overrides
 from pipeline.store.artifacts import Store
-from pipeline.sweep.jobs import Job, run_name
+from pipeline.sweep.jobs import Job, run_name, sweep_name
 from pipeline.sweep.objective import check_metric
 from pipeline.sweep.processes import divided_gpus
 from pipeline.typed_command import to_type
@@ -61,10 +61,8 @@ class SweepPlan:
             parse_config(values)  # tells all problems
             raise
         choice = config.hydra.runtime.choices.get("sweep")
-        name = self.settings.name or (f"{self.base.name}-{choice}" if choice else self.base.name)
-        self.run = RunConfig(name=name, runs=str(Path(self.base.runs) / "sweeps"))
-        """Name and folder of the sweep itself."""
-        self.folder = self.run.folder
+        self._jobs_name = self.settings.name or (f"{self.base.name}-{choice}" if choice else self.base.name)
+        """Beginning of the names of its runs."""
         self.store = Store(Path(self.base.artifacts))
         self.only_shown = bool(values["dryrun"] or values["show_config"])
         """Whether the jobs are listed and none is started."""
@@ -82,6 +80,11 @@ class SweepPlan:
                 "has them (conf/sweep/)"
             )
         keys = [key.lstrip("+") for key in self._swept]
+        named = self.settings.name is not None or choice is not None
+        name = self._jobs_name if named else sweep_name(self.base.name, keys)
+        self.run = RunConfig(name=name, runs=str(Path(self.base.runs) / "sweeps"))
+        """Name and folder of the sweep itself."""
+        self.folder = self.run.folder
         if self.settings.compare is not None and self.settings.compare not in keys:
             raise UserError(
                 f"sweep.compare={self.settings.compare} is not among what is swept ({', '.join(keys)}); name one of "
@@ -99,7 +102,7 @@ class SweepPlan:
         """
         swept = self.swept(overrides)
         others = {job.run for job in taken if job.swept != swept}
-        name = run_name(self.run.name, swept, others)
+        name = run_name(self._jobs_name, swept, others)
         loader = GlobalHydra.instance().config_loader()
         values = _values(loader.load_sweep_config(self._config, list(overrides)))
         values["run"]["name"] = name
@@ -147,7 +150,7 @@ class SweepPlan:
 
     def to_report(self, job: Job) -> str:
         """What to type to bring one job's run up to its report, with all that the sweep made of it."""
-        words = [word for word in job.overrides if not word.startswith(("stage=", "run.name="))]
+        words = [word for word in job.overrides if not word.lstrip("+").startswith(("stage=", "run.name="))]
         return to_type([*shown_overrides(words), f"run.name={job.run}"])
 
     def environments(self) -> list[dict[str, str]]:

@@ -64,7 +64,7 @@ def key_plot(key: str, jobs: Sequence[Job], objective: str) -> Figure:
         if len(places) <= MOST_TICKS or not numeric:
             axes.set_xticks(list(places.values()), list(places))
         elif axes.get_xscale() == "linear":
-            axes.xaxis.set_major_locator(MaxNLocator(5))
+            axes.xaxis.set_major_locator(MaxNLocator(5, integer=all(map(float.is_integer, places.values()))))
         axes.set(xlabel=axis_of(key), ylabel=axis_of(objective))
         axes.yaxis.set_major_locator(MaxNLocator(5))
         axes.legend()

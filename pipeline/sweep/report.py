@@ -82,6 +82,7 @@ def render(plan: SweepPlan, jobs: Sequence[Job], fits: Sequence[Fit], figures: M
     """The page. Everything is escaped."""
     best = jobs[0] if jobs[0].objective is not None else None
     finished = [job for job in jobs if job.objective is not None]
+    links = {job.run: _link(plan, job) for job in jobs}
     return (
         html_templates(Path(__file__).parent)
         .get_template(TEMPLATE)
@@ -96,7 +97,8 @@ def render(plan: SweepPlan, jobs: Sequence[Job], fits: Sequence[Fit], figures: M
             plots={title: svg(figure, title) for title, figure in figures.items()},
             fits=fits,
             edges=on_the_edge(finished) if finished else [],
-            links={job.run: _link(plan, job) for job in jobs},
+            links=links,
+            to_folders=any(link and not link.endswith(".html") for link in links.values()),
             seconds=sum(job.seconds or 0 for job in jobs),
             counts={state: sum(job.state == state for job in jobs) for state in ("finished", "failed")},
         )

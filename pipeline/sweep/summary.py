@@ -9,14 +9,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from pipeline.store.artifacts import write_json
+from pipeline.store.artifacts import read_json, write_json
 from pipeline.sweep.jobs import Job, as_number
 from pipeline.sweep.planning import SweepPlan
+from pipeline.text.counts import counted
 from pipeline.tracking import open_tracker
 from pipeline.tracking.tracker import TABLES_FOLDER, TrackedStage
 
 CSV_FILE, JSON_FILE, PAGE_FILE = "table.csv", "table.json", "report.html"
 TABLE = "jobs"
+SHOWN = 3
+"""Runs that a message lists at most."""
 
 
 def sum_up(plan: SweepPlan, jobs: Sequence[Job]) -> None:
@@ -48,6 +51,22 @@ def sum_up(plan: SweepPlan, jobs: Sequence[Job]) -> None:
         _track(plan, ordered, columns, rows, figures)
 
 
+def describe_replaced(plan: SweepPlan, jobs: Sequence[Job]) -> str:
+    """Which jobs an earlier start has left in the files that `sum_up` writes and this one has not; empty where none."""
+    path = plan.folder / JSON_FILE
+    rows = read_json(path, plan.folder, kind=list) if path.is_file() else []
+    planned = {job.fingerprint for job in jobs}
+    gone = [row["run"] for row in rows if row["state"] == "finished" and row["fingerprint"] not in planned]
+    if not gone:
+        return ""
+    named = ", ".join([*gone[:SHOWN], *(["…"] if gone[SHOWN:] else [])])
+    return (
+        f"an earlier sweep of this name has {counted(len(gone), 'job')} that this one has not ({named}): its page and "
+        f"tables in {plan.folder} are replaced when this one ends; to keep both, give this one a name of its own "
+        "(sweep.name=…)"
+    )
+
+
 def in_order(jobs: Sequence[Job], direction: str) -> list[Job]:
     """The best first, then those without an objective."""
     sign = -1 if direction == "maximize" else 1
@@ -61,7 +80,7 @@ def table_rows(jobs: Sequence[Job], objective: str, fit: Sequence[str]) -> tuple
 
     def value(text: str | None) -> Any:
         number = as_number(text)
-        return text if number is None else number
+        return text if number is None else int(number) if text and text.isdecimal() else number
 
     rows = [
         [

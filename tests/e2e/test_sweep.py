@@ -21,6 +21,7 @@ GRID = [
     "optim.lr=1e-3,1e-2",
     "optim.weight_decay=0.0,0.2",
     "sweep.name=lr",
+    "run.name=grid",
 ]
 SIZES = ["stage=tokenizer", "sweep.objective=tokenizer.bytes_per_token", "sweep.direction=maximize"]
 
@@ -69,6 +70,9 @@ def test_the_table_is_sorted_by_the_artifacts_own_metric(grid: tuple[Path, str])
     page = (folder / "runs/sweeps/lr/report.html").read_text()
     assert page.count("<figure") == 4  # each key, both together, the losses
     assert "src=" not in page
+    best = page.rpartition("<pre")[2]
+    assert best.count("run.name=") == 1
+    assert f"run.name={rows[0]['run']}" in best
 
 
 def test_started_again_it_runs_nothing(grid: tuple[Path, str], pipeline: Callable) -> None:
@@ -150,6 +154,21 @@ def test_a_dry_run_lists_the_jobs_and_starts_none(grid: tuple[Path, str], pipeli
     assert not (folder / "runs/sweeps/dry").exists()
 
 
+def test_a_sweep_of_other_jobs_says_whose_page_it_replaces(
+    grid: tuple[Path, str], pipeline: Callable
+) -> None:
+    folder, _ = grid
+    words = ["stage=pretrain", "trainer.steps=3", "optim.lr=1e-3,2e-3", "dryrun=true"]
+    same_name = ["optim.weight_decay=0.0", "sweep.name=lr", "--multirun"]
+    result = pipeline(folder, *words, *same_name, timeout=60)
+    assert "an earlier sweep of this name has 3 jobs that this one has not (" in result.stdout
+    assert "(sweep.name=…)" in result.stdout
+    result = pipeline(folder, *words, "run.name=mine", "--multirun", timeout=60)
+    assert "mine-lr: 2 jobs, 1 at a time" in result.stdout
+    assert "would run as mine-lr_0.001\n" in result.stdout
+    assert "earlier sweep" not in result.stdout
+
+
 def test_an_interrupt_ends_the_running_job_and_keeps_the_finished_ones(
     grid: tuple[Path, str], tmp_path: Path
 ) -> None:
@@ -170,7 +189,7 @@ def test_an_interrupt_ends_the_running_job_and_keeps_the_finished_ones(
     printed, _ = sweep.communicate(timeout=120)
     assert sweep.returncode == 130
     states = {row["trainer.steps"]: row["state"] for row in table(tmp_path, "steps")}
-    assert states == {"3.0": "finished", "100000.0": "interrupted"}
+    assert states == {"3": "finished", "100000": "interrupted"}
     assert "interrupted" in printed
     running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
     assert str(tmp_path) not in running

@@ -11,7 +11,7 @@ from pipeline.config.sweep import SweepConfig
 from pipeline.errors import UserError
 from pipeline.store.artifacts import Store, finish, write_json
 from pipeline.sweep.grid import heat_map, on_the_edge
-from pipeline.sweep.jobs import Job, JobRecord, run_name
+from pipeline.sweep.jobs import Job, JobRecord, run_name, sweep_name
 from pipeline.sweep.objective import check_metric, read_metric
 from pipeline.sweep.planning import refuse_twins
 from pipeline.sweep.plots import svg
@@ -71,6 +71,13 @@ def test_runs_are_named_after_what_is_swept():
     assert run_name("s", {"corpus.paths": "[a/b.txt]"}, []) == "s-paths_a_b.txt"
 
 
+def test_a_sweep_without_a_file_is_named_after_its_keys():
+    assert sweep_name("wiki", ["optim.muon_lr"]) == "wiki-muon_lr"
+    assert sweep_name("wiki", ["model", "optim.lr", "finetune.optim.lr"]) == (
+        "wiki-model-optim_lr-finetune_optim_lr"
+    )
+
+
 def test_values_that_look_alike_get_names_of_their_own():
     names = []
     for value in ("0.00100001", "0.00100002", "0.00100003"):
@@ -98,6 +105,8 @@ def test_the_table_has_numbers_and_the_best_first():
     assert columns == ["optim.lr", "pretrain.loss", "state", "seconds", "run", "fingerprint"]
     assert rows[0] == [0.01, 1.5, "finished", None, "s-lr_1e-2", "print-1e-2"]
     assert rows[2][:3] == [0.3, None, "failed"]
+    layers = table_rows([Job({"model.layers": "3"}, "c")], "pretrain.loss", [])[1][0][0]
+    assert (layers, type(layers)) == (3, int)
 
 
 def test_every_key_and_fit_has_a_plot_that_fits_into_a_page():
@@ -160,6 +169,8 @@ def test_the_losses_of_all_jobs_are_drawn_over_each_other(tmp_path):
     drawn = svg(plots["Training losses"], "losses")
     assert ">best<" in drawn
     assert ">others<" in drawn
+    steps = re.findall(r">([\d.]+)<", drawn)[:2]
+    assert steps == ["1", "2"], "no half steps"
 
 
 def test_values_that_are_no_numbers_are_plotted_too():
