@@ -201,8 +201,7 @@ site: dev  ## The documentation as a site with search, in site/
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet && echo "site/index.html"
 
 wandb-sync: venv  ## Send runs that were kept offline to Weights & Biases
-	@runs=$$(ls -d runs/*/wandb/offline-run-* runs/sweeps/*/wandb/offline-run-* 2>/dev/null); \
-	 if [ -z "$$runs" ]; then echo "no offline runs below runs/"; else $(VENV)/bin/wandb sync $$runs; fi
+	@$(VENV)/bin/python -m pipeline.wandb_sync
 
 # What people try first, by the name that it has here: without these, make would find the folder and do nothing.
 train: pretrain  ## The same as pretrain

@@ -185,10 +185,22 @@ def sync_command(run: RunConfig) -> str:
     """What to type to send a run that was kept on disk."""
     if run.is_in_default_folder and Path.cwd() == ROOT and Path("Makefile").is_file():
         return "make wandb-sync"
-    here = Path(sys.executable).with_name("wandb")
-    found = shutil.which("wandb")
-    program = "wandb" if found and Path(found).samefile(here) else shlex.quote(str(here))
-    return f"{program} sync {shlex.quote(str(run.folder / 'wandb'))}/offline-run-*"
+    return f"{_typed_program()} sync {shlex.quote(str(run.folder / 'wandb'))}/offline-run-*"
+
+
+def wandb_program() -> Path:
+    """The command of W&B that belongs to this Python."""
+    return Path(sys.executable).with_name("wandb")
+
+
+def _typed_program() -> str:
+    """What to type for it: its name where that is found, else its path, from here on where it lies below."""
+    program, found = wandb_program(), shutil.which("wandb")
+    if found and program.exists() and Path(found).samefile(program):
+        return "wandb"
+    return shlex.quote(
+        str(program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program)
+    )
 
 
 def is_offline(tracking: WandbTracking, environment: Mapping[str, str]) -> bool:
@@ -202,10 +214,24 @@ def is_offline(tracking: WandbTracking, environment: Mapping[str, str]) -> bool:
 
 def check(config: WandbTracking, environment: Mapping[str, str]) -> None:
     """Raises: UserError: where W&B was asked for online and nothing says who asks."""
-    if config.mode == "online" and not _has_key(environment):
+    if config.mode == "online":
+        check_key("tracking.mode=online", environment, ", or choose tracking.mode=offline")
+
+
+def check_key(what: str, environment: Mapping[str, str], instead: str = "") -> None:
+    """Raise where there is no key for W&B.
+
+    Args:
+        what: needs it.
+        instead: what else can be done, behind what is always said.
+
+    Raises:
+        UserError: with what to type.
+    """
+    if not _has_key(environment):
         raise UserError(
-            "tracking.mode=online needs a Weights & Biases key, and there is none: run `wandb login`, set "
-            "WANDB_API_KEY, or choose tracking.mode=offline"
+            f"{what} needs a Weights & Biases key, and there is none: run `{_typed_program()} login`, or set "
+            f"WANDB_API_KEY{instead}"
         )
 
 

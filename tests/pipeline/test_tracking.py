@@ -297,3 +297,21 @@ def test_online_without_a_key_is_the_users_mistake(tmp_path):
     with pytest.raises(UserError, match="wandb login"):
         check(WandbTracking(mode="online"), nothing)
     check(WandbTracking(mode="online"), nothing | {"WANDB_API_KEY": "a" * 40})
+
+
+def test_runs_are_sent_only_where_there_is_a_key(tmp_path):
+    (tmp_path / "runs/demo/wandb/offline-run-1").mkdir(parents=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("WANDB_")}
+    found = subprocess.run(
+        [sys.executable, "-m", "pipeline.wandb_sync"],
+        cwd=tmp_path,
+        env={**environment, "NETRC": str(tmp_path / "absent")},
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 2
+    assert re.fullmatch(
+        r"error: sending runs to Weights & Biases needs a Weights & Biases key, and there is none: run "
+        r"`(\S*/)?wandb login`, or set WANDB_API_KEY\n",
+        found.stderr,
+    )
