@@ -138,7 +138,7 @@ _TABLE = (
     Stage("export", 9, configs.ExportStage, "train.export:run",
           ("clean", "tokenizer", "pretrain", "finetune", "evaluate"), _exported,
           checks=("train.export_preflight:formats",)),
-    Stage("report", 2, configs.ReportStage, "eval.report:run",
+    Stage("report", 3, configs.ReportStage, "eval.report:run",
           ("download", "clean", "tokenizer", "shards", "pretrain", "finetune", "evaluate", "export"),
           lambda metrics: f"{_bytes(metrics)} of HTML"),
 )  # fmt: skip

@@ -57,7 +57,7 @@ class HeldOut:
         for split in HELD_OUT:
             if count := moved.count(split):
                 what = counted(count, "further document is", "further documents are")
-                yield f"{what} held out for {split}, of which the hash of the ids left too little"
+                yield f"{what} held out for {split}: the hash of the ids, which draws them, gave too few"
             if share := self.ends.get(split):
                 yield (
                     f"too few documents to hold some out for {split}: the last {share:.1%} of each is, "

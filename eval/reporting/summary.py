@@ -101,7 +101,8 @@ def judge_answers(
         most = ((settings or {}).get("decode") or {}).get("max_new_tokens")
         found.append(
             f"Of its {counted(examples, 'answer')} {counted(round(cut_off), 'was', 'were')} cut off at the longest "
-            f"length{f' (evaluate.decode.max_new_tokens={most})' if most else ''}: the scores tell of that limit, too."
+            f"length{f' (evaluate.decode.max_new_tokens={most})' if most else ''}, so the scores depend on that "
+            "limit, too."
         )
     if cut := describe_cut(finetune.metrics, NOTABLE_SHARE):
         found.append(f"Too long for the model's context, {cut}.")
@@ -213,7 +214,7 @@ def _why(pretrain: StageRecord) -> str:
         return ""
     return (
         f" It has read {number(tokens / parameters)} tokens per parameter, where about {COMPUTE_OPTIMAL} are a good "
-        "use of compute (Hoffmann et al., 2022): train it for longer, or a smaller one."
+        "use of compute (Hoffmann et al., 2022): train it for longer, or train a smaller model."
     )
 
 

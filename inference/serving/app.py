@@ -115,6 +115,7 @@ class Server:
             "created": self._metrics.started,
             "owned_by": "lm-workflow",
             "max_model_len": self._opened.model.context,  # as vLLM calls it
+            "max_tokens": self._most_tokens,
         }
         return JSONResponse({"object": "list", "data": [model]})
 
@@ -139,6 +140,9 @@ class Server:
         count = asked.n or 1
         if len(prompts) * count > MOST_TEXTS:
             raise Refused(f"n × prompts is more than {MOST_TEXTS}", 400, "n")
+        if (asked.new_tokens or 0) > self._most_tokens:
+            told = f"max_tokens={asked.new_tokens} is not served here: a text has {self._most_tokens:,} tokens at most"
+            raise Refused(told, 400, "max_tokens")
         config = asked.sampling(self._most_tokens)
         return [
             Text(self._opened, ids, config, asked.stop or (), asked.seed, index)

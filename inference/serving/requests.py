@@ -63,11 +63,11 @@ class Request(BaseModel):
         """How texts are drawn.
 
         Args:
-            most: new tokens of a text.
+            most: new tokens that a text may have; a request that does not say how many gets so many.
         """
         given = {name: getattr(self, name) for name in ("top_k", "min_p", "repetition_penalty")}
         return SamplingConfig(
-            max_new_tokens=min(self.new_tokens or most, most),
+            max_new_tokens=self.new_tokens or most,
             temperature=1.0 if self.temperature is None else self.temperature,
             top_p=self.top_p or 1.0,
             **{name: value for name, value in given.items() if value is not None},

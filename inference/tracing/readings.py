@@ -3,6 +3,7 @@
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import itemgetter
 
 import numpy as np
@@ -14,6 +15,8 @@ from pipeline.formats.shards import TokenStream
 from pipeline.formats.tokenizers import TextEncoder
 from train.data.passages import Passage, PassageFinder
 
+PART_OF_CHARACTER = "\N{REPLACEMENT CHARACTER}"
+"""What tokens become that are no whole character."""
 AROUND = 16
 """Tokens that are shown on either side of a passage."""
 
@@ -102,14 +105,16 @@ def _readings(
     for (part, passage), examples, (document, first, end) in zip(found, numbers, documents, strict=True):
         stream = training.streams[part]
         before, after = max(first, passage.start - AROUND), min(end - 1, passage.stop + AROUND)
+        places = before, passage.start, passage.stop, after
+        text_before, text, text_after = texts_between(encoder, stream, places)
         readings.append(
             Reading(
                 document,
                 part,
                 passage.tokens,
-                _text(encoder, stream, before, passage.start),
-                _text(encoder, stream, passage.start, passage.stop),
-                _text(encoder, stream, passage.stop, after),
+                text_before,
+                text,
+                text_after,
                 sorted({step for example in examples for step in steps[example]}),
             )
         )
@@ -132,5 +137,11 @@ def _documents(
     ]
 
 
-def _text(encoder: TextEncoder, stream: TokenStream, start: int, stop: int) -> str:
-    return encoder.decode(stream.read(start, stop - start).tolist()) if start < stop else ""
+def texts_between(encoder: TextEncoder, stream: TokenStream, places: Sequence[int]) -> list[str]:
+    """The texts between these places. A token may be a part of a character: one that is cut at a place in between is
+    written behind it, and one at either end is left out."""
+    ids = stream.read(places[0], places[-1] - places[0]).tolist()
+    texts = [encoder.decode(ids[: place - places[0]]).rstrip(PART_OF_CHARACTER) for place in places]
+    begin = len(texts[-1]) - len(texts[-1].lstrip(PART_OF_CHARACTER))
+    cuts = [max(begin, len(text)) for text in texts]
+    return [texts[-1][start:stop] for start, stop in pairwise(cuts)]

@@ -466,12 +466,22 @@ def test_a_model_below_its_bigram_is_called_so_with_the_reason(inputs):
     assert text.startswith("On held-out text, a single document, it has 2.20 bits per byte, and counts")
     assert "counts of pairs of tokens (2.10) in the corpus's training text do better" in text
     assert "0.098 tokens per parameter" in text
-    assert "train it for longer" in text
+    assert "train it for longer, or train a smaller model." in text
     between = [replace(r, value=2.0) if r.model == "pretrain" else r for r in worse]
     between.append(replace(worse[1], model="trigram", value=1.8))
     text = judge(between, stages["pretrain"])
     assert "5% lower than counts of pairs of tokens in the same text (2.10)" in text
     assert "counts of triples of tokens (1.80) still do better" in text
+
+
+def test_the_best_of_a_row_is_explained_where_there_are_several(tmp_path):
+    for models in (["pretrain"], ["pretrain", "bigram"]):
+        root = tmp_path / str(len(models))
+        folder = partial(root, "evaluate")
+        found = [Result(m, "perplexity", 9.0, 8.0, 10.0, 9, "", of_text=True, better="lower") for m in models]
+        write_results(folder, shown(found, {"perplexity": Figure("Perplexity")}))
+        page, _ = report(root / "report", evaluate=artifact(root, "evaluate", {}, {}))
+        assert ("the best of a row in bold" in page.text) == (len(models) > 1)
 
 
 def test_what_is_exported_is_what_the_page_begins_with(inputs, tmp_path):

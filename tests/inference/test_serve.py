@@ -85,6 +85,7 @@ BROKEN = {
     "too hot": ({"prompt": "a", "temperature": -1}, 400),
     "no number": ({"prompt": "a", "temperature": float("nan")}, 400),
     "no tokens": ({"prompt": "a", "max_tokens": 0}, 400),
+    "more tokens than are served": ({"prompt": "a", "max_tokens": 101}, 400),
     "too many texts": ({"prompt": "a", "n": 100_000}, 400),
     "many prompts, many texts": ({"prompt": ["a"] * 10, "n": 10}, 400),
     "an empty stop": ({"prompt": "a", "stop": ""}, 400),

@@ -4,7 +4,7 @@ import json
 import random
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -12,6 +12,7 @@ import yaml
 
 from data_prep import shards
 from inference import trace
+from inference.tracing import readings
 from pipeline.config.data import DataConfig
 from pipeline.config.shards import ShardsConfig
 from pipeline.config.stages import ShardsStage
@@ -223,3 +224,23 @@ def test_each_spelling_that_is_shorter_is_found_as_a_whole(tmp_path: Path) -> No
         Passage(7, 2, 2),
         Passage(10, 4, 4),
     ]
+
+
+def test_no_character_is_cut_though_tokens_may_be_parts_of_one() -> None:
+    """`text` is five letters of two bytes each, and each byte a token."""
+    text = "αβγδε".encode()
+
+    class Bytes:
+        def decode(self, ids: list[int]) -> str:
+            return bytes(ids).decode(errors="replace")
+
+        def read(self, start: int, count: int) -> np.ndarray:
+            return np.frombuffer(text, np.uint8)[start : start + count]
+
+    def between(*places: int) -> list[str]:
+        return readings.texts_between(cast(Any, Bytes()), cast(Any, Bytes()), places)
+
+    assert between(0, 4, 6, 10) == ["αβ", "γ", "δε"]
+    assert between(1, 4, 6, 9) == ["β", "γ", "δ"], "what is cut at the ends is left out"
+    assert between(0, 3, 7, 10) == ["α", "βγ", "δε"]
+    assert between(5, 5, 8, 8) == ["", "δ", ""]
