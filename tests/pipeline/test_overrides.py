@@ -141,10 +141,24 @@ def test_commas_within_brackets_and_quotes_separate_no_settings(word: str) -> No
     [
         (
             "trainer.sample_prompts=[我们，你好]",
-            "; if that is not meant, type trainer.sample_prompts=[我们,你好]",
+            "a full-width comma is read as part of a text; if that is not meant, "
+            "type trainer.sample_prompts=[我们,你好]",
         ),
-        ("evaluate.prompts=[“人工智能”，“我们 a”]", "type 'evaluate.prompts=[人工智能,我们 a]'"),
-        ("evaluate.prompts=[“人工智能”,我们，你]", "type evaluate.prompts=[人工智能,我们，你]"),
+        (
+            "evaluate.prompts=[我们，他说，在中国]",
+            "full-width commas are read as part of a text; if that is not meant, "
+            "type evaluate.prompts=[我们,他说,在中国]",
+        ),
+        (
+            "evaluate.prompts=[“人工智能”，“我们 a”]",
+            "a full-width comma and curly quotes are read as part of a text; if that is not meant, "
+            "type 'evaluate.prompts=[人工智能,我们 a]'",
+        ),
+        (
+            "evaluate.prompts=[“人工智能”,我们，你]",
+            "=[“人工智能”,我们，你]: curly quotes are read as part of a text; if that is not meant, "
+            "type evaluate.prompts=[人工智能,我们，你]",
+        ),
         ("evaluate.prompts=[“你好，世界”]", "type evaluate.prompts=[你好，世界]"),
         ("evaluate.prompts=[你好，]", ""),
         ("evaluate.prompts=[你好，我,说]", ""),
