@@ -15,7 +15,7 @@ from eval.comparison.page import comparison_page
 from eval.comparison.setting_changes import setting_changes
 from eval.comparison.side_by_side import side_by_side
 from eval.comparison.significance import Draws
-from eval.reporting.pages import number
+from eval.reporting.pages import difference, number
 from eval.result_names import model_name
 from eval.results import Result
 from pipeline.config.base import Section
@@ -112,7 +112,7 @@ def _table(first: EvaluatedRun, second: EvaluatedRun, rows: Sequence[Row]) -> Ta
         known, found = row.known, row.significance
         place = f", {known.file}" if known.file else ""
         tested = (
-            (f"{found.difference:+.2f}", f"{found.bootstrap_p:.3f}", f"{found.randomization_p:.3f}")
+            (difference(found.difference), f"{found.bootstrap_p:.3f}", f"{found.randomization_p:.3f}")
             if found
             else (_difference(row), "", "")
         )
@@ -158,7 +158,7 @@ def _difference(row: Row) -> str:
         return ""
     if not row.comparable:
         return "–"
-    return f"{row.second.value - row.first.value:+.3f}"
+    return difference(row.second.value - row.first.value)
 
 
 if __name__ == "__main__":

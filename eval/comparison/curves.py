@@ -13,9 +13,8 @@ STAGES = {"pretrain": "Pretraining", "finetune": "Fine-tuning"}
 CURVES: dict[str, Callable[[data.Training], Series]] = {
     "Training loss": training_loss,
     "Validation loss": validation_loss,
-    "Learning rate": lambda training: learning_rates(training)[0],
 }
-"""As the report draws them; of several learning rates the first, which most weights have."""
+"""As the report draws them."""
 
 
 def loss_curves(first: EvaluatedRun, second: EvaluatedRun) -> list[tuple[str, str, list[Plot]]]:
@@ -35,6 +34,7 @@ def loss_curves(first: EvaluatedRun, second: EvaluatedRun) -> list[tuple[str, st
             _plot(f"{title}: {name}", name, [(first.name, ours), (second.name, theirs)], in_tokens)
             for name in CURVES
         ]
+        plots += _learning_rates(title, [(first.name, ours), (second.name, theirs)], in_tokens)
         mind, tokenizers = "", [run.fingerprint("tokenizer") for run in (first, second)]
         if (
             None not in tokenizers and tokenizers[0] != tokenizers[1]
@@ -53,21 +53,38 @@ def _training(run: EvaluatedRun, stage: str) -> data.Training | None:
     return data.read_training(data.StageRecord(stage, folder, read_json(folder / MANIFEST, folder)))
 
 
+def _learning_rates(title: str, trainings: list[tuple[str, data.Training]], in_tokens: bool) -> list[Plot]:
+    """One plot of each rate that a group of weights has of its own."""
+    found: dict[str, list[Series]] = {}
+    for place, (_, training) in enumerate(trainings):
+        for line in learning_rates(training):
+            of_rate = found.setdefault(line.label or "lr", [Series("", [], [])] * len(trainings))
+            of_rate[place] = line
+    names = {rate: f"Learning rate ({rate})" if len(found) > 1 else "Learning rate" for rate in found}
+    return [
+        _draw(f"{title}: {names[rate]}", names[rate], trainings, lines, in_tokens, from_zero=True)
+        for rate, lines in found.items()
+    ]
+
+
 def _plot(title: str, name: str, trainings: list[tuple[str, data.Training]], in_tokens: bool) -> Plot:
+    lines = [CURVES[name](training) for _, training in trainings]
+    main = name == "Training loss"
+    return _draw(title, name, trainings, lines, in_tokens, log_scale=True, smooth=main, large=main)
+
+
+def _draw(
+    title: str,
+    name: str,
+    trainings: list[tuple[str, data.Training]],
+    of_runs: list[Series],
+    in_tokens: bool,
+    **look: bool,
+) -> Plot:
     lines: list[Series] = []
-    for number, (run, training) in enumerate(trainings, 1):
-        line = CURVES[name](training)
+    for number, ((run, training), line) in enumerate(zip(trainings, of_runs, strict=True), 1):
         scale = (training.tokens_per_step or 1) if in_tokens else 1
         steps = [round(step * scale) for step in line.steps]
         lines.append(replace(line, label=run, steps=steps, number=number))
-    main = name == "Training loss"
-    drawing = line_plot(
-        title,
-        lines,
-        unit="tokens" if in_tokens else "step",
-        from_zero=name == "Learning rate",
-        log_scale=name != "Learning rate",
-        smooth=main,
-        large=main,
-    )
+    drawing = line_plot(title, lines, unit="tokens" if in_tokens else "step", **look)
     return Plot(name, "", lines, drawing)

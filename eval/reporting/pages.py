@@ -27,7 +27,7 @@ def render(template: str, values: Mapping[str, Any], script_file: str = "report.
     """
     environment = html_templates(TEMPLATES)
     filters: list[Callable[..., str | bool | list[str]]] = [
-        *(number, compact, duration, size, hardware, day),
+        *(number, difference, compact, duration, size, hardware, day),
         *(model_name, ending, anchor, headings, as_sample, is_code, setting, breakable, counted),
     ]
     environment.filters.update({each.__name__: each for each in filters})
@@ -83,6 +83,11 @@ def number(value: Any) -> str:
     if abs(value) < 0.01:  # 0, too
         return f"{value:.3g}" if value == 0 or abs(value) >= 0.001 else f"{value:.1e}"
     return f"{value:.1f}" if abs(value) >= 100 else f"{value:.2f}" if abs(value) >= 1 else f"{value:.3f}"
+
+
+def difference(value: float) -> str:
+    """One of two figures, as these are written, with its sign."""
+    return f"{'-' if value < 0 else '+'}{number(abs(value))}"
 
 
 def day(time: str | None) -> str:

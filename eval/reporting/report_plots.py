@@ -10,7 +10,15 @@ from markupsafe import Markup
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, Locator, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import (
+    FixedLocator,
+    Formatter,
+    FuncFormatter,
+    Locator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
 from numpy.typing import ArrayLike
 
 from pipeline.page_plots import FONT_SIZE, page_style, svg_element
@@ -175,7 +183,7 @@ def _label_axes(axes: Axes, unit: str, tokens_per_step: float | None) -> None:
         _label_log_axis(axes)
     else:
         axes.yaxis.set_major_locator(_few_ticks())
-    axes.yaxis.set_major_formatter(FuncFormatter(compact))
+    axes.yaxis.set_major_formatter(_DistinctLabels())
     axes.margins(x=0.02)
     axes.set_xlabel(unit)
     if tokens_per_step:
@@ -191,6 +199,21 @@ def _label_axes(axes: Axes, unit: str, tokens_per_step: float | None) -> None:
         top.xaxis.set_major_formatter(FuncFormatter(compact))
         top.set_xlabel("tokens", labelpad=6)
         top.spines["top"].set_visible(False)
+
+
+class _DistinctLabels(Formatter):
+    """Labels as `compact` writes them; where some would read alike, with as many digits as tell them apart."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return compact(x)
+
+    def format_ticks(self, values: Sequence[float]) -> list[str]:
+        labels = [compact(value) for value in values]
+        for digits in range(4, 9):
+            if len(set(labels)) == len(labels):
+                break
+            labels = [f"{value:,.{digits}g}" for value in values]
+        return labels
 
 
 def _label_log_axis(axes: Axes) -> None:

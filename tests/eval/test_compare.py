@@ -18,6 +18,7 @@ from eval.comparison.figures import Row, compare_figures
 from eval.comparison.side_by_side import side_by_side
 from eval.comparison.significance import Draws, Recorder, compare_systems
 from eval.metrics import score_texts
+from eval.reporting.report_plots import Series, line_plot
 from eval.results import PERPLEXITIES, Result
 from eval.scoring.generated_texts import GeneratedTexts
 from pipeline.config.evaluation import EvaluateConfig
@@ -421,6 +422,35 @@ def test_settings_are_those_of_what_was_measured_not_of_a_later_start(runs, tmp_
     assert "second has no export.\nsettings that differ in what both have, first → second:\n" in told
     assert "  optim.lr  0.1 → 0.2\n" in told
     assert "0.3" not in told
+
+
+def test_differences_are_written_as_the_figures_beside_them(runs, tmp_path, capsys):
+    for name, loss in (("one", 12.0), ("two", 11.0)):
+        runs(name, loss=loss)
+    main(["one", "two", f"runs={tmp_path / 'runs'}", f"page={tmp_path / 'page.html'}", "resamples=50"])
+    told = capsys.readouterr().out
+    assert re.search(r"Perplexity per token .* -1\d\d,\d{3} ", told)
+    assert re.search(
+        r'data-label="difference">-1\d\d,\d{3} <small>-\d+,\d{3} to ', (tmp_path / "page.html").read_text()
+    )
+
+
+def test_each_learning_rate_has_a_plot(runs, tmp_path):
+    schedule = {"name": "linear", "warmup": 4, "min_ratio": 0}
+    for name, muon_lr in (("one", 0.02), ("two", 0.04)):
+        runs(name, config={"optim": {"lr": 0.003, "muon_lr": muon_lr}, "schedule": schedule})
+    main(["one", "two", f"runs={tmp_path / 'runs'}", f"page={tmp_path / 'page.html'}", "resamples=50"])
+    page = (tmp_path / "page.html").read_text()
+    assert re.findall(r"<figcaption>(Learning rate[^<]*?)\s*<", page) == [
+        "Learning rate (lr)",
+        "Learning rate (muon_lr)",
+    ]
+
+
+def test_labels_of_an_axis_are_told_apart():
+    drawing = line_plot("Loss", [Series("", [1, 2], [5.8212, 5.8289])], log_scale=True)
+    labels = re.findall(r">(5\.8\d*)<", drawing.svg)
+    assert len(labels) == len(set(labels)) >= 4
 
 
 def test_of_more_than_two_runs_all_figures_stand_side_by_side(runs, tmp_path, monkeypatch, capsys):
