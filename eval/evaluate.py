@@ -243,8 +243,9 @@ class Evaluation:
             yield from describe_scales(names, self._config)
         if any(result.title == PER_CHARACTER.title for result in self._results):
             yield (
-                "In text without spaces between words each character counts as one (word_perplexity), with the "
-                "punctuation and line ends behind it: so a character may cost more than a token."
+                "In text without spaces between words each character counts as one, with the punctuation and line ends "
+                "behind it: so a character may cost more than a token. The log and W&B call perplexity per character "
+                "word_perplexity, too."
             )
         if self.bootstrap.resamples and any(result.of_few for result in self._results):
             yield (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import NamedTuple
 
-from eval.results import Result
+from eval.results import PER_CHARACTER, Result
 from pipeline.config.evaluation import FEWEST_UNITS
 from pipeline.formats.direction import badness
 
@@ -85,7 +85,10 @@ def describe_bars(results: Iterable[Result], confidence: str = "") -> str:
     )
     better = " and ".join(dict.fromkeys(result.better for result in rows))
     said = [f"The model {what}; {better} is better.", *_describe_intervals(rows, confidence or "confidence ")]
-    if {"word_perplexity", "bits_per_byte"} <= {result.name for result in rows}:
+    of_words = any(
+        result.name == "word_perplexity" and result.title != PER_CHARACTER.title for result in rows
+    )
+    if of_words and any(result.name == "bits_per_byte" for result in rows):
         said.append(
             "Perplexity per word is of whole words, rare names and numbers among them, and so large by nature: compare "
             "it with that of other models on this text alone, and look at bits per byte first."

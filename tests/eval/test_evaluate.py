@@ -263,7 +263,7 @@ def test_of_text_without_spaces_the_perplexity_of_words_is_called_that_of_charac
     found = json.loads((tmp_path / "out/results.json").read_text())
     titles = {row["file"]: row["title"] for row in found if row["name"] == "word_perplexity"}
     assert titles == {None: "Perplexity per word", "zh.txt": "Perplexity per character"}
-    assert "each character counts as one (word_perplexity)" in metrics["notes"]
+    assert "each character counts as one, with the punctuation" in metrics["notes"]
 
 
 def test_the_fine_tuned_model_reads_texts_from_elsewhere_too(inputs, finetune, tmp_path, make_context):

@@ -24,7 +24,7 @@ from eval.reporting.pages import duration, number, size
 from eval.reporting.report_data import read_stages
 from eval.reporting.report_plots import Series, compact, line_plot
 from eval.reporting.summary import judge
-from eval.results import PERPLEXITIES, Figure, Result, shown, write_results
+from eval.results import PER_CHARACTER, PERPLEXITIES, Figure, Result, shown, write_results
 from pipeline.config.run import RunConfig
 from pipeline.config.stages import CleanStage, DownloadStage, ReportStage, TokenizerStage
 from pipeline.context import Context
@@ -236,6 +236,19 @@ def test_a_text_from_elsewhere_has_a_chart_of_its_own(whole):
     assert "Perplexity per word, novel.txt pretrained 388.8" in page.text
     assert "181.2 perplexity per word" in page.text, "the corpus's own text is what stands at the top"
     assert "65% lower than counts of pairs of tokens in the same text (516.3)." in page.text
+
+
+def test_only_perplexity_of_words_is_said_to_be_large_by_nature(tmp_path):
+    def page(figure: Figure) -> str:
+        (tmp_path / "evaluate").mkdir(exist_ok=True)
+        results = [Result("pretrain", name, 9.0, 8.5, 9.5, 31, "split:test") for name in PERPLEXITIES]
+        write_results(tmp_path / "evaluate", shown(results, PERPLEXITIES | {"word_perplexity": figure}))
+        return report(tmp_path / "report", evaluate=tmp_path / "evaluate")[0].text
+
+    assert "Perplexity per word is of whole words" in page(PERPLEXITIES["word_perplexity"])
+    of_characters = page(PER_CHARACTER)
+    assert "Perplexity per character" in of_characters
+    assert "per word" not in of_characters
 
 
 def test_a_single_document_is_said_to_have_no_interval(tmp_path):
