@@ -12,6 +12,7 @@ from pathlib import Path
 from data_prep.cleaning.data_card import DATA_CARD, write_data_card
 from data_prep.cleaning.decide import KEYS, decide_pieces, pieces_in_use
 from data_prep.cleaning.extract import Extractor
+from data_prep.cleaning.hold_out import MOST_OF_FEW
 from data_prep.cleaning.losses import describe_losses
 from data_prep.cleaning.planting import canaries_of
 from data_prep.cleaning.tally import Tally, WrittenTally
@@ -202,9 +203,9 @@ def run(config: CleanStage, context: Context) -> StageMetrics:
     if few := {split: count for split in HELD_OUT if 0 < (count := funnel.documents(split)) < FEWEST_UNITS}:
         context.log.warning(
             "%s figures have no confidence intervals, and `make compare` cannot test whether they differ; bring more "
-            "documents, raise clean.validation_fraction and clean.test_fraction, or have text files cut into several "
-            "at their blank lines with corpus.split_documents=true",
-            _few_in_words(few),
+            "documents of about the same length, at least %d in all, or have text files cut into several at their "
+            "blank lines with corpus.split_documents=true",
+            *(_few_in_words(few), FEWEST_UNITS / MOST_OF_FEW),
         )
     if losses := describe_losses(funnel):
         context.log.warning("%s", losses)

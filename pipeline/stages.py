@@ -102,7 +102,7 @@ def _evaluates_on_gpu(root: RootConfig) -> bool:
 _TABLE = (
     Stage("download", 2, configs.DownloadStage, "data_prep.download:run", (), _bytes,
           enabled=_reads_corpus, checks=("data_prep.preflight:own_files",)),
-    Stage("clean", 9, configs.CleanStage, "data_prep.clean:run", ("download",),
+    Stage("clean", 10, configs.CleanStage, "data_prep.clean:run", ("download",),
           _kept,
           phases=(Phase("prepare"), Phase("survey", parallel=True), Phase("learn"), Phase("extract", parallel=True),
                   Phase("decide"), Phase("write", parallel=True)),

@@ -28,9 +28,13 @@ LEAST_SHARE = 0.05
 LEAST_DOCUMENTS = FEWEST_UNITS
 """In a split, as far as a tenth of all goes: intervals and comparisons take documents at random."""
 LEAST_END = 200
-"""Characters of a document that its end must have to be held out."""
+"""Bytes that the end of a document must have to be held out."""
 MOST = 0.1
-"""Of the documents that may be taken for a split, and of the text that one of them may have."""
+"""Of the documents that may be taken for a split, of the text that one of them may have, and of each document's text
+that its end may be so that it is long enough."""
+MOST_OF_FEW = 0.25
+"""Of the documents for a split, as far as `LEAST_DOCUMENTS`; and of all text where documents are so few and short that
+their ends say nothing."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class HeldOut:
             if share := self.ends.get(split):
                 yield (
                     f"too few documents to hold some out for {split}: the last {share:.1%} of each is, "
-                    f"where that is at least {LEAST_END} characters"
+                    f"where that is at least {LEAST_END} bytes"
                 )
 
     def save(self, path: Path) -> None:
@@ -125,19 +129,19 @@ def hold_out(
             have[split] -= size
             documents[split] -= 1
     least = min(LEAST_BYTES, LEAST_SHARE * total)
-    short = {
+    lacks = {
         split: _Lack(
             max(least, fractions[split] * total) - size if size < least else 0.0,
             max(LEAST_DOCUMENTS - documents[split], 0),
-            MOST * total - size,
-            max(fractions[split], min(least / max(total, 1), LEAST_SHARE)),
+            size,
+            documents[split],
+            max(fractions[split], least / max(total, 1)),
         )
         for split, size in have.items()
-        if size < least or documents[split] < LEAST_DOCUMENTS
     }
-    if short:
+    if any(lack.bytes or lack.documents for lack in lacks.values()):
         train = _Training.of(kept_documents(pieces, decisions, limits, candidates), candidates)
-        _fill(held_out, short, train)
+        _fill(held_out, lacks, train)
         if held_out.ends and not guarded:
             _give_back(held_out, kept_documents(pieces, decisions, limits, candidates))
     return held_out
@@ -149,10 +153,11 @@ class _Lack:
 
     bytes: float
     documents: int
-    room: float
-    """Bytes that it may get for the number of its documents alone."""
+    held_bytes: int
+    """That it has."""
+    held_documents: int
     end: float
-    """Share of each document's text that would make up such a split."""
+    """The share of all text that the split should have; so much of each document's text, at its end, would fill it."""
 
 
 @dataclass(frozen=True)
@@ -163,47 +168,83 @@ class _Training:
     """Piece and row."""
     sizes: list[int]
     """Bytes."""
-    characters: list[int]
+    documents: int
+    """Those that are held out by the hash among them."""
+    bytes: int
+    """The same, of text."""
 
     @classmethod
     def of(cls, kept: Iterable[Kept], candidates: Path) -> "_Training":
-        found = []
+        found, documents, text = list[tuple[float, int, int, int]](), 0, 0
         for of_piece in kept:
+            documents += len(of_piece.rows)
+            text += int(of_piece.sizes.sum())
             with reading_candidates(candidate_path(candidates, of_piece.piece)) as file:
-                ids, characters = file.read(columns=["id", "characters"]).columns
+                ids = file.read(columns=["id"]).column("id")
             for row, split, size in zip(of_piece.rows, of_piece.splits, of_piece.sizes, strict=True):
                 if split == "train":
-                    share, length = hash_share(ids[int(row)].as_py()), characters[int(row)].as_py()
-                    found.append((share, of_piece.piece, int(row), int(size), length))
+                    found.append((hash_share(ids[int(row)].as_py()), of_piece.piece, int(row), int(size)))
         found.sort()
-        return cls(
-            [(piece, row) for _, piece, row, *_ in found],
-            [size for *_, size, _ in found],
-            [length for *_, length in found],
-        )
+        places = [(piece, row) for _, piece, row, _ in found]
+        return cls(places, [size for *_, size in found], documents, text)
 
-    def ends(self, share: float) -> int:
-        """How many have an end of that share that is long enough, at most."""
-        return sum(round(share * length) >= LEAST_END for length in self.characters)
+    def ends(self, share: float) -> list[int]:
+        """The bytes of those ends of that share that are long enough."""
+        return [end for size in self.sizes if (end := round(share * size)) >= LEAST_END]
+
+    def fitting(self, free: Iterable[int], lack: _Lack, most: float) -> list[int]:
+        """Documents for what is missing: the first of `free` until it is there, as far as the limits go.
+
+        Args:
+            most: of all text that one of them may have, and that the split may get for the number of its documents
+                alone.
+        """
+        limit = max(int(MOST * self.documents), min(LEAST_DOCUMENTS, int(MOST_OF_FEW * self.documents)))
+        room, taken, text = most * self.bytes - lack.held_bytes, list[int](), 0
+        for place in free:
+            enough = text >= lack.bytes
+            several = len(taken) >= lack.documents
+            if lack.held_documents + len(taken) >= limit or (enough and several):
+                break
+            size = self.sizes[place]
+            if size <= most * self.bytes and (not enough or text + size <= room):
+                taken.append(place)
+                text += size
+        return taken
 
 
-def _fill(held_out: HeldOut, short: Mapping[str, _Lack], train: _Training) -> None:
-    """Add what is missing, by split in `short`."""
-    total, most = sum(train.sizes), int(MOST * len(train.sizes))
-    fitting = [place for place, size in enumerate(train.sizes) if size <= MOST * total]
-    for split, lack in short.items():
-        sizes = np.cumsum([train.sizes[place] for place in fitting[:most]])
-        several = min(lack.documents, int(np.searchsorted(sizes, lack.room, side="right")))
-        count = max(int(np.searchsorted(sizes, lack.bytes)) + 1 if lack.bytes else 0, several)
-        ends = train.ends(lack.end)
-        if count > len(sizes) > 1 and sizes[-1] > lack.bytes / 2 and ends < min(LEAST_DOCUMENTS, len(sizes)):
-            count = len(sizes)  # more documents say more than the ends of fewer, one of which has no interval
-        if count > len(sizes) or count < lack.documents <= ends:
-            held_out.ends[split] = lack.end
-        else:
-            for place in fitting[:count]:
-                held_out.move(*train.places[place], split)
-            fitting = fitting[count:]
+def _fill(held_out: HeldOut, lacks: Mapping[str, _Lack], train: _Training) -> None:
+    """Add what is missing. Where one split is made of ends the other is, too: figures of both can be compared."""
+    free, taken = list(range(len(train.sizes))), dict[str, list[int]]()
+    for split, lack in lacks.items():
+        documents = _documents(lack, train, free)
+        if isinstance(documents, float):
+            held_out.ends.update({name: max(each.end, documents) for name, each in lacks.items()})
+            return
+        taken[split] = documents
+        free = [place for place in free if place not in documents]
+    for split, documents in taken.items():
+        for place in documents:
+            held_out.move(*train.places[place], split)
+
+
+def _documents(lack: _Lack, train: _Training, free: Sequence[int]) -> list[int] | float:
+    """The whole documents of `free` that fill a split, or the share of all documents whose ends make a better one."""
+    enough = lack.end * train.bytes / 2
+
+    def text(places: Iterable[int]) -> int:
+        return lack.held_bytes + sum(train.sizes[place] for place in places)
+
+    taken = train.fitting(free, lack, MOST)
+    if len(taken) >= lack.documents and text(taken) >= enough:
+        return taken
+    for share in (lack.end, max(lack.end, MOST)):
+        ends = train.ends(share)
+        if len(ends) >= LEAST_DOCUMENTS and sum(ends) >= enough:
+            return share
+    taken, ends = train.fitting(free, lack, MOST_OF_FEW), train.ends(lack.end)
+    better = lack.held_documents + len(taken) > len(ends) and text(taken) >= enough
+    return taken if better or not ends else lack.end
 
 
 def _give_back(held_out: HeldOut, kept: Iterable[Kept]) -> None:
@@ -237,8 +278,9 @@ def cut_ends(text: str, shares: Mapping[str, float]) -> tuple[str, dict[str, str
     rest = text
     ends: dict[str, str] = {}
     for split in ("test", "validation"):
-        length = round(shares.get(split, 0) * len(text))
-        if length >= LEAST_END:
+        share = shares.get(split, 0)
+        if round(share * len(text.encode())) >= LEAST_END:
+            length = round(share * len(text))
             cut = _cut(rest, len(rest) - length, max(len(rest) - 2 * length, 0))
             rest, ends[split] = rest[:cut].rstrip(), rest[cut:].strip()
     return rest, ends

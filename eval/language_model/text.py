@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.config.evaluation import PerplexityConfig
 from pipeline.errors import UserError
-from pipeline.formats.documents import read_texts, text_bytes
+from pipeline.formats.documents import SPLITS, read_texts, text_bytes
 from pipeline.formats.text_files import read_file_texts
 from pipeline.formats.tokenizers import TextEncoder
 from pipeline.progress import progress
@@ -98,9 +98,11 @@ def check_split(documents: Path, split: str) -> int:
     """
     total = text_bytes(documents, split)
     if total == 0:
+        others = [name for name in SPLITS[1:] if text_bytes(documents, name)]
+        advice = f"set evaluate.perplexity.split={others[0]}, or give" if others else "give"
         raise UserError(
-            f"the corpus has no {split} text to score; set evaluate.perplexity.split to one that has, "
-            "or give the corpus more text or a larger clean.validation_fraction and clean.test_fraction"
+            f"the corpus has no {split} text to score; {advice} the corpus more text: of ten documents, or 20 kB, "
+            "some is held out"
         )
     return total
 

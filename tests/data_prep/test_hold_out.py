@@ -2,6 +2,7 @@
 
 import json
 import logging
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -74,13 +75,66 @@ def test_one_small_text_gives_a_twentieth_to_each(clean_corpus, write, tmp_path,
         assert any(f"hold some out for {split}: the last 5.0% of each" in line for line in caplog.messages)
 
 
-def test_the_ends_of_chinese_documents_are_long_enough_by_their_characters(
-    clean_corpus, write, tmp_path
-) -> None:
-    """A twentieth of each has more than 200 bytes and less than 200 characters: whole documents are taken."""
-    files = [write(f"{n:02d}.txt", f"第{n}篇：今天的天气很好。" * 180) for n in range(30)]
+def essay(number: int, sentences: int) -> str:
+    return f"第{number}篇：今天的天气很好。" * sentences
+
+
+def held_out(cleaned: Cleaned) -> tuple[int, int]:
+    return len(cleaned.split("validation")), len(cleaned.split("test"))
+
+
+def test_the_ends_of_chinese_documents_are_long_enough_by_their_bytes(clean_corpus, write, tmp_path) -> None:
+    """A twentieth of each has more than 200 bytes, which say as much as 200 letters, and less than 200 characters."""
+    files = [write(f"{n:02d}.txt", essay(n, 180)) for n in range(30)]
     cleaned = clean_corpus(tmp_path, "text", files, **WHOLE)
     assert all(cleaned.split(split) for split in ("train", "validation", "test"))
+    assert held_out(cleaned) == (30, 30)
+
+
+TEXT = pytest.mark.parametrize(
+    "text", [partial(story, paragraphs=6), partial(essay, sentences=45)], ids=["English", "Chinese"]
+)
+
+
+@TEXT
+@pytest.mark.parametrize(("count", "expected"), [(10, 2), (13, 3), (24, 6), (36, 6)])
+def test_of_a_folder_of_short_texts_whole_ones_are_held_out(
+    clean_corpus, write, tmp_path, caplog, count, expected, text
+) -> None:
+    """A tenth of each is less than an end must have, and a tenth of them too few documents."""
+    files = [write(f"{n:02d}.txt", text(n)) for n in range(count)]
+    with caplog.at_level(logging.WARNING, "test"):
+        cleaned = clean_corpus(tmp_path, "text", files, **WHOLE)
+    assert held_out(cleaned) == (expected, expected)
+    assert cleaned.stats["held_out_ends"] == 0
+    assert len(caplog.messages) == (count < 24)
+    assert all("at least 24 in all" in line for line in caplog.messages)
+
+
+@TEXT
+@pytest.mark.parametrize("count", [10, 20])
+def test_of_a_folder_of_essays_the_ends_are_up_to_a_tenth(
+    clean_corpus, write, tmp_path, caplog, count, text
+) -> None:
+    """A twentieth of each is less than an end must have."""
+    files = [write(f"{n:02d}.txt", text(n) + "\n\n" + text(n + 100)) for n in range(count)]
+    with caplog.at_level(logging.INFO, "test"):
+        cleaned = clean_corpus(tmp_path, "text", files, **WHOLE)
+    assert held_out(cleaned) == (count, count)
+    assert any("for test: the last 10.0% of each is" in line for line in caplog.messages)
+
+
+def test_larger_fractions_leave_no_split_with_too_little(clean_corpus, write, tmp_path, caplog) -> None:
+    """Of short texts beside a long one, where the hash gives each split another number of them."""
+    files = [write(f"{n:02d}.txt", essay(n, 90 + n)) for n in range(48)]
+    files.append(write("long.txt", story(0, 1200)))
+    for fraction in (0.01, 0.05, 0.1, 0.15, 0.2, 0.3):
+        shares = {"validation_fraction": fraction, "test_fraction": fraction}
+        with caplog.at_level(logging.WARNING, "test"):
+            cleaned = clean_corpus(tmp_path / str(fraction), "text", files, **WHOLE | shares)
+        assert min(held_out(cleaned)) >= 6
+        assert min(size(cleaned, split) for split in ("validation", "test")) > 16_000
+    assert not caplog.messages
 
 
 @pytest.mark.parametrize("long", [1, 2])
@@ -92,10 +146,16 @@ def test_beside_long_files_short_ones_are_shared_by_both_splits(
     files += [write(f"short/{number:02d}.txt", story(number, 13)) for number in range(48)]
     with caplog.at_level(logging.INFO, "test"):
         cleaned = clean_corpus(tmp_path, "text", files, **WHOLE)
-    assert [len(cleaned.split(split)) for split in ("train", "validation", "test")] == [39 + long, 5, 4]
+    assert [len(cleaned.split(split)) for split in ("train", "validation", "test")] == [36 + long, 6, 6]
     assert cleaned.stats["held_out_ends"] == 0
-    assert not [line for line in caplog.messages if "single document" in line]
-    assert [line for line in caplog.messages if "test is only 4 documents: their figures" in line]
+    assert not [line for line in caplog.messages if "confidence" in line]
+
+
+def test_splits_of_too_few_documents_are_told(clean_corpus, write, tmp_path, caplog) -> None:
+    with caplog.at_level(logging.WARNING, "test"):
+        clean_corpus(tmp_path, "text", [write(f"{n}.txt", story(n, 6)) for n in range(10, 26)], **WHOLE)
+    [told] = caplog.messages
+    assert told.startswith("validation and test are each only 4 documents: their figures")
 
 
 def test_of_some_dozen_long_documents_the_ends_since_few_of_them_fill_a_split(
