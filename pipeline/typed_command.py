@@ -25,6 +25,8 @@ DEFAULTS = {"experiment": "demo", "stage": "report"}
 
 _PLAIN = re.compile(r"[\w./=,:@%+\[\]-]+")
 """What the shell of the Makefile leaves as it is."""
+_BELOW_ROOT = re.compile(rf"(?<![\w./-]){re.escape(str(ROOT))}/(?=[^/\s])")
+"""How a path below the checkout begins: make runs in it, so that others who have one can type the rest, too."""
 
 
 def settings_in(kept: str) -> list[str]:
@@ -48,6 +50,7 @@ def to_type(words: Sequence[str]) -> str:
         return shlex.join([python, *PROGRAM[1:], *words])
     if not checkout:
         return shlex.join(["lmw", target, f"experiment={said['experiment']}", *rest])
+    rest = [_BELOW_ROOT.sub("", word) for word in rest]
     dry = "dryrun=true" in rest
     command = f"make {'dryrun' if dry else target} EXP={said['experiment']}"
     if dry and said["stage"] != "report":

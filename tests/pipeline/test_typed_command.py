@@ -49,6 +49,12 @@ def test_what_is_typed_in_a_checkout(words: list[str], command: str) -> None:
     assert to_type(words) == command
 
 
+def test_paths_below_the_checkout_are_typed_from_there() -> None:
+    words = [f"corpus.paths=[{ROOT}/notes,/elsewhere{ROOT}/a,{ROOT}2/b]", f"finetune.init={ROOT}/artifacts/x"]
+    settings = f"corpus.paths=[notes,/elsewhere{ROOT}/a,{ROOT}2/b] finetune.init=artifacts/x"
+    assert to_type(["experiment=own", *words]) == f'make all EXP=own ARGS="{settings}"'
+
+
 def handed_on(command: str) -> list[str]:
     """What the program is given when a command is typed: through the user's shell, make, and the shell of make."""
     shown = subprocess.run(
