@@ -135,7 +135,7 @@ _TABLE = (
                   "eval.preflight:held_out_text", "eval.preflight:files", "eval.preflight:memorization",
                   "eval.preflight:canaries", "eval.preflight:views", "eval.benchmarks.preflight:benchmarks",
                   "eval.preflight:weights")),
-    Stage("export", 9, configs.ExportStage, "train.export:run",
+    Stage("export", 10, configs.ExportStage, "train.export:run",
           ("clean", "tokenizer", "pretrain", "finetune", "evaluate"), _exported,
           checks=("train.export_preflight:formats",)),
     Stage("report", 3, configs.ReportStage, "eval.report:run",

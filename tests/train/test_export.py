@@ -82,7 +82,10 @@ def make_inputs(tmp_path, chat_tokenizer):
             "url": None,
             "date": None,
         }
-        stats = {"languages": {"en": len(TEXTS)}, "personal_data": {"action": "keep"}}
+        stats = {
+            "languages": {"zh": 9, "en": len(TEXTS), "fr": 1, "und": 20},
+            "personal_data": {"action": "keep"},
+        }
         stats |= {"contamination": {"action": "drop", "documents": 2}}
         stats |= {"read": counts, "dropped": {"too_short": {"documents": 3, "bytes": 30}}, "kept": counts}
         write_json(
@@ -157,6 +160,7 @@ def test_bf16_and_the_model_card(make_inputs, tmp_path, make_context, monkeypatc
     front = yaml.safe_load(card.split("---\n")[1])
     assert front["license"] == "cc-by-sa-4.0"
     assert front["library_name"] == "transformers"
+    assert front["language"] == ["en", "zh"], "the notable ones, as codes, the most frequent first"
     facts = (
         "Sentences",
         "3 too_short",

@@ -30,6 +30,10 @@ from train.exporting.trained_model import TrainedModel
 TEMPLATE = "model_card.md.jinja"
 SPDX = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 """A licence's identifier, such as CC-BY-SA-4.0."""
+LANGUAGE_CODE = re.compile(r"(?!und$)[a-z]{2,3}")
+"""Of ISO 639, as the hub knows languages; `und` is of text whose language is not known."""
+NOTABLE_LANGUAGE = 0.05
+"""Share of the documents from which on the header names a language: of fewer many are taken for it by mistake."""
 
 
 class TrainingFacts(NamedTuple):
@@ -59,7 +63,7 @@ def write_model_card(
         .render(
             counted=counted,
             ends_in_words=ends_in_words,
-            front_matter=_front_matter(licences.of_the_whole, trained.card, loadable),
+            front_matter=_front_matter(licences.of_the_whole, _languages(data), trained.card, loadable),
             name=context.run.name,
             what=trained.card.what,
             licence=licences.words,
@@ -131,7 +135,15 @@ def _example_files(finetune: dict[str, Any]) -> list[str]:
     return [Path(name).name for section in sections for name in section["train"] or ()]
 
 
-def _front_matter(license: str | None, card: Card, loadable: bool) -> str:
+def _languages(data: dict[str, Any] | None) -> list[str]:
+    """Codes of the languages that a notable share of the documents is in, the most frequent first."""
+    counts: dict[str, int] = (data or {}).get("languages") or {}
+    least = NOTABLE_LANGUAGE * sum(counts.values())
+    found = [code for code, count in counts.items() if count >= least and LANGUAGE_CODE.fullmatch(code)]
+    return sorted(found, key=counts.__getitem__, reverse=True)
+
+
+def _front_matter(license: str | None, languages: list[str], card: Card, loadable: bool) -> str:
     """What the Hugging Face hub reads."""
     facts: dict[str, str | list[str]] = {}
     if loadable:
@@ -139,6 +151,8 @@ def _front_matter(license: str | None, card: Card, loadable: bool) -> str:
     facts["pipeline_tag"] = card.pipeline_tag
     if license is not None:
         facts["license"] = license.lower() if SPDX.fullmatch(license) else "other"
+    if languages:
+        facts["language"] = languages
     facts["tags"] = [card.tag]
     return yaml.safe_dump(facts, sort_keys=False, allow_unicode=True)
 
