@@ -156,7 +156,7 @@ def _draw(axes: Axes, line: Series, smooth: bool) -> tuple[list[float], list[flo
     color = _LINES[line.number - 1]
     if smooth and not line.marked and len(line.steps) >= SMOOTHED_FROM:
         axes.plot(*_thinned(line.steps, values), color=color, alpha=0.3, linewidth=0.9)
-        values = _running_mean(values)
+        values = smoothed(values)
     steps, values = _thinned(line.steps, values)
     marked = line.marked or len(steps) == 1
     axes.plot(steps, values, color=color, label=line.label, marker="o" if marked else None, markersize=3.5)
@@ -242,6 +242,11 @@ def _few_ticks() -> MaxNLocator:
 def _spans_decades(series: Sequence[Series]) -> bool:
     values = [value for line in series for value in line.values]
     return 0 < 30 * min(values) < max(values)
+
+
+def smoothed(values: Sequence[float]) -> Sequence[float]:
+    """A line without marks as `smooth` draws it."""
+    return _running_mean(values) if len(values) >= SMOOTHED_FROM else values
 
 
 def _running_mean(values: Sequence[float]) -> list[float]:

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from eval.reporting.report_data import Training
-from eval.reporting.report_plots import Plot, Series, line_plot
+from eval.reporting.report_plots import Plot, Series, line_plot, smoothed
 from pipeline.config.schedules import ScheduleConfig
 from pipeline.store.manifest import figure
 
@@ -76,12 +76,12 @@ def _loss_plot(title: str, training: Training, in_nats: bool) -> Plot:
 
 
 def training_loss(training: Training) -> Series:
-    """Of every step, where the guard has kept them; else as it was logged, which is told in any case."""
+    """Of every step, where the guard has kept them; else as it was logged. Where its drawn line ends is told."""
     steps, values = training.series("train/loss")
     every = training.losses()
-    if len(every) <= len(steps):
-        return Series("train", steps, values)
-    return Series("train", list(every), list(every.values()), told=values[-1] if values else None)
+    if len(every) > len(steps):
+        steps, values = list(every), list(every.values())
+    return Series("train", steps, values, told=smoothed(values)[-1] if values else None)
 
 
 def validation_loss(training: Training) -> Series:

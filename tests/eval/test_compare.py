@@ -447,6 +447,21 @@ def test_each_learning_rate_has_a_plot(runs, tmp_path):
     ]
 
 
+def test_what_is_told_of_a_loss_is_where_its_line_ends(runs, tmp_path):
+    first = runs("one")
+    runs("two")
+    noisy = "".join(json.dumps({"step": n, "loss": 3.0 + n % 2}) + "\n" for n in range(1, 101))
+    (first.stage("pretrain") / "tables").mkdir(exist_ok=True)
+    (first.stage("pretrain") / "tables/losses.jsonl").write_text(noisy)
+    main(["one", "two", f"runs={tmp_path / 'runs'}", f"page={tmp_path / 'page.html'}", "resamples=50"])
+    page = (tmp_path / "page.html").read_text()
+    points, caption = re.search(
+        r'data-points="([^"]*)">\s*<figcaption>Training loss(.*?)</figcaption>', page, re.DOTALL
+    ).groups()
+    end = json.loads(unescape(points))[0]["points"][-1][-1]
+    assert float(re.search(r">one ([\d.]+)<", caption)[1]) == pytest.approx(end, abs=0.005)
+
+
 def test_labels_of_an_axis_are_told_apart():
     drawing = line_plot("Loss", [Series("", [1, 2], [5.8212, 5.8289])], log_scale=True)
     labels = re.findall(r">(5\.8\d*)<", drawing.svg)
