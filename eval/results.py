@@ -1,6 +1,7 @@
 """What a measurement is reported as: a value with its confidence interval and the settings that define it."""
 
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from itertools import groupby
@@ -99,13 +100,19 @@ def shown(results: Iterable[Result], figures: Mapping[str, Figure]) -> list[Resu
         replace(
             result,
             title=figure.title,
-            headline=figure.headline and figure.headline.format(result.value),
+            headline=figure.headline and _in_words(figure.headline, result.value),
             better=figure.better,
             of_text=figure.of_text,
         )
         for result in results
         for figure in (figures[result.name],)
     ]
+
+
+def _in_words(headline: str, value: float) -> str:
+    """The headline with the value; a small one that would read as zero is written to its first digit."""
+    text = headline.format(value)
+    return re.sub(r"\{[^}]*\}", f"{value:.1g}", headline) if value and text == headline.format(0.0) else text
 
 
 def headlines(results: Iterable[Result]) -> str:

@@ -47,6 +47,8 @@ def test_few_units_are_told_beside_the_figure():
         found = [Result("finetune", name, 2.0, None, None, units, "") for name, units in units_by_name]
         return headlines(shown(found, figures))
 
+    assert shown([Result("finetune", "f", 0.031, None, None, 9, "")], figures)[0].headline == "F 0.03"
+    assert shown([Result("finetune", "f", 0.0, None, None, 9, "")], figures)[0].headline == "F 0.0"
     assert told(("f", 1)) == "F 2.0 (1 example)"
     assert told(("t", 2), ("t", 2), ("f", 4)) == "T 2.0, T 2.0 (2 documents), F 2.0 (4 examples)"
     assert told(("f", 6)) == "F 2.0"
