@@ -40,14 +40,14 @@ def run(config: TokenizerStage, context: Context) -> StageMetrics:
     if config.tokenizer.adds:
         metrics |= compare_with_base(encoder, split, CHECK_MB, context)
     _show(encoder, texts, context)
-    told = f"{word} (with the punctuation and line ends behind it)" if word == "character" else word
     context.log.info(
-        "%s tokens; on %s text %.2f bytes a token, %.2f tokens a %s, %.3f%% unknown",
+        "%s tokens; on %s text %.2f bytes a token, %s, %.3f%% unknown",
         f"{encoder.vocab_size:,}",
         split,
         metrics["bytes_per_token"],
-        metrics["fertility"],
-        told,
+        f"{metrics['characters_per_token']:.2f} characters a token"
+        if word == "character"
+        else f"{metrics['fertility']:.2f} tokens a word",
         100 * metrics["unknown_rate"],
     )
     return {**metrics, "word": word}
@@ -74,6 +74,7 @@ def _measure(
     figures = {
         "vocab_size": encoder.vocab_size,
         "bytes_per_token": size / tokens,
+        "characters_per_token": sum(map(len, texts)) / tokens,
         "fertility": tokens / max(words, 1),
         "unknown_rate": unknown / tokens,
     }

@@ -183,14 +183,18 @@ def tokenizer_figures(tokenizer: data.StageRecord | None) -> list[Tile]:
     metrics = tokenizer.metrics if tokenizer else {}
     word = words(metrics, "word") or "word"
     notes = {"fertility": "with the punctuation and line ends behind it"} if word == "character" else {}
+    aside = (
+        "characters_per_token" if word == "word" else "fertility" if "characters_per_token" in metrics else ""
+    )
     shown = {
         "vocab_size": ("tokens in the vocabulary", number),
         "bytes_per_token": ("bytes per token", number),
+        "characters_per_token": ("characters per token", number),
         "fertility": (f"tokens per {word}", number),
         "unknown_rate": ("unknown", "{:.2%}".format),
     }
     return [
         Tile(write(metrics[key]), label, notes.get(key, ""))
         for key, (label, write) in shown.items()
-        if key in metrics
+        if key in metrics and key != aside
     ]

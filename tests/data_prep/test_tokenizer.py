@@ -106,14 +106,16 @@ def test_bpe_restores_every_text(corpus: Path, train: Callable) -> None:
     check()
 
 
-def test_words_of_a_text_without_spaces_are_called_characters(
+def test_of_a_text_without_spaces_characters_a_token_are_told(
     tmp_path: Path, train: Callable, caplog: pytest.LogCaptureFixture
 ) -> None:
     clean = write_corpus(tmp_path / "clean", ["你好。\n再见！" * 9], ["你好。\n再见！"])
     with caplog.at_level("INFO"):
         _, metrics = train(clean, kind="char")
     assert (metrics["fertility"], metrics["word"]) == (pytest.approx(7 / 4), "character")
-    assert "1.75 tokens a character (with the punctuation and line ends behind it)" in caplog.text
+    assert metrics["characters_per_token"] == 1, "punctuation and line ends are characters, too"
+    assert "bytes a token, 1.00 characters a token, " in caplog.text
+    assert "tokens a character" not in caplog.text
 
 
 def test_metrics_count_what_they_say(tmp_path: Path, train: Callable) -> None:
@@ -121,6 +123,7 @@ def test_metrics_count_what_they_say(tmp_path: Path, train: Callable) -> None:
     _, metrics = train(clean, kind="char")
     assert metrics["bytes_per_token"] == pytest.approx(10 / 9)
     assert metrics["fertility"] == pytest.approx(9 / 3)
+    assert metrics["characters_per_token"] == 1
     assert metrics["unknown_rate"] == pytest.approx(3 / 9)
     assert metrics["word"] == "word"
     folder, metrics = train(clean, vocab_size=261)

@@ -393,6 +393,17 @@ def test_tokens_are_told_per_word_or_per_character(word, told, tmp_path):
     assert told in page.text
 
 
+@pytest.mark.parametrize(
+    ("word", "told"), [("word", "1.33 tokens per word"), ("character", "1.29 characters per token")]
+)
+def test_what_a_token_holds_is_told_per_word_or_in_characters(word, told, tmp_path):
+    figures = {"fertility": 1.327, "characters_per_token": 1.294, "word": word}
+    page, _ = report(tmp_path / "report", tokenizer=artifact(tmp_path, "tokenizer", figures))
+    assert told in page.text
+    assert ("tokens per" in page.text) == (word == "word")
+    assert ("characters per token" in page.text) == (word == "character")
+
+
 def test_where_the_project_can_be_cloned_from_is_told_with_the_command(inputs, tmp_path):
     newest = tmp_path / "export"
     shutil.copytree(inputs["export"], newest)
