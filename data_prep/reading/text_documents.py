@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.formats.source import SourceFile
-from pipeline.formats.text_lists import is_list, runs_on
+from pipeline.formats.text_lists import is_list, is_list_of_lines, runs_on
 from pipeline.text.counts import counted
 
 LONGEST_TEXT = 16_000_000
@@ -51,6 +51,12 @@ def describe_text_files(files: Sequence[tuple[Path, int, bool]]) -> Iterator[str
     large = [path.name for path, size, splits in files if not splits and size > LONGEST_TEXT]
     if whole := len(files) - len(lists) - len(large):
         yield f"{whole:,} text file{'s are one document each' if whole > 1 else ' is one document'}"
+    if of_lines := [path.name for path, _, splits in files if not splits and is_list_of_lines(path)]:
+        yield (
+            f"{_named(of_lines)}: about a sentence a line without blank lines, all of it one document. If each line is "
+            "a text of its own, put blank lines between them and set corpus.split_documents=true, or give them as JSON "
+            "lines with a text each"
+        )
     if lists:
         what = "are lists of short texts" if len(lists) > 1 else "is a list of short texts"
         yield f"{len(lists):,} {what}, where a blank line ends a document: {_named(lists)}"

@@ -12,6 +12,9 @@ LEAST_TEXTS = 100
 SHORT_CHARS = 200
 """A shorter text hardly stands for itself; the default filters drop it (`clean.filters.min_chars`)."""
 MOST_SHORT = 0.05
+LEAST_LINES = 1_000
+SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？", '"', "'", "”", "’", "」", "』", "।", "؟")
+"""With the quotes behind them. Lines of prose that is wrapped seldom end so."""
 LONGEST_READ = 1 << 16
 """Bytes of a line that are read at a time."""
 
@@ -26,6 +29,18 @@ def is_list(path: Path) -> bool:
     if goes_on:
         sizes = sizes[:-1]  # which may be cut
     return len(sizes) >= LEAST_TEXTS and sum(size < SHORT_CHARS for size in sizes) <= MOST_SHORT * len(sizes)
+
+
+def is_list_of_lines(path: Path) -> bool:
+    """Whether the beginning of the file (1 MB) holds at least 1,000 lines and no blank one between them, of which most
+    are short and end as a sentence does. A book with a paragraph a line can look like this, too."""
+    with path.open("rb") as file:
+        lines = file.read(HEAD_BYTES).decode("utf-8-sig", "ignore").strip().splitlines()
+    if len(lines) < LEAST_LINES or not all(line.strip() for line in lines):
+        return False
+    return 2 * sum(len(line) < SHORT_CHARS and line.rstrip().endswith(SENTENCE_ENDS) for line in lines) > len(
+        lines
+    )
 
 
 def runs_on(path: Path) -> bool:

@@ -70,6 +70,26 @@ def test_files_without_a_blank_line_to_cut_at_are_told(tmp_path, make_context, w
     assert [record.levelname for record in caplog.records] == ["INFO", "INFO", "WARNING"]
 
 
+@pytest.mark.parametrize("sentence", ["我今天去了第{}家书店。", "We went to bookshop {} today."])
+def test_a_list_of_sentences_is_told_to_be_one_document(
+    tmp_path, make_context, write, caplog, sentence
+) -> None:
+    """With what makes each line a document. Wrapped prose, and a short list, are not taken for one."""
+    write("notes/sentences.txt", "\n".join(sentence.format(n) for n in range(1200)))
+    write("notes/few.txt", "\n".join(sentence.format(n) for n in range(900)))
+    write("notes/wrapped.txt", "\n".join(["the boats came in and nobody had", "slept. The pier was"] * 1000))
+    write("notes/paragraphs.txt", "\n\n".join(sentence.format(n) for n in range(1200)))
+    corpus = FilesCorpus(paths=[str(tmp_path / "notes")])
+    with caplog.at_level(logging.INFO, "test"):
+        run(DownloadStage(corpus=corpus), make_context(tmp_path / "artifact"))
+    assert caplog.messages == [
+        "4 text files are one document each",
+        "sentences.txt: about a sentence a line without blank lines, all of it one document. If each line is a text of "
+        "its own, put blank lines between them and set corpus.split_documents=true, or give them as JSON lines with a "
+        "text each",
+    ]
+
+
 def test_a_file_too_large_for_one_text_is_cut_at_blank_lines_alone(tmp_path, write, clean_corpus) -> None:
     book = MARKDOWN * 520
     path = write("large.txt", book)
