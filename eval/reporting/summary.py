@@ -17,6 +17,7 @@ from pipeline.store.artifacts import MANIFEST, read_json
 from pipeline.store.manifest import figure, words
 from pipeline.text.counts import counted
 from pipeline.text.enumeration import enumerated
+from train.data.sequences import MANY_EPOCHS
 from train.finetuning.facts import KNOWN_ANSWERS
 
 COMPUTE_OPTIMAL = 20
@@ -48,7 +49,9 @@ def summarize(
     found = []
     if pretrain := stages.get("pretrain"):
         found.append(_trained(pretrain, sources))
-        if verdict := judge(results, pretrain):
+        shards = stages.get("shards")
+        text_tokens = figure(shards.metrics, "train_tokens") if shards else None
+        if verdict := judge(results, pretrain, text_tokens):
             found.append(verdict)
     if finetune := stages.get("finetune"):
         found.append(_tuned(finetune, results, alone=pretrain is None))
@@ -58,8 +61,12 @@ def summarize(
     return found
 
 
-def judge(results: Sequence[Result], pretrain: StageRecord) -> str:
-    """How the pretrained model does on held-out text beside counts of tokens; empty where it was not measured."""
+def judge(results: Sequence[Result], pretrain: StageRecord, text_tokens: float | None = None) -> str:
+    """How the pretrained model does on held-out text beside counts of tokens; empty where it was not measured.
+
+    Args:
+        text_tokens: that the corpus has for training, where it is known.
+    """
     leading = leading_figure(results, "pretrain")
     if leading is None:
         return ""
@@ -78,12 +85,14 @@ def judge(results: Sequence[Result], pretrain: StageRecord) -> str:
         return (
             f"{found}."
             if _is_only_measured(pretrain)
-            else f"{found}: it has not learned much yet.{_why(pretrain)}"
+            else f"{found}: it has not learned much yet.{_why(pretrain, text_tokens)}"
         )
     best = beaten[-1]
     share = abs(1 - leading.value / counted[best])
     text = f"{measured}, {share:.0%} {leading.better} than counts of {best} in the same text ({number(counted[best])})"
-    return f"{text}; counts of {ahead[0]} still do better.{_why(pretrain)}" if ahead else f"{text}."
+    return (
+        f"{text}; counts of {ahead[0]} still do better.{_why(pretrain, text_tokens)}" if ahead else f"{text}."
+    )
 
 
 def judge_answers(
@@ -208,14 +217,20 @@ def _examples(finetune: StageRecord, section: Mapping[str, Any]) -> str:
     return f" on {files}" + (f" ({examples})" if examples else "")
 
 
-def _why(pretrain: StageRecord) -> str:
+def _why(pretrain: StageRecord, text_tokens: float | None) -> str:
     parameters, tokens = figure(pretrain.metrics, "parameters"), figure(pretrain.metrics, "tokens")
     if not parameters or not tokens or tokens >= COMPUTE_OPTIMAL * parameters:
         return ""
-    return (
+    read = (
         f" It has read {number(tokens / parameters)} tokens per parameter, where about {COMPUTE_OPTIMAL} are a good "
-        "use of compute (Hoffmann et al., 2022): train it for longer, or train a smaller model."
+        "use of compute (Hoffmann et al., 2022)"
     )
+    if text_tokens and (epochs := COMPUTE_OPTIMAL * parameters / text_tokens) > MANY_EPOCHS:
+        return (
+            f"{read}. That would be {epochs:,.0f} epochs of this corpus, which repeat it too often to teach it more: "
+            "bring more text, or train a smaller model."
+        )
+    return f"{read}: train it for longer, or train a smaller model."
 
 
 def _in_a_sentence(title: str) -> str:

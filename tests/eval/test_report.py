@@ -491,6 +491,13 @@ def test_a_model_below_its_bigram_is_called_so_with_the_reason(inputs):
     assert "counts of pairs of tokens (2.10) in the corpus's training text do better" in text
     assert "0.098 tokens per parameter" in text
     assert "train it for longer, or train a smaller model." in text
+    tokens = 20 * stages["pretrain"].metrics["parameters"]
+    assert judge(worse, stages["pretrain"], tokens / 16).endswith(
+        "train it for longer, or train a smaller model."
+    )
+    text = judge(worse, stages["pretrain"], tokens / 255)
+    assert "That would be 255 epochs of this corpus" in text
+    assert text.endswith("bring more text, or train a smaller model.")
     between = [replace(r, value=2.0) if r.model == "pretrain" else r for r in worse]
     between.append(replace(worse[1], model="trigram", value=1.8))
     text = judge(between, stages["pretrain"])
