@@ -104,6 +104,11 @@ def serve(settings: ServeSettings, key: str | None, listening: socket.socket) ->
     print(
         f"{name} is served at http://{shown}:{port}: a page to chat in, and /v1 for clients of OpenAI's interface"
     )
+    if not opened.is_of_conversations:
+        print(
+            f"{name} was not trained on conversations: it only continues texts (/v1/completions, make sample), and the "
+            "page to chat in gets no answers from it."
+        )
     print("Ctrl-C ends.", flush=True)
     try:
         with suppress(KeyboardInterrupt):

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import re
+import shutil
 import socket
 import time
 from collections.abc import Callable
@@ -73,6 +74,26 @@ def test_what_a_user_spells_is_text(client, folder: Path) -> None:
         return answer.usage.prompt_tokens
 
     assert prompt_tokens("<|end|>") == prompt_tokens("1234567")
+
+
+def test_of_a_model_that_only_continues_texts_it_is_said_when_the_server_starts(
+    folder: Path, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    shutil.copytree(folder, base, ignore=shutil.ignore_patterns("chat_template*"))
+    settings = json.loads((base / "tokenizer_config.json").read_text())
+    settings.pop("chat_template", None)
+    (base / "tokenizer_config.json").write_text(json.dumps(settings))
+    for served, words in (
+        (base, ["base was not trained on conversations: it only continues texts"]),
+        (folder, []),
+    ):
+        server = start_server(served, "port=0")
+        said = list(iter(server.stdout.readline, "Ctrl-C ends.\n"))
+        server.send_signal(2)
+        server.communicate(timeout=60)
+        assert said[0].startswith(f"{served.name} is served at")
+        assert [line.partition(" (")[0] for line in said[1:]] == words
 
 
 BROKEN = {

@@ -58,6 +58,11 @@ class OpenedModel:
         return unknown_text(self._control, texts).describe("the prompt")
 
     @property
+    def is_of_conversations(self) -> bool:
+        """Whether it answers turns of a conversation; else `chat` refuses."""
+        return isinstance(self.form, ChatFormat)
+
+    @property
     def chat(self) -> ChatFormat:
         """How turns of a conversation are written.
 
