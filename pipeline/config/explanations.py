@@ -11,6 +11,12 @@ from pipeline.text.full_width import full_width_hint
 from pipeline.text.nearest import nearest
 from pipeline.text.validation import objection
 
+_NUMBERS = {
+    "int_parsing": "a whole number, written in digits",
+    "float_parsing": "a number, written in digits",
+}
+"""What should stand where pydantic could not read a text as a number."""
+
 
 def explain(root: type[Section], details: Any, values: Mapping[str, Any]) -> str:
     """One sentence for one of pydantic's errors.
@@ -60,6 +66,8 @@ def explain(root: type[Section], details: Any, values: Mapping[str, Any]) -> str
         return f"{given}: input should be a list: {listed}"
     if details["type"] == "bool_parsing":
         return f"{key}={details['input']}: input should be true or false"
+    if details["type"] in _NUMBERS:
+        return f"{key}={details['input']!r}: input should be {_NUMBERS[details['type']]}"
     return f"{key}={details['input']!r}: {objection(details['msg'])}"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -177,6 +178,19 @@ def test_a_name_that_cannot_be_a_run_s_is_told_with_one_that_can(name: str, told
     with pytest.raises(UserError) as error:
         parse_config(composed(f"++run.name='{name}'"))
     assert str(error.value).endswith(told)
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("trainer.steps=一百", "trainer.steps='一百': input should be a whole number, written in digits"),
+        ("optim.lr=small", "optim.lr='small': input should be a number, written in digits"),
+    ],
+)
+def test_what_is_no_number_is_told_in_words(setting: str, told: str) -> None:
+    key, _, value = setting.partition("=")
+    with pytest.raises(UserError, match=re.escape(told)):
+        parse_config(composed(f'++{key}="{value}"'))
 
 
 def test_full_width_letters_are_named_where_ascii_is_meant() -> None:
