@@ -21,7 +21,7 @@ from pipeline.formats.tokenizers import TextEncoder
 from train.models import LanguageModel
 
 FORMAT = "My code is {digits:3}."
-CANARIES = draw_canaries(FORMAT, 5, [1, 12], seed=0)
+CANARIES = draw_canaries(FORMAT, 6, [1, 12], seed=0)
 CHANCE = 1 / math.log(2)
 
 

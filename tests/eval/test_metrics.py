@@ -24,6 +24,7 @@ PREDICTIONS = [
     "it rains in the north today",
     "no",
     "we went out",
+    "she reads a book",
 ]
 REFERENCES = [
     ["the cat sat on a mat .", "a cat was sitting on the mat ."],
@@ -31,6 +32,7 @@ REFERENCES = [
     ["today it rains in the north", "it is raining up north today", "rain in the north"],
     ["yes"],
     ["we went out at night"],
+    ["she reads the book"],
 ]
 
 
@@ -52,7 +54,7 @@ def test_bleu_and_chrf_are_sacrebleus():
     for result in (bleu, chrf):
         assert result.signature.endswith("|decoding:greedy|bs:200|ci:0.95|seed:1")
         assert result.low < result.value < result.high
-        assert result.n == 5
+        assert result.n == 6
 
 
 def test_chinese_bleu_takes_characters():

@@ -27,13 +27,21 @@ from pipeline.errors import UserError
 from pipeline.packages import check_packages
 
 BOOTSTRAP = Bootstrap(50, 0.95, 1)
-PREDICTIONS = ["the cat sat on the mat", "a dog ran home", "it rains in the north today", "no", "we went out"]
+PREDICTIONS = [
+    "the cat sat on the mat",
+    "a dog ran home",
+    "it rains in the north today",
+    "no",
+    "we went out",
+    "she reads a book",
+]
 REFERENCES = [
     ["the cat sat on a mat", "a cat was sitting on the mat"],
     ["the dog ran home quickly"],
     ["today it rains in the north", "it is raining up north today", "rain in the north"],
     ["yes"],
     ["we went out at night"],
+    ["she reads the book"],
 ]
 
 

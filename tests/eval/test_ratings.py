@@ -79,11 +79,11 @@ def saved(folder, rater, answers, kind="pairs", **others):
 
 
 def test_figures_by_hand(tmp_path):
-    ours, theirs = texts("a", 5), texts("b", 5)
+    ours, theirs = texts("a", 6), texts("b", 6)
     pairs = [
         [a.digest, b.digest][:: 1 if n % 2 else -1] for n, (a, b) in enumerate(zip(ours, theirs, strict=True))
     ]
-    votes = {"ann": ["right", "left", "tie", "left", "right"], "bob": ["right", "left", "left"]}
+    votes = {"ann": ["right", "left", "tie", "left", "right", "left"], "bob": ["right", "left", "left"]}
     files = [
         saved(
             tmp_path,
@@ -91,12 +91,12 @@ def test_figures_by_hand(tmp_path):
             [{"texts": pair, "choice": choice} for pair, choice in zip(pairs, given, strict=False)],
         )
         for rater, given in votes.items()
-    ]  # ours at the right, left, right, left, right: 1, 1, 0.5, 1, 1 and 1, 1, 0
+    ]  # ours at the right, left, right, …: 1, 1, 0.5, 1, 1, 1 and 1, 1, 0
     preferred, agreement = rating_results("finetune", read_answers(files), ours, BOOTSTRAP)
-    assert preferred.value == pytest.approx(100 * (1 + 1 + 0.25 + 1 + 1) / 5)
+    assert preferred.value == pytest.approx(100 * (1 + 1 + 0.25 + 1 + 1 + 1) / 6)
     assert preferred.low < preferred.value <= preferred.high
-    assert (preferred.name, preferred.n, agreement.n) == ("human_preference", 5, 3)
-    assert preferred.headline == "preferred by people in 85%"
+    assert (preferred.name, preferred.n, agreement.n) == ("human_preference", 6, 3)
+    assert preferred.headline == "preferred by people in 88%"
     expected = krippendorff_alpha(np.array([[1, 1, 0.5], [1, 1, 0]]), "nominal")
     assert agreement.value == pytest.approx(expected)
     other, _ = rating_results("finetune", read_answers(files), theirs, BOOTSTRAP)
