@@ -139,9 +139,9 @@ def _base_config(root: RootConfig, known: Known) -> ModelConfig:
     """The model that fine-tuning starts from."""
     if root.finetune.init is None:
         return root.model
-    from train.finetuning.base_model import named_base
+    from train.checkpoints.named_model import located_model
 
-    return named_base(root.finetune.init, known.locate).config
+    return located_model(root.finetune.init, known.locate, SETTING).config
 
 
 def _tokenizer(root: RootConfig, known: Known) -> "PreTrainedTokenizerFast | None":
